@@ -1,12 +1,12 @@
-"""Access tokens that an OAuth 2 client is granted: which can be sent, and when one is renewed."""
+"""Access tokens that an OAuth 2 client receives: their allowed form, and the time of their renewal."""
 
 from __future__ import annotations
 
 import math
 from typing import TypeGuard
 
-MARGIN_SECONDS = 30.0  # before its end, an access token is renewed; a short-lived one at half its life
-USUAL_LIFE_SECONDS = 300.0  # where the server does not say
+MARGIN_SECONDS = 30.0  # an access token is renewed this long before it expires; a short-lived one at half its lifetime
+USUAL_LIFE_SECONDS = 300.0  # used if the server sends no lifetime
 LONGEST_LIFE_SECONDS = 86_400.0
 
 
@@ -18,13 +18,13 @@ def is_sendable(token: object, longest: int) -> TypeGuard[str]:
 
 
 def renewal_time(granted_at: float, expires_in: object) -> float:
-    """Return from when on a token is renewed, by the clock of `granted_at`, in seconds."""
+    """Return the time from which a token is renewed, in seconds of the clock of `granted_at`."""
     life = _life(expires_in)
     return granted_at + life - min(MARGIN_SECONDS, life / 2)
 
 
 def _life(value: object) -> float:
-    """Read how many seconds a token lives; some servers write the number as a text."""
+    """Read a token's lifetime in seconds; some servers send the number as a text."""
     try:
         seconds = float(str(value))
     except ValueError:

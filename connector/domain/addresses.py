@@ -1,6 +1,6 @@
-"""Which addresses belong to the public Internet, whatever form they are written in.
+"""Recognition of public Internet addresses, in any notation.
 
-An IPv6 address may carry an IPv4 address that the network translates to: it is public where that one is.
+An IPv6 address may contain an IPv4 address to which the network translates it: it is public if that is public.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _is_public_v6(ip: IPv6Address) -> bool:
 
 
 def _carried(ip: IPv6Address) -> list[IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to: IPv4-mapped, NAT64, 6to4, Teredo."""
+    """Return the IPv4 addresses that an IPv6 address contains: IPv4-mapped, NAT64, 6to4, Teredo."""
     carried = [*(ip.teredo or ())]
     carried += [each for each in (ip.ipv4_mapped, ip.sixtofour) if each is not None]
     return carried + ([IPv4Address(int(ip) & 0xFFFFFFFF)] if ip in _NAT64 else [])

@@ -1,4 +1,4 @@
-"""How a receiver answered a delivery: kept with it, for those who look after deliveries."""
+"""A receiver's answer to a delivery, stored with it for administrators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MOST_KEPT = 200  # characters of an answer's body
 
 @dataclass(frozen=True)
 class Answered:
-    """An exchange: its status, None if no answer came, how long it took, and the start of the answer's body."""
+    """An exchange: the status (None without an answer), its duration, and the start of the answer's body."""
 
     status: int | None
     seconds: float
@@ -17,5 +17,5 @@ class Answered:
 
 
 def start_of(body: bytes) -> str:
-    """Return the start of a body as text that can be stored."""
+    """Return the start of a body as text for storage."""
     return body[: 4 * MOST_KEPT].decode(errors="replace").replace("\0", "\ufffd")[:MOST_KEPT]

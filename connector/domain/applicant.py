@@ -1,7 +1,7 @@
-"""Which applicant data Onfido is known to refuse: the rules of its API v3.6, and none beyond them.
+"""The applicant data that Onfido is known to refuse: only the rules of its API v3.6.
 
-Schemas `applicant_shared`, `applicant_first_name`, `address_shared`, `country_codes` and `id_number`. Data that
-is refused here would be refused by Onfido; what only Onfido can check, such as which countries exist, is left to it.
+Schemas `applicant_shared`, `applicant_first_name`, `address_shared`, `country_codes` and `id_number`. Onfido would
+refuse all data that is refused here; what only Onfido can check, such as the existence of a country, is not checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.errors import Code, RequestError
 USA = "USA"
 MAX_NAME = 255  # characters of a placeholder
 ADDRESS = "address."
-_OF_AN_ADDRESS = ("address.postcode", "address.country")  # what Onfido requires of every address
+_OF_AN_ADDRESS = ("address.postcode", "address.country")  # required by Onfido in every address
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def name_objection(name: str) -> str | None:
 
 
 def missing_of_address(fields: Collection[str]) -> list[str]:
-    """Return the missing fields that Onfido requires where others of an address are given."""
+    """Return the missing fields that Onfido requires with the given fields of an address."""
     has_address = any(name.startswith(ADDRESS) for name in fields)
     return [name for name in _OF_AN_ADDRESS if has_address and name not in fields]
 
@@ -72,23 +72,23 @@ def without_incomplete_address(fields: Mapping[str, str]) -> dict[str, str]:
 def _objections(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
         if not is_usable(value):
-            yield name, "it holds a control character"
+            yield name, "it contains a control character"
         is_sent = name.removesuffix(STATE_CODE) in fields  # a state's code is sent only with its number
         if is_sent and (rule := _RULES.get(name)) and not rule.is_kept(value):
             yield name, rule.otherwise
     for missing in missing_of_address(fields):
-        yield missing, "it is missing, and goes with every address"
+        yield missing, "it is missing, but required in every address"
     if fields.get("address.country") == USA and not _STATE.is_kept(fields.get("address.state", "NY")):
         yield "address.state", _STATE.otherwise
 
 
 def _named(name: str, claims: Mapping[str, str]) -> str:
-    """Name a field by its claim, if one is mapped to it."""
+    """Return a field's name, preceded by its claim if one is mapped to it."""
     return next((f"{uri} (sent as {name})" for uri, mapped in claims.items() if mapped == name), name)
 
 
 def _without(characters: str) -> _Rule:
-    return _Rule(set(characters).isdisjoint, f"it holds one of {' '.join(characters)}")
+    return _Rule(set(characters).isdisjoint, f"it contains one of {' '.join(characters)}")
 
 
 def _like(pattern: str, otherwise: str) -> _Rule:
@@ -96,7 +96,7 @@ def _like(pattern: str, otherwise: str) -> _Rule:
 
 
 def is_day(value: str) -> bool:
-    """Whether a text is a date as Onfido takes it, such as 1990-01-31."""
+    """Whether a text is a date in Onfido's format, such as 1990-01-31."""
     try:
         return bool(re.fullmatch(r"[0-9]{4}(-[0-9]{2}){2}", value) and date.fromisoformat(value))
     except ValueError:

@@ -1,8 +1,8 @@
-"""Which of a user's values are sent to Onfido, and in which fields of the applicant.
+"""The user's values that are sent to Onfido, by field of the applicant.
 
 mapping, values ──► each field's value: those of its claims, joined      (`values_of`)
                 ──► claims that lack one                                 (`missing_claims`)
-what was sent   ──► whether an applicant can be brought up to date       (`replaces`)
+sent fields     ──► whether an applicant can be updated                   (`replaces`)
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Collection, Mapping, Set
 from connector.domain.claims import REQUIRED_FIELDS
 from connector.domain.text import is_blank, tidy, visible
 
-REPEAT = "repeat"  # of `missing_name`: the existing name is sent in both fields
-STATE_CODE = ".state_code"  # of a number that a state gives out; it is sent with its number only
-_REPLACED_WHOLE = ("address", "id_numbers")  # by an update that sends any part of them
+REPEAT = "repeat"  # a value of `missing_name`: the existing name is sent in both fields
+STATE_CODE = ".state_code"  # of a number that a state issues; it is sent only with its number
+_REPLACED_WHOLE = ("address", "id_numbers")  # an update replaces these as a whole if it sends any part of them
 
 
 def values_of(
     mapping: Mapping[str, str], fields: Collection[str], values: Mapping[str, str], missing_name: str | None
 ) -> dict[str, str]:
-    """Return the values of applicant fields, from a user's values by claim URI; a field without one is left out.
+    """Return the values of applicant fields, from a user's values by claim URI; fields without a value are left out.
 
-    Several claims of one field are joined by a space in the order of the mapping. `missing_name` stands for the name
-    that a person with one name lacks.
+    Several claims of one field are joined by a space in the order of the mapping. `missing_name` is the substitute for
+    the name that a person with one name lacks.
     """
     parts: dict[str, list[str]] = {}
     for uri, name in mapping.items():
@@ -37,7 +37,7 @@ def missing_claims(
 ) -> list[str]:
     """Return the claims that lack a value: requested ones, and those of a name that could not be sent.
 
-    A requested name for which another stands in `sent` does not count, as long as anything else is left to judge.
+    A requested name with a substitute in `sent` does not count, if at least one other claim can be judged.
     """
     blank = {uri for uri in mapping if is_blank(values.get(uri, ""))}
     has_value = {name for uri, name in mapping.items() if uri not in blank}
@@ -48,18 +48,20 @@ def missing_claims(
 
 
 def replaces(ever_sent: Set[str], values: Collection[str]) -> bool:
-    """Whether an update with values for these fields leaves no outdated value in an applicant that was sent others.
+    """Whether an update with values for these fields leaves no outdated value in an applicant.
 
-    An update keeps fields that it does not name, except for addresses and lists of numbers, which it replaces.
+    `ever_sent` are the fields that were sent before. An update keeps fields that it does not name, except for addresses
+    and lists of numbers, which it replaces.
     """
     replaced = {name.partition(".")[0] for name in values if not name.endswith(STATE_CODE)} & set(_REPLACED_WHOLE)
     return all(name in values or name.partition(".")[0] in replaced for name in ever_sent)
 
 
 def _as_sent(name: str, value: str) -> str:
-    """Return a value as Onfido gets it; joiners belong to names and streets, but not to dates, numbers and the like.
+    """Return a value in the form that is sent: joiners are kept in names and streets, but not in dates, numbers and the
+    like.
 
-    Phones copy numbers with direction marks around them.
+    Phones add direction marks to copied numbers.
     """
     return tidy(value) if name in REQUIRED_FIELDS or name.startswith("address.") else visible(value)
 

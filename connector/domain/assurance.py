@@ -1,11 +1,11 @@
-"""What a user's verified claims prove, in the terms of OpenID Identity Assurance 1.0 (`verified_claims`).
+"""A user's verified claims in the terms of OpenID Identity Assurance 1.0 (`verified_claims`).
 
-    claims that are verified ──► those whose value is still the same ──► by OpenID's names ──► claims
+    verified claims ──► those whose value has not changed ──► by OpenID's names ──► claims
                                                                     └──► how each was checked ──► evidence
 
-Evidence is what is known: which document, checked how, by whom and when. The trust framework and the level of assurance
-are the operator's to claim; the connector claims none by itself. Results of Onfido's sandbox prove nothing: they are
-passed on only where there is nothing else, with `SANDBOX` as their trust framework and without evidence.
+Evidence contains what is known about the check: document, method, organization and time. The operator sets the trust
+framework and the level of assurance; the connector claims none by itself. Results of Onfido's sandbox prove nothing:
+they are passed on only if there are no others, with `SANDBOX` as their trust framework and without evidence.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from connector.domain.studio import OutputRole
 from connector.domain.text import is_blank
 
 CHECKED_BY = "Onfido"
-# OpenID's identifiers of check methods: an image that was taken elsewhere is inspected; data is compared with a record.
+# OpenID's identifiers of check methods: a picture taken elsewhere is inspected; data is compared with a record.
 IMAGE, RECORD = "vri", "data"
-# Onfido's reports that are evidence. Those on the face have Onfido's own names as check methods: OpenID's identifiers
-# would not say which it was, or whether a machine alone compared the faces.
+# Onfido's reports that are evidence. Face reports keep Onfido's own names as check methods, because OpenID's
+# identifiers distinguish neither the reports nor whether only a machine compared the faces.
 FACE_REPORTS = frozenset(
     {
         *("facial_similarity_photo", "facial_similarity_photo_fully_auto"),
@@ -43,11 +43,11 @@ DOCUMENT_REPORTS = frozenset(
 EVIDENT_REPORTS = FACE_REPORTS | DATA_REPORTS | DOCUMENT_REPORTS
 DOCUMENT, ELECTRONIC_RECORD, VOUCH = "document", "electronic_record", "vouch"  # types of evidence
 
-# OpenID's identifiers of documents, by Onfido's; others are passed on as Onfido names them.
+# OpenID's identifiers of documents, by Onfido's; others keep Onfido's names.
 _DOCUMENTS = {"national_identity_card": "idcard", "driving_licence": "driving_permit"}
 _COUNTRY = re.compile(r"[A-Za-z]{2,3}")
 _PHONE = re.compile(r"\+?[0-9]{5,15}(;ext[0-9]{0,9})?")
-# The forms that IDA's schema (`claims_type`) requires; all other claims are text.
+# The formats that IDA's schema (`claims_type`) requires; all other claims are text.
 _FORMS = {
     "birthdate": re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]"),
     "email": re.compile(r"[^@]+@[^@.]+([.][^@]+)+"),
@@ -65,7 +65,7 @@ _PUNCTUATION = re.compile(r"[ ()./-]")
 
 @dataclass(frozen=True)
 class Assurance:
-    """What the operator claims of how users are verified; empty if it is not named, or no level is claimed."""
+    """The operator's trust framework and assurance level; empty if it has no name, or no level is claimed."""
 
     trust_framework: str = ""
     level: str = ""
@@ -73,9 +73,9 @@ class Assurance:
 
 @dataclass(frozen=True)
 class Proof:
-    """The verification that has verified a claim, and how: by an applicant field, or by the workflow's output.
+    """The verification that verified a claim, and how: by an applicant field, or by the workflow's output.
 
-    `reports` are Onfido's of that run that were clear, as far as they are known.
+    `reports` are the clear reports of that run, as far as they are known.
     """
 
     verification_id: str
@@ -89,7 +89,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class ProvenClaim:
-    """A claim that is verified for the value with this fingerprint; `proof` is None if an administrator vouched."""
+    """A claim that is verified for the value with this fingerprint; `proof` is None if an administrator verified it."""
 
     uri: str
     fingerprint: str | None
@@ -101,7 +101,7 @@ class ProvenClaim:
 def unchanged(
     claims: Iterable[ProvenClaim], values: Mapping[str, str], fingerprint: Callable[[str, str], str]
 ) -> list[ProvenClaim]:
-    """Return the claims that are verified for the value that the user has now; `fingerprint` is of a URI and value."""
+    """Return the claims that are verified for the user's current value; `fingerprint` is of a URI and value."""
     return [
         each
         for each in claims
@@ -114,8 +114,8 @@ def verified_claims(
 ) -> dict[str, Any] | None:
     """Return the element `verified_claims` for claims with unchanged values; None if there is nothing to assert.
 
-    `names` are OpenID's names of claims by claim URI, dotted within a group, such as `address.locality`. A claim that
-    has no name there, or whose value has not the form that OpenID requires, is left out.
+    `names` are OpenID's names of claims by claim URI, dotted within a group, such as `address.locality`. A claim
+    without such a name, or whose value does not have the format that OpenID requires, is left out.
     """
     live = [each for each in claims if each.environment != SANDBOX]
     stated = _by_name(live or claims, values, names)
@@ -131,7 +131,7 @@ def verified_claims(
 def _by_name(
     claims: Iterable[ProvenClaim], values: Mapping[str, str], names: Mapping[str, str]
 ) -> dict[str, tuple[ProvenClaim, Any]]:
-    """Return each claim with its value by OpenID's name; of several, the one with a proof, and the latest, counts."""
+    """Return each claim with its value by OpenID's name; of several, the latest one with a proof is used."""
     stated: dict[str, tuple[ProvenClaim, Any]] = {}
     for claim in sorted(claims, key=lambda each: (each.proof is not None, each.at, each.uri)):
         name = names.get(claim.uri)
@@ -142,7 +142,7 @@ def _by_name(
 
 
 def _in_form(name: str, value: str) -> Any:
-    """Return a value as OpenID writes it; None if it cannot be written so."""
+    """Return a value in OpenID's format; None if that is impossible."""
     if name in _NOT_TEXT:
         return None
     if name in ("phone_number", "msisdn"):
@@ -154,7 +154,7 @@ def _in_form(name: str, value: str) -> Any:
 
 
 def _verification(claims: Sequence[ProvenClaim], assurance: Assurance, *, has_evidence: bool) -> dict[str, Any]:
-    """Return how the claims were verified; its time is that of the one that was verified first."""
+    """Return how the claims were verified; the time is that of the claim that was verified first."""
     verification: dict[str, Any] = {"trust_framework": assurance.trust_framework}
     if assurance.level:
         verification["assurance_level"] = assurance.level
@@ -175,7 +175,7 @@ def _evidence(claims: Iterable[ProvenClaim]) -> list[dict[str, Any]]:
 
 
 def _kinds(proof: Proof | None) -> Iterator[tuple[str, bool]]:
-    """Yield the types of evidence, and whether each is the run's identity document: an address has its own proof."""
+    """Yield the types of evidence, and whether each is the run's identity document; an address has its own proof."""
     if proof is None:
         yield VOUCH, False
         return
@@ -191,7 +191,7 @@ def _piece(claim: ProvenClaim, kind: str, is_identity_document: bool) -> dict[st
         attestation = {"type": "digital_attestation", "date_of_issuance": f"{claim.at.astimezone(UTC):%Y-%m-%d}"}
         return {"type": kind, "attestation": attestation}
     methods = [IMAGE if kind == DOCUMENT else RECORD]
-    if is_identity_document:  # it is the document with whose picture a face is compared
+    if is_identity_document:  # the face is compared with the picture of this document
         methods += sorted(FACE_REPORTS.intersection(proof.reports))
     piece: dict[str, Any] = {"type": kind, "check_details": [_check(proof, each) for each in methods]}
     if is_identity_document and proof.document_type is not None:

@@ -37,7 +37,7 @@ SUBJECTS = (
 def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:
     """Read `userId`, `actor`, `subject`, `object`, `action`, `outcome`, `channel`, `from` and `to`; None means any.
 
-    Raise `RequestError` naming what cannot be read.
+    Raise `RequestError` naming the invalid parameter.
     """
     since, before = read_period(query[FROM], query[TO])
     return AuditFilter(

@@ -1,4 +1,4 @@
-"""How a user goes through capture: with Onfido's SDK in the application, or at a link that Onfido hosts."""
+"""The two ways of capture: Onfido's SDK in the application, or a link to Onfido's pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LinkOptions:
 
 @dataclass(frozen=True)
 class SdkOptions:
-    """What an SDK token is bound to: pages of a web application (`referrer`, a pattern), or a mobile application."""
+    """The binding of an SDK token: pages of a web application (`referrer`, a pattern), or a mobile application."""
 
     referrer: str | None = None
     application_id: str | None = None

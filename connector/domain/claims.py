@@ -1,4 +1,4 @@
-"""The state of a claim, and which applicant field it feeds."""
+"""The state of a claim, and the applicant field that it is sent as."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ID_NUMBER_TYPES = (
     *("voter_id", "passport", "other"),
 )
 CONSENTS = ("privacy_notices_read", "ssn_verification", "phone_number_verification")
-# Onfido's API v3.6, schema `applicant_shared`: what a claim's value can be sent as.
+# Onfido's API v3.6, schema `applicant_shared`: the fields as which a claim's value can be sent.
 APPLICANT_FIELDS = frozenset(
     {"first_name", "last_name", "dob", "email", "phone_number"}
     | {f"location.{name}" for name in ("ip_address", "country_of_residence")}
@@ -30,23 +30,20 @@ APPLICANT_FIELDS = frozenset(
 )
 REQUIRED_FIELDS = ("first_name", "last_name")
 
-COMPARED = frozenset(
-    {"first_name", "last_name", "date_of_birth", "address"}
-)  # keys that Onfido compares anything under
+COMPARED = frozenset({"first_name", "last_name", "date_of_birth", "address"})  # keys under which Onfido compares
 
-VERIFIED = "verified"  # the label of every claim that is
+VERIFIED = "verified"  # the label of every verified claim
 VALUE_CHANGED = "value_changed"
-RUN_GONE = "run_gone"  # Onfido does not know the run any more
-DIFFERS = "differs"  # the output holds another value than the user's
-WATCHLIST_MATCH = "watchlist_match"  # withdrawn after a match, of which the user must not learn
+RUN_GONE = "run_gone"  # Onfido no longer knows the run
+DIFFERS = "differs"  # the output has another value than the user's
+WATCHLIST_MATCH = "watchlist_match"  # withdrawn after a match, which must not be disclosed to the user
 
 
 @dataclass(frozen=True)
 class Claim:
     """The current state of a claim, with the verification that it was last part of.
 
-    `fingerprint` is that of the value for which `is_verified` holds. `output_value` and `document` are what Onfido
-    read, sealed.
+    `fingerprint` is that of the verified value. `output_value` and `document` are what Onfido read, encrypted.
     """
 
     claim_id: str
@@ -67,7 +64,7 @@ class Claim:
 
 
 def as_users_see(claim: Claim) -> Claim:
-    """Return a claim without a status that must not be shown to the user."""
+    """Return a claim without a status that the user must not see."""
     return replace(claim, verification_status=None) if claim.verification_status == WATCHLIST_MATCH else claim
 
 
@@ -81,7 +78,7 @@ class ClaimState:
 
     @property
     def label(self) -> str:
-        """The state in one word, for the history: `verified`, or why not."""
+        """The state in one word, for the history: `verified`, or the reason why not."""
         return VERIFIED if self.is_verified else self.verification_status or "unverified"
 
 
@@ -92,9 +89,9 @@ def comparison_key(applicant_field: str) -> str:
 
 
 def fields_to_send(requested: frozenset[str], mapped: frozenset[str]) -> frozenset[str]:
-    """The mapped applicant fields that a request for `requested` has to send, and no more.
+    """Return the mapped applicant fields that a request for `requested` has to send.
 
-    Onfido wants both names with every applicant, and an address whole or not at all.
+    Onfido requires both names for every applicant, and an address only as a whole.
     """
     nested = {field.partition(".")[0] for field in requested if "." in field}
     siblings = {field for field in mapped if "." in field and field.partition(".")[0] in nested}

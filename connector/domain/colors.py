@@ -1,6 +1,6 @@
-"""The accent colour of a provider's pages: whether people can read it (WCAG 2.2, contrast of at least 4.5 : 1).
+"""The accent colour of a provider's pages, and its legibility (WCAG 2.2, contrast of at least 4.5 : 1).
 
-The one colour is used on light ground, under white text; for dark ground it is lightened until it can be read there.
+The colour is used on light ground and under white text; for dark ground it is lightened until it is legible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def accent_objection(color: str) -> str | None:
 
 
 def for_dark_ground(color: str) -> str:
-    """Return the accent as it can be read on dark ground: mixed with white as far as that takes."""
+    """Return the accent for dark ground: mixed with as much white as legibility requires."""
     accent = _read(color)
     shares = (share / 100 for share in range(0, 101, 5))
     lighter = (_mixed(accent, share) for share in shares)

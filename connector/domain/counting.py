@@ -1,11 +1,11 @@
-"""Which days have to be counted again: recent ones often, older ones rarely, old ones no more.
+"""Which days have to be counted again: recent ones often, older ones rarely, frozen ones never.
 
     today and yesterday     each time
     up to 14 days old       once an hour
     up to 60 days old       once a day
-    older                   once at the end of the 60 days; from then on they are frozen
+    older                   once more after the 60 days; then they are frozen
 
-A day that was never counted is due whatever its age.
+A day that was never counted is due at any age.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HOURLY, DAILY = 14, 60  # days
 
 
 def due_days(counted: Mapping[date, datetime], first: date, now: datetime) -> Iterator[date]:
-    """Yield the days since the first that are due, the latest first; `counted` says when each was counted last."""
+    """Yield the days since the first that are due, the latest first; `counted` has the time of each last count."""
     today = now.astimezone(UTC).date()
     for age in range((today - first).days + 1):
         day = today - timedelta(days=age)
@@ -26,7 +26,7 @@ def due_days(counted: Mapping[date, datetime], first: date, now: datetime) -> It
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
-    """Return the moment at which a day of UTC begins, and that at which the next one does."""
+    """Return the moments at which a UTC day and the next day begin."""
     begins = datetime.combine(day, time(), UTC)
     return begins, begins + timedelta(days=1)
 

@@ -27,7 +27,7 @@ _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class InputType(StrEnum):
-    """What kind of value Studio expects."""
+    """The type of a value that Studio expects."""
 
     STRING = "string"
     BOOLEAN = "boolean"
@@ -38,7 +38,9 @@ class InputType(StrEnum):
 
 @dataclass(frozen=True)
 class CustomInput:
-    """One property: `value` is a constant, else `claim` names the user's claim, else the request gives it."""
+    """One property: `value` is a constant; otherwise `claim` names the user's claim; otherwise the request has the
+    value.
+    """
 
     name: str
     type: InputType
@@ -52,7 +54,7 @@ class CustomInput:
         return self.value is None and self.claim is None
 
     def objection(self) -> str | None:
-        """Return what is wrong with the declaration."""
+        """Return what is wrong with the declaration; None if it is valid."""
         if not _NAME.fullmatch(self.name):
             return "must have a name of 1 to 128 letters, digits and underscores that does not begin with a digit"
         if self.value is not None and self.claim is not None:
@@ -64,7 +66,7 @@ class CustomInput:
         return None
 
     def read(self, text: str) -> Any:
-        """Read the value of a claim or of a request; raises `ValueError` if it is none of the type."""
+        """Read the value of a claim or of a request; raises `ValueError` if it is not of the type."""
         value = _READ[self.type](text)
         if not _FITS[self.type](value):
             raise ValueError(self.type)
@@ -74,7 +76,7 @@ class CustomInput:
 def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
     """Create the run's input from constants, from the request's `given` and from the user's `values` by claim.
 
-    Raises `RequestError`, naming the property or the claim, where one that is required is missing or one is of another
+    Raises `RequestError`, naming the property or the claim, if a required value is missing or a value is of another
     type.
     """
     check_given(declared, given)
@@ -90,13 +92,13 @@ def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], value
         elif each.is_required:
             raise RequestError(
                 Code.VALUE_MISSING,
-                f"The user has no value for {each.claim}, which the workflow's input {each.name} is made from.",
+                f"The user must have a value for {each.claim}, which the workflow requires as its input {each.name}.",
             )
     return data
 
 
 def check_given(declared: Sequence[CustomInput], given: Mapping[str, str]) -> None:
-    """Raise `InvalidField` for what a request gives: unknown, of another type, or less than is required."""
+    """Raise `InvalidField` for a value of the request that is unknown or of another type, or for a missing one."""
     known = {each.name: each for each in declared if each.is_given_by_request}
     for name, text in given.items():
         if name not in known:
@@ -134,7 +136,7 @@ def _read_boolean(text: str) -> bool:
 def _read_number(text: str) -> int | float:
     if not _NUMBER.fullmatch(text.strip()):
         raise ValueError(text)
-    number = float(text)  # infinite where there are too many digits, which is refused
+    number = float(text)  # infinite if there are too many digits, which is refused
     return number if re.search(r"[.eE]", text) or not _is_number(number) else int(text)
 
 

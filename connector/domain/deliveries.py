@@ -1,4 +1,4 @@
-"""Deliveries of the outbox, as those see them who look after them."""
+"""Deliveries of the outbox, as administrators see them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class DeliveryFilter:
-    """Which deliveries of a tenant to find; None means any. The period, of their creation, is half open."""
+    """A filter of a tenant's deliveries; None means any. The period, of their creation, is half open."""
 
     states: Sequence[str] = STATES
     verification_id: str | None = None
@@ -34,7 +34,7 @@ class DeliveryFilter:
 
 @dataclass(frozen=True)
 class KindCount:
-    """How many deliveries of a kind are in each state."""
+    """The number of deliveries of a kind in each state."""
 
     kind: str
     ready: int

@@ -1,4 +1,4 @@
-"""What a change of something has changed: each property before and after, of a secret only that it was replaced.
+"""The differences of a change: each property before and after; for a secret only that it was replaced.
 
 {"name": "Old", "claims": {"dob": "dob"}}  ──►  {"name": {"from": "Old", "to": "New"}, "claims.dob": {…}}
 """
@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 MAX_VALUE = 500  # characters of a text that are kept
-SET, REPLACED = "set", "replaced"  # what is said of a secret
+SET, REPLACED = "set", "replaced"  # recorded for a secret instead of its value
 
 
 def differences(
     before: Mapping[str, Any], after: Mapping[str, Any], secrets: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """Return the properties of `after` that differ, by name, each `from` and `to`; None is no value."""
+    """Return the properties of `after` that differ, by name, each with `from` and `to`; None means no value."""
     differing: dict[str, dict[str, Any]] = {}
     for name, value in after.items():
         if name in secrets:
@@ -48,7 +48,7 @@ def _members(name: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _short(value: Any) -> Any:
-    """Return a value as it is kept: an empty one is none, a long text is cut."""
+    """Return a value for storage: None for an empty one, a long text shortened."""
     if isinstance(value, str) and len(value) > MAX_VALUE:
         return f"{value[:MAX_VALUE]}…"
     if isinstance(value, list | tuple):

@@ -1,9 +1,9 @@
-"""A draft of a claim mapping, judged by a run that has ended: what it would have said of each claim.
+"""A draft claim mapping, judged by a run that has ended: the result that it would have had for each claim.
 
-    the run's claims, today's mapping, the draft, the kept output ──► try_draft ──► Trial, Trial, …
+    the run's claims, the current mapping, the draft, the kept output ──► try_draft ──► Trial, Trial, …
 
-The same `judge` decides as for a result. Where the draft sends a value as another field, the run cannot tell: Onfido
-has never seen it there. Such a claim has a limit instead of a verdict.
+The same `judge` decides as for a result. If the draft sends a value as another field, the result cannot be known from
+this run, because Onfido has not compared it there. Such a claim has a limit instead of a verdict.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connector.errors import InvalidField
 
 
 class Limit(StrEnum):
-    """Why a run cannot tell what the draft would say of a claim."""
+    """The reason why a draft's result for a claim cannot be known from a run."""
 
     REMOVED = "removed"
     NOT_REQUESTED = "not_requested"
@@ -53,14 +53,14 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class Draft:
-    """A mapping to try: applicant fields by claim, and claims of the workflow's output."""
+    """A mapping to test: applicant fields by claim, and claims of the workflow's output."""
 
     fields: Mapping[str, str]
     outputs: Sequence[OutputClaim] = ()
 
     @property
     def claims(self) -> dict[str, VerificationClaim]:
-        """What it would verify, by claim URI."""
+        """The claims that it would verify, by claim URI."""
         outputs = {each.uri: each for each in self.outputs}
         uris = sorted({*self.fields, *outputs})
         return {uri: claim_of(uri, self.fields.get(uri), outputs.get(uri)) for uri in uris}
@@ -68,9 +68,9 @@ class Draft:
 
 @dataclass(frozen=True)
 class Past:
-    """A run that has ended: its snapshot as far as it is kept, and what was sent and said for its claims.
+    """A run that has ended: its snapshot as far as it is kept, and the values sent and results for its claims.
 
-    `fields` is the provider's mapping today, `read` reads the output for a claim.
+    `fields` is the provider's current mapping; `read` reads the output for a claim.
     """
 
     run: RunSnapshot
@@ -83,7 +83,7 @@ class Past:
 
     @property
     def snapshot(self) -> RunSnapshot:
-        """The run with what its tasks have said as well: that is kept with the claims, not with the output."""
+        """The run including the results of its tasks, which are kept with the claims, not with the output."""
         compared_by_key = {
             comparison_key(claim.applicant_field): verdict
             for uri, verdict in self.verdicts.items()
@@ -98,7 +98,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Trial:
-    """One claim: how it was sent, what the run said, and what it would say by the draft, or why that is not known."""
+    """One claim: how it was sent, the recorded result, and the result under the draft, or why that cannot be known."""
 
     uri: str
     sent: VerificationClaim | None
@@ -109,7 +109,7 @@ class Trial:
 
 
 def check_draft(draft: Draft) -> None:
-    """Raise `InvalidField` for a field or a pointer that no provider could have."""
+    """Raise `InvalidField` for a field or a pointer that no provider can have."""
     for uri, field in draft.fields.items():
         if field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
@@ -120,7 +120,7 @@ def check_draft(draft: Draft) -> None:
 
 
 def try_draft(past: Past, draft: Draft) -> list[Trial]:
-    """Judge each claim that the run or the draft has."""
+    """Judge each claim of the run or the draft."""
     drafted = draft.claims
     return [_trial(uri, past, draft, drafted.get(uri)) for uri in sorted({*past.sent, *drafted})]
 
@@ -143,7 +143,7 @@ def _trial(uri: str, past: Past, draft: Draft, drafted: VerificationClaim | None
 
 
 def _bound(drafted: VerificationClaim, sent: VerificationClaim) -> VerificationClaim:
-    """Return a drafted claim with the value that the run was about."""
+    """Return a drafted claim with the fingerprint of the value that was sent."""
     return replace(
         drafted,
         fingerprint=sent.fingerprint,
@@ -154,14 +154,14 @@ def _bound(drafted: VerificationClaim, sent: VerificationClaim) -> VerificationC
 
 def _limit(past: Past, draft: Draft, drafted: VerificationClaim, sent: VerificationClaim | None) -> Limit | None:
     if drafted.output_role is OutputRole.RESULT:
-        return None  # the output says it, whatever was sent
+        return None  # the output has the result, whatever was sent
     if sent is None:
         return Limit.NOT_REQUESTED
     if drafted.output_role is OutputRole.VALUE:
         return _limit_of_value(past, _bound(drafted, sent))
     field = drafted.applicant_field or ""
     if comparison_key(field) not in COMPARED:
-        return None  # nothing ever compares it
+        return None  # it is never compared
     is_sent_so = sent.applicant_field == field and _feeding(draft.fields, field) == _feeding(past.fields, field)
     return None if is_sent_so else Limit.SENT_OTHERWISE
 
@@ -174,6 +174,6 @@ def _limit_of_value(past: Past, bound: VerificationClaim) -> Limit | None:
 
 
 def _feeding(fields: Mapping[str, str], field: str) -> set[tuple[str, str]]:
-    """Return the claims that are compared under the key of a field, and where each goes."""
+    """Return the claims that are compared under the key of a field, and the field of each."""
     key = comparison_key(field)
     return {(uri, name) for uri, name in fields.items() if comparison_key(name) == key}

@@ -1,4 +1,4 @@
-"""The events that Onfido posted, as they are stored, and which of them somebody looks for."""
+"""The stored events that Onfido posted, and their filter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ REFUSALS = (NO_TOKEN, NO_SIGNATURE, WRONG_SIGNATURE, UNREADABLE, TOO_LARGE)  # w
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event; `sealed_body` is None if it is not kept, or not any more.
+    """An event; `sealed_body` is None if it is not kept, or no longer kept.
 
-    `happened_at` is Onfido's own time, None if the event does not say it. `verification_id` is the verification that
-    the run's tag names, which may be gone.
+    `happened_at` is Onfido's time, None if the event has none. `verification_id` is the verification that the run's tag
+    names, which may no longer exist.
     """
 
     event_id: str
@@ -33,7 +33,7 @@ class StoredEvent:
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events to find; what is None does not matter. The period is half open."""
+    """A filter of events; None means any. The period is half open."""
 
     provider_id: str | None = None
     run_id: str | None = None
@@ -46,7 +46,7 @@ class EventFilter:
 
 @dataclass(frozen=True)
 class RefusedPosts:
-    """How often posts to a provider's webhook were refused for one cause; `provider_name` is for people."""
+    """The number of refused posts to a provider's webhook for one cause; `provider_name` is for display."""
 
     provider_id: str
     provider_name: str
@@ -57,7 +57,7 @@ class RefusedPosts:
 
 
 def delay(event: StoredEvent) -> float | None:
-    """Return the seconds from Onfido's time of an event to its arrival; clocks that differ make none negative."""
+    """Return the seconds from an event's time at Onfido to its arrival, at least 0, because clocks may differ."""
     if event.happened_at is None:
         return None
     return max(0.0, (event.received_at - event.happened_at).total_seconds())

@@ -1,7 +1,7 @@
-"""Whether a provider works: what the last check found, how old that is, and what a change of it is called.
+"""The health of a provider: the results of the last check, their age, and the names of changes.
 
-unchecked ──► good ⇄ bad        as Onfido answered last
-unknown                         Onfido did not answer the last time; what was known before stays visible
+unchecked ──► good ⇄ bad        by Onfido's last answer
+              unknown           Onfido did not answer the last time; the previous result stays visible
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from connector.domain.readiness import Check, Readiness
 
 GOOD, BAD, UNKNOWN, UNCHECKED = "good", "bad", "unknown", "unchecked"
 STATES = (GOOD, BAD, UNKNOWN, UNCHECKED)
-CONFIGURATION = "configuration"  # the check that fails where what is stored can no longer be used
+CONFIGURATION = "configuration"  # the check that fails if the stored configuration can no longer be used
 
 INTERVAL = timedelta(hours=6)  # between two checks in the background
-AFTER_CHANGE = timedelta(minutes=1)  # so that several changes in a row are checked once
-AFTER_SILENCE = timedelta(minutes=15)  # where Onfido did not answer
+AFTER_CHANGE = timedelta(minutes=1)  # so that several changes in a row cause one check
+AFTER_SILENCE = timedelta(minutes=15)  # if Onfido did not answer
 
 
 @dataclass(frozen=True)
 class Health:
-    """What is known of a provider; `checks` and `checked_at` are of the last time that Onfido answered.
+    """The known health of a provider; `checks` and `checked_at` are of the last time that Onfido answered.
 
-    `changed_at` is the last change of the provider, `is_checking` says whether a check is under way, `last_event_at` is
-    when Onfido last posted.
+    `changed_at` is the last change of the provider, `is_checking` whether a check is in progress, `last_event_at` the
+    time of Onfido's last event.
     """
 
     provider_id: str
@@ -64,17 +64,17 @@ class Health:
         return [check.name for check in self.checks if check.passed is False]
 
     def check(self, name: str) -> Check | None:
-        """Return a check by its name, as it was when Onfido last answered."""
+        """Return a check by name, from the last time that Onfido answered."""
         return next((check for check in self.checks if check.name == name), None)
 
 
 def is_answered(readiness: Readiness) -> bool:
-    """Whether Onfido has answered enough: what it refused counts, whatever it did not answer beside it."""
+    """Whether Onfido has answered enough: a refusal counts even if other checks got no answer."""
     is_refused = any(check.passed is False and not check.is_unanswered for check in readiness.checks)
     return is_refused or not any(check.is_unanswered for check in readiness.checks)
 
 
 def turn(before: Health, *, is_good: bool) -> str | None:
-    """Return what a check has turned a provider into; None if it stays as it was, or was never checked before."""
+    """Return the new state if a check has changed it; None if it is unchanged, or was never checked before."""
     after = GOOD if is_good else BAD
     return None if before.known_state in (after, UNCHECKED) else after

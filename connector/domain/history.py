@@ -10,51 +10,51 @@ from typing import Any
 from connector.domain.verification import Verification
 
 RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
-START = "start"  # another: a verification that was asked for
-EXPORT, FILE = "export", "file"  # others: what was read, in bulk or of one run
-EVENT = "event"  # another: what Onfido posted
-JOB = "job"  # another: long work that was asked for, by its id
-KEY = "key"  # another: a key that signs, by its id
-VALUES = "values"  # another: a user's values, which were read
-ENDPOINT = "endpoint"  # another: where an application is notified
-REQUEST = "request"  # another: a request that was refused, by its operation
-SETTINGS = "settings"  # another: those of a process
-SESSION = "session"  # another: a person's session at the console, by the person's id; of a refusal, by the issuer
-CLIENT = "client"  # another: a client of the OpenID provider
-STREAM = "stream"  # another: a stream of signals to another system
-EXPORTED, READ = "exported", "read"  # what was done to these
-SIGNED_IN, SIGNED_OUT, LINK_MADE = "signed_in", "signed_out", "link_made"  # what was done to sessions
-# Why a sign-in was refused, or what an issuer reported as a sign-out.
+START = "start"  # a verification that was requested
+EXPORT, FILE = "export", "file"  # data that were read, in bulk or for one run
+EVENT = "event"  # an event from Onfido
+JOB = "job"  # a job that was requested, by its id
+KEY = "key"  # a signing key, by its id
+VALUES = "values"  # a user's values, which were read
+ENDPOINT = "endpoint"  # a notice endpoint
+REQUEST = "request"  # a refused request, by its operation
+SETTINGS = "settings"  # the settings of a process
+SESSION = "session"  # a person's session at the console, by the person's id; for a refusal, by the issuer
+CLIENT = "client"  # a client of the OpenID provider
+STREAM = "stream"  # a stream of signals to another system
+EXPORTED, READ = "exported", "read"  # actions on exports, files, events and values
+SIGNED_IN, SIGNED_OUT, LINK_MADE = "signed_in", "signed_out", "link_made"  # actions on sessions
+# Reasons for refusing a sign-in, or a reported sign-out.
 NOT_BEGUN, NO_ANSWER, CANCELLED, OTHER_TENANT, NOT_ACCEPTED, LINK_USED, NO_SIGN_OUT = SIGN_IN_CAUSES = (
     *("sign_in_not_begun", "issuer_unavailable", "sign_in_cancelled", "other_tenant"),
     *("answer_refused", "link_refused", "sign_out_refused"),
 )
-REPLAYED = "replayed"  # what was done to an event: it was applied again
-ADMINISTRATOR = "administrator"  # a cause
-DECIDED = "decided"  # another: an administrator's decision on a run in review
-APPLICATION = "application"  # another: an application completed a task
-CHECKED = "checked"  # another: a check of a provider has turned out otherwise than the one before
-REFUSED = "refused"  # another: a verification was asked for and not started; the entry is kept for a while only
-MADE = (ADMINISTRATOR, DECIDED, APPLICATION)  # causes of what people asked for and got
-AUDITED = (*MADE, REFUSED)  # what an auditor looks for: requests of people
-INITIATED = "initiated"  # another: an application started a verification
-DONE = "done"  # an outcome, as REFUSED is
-OUTCOMES = {DONE: MADE, REFUSED: (REFUSED,)}  # the causes of each
-WATCHLIST = "watchlist"  # another: new matches of a watchlist
-SYSTEM = "system"  # the actor where no person is known
-ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
-UNLOCKED = "unlocked"  # another: the user's earlier verifications no longer count against the attempt limit
+REPLAYED = "replayed"  # an action on an event: it was applied again
+ADMINISTRATOR = "administrator"  # a cause: a change by an administrator
+DECIDED = "decided"  # a cause: an administrator's decision on a run in review
+APPLICATION = "application"  # a cause: an application completed a task
+CHECKED = "checked"  # a cause: a provider's check had another result than the one before
+REFUSED = "refused"  # a cause: a refused request; such entries are kept only for a limited time
+MADE = (ADMINISTRATOR, DECIDED, APPLICATION)  # causes of successful requests of people
+AUDITED = (*MADE, REFUSED)  # causes in the audit trail
+INITIATED = "initiated"  # a cause: an application started a verification
+DONE = "done"  # an outcome, like REFUSED
+OUTCOMES = {DONE: MADE, REFUSED: (REFUSED,)}  # the causes of each outcome
+WATCHLIST = "watchlist"  # a cause: new matches of a watchlist
+SYSTEM = "system"  # the actor if no person is known
+ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # actions on a provider or a user
+UNLOCKED = "unlocked"  # an action: the user's earlier verifications no longer count against the attempt limit
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value.
+    """One change; `actor` is the administrator or the event's id, `detail` contains no secret and no value.
 
-    `changes` are properties with what they were and are, each `from` and `to` (`differences.py`).
+    `changes` are the changed properties, each with `from` and `to` (`differences.py`).
 
-    `user_id` is for subscribers; it is stored with those causes only that an auditor looks for, as is the `address` of
-    the request. `capture`, how the user goes through the run, is for subscribers only. The journal sets the `channel`,
-    `address` and `trace_id`.
+    `user_id` is for subscribers; it is stored only with the causes of the audit trail, and so is the `address` of the
+    request. `capture`, the user's way of capture, is only for subscribers. The journal sets the `channel`, `address`
+    and `trace_id`.
     """
 
     at: datetime
@@ -76,16 +76,16 @@ class Change:
     trace_id: str | None = None
 
     def because(self, reason: str) -> Change:
-        """Return the same change with the reason that its actor gave."""
+        """Return the same change with its actor's reason."""
         return replace(self, detail={**self.detail, "reason": reason})
 
     def concerning(self, user_id: str) -> Change:
-        """Return the same change with the user whom it concerns."""
+        """Return the same change with the user concerned."""
         return replace(self, user_id=user_id)
 
 
 def differences_of(change: Change) -> Mapping[str, Any]:
-    """Return the properties that a change has changed, each `from` and `to`: of a user's values only that they did."""
+    """Return the changed properties, each with `from` and `to`; for a user's values only the fact of the change."""
     if change.changes is not None:
         return change.changes
     if change.subject == USER:
@@ -98,13 +98,13 @@ def differences_of(change: Change) -> Mapping[str, Any]:
 
 
 def name_of(actor: str) -> str:
-    """Return an actor without the client and the issuer of the token, which only the last brackets hold."""
+    """Return an actor without the client and the issuer of the token, which are in the last brackets."""
     return actor.rpartition(" [")[0] if actor.endswith("]") and " [" in actor else actor
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A change as it is stored; entries are numbered in the order in which they were written."""
+    """A stored change; entries are numbered in the order in which they were written."""
 
     number: int
     change: Change
@@ -112,7 +112,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which audited changes to find; None means any. `name` is the object's name or id, `action` what was done.
+    """A filter of audited changes; None means any. `name` is the object's name or id, `action` what was done.
 
     The `outcome` is `done` or `refused`. The period is half open.
     """
@@ -139,7 +139,7 @@ def by_administrator(
     provider_id: str | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Change:
-    """Create the entry for an administrator's change; `changes` are of what is neither secret nor personal."""
+    """Create the entry for an administrator's change; `changes` contain neither secrets nor personal data."""
     return Change(
         at=at,
         tenant=tenant,
@@ -165,7 +165,7 @@ def of_verification(
     previous: str | None,
     current: str,
 ) -> Change:
-    """Create the entry for a change of a verification, its run, a claim of its or its user."""
+    """Create the entry for a change of a verification, its run, one of its claims or its user."""
     return Change(
         at=at,
         tenant=verification.tenant,

@@ -8,5 +8,5 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | 
 
 
 def normal_id(written: str) -> str:
-    """Return an id as it is stored: a UUID in lower case (RFC 9562 reads either), anything else as it is written."""
+    """Return an id in its stored form: a UUID in lower case (RFC 9562 accepts either), anything else unchanged."""
     return written.lower() if UUID.fullmatch(written) else written

@@ -1,4 +1,4 @@
-"""What can be asked for as a job, as the API and the command line ask for it."""
+"""Requests for jobs, as the API and the command line create them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from connector.domain.verification_filter import read_filter
 
 
 def csv_of(query: Mapping[str, str | None], provider_id: str | None = None) -> JobRequest:
-    """Return the request for verifications as CSV; raise `InvalidQuery` for a filter that cannot be read."""
+    """Return the request for verifications as CSV; raise `InvalidQuery` for an invalid filter."""
     criteria = read_filter(query, provider_id=provider_id)
     return JobRequest(VERIFICATIONS_CSV, dict(query), criteria.user_id, provider_id)
 
@@ -36,7 +36,7 @@ def resending_since(
     provider_id: str | None = None,
     kind: str | None = None,
 ) -> JobRequest:
-    """Return the request to make deliveries again, given up since a time, or everything since then."""
+    """Return the request to repeat deliveries: those given up since a time, or all since then."""
     which = EVERYTHING if is_everything else GIVEN_UP
     chosen = {"since": _written(since), "which": which, "endpointId": endpoint_id}
     of_kind = {} if kind is None else {"kind": kind}
@@ -44,7 +44,7 @@ def resending_since(
 
 
 def fetching_since(since: datetime, provider_id: str) -> JobRequest:
-    """Return the request to ask Onfido for a provider's runs since a time."""
+    """Return the request to read a provider's runs since a time from Onfido."""
     return JobRequest(FETCH_RUNS, {"since": _written(since)}, provider_id=provider_id)
 
 

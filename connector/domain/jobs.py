@@ -1,8 +1,8 @@
-"""Jobs: long work that people ask for, which the worker does in steps.
+"""Jobs: long work on request, which the worker does in steps.
 
 queued ──► running ──► done ──► expired     its result is no longer kept
-   │          ├──────► failed
-   └──────────┴──────► cancelled
+  │          ├──────► failed
+  └──────────┴──────► cancelled
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ VERIFICATIONS_CSV, USER_RECORD = "verifications_csv", "user_record"
 RESEND_DELIVERIES, FETCH_RUNS = "resend_deliveries", "fetch_runs"
 KINDS = (VERIFICATIONS_CSV, USER_RECORD, RESEND_DELIVERIES, FETCH_RUNS)
 
-RUNNING_AT_ONCE = 2  # jobs of one tenant: the others wait, so that the worker has time for other tenants
+RUNNING_AT_ONCE = 2  # jobs of one tenant; further ones wait, so that the worker has time for other tenants
 OPEN_AT_MOST = 20  # jobs of one tenant that have not ended
-LARGEST_RESULT = 1024**3  # characters of one result, before it is compressed
+LARGEST_RESULT = 1024**3  # characters of one result before compression
 RESULT_KEPT = timedelta(hours=24)
-RECORD_KEPT = timedelta(hours=1)  # it holds the user's values
+RECORD_KEPT = timedelta(hours=1)  # it contains the user's values
 
-GIVEN_UP, EVERYTHING = "given_up", "everything"  # the deliveries that are made again
+GIVEN_UP, EVERYTHING = "given_up", "everything"  # the deliveries that are repeated
 
-MOST_TRIES = 10  # that a step may be begun, before the job fails
+MOST_TRIES = 10  # attempts of a step, before the job fails
 
 
 class JobFailed(ConnectorError):  # noqa: N818  it is an outcome of the job
-    """The job cannot be done, however often it is tried."""
+    """The job cannot be done; a retry would not help."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A form in which a job's result can be downloaded."""
+    """A format in which a job's result can be downloaded."""
 
     name: str
     media_type: str
@@ -54,7 +54,7 @@ FORMATS: Mapping[str, tuple[Format, ...]] = {VERIFICATIONS_CSV: (CSV,), USER_REC
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What is asked for: the kind of job, what it is to be done with, and whom or what it concerns."""
+    """The request of a job: its kind, its parameters, and the user or provider concerned."""
 
     kind: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -64,10 +64,9 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class Job:
-    """A job; `step` counts the steps that were done, `position` is where the next one begins.
+    """A job; `step` counts the completed steps, `position` is where the next one starts.
 
-    `done` of `total` things are dealt with; `total` is None if it is not known. `expires_at` is when its result is
-    deleted.
+    `done` of `total` items are processed; `total` is None if it is unknown. `expires_at` is when its result is deleted.
     """
 
     job_id: str
@@ -99,21 +98,21 @@ class Job:
 
     @property
     def formats(self) -> tuple[Format, ...]:
-        """The forms that its result has; empty for a job without a result."""
+        """The formats of its result; empty for a job without a result."""
         return FORMATS.get(self.kind, ())
 
     def state_at(self, now: datetime) -> str:
-        """Return the state at a time: a result expires by the clock, whether or not it was deleted yet."""
+        """Return the state at a time: a result expires by the clock, even if it was not deleted yet."""
         is_over = self.state == DONE and self.expires_at is not None and self.expires_at <= now
         return EXPIRED if is_over else self.state
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step has done: `position` is where the next one begins, None after the last.
+    """The outcome of one step: `position` is where the next one starts, None after the last.
 
-    `pieces` are appended to the result, by format; `done` is how many more things are dealt with. The next step begins
-    after `pause` seconds.
+    `pieces` are appended to the result, by format; `done` is the number of further processed items. The next step
+    starts after `pause` seconds.
     """
 
     position: Any
@@ -129,7 +128,7 @@ class Step:
 
 
 def result_lifetime(kind: str) -> timedelta | None:
-    """Return how long a job's result is kept; None for a job without one."""
+    """Return how long a job's result is kept; None for a job without a result."""
     if kind == USER_RECORD:
         return RECORD_KEPT
     return RESULT_KEPT if kind in FORMATS else None

@@ -1,9 +1,9 @@
 """How a finished run judges a claim, and the same rules in words.
 
-    claim, run, output ──► judge ──► Verdict ──► kept with the verification ──► explain ──► Step, Step, …
+    claim, run, output ──► judge ──► Verdict ──► stored with the verification ──► explain ──► Step, Step, …
 
-`RULES` are tried in their order, and the first that applies decides. An explanation goes through the same list up to
-the rule that has decided, so that it cannot say anything else.
+`RULES` are tried in order, and the first that applies decides. An explanation evaluates the same list up to the rule
+that decided, so that it cannot differ from the decision.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RUN, FINDING = "run", "finding"  # the steps before the rules
 
 
 class Rule(StrEnum):
-    """The rule that has decided what a verification says of a claim."""
+    """The rule that decided a verification's result for a claim."""
 
     SANDBOX = "sandbox"
     VALUE_CHANGED = "value_changed"
@@ -39,7 +39,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class ClaimOutput:
-    """What the workflow's output holds for one claim: Onfido's result for it, or its value."""
+    """The part of the workflow's output for one claim: Onfido's result, or the claim's value."""
 
     result: Comparison = Comparison.NOT_COMPARED
     value: str | None = field(default=None, repr=False)
@@ -47,7 +47,7 @@ class ClaimOutput:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the rules look at: what was found for a claim, and whether it counts."""
+    """The input of the rules: the finding for a claim, and whether it counts."""
 
     finding: str
     is_counted: bool
@@ -57,10 +57,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verification says of one claim: what was found, where, and the rule that decided.
+    """A verification's result for one claim: the finding, its place, and the rule that decided.
 
-    `found_at` is a JSON Pointer in the workflow's output, after `<task>#` where it is that task's output; None if
-    nothing was found. `output_value` is what the workflow's output holds for the claim.
+    `found_at` is a JSON Pointer in the workflow's output, after `<task>#` if it is in that task's output; None if
+    nothing was found. `output_value` is the claim's value in the workflow's output.
     """
 
     rule: Rule
@@ -70,12 +70,12 @@ class Verdict:
 
     @property
     def is_verified(self) -> bool | None:
-        """Whether the claim is verified; None if the run says nothing against one that is verified already."""
+        """Whether the claim is verified; None if the run does not contradict a claim that is already verified."""
         return _OUTCOMES[self.rule].is_verified
 
     @property
     def verification_status(self) -> str:
-        """The result in one word: what was found, unless that does not count."""
+        """The result in one word: the finding, unless it does not count."""
         return _OUTCOMES[self.rule].status or self.finding
 
 
@@ -93,7 +93,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a verification says what it says of a claim; `verdict` is None as long as there is none."""
+    """The explanation of a verification's result for a claim; `verdict` is None as long as there is none."""
 
     claim: VerificationClaim
     verdict: Verdict | None
@@ -102,7 +102,9 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a rule decides, and in words why it applies, or does not; `status` is None if it is the finding."""
+    """The consequence of a rule, and why it applies or does not, in words; `status` is None if it is the finding
+    itself.
+    """
 
     is_verified: bool | None
     text: str
@@ -162,7 +164,7 @@ _OUTCOMES = {
     Rule.NOT_COMPARED: _Outcome(
         None, _("The value was compared with nothing: the run says nothing of it."), applies=lambda facts: True
     ),
-    # Written where a verification ends without a result.
+    # Used if a verification ends without a result.
     Rule.RUN_GONE: _Outcome(
         None,
         _("Onfido does not know the run any more, so that it has no result: it verifies nothing."),
@@ -190,12 +192,12 @@ def judge(
     is_same: Callable[[str], bool],
     is_counted: bool = True,
 ) -> Verdict:
-    """Judge one claim by a finished run, without regard to its neighbours.
+    """Judge one claim by a finished run, independent of the other claims.
 
-    Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` contradicts the
-    value and un-verifies the claim. A run that could not read or compare the value, or was abandoned, decides nothing;
-    nor does one for a value that the user no longer has, or one of the sandbox that is not counted. Where the output of
-    the workflow holds the claim's value, `is_same` compares that with the user's.
+    A claim is verified exactly if an approved run compared it as clear, for the value that was sent. `consider`
+    contradicts the value, and the claim is no longer verified. A run that could not read or compare the value, or was
+    abandoned, decides nothing; nor does a run for a value that has changed since, or one of the sandbox that does not
+    count. If the workflow's output has the claim's value, `is_same` compares it with the user's.
     """
     if not is_final(run.status):
         raise ValueError(f"the run is still {run.status}")
@@ -206,7 +208,7 @@ def judge(
 
 
 def explain(claim: VerificationClaim, verification: Verification, verdict: Verdict | None) -> Explanation:
-    """Return the steps to a verification's verdict on a claim; the last one is the rule that has decided."""
+    """Return the steps to a verification's result for a claim; the last one is the rule that decided."""
     steps = [Step(RUN, True, _run_in_words(verification))]
     if verdict is None:
         return Explanation(claim, None, steps)

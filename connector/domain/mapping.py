@@ -1,4 +1,4 @@
-"""A claim mapping as an administrator edits it: how each claim is verified, and what is wrong with the whole."""
+"""A claim mapping as an administrator edits it: how each claim is verified, and the flaws of the mapping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.domain.claims import COMPARED, CONSENTS, ID_NUMBER_TYPES, REQUIRE
 
 
 class Source(StrEnum):
-    """What Onfido verifies a claim by."""
+    """How Onfido verifies a claim."""
 
     DOCUMENT = "document"
     PROOF_OF_ADDRESS = "proof_of_address"
@@ -21,7 +21,7 @@ class Source(StrEnum):
 
 
 class Flaw(StrEnum):
-    """What is wrong with a mapping."""
+    """A kind of flaw of a mapping."""
 
     NAME_MISSING = "name_missing"
     ADDRESS_INCOMPLETE = "address_incomplete"
@@ -31,14 +31,14 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True)
 class MappingWarning:
-    """A flaw of a claim, or of the whole where `uri` is None; `fields` are those concerned."""
+    """A flaw of a claim, or of the whole mapping if `uri` is None; `fields` are the fields concerned."""
 
     flaw: Flaw
     uri: str | None
     fields: tuple[str, ...]
 
 
-# Every applicant field, in groups that people look for.
+# Every applicant field, in groups for display.
 FIELD_GROUPS: Mapping[str, tuple[str, ...]] = {
     "person": ("first_name", "last_name", "dob", "email", "phone_number"),
     "address": tuple(
@@ -58,7 +58,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 def source_of(uri: str, field: str | None, outputs: Collection[str]) -> Source:
-    """Return what verifies a claim that is sent as a field, where the workflow's output has some claims."""
+    """Return how a claim is verified that is sent as a field; `outputs` are the claims in the workflow's output."""
     if uri in outputs:
         return Source.OUTPUT
     key = comparison_key(field or "")
@@ -68,7 +68,7 @@ def source_of(uri: str, field: str | None, outputs: Collection[str]) -> Source:
 
 
 def warnings_of(fields: Mapping[str, str], outputs: Collection[str]) -> Iterator[MappingWarning]:
-    """Yield what is wrong with a mapping, of the whole first."""
+    """Yield the flaws of a mapping, those of the whole first."""
     if missing := tuple(name for name in REQUIRED_FIELDS if name not in fields.values()):
         yield MappingWarning(Flaw.NAME_MISSING, None, missing)
     incomplete = tuple(missing_of_address(fields.values()))
@@ -83,5 +83,5 @@ def warnings_of(fields: Mapping[str, str], outputs: Collection[str]) -> Iterator
 
 
 def changed_claims(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return the claims whose field a mapping changes or takes away."""
+    """Return the claims whose field a mapping changes or removes."""
     return sorted(uri for uri, field in before.items() if after.get(uri) != field)

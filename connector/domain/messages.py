@@ -1,10 +1,10 @@
-"""Texts that the rules write: English, and with what it takes to say them in another language.
+"""Texts of the rules: in English, with what is needed to translate them.
 
     message("The run ended with the status %(status)s.", status="declined")
     counted("%(num)s run", "%(num)s runs", 3)
 
-Each is a `str` in English, so that the API, the command line and the log use it as it is. The console's catalogues have
-the text with its placeholders, and fill in the parts, which may be messages themselves, or moments.
+Each is a `str` in English, which the API, the command line and the log use directly. The console's catalogues contain
+the text with its placeholders, and insert the parts, which may be messages or times themselves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Part = str | int | datetime
 
 
 class Message(str):
-    """A text in English; `text` is what the catalogues have of it, `many` its plural where it counts something."""
+    """A text in English; `text` is the catalogues' entry, `many` its plural if it counts something."""
 
     text: str
     many: str | None
@@ -34,22 +34,22 @@ class Message(str):
 
 
 def message(text: str, **parts: Part) -> Message:
-    """Return a text filled with its parts."""
+    """Return a text with its parts inserted."""
     return Message(text, parts)
 
 
 def counted(one: str, many: str, num: int, **parts: Part) -> Message:
-    """Return one of two texts, by a number."""
+    """Return the singular or the plural text, by a number."""
     return Message(one, {"num": num, **parts}, many)
 
 
 def marked(text: str) -> str:
-    """Mark a text for the catalogues that is filled elsewhere, and return it."""
+    """Mark a text for the catalogues whose parts are inserted elsewhere, and return it."""
     return text
 
 
 def joined(texts: Iterable[str]) -> str:
-    """Return sentences, one after another; those that are empty are left out."""
+    """Return sentences, one after another, without empty ones."""
     return reduce(_pair, filter(None, texts), "")
 
 

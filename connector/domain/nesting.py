@@ -1,4 +1,4 @@
-"""The nesting of JSON, walked level by level: a recursion would fail on input that is nested to make it fail."""
+"""The nesting of JSON, traversed level by level, because a recursion would fail on maliciously nested input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _CONTAINER = (dict, list)
-_Inside = tuple[Any, Any, str]  # an object or array, the entry of the one that it is in, and its name there
+_Inside = tuple[Any, Any, str]  # an object or array, the entry of its parent, and its name in the parent
 
 
 def containers(level: Iterable[object]) -> Iterator[object]:
@@ -19,7 +19,7 @@ def containers(level: Iterable[object]) -> Iterator[object]:
 
 
 def is_deeper(data: object, most: int) -> bool:
-    """Whether objects and arrays lie in each other on more than `most` levels."""
+    """Whether objects and arrays are nested more than `most` levels deep."""
     level, depth = [data], 0
     while level and depth < most:
         level, depth = list(containers(level)), depth + 1

@@ -1,7 +1,7 @@
-"""What applications are notified of, and where: endpoints, each with the events that it chose.
+"""Notices to applications: endpoints, each with the events that it chose.
 
-A notice names what happened, to whom and when, and not what is so now: its receiver asks for that. So whatever the
-order in which notices arrive, what is read after the last one is the latest state.
+A notice reports an event, with ids and a time, but not the current state: the receiver reads that. So the order in
+which notices arrive does not matter: after the last one, the receiver has the latest state.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
 
 FINISHED = "verification.finished"  # its run has ended, or an administrator has decided on it
-CLAIMS_CHANGED = "claims.changed"  # in either direction, or removed
-ATTENTION = "attention.needed"  # with a reason, where the endpoint has not chosen the event of its own
+CLAIMS_CHANGED = "claims.changed"  # verified, no longer verified, or removed
+ATTENTION = "attention.needed"  # with a reason, if the endpoint has not chosen the specific event
 TASK_STARTED = "task.started"
 DECISION_WAITING = "manual_decision.waiting"
 MATCHES_UPDATED = "watchlist.matches_updated"
@@ -30,7 +30,7 @@ TASK_EVENTS = (TASK_STARTED, DECISION_WAITING, ATTENTION)
 MATCH_EVENTS = (MATCHES_UPDATED, ATTENTION)
 
 REVIEW, LINK_EXPIRED, TASK, DECISION, WATCHLIST = "review", "link_expired", "task", "decision", "watchlist"  # reasons
-PROVIDER_FAILS = "provider"  # another: a check of a provider fails that did not fail before
+PROVIDER_FAILS = "provider"  # a reason: a check of a provider has started to fail
 GONE, BY_ADMINISTRATOR = "gone", "administrator"  # why an endpoint is disabled
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the specification's mark of a secret
@@ -40,9 +40,9 @@ _TASK_DEF_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True)
 class EndpointConfig:
-    """An endpoint as an administrator describes it; without a provider it is told of all of the tenant's.
+    """An endpoint as an administrator describes it; without a provider it gets the events of the whole tenant.
 
-    `tasks` are the ids of the Send/Receive Data tasks' definitions whose start it is told of.
+    `tasks` are the ids of the Send/Receive Data task definitions whose start is notified.
     """
 
     url: str
@@ -54,7 +54,7 @@ class EndpointConfig:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint as it is stored; `is_of_provider`: it is described in its provider's configuration."""
+    """An endpoint as it is stored; `is_of_provider`: it is part of its provider's configuration."""
 
     endpoint_id: str
     tenant: str
@@ -73,7 +73,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class DeliveryRate:
-    """How an endpoint's latest deliveries went: `failures` of so many `attempts` failed."""
+    """The results of an endpoint's latest deliveries: `failures` of `attempts` failed."""
 
     deliveries: int
     attempts: int
@@ -87,7 +87,7 @@ def check_endpoint(config: EndpointConfig, policy: UrlPolicy) -> None:
 
 
 def secret_objection(secret: str) -> str | None:
-    """Return why a secret does not have the form of the specification; None if it has."""
+    """Return why a secret does not have the format of the specification; None if it has."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):  # ValueError: not ASCII
@@ -98,7 +98,7 @@ def secret_objection(secret: str) -> str | None:
 
 
 def new_secret(key: bytes) -> str:
-    """Return a secret in the specification's form."""
+    """Return a secret in the specification's format."""
     return SECRET_PREFIX + base64.b64encode(key).decode()
 
 

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from connector.domain.verification import Verification
 
 DOCUMENT, SELFIE = "document", "selfie"
-SLACK = timedelta(minutes=5)  # that Onfido's clock and ours may differ
+SLACK = timedelta(minutes=5)  # possible difference between Onfido's clock and ours
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture at Onfido; `title` is what it shows, such as `passport front`."""
+    """A picture at Onfido; `title` describes it, such as `passport front`."""
 
     picture_id: str
     kind: str
@@ -23,7 +23,7 @@ class Picture:
 
 
 def is_of_run(picture: Picture, verification: Verification) -> bool:
-    """Whether a picture of a verification's applicant was sent in its run, as far as the time tells."""
+    """Whether a picture of a verification's applicant was sent during its run; this is determined by its time."""
     at = picture.created_at
     if at is None:
         return True

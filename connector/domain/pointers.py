@@ -1,4 +1,4 @@
-"""JSON Pointers (RFC 6901), with which a provider names properties of the workflow's output."""
+"""JSON Pointers (RFC 6901), which name places in a workflow's output."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)+", re.DOTALL)
 
 
 def is_pointer(text: str) -> bool:
-    """Whether the text is a pointer into something; the one to the whole is not of use here."""
+    """Whether a text is a JSON Pointer; the empty one, to the whole output, is not accepted."""
     return len(text) <= MAX_LENGTH and _POINTER.fullmatch(text) is not None

@@ -29,8 +29,8 @@ LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
 MAX_NAME = 255
 LEAST_WEBHOOK_TOKEN = 16  # characters
-NO_CONTROLS = "must hold no control characters, line separators or direction marks"
-# The secrets of a configuration by their fields, and the properties that an administrator knows them by.
+NO_CONTROLS = "must not contain control characters, line separators or direction marks"
+# The secrets of a configuration by their fields, with the property names in the API.
 SECRETS = {
     "api_token": "token",
     "client_secret": "client_secret",
@@ -44,10 +44,9 @@ class ProviderConfig:
     """A provider's configuration as an administrator sends it.
 
     `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
-    (seconds). `missing_name` is what a person with one name is sent with in the other field: `repeat` (that name
-    again) or a placeholder; None: such a person cannot be verified. `accent_color` is that of
-    the user's page. `client_id` and `client_secret` are given in place
-    of `api_token`. Where one of these, another secret or `studio` is None, the stored one is kept.
+    (seconds). `missing_name` is sent as the other name of a person with only one: `repeat` (the name again) or a
+    placeholder; None: such a person cannot be verified. `accent_color` is that of the user's page. `client_id` and
+    `client_secret` replace `api_token`. If one of these, another secret or `studio` is None, the stored one is kept.
     """
 
     name: str
@@ -71,10 +70,11 @@ class ProviderConfig:
 
 @dataclass(frozen=True)
 class Provider:
-    """A registered provider; of its secrets only its credentials at Onfido, sealed: a token, or those of a client.
+    """A registered provider; of its secrets it has only the encrypted credentials at Onfido: a token, or client
+    credentials.
 
     `environment` is that of the credentials, None if it is not known yet. `tells_tasks`, `tells_matches`: whether
-    further endpoints for notices are told of these.
+    further notice endpoints have chosen these events.
     """
 
     provider_id: str
@@ -104,20 +104,20 @@ class Provider:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The events of Onfido's that are needed."""
+        """The events of Onfido that are required."""
         return self.studio.events(tells_tasks=self.tells_tasks, tells_matches=self.tells_matches)
 
     def limited(self, attempts: int | None) -> Provider:
-        """Return the provider with no more attempts than these, where there is such a limit."""
+        """Return the provider with at most this number of attempts, if there is such a limit."""
         return self if attempts is None else replace(self, max_attempts=min(self.max_attempts, attempts))
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One term of a filter on providers, without regard to case.
+    """One term of a filter on providers, ignoring case.
 
-    `attribute` is id, name, type, description or is_enabled; `operator` is eq, sw (starts with), ew (ends with) or
-    co (contains).
+    `attribute` is id, name, type, description or is_enabled; `operator` is eq, sw (starts with), ew (ends with) or co
+    (contains).
     """
 
     attribute: str
@@ -127,7 +127,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class SetupGuide:
-    """What to enter in Onfido's dashboard for a provider."""
+    """The data to enter in Onfido's dashboard for a provider."""
 
     webhook_url: str
     steps: tuple[str, ...]
@@ -135,13 +135,13 @@ class SetupGuide:
 
 @dataclass(frozen=True)
 class BaseUrlPolicy:
-    """Where API tokens may be sent: https to the listed hosts; plain http to loopback for development."""
+    """The addresses that may receive API tokens: https to the listed hosts; plain http to loopback for development."""
 
     hosts: Collection[str]
     allows_http_loopback: bool = False
 
     def check(self, base_url: str) -> None:
-        """Raise `InvalidField` for a base URL that is not allowed, naming what is wrong with it."""
+        """Raise `InvalidField` with the reason if a base URL is not allowed."""
         policy = UrlPolicy(self.hosts, self.allows_http_loopback, "allowed_base_url_hosts", allows_query=False)
         if reason := policy.objection(base_url):
             raise InvalidField("configProperties.base_url", f"{reason} (the API token is sent there)")
@@ -171,30 +171,30 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
 
 
 def tidied(config: ProviderConfig) -> ProviderConfig:
-    """Return a configuration whose token is cleaned of what was pasted along with it."""
+    """Return a configuration with a cleaned token, without text that was pasted along with it."""
     return config if config.api_token is None else replace(config, api_token=tidy_token(config.api_token))
 
 
 def without_masks(config: ProviderConfig) -> ProviderConfig:
-    """Return a configuration in which a secret that was sent back masked keeps the stored one."""
+    """Return a configuration in which a secret that was sent back masked is None, so that the stored one is kept."""
     masked: Any = {name: None for name in SECRETS if getattr(config, name) == MASK}
     return replace(config, **masked)
 
 
 def refuse_masks(config: ProviderConfig) -> None:
-    """Raise `InvalidField` for a mask instead of a secret that is not stored yet."""
+    """Raise `InvalidField` for a mask if no secret is stored yet."""
     for name, key in SECRETS.items():
         if getattr(config, name) == MASK:
-            raise InvalidField(f"configProperties.{key}", "must be the secret itself, not the mask that stands for it")
+            raise InvalidField(f"configProperties.{key}", "must be the secret itself, not its mask")
 
 
 def name_key(name: str) -> str:
-    """Return the key by which names are unique: those that differ only in case, spaces or composed letters share it."""
+    """Return the key by which names are unique; it ignores case, spaces and normal forms."""
     return fold(name)
 
 
 def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
-    """Return how to set up the webhook; `public_url` is where Onfido reaches the connector."""
+    """Return how to set up the webhook; `public_url` is the URL under which Onfido reaches the connector."""
     url = f"{public_url}{tenant_path(provider.tenant)}/idv/onfido/v1/{provider.provider_id}/verify"
     events = ", ".join(provider.events)
     steps = (
@@ -207,7 +207,7 @@ def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
 
 
 def webhook_command(provider: Provider) -> str:
-    """Return the command that registers or repairs a provider's webhook, ready to be pasted."""
+    """Return the command that registers or repairs a provider's webhook."""
     tenant = "" if provider.tenant == DEFAULT_TENANT else f" --tenant {provider.tenant}"
     return f"connector provider add-webhook {provider.provider_id}{tenant}"
 
@@ -219,16 +219,16 @@ def _check_secrets(config: ProviderConfig) -> None:
         value = getattr(config, name)
         if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
             raise InvalidField(
-                f"configProperties.{SECRETS.get(name, name)}", "must be printable ASCII, as Onfido shows it"
+                f"configProperties.{SECRETS.get(name, name)}", "must be printable ASCII, as Onfido displays it"
             )
     if config.webhook_token is not None and len(config.webhook_token) < LEAST_WEBHOOK_TOKEN:
-        why = f"must have at least {LEAST_WEBHOOK_TOKEN} characters, as Onfido's webhook tokens have"
+        why = f"must have at least {LEAST_WEBHOOK_TOKEN} characters, like Onfido's webhook tokens"
         raise InvalidField("configProperties.webhook_token", why)
     _check_notice_secret(config.notice_secret)
 
 
 def choose_credentials(config: ProviderConfig, known: Credentials | None) -> Credentials:
-    """Return the credentials that a configuration gives, or the known ones where it gives none.
+    """Return the credentials in a configuration, or the known ones if it has none.
 
     The secret of a known client is kept, but not for another client. Raises `InvalidField` if some are missing.
     """
@@ -241,7 +241,7 @@ def choose_credentials(config: ProviderConfig, known: Credentials | None) -> Cre
     is_same = stored is not None and stored.client_id == client_id
     client_secret = config.client_secret or (stored.client_secret if stored and is_same else None)
     if client_id is None and client_secret is None:
-        why = "must be given: an API token from Onfido's dashboard, or client_id and client_secret in its place"
+        why = "must be given: an API token from Onfido's dashboard, or client_id and client_secret instead"
         raise InvalidField("configProperties.token", why)
     if client_id is None:
         raise InvalidField("configProperties.client_id", "must be given with client_secret")
@@ -267,8 +267,9 @@ def _check_notice_secret(secret: str | None) -> None:
 
 
 def _check_image(image: str) -> None:
-    """Check for what a browser may load as a picture: an https address, a path or a file's name."""
-    scheme = re.match(r"[^/?#]*:", image.strip())  # anything that ends in a colon before a path may be read as a scheme
+    """Check for an address that a browser may load as a picture: an https URL, a path or a file's name."""
+    # browsers may read anything before a colon in front of the path as a scheme
+    scheme = re.match(r"[^/?#]*:", image.strip())
     is_https = re.match(r"https://[^/?#\\]", image, re.IGNORECASE) is not None
     if not is_label(image) or (scheme and not is_https) or re.match(r"[\s/\\]*[/\\][/\\]", image):
         raise InvalidField("image", "must be an https URL, a path or a name")

@@ -1,4 +1,4 @@
-"""Whether a provider is ready to verify: the checks before the first user, as values and sentences."""
+"""The checks before the first user is verified with a provider, as values and sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK, DELIVERY = (
     *("region", "token", "environment"),
     *("workflow", "claims", "webhook", "delivery"),
 )
-MOST_COUNTED = 1000  # results of the sandbox: to count more would take longer the more there are
+MOST_COUNTED = 1000  # results of the sandbox; counting more would take longer
 _ABOUT_ENVIRONMENT = {
     SANDBOX: _("The token is for the sandbox: no document is really looked at."),
     LIVE: _("The token is for live: runs are paid for."),
@@ -35,10 +35,10 @@ _COMPARED = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check; `passed` is None if it was not made. `detail` says what to do where it failed.
+    """One check; `passed` is None if it was not made. `detail` says what to do if it failed.
 
-    `is_unanswered`: it failed because Onfido did not answer, so nothing is known of what it is about. `is_warning`: it
-    passed, but `detail` says what should be changed.
+    `is_unanswered`: it failed because Onfido did not answer, so its subject is unknown. `is_warning`: it passed, but
+    `detail` says what should be changed.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Readiness:
-    """All checks, in the order in which one depends on another."""
+    """All checks, in the order of their dependencies."""
 
     environment: str | None
     checks: tuple[Check, ...]
@@ -62,7 +62,7 @@ class Readiness:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed."""
+        """Whether no check failed."""
         return not self.failed
 
 
@@ -72,7 +72,7 @@ def not_checked(name: str, why: str) -> Check:
 
 
 def check_environment(environment: str | None, sandbox_results: int = 0) -> Check:
-    """Return the check that names the Onfido environment of the credentials, and what that means."""
+    """Return the check that names the Onfido environment of the credentials, and its consequences."""
     note = sandbox_note(sandbox_results)
     if environment is None:
         check = not_checked(ENVIRONMENT, _("neither a token's prefix nor an applicant at Onfido tells it yet"))
@@ -81,7 +81,7 @@ def check_environment(environment: str | None, sandbox_results: int = 0) -> Chec
 
 
 def sandbox_note(results: int) -> str:
-    """Return the sentence that results of the sandbox verify nothing; it is empty if there are none."""
+    """Return the sentence that results of the sandbox verify nothing; empty if there are none."""
     if not results:
         return ""
     if results == 1:
@@ -93,7 +93,7 @@ def sandbox_note(results: int) -> str:
 
 
 def check_claims(provider: Provider) -> Check:
-    """Return the check that lists what verifies each claim; one that nothing verifies is reported, not failed."""
+    """Return the check that lists how each claim is verified; one that is never verified is reported, not failed."""
     if missing := [name for name in REQUIRED_FIELDS if name not in provider.claims.values()]:
         names = " and ".join(missing)
         detail = _("Onfido wants %(names)s with every applicant: map a claim to it.", names=names)
@@ -112,7 +112,7 @@ def check_claims(provider: Provider) -> Check:
 
 
 def never_verified(provider: Provider) -> list[str]:
-    """Return the mapped claims that nothing verifies."""
+    """Return the mapped claims that are never verified."""
     return [uri for uri, by in _tellers(provider) if by == _NOTHING]
 
 

@@ -1,10 +1,11 @@
-"""Why a verification or a claim is as it is, in one sentence each: for the user, and for the administrator.
+"""The reasons for the state of a verification or a claim, in one sentence each: for the user, and for the
+administrator.
 
     user             what happened, and what to do now; never a cause that helps a forger, never a watchlist match
-    administrator    what was found, or what is waited for
-    helps            of a claim: what the administrator can do so that it becomes verified
+    administrator    what was found, or what is missing
+    helps            for a claim: what the administrator can do so that it becomes verified
 
-The user's page, the console, the API and the command line take their sentences here, and have none of their own.
+The user's page, the console, the API and the command line use only these sentences.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from connector.domain.workflow_run import (
 
 @dataclass(frozen=True)
 class Reason:
-    """The sentences about one state."""
+    """The sentences about one state: for the user, for the administrator, and the remedy."""
 
     user: str
     administrator: str
@@ -94,7 +95,7 @@ OF_CLAIM: Mapping[str, Reason] = {
         _AGAIN,
     ),
     RUN_GONE: Reason(_CHECK_AGAIN, _("Onfido does not know its run any more."), _AGAIN),
-    # The user must not learn of a match: the same words as for a claim that was never checked.
+    # The user must not learn of a match: the same text as for a claim that was never checked.
     WATCHLIST_MATCH: Reason(NOT_CHECKED.user, _("It was withdrawn after a watchlist match: do not tell the user.")),
 }
 OF_RUN: Mapping[str, Reason] = {
@@ -138,7 +139,7 @@ OTHER_CLAIM = Reason(_("This is not confirmed."), _("Onfido reports a result tha
 
 
 def reason_of_run(status: str, decision: str | None = None) -> Reason:
-    """Return the sentences about a run; a decision on a review takes the place of the review."""
+    """Return the sentences about a run; a decision on a review replaces those of the review."""
     return OF_RUN.get(decision if status == REVIEW and decision else status, OTHER_RUN)
 
 
@@ -152,5 +153,5 @@ def reason_of_claim(status: str | None, *, is_verified: bool, has_value: bool = 
 
 
 def all_reasons() -> Iterator[Reason]:
-    """Yield every reason that there is."""
+    """Yield every reason."""
     yield from (NOT_CHECKED, NO_VALUE, OTHER_RUN, OTHER_CLAIM, *OF_CLAIM.values(), *OF_RUN.values())

@@ -1,6 +1,7 @@
-"""Every entry of the history as one sentence: "bob replaced the API token of Onfido EU."
+"""Every entry of the history as one sentence, such as "bob replaced the API token of Onfido EU."
 
-It is made here alone, for the API, the command line and the console. It names no value of a user and no secret.
+Only this module creates these sentences, for the API, the command line and the console. They contain no user's value
+and no secret.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from connector.domain.messages import counted, marked
 from connector.domain.messages import message as _
 from connector.errors import message_of
 
-MOST_NAMED = 4  # things that a sentence names; the others are counted
+MOST_NAMED = 4  # items that a sentence names; the others are counted
 _PROPERTIES = {
     "api_token": _("the API token"),
     "client_id": _("the client id"),
@@ -129,7 +130,7 @@ def _deeds(change: Change, changes: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def _known_by_name(change: Change) -> str:
-    """Return the deed where only the properties' names are known, as of entries from before they had more."""
+    """Return the sentence for entries of earlier versions, which have only the properties' names."""
     names = change.detail.get("properties", ())
     if names and all(name.startswith("previous_") for name in names):
         return _("ended the validity of the former webhook token")
@@ -262,7 +263,7 @@ def _of_settings(change: Change) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names as words: `a, b and c`, of many the first ones and the number of the others."""
+    """Return names as words: `a, b and c`; if there are many, the first ones and the number of the others."""
     known = list(names)
     if len(known) > MOST_NAMED:
         others = len(known) - MOST_NAMED + 1
@@ -278,7 +279,7 @@ def _pair(first: str, second: str) -> str:
 
 
 def _short(uri: str) -> str:
-    """Return the last part of a claim's URI, which people know it by."""
+    """Return the last part of a claim's URI, which is familiar to people."""
     return uri.rstrip("/").rpartition("/")[2] or uri
 
 

@@ -1,8 +1,8 @@
-"""The steps of setting up a provider: each is detected from what is known, and none is ticked by hand.
+"""The steps of setting up a provider; the state of each is determined from stored facts.
 
     token ─► environment, workflow, webhook ─► events ─► attributes, comparisons ─► users ─► application
 
-A step that concerns nothing here, such as the application's where no endpoint is registered, is left out.
+A step that does not apply, such as the application's if no endpoint is registered, is left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS = (
     *("failed", "unknown", "waits"),
 )
 STATES = (TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS)
-MOST_RUNS = 100  # the latest ones are looked at
+MOST_RUNS = 100  # the number of the latest runs that are considered
 _CAUSES = {
     WRONG_SIGNATURE: _("signed with another token than the one that is registered here"),
     NO_TOKEN: _("no webhook token is registered here"),
@@ -46,13 +46,12 @@ _UNKNOWN_ENVIRONMENT = _("It cannot be told yet whether the credentials are for 
 
 @dataclass(frozen=True)
 class SetupFacts:
-    """What is known of a provider without asking Onfido.
+    """The stored facts about a provider; Onfido is not called for them.
 
-    `has_run`: a run was started since the workflow became what it is. `ended_silently` counts runs that ended without
-    an event since the last one, or since the webhook's last change; `refused` has what was refused since then.
-    `approved` counts the latest approved runs whose results are recorded, `compared` those in which something was
-    compared. `endpoints` counts the endpoints that are told of the provider, `refusing` those that did not take their
-    last notice.
+    `has_run`: a run was started since the workflow was last changed. `ended_silently` counts runs that ended without an
+    event since the last event, or since the webhook's last change; `refused` has the refused posts since then.
+    `approved` counts the latest approved runs with recorded results, `compared` those in which something was compared.
+    `endpoints` counts the provider's notice endpoints, `refusing` those that did not accept their last notice.
     """
 
     health: Health
@@ -72,7 +71,7 @@ class SetupFacts:
 
 @dataclass(frozen=True)
 class Step:
-    """A step: what it is about, its state, and a sentence that says why, and what to do where it is not done."""
+    """A step: its subject, its state, and a sentence that says why, and what to do if it is not done."""
 
     name: str
     title: str
@@ -90,7 +89,7 @@ def setup_steps(provider: Provider, facts: SetupFacts) -> tuple[Step, ...]:
 
 
 def headline(steps: Sequence[Step]) -> str:
-    """Return how far the set-up is."""
+    """Return the setup progress."""
     done = sum(step.state == DONE for step in steps)
     if done == len(steps):
         return _("All %(done)s steps are done.", done=done)
@@ -125,7 +124,7 @@ def _webhook(_provider: Provider, facts: SetupFacts) -> State:
 
 
 def _of_check(health: Health, check: Check | None) -> State:
-    """Return the state of what a check is about; where Onfido did not answer, what was known stays in the text."""
+    """Return the state of a check's subject; if Onfido did not answer, the text has the previous result."""
     if health.is_checking:
         before = None if check is None else _("Before: %(detail)s", detail=check.detail)
         return CHECKING, joined((_("It is being checked."), before or ""))

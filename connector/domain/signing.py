@@ -1,4 +1,4 @@
-"""A key that signs what the connector asserts."""
+"""A key that signs the connector's assertions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-CURRENT, NEXT, PREVIOUS = "current", "next", "previous"  # roles; the first two are slots, each of one key
+CURRENT, NEXT, PREVIOUS = "current", "next", "previous"  # roles; the first two are slots for one key each
 
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key; `private_key` is sealed. A former one has no slot, but expires."""
+    """A key; `private_key` is encrypted. A former key has no slot, but expires."""
 
     key_id: str
     public_key: Mapping[str, Any]
@@ -23,5 +23,5 @@ class SigningKey:
 
     @property
     def role(self) -> str:
-        """What it is used for: `current`, `next` or `previous`."""
+        """Its role: `current`, `next` or `previous`."""
         return self.slot or PREVIOUS

@@ -1,4 +1,4 @@
-"""The numbers that administrators ask for: what is counted, day by day, and what is read from it.
+"""Statistics for administrators: the daily counts, and the numbers derived from them.
 
     rows ──► Count, Count, … ──► daily counts ──► summary ──► Statistics
 
@@ -6,8 +6,8 @@
     ended, seconds, attribute, attribute_approved, attribute_verified    by the day of the end
     refused, given_up                                                    by the day on which it happened
 
-Days are those of UTC. Times are kept in a histogram whose buckets grow by 15 %, so that a median of many days can be
-read from it.
+Days are UTC days. Durations are kept in a histogram whose buckets grow by 15 %, so that the median of many days can
+be computed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from enum import StrEnum
 
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 
-GROWTH = math.log(1.15)  # of the histogram's buckets
-OPEN, ENDED = "open", "ended"  # buckets of what was started
-RECORDED, IMPLIED = "recorded", "implied"  # buckets of captures: known by their time, or by the result
-SEPARATOR = "|"  # between a claim and its result, in a bucket; no result has one
+GROWTH = math.log(1.15)  # growth of the histogram's buckets
+OPEN, ENDED = "open", "ended"  # buckets of started verifications
+RECORDED, IMPLIED = "recorded", "implied"  # buckets of captures: known by their time, or implied by the result
+SEPARATOR = "|"  # between a claim and its result, in a bucket; a result never contains it
 
 
 class Measure(StrEnum):
-    """What is counted."""
+    """A counted quantity."""
 
     STARTED = "started"
     RUN = "run"
@@ -51,7 +51,7 @@ OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSE
 
 @dataclass(frozen=True)
 class Count:
-    """How often something was counted: of a tenant's provider, in an environment; empty if these are not known."""
+    """The number of occurrences: of a tenant's provider, in an environment; empty if these are not known."""
 
     tenant: str
     provider_id: str
@@ -63,7 +63,7 @@ class Count:
 
 @dataclass(frozen=True)
 class DayCount:
-    """How often something was counted in a period; `day` only for what is shown day by day."""
+    """The number of occurrences in a period; `day` is set only for numbers that are shown by day."""
 
     measure: str
     bucket: str
@@ -73,7 +73,9 @@ class DayCount:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Verifications of a period that have the same fate; of their claims, `verified` are 0: none, 1: some, 2: all."""
+    """Verifications of a period with the same outcome; `verified` is 0 if none of their claims are verified, 1 if some,
+    2 if all.
+    """
 
     status: str
     decision: str | None
@@ -83,7 +85,7 @@ class Cohort:
     verified: int
 
     def counted(self) -> Iterator[tuple[Measure, str]]:
-        """Yield what each of them counts as."""
+        """Yield the counts to which each of them contributes."""
         has_result = self.status in DECIDED_STATUSES
         yield Measure.STARTED, OPEN if self.is_open else ENDED
         if self.has_run:
@@ -101,12 +103,12 @@ class Cohort:
 
 
 def seconds_bucket(seconds: float) -> str:
-    """Return the bucket of a time."""
+    """Return the bucket of a duration."""
     return str(math.floor(math.log(max(seconds, 1.0)) / GROWTH))
 
 
 def attribute_bucket(uri: str, result: str) -> str:
-    """Return the bucket of what was said of a claim."""
+    """Return the bucket of a result for a claim."""
     return f"{uri}{SEPARATOR}{result}"
 
 
@@ -119,13 +121,13 @@ class Share:
 
     @property
     def share(self) -> float | None:
-        """The part from 0 to 1; None of nothing."""
+        """The part from 0 to 1; None if the whole is 0."""
         return round(self.n / self.of, 4) if self.of else None
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the funnel, and how many verifications have reached it."""
+    """A stage of the funnel, and the number of verifications that have reached it."""
 
     name: str
     n: int
@@ -133,7 +135,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Times:
-    """How long it took from the start to a result, in seconds; None if there was none."""
+    """The durations from start to result, in seconds; None if there was no result."""
 
     n: int
     median: int | None
@@ -142,9 +144,9 @@ class Times:
 
 @dataclass(frozen=True)
 class DayResults:
-    """What happened on a day: verifications that ended, by their status, and deliveries that were given up.
+    """The events of a day: verifications that ended, by their status, and deliveries that were given up.
 
-    `started` are those that began on it, of which `verified` have verified a claim by now.
+    `started` are those that started on that day, of which `verified` have verified a claim by now.
     """
 
     day: date
@@ -156,7 +158,7 @@ class DayResults:
 
 @dataclass(frozen=True)
 class ClaimNumbers:
-    """What the verifications that ended said of one claim, and how often it was verified or not compared."""
+    """The results for one claim of the verifications that ended, and how often it was verified or not compared."""
 
     uri: str
     results: Mapping[str, int]
@@ -166,7 +168,7 @@ class ClaimNumbers:
 
 @dataclass(frozen=True)
 class Statistics:
-    """The numbers of a period."""
+    """The statistics of a period."""
 
     since: datetime
     before: datetime
@@ -192,7 +194,7 @@ class Period:
 
     @property
     def days(self) -> list[date]:
-        """The days of the period; none where it is not one of days."""
+        """The days of the period; none if it does not consist of days."""
         number = (self.before - self.since).days if self.is_of_days else 0
         return [self.since.date() + timedelta(days=at) for at in range(number)]
 
@@ -209,7 +211,7 @@ class _Totals:
 
 
 def summary(counts: Iterable[DayCount], period: Period, today: date, counted_at: datetime | None = None) -> Statistics:
-    """Return the numbers of a period from what was counted in it."""
+    """Return the statistics of a period from its counts."""
     totals = _Totals()
     for each in counts:
         totals.by_measure[each.measure][each.bucket] += each.n
@@ -233,7 +235,7 @@ def summary(counts: Iterable[DayCount], period: Period, today: date, counted_at:
 
 
 def _funnel(totals: _Totals) -> Iterator[Stage]:
-    """Yield the stages; that of captures only where the time of one is known at all."""
+    """Yield the stages; that of captures only if the time of any capture is known."""
     is_capture_known = totals.by_measure[Measure.CAPTURED][RECORDED] > 0
     stages = (Measure.STARTED, Measure.RUN, Measure.CAPTURED, Measure.RESULT, Measure.APPROVED, Measure.ALL_VERIFIED)
     for measure in stages:
@@ -242,13 +244,13 @@ def _funnel(totals: _Totals) -> Iterator[Stage]:
 
 
 def _young(totals: _Totals, today: date) -> int:
-    """Return how many are open that were started today or yesterday: they may still get through."""
+    """Return the number of open verifications that were started today or yesterday and may still succeed."""
     days = totals.by_day[Measure.STARTED].items()
     return sum(by_bucket[OPEN] for day, by_bucket in days if day >= today - timedelta(days=1))
 
 
 def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
-    """Return the time below which a part of all is, from the middle of its bucket."""
+    """Return the duration below which a part of all lies, from the middle of its bucket."""
     passed, rank = 0, sum(histogram.values()) * part
     for bucket, n in sorted((int(bucket), n) for bucket, n in histogram.items()):
         passed += n
@@ -289,5 +291,5 @@ def _claims(totals: _Totals, approved: Mapping[str, Counter[str]]) -> Iterator[C
 
 
 def _falling(counter: Counter[str]) -> dict[str, int]:
-    """Return the numbers that are not 0, the greatest first."""
+    """Return the numbers that are not 0, the largest first."""
     return {name: n for name, n in sorted(counter.items(), key=lambda item: (-item[1], item[0])) if n}

@@ -21,9 +21,9 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def read_period(query: Mapping[str, str | None], now: datetime) -> Period:
-    """Read `period`, or `from` and `to`, which are days of UTC, both included; without any, the last 14 days.
+    """Read `period`, or `from` and `to`, which are UTC days, both included; by default the last 14 days.
 
-    Raises `InvalidQuery` naming what cannot be read.
+    Raises `InvalidQuery` naming the invalid parameter.
     """
     name, first, last = query["period"], query["from"], query["to"]
     today = now.astimezone(UTC).date()
@@ -35,7 +35,7 @@ def read_period(query: Mapping[str, str | None], now: datetime) -> Period:
 
 
 def read_environment(text: str | None) -> str | None:
-    """Read the environment; raises `InvalidQuery` for one that there is not."""
+    """Read the environment; raises `InvalidQuery` for an unknown one."""
     if text is not None and text not in ENVIRONMENTS:
         raise InvalidQuery("environment", f"must be one of {', '.join(ENVIRONMENTS)}, not {text or '(nothing)'}")
     return text
@@ -67,5 +67,5 @@ def _day(name: str, text: str | None) -> date:
     except ValueError as error:
         raise InvalidQuery(name, "must be a date of ISO 8601, such as 2026-01-31") from error
     if read >= date.max:
-        raise InvalidQuery(name, "must be before the year 9999's last day")
+        raise InvalidQuery(name, "must be before 9999-12-31")
     return read

@@ -1,4 +1,4 @@
-"""Which of Onfido Studio's features a provider uses, and their validation.
+"""The features of Onfido Studio that a provider uses, and their validation.
 
 Limits are those of Onfido's API v3.6 (`workflow_run_shared`, `workflow_run_link`, `sdk_token_request`).
 """
@@ -20,7 +20,7 @@ from connector.domain.watchlist import REPORTS
 from connector.domain.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
 
-MAX_TAGS = 29  # Onfido takes 30; one is the verification's own
+MAX_TAGS = 29  # Onfido accepts 30; one is the verification's own
 MAX_TAG_LENGTH = 128
 LONGEST_LINK = 366 * 86_400  # seconds
 RESULT_EVENT = "workflow_run.completed"
@@ -30,15 +30,15 @@ MANUAL_REVIEW = "manual_case_review"  # the task definition of a manual decision
 
 
 class OutputRole(StrEnum):
-    """What a property of the workflow's output is to a claim."""
+    """The meaning of a property of the workflow's output for a claim."""
 
-    VALUE = "value"  # the value that was verified
-    RESULT = "result"  # whether it is verified
+    VALUE = "value"  # the verified value
+    RESULT = "result"  # the result: whether the claim is verified
 
 
 @dataclass(frozen=True)
 class OutputClaim:
-    """A property of the workflow's output, by its JSON Pointer (RFC 6901), and the claim that it is about."""
+    """A property of the workflow's output, by its JSON Pointer (RFC 6901), and the claim that it belongs to."""
 
     pointer: str
     uri: str
@@ -47,7 +47,7 @@ class OutputClaim:
 
 @dataclass(frozen=True)
 class LinkDefaults:
-    """What Smart Capture Links are made with; a request may choose among `redirect_urls`; `lifetime` is in seconds."""
+    """The options of Smart Capture Links; a request may choose among `redirect_urls`; `lifetime` is in seconds."""
 
     redirect_urls: tuple[str, ...] = ()
     completed_redirect_url: str | None = None
@@ -58,7 +58,7 @@ class LinkDefaults:
 
 @dataclass(frozen=True)
 class Notices:
-    """Where notices are sent, and for which Send/Receive Data tasks, by their definition's id."""
+    """The address of notices, and the Send/Receive Data tasks to notify of, by their definition's id."""
 
     url: str | None = None
     tasks: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Notices:
 class Studio:
     """The features that a provider uses beyond an applicant and a run; none by default.
 
-    `watchlist_monitor` is the report of the monitors of verified users; None: they are not monitored.
+    `watchlist_monitor` is the report of the monitors of verified users; None: users are not monitored.
     """
 
     tags: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Studio:
     watchlist_monitor: str | None = None
 
     def events(self, *, tells_tasks: bool, tells_matches: bool) -> tuple[str, ...]:
-        """Return the events that the webhook must be subscribed to, for endpoints that are told of some as well."""
+        """Return the events to which the webhook must be subscribed, including those of further endpoints."""
         wants_matches = self.notices.url or self.unverifies_on_match or self.watchlist_monitor or tells_matches
         return (
             RESULT_EVENT,
@@ -98,13 +98,13 @@ class Studio:
 
     @property
     def by_claim(self) -> Mapping[str, OutputClaim]:
-        """The output properties by the claims that they are about."""
+        """The output properties by their claims."""
         return {each.uri: each for each in self.output_claims}
 
 
 @dataclass(frozen=True)
 class StudioPolicy:
-    """Which addresses a provider may name: where notices go, and where browsers are sent."""
+    """The addresses that a provider may have: for notices, and for redirects of browsers."""
 
     notices: UrlPolicy
     browsers: UrlPolicy
@@ -123,7 +123,7 @@ def tag_objection(tags: tuple[str, ...]) -> str | None:
     if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not is_line(tag) or "," in tag for tag in tags):
         return f"must each have 1 to {MAX_TAG_LENGTH} characters, none of them a comma or a control character"
     if any(tag.startswith(TAG_PREFIX) for tag in tags):
-        return f"must not begin with {TAG_PREFIX}: by such tags the connector finds its runs"
+        return f"must not begin with {TAG_PREFIX}: the connector finds its runs by such tags"
     return None
 
 
@@ -150,7 +150,7 @@ def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -
 def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     names = [each.name for each in studio.custom_data]
     if doubled := {name for name in names if names.count(name) > 1}:
-        yield "customData", f"must name no property twice: {', '.join(sorted(doubled))}"
+        yield "customData", f"must not name a property twice: {', '.join(sorted(doubled))}"
     for each in studio.custom_data:
         if why := each.objection():
             yield "customData", f"{each.name}: {why}"
@@ -159,7 +159,7 @@ def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
 def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     uris = [each.uri for each in studio.output_claims]
     if doubled := {uri for uri in uris if uris.count(uri) > 1}:
-        yield "outputClaims", f"must map no claim twice: {', '.join(sorted(doubled))}"
+        yield "outputClaims", f"must not map a claim twice: {', '.join(sorted(doubled))}"
     for each in studio.output_claims:
         if is_blank(each.uri):
             yield "outputClaims.localClaim", "must not be empty"

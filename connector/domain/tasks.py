@@ -1,4 +1,4 @@
-"""The tasks of a workflow run: what Onfido, the user or the application has to do in it."""
+"""The tasks of a workflow run, for Onfido, the user or the application."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-_CHECKS_OF_CAPTURE = ("document_check", "facial_similarity", "face_check")  # of what the user has sent
+_CHECKS_OF_CAPTURE = ("document_check", "facial_similarity", "face_check")  # of captured documents and pictures
 
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """A task that has started; `task_def_id` says what it does, which a run may do several times."""
+    """A task that has started; `task_def_id` is its definition, which a run may execute several times."""
 
     task_id: str
     task_def_id: str
@@ -22,7 +22,7 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with what went in and what came out, of any JSON shape; both may be personal."""
+    """A task with its input and output, of any JSON shape; both may be personal."""
 
     summary: TaskSummary
     input: Any = field(repr=False)
@@ -30,5 +30,5 @@ class Task:
 
 
 def follows_capture(task_def_id: str | None) -> bool:
-    """Whether a task of this definition starts only once the user has gone through capture."""
+    """Whether a task of this definition starts only after the user has completed capture."""
     return task_def_id is not None and task_def_id.startswith(_CHECKS_OF_CAPTURE)

@@ -11,12 +11,12 @@ from connector.domain.signals import SignalChoice
 
 DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant
 LOCAL, SCIM, KEYCLOAK, USERINFO = "local", "scim", "keycloak", "userinfo"  # kinds of directories; the first is embedded
-KEEP, UNVERIFY, REMOVE = "keep", "unverify", "remove"  # what is done about a user whom the directory no longer has
+KEEP, UNVERIFY, REMOVE = "keep", "unverify", "remove"  # settings for a user whom the directory no longer has
 
 
 @dataclass(frozen=True)
 class DirectoryLogin:
-    """How the connector proves itself to a directory: by one of a bearer token, a password, or a client's secret."""
+    """The connector's authentication at a directory: by a bearer token, a password, or a client's secret."""
 
     bearer_token: str = field(default="", repr=False)
     username: str = ""
@@ -31,10 +31,11 @@ class DirectoryLogin:
 
 @dataclass(frozen=True)
 class DirectoryChoice:
-    """The directory that a tenant's users are in; the embedded one needs none of the rest.
+    """The directory of a tenant's users; the embedded one needs none of the other members.
 
-    `dialect` is a file that names the claims' attributes. `look_up_by` is what the users' ids are there. `timeout` is
-    for all calls of one request, in seconds; `check_interval` between two passes over the verified users, 0: none.
+    `dialect` is a file that maps claims to attributes. `look_up_by` is the attribute with the users' ids. `timeout`
+    limits all calls of one request, in seconds; `check_interval` is the time between two passes over the verified
+    users, 0: none.
     """
 
     kind: str = LOCAL
@@ -57,10 +58,10 @@ class DirectoryChoice:
 
 @dataclass(frozen=True)
 class TenantLimits:
-    """How much a tenant may take; None: as much as holds for all.
+    """The limits of a tenant; None: no limit besides the general one.
 
-    `calls` lasting calls may be in progress, `calls_of_a_user` of each user. A user has `attempts` within a provider's
-    window, at most.
+    At most `calls` long calls may be in progress, and `calls_of_a_user` of each user. A user has at most `attempts`
+    within a provider's window.
     """
 
     calls: int | None = None
@@ -70,7 +71,7 @@ class TenantLimits:
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant, as the settings describe it; resolved once, where a request, a command or a stored row names it."""
+    """A tenant, as the settings describe it; it is resolved once, from a request, a command or a stored row."""
 
     name: str
     directory: DirectoryChoice = DirectoryChoice()
@@ -98,7 +99,7 @@ class OfProvider(Protocol):
 
 
 class Tenants:
-    """The tenants of a deployment, by name; one that is not configured is like `other`."""
+    """The tenants of a deployment, by name; one that is not configured has the settings of `other`."""
 
     def __init__(self, configured: Iterable[Tenant] = (), other: Tenant = Tenant("")) -> None:
         self._configured = {each.name: each for each in configured}

@@ -1,8 +1,8 @@
-"""Unicode text as people and documents write it: what is refused, what is blank, and when two texts are the same.
+"""Unicode text in values and documents: validation, blank texts, and comparison.
 
     as it is sent       NFC, each stretch of white space one space, none at the ends     (`tidy`)
-    of codes            as it is sent, without invisible characters                  (`visible`)
-    as it is compared   canonical caseless matching, invisible characters left out       (`fold`)
+    codes and dates     as sent, without invisible characters                            (`visible`)
+    as it is compared   canonical caseless matching, without invisible characters        (`fold`)
 
 Two normal forms of one text are the same value everywhere (`normal`).
 """
@@ -17,7 +17,7 @@ from typing import Any
 # Unicode's property White_Space; `str.split` also splits at the separators U+001C to U+001F, which are controls.
 _SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SPACES = re.compile(f"[{_SPACE}]+")
-# Control characters that are no white space, and halves of surrogate pairs, which no UTF-8 can hold.
+# Control characters other than white space, and surrogates, which cannot be encoded in UTF-8.
 _UNUSABLE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -27,24 +27,24 @@ _INVISIBLE = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# Separators of lines and paragraphs, and what shows the characters after it in another order.
+# Separators of lines and paragraphs, and characters that change the display order.
 _MISLEADING = re.compile("[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _DOT_ABOVE = "\u0307"
 _ABOVE = 230  # the combining class of marks above a letter
 
 
 def is_usable(text: str) -> bool:
-    """Whether a text holds neither control characters, other than white space, nor lone surrogates."""
+    """Whether a text contains neither control characters, other than white space, nor lone surrogates."""
     return _UNUSABLE.search(text) is None
 
 
 def is_line(text: str) -> bool:
-    """Whether a text holds no control characters at all, line breaks and tabs included, nor lone surrogates."""
+    """Whether a text contains no control characters, including line breaks and tabs, and no lone surrogates."""
     return _CONTROL.search(text) is None
 
 
 def is_label(text: str) -> bool:
-    """Whether a text can name something in a list or a log: one line that shows its characters in their order."""
+    """Whether a text can be a name in a list or a log: one line without characters that change the display order."""
     return is_line(text) and _MISLEADING.search(text) is None
 
 
@@ -59,12 +59,12 @@ def encodable(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of a text can be seen: it is empty, or white space and invisible characters only."""
+    """Whether nothing of a text is visible: it is empty, or white space and invisible characters only."""
     return not visible(text)
 
 
 def normal(text: str) -> str:
-    """Return a text in its composed normal form (NFC), which is the same for all forms of one text."""
+    """Return a text in its composed normal form (NFC)."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -79,10 +79,10 @@ def visible(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return what all spellings of a text have in common: letter case, spaces and invisible characters do not matter.
+    """Return the common form of all spellings of a text, ignoring letter case, spaces and invisible characters.
 
-    Documents like capitals. Case is folded by Unicode's canonical caseless matching (definition D145), with the Turkish
-    dotless and dotted i as i.
+    Documents often use capitals. Case is folded by Unicode's canonical caseless matching (definition D145), with the
+    Turkish dotless and dotted i as i.
     """
     decomposed = unicodedata.normalize("NFD", _INVISIBLE.sub("", text))
     folded = unicodedata.normalize("NFD", decomposed.casefold())
@@ -90,7 +90,7 @@ def fold(text: str) -> str:
 
 
 def _plain_i(text: str) -> str:
-    """Write every i and j, in decomposed text, with the dot that it has by itself."""
+    """Add the implied dot to every i and j of decomposed text."""
     if "\u0131" not in text and _DOT_ABOVE not in text:
         return text
     kept, is_dotted = [], False

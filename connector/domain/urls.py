@@ -1,4 +1,4 @@
-"""Which addresses an administrator may name."""
+"""The addresses that an administrator may configure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 
 @dataclass(frozen=True)
 class UrlPolicy:
-    """https to the listed hosts, or to any where there is no list; plain http to loopback for development.
+    """https to the listed hosts, or to any host if there is no list; plain http to loopback for development.
 
-    `setting` is the one that lists the hosts.
+    `setting` is the setting with the list.
     """
 
     hosts: Collection[str] | None
@@ -30,7 +30,7 @@ class UrlPolicy:
         if url.scheme != "https":
             return "must start with https://"
         if self.hosts is not None and url.hostname not in self.hosts:
-            # Without the list: other tenants' hosts are on it.
+            # The list is not shown, because it contains other tenants' hosts.
             return f"must have a host that the operator allows by the setting {self.setting}, not {url.hostname}"
         return None
 
@@ -40,7 +40,7 @@ def _split(address: str) -> SplitResult | None:
         return None
     try:
         url = urlsplit(address)
-        _ = url.port  # reading it checks it
+        _ = url.port  # accessing the port validates it
     except ValueError:
         return None
     return None if url.username or url.password else url

@@ -1,4 +1,4 @@
-"""Why a user is not verified, for the help desk: reasons, never values."""
+"""The reasons why a user is not verified, for the help desk; without values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from connector.domain.verification import Verification
 from connector.domain.workflow_run import APPROVED, STARTING, is_final
 from connector.errors import message_of
 
-REFUSED_STARTS_WINDOW = timedelta(minutes=10)  # in which Onfido may refuse as often as a provider allows attempts
+# the period in which Onfido may refuse as many starts as a provider allows attempts
+REFUSED_STARTS_WINDOW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ClaimStatus:
 
 @dataclass(frozen=True)
 class ProviderStatus:
-    """How a user is verified through one provider; `next_attempt_at` is None if a start is allowed now."""
+    """The verification state of a user with one provider; `next_attempt_at` is None if a start is allowed now."""
 
     provider: Provider
     claims: Sequence[ClaimStatus]
@@ -42,13 +43,13 @@ class ProviderStatus:
 
     @property
     def is_verified(self) -> bool:
-        """Whether every claim that the provider can verify, and that the user has a value for, is verified."""
+        """Whether every claim is verified that the provider can verify and that the user has a value for."""
         to_verify = [claim for claim in self.claims if claim.has_value]
         return bool(to_verify) and all(claim.is_verified for claim in to_verify)
 
     @property
     def reason(self) -> str | None:
-        """Why the user is not verified, in one or more sentences; None for a user who is."""
+        """The reason why the user is not verified, in one or more sentences; None for a verified user."""
         if self.is_verified:
             return None
         sentences = [self._main_reason()]
@@ -73,7 +74,7 @@ class ProviderStatus:
 
 
 def claim_status(uri: str, claim: Claim | None, *, has_value: bool) -> ClaimStatus:
-    """Return how a claim of a user is verified; None for `claim` where it was never part of a verification."""
+    """Return the state of a user's claim; `claim` is None if it was never part of a verification."""
     if claim is not None and claim.is_verified:
         return ClaimStatus(uri, has_value, True, claim.verification_status, None)
     status = claim.verification_status if claim else None
@@ -89,7 +90,7 @@ def next_attempt_at(started: Sequence[datetime], provider: Provider, now: dateti
 
 
 def describe_refusal(refusal: Change) -> str:
-    """Describe a start that was refused: its code, what that means, and the claims."""
+    """Describe a refused start: its code, the code's meaning, and the claims."""
     meaning, claims = message(message_of(refusal.current)), ", ".join(refusal.detail.get("claims", ()))
     if claims:
         return message("%(code)s (%(meaning)s) for %(claims)s", code=refusal.current, meaning=meaning, claims=claims)

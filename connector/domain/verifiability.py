@@ -9,21 +9,21 @@ from connector.domain.provider import Provider
 
 
 def used_claims(providers: Iterable[Provider]) -> frozenset[str]:
-    """Return the claims whose values some provider sends, or compares with what Onfido read."""
+    """Return the claims whose values some provider sends, or compares with Onfido's output."""
     return frozenset(uri for each in providers for uri in _used(each))
 
 
 def missing_claims(providers: Iterable[Provider], present: Collection[str]) -> tuple[str, ...]:
-    """Return the claims that keep a user with values for `present` from being verified by any enabled provider.
+    """Return the claims without which no enabled provider can verify a user with values for `present`.
 
-    Empty if one can verify the user, or none is enabled; otherwise what is missing for the closest one.
+    Empty if a provider can verify the user, or none is enabled; otherwise the claims missing for the closest provider.
     """
     missing = [tuple(_missing(each, present)) for each in providers if each.is_enabled]
     return min(missing, key=len, default=())
 
 
 def form_of(value: str) -> str:
-    """Return what a value looks like without saying what it is: `31.12.1990` is `99.99.9999`."""
+    """Return the format of a value without its content: `31.12.1990` is `99.99.9999`."""
     return "".join("9" if each.isdigit() else "a" if each.isalpha() else each for each in value[:20])
 
 
@@ -34,7 +34,7 @@ def _used(provider: Provider) -> Iterator[str]:
 
 
 def _missing(provider: Provider, present: Collection[str]) -> Iterator[str]:
-    """Return the first claim of each name that the user has no value for, unless another value is sent for it."""
+    """Return the first claim of each name that the user has no value for, unless a substitute is sent."""
     feeding = {
         name: [uri for uri, applicant_field in provider.claims.items() if applicant_field == name]
         for name in REQUIRED_FIELDS

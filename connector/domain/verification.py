@@ -7,14 +7,15 @@ from datetime import datetime
 
 from connector.domain.studio import OutputClaim, OutputRole
 
-MAX_REASON = 1000  # characters of why an administrator decided
+MAX_REASON = 1000  # characters of an administrator's reason for a decision
 
 
 @dataclass(frozen=True)
 class Verification:
     """One verification; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended.
 
-    `result` (the output and reasons) and `document` (what was read from it) are sealed, and there for a while only.
+    `result` (the output and reasons) and `document` (the values read from it) are encrypted, and kept for a limited
+    time.
     """
 
     verification_id: str
@@ -51,9 +52,9 @@ class Verification:
 class VerificationClaim:
     """A claim of a verification: sent as an applicant field, contained in the workflow's output, or both.
 
-    `fingerprint` is that of the user's value, None if there is none, empty if it was not read yet; `is_stale`:
-    the value has changed since. `folded_fingerprint` is that of the value as `connector.domain.text.fold` returns it,
-    where the workflow's output holds the value.
+    `fingerprint` is that of the user's value, None if there is none, empty if it was not read yet; `is_stale`: the
+    value has changed since. `folded_fingerprint` is that of the value folded by `connector.domain.text.fold`, if the
+    workflow's output has the value.
     """
 
     uri: str
@@ -81,9 +82,9 @@ def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) 
 
 @dataclass(frozen=True)
 class VerificationFilter:
-    """Which verifications to find; None or empty means any. The period is half open.
+    """A filter of verifications; None or empty means any. The period is half open.
 
-    `claim` and `result` are one filter: the verifications that said this of that claim. `needs_review`: only those that
+    `claim` and `result` are one filter: verifications with this result for that claim. `needs_review`: only those that
     wait for an administrator's decision.
     """
 

@@ -28,19 +28,20 @@ STATUSES = (
     *(APPROVED, DECLINED, REVIEW, ABANDONED, ERROR),
 )
 ENVIRONMENTS = (SANDBOX, LIVE)
-# What a verification may say of a claim; of a run in an environment that the provider has left, that environment.
+# The possible results for a claim; for a run in an environment that the provider has left, that environment.
 RESULTS = (*Comparison, DIFFERS, VALUE_CHANGED, RUN_GONE, SANDBOX, LIVE)
 FROM, TO = "from", "to"
 RISING, FALLING = "asc", "desc"
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)  # no weeks and the like
+# excludes ISO 8601 week dates and similar formats
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)
 
 
 def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> VerificationFilter:
     """Read `status` (names joined by commas), `userId`, `tag`, `environment`, `from` and `to`; None means any.
 
-    `claim` and `result` are read together: what a verification said of that claim. `needsReview` is `true` or `false`.
-    `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
-    period, the moment of a date-time `to` does not. Raises `InvalidQuery` naming what cannot be read.
+    `claim` and `result` are read together: a verification's result for that claim. `needsReview` is `true` or `false`.
+    `from` and `to` are dates or date-times; a time without a zone is UTC. The day of a date in `to` is included, the
+    moment of a date-time in `to` is not. Raises `InvalidQuery` naming the invalid parameter.
     """
     since, before = read_period(query[FROM], query[TO])
     return VerificationFilter(
@@ -58,7 +59,7 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
 
 
 def read_period(since: str | None, before: str | None) -> tuple[datetime | None, datetime | None]:
-    """Read a half open period from two dates or date-times; raise `RequestError` naming the one that cannot be read."""
+    """Read a half open period from two dates or date-times; raise `RequestError` naming the invalid one."""
     return _moment(FROM, since), _moment(TO, before, added_to_date=timedelta(days=1))
 
 

@@ -1,8 +1,7 @@
-"""Watchlist monitors: which one a user should have with a provider, as the user's claims stand.
+"""Watchlist monitors: the monitor that a user should have with a provider, by the state of the user's claims.
 
-A user is monitored while a claim is verified with the provider, and nothing speaks against another one: a claim that
-was withdrawn, contradicted or corrected ends the monitor. A claim that a run says nothing of, such as one that was
-compared with nothing, changes nothing.
+A user is monitored while a claim is verified with the provider and none was withdrawn, contradicted or corrected. A
+claim without a result, such as one that was not compared, has no effect.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class RemoteMonitor:
 
 @dataclass(frozen=True)
 class ClaimStanding:
-    """How a claim stands with one provider; the applicant is that of the claim's verification, begun at `since`."""
+    """The state of a claim with one provider; the applicant is that of the claim's verification, started at `since`."""
 
     is_verified: bool
     verification_id: str | None
@@ -57,9 +56,9 @@ class ClaimStanding:
 def target_of(
     claims: Sequence[ClaimStanding], report_name: str | None, environment: str | None = None
 ) -> MonitorTarget | None:
-    """Return whom to monitor, the latest applicant that has verified a claim; None if there is to be no monitor.
+    """Return the target, the latest applicant that has verified a claim; None if there is to be no monitor.
 
-    `environment` is the provider's: an applicant of another one cannot be reached.
+    `environment` is the provider's: an applicant of another one cannot be used.
     """
     verified = [
         (claim.since, claim.applicant_id)
@@ -78,8 +77,8 @@ def monitor_tag(provider_id: str) -> str:
 
 
 def is_ours(monitor: RemoteMonitor, tag: str, monitor_id: str | None) -> bool:
-    """Whether the connector has created a monitor: the one that it recorded, or one with its tag.
+    """Whether the connector created a monitor: the one that it recorded, or one with its tag.
 
-    One whose tags are not shown counts as well: the applicant is the connector's own.
+    A monitor without visible tags counts as well, because the applicant is the connector's own.
     """
     return monitor.monitor_id == monitor_id or monitor.tags is None or tag in monitor.tags

@@ -16,10 +16,10 @@ from connector.errors import InvalidField
 
 @dataclass(frozen=True)
 class RunRequest:
-    """The parts of a request beyond its claims; None or empty means the provider's configuration.
+    """The parts of a request besides its claims; None or empty means the provider's configuration.
 
-    `given` holds the custom input data by name, as text; `lifetime` is the link's, in seconds. `own_page` is a page of
-    the connector's, to which the link leads back whatever the provider allows.
+    `given` has the custom input data by name, as text; `lifetime` is the link's, in seconds. `own_page` is a page of
+    the connector, to which the link always may redirect.
     """
 
     tags: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """How a run is to be started, and how its user goes through capture: by `link`, or else by SDK.
+    """The plan of a run: its start, and the user's way of capture, by `link` or otherwise by SDK.
 
     `sdk` is None if the run's own token is sufficient.
     """
@@ -55,12 +55,12 @@ class RunPlan:
         return SDK if self.link is None else LINK
 
     def custom_data(self, values: Mapping[str, str]) -> dict[str, Any]:
-        """Make the custom input data, given the user's values by claim; raises `RequestError`."""
+        """Create the custom input data from the user's values by claim; raises `RequestError`."""
         return custom_data(self.studio.custom_data, self.given, values)
 
 
 def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
-    """Plan a run; raises `InvalidField` naming the property of the request that is refused."""
+    """Plan a run; raises `InvalidField` naming the invalid property of the request."""
     tags = tuple(dict.fromkeys((*studio.tags, *request.tags)))
     if why := tag_objection(tags):
         raise _refused("tags", why)
@@ -81,9 +81,9 @@ def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
 
 
 def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
-    """Return what an SDK token must be bound to; None if it is not bound.
+    """Return the binding of an SDK token; None if it is not bound.
 
-    A request may bind what the provider leaves unbound, and loosen nothing. Raises `InvalidField`.
+    A request may add a binding if the provider has none, but may not change the provider's. Raises `InvalidField`.
     """
     if request.referrer is not None and request.application_id is not None:
         raise _refused(
@@ -93,7 +93,7 @@ def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
     is_bound = bound.referrer is not None or bound.application_id is not None
     for name in ("referrer", "application_id"):
         if is_bound and getattr(asked, name) not in (None, getattr(bound, name)):
-            raise _refused(name, "must be left out or as the provider has it, which binds its tokens itself")
+            raise _refused(name, "must be left out or equal to the provider's, whose own binding applies")
     options = replace(bound if is_bound else asked, cross_device_url=bound.cross_device_url)
     return None if options == SdkOptions() else options
 

@@ -4,8 +4,8 @@
         │                                                                abandoned │ error
         └──► error (Onfido refused to start it)
 
-`starting` is ours: the verification is reserved, its run is not known yet. All others are Onfido's. A status that is
-not in the list is kept as Onfido sent it and counts as open. A final status never changes.
+`starting` is the connector's own: the verification exists, its run is not known yet. All others are Onfido's. An
+unknown status is stored unchanged and counts as open. A final status never changes.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ REVIEW = "review"
 ABANDONED = "abandoned"
 ERROR = "error"
 
-TAG_PREFIX = "idvp-connector:"  # of the tag by which a run is found that was started although no answer came
+TAG_PREFIX = "idvp-connector:"  # prefix of the tag by which a run is found whose start was not answered
 
 SOONEST_CHECK = timedelta(minutes=2)
 LATEST_CHECK = timedelta(hours=12)
 
-DECIDED_STATUSES = frozenset({APPROVED, DECLINED, REVIEW})  # by then, a document was checked if one ever is
+DECIDED_STATUSES = frozenset({APPROVED, DECLINED, REVIEW})  # by then, a document was checked if the workflow checks one
 CAPTURED_STATUSES = DECIDED_STATUSES | {PROCESSING, AWAITING_CLIENT_INPUT}  # the user has nothing more to send
 FINAL_STATUSES = frozenset({APPROVED, DECLINED, REVIEW, ABANDONED, ERROR})
 
 
 class Comparison(StrEnum):
-    """What Onfido found when it compared one of the applicant's values with the document."""
+    """The result of Onfido's comparison of one of the applicant's values with the document."""
 
     CLEAR = "clear"
     CONSIDER = "consider"
@@ -51,12 +51,12 @@ class Comparison(StrEnum):
 class RunSnapshot:
     """The state of a run in one answer or event of Onfido.
 
-    `comparisons` maps Onfido's comparison keys to what it found; None if the workflow's output holds no
-    comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
-    `places` says where each was found: its JSON Pointer in the output, after `<task>#` where it is that task's output.
-    `lacks_document`: they are those of a proof of address alone, and that task was not asked yet.
-    `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None if
-    no report is in sight. `reports` are the names of its reports that were clear, as far as they are evidence.
+    `comparisons` maps Onfido's comparison keys to the results; None if the workflow's output has no comparison at all
+    (then its `document_check` task is read), an empty mapping if the task was read as well. `places` has the place of
+    each: its JSON Pointer in the output, after `<task>#` if it is in that task's output. `lacks_document`: the
+    comparisons are only those of a proof of address, and the task was not read yet. `output` is the workflow's own, of
+    any JSON shape. `document` has the values that Onfido read from the document, None if there is no report. `reports`
+    are the names of the clear reports that are evidence.
     """
 
     run_id: str
@@ -78,17 +78,17 @@ class RunSnapshot:
 
     @property
     def is_final(self) -> bool:
-        """Whether Onfido is done with the run."""
+        """Whether the run has ended at Onfido."""
         return is_final(self.status)
 
     @property
     def proves_capture(self) -> bool:
-        """Whether the status shows that the user has gone through capture, where an application says so as well."""
+        """Whether the status, together with an application's request, proves that the user has completed capture."""
         return self.status in CAPTURED_STATUSES
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether the snapshot can be applied without asking Onfido for the run's tasks first."""
+        """Whether the snapshot can be applied without reading the run's tasks first."""
         return self.status not in DECIDED_STATUSES or not (self.comparisons is None or self.lacks_document)
 
 
@@ -102,15 +102,15 @@ class ListedRun:
 
 
 def next_check(age: timedelta) -> timedelta:
-    """How long to wait before asking Onfido for an open run again: the older the run, the longer.
+    """Return the delay before the next check of an open run: the older the run, the longer.
 
-    A lost webhook delays the result by a quarter of the time that the run has taken, and at least two minutes.
+    A lost webhook delays the result by a quarter of the run's age, and at least two minutes.
     """
     return min(max(age / 4, SOONEST_CHECK), LATEST_CHECK)
 
 
 def verification_id_of(tags: Iterable[str]) -> str | None:
-    """Return the id of the verification that a run was started for, from its tags; None without such a tag."""
+    """Return the verification's id from a run's tags; None if there is no such tag."""
     named = (tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX))
     return next((normal_id(each) for each in named if UUID.fullmatch(each)), None)
 
@@ -121,5 +121,5 @@ def is_final(status: str) -> bool:
 
 
 def moves(current: str, received: str) -> bool:
-    """Whether a run in status `current` takes on `received`: open statuses alternate, a final one stays."""
+    """Whether a run in status `current` changes to `received`: open statuses alternate, a final one never changes."""
     return received != current and not is_final(current)

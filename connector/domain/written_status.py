@@ -1,7 +1,8 @@
-"""The status of a user as it is written back to the user directory: verified or not, which claims, when, by whom.
+"""The status of a user that is written back to the user directory: verified or not, which claims, when, by which
+provider.
 
-A user is verified through a provider where it has verified a claim, and none of the claims that it was asked for lacks
-it; a claim whose verification has no result yet is left out. What is verified through any provider counts.
+A user is verified through a provider if it has verified a claim, and every claim that it was asked for and has a result
+is verified. One such provider is sufficient.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from operator import attrgetter
 
 @dataclass(frozen=True)
 class ClaimRecord:
-    """A claim as it stands with one provider; `is_pending`: its first verification has no result yet."""
+    """The state of a claim with one provider; `is_pending`: its first verification has no result yet."""
 
     provider: str
     uri: str
@@ -26,7 +27,7 @@ class ClaimRecord:
 
 @dataclass(frozen=True)
 class WrittenStatus:
-    """What is written: None stands for no value; `of_claims` has a flag for each claim that there is a record of."""
+    """The written values: None means no value; `of_claims` has a flag for each recorded claim."""
 
     verified: bool | None = None
     claims: Sequence[str] | None = None
@@ -36,12 +37,12 @@ class WrittenStatus:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known of the user, so that nothing is to be left in the directory."""
+        """Whether nothing is known of the user, so that nothing remains in the directory."""
         return self.verified is None
 
 
 def status_of(records: Sequence[ClaimRecord]) -> WrittenStatus:
-    """Return the status that a user's claims amount to."""
+    """Return the status that results from a user's claims."""
     judged = [record for record in records if not record.is_pending]
     if not judged:
         return WrittenStatus()

@@ -65,10 +65,7 @@ class Settings(Noted, Checked):
     )
 
     public_url: str = setting(
-        "http://127.0.0.1:8080",
-        "The URL under which callers and Onfido reach the connector.",
-        checks.base_url,
-        section="Server",
+        "http://127.0.0.1:8080", "The connector's URL for callers and Onfido.", checks.base_url, section="Server"
     )
     host: str = setting("127.0.0.1", "The address to listen on.", checks.not_empty)
     port: int = setting(8080, "The port to listen on.", checks.port_number)
@@ -115,9 +112,7 @@ class Settings(Noted, Checked):
         checks.between(1, 10_000_000),
     )
     interactive_budget: float = setting(
-        15.0,
-        "Seconds that all calls to Onfido of one INITIATED, COMPLETED or REINITIATED may take together.",
-        checks.at_most(300),
+        15.0, "Seconds that all calls to Onfido of one request may take together.", checks.at_most(300)
     )
     run_settle_time: float = setting(
         30.0,
@@ -195,9 +190,7 @@ class Settings(Noted, Checked):
         30, "Days that the bodies of events are kept, encrypted.", checks.between(1, 36_500)
     )
     delivery_retention_days: int = setting(
-        30,
-        "Days that completed deliveries are kept, with the receiver's answers.",
-        checks.between(1, 36_500),
+        30, "Days that completed deliveries are kept, with the receiver's answers.", checks.between(1, 36_500)
     )
     sweep_interval: int = setting(
         60, "Seconds between two checks for overdue runs, by one worker at a time.", checks.between(1, 86_400)
@@ -218,9 +211,7 @@ class Settings(Noted, Checked):
         True, "Whether the console is enabled, the administrators' web site at `/console`.", section="Console"
     )
     console_threads: int = setting(
-        4,
-        "Threads in each process that answer the console's pages, in addition to those of the API.",
-        checks.between(1, 1024),
+        4, "Threads in each process for the console's pages, besides those of the API.", checks.between(1, 1024)
     )
     console_session_lifetime: int = setting(
         28_800, "Seconds after which a person has to sign in to the console again.", checks.between(60, 31_622_400)
@@ -282,9 +273,7 @@ class Settings(Noted, Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.lasts(self, "run_settle_time", "interactive_budget", "a run may be requested until then")
-        checks.lasts(
-            self, "signing_key_overlap", "verified_claims_lifetime", "signed answers must be verifiable that long"
-        )
+        checks.lasts(self, "signing_key_overlap", "verified_claims_lifetime", "answers must be verifiable that long")
         try:
             self.all_issuers  # noqa: B018  checked together: an issuer of one form must not name a tenant of the other
         except ValueError as error:

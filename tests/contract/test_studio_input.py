@@ -474,12 +474,12 @@ def test_a_request_tells_what_the_user_has_consented_to(shared: World) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "why"),
     [
-        ("first_name", "Zebulon<b>", "it holds one of"),
-        ("last_name", "Quackenbush;", "it holds one of"),
+        ("first_name", "Zebulon<b>", "it contains one of"),
+        ("last_name", "Quackenbush;", "it contains one of"),
         ("dob", "7.7.77", "1990-01-31"),
         ("address.country", "Springfield", "GBR"),
         ("address.state", "New Elm", "two letters"),
-        ("address.line1", "12 Elm Road!", "it holds one of"),
+        ("address.line1", "12 Elm Road!", "it contains one of"),
         ("address.postcode", "", "address.postcode"),
         ("location.country_of_residence", "Elmland", "GBR"),
         ("id_numbers.driving_licence.state_code", "N.Y.", "two letters"),

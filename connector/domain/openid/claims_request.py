@@ -1,9 +1,9 @@
-"""The parameter `claims` of an authorization request: what is to be verified, and with which values it is compared.
+"""The parameter `claims` of an authorization request: the claims to verify, and the values to compare.
 
     {"id_token": {"verified_claims": {"verification": {…}, "claims": {"given_name": {"value": "Ann"}, …}}}}
 
-OpenID Identity Assurance 1.0 writes `verified_claims` as an object or a list; a list may have one element here. Okta
-writes each claim as `{"value": …, "fuzzy": true}`. Claims that are not known are not asked for.
+In OpenID Identity Assurance 1.0 `verified_claims` is an object or a list; here a list must have one element. Okta
+writes each claim as `{"value": …, "fuzzy": true}`. Unknown claims are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLACES = ("id_token", "userinfo")
 
 @dataclass(frozen=True)
 class RequestedClaim:
-    """A claim that is asked for, by OpenID's name, dotted within a group; `value` is compared with the document."""
+    """A requested claim, by OpenID's name, dotted within a group; `value` is compared with the document."""
 
     name: str
     value: str | None = field(default=None, repr=False)
@@ -34,14 +34,14 @@ class RequestedClaim:
 
 @dataclass(frozen=True)
 class ClaimsRequest:
-    """What is asked for; `verification` holds the members that the answer shall have, each with its constraint."""
+    """The requested claims; `verification` has the members that the answer shall have, each with its constraint."""
 
     claims: tuple[RequestedClaim, ...] = ()
     verification: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, str]:
-        """The values that came with the request, by the names of their claims."""
+        """The values in the request, by the names of their claims."""
         return {each.name: each.value for each in self.claims if each.value is not None}
 
     def of(self, names: Collection[str]) -> ClaimsRequest:
@@ -50,7 +50,7 @@ class ClaimsRequest:
 
 
 def read_claims(text: str) -> ClaimsRequest:
-    """Read the parameter; raises `InvalidField` naming what is wrong with it."""
+    """Read the parameter; raises `InvalidField` naming the error."""
     element = _element(_parsed(text))
     if element is None:
         return ClaimsRequest()
@@ -63,7 +63,7 @@ def read_claims(text: str) -> ClaimsRequest:
 
 
 def without_values(request: ClaimsRequest) -> str:
-    """Write a request as the parameter again, without the values that came with it."""
+    """Return the request as parameter again, without its values."""
     claims = nested((each.name, {"fuzzy": True} if each.is_fuzzy else None) for each in request.claims)
     return json.dumps({"id_token": {"verified_claims": {"verification": request.verification, "claims": claims}}})
 
@@ -81,7 +81,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _element(parsed: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what is asked of `verified_claims`, in the ID token or else in UserInfo."""
+    """Return the request for `verified_claims` in the ID token, or otherwise in UserInfo."""
     for place in _PLACES:
         asked = parsed.get(place)
         if asked is not None and not isinstance(asked, dict):

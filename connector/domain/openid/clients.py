@@ -1,4 +1,4 @@
-"""The clients of the OpenID provider: identity providers and applications that ask it to verify people."""
+"""The clients of the OpenID provider: identity providers and applications that send people to be verified."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.domain.text import is_blank
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
 
-OKTA, IDA = "okta", "ida"  # how results are written
+OKTA, IDA = "okta", "ida"  # formats of the result
 PROFILES = (OKTA, IDA)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 KEY_METHOD = "private_key_jwt"
@@ -23,9 +23,9 @@ MAX_NAME, MAX_URI, MAX_URIS = 100, 2000, 20
 class ClientConfig:
     """A client as an administrator describes it.
 
-    `claims` are OpenID's names of those that it may ask for; none: all that the provider verifies. With `keys`, the
-    public ones as JWKs, it proves itself by signed assertions, else by a secret. Only one that `allows_sandbox` is
-    answered with results of Onfido's sandbox, where no document is really looked at.
+    `claims` are OpenID's names of the claims that it may request; without any, all that the provider verifies. With
+    `keys`, its public keys as JWKs, it authenticates by signed assertions, otherwise by a secret. Only a client that
+    `allows_sandbox` gets results of Onfido's sandbox, which checks no documents.
     """
 
     name: str
@@ -52,23 +52,23 @@ class Client:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """How it may prove itself."""
+        """The methods by which it may authenticate."""
         return (KEY_METHOD,) if self.config.keys else SECRET_METHODS
 
 
 def check_client(config: ClientConfig, names: Collection[str], policy: UrlPolicy) -> None:
-    """Raise `InvalidField` for a client that could never work; `names` are the claims that can be asked for."""
+    """Raise `InvalidField` for a client that could never work; `names` are the claims that can be requested."""
     for where, why in _objections(config, names, policy):
         raise InvalidField(where, why)
 
 
 def _objections(config: ClientConfig, names: Collection[str], policy: UrlPolicy) -> Iterator[tuple[str, str]]:
     if is_blank(config.name) or len(config.name) > MAX_NAME or not config.name.isprintable():
-        yield "name", f"must have 1 to {MAX_NAME} printable characters: people read it before they agree"
+        yield "name", f"must have 1 to {MAX_NAME} printable characters, because users read it before they consent"
     if config.profile not in PROFILES:
         yield "profile", f"must be {' or '.join(PROFILES)}"
     if not 1 <= len(config.redirect_uris) <= MAX_URIS:
-        yield "redirectUris", f"must hold 1 to {MAX_URIS} URIs"
+        yield "redirectUris", f"must have 1 to {MAX_URIS} URIs"
     for why in filter(None, (_uri_objection(uri, policy) for uri in config.redirect_uris)):
         yield "redirectUris", why
     if unknown := [name for name in config.claims if name not in names]:
@@ -79,5 +79,5 @@ def _objections(config: ClientConfig, names: Collection[str], policy: UrlPolicy)
 
 def _uri_objection(uri: str, policy: UrlPolicy) -> str | None:
     if len(uri) > MAX_URI or not uri.isascii():
-        return f"must hold URIs of at most {MAX_URI} characters of ASCII"
+        return f"must have URIs of at most {MAX_URI} ASCII characters"
     return policy.objection(uri)

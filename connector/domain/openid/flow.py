@@ -1,10 +1,10 @@
 """One authorization request, from its push to its tokens; each step is taken once, by compare-and-set.
 
     pushed ──► opened ──► started ──► answered ──► redeemed
-                  └──────────┴──────► refused                the user left
+      └──────────┴──────► refused                the user left
 
-Who is verified is a guest where the values came with the request: a user of this flow alone, so that nothing verified
-before, or for another browser, can count for it. Without values it is the user who signs in at the tenant's issuer.
+If the values came with the request, the person verified is a guest: a user of this flow only, so that no earlier
+verification, or one of another browser, can be used. Without values it is the user who signs in at the tenant's issuer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PUSHED, OPENED, STARTED, ANSWERED, REDEEMED, REFUSED = (
     "redeemed",
     "refused",
 )
-PUSHED_FOR = timedelta(seconds=60)  # the life of a `request_uri`
-OPEN_FOR = timedelta(minutes=10)  # from its use until the user has to be through
+PUSHED_FOR = timedelta(seconds=60)  # the lifetime of a `request_uri`
+OPEN_FOR = timedelta(minutes=10)  # from its use until the user must have finished
 CODE_LIFETIME = timedelta(seconds=60)
 TOKEN_LIFETIME = timedelta(minutes=10)
-KEPT_FOR = timedelta(hours=1)  # after it has expired, so that a user who comes late is sent back
+KEPT_FOR = timedelta(hours=1)  # after it has expired, so that a user who comes late can be sent back
 URN = "urn:ietf:params:oauth:request_uri:"
 GUEST_PREFIX = "openid:"
 
@@ -35,7 +35,7 @@ GUEST_PREFIX = "openid:"
 class Flow:
     """An authorization request as it is stored; `values`, by claim URI, came with it.
 
-    `browser_digest` is of the cookie of the browser that opened it, `result` what its tokens say.
+    `browser_digest` is that of the cookie of the browser that opened it; `result` is the content of its tokens.
     """
 
     flow_id: str
@@ -60,15 +60,15 @@ class Flow:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the user can still go on with it."""
+        """Whether the user can still continue it."""
         return self.state in (OPENED, STARTED)
 
 
 def guest_of(client_id: str, flow_id: str) -> str:
-    """Return the id of the user whose values came with a request."""
+    """Return the id of the guest user of a request."""
     return f"{GUEST_PREFIX}{client_id}:{flow_id}"
 
 
 def is_guest(user_id: str) -> bool:
-    """Whether a user id is of a guest, who is in no directory."""
+    """Whether a user id is that of a guest, who is in no directory."""
     return user_id.startswith(GUEST_PREFIX)

@@ -1,4 +1,4 @@
-"""Claims within groups: dotted names here, such as `address.locality`, nested objects in OpenID's JSON."""
+"""Claims within groups: dotted names such as `address.locality` internally, nested objects in OpenID's JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GROUPS = ("address", "place_of_birth")
 
 
 def nested(claims: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return claims as OpenID writes them."""
+    """Return claims as nested objects."""
     made: dict[str, Any] = {}
     for name, value in claims:
         group, _, member = name.partition(".")

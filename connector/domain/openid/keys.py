@@ -1,4 +1,4 @@
-"""The public keys by which clients prove themselves, as JWKs: RSA of 2048 bits or more, or P-256."""
+"""The public keys with which clients authenticate, as JWKs: RSA of 2048 bits or more, or P-256."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 from connector.domain.text import is_label
 
-ALGORITHMS = ("RS256", "PS256", "ES256")  # what an assertion may be signed with
+ALGORITHMS = ("RS256", "PS256", "ES256")  # the signature algorithms of assertions
 MAX_KEYS = 10
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # members of a key that must not be given away
-_MODULUS = range(2048 // 8, 8192 // 8 + 1)  # bytes: larger ones take too long to verify
+# members of private or symmetric keys, which must not be sent
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_MODULUS = range(2048 // 8, 8192 // 8 + 1)  # bytes; larger ones take too long to verify
 _COORDINATE = range(32, 33)  # bytes
 _KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
 
@@ -21,12 +22,12 @@ _KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
 def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
     """Return what is wrong with a client's keys; None if they can be used."""
     if len(keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in keys):
-        return f"must hold at most {MAX_KEYS} public keys, without their private parts"
+        return f"must have at most {MAX_KEYS} public keys, without private members"
     kids = [key.get("kid") for key in keys]
     if not all(isinstance(kid, str | None) for kid in kids) or len(keys) > len(set(kids)):
-        return "must have a kid of its own for each key, as a text"
+        return "must have a different kid, as a text, for each key"
     if len(keys) > 1 and None in kids:
-        return "must have a kid for each key where there are several: an assertion names its key by it"
+        return "must have a kid for each key if there are several, because an assertion names its key by kid"
     return next(filter(None, map(_key_objection, keys)), None)
 
 
@@ -52,7 +53,7 @@ def _is_p256(key: Mapping[str, Any]) -> bool:
 
 
 def _length(number: Any) -> int:
-    """Return how many bytes a number in base64url has; 0 for what is none."""
+    """Return the length in bytes of a number in base64url; 0 for anything else."""
     if not isinstance(number, str) or not number.isascii():
         return 0
     try:

@@ -1,9 +1,9 @@
-"""What an ID token says of a verification's result, as the client's profile writes it.
+"""The result of a verification in an ID token, in the format of the client's profile.
 
-okta   `verified_claims` is a list; each claim asked for is there, its value null where it was not verified, and
-       VERIFIED or FAILED says whether all were
-ida    OpenID Identity Assurance 1.0: `verified_claims` is an object with what was verified and asked for, and is
-       left out where nothing was
+okta   `verified_claims` is a list with all requested claims; the value of a claim that was not verified is null,
+       and VERIFIED or FAILED says whether all were verified
+ida    OpenID Identity Assurance 1.0: `verified_claims` is an object with the requested claims that were verified,
+       and is left out if there are none
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ VERIFIED, FAILED = "VERIFIED", "FAILED"  # Okta's levels
 def result_claims(
     profile: str, request: ClaimsRequest, asserted: Mapping[str, Any] | None, now: datetime, process: str | None
 ) -> dict[str, Any]:
-    """Return the claims of an ID token that say what was verified.
+    """Return the claims of an ID token about the verification.
 
-    `asserted` is the element that `domain/assurance.py` makes of what is verified, None if nothing is; `process`
-    is the id of the run.
+    `asserted` is the element that `domain/assurance.py` creates from the verified claims, None if there are none;
+    `process` is the id of the run.
     """
     if profile == OKTA:
         return {"verified_claims": [_okta(request, asserted, now, process)]}
@@ -55,7 +55,7 @@ def _okta_claim(asked: RequestedClaim, value: Any) -> Any:
 
 
 def _ida(request: ClaimsRequest, asserted: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what was asked for, and no more; None if nothing is, or where a constraint is not met."""
+    """Return only the requested members; None if there are none, or a constraint is not met."""
     if asserted is None:
         return None
     verification: Mapping[str, Any] = asserted["verification"]
@@ -73,7 +73,7 @@ def _ida(request: ClaimsRequest, asserted: Mapping[str, Any] | None) -> dict[str
 
 
 def _meets(value: Any, asked: Any) -> bool:
-    """Whether a member meets what is asked of it by `value` or `values`, where it is a text."""
+    """Whether a member meets the constraint in `value` or `values`, if it is a text."""
     if not isinstance(asked, dict) or not isinstance(value, str | None):
         return True
     allowed = [asked["value"]] if "value" in asked else asked.get("values")
