@@ -172,7 +172,7 @@ class TestWhatIsRefused:
             ("id,,x\nann,stray,1\n", ["line 2, column 2: has a value"]),
             ("id,x,y\nann,1,2\nben,2\n", ["line 3: has 2 cells; must have 3"]),
             ("id,x,y\nann,two\nlines,2\n", ["line 2: has 2 cells", "line 3: has 2 cells"]),
-            (f"id,x\nann,1\n{'b' * 256},2\n", ["line 3, column id: must have at most 255 characters, has 256"]),
+            (f"id,x\nann,1\n{'b' * 256},2\n", ["line 3, column id: must have at most 255 characters, not 256"]),
             ("id,x\nzero\u200bwidth,1\n", ["line 2, column id: must contain only printable characters"]),
             ('id,x\nann,"1\n2"\nben,\x07\n', ["line 4, column x: must be Unicode text"]),
             ("id,x\nann,1\nben,2\n\n ann ,3\n", ["the user ann is in it more than once, first in line 2"]),

@@ -129,7 +129,7 @@ def test_a_state_of_the_usa_is_written_in_two_letters(state: str | None, is_take
 def test_a_control_character_or_half_a_character_is_refused_in_every_field(field: str, character: str) -> None:
     described = refusal(FIELDS | {field: f"Ann{character}"})
 
-    assert f"urn:{field} (sent as {field}): it holds a control character" in described
+    assert f"urn:{field} (sent as {field}): it contains a control character" in described
     assert not is_taken(FIELDS | {field: f"Ann{character}"})
     assert is_taken(FIELDS)
 

@@ -224,10 +224,10 @@ class TestConfiguration:
     @pytest.mark.parametrize("mark", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066"])
     def test_a_name_that_could_forge_a_line_or_steer_a_terminal_is_refused(self, mark: str) -> None:
         assert refusal(replace(CONFIG, name=f"Onfido{mark}[31m ok")) == (
-            "name: must hold no control characters, line separators or direction marks."
+            "name: must not contain control characters, line separators or direction marks."
         )
         claims = {**CONFIG.claims, f"urn:x{mark}": "dob"}
-        assert "a local claim must hold no control characters" in refusal(replace(CONFIG, claims=claims))
+        assert "a local claim must not contain control characters" in refusal(replace(CONFIG, claims=claims))
 
     def test_a_claim_without_a_name_is_refused(self) -> None:
         assert "a local claim must not be empty" in refusal(replace(CONFIG, claims={**CONFIG.claims, " ": "dob"}))
