@@ -221,16 +221,8 @@ class Services(Numbers, OpenIdParts, SignalParts):
     @part
     def tasks(self) -> Tasks:
         """List and complete the tasks of runs."""
-        return Tasks(
-            self.database,
-            self.providers,
-            self.onfido,
-            self.lookup,
-            self._notices,
-            self._journal,
-            self._timing,
-            self._clock,
-        )
+        parts = (self.lookup, self._notices, self._journal, self.readings, self._timing, self._clock)
+        return Tasks(self.database, self.providers, self.onfido, *parts)
 
     @part
     def upkeep(self) -> Upkeep:

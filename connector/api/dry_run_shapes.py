@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
@@ -30,8 +30,29 @@ class DraftSchema(ma.Schema):
     def check_claims(self, body: Mapping[str, Any], **_: Any) -> None:
         """Refuse a claim that is mapped twice."""
         for name in ("claims", "outputClaims"):
-            if len({each["localClaim"] for each in body[name]}) < len(body[name]):
-                raise ma.ValidationError("must map no local claim twice", name)
+            check_once(body[name], name)
+
+
+class RemappingSchema(ma.Schema):
+    """A draft of a provider's claims, as the provider has them."""
+
+    claims = Items(fields.Nested(ClaimMappingSchema), required=True)
+
+    @ma.validates_schema
+    def check_claims(self, body: Mapping[str, Any], **_: Any) -> None:
+        """Refuse a claim that is mapped twice."""
+        check_once(body["claims"], "claims")
+
+
+class RemappingImpactSchema(ma.Schema):
+    """The claims that a draft maps to another field or no longer maps, and how many of users' claims these are.
+
+    `verified` counts those that are verified; `atMost` stands for that many or more.
+    """
+
+    claims = fields.List(fields.String(), required=True)
+    verified = fields.Integer(required=True, metadata={"example": 13})
+    atMost = fields.Integer(required=True, attribute="at_most", metadata={"example": 10_000})
 
 
 class MappedSchema(ma.Schema):
@@ -82,9 +103,19 @@ class DryRunSchema(ma.Schema):
 
 def read_draft(body: Mapping[str, Any]) -> Draft:
     """Read a loaded `DraftSchema`."""
-    mapping = {each["localClaim"]: each["idvpClaim"] for each in body["claims"]}
     outputs = [OutputClaim(each["pointer"], each["localClaim"], each["as"]) for each in body["outputClaims"]]
-    return Draft(mapping, outputs)
+    return Draft(read_mapping(body), outputs)
+
+
+def read_mapping(body: Mapping[str, Any]) -> dict[str, str]:
+    """Read the claims of a loaded draft."""
+    return {each["localClaim"]: each["idvpClaim"] for each in body["claims"]}
+
+
+def check_once(entries: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Raise `marshmallow.ValidationError` for a claim that is mapped twice."""
+    if len({each["localClaim"] for each in entries}) < len(entries):
+        raise ma.ValidationError("must map no local claim twice", name)
 
 
 def dry_run_body(dry_run: DryRun) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app, g
 
+from connector.api.dry_run_shapes import RemappingImpactSchema, RemappingSchema, read_mapping
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.health_shapes import HealthListSchema, HealthSchema, health_body, health_list_body
@@ -18,6 +19,7 @@ from connector.api.shares import Lasting
 from connector.domain.readiness import Readiness
 from connector.errors import Code
 from connector.services.lookup.match_impact import Impact, MatchImpact
+from connector.services.lookup.remapping import Remapping, RemappingImpact
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.progress import SetupProgress
 from connector.services.providers.setup import Setup, Webhook
@@ -154,6 +156,21 @@ def get_match_impact(provider_id: str) -> Impact:
     """
     impact: MatchImpact = current_app.extensions["services"].match_impact
     return impact.estimate(g.tenant, provider_id)
+
+
+@blueprint.post("/<provider_id>/remapping-impact")
+@blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
+@blueprint.arguments(RemappingSchema)
+@blueprint.response(200, RemappingImpactSchema)
+def estimate_remapping(body: dict[str, Any], provider_id: str) -> RemappingImpact:
+    """Count the verified claims that a draft of the provider's claim mapping concerns.
+
+    Claims that the draft sends as another field or no longer maps. Nothing is changed; when the draft is saved, they
+    stay verified, as what they were sent as.
+    """
+    remapping: Remapping = current_app.extensions["services"].remapping
+    return remapping.estimate(g.tenant, provider_id, read_mapping(body))
 
 
 def _trials() -> Trials:

@@ -58,9 +58,9 @@ def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
 def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
     """Return one task with its input and output, as Onfido has them now.
 
-    Both may be personal; they are not stored here.
+    Both may be personal; they are not stored here, and each reading is in the audit trail.
     """
-    return _answer(_tasks().get(g.tenant, run_id, task_id, provider_id))
+    return _answer(_tasks().get(g.tenant, run_id, task_id, provider_id, actor=g.principal.actor))
 
 
 @blueprint.post("/<task_id>/complete")

@@ -28,14 +28,13 @@ from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
 from connector.api.ids import own_id
 from connector.api.parsing import Blueprint
 from connector.api.properties import by_key
+from connector.api.read_values import claim_bodies
 from connector.api.shares import Lasting
-from connector.domain.claims import Claim, as_users_see
 from connector.domain.tenancy import Tenant
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users
-from connector.services.results.kept import KeptResults
 from connector.services.starting.requests import Capture, Verifications
 
 blueprint = Blueprint(
@@ -102,7 +101,7 @@ def get_my_claim(claim_id: str) -> dict[str, Any]:
 
     By the id that the list has.
     """
-    return _claim_body(_claims().get(g.tenant, own_id(), claim_id), is_own=True)
+    return claim_bodies([_claims().get(g.tenant, own_id(), claim_id)], own_id(), is_own=True)[0]
 
 
 @blueprint.post("/<user_id>/idv/verify")
@@ -129,7 +128,7 @@ def verify_user(body: dict[str, Any], user_id: str) -> Answer:
 def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
     """List a user's claims.
 
-    Of one provider, or of all.
+    Of one provider, or of all. Each answer with values that Onfido read is in the audit trail.
     """
     return _list(user_id, query, is_own=False)
 
@@ -175,7 +174,7 @@ def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
 
     By the id that the list has.
     """
-    return _claim_body(_claims().get(g.tenant, user_id, claim_id), is_own=False)
+    return claim_bodies([_claims().get(g.tenant, user_id, claim_id)], user_id, is_own=False)[0]
 
 
 @blueprint.put("/<user_id>/idv/claims/<claim_id>")
@@ -227,7 +226,7 @@ def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None,
             completion = service.complete(*key, wait=_preferred_wait())
             waited = completion.waited
             headers = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
-            return _answer(provider_id, [_claim_body(claim, is_own=is_own) for claim in completion.claims], headers)
+            return _answer(provider_id, claim_bodies(completion.claims, user_id, is_own=is_own), headers)
         case None:
             raise RequestError(Code.STATUS_MISSING, f"properties: `status` must be given, one of {_STATUSES}.")
         case _:
@@ -261,13 +260,7 @@ def _preferred_wait() -> int:
 
 def _list(user_id: str, query: dict[str, Any], *, is_own: bool) -> list[dict[str, Any]]:
     provider_id = (query["idVProviderId"] or "").strip() or None
-    return [_claim_body(claim, is_own=is_own) for claim in _claims().all(g.tenant, user_id, provider_id)]
-
-
-def _claim_body(claim: Claim, *, is_own: bool) -> dict[str, Any]:
-    """Return a claim with Onfido's values; `is_own`: for the user."""
-    kept: KeptResults = current_app.extensions["services"].kept
-    return claim_body(as_users_see(claim) if is_own else claim, **kept.read_of(claim))
+    return claim_bodies(_claims().all(g.tenant, user_id, provider_id), user_id, is_own=is_own)
 
 
 def _properties(body: dict[str, Any]) -> dict[str, str]:

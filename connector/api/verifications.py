@@ -27,6 +27,7 @@ from connector.domain.history import Change
 from connector.domain.verification_filter import RISING, read_filter
 from connector.errors import Code
 from connector.services.lookup.dry_runs import DryRuns
+from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.registry import Providers
@@ -70,7 +71,8 @@ def list_verifications(query: dict[str, Any], provider_id: str) -> dict[str, Any
 def get_verification(provider_id: str, run_id: str) -> dict[str, Any]:
     """Return one verification with its claims, its result while that is kept, its history, and its tasks at Onfido.
 
-    The id is the run's at Onfido, or the verification's here.
+    The id is the run's at Onfido, or the verification's here. Each answer with values, in `output` or `document`, is in
+    the audit trail.
     """
     check_provider(provider_id)
     return _details(provider_id, run_id)
@@ -169,7 +171,8 @@ def check_provider(provider_id: str) -> None:
 
 
 def _details(provider_id: str, run_id: str) -> dict[str, Any]:
-    details = _lookup().get(g.tenant, run_id, provider_id)
+    evidence: Evidence = current_app.extensions["services"].evidence
+    details = evidence.details.show(g.tenant, run_id, provider_id, actor=g.principal.actor)
     return details_body(details, _lookup().tasks(details.listed.verification))
 
 

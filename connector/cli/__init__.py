@@ -20,7 +20,7 @@
     verifications.py   verification list|show|refresh|decide
     csv.py             verification export
     evidence.py        verification timeline|evidence|pictures; files.py: writing files
-    what_if.py         verification dry-run, provider match-impact
+    what_if.py         verification dry-run, provider match-impact|remapping-impact
     audit.py           audit
     console.py         console link|sessions|sign-out
     stats.py           stats

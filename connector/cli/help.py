@@ -46,6 +46,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "events refused": ("connector events refused",),
     "events replay": (f"connector events replay {DELIVERY}",),
     "verification dry-run": (f"connector verification dry-run {RUN} --claim http://wso2.org/claims/dob=dob",),
+    "provider remapping-impact": ("connector provider remapping-impact Onfido --claims keycloak",),
     "provider match-impact": ("connector provider match-impact Onfido",),
     "stats": ("connector stats --period 90d", "connector stats --from 2026-01-01 --to 2026-01-31 --json"),
     "outbox list": ("connector outbox list --dead",),

@@ -25,7 +25,7 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.provider_options import configuration, configured
-from connector.cli.what_if import match_impact
+from connector.cli.what_if import match_impact, remapping_impact
 from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
 from connector.domain.readiness import Readiness, sandbox_note
 from connector.domain.studio import Studio
@@ -54,7 +54,15 @@ def provider() -> None:
     """Register identity verification providers."""
 
 
-_PARTS = (setup.test, setup.health, setup.progress, setup.add_webhook, setup.remove_webhook, match_impact)
+_PARTS = (
+    setup.test,
+    setup.health,
+    setup.progress,
+    setup.add_webhook,
+    setup.remove_webhook,
+    match_impact,
+    remapping_impact,
+)
 for command in _PARTS:
     provider.add_command(command)
 

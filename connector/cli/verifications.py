@@ -213,7 +213,10 @@ def explain(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) 
 def _show(opened: Services, tenant: Tenant, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
     from connector.api.verification_shapes import VerificationDetailsSchema, details_body  # noqa: PLC0415
 
-    details = opened.lookup.get(tenant, run_id)
+    is_whole = as_json or has_output
+    details = (
+        opened.evidence.details.show(tenant, run_id, actor=actor()) if is_whole else opened.lookup.get(tenant, run_id)
+    )
     view = VerificationDetailsSchema().dump(details_body(details, opened.lookup.tasks(details.listed.verification)))
     if as_json:
         print_json(view)

@@ -1,4 +1,4 @@
-"""`connector verification dry-run`, `connector provider match-impact`: what would happen, without doing it."""
+"""What would happen, without doing it: `verification dry-run`, `provider match-impact`, `provider remapping-impact`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from connector.cli.output import (
     ID,
+    Command,
     print_json,
     print_record,
     print_table,
@@ -23,12 +24,25 @@ from connector.domain.dry_run import Draft
 from connector.domain.studio import Studio
 from connector.domain.tenancy import Tenant
 
+_MAPPING = (
+    click.option(
+        "--claims", "dialect", metavar="NAME|FILE", callback=read_dialect, help="A claim dialect to begin with."
+    ),
+    click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim, beside the others."),
+    click.option("--remove-claim", "removed", multiple=True, help="Map this claim no longer; repeatable."),
+)
+
+
+def _mapping(command: Command) -> Command:
+    """Add the options that describe a draft of a mapping."""
+    for option in reversed(_MAPPING):
+        command = option(command)
+    return command
+
 
 @click.command("dry-run")
 @click.argument("run_id", type=ID)
-@click.option("--claims", "dialect", metavar="NAME|FILE", callback=read_dialect, help="A claim dialect to begin with.")
-@click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim, beside the others.")
-@click.option("--remove-claim", "removed", multiple=True, help="Map this claim no longer; repeatable.")
+@_mapping
 @click.option(
     "--studio",
     type=click.Path(path_type=Path),
@@ -54,11 +68,8 @@ def dry_run(
 
     with services(context) as opened:
         provider = opened.providers.get(tenant, opened.lookup.find(tenant, run_id).provider_id)
-        fields = {**(dialect or provider.claims), **dict(mappings)}
-        draft = Draft(
-            {uri: name for uri, name in fields.items() if uri not in removed},
-            (studio or provider.studio).output_claims,
-        )
+        mapping = _drafted(provider.claims, dialect, mappings, removed)
+        draft = Draft(mapping, (studio or provider.studio).output_claims)
         body = DryRunSchema().dump(dry_run_body(opened.dry_runs.run(tenant, run_id, draft)))
     if as_json:
         print_json(body)
@@ -93,6 +104,46 @@ def match_impact(context: click.Context, provider: str, tenant: Tenant, as_json:
     else:
         names = {"since": "since", "matches": "matches", "users": "users", "withdrawn": "verified claims withdrawn"}
         print_record({label: body[name] for name, label in names.items()})
+
+
+@click.command("remapping-impact")
+@provider_argument
+@_mapping
+@view_options
+def remapping_impact(
+    context: click.Context,
+    provider: str,
+    dialect: Mapping[str, str],
+    mappings: Sequence[tuple[str, str]],
+    removed: Sequence[str],
+    tenant: Tenant,
+    as_json: bool,
+) -> None:
+    """Count the verified claims that another claim mapping concerns; nothing is changed.
+
+    The draft begins with the provider's mapping, or with a dialect.
+    """
+    from connector.api.dry_run_shapes import RemappingImpactSchema  # noqa: PLC0415
+
+    with services(context) as opened:
+        known = opened.providers.named(tenant, provider)
+        draft = _drafted(known.claims, dialect, mappings, removed)
+        impact = opened.remapping.estimate(tenant, known.provider_id, draft)
+    if as_json:
+        print_json(RemappingImpactSchema().dump(impact))
+    else:
+        print_record({"claims": ", ".join(impact.claims) or None, "verified claims of users": impact.verified})
+
+
+def _drafted(
+    known: Mapping[str, str],
+    dialect: Mapping[str, str],
+    mappings: Sequence[tuple[str, str]],
+    removed: Sequence[str],
+) -> dict[str, str]:
+    """Return the draft of a mapping that the options describe."""
+    fields = {**(dialect or known), **dict(mappings)}
+    return {uri: name for uri, name in fields.items() if uri not in removed}
 
 
 def _said(verdict: Mapping[str, Any] | None) -> str | None:

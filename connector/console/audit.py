@@ -140,6 +140,8 @@ def subjects() -> dict[str, str]:
         history.OUTBOX: _("Delivery"),
         history.EVENT: _("Event"),
         history.VALUES: _("Values"),
+        history.RESULT: _("Result"),
+        history.TASK: _("Task"),
         history.FILE: _("File"),
         history.EXPORT: _("Export"),
         history.KEY: _("Signing key"),

@@ -17,11 +17,13 @@ from connector.domain.history import (
     OUTBOX,
     PROVIDER,
     REQUEST,
+    RESULT,
     RUN,
     SESSION,
     SETTINGS,
     START,
     STREAM,
+    TASK,
     USER,
     VALUES,
     AuditFilter,
@@ -30,7 +32,7 @@ from connector.domain.verification_filter import FROM, TO, read_period
 
 SUBJECTS = (
     *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, JOB, KEY, VALUES),
-    *(SETTINGS, CLIENT, SESSION, STREAM),
+    *(SETTINGS, CLIENT, SESSION, STREAM, RESULT, TASK),
 )
 
 

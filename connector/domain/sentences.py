@@ -56,6 +56,8 @@ _PLAIN = {
     (history.OUTBOX, "dropped"): marked("%(who)s dropped the delivery %(name)s: it will never be made."),
     (history.EXPORT, history.EXPORTED): marked("%(who)s exported %(name)s."),
     (history.FILE, history.READ): marked("%(who)s opened the file %(name)s of %(user)s."),
+    (history.RESULT, history.READ): marked("%(who)s read the result of the run %(name)s of %(user)s."),
+    (history.TASK, history.READ): marked("%(who)s read the data of the task %(name)s of %(user)s."),
     (history.EVENT, history.READ): marked("%(who)s read the body of the event %(name)s."),
     (history.EVENT, history.REPLAYED): marked("%(who)s applied the event %(name)s again."),
     (history.KEY, history.ADDED): marked("%(who)s put the signing key %(name)s into use."),

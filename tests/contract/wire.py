@@ -89,6 +89,7 @@ OPERATIONS = (
     Operation("GET", RUNS + "/{run_id}/explanation", "internal_idv_claim_view"),
     Operation("POST", RUNS + "/{run_id}/dry-run", "internal_idv_claim_view"),
     Operation("GET", PROVIDERS + "/{provider_id}/match-impact", "internal_idvp_view"),
+    Operation("POST", PROVIDERS + "/{provider_id}/remapping-impact", "internal_idvp_view"),
     Operation("GET", "/api/server/v1/statistics", "internal_idv_claim_view"),
     Operation("POST", RUNS + "/{run_id}/timeline-file", "internal_idv_claim_view", takes_body=False),
     Operation("GET", RUNS + "/{run_id}/timeline-file/{file_id}", "internal_idv_claim_view"),

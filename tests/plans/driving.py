@@ -374,6 +374,9 @@ def watch(world: World, recorder: Recorder) -> None:
     world.start(world.add_user("cid"))
     work(world, recorder)
     done(world.connector.as_admin().get(f"{PROVIDERS}/{world.provider_id}/match-impact"))
+    draft = [{"localClaim": uri, "idvpClaim": "email"} for uri in (GIVEN_NAME,)]
+    draft += [{"localClaim": f"urn:{field}", "idvpClaim": field} for field in ("first_name", "last_name")]
+    done(world.connector.as_admin().post(f"{PROVIDERS}/{world.provider_id}/remapping-impact", {"claims": draft}))
     pass_over_users(world, recorder)
     write_back(world, recorder)
     keep_monitors(world, recorder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from connector.cli.output import actor
 from tests.harness import ADMIN, Caller, World
 from tests.services.conftest import Run
+from tests.services.receiving import SCORE, SCORING, use_studio, use_workflow
 
 AUDIT = "/api/server/v1/audit"
 
@@ -108,3 +110,76 @@ def test_the_command_line_is_told_as_well(world: World, admin: Caller, ended: st
     assert {entry["actor"] for entry in found} == {actor()}
     shown = run("verification", "show", ended, CONNECTOR_ALLOW_HTTP_LOOPBACK="true").stdout
     assert f"evidence-{ended}.zip" in shown
+
+
+def test_the_kept_result_of_a_run_is_read_by_name_and_without_values(world: World, admin: Caller, run: Run) -> None:
+    use_studio(world, documentValues=True)
+    run_id = world.start(world.add_user())
+    world.faults(output_shape="document_report", webhooks_lost=-1)
+    world.outcome(run_id)
+    path = f"{runs(world)}/{run_id}"
+    assert admin.get(path).json()["output"] is None  # it has none yet
+    assert trail(admin, subject="result") == []
+    shown = admin.post(f"{path}/refresh", {}).json()
+    assert shown["document"] is not None
+    assert admin.get(path, headers={"X-Correlation-ID": "looked-at"}).status_code == 200
+    allowed = {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}
+    for options in (("--json",), ("--output",), ()):  # the last one prints no value
+        assert run("verification", "show", run_id, *options, **allowed).exit_code == 0
+
+    entries = trail(admin, subject="result", userId="ann")
+    assert [(each["channel"], each["actor"]) for each in entries] == [("api", ADMIN)] * 2 + [("cli", actor())] * 2
+    assert entries[1]["traceId"] == "looked-at"
+    for entry in entries:
+        assert (entry["to"], entry["name"], entry["providerId"]) == ("read", run_id, world.provider_id)
+        assert entry["detail"] == {"parts": ["output", "document"]}
+    assert "Jane" not in json.dumps(entries)
+    assert trail(world.connector.as_admin("elsewhere.example"), subject="result") == []
+
+
+def test_a_result_whose_retention_has_ended_is_shown_without_an_entry(world: World, admin: Caller, ended: str) -> None:
+    world.clock.advance(86_400 * (world.connector.settings.event_retention_days + 1))
+    world.sweep()
+    before = trail(admin, subject="result")
+    assert admin.get(f"{runs(world)}/{ended}").json()["output"] is None
+    assert trail(admin, subject="result") == before
+
+
+def test_the_data_of_a_task_is_read_by_name_and_without_values(world: World, admin: Caller) -> None:
+    use_workflow(world, SCORING)
+    run_id = world.start(world.add_user())
+    world.outcome(run_id)
+    path = f"{runs(world)}/{run_id}/tasks"
+    tasks = {each["taskDefId"]: each["id"] for each in admin.get(path).json()}
+    assert trail(admin, subject="task") == []  # the list has no data
+    assert admin.get(f"{path}/{tasks[SCORE]}").json()["input"] == SCORING["input"]
+    assert admin.get(f"{path}/no-such-task").status_code == 404
+    others = world.connector.as_admin("elsewhere.example")
+    assert others.get(f"{path}/{tasks[SCORE]}").status_code == 404
+
+    [entry] = trail(admin, subject="task")
+    assert (entry["to"], entry["name"], entry["userId"]) == ("read", tasks[SCORE], "ann")
+    assert (entry["actor"], entry["channel"]) == (ADMIN, "api")
+    assert entry["detail"] == {"task_def_id": SCORE}
+    assert trail(others, subject="task") == []
+
+
+def test_values_that_onfido_read_are_told_where_they_are_shown_to_others_than_the_user(
+    world: World, admin: Caller
+) -> None:
+    use_studio(world, documentValues=True)
+    ann = world.add_user()
+    run_id = world.start(ann)
+    world.faults(output_shape="document_report", webhooks_lost=-1)
+    world.outcome(run_id)
+    assert admin.get("/api/users/v1/ann/idv/claims").status_code == 200
+    assert trail(admin, subject="values") == []  # none is kept yet
+    assert admin.post(f"{runs(world)}/{run_id}/refresh", {}).status_code == 200
+    mine = ann.get("/api/users/v1/me/idv/claims").json()
+    assert any("onfido_document" in claim["claimMetadata"] for claim in mine)
+    assert trail(admin, subject="values") == []
+    for path in ("claims", f"claims/{mine[0]['id']}"):
+        assert admin.get(f"/api/users/v1/ann/idv/{path}").status_code == 200
+
+    entries = trail(admin, subject="values")
+    assert [(each["to"], each["name"], each["actor"]) for each in entries] == [("read", "ann", ADMIN)] * 2

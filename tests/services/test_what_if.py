@@ -266,3 +266,61 @@ def test_verified_claims_are_counted_by_kind_for_their_own_tenant_alone(world: W
     assert remapping.count(tenant, world.provider_id, []) == 0
     with pytest.raises(RequestError):
         remapping.count(Tenant("other.example"), world.provider_id, [GIVEN_NAME])
+
+
+class TestRemapping:
+    """The verified claims that a draft of a mapping concerns."""
+
+    def body(self, mapping: dict[str, str]) -> dict[str, Any]:
+        return {"claims": [{"localClaim": uri, "idvpClaim": field} for uri, field in mapping.items()]}
+
+    def impact(self, world: World, mapping: dict[str, str], tenant: str | None = None) -> requests.Response:
+        path = f"{PROVIDERS}/{world.provider_id}/remapping-impact"
+        return world.connector.as_admin(tenant or world.tenant).post(path, self.body(mapping))
+
+    @pytest.mark.parametrize(
+        ("change", "claims", "verified"),
+        [
+            ({}, [], 0),
+            ({BIRTH_DATE: None}, [BIRTH_DATE], 0),
+            ({GIVEN_NAME: "email", EMAIL: "first_name"}, [GIVEN_NAME], 1),
+            ({GIVEN_NAME: None, LAST_NAME: "first_name", EMAIL: "last_name"}, [GIVEN_NAME, LAST_NAME], 1),
+            ({EMAIL: "email"}, [], 0),
+        ],
+    )
+    def test_claims_that_a_draft_sends_otherwise_are_counted_and_nothing_changes(
+        self, world: World, ann: Caller, change: dict[str, str | None], claims: list[str], verified: int
+    ) -> None:
+        end(world, ann)  # verifies the given name alone
+        drafted = MAPPING | change
+        draft = {uri: field for uri, field in drafted.items() if field is not None}
+        answer = self.impact(world, draft)
+        assert answer.json() == {"claims": sorted(claims), "verified": verified, "atMost": 10_000}, answer.text
+        admin = world.connector.as_admin(world.tenant)
+        stored = admin.get(f"{PROVIDERS}/{world.provider_id}").json()["claims"]
+        assert {each["localClaim"]: each["idvpClaim"] for each in stored} == MAPPING
+
+    def test_another_tenant_sees_nothing(self, world: World, ann: Caller) -> None:
+        end(world, ann)
+        answer = self.impact(world, MAPPING, "elsewhere.example")
+        assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60000")
+
+    def test_a_draft_that_no_provider_could_have_is_refused(self, world: World, ann: Caller) -> None:
+        for draft in ({GIVEN_NAME: "shoe_size"}, MAPPING | {EMAIL: "first"}):
+            answer = self.impact(world, draft)
+            assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
+        twice = self.body(MAPPING)
+        twice["claims"] *= 2
+        path = f"{PROVIDERS}/{world.provider_id}/remapping-impact"
+        assert world.connector.as_admin().post(path, twice).status_code == 400
+
+    def test_the_command_line_counts_the_same(self, world: World, ann: Caller, run: Run) -> None:
+        end(world, ann)
+        mapped = ("--claim", f"{GIVEN_NAME}=email", "--claim", f"{EMAIL}=first_name")
+        call = ("provider", "remapping-impact", "Onfido", *mapped, "--remove-claim", BIRTH_DATE)
+        assert json.loads(run(*call, "--json").stdout) == {
+            "claims": sorted([GIVEN_NAME, BIRTH_DATE]),
+            "verified": 1,
+            "atMost": 10_000,
+        }
+        assert GIVEN_NAME in run(*call).stdout

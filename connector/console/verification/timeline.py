@@ -14,7 +14,19 @@ from flask_babel import ngettext
 from connector.console.formats import claim_name
 from connector.console.words import State, attribute_state, delivery_state, run_state
 from connector.domain.claims import VERIFIED
-from connector.domain.history import AUDITED, CLAIM, DECIDED, FILE, INITIATED, RUN, SYSTEM, Change, name_of
+from connector.domain.history import (
+    AUDITED,
+    CLAIM,
+    DECIDED,
+    FILE,
+    INITIATED,
+    RESULT,
+    RUN,
+    SYSTEM,
+    TASK,
+    Change,
+    name_of,
+)
 from connector.domain.reasons import OF_RUN
 from connector.domain.sentences import sentence
 from connector.services.application.deliveries import StoredDelivery
@@ -122,7 +134,7 @@ def _mark(change: Change) -> tuple[str, str]:
     if change.subject == RUN:
         state = run_state(change.current)
         return state.kind, state.icon
-    return ("none", "eye") if change.subject == FILE else ("none", "dot")
+    return ("none", "eye") if change.subject in (FILE, RESULT, TASK) else ("none", "dot")
 
 
 def _by(change: Change) -> str:

@@ -29,6 +29,7 @@ from connector.http.webhook_sender import MAX_ANSWER
 from connector.onfido.client import OnfidoClient
 from connector.services.application.notices import Notices, decision_waiting, task_started
 from connector.services.journal import Journal
+from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
@@ -68,6 +69,7 @@ class Tasks:
         lookup: VerificationLookup,
         notices: Notices,
         journal: Journal,
+        readings: Readings,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -77,6 +79,7 @@ class Tasks:
         self._lookup = lookup
         self._notices = notices
         self._journal = journal
+        self._readings = readings
         self._timing = timing
         self._clock = clock
 
@@ -98,9 +101,18 @@ class Tasks:
                 ) from error
             raise
 
-    def get(self, tenant: Tenant, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
-        """Return a task as Onfido has it now; raises as `all` does, and `RequestError` if there is none."""
-        return _read(self._reach(tenant, run_id, provider_id), task_id)
+    def get(
+        self, tenant: Tenant, run_id: str, task_id: str, provider_id: str | None = None, *, actor: str = SYSTEM
+    ) -> Task:
+        """Return a task as Onfido has it now, once its reading is recorded, if it has data.
+
+        Raises as `all` does, and `RequestError` if there is none.
+        """
+        run = self._reach(tenant, run_id, provider_id)
+        task = _read(run, task_id)
+        if task.input or task.output:
+            self._readings.record_task(run.verification, task.summary, actor)
+        return task
 
     def complete(
         self,

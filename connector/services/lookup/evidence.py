@@ -17,6 +17,7 @@ from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
 from connector.services.lookup.pictures import EvidenceFile, Pictures
 from connector.services.lookup.readings import Readings
+from connector.services.lookup.shown_details import ShownDetails
 from connector.services.lookup.verifications import NO_RUN, VerificationLookup
 from connector.services.providers.onfido import Onfido
 from connector.services.timing import Timing
@@ -39,6 +40,7 @@ class Evidence:
         self._onfido = onfido
         self._timing = timing
         self.pictures = Pictures(lookup, readings, onfido, timing)
+        self.details = ShownDetails(lookup, readings)
 
     def create_timeline(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> str:
         """Create a run's timeline file and return its id; it can be opened a moment later. Raises as opening does."""

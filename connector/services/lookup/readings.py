@@ -1,11 +1,11 @@
-"""Records of reading: every export, file and piece of evidence that is read is in the history.
+"""Records of reading: every export, file, kept result, task and piece of evidence that is read is in the history.
 
 The entry is written before any data is returned: a reading that cannot be recorded is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,12 +15,15 @@ from connector.domain.history import (
     EXPORTED,
     FILE,
     READ,
+    RESULT,
+    TASK,
     VALUES,
     AuditFilter,
     Change,
     by_administrator,
     of_verification,
 )
+from connector.domain.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
@@ -59,8 +62,20 @@ class Readings:
 
     def record_file(self, verification: Verification, name: str, actor: str) -> None:
         """Record the reading of a run's file."""
-        now = self._clock()
-        self._record(of_verification(verification, now, ADMINISTRATOR, actor, FILE, name, None, READ))
+        self._record(self._reading(verification, FILE, name, actor))
+
+    def record_result(self, verification: Verification, parts: Sequence[str], actor: str) -> None:
+        """Record the reading of parts of a run's kept result: its output, the document's values."""
+        entry = self._reading(verification, RESULT, verification.run_id, actor)
+        self._record(replace(entry, detail={"parts": list(parts)}))
+
+    def record_task(self, verification: Verification, task: TaskSummary, actor: str) -> None:
+        """Record the reading of a task's data."""
+        entry = self._reading(verification, TASK, task.task_id, actor)
+        self._record(replace(entry, detail={"task_def_id": task.task_def_id}))
+
+    def _reading(self, verification: Verification, subject: str, name: str | None, actor: str) -> Change:
+        return of_verification(verification, self._clock(), ADMINISTRATOR, actor, subject, name, None, READ)
 
     def _record(self, change: Change) -> None:
         with self._database.write() as connection:

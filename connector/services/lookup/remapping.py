@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
+from connector.domain.dry_run import Draft, check_draft
+from connector.domain.mapping import changed_claims
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
 from connector.store import claim_counts
 from connector.store.engine import Database
 
-MOST_COUNTED = 10_000
+MOST_COUNTED = 10_000  # which then stands for that many or more
+
+
+@dataclass(frozen=True)
+class RemappingImpact:
+    """The claims that a draft maps to another field or no longer maps, and how many of users' are verified."""
+
+    claims: Sequence[str]
+    verified: int
+    at_most: int = MOST_COUNTED
 
 
 class Remapping:
@@ -18,6 +30,15 @@ class Remapping:
     def __init__(self, database: Database, providers: Providers) -> None:
         self._database = database
         self._providers = providers
+
+    def estimate(self, tenant: Tenant, provider_id: str, mapping: Mapping[str, str]) -> RemappingImpact:
+        """Return what a draft of a provider's mapping concerns.
+
+        Raises as `count` does, and `InvalidField` for a draft that no provider could have.
+        """
+        check_draft(Draft(mapping, ()))
+        changed = changed_claims(self._providers.get(tenant, provider_id).claims, mapping)
+        return RemappingImpact(changed, self.count(tenant, provider_id, changed))
 
     def count(self, tenant: Tenant, provider_id: str, uris: Collection[str]) -> int:
         """Return how many of users' claims of these kinds are verified, up to `MOST_COUNTED`.

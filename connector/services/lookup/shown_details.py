@@ -1,0 +1,36 @@
+"""A verification with its kept result, shown to an administrator: each time that it shows any is in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from connector.domain.tenancy import Tenant
+from connector.services.lookup.readings import Readings
+from connector.services.lookup.verifications import VerificationDetails, VerificationLookup
+
+OUTPUT, DOCUMENT = "output", "document"  # parts of a kept result that have values
+
+
+class ShownDetails:
+    """Shows verifications; the method takes the tenant that it may see."""
+
+    def __init__(self, lookup: VerificationLookup, readings: Readings) -> None:
+        self._lookup = lookup
+        self._readings = readings
+
+    def show(self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str) -> VerificationDetails:
+        """Return everything that is stored of a verification, once its reading is recorded; raise as its lookup does.
+
+        Nothing is recorded if no value is kept, or none any more.
+        """
+        details = self._lookup.get(tenant, run_id, provider_id)
+        if parts := list(_parts(details)):
+            self._readings.record_result(details.listed.verification, parts, actor)
+        return details
+
+
+def _parts(details: VerificationDetails) -> Iterator[str]:
+    if details.result is not None and details.result.output is not None:
+        yield OUTPUT
+    if details.document is not None:
+        yield DOCUMENT
