@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,6 +88,7 @@ class ScriptedOnfido(ThreadingHTTPServer):
         self.script: deque[Reply] = deque()
         self.received: list[Received] = []
         self.connections = 0
+        self._open: list[socket.socket] = []
         self.broken = threading.Event()
         self.stopped = threading.Event()
 
@@ -109,7 +111,15 @@ class ScriptedOnfido(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
+        self._open.append(request)
         super().process_request(request, client_address)
+
+    def server_close(self) -> None:
+        """End idle connections, which clients keep open, and wait for the threads that serve them."""
+        for each in self._open:
+            with suppress(OSError):  # closed before
+                each.shutdown(socket.SHUT_RD)
+        super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: the clients under test give up connections on purpose."""

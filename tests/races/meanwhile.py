@@ -53,16 +53,22 @@ class _Point:
         self._every = every
         self._due: int | None = None
         self._is_acting = False
+        self._writers: set[int] = set()  # threads that have SQLite's only turn to write until their transaction ended
 
-    def note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def note(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if connection.dialect.name == "sqlite" and statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            self._writers.add(threading.get_ident())
         if self._statement in statement and not self._is_acting:
             self._left -= 1
             if self._left == 0 or self._every:
                 self._due = threading.get_ident()
 
     def hold(self, *_: Any) -> None:
+        has_turn = threading.get_ident() in self._writers
+        self._writers.discard(threading.get_ident())
         if self._due == threading.get_ident() and not self._is_acting:
             self._due, self._is_acting = None, True
             self.done.append(self._begin())
-            wait(self.done[-1:], PATIENCE)
+            if not has_turn:  # else the action begins to write only after this
+                wait(self.done[-1:], PATIENCE)
             self._is_acting = False
