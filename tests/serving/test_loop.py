@@ -306,12 +306,12 @@ def test_slow_reader_is_not_cut_off(stack: ExitStack) -> None:
 
     def answer(connection: Connection, request: Any) -> bool:
         answered.append(connection)
-        return fill(6_000_000)(connection, request)
+        return fill(20_000_000)(connection, request)
 
     site.answer = answer
     client = site.connect(stack, GET, buffer=65_536)
     got = 0
-    while got < 6_000_000:
+    while got < 20_000_000:
         got += len(client.recv(65_536))
         if 0.5 < answered[0].deadline - watch.now < math.inf:
             watch.now += 0.4
