@@ -138,7 +138,7 @@ def read_json(raw: bytes) -> Any:
     except RecursionError:
         refuse("json", f"must not be nested too deeply, at most {MAX_DEPTH} times")
     except OverflowError:
-        refuse("json", "must hold only numbers that JSON has, not one as large as infinity")
+        refuse("json", "must contain only numbers that JSON supports, not infinity")
     except ValueError:
         refuse("json", "must be JSON")
     if is_deeper(parsed, MAX_DEPTH):

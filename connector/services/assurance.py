@@ -1,4 +1,4 @@
-"""What was verified of a user, for others to rely on: OpenID Identity Assurance 1.0, as JSON or signed."""
+"""A user's verified claims, for others to rely on: OpenID Identity Assurance 1.0, as JSON or signed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN_TYPE = "verified-claims+jwt"  # noqa: S105  the header's `typ`: neither an
 
 
 class VerifiedClaims:
-    """Asserts which of a user's present values are verified; each method takes the tenant."""
+    """Asserts which of a user's current values are verified; each method takes the tenant."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class VerifiedClaims:
         self._clock = clock
 
     def get(self, tenant: Tenant, user_id: str, issuer: str, access_token: str | None = None) -> dict[str, Any]:
-        """Return `sub`, and `verified_claims` where anything is verified for a value that the user has now.
+        """Return `sub`, and `verified_claims` if any current value of the user is verified.
 
-        The values are read first: a claim that is withdrawn meanwhile, because its value has changed, is not read any
-        more, and one that is verified for a newer value has another fingerprint. `issuer` stands for a trust framework
-        that the operator has not named, `access_token` is the user's own. Raises `RequestError`: no such user, or only
-        the user can have the values read; `DirectoryError`.
+        The values are read first: a claim that is withdrawn meanwhile, because its value has changed, is not found any
+        more, and one that is verified for a newer value has another fingerprint. `issuer` is the default trust
+        framework, `access_token` is the user's own. Raises `RequestError`: no such user, or the values can only be read
+        with the user's own token; `DirectoryError`.
         """
         values = self._user_values.read(tenant, user_id, access_token)
         if values is None:
@@ -58,9 +58,9 @@ class VerifiedClaims:
     def of_values(
         self, tenant: Tenant, user_id: str, values: Mapping[str, str], issuer: str, *, allows_sandbox: bool = True
     ) -> dict[str, Any] | None:
-        """Return what is verified of these values, by claim URI, which are the user's; None if nothing is.
+        """Return the verified claims among these values of the user, by claim URI; None if there are none.
 
-        Claims that were verified in the sandbox count only if this is allowed, and no other claims are verified.
+        Claims that were verified in the sandbox are used only if this is allowed, and no other claims are verified.
         """
         with self._database.read() as connection:
             claims = proven_claims.find(connection, tenant.name, user_id)
@@ -70,7 +70,7 @@ class VerifiedClaims:
         return verified_claims(same, values, self._names, named)
 
     def sign(self, asserted: Mapping[str, Any], issuer: str, client_id: str) -> str:
-        """Sign what `get` has returned, as a JWT of `issuer` for the client that asked, if its token names one."""
+        """Sign the result of `get` as a JWT of `issuer`, for the calling client if its token names one."""
         now = int(self._clock().timestamp())
         audience = {"aud": client_id} if client_id else {}
         times = {"iat": now, "exp": now + int(self._lifetime.total_seconds())}

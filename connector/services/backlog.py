@@ -1,4 +1,4 @@
-"""What waits in the database, for the metrics."""
+"""The backlog in the database, for the metrics."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from connector.store.engine import Database
 
 
 class BacklogReader:
-    """Reads what waits."""
+    """Reads the backlog."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
     def read(self) -> Backlog:
-        """Return what waits."""
+        """Return the backlog."""
         with self._database.read() as connection:
             oldest_due, check = backlog.read(connection)
             rows = delivery_counts.count(connection)

@@ -1,6 +1,6 @@
 """Backup and restoration of the whole database.
 
-The encryption keys are never part of a backup: with both, all data can be read.
+The encryption keys are never part of a backup, because both together allow reading all data.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class Backups:
 
 def _check_replaceable(database: Path, file: Path, content: Content) -> None:
     """Raise `ConfigurationError` if a database is in use, has data, or cannot be read."""
-    advice = "To replace it all the same, give --overwrite."
+    advice = "To replace it anyway, give --overwrite."
     try:
         present = files.read_content(database)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error.description} {advice}") from error
     if files.is_in_use(database):
-        raise ConfigurationError(f"{database} is in use: end every process of the connector first. {advice}")
+        raise ConfigurationError(f"{database} is in use: stop every process of the connector first. {advice}")
     if present.changed_at is not None:
         raise ConfigurationError(
             f"{database} has changes up to {present.changed_at}, {file} up to {content.changed_at or 'none'}. {advice}"

@@ -12,7 +12,7 @@ BATCH = 200  # rows of one transaction
 
 
 def forget(database: Database, forget_some: Callable[[Connection, int], int]) -> None:
-    """Call `forget_some` with a size, once in each transaction, until it finds fewer rows than that."""
+    """Call `forget_some` with a batch size, once per transaction, until it removes fewer rows."""
     is_left = True
     while is_left:
         with database.write() as connection:

@@ -1,8 +1,8 @@
-"""Sessions of the console: kept in the database, so that they can be listed and ended.
+"""Sessions of the console, in the database, so that they can be listed and ended.
 
-A browser's cookie holds a secret of 256 bits; the database only its digest. A session ends after its lifetime, when it
-is idle for too long, at sign-out, when the issuer signs the person out, or when an administrator ends it. That it is
-in use is written once a minute at most.
+A browser's cookie contains a secret of 256 bits; the database only its digest. A session ends after its lifetime, when
+it was idle for too long, at sign-out, when the issuer signs the person out, or when an administrator ends it. Its last
+use is written at most once a minute.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_NAME = 255
 
 @dataclass(frozen=True)
 class Person:
-    """Who signs in, as the issuer says, and what they may do."""
+    """The person who signs in, as the issuer reports, with the granted scopes."""
 
     user_id: str
     name: str
@@ -70,9 +70,9 @@ class ConsoleSessions:
     def begin(
         self, tenant: Tenant, person: Person, actor: str, replaced: str | None = None, *, is_by_link: bool = False
     ) -> str:
-        """Begin a session, end the one that the browser had, and return the secret for the browser's cookie.
+        """Start a session, end the browser's previous one, and return the secret for the browser's cookie.
 
-        The `actor` is the person, as the history names people.
+        The `actor` is the person, in the history's format.
         """
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
         session = ConsoleSession(
@@ -120,7 +120,7 @@ class ConsoleSessions:
         return Page([each for each in page.rows if self._is_open(each, now)], page.next_cursor)
 
     def end(self, tenant: Tenant, session_id: str, actor: str) -> bool:
-        """End a session; False if the tenant has none of that id."""
+        """End a session; False if the tenant has no session with that id."""
         with self._database.write() as connection:
             ended = console_sessions.end(connection, tenant.name, session_id)
             self._record.ended(connection, ended, actor)
@@ -129,7 +129,7 @@ class ConsoleSessions:
         return bool(ended)
 
     def end_of_tenant(self, tenant: Tenant, actor: str, user_id: str | None = None) -> int:
-        """End the sessions of a tenant, or of one of its users; return how many there were."""
+        """End the sessions of a tenant, or of one of its users; return their number."""
         with self._database.write() as connection:
             ended = console_sessions.end_of_tenant(connection, tenant.name, user_id)
             self._record.ended(connection, ended, actor)
@@ -137,7 +137,7 @@ class ConsoleSessions:
         return len(ended)
 
     def end_of_issuer(self, issuer: str, *, subject: str | None, issuer_session: str | None) -> int:
-        """End what the issuer has signed out: a person's sessions, or one session; return how many there were.
+        """End what the issuer has signed out: a person's sessions, or one session; return their number.
 
         Raises `ValueError` if neither is named.
         """
@@ -159,7 +159,7 @@ class ConsoleSessions:
         return secret
 
     def use_link(self, tenant: Tenant, secret: str) -> ConsoleLink | None:
-        """Return who a link signs in, the first time; None afterwards, and where there is no such link."""
+        """Return the person of a sign-in link, the first time; None afterwards, or if there is no such link."""
         with self._database.write() as connection:
             return console_sessions.use_link(connection, tenant.name, digest_of(secret), self._clock())
 

@@ -1,7 +1,7 @@
 """Cursors: the position of the next page of a list, opaque to the caller.
 
-A cursor is sealed for one list of one tenant: any other text is refused, that of another tenant's list included. What
-a page shows is decided by the tenant of its caller all the same.
+A cursor is encrypted for one list of one tenant: any other text is refused, including cursors of another tenant's list.
+The content of a page is always limited to the caller's tenant.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ class Page(Generic[T]):
 
 
 class Cursors:
-    """Writes and reads the cursors of one list; `name` tells it from all others."""
+    """Writes and reads the cursors of one list; `name` distinguishes it from other lists."""
 
     def __init__(self, texts: OpaqueTexts, name: str) -> None:
         self._texts = texts
         self._name = name
 
     def page(self, tenant: str, matches: Sequence[T], limit: int, key: Callable[[T], Sequence[str | int]]) -> Page[T]:
-        """Return the first `limit` of the rows that matched, with a cursor where there are more."""
+        """Return the first `limit` of the matching rows, with a cursor if there are more."""
         rows = matches[:limit]
         is_last = not rows or len(matches) <= limit
         return Page(rows, None if is_last else self.write(tenant, key(rows[-1])))
 
     def write(self, tenant: str, key: Sequence[str | int]) -> str:
-        """Return the cursor of the position behind a key."""
+        """Return the cursor of the position after a key."""
         return self._texts.seal(json.dumps(key), self._context(tenant))
 
     def read(self, tenant: str, cursor: str) -> list[Any]:
-        """Return the key of a cursor; raise `InvalidQuery` if it is none of this list's."""
+        """Return the key of a cursor; raise `InvalidQuery` if it is not a cursor of this list."""
         try:
             key: list[Any] = json.loads(self._texts.open(cursor, self._context(tenant)))
         except ValueError as error:

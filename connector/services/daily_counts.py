@@ -1,9 +1,9 @@
-"""Keep the daily counts: the sweep counts the days that are due again, each as a whole.
+"""Daily counts: the sweep recounts each day that is due as a whole.
 
-    take the day (compare-and-set) ──► count from the rows, without a transaction ──► replace what the day had
+    lease the day (compare-and-set) ──► count the rows, without a transaction ──► replace the day's counts
 
-It may be killed at any point, and any number of workers may do it at once: a day's counts are those of one pass, and
-the next pass makes up for one that was lost.
+It may be killed at any point, and any number of workers may run it concurrently: a day's counts come from one pass, and
+the next pass repeats one that was lost.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from connector.store import counting, daily_counts
 from connector.store.counting import Window
 from connector.store.engine import Database
 
-MOST_DAYS = 31  # that one pass counts; the next ones count the others
-MOST_PROVIDERS = 100  # of which a statement counts the verifications
+MOST_DAYS = 31  # days that one pass counts; the next passes count the others
+MOST_PROVIDERS = 100  # providers whose verifications one statement counts
 
 
 class DailyCounts:
-    """Counts days; refused starts are counted for `retention`, which is how long they are recorded."""
+    """Counts days; refused starts are counted for `retention`, the time for which they are recorded."""
 
     def __init__(self, database: Database, retention: timedelta, clock: Callable[[], datetime]) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Digests of secrets that the connector has made: random, so that nobody can guess what one is of."""
+"""Digests of the connector's own secrets, which are random and cannot be guessed."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import hashlib
 
 
 def digest_of(secret: str) -> str:
-    """Return the SHA-256 of a secret, which is stored in its place."""
+    """Return the SHA-256 of a secret, which is stored instead of it."""
     return hashlib.sha256(secret.encode()).hexdigest()

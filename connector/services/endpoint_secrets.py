@@ -1,4 +1,4 @@
-"""The secrets that sign notices: sealed when they are stored; one that is replaced signs as well for a while."""
+"""The secrets that sign notices: encrypted in storage; a replaced one also signs for a limited time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET, PREVIOUS = "secret", "previous_secret"  # columns
 
 
 class EndpointSecrets:
-    """Seals and opens the secrets of endpoints; opening raises `ConfigurationError` if a key is missing."""
+    """Encrypts and decrypts the secrets of endpoints; decryption raises `ConfigurationError` if a key is missing."""
 
     def __init__(self, vault: Vault, overlap: timedelta, clock: Callable[[], datetime]) -> None:
         self._vault = vault
@@ -22,22 +22,22 @@ class EndpointSecrets:
         self._clock = clock
 
     def seal(self, endpoint_id: str, secret: str, name: str = SECRET) -> str:
-        """Seal a secret for its column."""
+        """Encrypt a secret for its column."""
         return self._vault.seal(secret, endpoint_secret(endpoint_id, name))
 
     def current(self, endpoint_id: str, sealed: Sealed) -> str:
-        """Open the secret that signs."""
+        """Decrypt the secret that signs."""
         return self._vault.open(sealed.secret, endpoint_secret(endpoint_id, SECRET))
 
     def valid(self, endpoint_id: str, sealed: Sealed) -> list[str]:
-        """Open all secrets that sign now: the current one, and the one before until it expires."""
+        """Decrypt all secrets that sign now: the current one, and the previous one until it expires."""
         secrets = [self.current(endpoint_id, sealed)]
         if sealed.previous is not None and sealed.previous_expires_at and sealed.previous_expires_at > self._clock():
             secrets.append(self._vault.open(sealed.previous, endpoint_secret(endpoint_id, PREVIOUS)))
         return secrets
 
     def replaced(self, endpoint_id: str, sealed: Sealed, secret: str) -> Mapping[str, Any]:
-        """Return the columns for a new secret; the one that it replaces becomes the previous one."""
+        """Return the columns for a new secret; the current one becomes the previous one."""
         return {
             SECRET: self.seal(endpoint_id, secret),
             PREVIOUS: self.seal(endpoint_id, self.current(endpoint_id, sealed), PREVIOUS),

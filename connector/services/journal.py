@@ -1,12 +1,11 @@
-"""The journal: the only writer of the history, and the one place where a change is announced.
+"""The journal: the only writer of the history, and the only place that announces changes.
 
     a transaction ──► record ──► history
-                            └──► outbox: one delivery for each subscriber that wants the change; a notice for each
-                                         endpoint that has chosen it; what concerns monitors and
-                                         streams of signals, where there are any
+                             └──► outbox: one delivery for each subscriber that wants the change; a notice for each
+                                  endpoint that has chosen it; the update of a monitor if one is concerned
 
-Every consequence of a change, such as a write-back, a notice or a signal, is a subscriber. So no change can be made
-without its subscribers being notified, for example also when a claim is no longer verified.
+Every consequence of a change, such as a write-back, a notice or a signal, is a subscriber. So every change notifies its
+subscribers, including a claim that is no longer verified.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ class Subscriber(Protocol):
     """Selects changes, and returns their deliveries. Both methods run inside the change's transaction."""
 
     def wants(self, change: Change) -> bool:
-        """Whether to deliver anything for this change."""
+        """Whether to queue a delivery for this change."""
         ...
 
     def delivery(self, change: Change) -> Payload:
-        """Return the delivery for a change; of equal deliveries from one `record` only one is made."""
+        """Return the delivery for a change; equal deliveries of one `record` are queued once."""
         ...
 
 
@@ -66,6 +65,6 @@ class Journal:
 
 
 def _attributed(changes: Sequence[Change]) -> list[Change]:
-    """Return changes with the channel, the address and the trace id under which they are made."""
+    """Return changes with their channel, address and trace id."""
     made = origin.current()
     return [replace(each, channel=made.channel, address=made.address, trace_id=made.trace_id) for each in changes]

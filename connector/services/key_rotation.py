@@ -37,16 +37,16 @@ def fingerprint_key(database: Database, vault: Vault) -> bytes:
 
 
 def sealing_key(database: Database) -> str | None:
-    """Return the id of the key that the database is encrypted with; None for a new one."""
+    """Return the id of the key with which the database is encrypted; None for a new one."""
     with database.read() as connection:
         sealed = connection.execute(_FINGERPRINT_KEY).scalar_one_or_none()
     return None if sealed is None else key_id_of(sealed)
 
 
 class KeyRotation:
-    """Seals everything with the first key, in short transactions, while the connector runs.
+    """Encrypts everything with the first key, in short transactions, while the connector runs.
 
-    An interrupted rotation continues: values that are sealed with the first key already are not touched.
+    An interrupted rotation continues: values that are already encrypted with the first key are not changed.
     """
 
     def __init__(self, database: Database, vault: Vault) -> None:
@@ -54,14 +54,14 @@ class KeyRotation:
         self._vault = vault
 
     def count_outdated(self) -> int:
-        """Return how many values are not sealed with the first key yet."""
+        """Return the number of values that are not encrypted with the first key yet."""
         with self._database.read() as connection:
             return sum(column.count_outdated(connection, self._vault) for column in sealed_columns())
 
     def run(self) -> Iterator[int]:
-        """Seal batch by batch, and return the size of each once it is committed.
+        """Encrypt batch by batch, and yield the size of each once it is committed.
 
-        Raises `ConfigurationError` if something is sealed with a key that is not configured.
+        Raises `ConfigurationError` if something is encrypted with a key that is not configured.
         """
         for column in sealed_columns():
             yield from self._in_batches(column)
@@ -78,7 +78,7 @@ class KeyRotation:
             after = done[-1]
 
     def _one_by_one(self, column: SealedColumn) -> Iterator[int]:
-        """Seal the values whose rows were locked before."""
+        """Encrypt the values whose rows were locked before."""
         with self._database.read() as connection:
             outdated = column.outdated(connection, self._vault)
         for key in outdated:

@@ -1,10 +1,10 @@
 """Announcing that a user's watchlist monitor may have to be created or ended.
 
-journal ──► a claim, the end of a run     ──► update_monitor               of this user with this provider
-        ├─► a user's removal              ──► update_monitors_of_user      one update_monitor for each provider
-        └─► a provider's setting, removal ──► update_monitors_of_provider  one update_monitor for each user, paged
+    journal ──► a claim, the end of a run     ──► update_monitor               of this user with this provider
+            ├─► a user's removal              ──► update_monitors_of_user      one update_monitor for each provider
+            └─► a provider's setting, removal ──► update_monitors_of_provider  one update_monitor for each user, paged
 
-A delivery is queued only where a provider has the setting, or a monitor is recorded (`store/monitor_deliveries.py`).
+A delivery is queued only if a provider has the setting, or a monitor is recorded (`store/monitor_deliveries.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SETTING = "studio"  # the property of a provider that has the setting
 
 @dataclass(frozen=True)
 class UpdateMonitor(MonitorPayload):
-    """Create or end a user's monitor, as the user's claims stand when this is delivered."""
+    """Create or end a user's monitor, by the state of the user's claims at delivery."""
 
     kind: ClassVar[str] = "update_monitor"
     provider_id: str
@@ -38,7 +38,7 @@ class UpdateMonitorsOfUser(MonitorPayload):
 
 @dataclass(frozen=True)
 class UpdateMonitorsOfProvider(MonitorPayload):
-    """Update the monitors of a provider's users, behind `position`."""
+    """Update the monitors of a provider's users, from `position` on."""
 
     kind: ClassVar[str] = "update_monitors_of_provider"
     provider_id: str

@@ -1,9 +1,9 @@
-"""Announcing changes to the applications that have chosen them: which notice a change of the journal leads to.
+"""Announcing changes to the applications that have chosen them: the notice for each change of the journal.
 
-a run ends, or is decided on     ──► verification.finished; in review, or its link expired: attention.needed as well
-a check of a provider turns bad  ──► attention.needed
-a claim changes, in either way   ──► claims.changed, one for all of a user's claims that change together
-a user or a provider is removed  ──► claims.changed
+a run ends, or is decided on         ──► verification.finished; in review, or link expired: also attention.needed
+a provider's check starts to fail    ──► attention.needed
+a claim changes, in either direction ──► claims.changed, one for all of a user's claims that change together
+a user or a provider is removed      ──► claims.changed
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ class TellChange(NoticePayload):
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The one event that an endpoint has to have chosen."""
+        """The event that an endpoint must have chosen."""
         return (self.event,)
 
 
 class NoticeAnnouncement:
-    """A subscriber of the journal for one event; `concerns` says whether a change is one, and returns its reason."""
+    """A subscriber of the journal for one event; `concerns` says whether a change belongs to it, `reason` returns its
+    reason.
+    """
 
     def __init__(self, event: str, concerns: Callable[[Change], bool], reason: str | None = None) -> None:
         self._event = event
@@ -65,7 +67,7 @@ class NoticeAnnouncement:
 
 
 def announcements() -> Sequence[NoticeAnnouncement]:
-    """Return the subscribers for all events that the journal tells of."""
+    """Return the subscribers for all events of the journal."""
     return (
         NoticeAnnouncement(FINISHED, _has_ended),
         NoticeAnnouncement(CLAIMS_CHANGED, _changes_claims),
@@ -84,7 +86,7 @@ def _has_ended(change: Change) -> bool:
 
 
 def _has_expired(change: Change) -> bool:
-    """Whether a run ended that the user was to go through by a link, and did not within its time."""
+    """Whether a run ended because the user did not use its capture link in time."""
     return _has_ended(change) and change.current == ABANDONED and change.capture == LINK
 
 

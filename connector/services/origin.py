@@ -1,7 +1,7 @@
-"""Through which channel a change came, from which address, and under which trace id.
+"""The origin of a change: its channel, its address, and its trace id.
 
-The border sets it (the web application, the command line, the worker), and the journal writes it with each entry: so no
-use case has to hand it through.
+The entry points (the web application, the command line, the worker) set it, and the journal writes it with each entry,
+so that use cases need not pass it on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Origin:
 
     @property
     def trace_id(self) -> str | None:
-        """The trace id that the request's answer and log lines have; None outside of one."""
+        """The trace id of the request's answer and log lines; None outside of a request."""
         return trace_id.get() or None
 
 
@@ -35,23 +35,23 @@ _current: ContextVar[Origin] = ContextVar("origin", default=_UNKNOWN)
 
 
 def current() -> Origin:
-    """Return where the work of this thread comes from."""
+    """Return the origin of this thread's work."""
     return _current.get()
 
 
 def begin(origin: Origin) -> None:
-    """Attribute what this thread does from now on, until `end`."""
+    """Attribute this thread's work to an origin, until `end`."""
     _current.set(origin)
 
 
 def end() -> None:
-    """Attribute nothing any more: between two requests a thread belongs to neither."""
+    """End the attribution: between two requests a thread has no origin."""
     _current.set(_UNKNOWN)
 
 
 @contextmanager
 def through(channel: str) -> Iterator[None]:
-    """Attribute what is done within to a channel."""
+    """Attribute the work within to a channel."""
     token = _current.set(Origin(channel))
     try:
         yield

@@ -1,9 +1,9 @@
 """Deliveries: their handlers, and one pass of a worker over the due ones.
 
-Each story defines its own kinds of deliveries, a small frozen dataclass of ids each, and registers a handler for it. A
-handler is called with the payload while no transaction is open, at least once, and raises where the delivery failed:
-`Undeliverable` if trying again cannot help, anything else to be tried again with exponential backoff and jitter, up
-to `MAX_ATTEMPTS` times; then the row is dead, and an operator retries or drops it.
+Each story defines its own kinds of deliveries, each a small frozen dataclass of ids, and registers a handler for it. A
+handler is called with the payload at least once, without an open transaction, and raises if the delivery failed:
+`Undeliverable` if a retry cannot help; any other error is retried with exponential backoff and jitter, up to
+`MAX_ATTEMPTS` times. Then the row is dead, and an operator retries or drops it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ P = TypeVar("P", bound=Payload)
 
 @dataclass(frozen=True)
 class ProviderPayload:
-    """The beginning of a payload that concerns one provider."""
+    """The base of a payload that concerns one provider."""
 
     tenant: str
     provider_id: str
@@ -60,8 +60,8 @@ class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
 class Handler(Generic[P]):
     """The handler of a kind of payload.
 
-    `batch` rows are leased at once and finished at once: 1 for slow receivers, more for local work. A row that was
-    begun before is leased and finished alone.
+    `batch` rows are leased and finished together: 1 for slow receivers, more for local work. A row with an earlier
+    attempt is leased and finished alone.
     """
 
     payload: type[P]
@@ -69,12 +69,12 @@ class Handler(Generic[P]):
     batch: int = 1
 
     def handle(self, fields: Mapping[str, Any]) -> Answered | None:
-        """Deliver a row's payload; return how the receiver answered, where that is to be kept."""
+        """Deliver a row's payload; return the receiver's answer if it is to be stored."""
         return self.deliver(self.payload(**fields))
 
 
 class Outbox:
-    """The outbox and the handlers of its deliveries; answers of receivers are kept where there is a vault for them."""
+    """The outbox and the handlers of its deliveries; answers of receivers are stored if there is a vault."""
 
     def __init__(self, database: Database, handlers: Iterable[Handler[Any]], vault: Vault | None = None) -> None:
         self._database = database
@@ -99,20 +99,20 @@ class Outbox:
         return bool(self._notices)
 
     def lease_notice(self, owner: str, busy: Collection[str] = ()) -> Delivery | None:
-        """Lease the notice that is due first, of an endpoint that is not `busy`; None if there is none."""
+        """Lease the notice that is due first, for an endpoint that is not `busy`; None if there is none."""
         with self._database.write() as connection:
             return notices.lease(connection, owner, self._notices, busy, LEASE)
 
     def deliver(self, delivery: Delivery, owner: str) -> None:
-        """Deliver one leased row, and record how it ended."""
+        """Deliver one leased row, and record the result."""
         if self._deliver(delivery, owner):
             self._finish([delivery.delivery_id], owner)
 
     def work(self, owner: str, is_stopping: Callable[[], bool] = lambda: False) -> int:
-        """Lease and deliver due rows, once for each batch size; returns the number of rows that were tried.
+        """Lease and deliver due rows, once for each batch size; return the number of attempted rows.
 
-        Notices are not among them: they have threads of their own (`courier.py`), for their receivers may be slow.
-        Rows that were leased but not begun are released when `is_stopping` returns True, or half of the lease is over.
+        Notices are excluded: they have separate threads (`courier.py`), because their receivers may be slow. Rows that
+        were leased but not begun are released when `is_stopping` returns True, or half of the lease is over.
         """
         tried = 0
         for lease in self._leases():
@@ -122,7 +122,7 @@ class Outbox:
         return tried
 
     def _leases(self) -> Iterator[Callable[[str], Sequence[Delivery]]]:
-        """Lease a batch only of rows that were never begun: one that kills its worker must take no others with it."""
+        """Lease only rows without an earlier attempt in batches: one that kills its worker must affect no others."""
         for batch, kinds in self._by_batch.items():
             yield partial(self._lease, kinds, limit=batch, is_untried=True)
         yield partial(self._lease, self._alone, limit=1, tried_kinds=self._batched)
@@ -132,7 +132,7 @@ class Outbox:
             return outbox.lease(connection, owner, kinds, seconds=LEASE, **options)
 
     def _deliver_all(self, leased: Sequence[Delivery], owner: str, is_stopping: Callable[[], bool]) -> int:
-        """Deliver rows and finish them together; returns the number of those that were begun."""
+        """Deliver rows and finish them together; return the number of rows that were begun."""
         begin_by = time.monotonic() + LEASE / 2
         delivered: list[str] = []
         for begun, delivery in enumerate(leased):
@@ -156,7 +156,7 @@ class Outbox:
             outbox.release(connection, owner)
 
     def page(self, states: Sequence[str], limit: int, after: Position | None = None) -> list[OutboxRow]:
-        """Return rows, the next due first, those behind a position where one is given."""
+        """Return rows, the next due first, optionally after a position."""
         with self._database.read() as connection:
             return outbox.find_page(connection, states, limit, after)
 
@@ -166,7 +166,7 @@ class Outbox:
             return delivery_counts.count(connection)
 
     def _deliver(self, delivery: Delivery, owner: str) -> bool:
-        """Deliver a row; what failed or was answered is recorded at once, any other success by the caller."""
+        """Deliver a row; failures and answers are recorded at once, other successes by the caller."""
         with _traced(delivery) as span:
             return self._deliver_traced(delivery, owner, span)
 
@@ -218,7 +218,7 @@ class Outbox:
 
 @contextmanager
 def _traced(delivery: Delivery) -> Iterator[tracing.Span]:
-    """Continue the trace of what queued a delivery, also in the log lines and in the history."""
+    """Continue the trace in which a delivery was queued, also in the log lines and in the history."""
     parent = {} if delivery.traceparent is None else {tracing.TRACEPARENT: delivery.traceparent}
     facts: tracing.Attributes = {
         "connector.delivery.id": delivery.delivery_id,
@@ -238,7 +238,7 @@ def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:
 
 
 def retry_delay(attempts: int, error: Exception | None = None) -> float:
-    """Return the seconds until the next attempt: doubled each time, jittered, never sooner than the peer asks for."""
+    """Return the seconds until the next attempt: doubled each time, jittered, at least the receiver's Retry-After."""
     backoff = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (attempts - 1))
     asked = error.retry_after or 0 if isinstance(error, OnfidoError | DirectoryError) else 0
     return max(float(asked), backoff * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
@@ -263,9 +263,9 @@ def _measure(delivery: Delivery, result: str, began: float) -> None:
 
 
 def _check_hope(delivery: Delivery) -> None:
-    """Raise for a row during whose every attempt the worker died: the next one would die as well."""
+    """Raise for a row whose worker died in every attempt, because it would die in the next one as well."""
     if delivery.attempts > MAX_ATTEMPTS:
-        raise Undeliverable(f"It was begun {MAX_ATTEMPTS} times, and no worker lived to finish it.")
+        raise Undeliverable(f"It was begun {MAX_ATTEMPTS} times, and every worker died before it finished.")
 
 
 def _failure(number: int, error: Exception) -> dict[str, Any]:
@@ -276,19 +276,19 @@ def _failure(number: int, error: Exception) -> dict[str, Any]:
 
 
 def _fields(delivery: Delivery) -> Mapping[str, Any]:
-    """Return the fields of a payload; where a notice goes is known by its row alone."""
+    """Return the fields of a payload; the endpoint of a notice is only in its row."""
     of_notice = {} if delivery.endpoint_id is None else {"endpoint_id": delivery.endpoint_id}
     return {**delivery.payload, **of_notice}
 
 
 def _attempt(number: int, answered: Answered | None) -> dict[str, Any]:
-    """Record an attempt, and how it was answered where a receiver was asked."""
+    """Record an attempt, with the receiver's answer if there was one."""
     attempt = {"number": number, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     return attempt if answered is None else attempt | {"status": answered.status, "seconds": round(answered.seconds, 3)}
 
 
 def _answered(error: Exception) -> Answered | None:
-    """Return how the receiver answered a delivery that failed; None if none was asked."""
+    """Return the receiver's answer to a failed delivery; None if there was none."""
     known = (getattr(each, "answered", None) for each in (error, error.__cause__))
     return next((answered for answered in known if answered is not None), None)
 

@@ -1,8 +1,8 @@
-"""The processes that run, each with the settings that hold in it, so that differences are seen.
+"""The running processes, each with its settings in force, so that differences are visible.
 
 A process registers when it starts, reports every `BEAT` seconds, and leaves when it ends. Exact values are compared by
-keyed digests: what is stored shows no secret. The first process of its role with other settings than the last one puts
-the change into the audit trail.
+keyed digests, so that no secret is stored. The first process of a role with other settings than the last one records
+the change in the audit trail.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from connector.store.processes import StoredProcess
 from connector.store.vault import Fingerprints
 
 BEAT = 30.0  # seconds between two reports
-SILENT = timedelta(seconds=4 * BEAT)  # after it, a process has ended or hangs
-KEPT = timedelta(days=30)  # that a process is remembered, to compare the next one with it
+SILENT = timedelta(seconds=4 * BEAT)  # after this, a process has ended or hangs
+KEPT = timedelta(days=30)  # the time for which a process is stored, to compare the next one with it
 
 
 @dataclass(frozen=True)
 class Starting:
-    """A process that starts: its settings as they may be shown, and the exact values of those that all share."""
+    """A process that starts: its settings for display, and the exact values of those that all processes share."""
 
     role: str
     host: str
@@ -42,7 +42,7 @@ class Starting:
 
 @dataclass(frozen=True)
 class Running:
-    """A process that runs; `differing` are the settings that are others in the process that started last."""
+    """A running process; `differing` are the settings that differ from the process that started last."""
 
     role: str
     host: str
@@ -53,7 +53,7 @@ class Running:
 
 
 class Processes:
-    """Keeps the list of the processes that run."""
+    """Maintains the list of running processes."""
 
     def __init__(
         self, database: Database, fingerprints: Fingerprints, journal: Journal, clock: Callable[[], datetime]
@@ -64,12 +64,12 @@ class Processes:
         self._clock = clock
 
     def register(self, starting: Starting) -> str:
-        """Add a process, record what has changed since the last one of its role, and return the process's id."""
+        """Add a process, record the changes since the last one of its role, and return the process's id."""
         now, process_id = self._clock(), str(uuid.uuid4())
         marks = {name: self._mark(name, value) for name, value in starting.exact.items()}
         with self._database.write() as connection:
             processes.forget(connection, now - KEPT)
-            processes.lock_all(connection)  # so that of several that start at once each sees the one before
+            processes.lock_all(connection)  # so that of several processes that start at once each sees the previous one
             known = processes.find_all(connection, now - KEPT)
             row = {"role": starting.role, "host": starting.host, "number": starting.number, "shown": starting.shown}
             processes.add(connection, process_id, {**row, "marks": marks, "started_at": now, "seen_at": now})
@@ -77,7 +77,7 @@ class Processes:
         return process_id
 
     def beat(self, process_id: str) -> bool:
-        """Record that a process still runs; False if it is not listed any more."""
+        """Record that a process still runs; False if it is no longer listed."""
         with self._database.write() as connection:
             return processes.set_seen(connection, process_id, self._clock())
 
@@ -87,7 +87,7 @@ class Processes:
             processes.set_seen(connection, process_id, self._clock(), self._clock())
 
     def running(self) -> list[Running]:
-        """Return the processes that run, the latest started first, each with what differs from the first."""
+        """Return the running processes, the latest started first, each with its differences from the first."""
         with self._database.read() as connection:
             alive = processes.find_all(connection, self._clock() - SILENT)
         alive = [each for each in alive if each.left_at is None]
@@ -109,7 +109,7 @@ class Processes:
         if former is None or not names:
             return
         shown = ((name, former.shown.get(name), starting.shown.get(name)) for name in names)
-        # Where what is shown is the same, another secret has taken its place.
+        # If the displayed value is the same, a secret was replaced.
         changes = {name: {"from": old, "to": new if new != old else REPLACED} for name, old, new in shown}
         key = starting.operator_tenant, SETTINGS, starting.role, CHANGED
         entry = by_administrator(now, SYSTEM, *key, {"host": starting.host}, changes=changes)

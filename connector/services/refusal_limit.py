@@ -1,9 +1,9 @@
-"""How many refusals are recorded: an attacker must not be able to write rows at will.
+"""The limit of recorded refusals: an attacker must not be able to write any number of rows.
 
-Of one actor there is one entry in a minute for each object and cause, and at most `MOST` altogether, whatever the
-number of processes (with several of them, each may add one at the same moment). What is beyond leaves its line in the
-log only. To find that out costs a look into the index; beyond `MOST_LOOKS` refusals of an actor in a minute, and
-`MOST_LOOKS_OF_ALL` of all together, a process does not even look.
+For each actor, object and cause there is at most one entry per minute, and for each actor at most `MOST`, independent
+of the number of processes (with several of them, each may add one at the same moment). Further refusals are only
+logged. The check costs an index look-up; after `MOST_LOOKS` refusals of an actor in a minute, or `MOST_LOOKS_OF_ALL` in
+total, a process skips even that.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sqlalchemy import Connection
 from connector.domain.history import Change
 from connector.store import history
 
-MOST = 100  # entries of one actor in a minute
+MOST = 100  # entries of one actor per minute
 MOST_LOOKS = 1_000  # of a process, for one actor
 MOST_LOOKS_OF_ALL = 10_000
 Key = tuple[str | None, ...]
 
 
 class RefusalLimit:
-    """Limits the refusals that are recorded; one for all use cases of a process."""
+    """Limits the recorded refusals; shared by all use cases of a process."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -37,7 +37,9 @@ class RefusalLimit:
 
     @contextmanager
     def turn(self, entry: Change) -> Iterator[bool]:
-        """Whether this thread may record an entry now, if there is room for it; until the end no other records it."""
+        """Yield whether this thread may record an entry now, if there is room for it; meanwhile no other thread records
+        it.
+        """
         key, actor = _key(entry), _actor(entry)
         is_mine = self._take(key, actor)
         try:
@@ -46,10 +48,10 @@ class RefusalLimit:
             if is_mine:
                 with self._lock:
                     self._under_way.subtract((key, actor))
-                    self._under_way += Counter()  # without those that are zero
+                    self._under_way += Counter()  # removes zero counts
 
     def has_room(self, connection: Connection, entry: Change) -> bool:
-        """Whether an entry is the first of its kind in this minute, and its actor has not too many."""
+        """Whether an entry is the first of its kind in this minute, and its actor does not have too many."""
         since = _minute_of(entry.at)
         known = history.find_refusals_by(connection, entry.tenant, entry.actor or "", entry.subject, since, MOST)
         with self._lock:

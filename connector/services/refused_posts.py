@@ -1,10 +1,10 @@
-"""Counting the posts to webhooks that are refused, without letting their senders write rows at will.
+"""Counting refused posts to webhooks, without allowing their senders to write any number of rows.
 
     a refused post ──► a count in memory, by provider and cause
-                       └──► once in `interval`, from a thread of its own: one transaction, which adds all counts
+                       └──► once in `interval`, by a separate thread: one transaction adds all counts
 
-The request itself writes nothing. There are never more rows than providers times causes; a provider that is unknown is
-not counted. What a process has counted since its last write is lost when it is killed, not when it is stopped.
+The request itself writes nothing. There are at most as many rows as providers times causes; unknown providers are not
+counted. The counts since the last write are lost if the process is killed, but not if it is stopped.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from connector.store.engine import Database
 log = structlog.get_logger(__name__)
 
 INTERVAL = 60.0  # seconds between two writes of one process
-MOST = 10_000  # providers and causes that are counted at once; far more than a tenant's administrators register
+MOST = 10_000  # providers and causes that are counted at once; far more than administrators register
 
 Counts = dict[tuple[str, str], RefusedPosts]
 
 
 class RefusedPostCounts:
-    """Counts refused posts; any number of threads may count at once."""
+    """Counts refused posts; thread-safe."""
 
     def __init__(
         self, database: Database, clock: Callable[[], datetime], interval: float = INTERVAL, most: int = MOST
@@ -59,7 +59,7 @@ class RefusedPostCounts:
                 self._thread.start()
 
     def write(self) -> None:
-        """Write what was counted; where the database does not take it, it is counted on."""
+        """Write the counts; if the database is unavailable, keep them."""
         with self._writing:
             with self._lock:
                 counts, self._counts = self._counts, {}
@@ -76,7 +76,7 @@ class RefusedPostCounts:
                     self._add(counts)
 
     def close(self) -> None:
-        """Stop, and write what is left."""
+        """Stop, and write the remaining counts."""
         self._stopping.set()
         if thread := self._thread:
             thread.join()
@@ -92,7 +92,7 @@ class RefusedPostCounts:
                 self._counts[key] = new
 
     def _run(self) -> None:
-        """Write as soon as the last write is long enough ago, until nothing is left to be written."""
+        """Write at the interval, until the counts are written after the end."""
         while True:
             self._stopping.wait(self._pause())
             self.write()

@@ -1,7 +1,7 @@
-"""The record of requests that were refused to a known caller: a missing scope, a change that was not made.
+"""The record of requests that were refused to an authenticated caller: a missing scope, a refused change.
 
-It answers "who tried what?". Requests without a valid token, and what applications meet every day, are logged only;
-refused starts have a record of their own. The sweep removes it after a while.
+It shows who tried what. Requests without a valid token, and common refusals of applications, are only logged; refused
+starts are recorded separately. The sweep removes the entries after their retention.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-MAX_NAME, MAX_CODE, MAX_PROVIDER_ID = 255, 64, 36  # characters, as the columns of the history have them
+MAX_NAME, MAX_CODE, MAX_PROVIDER_ID = 255, 64, 36  # lengths of the columns of the history
 
 
 @dataclass(frozen=True)
 class RefusedRequest:
-    """A refused request: its operation, the code of the refusal, and the objects that it named."""
+    """A refused request: its operation, the code of the refusal, and the named objects."""
 
     tenant: str
     actor: str
@@ -49,7 +49,7 @@ class RefusedRequests:
         self._clock = clock
 
     def record(self, refused: RefusedRequest) -> None:
-        """Record a refusal; where that fails, the caller must still get the answer."""
+        """Record a refusal; if that fails, the caller still gets the answer."""
         entry = self._entry(refused)
         try:
             with self._limit.turn(entry) as is_mine:

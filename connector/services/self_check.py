@@ -1,6 +1,6 @@
-"""How an installation recognises itself behind its proxy: a question and an answer that only its processes can sign.
+"""How an installation recognizes itself behind its proxy: a challenge and a response that only its processes can sign.
 
-The key is derived from the one for fingerprints, so all processes on one database have it, and no others do.
+The key is derived from the one for fingerprints, so only processes on the same database have it.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import re
 from connector.errors import Code, RequestError
 from connector.store.vault import Fingerprints
 
-PATH = "/idv/onfido/v1/self-check/verify"  # like a webhook's, so that it takes the same way through a proxy
+PATH = "/idv/onfido/v1/self-check/verify"  # like a webhook's path, so that a proxy treats it alike
 SIGNATURE_HEADER = "X-SHA2-Signature"
 PROOF_HEADER = "X-Connector-Proof"
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 class SelfCheck:
-    """Signs questions and answers."""
+    """Signs challenges and responses."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._key = fingerprints.derive("self-check")
 
     def sign(self, body: bytes) -> str:
-        """Return the signature of a question."""
+        """Return the signature of a challenge."""
         return self._digest(b"question:" + body)
 
     def proof(self, nonce: str) -> str:
-        """Return the signature of an answer."""
+        """Return the signature of a response."""
         return self._digest(b"answer:" + nonce.encode())
 
     def answer(self, body: bytes, signature: str) -> str:
-        """Return the signature of the answer to a question; raises `RequestError` for one that is not ours."""
+        """Return the signature of the response to a challenge; raises `RequestError` for one that is not ours."""
         if not hmac.compare_digest(self.sign(body).encode(), signature.encode()):
             raise RequestError(
-                Code.WEBHOOK_SIGNATURE_WRONG, "The question must be signed by a process of this database."
+                Code.WEBHOOK_SIGNATURE_WRONG, "The challenge must be signed by a process of this database."
             )
         return self.proof(_nonce(body))
 

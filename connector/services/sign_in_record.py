@@ -1,8 +1,8 @@
-"""The audit trail of the console's sessions: sign-ins, sign-outs, one-time links, and what was refused.
+"""The audit trail of the console's sessions: sign-ins, sign-outs, one-time links, and refusals.
 
-Anyone may try to sign in, so refusals are bounded: of one kind at one issuer a tenant has one entry in a minute, and a
-process writes at most `MOST_REFUSED` a minute for all tenants. What is beyond leaves its line in the log only. None
-holds what a browser or an issuer has sent. The sweep removes refusals after a while.
+Anyone may try to sign in, so refusals are limited: a tenant has one entry per minute for each kind and issuer, and a
+process writes at most `MOST_REFUSED` per minute for all tenants. Further ones are only logged. Entries contain nothing
+that a browser or an issuer has sent. The sweep removes refusals after their retention.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-MOST_REFUSED = 60  # entries of a process in a minute
+MOST_REFUSED = 60  # entries of a process per minute
 
 
 class SignInRecord:
-    """Records sign-ins and sign-outs in their transactions, and refusals in one of their own."""
+    """Records sign-ins and sign-outs in their transactions, and refusals in a separate one."""
 
     def __init__(
         self, database: Database, journal: Journal, limit: RefusalLimit, clock: Callable[[], datetime]
@@ -57,18 +57,18 @@ class SignInRecord:
         self._journal.record(connection, [self._entry(session.tenant, actor, session.user_id, SIGNED_IN, detail)])
 
     def ended(self, connection: Connection, sessions: Iterable[ConsoleSession], actor: str, issuer: str = "") -> None:
-        """Record the end of sessions: by their own person, by another one, or by their issuer."""
+        """Record the end of sessions: by the person, by an administrator, or by the issuer."""
         detail = {"issuer": issuer} if issuer else {}
         self._journal.record(
             connection, [self._entry(each.tenant, actor, each.user_id, SIGNED_OUT, detail) for each in sessions]
         )
 
     def link_made(self, connection: Connection, tenant: str, user_id: str, actor: str) -> None:
-        """Record that a one-time link was made."""
+        """Record that a one-time link was created."""
         self._journal.record(connection, [self._entry(tenant, actor, user_id, LINK_MADE, {})])
 
     def refuse(self, tenant: Tenant, cause: str, issuer: str = "") -> None:
-        """Record a refusal by its cause, one of `history.SIGN_IN_CAUSES`; a failure of that does not matter."""
+        """Record a refusal by its cause, one of `history.SIGN_IN_CAUSES`; a failure to record it is ignored."""
         change = Change(
             at=self._clock(),
             tenant=tenant.name,
@@ -91,7 +91,7 @@ class SignInRecord:
                 self._journal.record(connection, [change])
 
     def _is_new(self, kind: tuple[str, str, str]) -> bool:
-        """Whether this process has not tried to write one of this kind in this minute, and not too many others."""
+        """Whether this process has not tried to write this kind in this minute, and is below its limit."""
         minute = self._clock().replace(second=0, microsecond=0)
         with self._lock:
             if minute != self._minute:

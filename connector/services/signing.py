@@ -1,9 +1,9 @@
-"""The keys that sign what the connector asserts, and their rotation.
+"""The keys that sign the connector's assertions, and their rotation.
 
     connector keys rotate:   next ──► current (signs) ──► previous (published until it expires)
 
-The next key is published before it signs, so that a verifier which keeps the published keys for a while knows it by
-then. A former key stays published for `signing_key_overlap`.
+The next key is published before it signs, so that verifiers that cache the published keys already know it. A former key
+stays published for `signing_key_overlap`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from connector.store.vault import Vault
 
 log = structlog.get_logger(__name__)
 
-ALGORITHM, KEY_BITS = "RS256", 2048  # what every verifier has (OpenID Connect Core, 15.1; CAEP interoperability)
+ALGORITHM, KEY_BITS = "RS256", 2048  # supported by every verifier (OpenID Connect Core, 15.1; CAEP interoperability)
 PUBLISHED_BEFORE = timedelta(hours=1)  # how long the next key has to be published before it signs
-PUBLIC_FOR = 300  # seconds that others may keep the published keys
+PUBLIC_FOR = 300  # seconds for which the published keys may be cached
 
 
 class SigningKeys:
-    """Signs with the current key, publishes the keys that verify, and rotates them; created when first needed."""
+    """Signs with the current key, publishes the public keys, and rotates them; keys are created on first use."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class SigningKeys:
         return [jwt.encode(header, dict(each), private, algorithms=[ALGORITHM]) for each in all_claims]
 
     def rotate(self, actor: str, *, is_forced: bool = False) -> Sequence[SigningKey]:
-        """Sign with the next key from now on, and create another; returns all keys that are published.
+        """Sign with the next key from now on, and create another; return all published keys.
 
         The former one stays published until it expires. Raises `ConnectorError` if the next key was published only a
         moment ago, unless `is_forced`.
         """
-        self.published()  # creates the first ones
+        self.published()  # creates the first keys
         now = self._clock()
         with self._database.write() as connection:
             current, following = (key for key in signing_keys.lock(connection) if key.role != PREVIOUS)
@@ -92,9 +92,9 @@ class SigningKeys:
             return self._complete(connection, [], actor, now)
 
     def revoke(self, actor: str) -> Sequence[SigningKey]:
-        """Remove all keys at once and create others, because they may be known; returns these.
+        """Remove all keys at once and create others, because they may have leaked; return these.
 
-        What the former keys have signed can no longer be verified with the keys that are published.
+        Signatures of the former keys can no longer be verified with the published keys.
         """
         now = self._clock()
         with self._database.write() as connection:
@@ -105,7 +105,7 @@ class SigningKeys:
     def _complete(
         self, connection: Connection, revoked: Sequence[str], actor: str, now: datetime
     ) -> Sequence[SigningKey]:
-        """Add the keys that are missing, remove what has expired, and record what has changed."""
+        """Add the missing keys, remove the expired ones, and record the changes."""
         signing_keys.add(connection, [self._new_key(slot, now) for slot in (CURRENT, NEXT)])
         published = signing_keys.find_published(connection, now)
         known = {key.key_id for key in published}

@@ -1,4 +1,4 @@
-"""Announcing that a user's status may have changed, to the directory that the user is in.
+"""Announcing to a user's directory that the user's status may have changed.
 
 journal ──► a claim, a verification, a user's removal ──► write_status     of this user
         └─► a provider's removal, or another name      ──► write_statuses   of all users whose status was written
@@ -17,7 +17,7 @@ from connector.store.outbox import Payload
 
 @dataclass(frozen=True)
 class WriteStatus:
-    """Write a user's status as it stands when this is delivered."""
+    """Write a user's status at the time of delivery."""
 
     kind: ClassVar[str] = "write_status"
     tenant: str
@@ -26,7 +26,7 @@ class WriteStatus:
 
 @dataclass(frozen=True)
 class WriteStatuses:
-    """Write the status of each user whose status was written before, behind `position`."""
+    """Write the status of each user whose status was written before, from `position` on."""
 
     kind: ClassVar[str] = "write_statuses"
     tenant: str
@@ -34,13 +34,13 @@ class WriteStatuses:
 
 
 class StatusAnnouncement:
-    """A subscriber of the journal, for the tenants whose directory takes the status."""
+    """A subscriber of the journal, for the tenants whose directory has `writes_status`."""
 
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants
 
     def wants(self, change: Change) -> bool:
-        """Whether the change may change what is written."""
+        """Whether the change may change the written status."""
         return self._tenants.directory_of(change.tenant).writes_status and (
             _user_of(change) is not None or _is_of_all(change)
         )
@@ -52,7 +52,7 @@ class StatusAnnouncement:
 
 
 def _is_of_all(change: Change) -> bool:
-    """Whether a provider is gone, with all that it verified, or has another name."""
+    """Whether a provider was removed, with its verifications, or renamed."""
     if change.subject != PROVIDER:
         return False
     is_renamed = change.current == CHANGED and "name" in change.detail.get("properties", ())
@@ -60,7 +60,7 @@ def _is_of_all(change: Change) -> bool:
 
 
 def _user_of(change: Change) -> str | None:
-    """Return whose status may have changed; a guest is in no directory."""
+    """Return the user whose status may have changed; a guest is in no directory."""
     is_removal = change.subject == USER and change.current == REMOVED
     user_id = change.user_id if change.subject in (CLAIM, RUN) else change.name if is_removal else None
     return None if user_id is None or is_guest(user_id) else user_id

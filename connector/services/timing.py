@@ -1,4 +1,4 @@
-"""Deadlines of calls to Onfido, for all calls of one use case together."""
+"""Deadlines of all Onfido calls of one use case together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Deadline:
     is_background: bool = False
 
     def remaining(self) -> float:
-        """Return how many seconds are left."""
+        """Return the remaining seconds."""
         return max(0.0, self.at - time.monotonic())
 
 
@@ -30,10 +30,10 @@ class Timing:
     run_settle_time: float
 
     def interactive(self, at_most: float = math.inf) -> Deadline:
-        """Return the deadline of an interactive request that begins now."""
+        """Return the deadline of an interactive request that starts now."""
         return Deadline(time.monotonic() + min(at_most, self.interactive_budget))
 
 
 def background(seconds: float) -> Deadline:
-    """Return the deadline of background work that begins now."""
+    """Return the deadline of background work that starts now."""
     return Deadline(time.monotonic() + seconds, is_background=True)

@@ -2,13 +2,13 @@
 
 sweep ──► every open verification whose check is overdue     ──► check_verification
       ──► parked events whose run is known by now            ──► applied
-      ──► directories that were not looked through for long  ──► check_users     (`people/directory_checks.py`)
+      ──► directories whose check is due                     ──► check_users     (`people/directory_checks.py`)
       ──► providers whose last check is 6 hours old           ──► check_provider  (`providers/health_checks.py`)
       ──► days whose numbers may have changed                ──► counted again  (`daily_counts.py`)
       ──► data whose retention has ended                     ──► removed
 
 check_verification   run known: ask Onfido, apply the answer; unknown: resume the verification or close it
-keep_document        what the document says, where the provider wants it and the event did not tell
+keep_document        read the document's values, if the provider requires them and the event had none
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from connector.store.engine import Database
 log = structlog.get_logger(__name__)
 
 SWEEP_LIMIT = 200  # verifications that one sweep queues for a check
-CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+CHECK_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 TOLD_AFTER = timedelta(days=7)  # a run that is open for this long is reported to the operator
 
 
@@ -66,7 +66,7 @@ class Sweep:
 
 
 class Upkeep:
-    """The periodic work; any number of processes may have one."""
+    """The periodic work; any number of processes may run it."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Upkeep:
             self._refresh(provider, verification, verification.run_id, deadline)
 
     def keep_document(self, order: KeepDocument) -> None:
-        """Keep the document's values of a finished run, which the event did not contain."""
+        """Store the document's values of a finished run, which the event did not contain."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id)
         if verification is None or verification.run_id is None:
@@ -136,7 +136,7 @@ class Upkeep:
         except OnfidoError as error:
             if not error.is_gone:
                 raise
-            return  # with the run, its document is gone
+            return  # the document is gone with the run
         if column := self._kept.document_column(verification, run):
             with self._database.write() as connection:
                 verification_search.keep(connection, verification.verification_id, column)

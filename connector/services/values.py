@@ -1,11 +1,11 @@
-"""The users' values: read wherever they are, and compared with what is verified.
+"""The users' values: reading them from their directory, and comparing them with the verified ones.
 
     embedded directory   `values_changed` is called in the transaction that changes a value
-    remote directory     does not report that a value changes. Each reading is compared with the user's mark
-                         (a fingerprint of all values as they were read last) and with what is verified, and records
-                         what has changed
+    remote directory     does not report changes. Each reading is compared with the user's mark
+                         (a fingerprint of all values last read) and with the verified values, and records
+                         the changes
 
-A reading that began before the last one that was recorded is older, and records nothing.
+A reading that began before the last recorded one is older, and records nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ALL = "*"  # instead of a claim's URI: the fingerprint of all values
 
 
 class UserValues:
-    """Reads users' values; each method takes the tenant. No transaction of the caller's may be open."""
+    """Reads users' values; each method takes the tenant. The caller must have no open transaction."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class UserValues:
         self._clock = clock
 
     def is_readable(self, tenant: Tenant, user_id: str) -> bool:
-        """Whether a user's values can be read without the user; a guest's are in no directory."""
+        """Whether a user's values can be read without the user's token; a guest's are in no directory."""
         return not is_guest(user_id) and self._directories.is_readable(tenant)
 
     def has_user(self, tenant: Tenant, user_id: str) -> bool:
-        """Whether there is such a user; where only users themselves can be asked about, every one counts."""
+        """Whether there is such a user; in a directory that needs the user's token, every user is assumed to exist."""
         return not is_guest(user_id) and self._directories.has_user(tenant, user_id)
 
     def read(
@@ -68,10 +68,10 @@ class UserValues:
     ) -> Mapping[str, str] | None:
         """Return a user's values by claim URI; None if there is no such user.
 
-        `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds.
-        `reader` is the verification that reads them to send them: it is not marked. `ask` asks the database for more,
-        in the same round trip where the values are there. Raises `DirectoryError`. No directory is asked about guests
-        of the OpenID provider.
+        `access_token` is the user's own, in the user's own request. `at_most` limits a remote directory, in seconds.
+        `reader` is the verification that reads the values to send them: it is not marked. `ask` sends further queries,
+        in the same round trip if the values are in the database. Raises `DirectoryError`. Guests of the OpenID provider
+        are in no directory.
         """
         if is_guest(user_id):
             return None
@@ -87,9 +87,9 @@ class UserValues:
     def share(
         self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
     ) -> Mapping[str, str] | None:
-        """Return a user's values as they stand until the transaction ends, instead of those that were read before it.
+        """Return a user's values for the rest of the transaction, instead of those read before it.
 
-        A remote directory cannot be asked within a transaction: there, the values that were read are returned.
+        A remote directory cannot be called within a transaction: for it, the values read before are returned.
         """
         if self.is_remote(tenant):
             return values
@@ -100,9 +100,9 @@ class UserValues:
         return self._directories.remote(tenant) is not None
 
     def _compare(self, tenant: Tenant, user_id: str, marked: Marked, began: datetime, reader: str | None) -> None:
-        """Record what has changed since the values were read last.
+        """Record the changes since the values were last read.
 
-        A claim that had no value, and was verified for the one in the workflow's output, still has none.
+        A claim without a value that was verified for the one in the workflow's output still has none.
         """
         mark = self._fingerprints.of(tenant.name, user_id, _ALL, repr(sorted(marked.items())))
         with self._database.read() as connection:
@@ -132,8 +132,8 @@ def values_changed(
     """Withdraw claims that were verified, or are being verified, for other values of some users.
 
     Called in the transaction that records the values, which has locked the users; `changed` maps them to the
-    fingerprints of the new values by claim URI, None if one was removed. Returns which claims are verified no
-    longer, for the journal.
+    fingerprints of the new values by claim URI, None if one was removed. Return the claims that are no longer verified,
+    for the journal.
     """
     if not changed:
         return []

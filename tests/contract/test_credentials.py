@@ -185,7 +185,7 @@ def test_connection_is_tested_with_the_client(onfido: World, admin: Caller) -> N
     provider_id = with_client(onfido)
     passed, details = checked(admin, provider_id)
     assert (passed["region"], passed["token"], passed["workflow"]) == (True, True, True)
-    assert details["token"] == "Onfido takes the client credentials."
+    assert details["token"] == "Onfido accepts the client credentials."
 
     onfido.faults(unauthorized=-1)
     passed, details = checked(admin, provider_id)

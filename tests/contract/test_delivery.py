@@ -103,7 +103,7 @@ def test_what_answers_otherwise_is_told(
 def test_anothers_200_proves_nothing(shared: World, admin: Caller, provider_id: str) -> None:
     with serving(answering(200)) as url, public_url(shared, url):
         passed, detail = delivery(admin, provider_id)
-    assert (passed, "Something else" in detail) == (False, True)
+    assert (passed, "is not a connector's" in detail) == (False, True)
 
 
 def test_what_cannot_be_reached_from_here_is_not_known(shared: World, admin: Caller, provider_id: str) -> None:

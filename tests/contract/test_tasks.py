@@ -216,7 +216,7 @@ def test_data_that_no_task_can_take_is_refused(onfido: World, backend: Caller) -
     assert_error(complete(backend, task, deep), 400, "IDVP-60002", "must be nested at most 32 times")
     assert_error(complete(backend, task, long), 400, "IDVP-60002", "at most 61440 characters")
     infinite = backend.request("POST", f"{task}/complete", data=b'{"data": [1e999]}')
-    assert_error(infinite, 400, "IDVP-60002", "numbers that JSON has")
+    assert_error(infinite, 400, "IDVP-60002", "numbers that JSON supports")
 
     assert_untouched(onfido, backend, task)
 

@@ -287,7 +287,7 @@ def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Calle
     refused: dict[str, Any] = {
         "at most 61440 characters": {"score": "x" * MAX_DATA},
         "nested at most 32 times": nested(MAX_DEPTH + 1),
-        "only numbers that JSON has": {"score": float("inf")},
+        "only numbers that JSON supports": {"score": float("inf")},
         "longer than 1048576 bytes": {"score": "x" * MAX_ANSWER},
     }
     use_workflow(world, *[SCORING] * len(refused))

@@ -352,7 +352,7 @@ def test_a_refusal_says_what_to_do(world: World) -> None:
     world.connector.deliver()
     world.wait_until(lambda: bool(rows(world, "dead")))
     [dead] = rows(world, "dead")
-    assert "check that Onfido has watchlist monitoring switched on" in dead.history[-1]["reason"]
+    assert "ask Onfido to switch on watchlist monitoring" in dead.history[-1]["reason"]
     assert at_onfido(world, include_deleted="true") == []
 
 

@@ -1,1 +1,1 @@
-"""What concerns the application: tasks to complete, notices, watchlist matches and monitors."""
+"""Use cases for applications: tasks to complete, notices, watchlist matches and monitors."""

@@ -1,6 +1,6 @@
-"""Deliveries, for those who look after them: a tenant's administrators and the operator.
+"""The administration of deliveries, by a tenant's administrators and the operator.
 
-An administrator sees, retries and drops deliveries of the own tenant only, and what they do is in that tenant's audit
+An administrator sees, retries and drops only deliveries of the own tenant, and these actions are in that tenant's audit
 trail. The connector's own deliveries, such as the sweep, belong to no tenant.
 """
 
@@ -34,7 +34,7 @@ StoredDelivery: TypeAlias = OutboxRow
 
 
 class Deliveries:
-    """Lists, counts, retries and drops deliveries of one tenant; for the operator, who names none, of all."""
+    """Lists, counts, retries and drops deliveries of one tenant; without a tenant (for the operator), of all."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Deliveries:
     def page(
         self, tenant: Tenant | None, criteria: DeliveryFilter, *, limit: int, cursor: str | None = None
     ) -> Page[StoredDelivery]:
-        """Return a tenant's deliveries, the latest first; without a tenant all, the next due first."""
+        """Return a tenant's deliveries, the latest first; without a tenant all deliveries, the next due first."""
         place = EVERY_TENANT if tenant is None else tenant.name
         after = self._cursors.position(place, cursor)
         with self._database.read() as connection:
@@ -73,12 +73,12 @@ class Deliveries:
         return row
 
     def count_by_kind(self, tenant: Tenant, provider_id: str | None = None) -> list[KindCount]:
-        """Return how many deliveries of a tenant, or of one provider, there are by kind, each up to `MOST_OF_KIND`."""
+        """Return the number of deliveries of a tenant, or of one provider, by kind, each up to `MOST_OF_KIND`."""
         with self._database.read() as connection:
             return deliveries.count_by_kind(connection, tenant.name, provider_id, MOST_OF_KIND)
 
     def count_given_up(self, tenant: Tenant, since: datetime) -> int | None:
-        """Return how many deliveries of a tenant were given up since a time; None if they are very many."""
+        """Return the number of a tenant's deliveries that were given up since a time; None if there are very many."""
         return self.count_resent(tenant, since, is_everything=False)
 
     def count_resent(
@@ -91,9 +91,9 @@ class Deliveries:
         provider_id: str | None = None,
         kind: str | None = None,
     ) -> int | None:
-        """Return how many deliveries a job for the same would make again; None above `MOST_COUNTED`.
+        """Return the number of deliveries that such a job would repeat; None above `MOST_COUNTED`.
 
-        What is examined counts towards that, as far as no index has the choice.
+        Examined rows count towards the limit as well, if no index selects them.
         """
         chosen = Redelivery(
             tenant.name,
@@ -112,7 +112,7 @@ class Deliveries:
         return None if row.answer is None else self._vault.open(row.answer, delivery_answer(row.delivery_id))
 
     def retry(self, tenant: Tenant | None, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Deliver a row again, now: an undelivered one, or a notice; raise `RequestError` if there is none."""
+        """Deliver a row again now: an undelivered one, or a notice; raise `RequestError` if there is none."""
         with self._database.write() as connection:
             managed = deliveries.retry(connection, delivery_id, None if tenant is None else tenant.name)
             self._record(connection, delivery_id, managed, RETRIED, actor)
@@ -124,7 +124,7 @@ class Deliveries:
             self._record(connection, delivery_id, managed, DROPPED, actor)
 
     def _record(self, connection: Connection, delivery_id: str, managed: Managed | None, what: str, actor: str) -> None:
-        """Record what was done in the audit trail of the delivery's tenant; the connector's own have the default's."""
+        """Record an action in the audit trail of the delivery's tenant (the default one for the connector's own)."""
         if managed is None:
             raise _not_found(delivery_id)
         tenant, detail = managed.tenant or DEFAULT_TENANT, {"kind": managed.kind} | _verification(managed)
@@ -147,5 +147,5 @@ def _verification(managed: Managed) -> dict[str, str]:
 
 def _not_found(delivery_id: str) -> RequestError:
     return RequestError(
-        Code.DELIVERY_NOT_FOUND, f"There is no delivery {delivery_id} of which this can be done: list the deliveries."
+        Code.DELIVERY_NOT_FOUND, f"There is no delivery {delivery_id} to which this applies: list the deliveries."
     )

@@ -1,4 +1,4 @@
-"""Proof of delivery: which application was told what of a verification, when, and how it answered; signed."""
+"""Proof of delivery: which application was notified of what about a verification, when, and how it answered; signed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from connector.services.lookup.verifications import VerificationLookup
 from connector.services.signing import SigningKeys
 
 TOKEN_TYPE = "delivery-proof+jwt"  # noqa: S105  the header's `typ`: neither an access token nor an ID token
-NAME = "delivery-proof"  # in the audit trail
-MOST = 1000  # deliveries of one proof, the latest
+NAME = "delivery-proof"  # its name in the audit trail
+MOST = 1000  # the maximum number of deliveries in one proof, the latest
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What is stated, and the same as a signed JWT."""
+    """The statement, as JSON and as a signed JWT."""
 
     statement: Mapping[str, Any]
     signed: str
@@ -51,7 +51,7 @@ class DeliveryProofs:
         self._clock = clock
 
     def prove(self, tenant: Tenant, run_id: str, provider_id: str | None, issuer: str, actor: str) -> Proof:
-        """Return the notices of a verification with every attempt that is kept; the audit trail records it.
+        """Return the notices of a verification with every stored attempt; the audit trail records this.
 
         Raise `RequestError` if there is no such verification.
         """
@@ -86,7 +86,8 @@ class DeliveryProofs:
         }
 
 
-_STATED = ("notice_id", "tenant", "provider_id", "verification_id")  # members of a payload that are stated elsewhere
+# members of a payload that are elsewhere in the statement
+_STATED = ("notice_id", "tenant", "provider_id", "verification_id")
 
 
 def _verification(verification: Verification) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The endpoints at which applications are notified, any number for a tenant: registered, changed, tested, removed.
+"""The notice endpoints of applications, any number for a tenant: registration, changes, tests, removal.
 
     recover ──► outbox ──► the endpoint's notices since a time are due again, page by page
 
-The endpoint in a provider's configuration is listed with the others, and changed with its provider.
+The endpoint in a provider's configuration is listed with the others, but changed with its provider.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ from connector.store import endpoints, notices, outbox
 from connector.store.engine import Database
 
 SECRET_BYTES = 32
-RATED = 1000  # the latest deliveries of an endpoint, of which its failure rate is
+RATED = 1000  # the number of an endpoint's latest deliveries that its failure rate covers
 PAGE = 500
-RESENT, ROTATED, TESTED = "resent", "secret_replaced", "tested"  # what was done, for the history
-SENDING_ENDS = TIMEOUT + 5.0  # seconds: by then, a notice that was being sent has been
+RESENT, ROTATED, TESTED = "resent", "secret_replaced", "tested"  # actions, for the history
+SENDING_ENDS = TIMEOUT + 5.0  # seconds; longer than sending a notice takes
 
 
 @dataclass(frozen=True)
 class ResendNotices:
-    """Make an endpoint's notices since a time due again, behind the id `position`."""
+    """Make an endpoint's notices since a time due again, from `position` on."""
 
     kind: ClassVar[str] = "resend_notices"
     tenant: str
@@ -62,7 +62,7 @@ class ResendNotices:
 
 
 class Endpoints:
-    """The endpoints of one tenant, which each method takes; what is done to them is in its audit trail."""
+    """The endpoints of one tenant, which each method takes; changes are in its audit trail."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Endpoints:
         return [Handler(ResendNotices, self.resend)]
 
     def all(self, tenant: Tenant, provider_id: str | None = None) -> list[Endpoint]:
-        """Return the tenant's endpoints, the oldest first; with a provider those that are told of it."""
+        """Return the tenant's endpoints, the oldest first; with a provider, those that get its events."""
         with self._database.read() as connection:
             return endpoints.find_all(connection, tenant.name, provider_id)
 
@@ -101,7 +101,7 @@ class Endpoints:
         return endpoint
 
     def rate(self, endpoint: Endpoint, since: datetime | None = None) -> DeliveryRate:
-        """Return how the endpoint's latest deliveries went, those since a time where one is given."""
+        """Return the results of the endpoint's latest deliveries, optionally only those since a time."""
         with self._database.read() as connection:
             deliveries, attempts, delivered = notices.rate(connection, endpoint.endpoint_id, RATED, since)
         return DeliveryRate(deliveries, attempts, max(0, attempts - delivered))
@@ -109,9 +109,9 @@ class Endpoints:
     def add(
         self, tenant: Tenant, config: EndpointConfig, secret: str | None = None, actor: str = SYSTEM
     ) -> tuple[Endpoint, str]:
-        """Register an endpoint and return it with its secret, which is made where none is given.
+        """Register an endpoint and return it with its secret, which is generated if none is given.
 
-        Raises `InvalidField` for what could never work; `RequestError` if there is no such provider.
+        Raises `InvalidField` for a configuration that could never work; `RequestError` if there is no such provider.
         """
         self._check(tenant, config)
         secret, endpoint_id = self._secret(secret), str(uuid.uuid4())
@@ -139,7 +139,7 @@ class Endpoints:
         return self.get(tenant, endpoint_id)
 
     def remove(self, tenant: Tenant, endpoint_id: str, actor: str = SYSTEM) -> None:
-        """Remove an endpoint; once this returns, nothing is sent to it any more."""
+        """Remove an endpoint; after this returns, nothing is sent to it."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id)
             endpoints.remove(connection, endpoint_id)
@@ -150,7 +150,7 @@ class Endpoints:
     def rotate_secret(
         self, tenant: Tenant, endpoint_id: str, secret: str | None = None, actor: str = SYSTEM
     ) -> tuple[Endpoint, str]:
-        """Replace an endpoint's secret; the one before signs as well until the overlap ends."""
+        """Replace an endpoint's secret; the previous one also signs until the overlap ends."""
         secret = self._secret(secret)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id)
@@ -161,7 +161,7 @@ class Endpoints:
         return self.get(tenant, endpoint_id), secret
 
     def test(self, tenant: Tenant, endpoint_id: str, actor: str = SYSTEM) -> tuple[Answered, str | None]:
-        """Send a notice of the type `test` now; return how it was answered, and what is wrong, None if nothing is."""
+        """Send a notice of the type `test` now; return the answer, and what is wrong (None if nothing is)."""
         endpoint = self.get(tenant, endpoint_id)
         if why := self._policy.objection(endpoint.config.url):
             raise InvalidField("url", why)
@@ -178,7 +178,7 @@ class Endpoints:
             return error.answered, error.description
 
     def recover(self, tenant: Tenant, endpoint_id: str, since: datetime, actor: str = SYSTEM) -> None:
-        """Send all notices since a time again, with their ids; they are queued by the worker, page by page."""
+        """Send all notices since a time again, with their ids; the worker queues them page by page."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id, is_own_allowed=True)
             detail = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
@@ -186,7 +186,7 @@ class Endpoints:
             outbox.add(connection, ResendNotices(tenant.name, endpoint_id, since.astimezone(UTC).isoformat()))
 
     def resend(self, order: ResendNotices) -> None:
-        """Make the next of an endpoint's notices due again, and queue the page after them."""
+        """Make the next page of an endpoint's notices due again, and queue the page after it."""
         since = datetime.fromisoformat(order.since)
         with self._database.write() as connection:
             last = notices.resend(connection, order.endpoint, since, order.position, PAGE)
@@ -229,7 +229,7 @@ class Endpoints:
         self._journal.record(connection, [entry])
 
     def _wait_until_sent(self, endpoint_id: str) -> None:
-        """Wait until nothing that was being sent when the endpoint was removed is under way any more."""
+        """Wait until notices that were being sent when the endpoint was removed have been sent."""
         end = time.monotonic() + SENDING_ENDS
         while self._is_being_sent(endpoint_id) and time.monotonic() < end:
             time.sleep(0.05)
@@ -244,7 +244,7 @@ def _properties(config: EndpointConfig) -> list[str]:
 
 
 def _enabling(known: Endpoint, config: EndpointConfig) -> Mapping[str, Any]:
-    """Return the columns that enable or disable an endpoint; one that stays disabled keeps the reason."""
+    """Return the columns that enable or disable an endpoint; one that stays disabled keeps its reason."""
     if config.is_enabled:
         return {"disabled_because": None, "failures": 0}
     return {"disabled_because": known.disabled_because or BY_ADMINISTRATOR}

@@ -1,9 +1,10 @@
-"""Notices to applications: their contents, in the format that is sent, and how an endpoint takes them.
+"""Notices to applications: their content and format, and the handling of endpoints that do not accept them.
 
-`connector/http/webhook_sender.py` posts them; each is a delivery of the outbox, so it may come twice, with the same id.
+`connector/http/webhook_sender.py` posts them; each is a delivery of the outbox, so it may arrive twice, with the same
+id.
 
     endpoint removed, or event no longer chosen ──► nothing is sent
-    disabled, or its address no longer allowed  ──► dead, until it is sent again on request
+    disabled, or its address no longer allowed  ──► dead, until it is resent on request
     410 ──► the endpoint is disabled            no answer, 5xx, 429 ──► its other notices wait as well, longer each time
 """
 
@@ -46,12 +47,12 @@ from connector.store.notices import NoticePayload
 
 log = structlog.get_logger(__name__)
 
-LONGEST_PAUSE = 300.0  # seconds that the notices of an endpoint wait which does not answer
+LONGEST_PAUSE = 300.0  # the longest pause, in seconds, of the notices of an endpoint that does not answer
 DISABLED = "disabled"  # an endpoint's new state, for the history
 
 
 class Stamped(Protocol):
-    """A delivery that keeps the id and the time of its notice."""
+    """A delivery that stores the id and the time of its notice."""
 
     @property
     def notice_id(self) -> str: ...
@@ -62,7 +63,7 @@ class Stamped(Protocol):
 
 @dataclass(frozen=True)
 class Notice:
-    """A notice to an application; `notice_id` and `at` (when the connector learned of it) never change."""
+    """A notice to an application; `notice_id` and `at` (when the connector detected the event) never change."""
 
     kind: str
     notice_id: str
@@ -95,7 +96,7 @@ class Notices:
         return [Handler(TellChange, self.tell)]
 
     def endpoint(self, order: NoticePayload) -> Endpoint | None:
-        """Return where a notice is to be sent; None if the endpoint was removed, or has not chosen its event.
+        """Return the endpoint of a notice; None if it was removed, or has not chosen the event.
 
         Raises `Undeliverable` if the endpoint is disabled, or its address is no longer allowed.
         """
@@ -126,9 +127,9 @@ class Notices:
         return self.send(endpoint, Notice(order.event, order.notice_id, order.at, data)).answered
 
     def send(self, endpoint: Endpoint, notice: Notice) -> Taken:
-        """Post a notice, and return how the application took it.
+        """Post a notice, and return the application's answer.
 
-        Raises `NotTaken` for anything but 2xx; `Undeliverable` if the application says that it is gone (410).
+        Raises `NotTaken` for any answer except 2xx; `Undeliverable` for 410.
         """
         body = json.dumps({"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)})
         with self._database.read() as connection:
@@ -139,7 +140,7 @@ class Notices:
         except NotTaken as error:
             self._note(endpoint, error)
             if error.status == HTTPStatus.GONE:
-                raise Undeliverable(f"{error.description} The application takes no more notices.") from error
+                raise Undeliverable(f"{error.description} The application accepts no more notices.") from error
             raise
         if endpoint.failures:
             self._recover(endpoint)
@@ -199,7 +200,7 @@ def matches_updated(endpoint: Endpoint, order: Stamped, verification: Verificati
 
 
 def _specific(endpoint: Endpoint, event: str, reason: str, order: Stamped, data: Mapping[str, Any]) -> Notice:
-    """Return the notice of an event of its own, or the general one where the endpoint has chosen only that."""
+    """Return the notice of a specific event, or the general one if the endpoint has chosen only that."""
     if endpoint.chooses(event):
         return _notice(event, order, data)
     return _notice(ATTENTION, order, {**data, "reason": reason})

@@ -1,9 +1,9 @@
 """The tasks of a run that wait for the application: it is notified of them, and completes them with data.
 
-    workflow_task.started ──► outbox ──► tell: ask Onfido what went in ──► notice ──► 2xx with data ──► complete
-                                           │                                  ├─ 2xx without ──► later, by the API
-                                           │                                  └─ all else ──► the outbox tries again
-                                           └─ complete already, or the run has ended ──► nothing to tell
+    workflow_task.started ──► outbox ──► notify: read the input from Onfido ──► notice ──► 2xx with data ──► complete
+                                          │                                  ├─ 2xx without ──► later, by the API
+                                          │                                  └─ otherwise ──► the outbox retries
+                                          └─ complete already, or the run has ended ──► no notice
 
 A task's input and output may be personal: they are read from Onfido when needed, and not stored here. A task has no
 status at Onfido. With an output it is complete; with an empty one it may be, and then Onfido refuses its completion.
@@ -40,11 +40,11 @@ from connector.store import verifications
 from connector.store.engine import Database
 
 TASK_COMPLETED = "task_completed"  # its new state, for the history
-ANSWER = "notice_answered"  # a cause: the answer to a notice, and not a request
+ANSWER = "notice_answered"  # a cause: the answer to a notice, not a request
 
-MAX_DATA = 60 * 1024  # characters of JSON; a body of the API has 64 KiB with all that is around it
+MAX_DATA = 60 * 1024  # characters of JSON; a body of the API has 64 KiB including its other members
 MAX_DEPTH = 32
-ASK_BUDGET, COMPLETE_BUDGET = 10.0, 15.0  # seconds of Onfido's calls before and after a notice
+ASK_BUDGET, COMPLETE_BUDGET = 10.0, 15.0  # seconds of calls to Onfido before and after a notice
 
 Data = Mapping[str, Any] | Sequence[Any]
 
@@ -89,7 +89,7 @@ class Tasks:
         return [Handler(TellTask, self.tell)]
 
     def all(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
-        """List the tasks of a run that have started, as Onfido says now; raises as `find` does, and `OnfidoError`."""
+        """List the started tasks of a run as Onfido has them now; raises as `find` does, and `OnfidoError`."""
         run = self._reach(tenant, run_id, provider_id)
         try:
             return run.onfido.list_tasks(run.run_id)
@@ -126,9 +126,8 @@ class Tasks:
     ) -> Task:
         """Complete a task with the application's data, and return the task.
 
-        Raises as `get`; `InvalidField` for data that no task can accept; `RequestError` if the task is complete or
-        the run has ended;
-        `OnfidoError` (OIDV-10047) where Onfido refuses the data.
+        Raises as `get`; `InvalidField` for data that no task accepts; `RequestError` if the task is complete or the run
+        has ended; `OnfidoError` (OIDV-10047) if Onfido refuses the data.
         """
         if why := objection(data):
             raise InvalidField("data", why)
@@ -141,7 +140,7 @@ class Tasks:
         return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
 
     def tell(self, order: TellTask) -> Answered | None:
-        """Notify the application that a task has started, and complete the task with the data of its answer, if any."""
+        """Notify the application that a task has started, and complete the task with the data in its answer, if any."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id or "")
         if verification is None or verification.run_id is None or verification.closed_at is not None:
@@ -161,14 +160,14 @@ class Tasks:
             return None
         taken = self._notices.send(endpoint, task_started(endpoint, order, verification, task))
         self._complete_as_answered(run, task, taken.body, order.notice_id)
-        return replace(taken.answered, start="")  # it may hold the task's data
+        return replace(taken.answered, start="")  # the body may contain the task's data
 
     def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes | None, notice_id: str) -> None:
         data = _data_in(answer)
         if data is None:
             return
         if why := objection(data):
-            raise Undeliverable(f"The application answered with data that no task can take: it {why}.")
+            raise Undeliverable(f"The application answered with data that no task accepts: it {why}.")
         try:
             late = replace(run, onfido=run.onfido.until(background(COMPLETE_BUDGET).at))
             self._complete(late, task, data, ANSWER, notice_id)
@@ -211,7 +210,7 @@ def objection(data: object) -> str | None:
     try:
         length = len(json.dumps(data, allow_nan=False))
     except ValueError:
-        return "must hold only numbers that JSON has"
+        return "must contain only numbers that JSON supports"
     return f"must have at most {MAX_DATA} characters as JSON" if length > MAX_DATA else None
 
 
@@ -229,7 +228,7 @@ def _data_in(answer: bytes | None) -> Data | None:
 
 def _read(run: _OpenRun, task_id: str) -> Task:
     if not task_id.strip("."):
-        raise _not_found(task_id)  # no path could lead there
+        raise _not_found(task_id)  # no path can have this id
     try:
         return run.onfido.get_task(run.run_id, task_id)
     except OnfidoError as error:

@@ -1,13 +1,13 @@
-"""Watchlist monitoring continues after a run has ended: the handling of a monitor's changed matches.
+"""Changed matches of watchlist monitors, which continue after a run has ended.
 
-    watchlist_monitor.matches_updated ──► parked, and put into the outbox
-      update: ask Onfido whom the monitor watches ──► ┌ one transaction ─────────────────────────┐
-                                                      │ history of the user; the event is applied │
-                                                      │ claims un-verified, where that is wanted  │
-                                                      │ notice into the outbox                    │──► tell
-                                                      └───────────────────────────────────────────┘
+    watchlist_monitor.matches_updated ──► parked, and a delivery is queued
+    update: read the monitor's user from Onfido ──► ┌ one transaction ──────────────────────────────┐
+                                                    │ history of the user; the event is applied     │
+                                                    │ claims no longer verified, if so configured   │
+                                                    │ notice into the outbox                        │──► notify
+                                                    └───────────────────────────────────────────────┘
 
-An event is applied once, however often it is delivered: it is resolved in the transaction that applies it.
+An event is applied once even if it is delivered repeatedly: it is resolved in the transaction that applies it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from connector.store.notices import NoticePayload
 log = structlog.get_logger(__name__)
 
 MATCHES_UPDATED = "watchlist_matches_updated"  # the change, for the history
-ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+ASK_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TellMatches(NoticePayload):
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The event of its own, or the general one."""
+        """The specific event, or the general one."""
         return MATCH_EVENTS
 
 
@@ -84,11 +84,11 @@ class Watchlist:
         return [Handler(UpdateMatches, self.update), Handler(TellMatches, self.tell)]
 
     def update(self, order: UpdateMatches) -> None:
-        """Read whom a monitor watches, and apply its new matches."""
+        """Read the monitor's user from Onfido, and apply the new matches."""
         try:
             provider = self._providers.of(order)
         except RequestError:
-            return  # the provider was removed, and with it all that could be un-verified
+            return  # the provider was removed, with all its claims
         verification = self._find_watched(provider, order.monitor_id)
         if verification is None:
             log.info("watchlist.user_unknown", provider_id=provider.provider_id, monitor_id=order.monitor_id)

@@ -1,11 +1,11 @@
-"""Creating and ending watchlist monitors at Onfido, as users' claims stand.
+"""Creating and ending watchlist monitors at Onfido, by the state of users' claims.
 
-    delivery ──► take the lease on the user's monitor ──► read the claims and the setting
-             ──► end what is not to stand ──► announce, list, create what is ──► release with what stands
+    delivery ──► lease the user's monitor ──► read the claims and the setting
+             ──► end obsolete monitors ──► announce, list, create the required one ──► release, and record it
 
-The claims are read after the lease is taken. So of two deliveries, in whatever order, the later does what both
-changes have left; while one holds the lease, the other comes again. Whom a monitor may watch is committed before it is
-created, and Onfido's list is read before that: after a crash or a lost answer the monitor is found by its tag.
+The claims are read after the lease is taken. So the later of two deliveries acts on the state after both changes, in
+whatever order they run; while one holds the lease, the other is retried. The applicant is committed before its monitor
+is created, and Onfido's list is read before that: after a crash or a lost answer the monitor is found by its tag.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from connector.store.watchlist_monitors import Turn
 
 log = structlog.get_logger(__name__)
 
-BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
-LEASE = 40.0  # seconds; after it another delivery may create or end the monitor
+BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
+LEASE = 40.0  # seconds, after which another delivery may create or end the monitor
 PAGE = 50  # users whose monitors are updated at a time
-PAUSE = 30.0  # seconds until the next of them, so that Onfido's rate limit is left to others
+PAUSE = 30.0  # seconds until the next page, so that the rate limit is left to other calls
 
 
 class BusyError(ConnectorError):
-    """Another delivery creates or ends this user's monitor, or took the lease over: this one comes again."""
+    """Another delivery creates or ends this user's monitor, or took the lease over: this one is retried."""
 
 
 class UnansweredError(ConnectorError):
-    """It is not known whether Onfido has created a monitor: its list is read again once the lease is over."""
+    """It is unknown whether Onfido has created a monitor: its list is read again after the lease has expired."""
 
 
 class WatchlistMonitors:
@@ -65,7 +65,7 @@ class WatchlistMonitors:
         ]
 
     def update(self, order: UpdateMonitor) -> None:
-        """Create or end a user's monitor; raises where it has to be tried again, `Undeliverable` if that is vain."""
+        """Create or end a user's monitor; raise if it has to be retried, `Undeliverable` if that cannot help."""
         with self._turn(order) as turn:
             provider, target = self._read(order)
             if target == turn.target and (target is None or turn.monitor_id is not None):
@@ -83,7 +83,7 @@ class WatchlistMonitors:
             outbox.add_all(connection, [UpdateMonitor(order.tenant, each, order.user_id) for each in monitored_by])
 
     def update_of_provider(self, order: UpdateMonitorsOfProvider) -> None:
-        """Queue the update of the next users' monitors, of those that are not as the provider's setting says."""
+        """Queue the update of the next users whose monitors do not match the provider's setting."""
         left = 0
         with self._database.write() as connection:
             provider = providers.find(connection, order.provider_id, order.tenant)
@@ -95,7 +95,7 @@ class WatchlistMonitors:
             raise _cannot_end(order.provider_id, left)
 
     def _queue_next(self, connection: Connection, order: UpdateMonitorsOfProvider, report_name: str | None) -> None:
-        """Queue the users whose recorded monitor is not as the setting says, and those after them a while later."""
+        """Queue the users whose recorded monitor does not match the setting, and the page after them with a pause."""
         where = (order.position, self._page_size)
         users = watchlist_monitors.find_users_monitored(connection, order.provider_id, report_name, *where)
         if report_name is not None:
@@ -110,7 +110,7 @@ class WatchlistMonitors:
 
     @contextmanager
     def _turn(self, order: UpdateMonitor) -> Iterator[Turn]:
-        """Lease the user's monitor; a lease during which a creation went unanswered is left to expire."""
+        """Lease the user's monitor; a lease during which a creation was not answered is left to expire."""
         with self._database.write() as connection:
             owner = str(uuid.uuid4())
             turn = watchlist_monitors.take(connection, order.tenant, order.provider_id, order.user_id, owner, LEASE)
@@ -126,7 +126,7 @@ class WatchlistMonitors:
             raise
 
     def _read(self, order: UpdateMonitor) -> tuple[Provider, MonitorTarget | None]:
-        """Return the provider, and whom to monitor; an applicant of another environment cannot be reached."""
+        """Return the provider and the target; an applicant of another environment cannot be monitored."""
         with self._database.read() as connection:
             provider = providers.find(connection, order.provider_id, order.tenant)
             claims = watchlist_monitors.find_claims(connection, order.provider_id, order.user_id)
@@ -135,7 +135,7 @@ class WatchlistMonitors:
         return provider, target_of(claims, provider.studio.watchlist_monitor, provider.environment)
 
     def _reconcile(self, onfido: OnfidoClient, turn: Turn, target: MonitorTarget | None, tag: str) -> str | None:
-        """End the monitors that are not to stand and create the one that is; returns its id, None for none."""
+        """End obsolete monitors and create the required one; return its id, None if there is none."""
         if turn.target is not None and turn.target.applicant_id != (target and target.applicant_id):
             _end(onfido, _ours(onfido, turn.target.applicant_id, tag, turn.monitor_id) or [], turn.monitor_id)
         if target is None:
@@ -150,7 +150,7 @@ class WatchlistMonitors:
         return kept or _create(onfido, target, tag)
 
     def _announce(self, turn: Turn, target: MonitorTarget) -> None:
-        """Record whom a monitor may watch from now on, before it is created."""
+        """Record the applicant that is about to be monitored, before the monitor is created."""
         with self._database.write() as connection:
             _check_lease(is_held=watchlist_monitors.announce(connection, turn, target))
 
@@ -160,7 +160,7 @@ class WatchlistMonitors:
 
 
 def _check_lease(*, is_held: bool) -> None:
-    """Raise where a lease was lost."""
+    """Raise if a lease was lost."""
     if not is_held:
         raise BusyError("Onfido answered too slowly: another delivery may have changed the monitor meanwhile.")
 
@@ -177,7 +177,7 @@ def _ours(onfido: OnfidoClient, applicant_id: str, tag: str, monitor_id: str | N
 
 
 def _end(onfido: OnfidoClient, monitors: Sequence[RemoteMonitor], recorded: str | None = None) -> None:
-    """Delete monitors at Onfido, and the recorded one where it was not listed."""
+    """Delete monitors at Onfido, and the recorded one if it was not listed."""
     for monitor_id in sorted({each.monitor_id for each in monitors} | ({recorded} if recorded else set())):
         onfido.delete_monitor(monitor_id)
 
@@ -187,7 +187,7 @@ def _create(onfido: OnfidoClient, target: MonitorTarget, tag: str) -> str:
         return onfido.create_monitor(target, tag)
     except OnfidoError as error:
         if error.is_refusal and not error.is_retryable and error.status != HTTPStatus.UNAUTHORIZED:
-            advice = "check that Onfido has watchlist monitoring switched on for the account, then retry the delivery."
+            advice = "ask Onfido to switch on watchlist monitoring for the account, then retry the delivery."
             raise Undeliverable(f"Onfido refused the watchlist monitor: {error.summary} {advice}") from error
         if error.is_sent and not error.is_refusal:
             raise UnansweredError(f"It is not known whether Onfido created the monitor: {error.summary}") from error

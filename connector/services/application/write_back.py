@@ -1,11 +1,11 @@
-"""Writing users' status to their directory: eventually, and exactly as it stands.
+"""Writing users' status to their directory, eventually and exactly.
 
-    delivery ──► take the lease on the user's status ──► read the status ──► read the user, change what differs
-             ──► release the lease, and note what was written
+    delivery ──► lease the user's status ──► read the status ──► read the user, change what differs
+             ──► release the lease, and record what was written
 
-The status is read after the lease is taken. So of two deliveries, in whatever order, the later writes what both
-changes have left; while one holds the lease, the other comes again. What was written is unknown from the moment that
-the lease is taken until it is released: after a crash it is written again.
+The status is read after the lease is taken. So the later of two deliveries writes the state after both changes, in
+whatever order they run; while one holds the lease, the other is retried. The record of what was written is cleared
+while the lease is held: after a crash the status is written again.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from connector.store.status_writes import Turn
 
 log = structlog.get_logger(__name__)
 
-MOST_SECONDS = 25.0  # of all calls of one delivery: well below the outbox' lease
-LEASE = 40.0  # seconds; after it another delivery may write
+MOST_SECONDS = 25.0  # for all calls of one delivery: well below the outbox' lease
+LEASE = 40.0  # seconds, after which another delivery may write
 PAGE = 500
 
 
 class BusyError(ConnectorError):
-    """Another delivery writes this user's status, or took the lease over: this one comes again."""
+    """Another delivery writes this user's status, or took the lease over: this one is retried."""
 
 
 class WriteBack:
@@ -57,7 +57,7 @@ class WriteBack:
         return [Handler(WriteStatus, self.write), Handler(WriteStatuses, self.write_all)]
 
     def write(self, order: WriteStatus) -> None:
-        """Write a user's status; raises where it has to be tried again, `Undeliverable` if that cannot help."""
+        """Write a user's status; raise if it has to be retried, `Undeliverable` if that cannot help."""
         tenant = self._tenants.named(order.tenant)
         remote = self._directories.remote(tenant)
         if remote is None or not tenant.directory.writes_status or is_guest(order.user_id):
@@ -68,7 +68,7 @@ class WriteBack:
             self._release(turn, None if status.is_empty or not is_there else _digest(status))
 
     def write_all(self, order: WriteStatuses) -> None:
-        """Queue the next users whose status was written: a provider has another name, or is gone with its claims."""
+        """Queue the next users whose status was written, because a provider was renamed, or removed with its claims."""
         with self._database.write() as connection:
             page = status_writes.find_page(connection, order.tenant, order.position, PAGE)
             outbox.add_all(connection, [WriteStatus(order.tenant, user_id) for user_id in page])
@@ -93,7 +93,7 @@ class WriteBack:
             return status_of(verified_claims.find_records(connection, tenant.name, user_id))
 
     def _write(self, remote: RemoteDirectory, turn: Turn, status: WrittenStatus) -> bool:
-        """Write a status that is not there already; False if the user is gone."""
+        """Write a status unless it was written already; False if the user is gone."""
         if turn.written == _digest(status) or (turn.is_first and status.is_empty):
             return True
         try:

@@ -1,1 +1,1 @@
-"""Jobs: long work that people ask for, done by the worker in steps that survive a restart."""
+"""Jobs: long work on request, done by the worker in steps that survive a restart."""

@@ -1,4 +1,4 @@
-"""Ask for jobs, follow them, cancel them, and download their results."""
+"""Requesting, following and cancelling jobs, and downloading their results."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from connector.store.engine import Database
 from connector.store.sealed import job_part
 from connector.store.vault import OpaqueTexts, Vault
 
-REQUESTED, DOWNLOADED = "requested", "downloaded"  # what was done, for the history
-RETRY_AFTER = 60  # seconds, where a tenant has as many jobs as it may
+REQUESTED, DOWNLOADED = "requested", "downloaded"  # actions, for the history
+RETRY_AFTER = 60  # seconds, if a tenant has reached its limit of jobs
 
 
 class Jobs:
@@ -48,10 +48,10 @@ class Jobs:
         self._clock = clock
 
     def request(self, tenant: Tenant, request: JobRequest, actor: str = SYSTEM, key: str | None = None) -> Job:
-        """Queue a job and return it; the same request, repeated, returns the job that there is.
+        """Queue a job and return it; the same request, repeated, returns the existing job.
 
-        Requests are the same as long as the job has not ended, or under the caller's `key` as long as it is kept.
-        Raise `RequestError` if the key is that of another request, `TooManyRequests` if too many are open.
+        Requests are the same as long as the job has not ended, or with the caller's `key` as long as it is kept. Raise
+        `RequestError` if the key belongs to another request, `TooManyRequests` if too many jobs are open.
         """
         digest = _digest(request)
         request_key = _request_key(actor, digest, key)
@@ -66,7 +66,7 @@ class Jobs:
         return job
 
     def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None) -> Page[Job]:
-        """Return the tenant's jobs, the latest first, from the page of a cursor on."""
+        """Return the tenant's jobs, the latest first, from a cursor's page on."""
         after = self._cursors.position(tenant.name, cursor)
         with self._database.read() as connection:
             matches = jobs.find_page(connection, tenant.name, limit + 1, after)
@@ -85,7 +85,7 @@ class Jobs:
         return job.state_at(self._clock())
 
     def cancel(self, tenant: Tenant, job_id: str, actor: str = SYSTEM) -> Job:
-        """Cancel a job that has not ended; what it has done stays done. Raise `RequestError`: none, or it has ended."""
+        """Cancel a job; completed steps are not undone. Raise `RequestError` if there is none, or it has ended."""
         with self._database.write() as connection:
             job = jobs.lock(connection, job_id, tenant.name)
             if job is None:
@@ -99,7 +99,7 @@ class Jobs:
     def result(
         self, tenant: Tenant, job_id: str, result_format: str | None = None, actor: str = SYSTEM
     ) -> tuple[Format, Iterator[str]]:
-        """Return a result in one of its formats, by default the first, part by part; each download is recorded.
+        """Return a result in one of its formats, by default the first, in parts; each download is recorded.
 
         Raise `RequestError` if there is no result, or not in this format.
         """
@@ -112,13 +112,13 @@ class Jobs:
         return chosen, self._parts(job, chosen)
 
     def forget(self) -> None:
-        """Delete results whose time is over, and jobs that ended long ago."""
+        """Delete expired results, and jobs that ended long ago."""
         now = self._clock()
         forget(self._database, lambda connection, size: jobs.expire(connection, now, size))
         forget(self._database, lambda connection, size: jobs.forget_ended(connection, now - self._retention, size))
 
     def _begin(self, connection: Connection, job: Job, actor: str, request: JobRequest) -> None:
-        """Queue the first step of a job that was added; raises where the tenant has too many."""
+        """Queue the first step of an added job; raise if the tenant has too many."""
         if jobs.count_open(connection, job.tenant) > OPEN_AT_MOST:
             raise TooManyRequests(
                 f"The tenant has {OPEN_AT_MOST} jobs that have not ended: wait for one to end, or cancel one.",
@@ -128,7 +128,9 @@ class Jobs:
         queue(connection, AdvanceJob(job.tenant, job.job_id, 0))
 
     def _parts(self, job: Job, chosen: Format) -> Iterator[str]:
-        """Yield the parts; raise where the result is erased meanwhile, so that no torso passes for the whole."""
+        """Yield the parts; raise if the result is erased meanwhile, so that a partial result is not taken for the
+        whole.
+        """
         number = -1
         while (part := self._next_part(job, chosen, number)) is not None:
             number, content = part
@@ -158,7 +160,7 @@ def _digest(request: JobRequest) -> str:
 
 
 def _request_key(actor: str, digest: str, key: str | None) -> str:
-    """Return the key by which a repeated request is known; no caller can choose that of another one."""
+    """Return the key that identifies a repeated request; no caller can choose that of another one."""
     if key is None:
         return jobs.DERIVED + hashlib.sha256(f"{actor}\0{digest}".encode()).hexdigest()[: 64 - len(jobs.DERIVED)]
     return hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest()
@@ -166,7 +168,7 @@ def _request_key(actor: str, digest: str, key: str | None) -> str:
 
 def _unavailable(job: Job, state: str) -> str:
     if not job.formats:
-        return f"A job of the kind {job.kind} has no result: its summary says what it has done."
+        return f"A job of the kind {job.kind} has no result: its summary shows its outcome."
     if not state:
         return f"format: must be of {', '.join(each.name for each in job.formats)}."
     advice = "wait until it is done" if job.is_open else "ask for another one"

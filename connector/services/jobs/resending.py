@@ -1,6 +1,6 @@
-"""Deliveries that are made again: all that were given up since a time, or every notice since then.
+"""Repeating deliveries: all that were given up since a time, or every notice since then.
 
-The latter is for an application that has lost its database. Receivers know by the id that they have had a notice.
+The latter is for an application that has lost its database. Receivers recognize repeated notices by their ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from connector.store.pages import Position
 from connector.store.redelivery import Redelivery
 
 PAGE = 200  # rows that one step examines
-PAUSE = 1.0  # seconds between two steps: receivers get no more than a page in it
+PAUSE = 1.0  # seconds between two steps, so that receivers get at most one page in this time
 MOST_COUNTED = 10_000
 
 
@@ -28,11 +28,11 @@ class Resending:
         self._database = database
 
     def total(self, job: Job) -> int | None:
-        """Return how many deliveries match, None if those are very many."""
+        """Return the number of matching deliveries; None if there are very many."""
         return self.count(_wanted(job))
 
     def count(self, criteria: Redelivery) -> int | None:
-        """Return the same before there is a job."""
+        """Return the number for the same criteria before there is a job."""
         with self._database.read() as connection:
             return redelivery.count(connection, criteria, MOST_COUNTED)
 
@@ -69,7 +69,7 @@ def _read(job: Job, criteria: Redelivery) -> tuple[str, Position | None]:
 
 
 def _following(criteria: Redelivery, state: str, last: Position | None) -> list[str | None] | None:
-    """Return where the next step begins: behind the last row, or with the next state; None after the last one."""
+    """Return where the next step starts: after the last row, or with the next state; None after the last one."""
     if last is not None:
         return [state, last.at.isoformat(), str(last.row_id)]
     remaining = criteria.states[criteria.states.index(state) + 1 :]

@@ -1,9 +1,9 @@
-"""Onfido's list of runs compared with ours: what Onfido knows and we do not is asked for and applied.
+"""Comparing Onfido's list of runs with ours; missing results are fetched and applied.
 
-    a page of Onfido's list ──► ours that are open and stand otherwise there ──► a `check_verification` delivery each
+    a page of Onfido's list ──► our open verifications with another status ──► a `check_verification` delivery each
 
-It recovers from lost webhooks at once, where the sweep would take its time. The checks go through the one door to
-Onfido, in the background, and each is tried again on its own where it fails.
+It recovers from lost webhooks at once, earlier than the sweep. The checks are background calls to Onfido, and each is
+retried separately.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     AdvanceJob(step n) ──► begin: a slot of the tenant, tries + 1 ──► prepare, without a transaction
                        ──► one transaction: what the step changes, its part of the result, step n + 1, its delivery
 
-A step that was committed is never done again: its number is a fence. One that failed, or whose worker was killed, is
-begun again by the outbox, up to `MOST_TRIES` times.
+A committed step is never repeated: its number is a fence. The outbox retries one that failed, or whose worker was
+killed, up to `MOST_TRIES` times.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 STALLED_AFTER = timedelta(hours=1)  # longer than the outbox waits between two tries
 STALLED_AT_ONCE = 100  # jobs that one sweep queues again
-SECOND_LOOK = 1.0  # seconds, after another worker took the slot
+SECOND_LOOK = 1.0  # seconds until the retry, after another worker took the slot
 
 Work: TypeAlias = Callable[[Connection], Step]
 
@@ -60,19 +60,19 @@ class AdvanceJob:
 
 
 class Kind(Protocol):
-    """What one kind of job does. Raise `ConnectorError` for what fails the job; retryable ones are tried again."""
+    """The implementation of one kind of job. A `ConnectorError` fails the job, or is retried if it is retryable."""
 
     def total(self, job: Job) -> int | None:
-        """Return how many things the job will deal with, None if that is not known cheaply."""
+        """Return the number of items that the job will process, None if it cannot be determined cheaply."""
         ...
 
     def prepare(self, job: Job) -> Work:
-        """Read what the next step needs, while no transaction is open; return what its transaction does."""
+        """Read the data for the next step, without a transaction; return the function that its transaction runs."""
         ...
 
 
 class JobSteps:
-    """Does the steps of jobs."""
+    """Executes the steps of jobs."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class JobSteps:
         return [Handler(AdvanceJob, self.advance)]
 
     def advance(self, order: AdvanceJob) -> None:
-        """Do one step of a job; one that was done, or belongs to a job that has ended, changes nothing."""
+        """Execute one step of a job; one that was done, or belongs to a job that has ended, changes nothing."""
         job = self._begin(order)
         if job is None:
             return
@@ -108,7 +108,7 @@ class JobSteps:
             self._fail(job.job_id, error.summary)
 
     def resume_stalled(self) -> None:
-        """Queue the next step of jobs that nothing has happened to for long, such as after a delivery was dropped."""
+        """Queue the next step of stalled jobs, for example after a delivery was dropped."""
         now = self._clock()
         with self._database.write() as connection:
             stalled = jobs.find_stalled(connection, now - STALLED_AFTER, STALLED_AT_ONCE)
@@ -116,7 +116,7 @@ class JobSteps:
             outbox.add_all(connection, [AdvanceJob(*each) for each in stalled])
 
     def _begin(self, order: AdvanceJob) -> Job | None:
-        """Count a try, and take a slot for a job that is queued; None if there is nothing to do now."""
+        """Count a try, and take a slot for a queued job; None if there is nothing to do now."""
         try:
             with self._database.write() as connection:
                 job = jobs.lock(connection, order.job_id)
@@ -128,7 +128,7 @@ class JobSteps:
                     )
                     return None
                 return job if self._start(connection, job) else None
-        except IntegrityError:  # another worker took the slot at the same moment
+        except IntegrityError:  # another worker took the slot at the same time
             with self._database.write() as connection:
                 queue(connection, order, SECOND_LOOK)
             return None
@@ -150,7 +150,8 @@ class JobSteps:
     def _commit(self, job: Job, total: int | None, work: Work) -> None:
         with self._database.write() as connection:
             if job.user_id is not None:
-                users.lock(connection, job.tenant, job.user_id)  # first, in lock order: a removal waits, or was quicker
+                # first, in lock order: a removal waits, or has been committed
+                users.lock(connection, job.tenant, job.user_id)
             locked = jobs.lock(connection, job.job_id)
             if locked is None or locked.state != RUNNING or locked.step != job.step:
                 return
@@ -194,7 +195,7 @@ def queue(connection: Connection, order: AdvanceJob, pause: float = 0.0) -> None
 
 
 def end(connection: Connection, job: Job, state: str, now: datetime, failure: str | None = None) -> None:
-    """End a job that is locked, and let the tenant's next one begin; only a finished one keeps its result."""
+    """End a locked job, and queue the tenant's next one; only a completed job keeps its result."""
     lifetime = result_lifetime(job.kind) if state == DONE else None
     if state != DONE:
         jobs.remove_parts(connection, [job.job_id])
@@ -204,18 +205,18 @@ def end(connection: Connection, job: Job, state: str, now: datetime, failure: st
 
 
 def wake_next(connection: Connection, tenant: str) -> None:
-    """Queue the first step of the tenant's job that has waited for longest."""
+    """Queue the first step of the tenant's oldest queued job."""
     if (job_id := jobs.next_queued(connection, tenant)) is not None:
         queue(connection, AdvanceJob(tenant, job_id, 0))
 
 
 def compressed(text: str) -> str:
-    """Return a text in fewer characters."""
+    """Compress a text."""
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
 def decompressed(text: str) -> str:
-    """Return what `compressed` was given."""
+    """Return the text that `compressed` was given."""
     return zlib.decompress(base64.b64decode(text)).decode()
 
 

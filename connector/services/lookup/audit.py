@@ -23,14 +23,14 @@ class Audit:
         self._cursors = Cursors(texts, "audit")
 
     def page(self, tenant: Tenant, criteria: AuditFilter, *, limit: int, cursor: str | None = None) -> Page[Entry]:
-        """Return the entries that match, the latest first, from the page of a cursor on."""
+        """Return the matching entries, the latest first, from a cursor's page on."""
         after = self._cursors.position(tenant.name, cursor)
         with self._database.read() as connection:
             entries = history.find_audited(connection, tenant.name, criteria, limit=limit + 1, after=after)
         return self._cursors.page(tenant.name, entries, limit, lambda entry: key_of(entry.change.at, entry.number))
 
     def export(self, tenant: Tenant, criteria: AuditFilter) -> Iterator[Entry]:
-        """Yield all entries that match, the latest first; those that are added meanwhile are not among them."""
+        """Yield all matching entries, the latest first; entries that are added meanwhile are not included."""
         after: Position | None = None
         while True:
             with self._database.read() as connection:

@@ -1,4 +1,4 @@
-"""Try a draft of a claim mapping against a run whose output is kept; nothing is written, and Onfido is not asked."""
+"""Testing a draft claim mapping against a run whose output is kept; nothing is written, and Onfido is not called."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "n
 
 @dataclass(frozen=True)
 class TriedClaim:
-    """A claim that was tried, and the type of what its drafted pointer leads to; None without a pointer, or nothing."""
+    """A tested claim, and the JSON type at its drafted pointer; None without a pointer, or if nothing is there."""
 
     trial: Trial
     found_type: str | None
@@ -36,14 +36,14 @@ class TriedClaim:
 
 @dataclass(frozen=True)
 class DryRun:
-    """A draft's verdicts on a run, beside the run's own."""
+    """A draft's results for a run, together with the recorded ones."""
 
     verification: Verification
     claims: list[TriedClaim]
 
 
 class DryRuns:
-    """Tries drafts of one tenant's providers."""
+    """Tests drafts for one tenant's providers."""
 
     def __init__(
         self,
@@ -62,8 +62,8 @@ class DryRuns:
     def run(self, tenant: Tenant, run_id: str, draft: Draft, provider_id: str | None = None) -> DryRun:
         """Judge a run's claims by a draft.
 
-        Raises `InvalidField` for a draft that no provider could have; `RequestError`: no such run, it has not ended,
-        its output is not kept (any more).
+        Raises `InvalidField` for a draft that no provider could have; `RequestError`: no such run, it has not ended, or
+        its output is not kept.
         """
         check_draft(draft)
         verification = self._lookup.find(tenant, run_id, provider_id)
@@ -82,8 +82,7 @@ class DryRuns:
         if kept is None or kept.output is None:
             raise RequestError(
                 Code.RESULT_NOT_KEPT,
-                "The run has no output that is kept: choose one that has ended more recently, within "
-                "`event_retention_days`.",
+                "The run's output is not kept: choose one that has ended more recently, within `event_retention_days`.",
             )
         return kept.output
 
@@ -104,7 +103,7 @@ class DryRuns:
         )
 
     def _is_same(self, verification: Verification, claim: VerificationClaim, value: str) -> bool:
-        """Whether a value in the output is the user's: in any spelling where that is known, else to the letter."""
+        """Whether a value in the output is the user's: in any spelling if that is recorded, otherwise exactly."""
         fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)
         if claim.folded_fingerprint is not None:
             return fingerprint(fold(value)) == claim.folded_fingerprint
@@ -112,6 +111,6 @@ class DryRuns:
 
 
 def _found_type(trial: Trial, output: Any) -> str | None:
-    """Return the JSON type of what a drafted pointer leads to."""
+    """Return the JSON type at a drafted pointer."""
     pointer = None if trial.draft is None else trial.draft.output_pointer
     return None if pointer is None else _TYPES.get(type(resolve(output, pointer)))

@@ -1,4 +1,4 @@
-"""Looking up the events that Onfido posted, and applying one again."""
+"""Looking up the events that Onfido posted, and replaying them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from connector.store.events import ParkedEvent
 from connector.store.sealed import event_body
 from connector.store.vault import OpaqueTexts, Vault
 
-NO_BODY = "is not kept (any more), so the event cannot be read or replayed"
+NO_BODY = "is not kept, so the event cannot be read or replayed"
 
 
 class EventLookup:
-    """Looks up stored events of any tenant; each method is limited to the given tenant.
+    """Looks up stored events; each method is limited to the given tenant.
 
-    A body is personal: reading one is in the audit trail, as replaying an event is.
+    A body is personal, so reading one is in the audit trail, as is replaying an event.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class EventLookup:
     def page(
         self, tenant: Tenant, criteria: EventFilter, *, limit: int, cursor: str | None = None
     ) -> Page[StoredEvent]:
-        """Return events that match, the latest first, from the page of a cursor on."""
+        """Return matching events, the latest first, from a cursor's page on."""
         after = self._cursors.position(tenant.name, cursor)
         with self._database.read() as connection:
             events = event_search.find_page(connection, tenant.name, criteria, limit=limit + 1, after=after)
         return self._cursors.page(tenant.name, events, limit, lambda event: key_of(event.received_at, event.event_id))
 
     def refused(self, tenant: Tenant, provider_id: str | None = None) -> list[RefusedPosts]:
-        """Return how many posts were refused, by provider and cause, the latest first."""
+        """Return the number of refused posts by provider and cause, the latest first."""
         with self._database.read() as connection:
             return refused_posts.find(connection, tenant.name, provider_id)
 
@@ -73,7 +73,7 @@ class EventLookup:
         return self._vault.open(sealed, event_body(event_id))
 
     def replay(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
-        """Apply an event again, which changes nothing that was applied before; return its state then.
+        """Apply an event again; results that were already applied do not change. Return its state then.
 
         Raise `RequestError` if there is no such event, or its body is not kept.
         """

@@ -1,8 +1,8 @@
 """The files that Onfido keeps of a run that has ended, streamed to the caller.
 
 run ──► ended here? ──► no: ask Onfido, a webhook may be lost ──► still open: IDVP-60012
-                   └──► open the file at Onfido ──► 404: not made yet, or unknown: IDVP-60011, ask again later
-                                               └──► EvidenceFile ──► its reader, piece by piece
+     └──► open the file at Onfido ──► 404: not created yet, or unknown: IDVP-60011, retry later
+                                  └──► EvidenceFile ──► its reader, in chunks
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from connector.services.timing import Timing
 __all__ = ["PDF", "ZIP", "Evidence", "EvidenceFile"]
 
 PDF, ZIP = "application/pdf", "application/zip"
-RETRY_AFTER = 5  # seconds, while Onfido may be making a file
+RETRY_AFTER = 5  # seconds, while Onfido may be creating a file
 
 
 class Evidence:
     """Opens the files of runs; the caller must close them, which closes the connection to Onfido. Reads are recorded.
 
-    Opening raises `RequestError`: no such run, it has not ended, or the file is not there (yet); `OnfidoError`.
+    Opening raises `RequestError`: no such run, it has not ended, or the file does not exist yet; `OnfidoError`.
     """
 
     def __init__(self, lookup: VerificationLookup, readings: Readings, onfido: Onfido, timing: Timing) -> None:
@@ -93,7 +93,7 @@ class Evidence:
         media_type: str,
         actor: str,
     ) -> Iterator[EvidenceFile]:
-        """Stream a file of Onfido's with the expected media type, not the one that the storage sends."""
+        """Stream a file from Onfido with the expected media type, not the one that the storage sends."""
         with ExitStack() as stack:
             with _with_retry_after():
                 stream = stack.enter_context(opened)

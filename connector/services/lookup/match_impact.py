@@ -1,4 +1,6 @@
-"""What if watchlist matches withdrew what is verified: estimated from the matches and results of the last 90 days."""
+"""An estimate of the claims that watchlist matches would have withdrawn, from the matches and results of the last 90
+days.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ from connector.store.engine import Database
 from connector.store.match_history import Entry
 
 DAYS = 90
-MOST_MATCHES = 1000  # the latest that are looked at
+MOST_MATCHES = 1000  # the number of the latest matches that are considered
 
 
 @dataclass(frozen=True)
 class Impact:
-    """The matches since a moment, of how many users, and how many verified claims they would have withdrawn.
+    """The number of matches since a time, of their users, and of verified claims that they would have withdrawn.
 
-    `is_complete` is False if there were more matches than are looked at. Users who were removed are not counted.
+    `is_complete` is False if there were more matches than are considered. Removed users are not counted.
     """
 
     since: datetime
@@ -32,7 +34,7 @@ class Impact:
 
 
 class MatchImpact:
-    """Estimates for one tenant's providers."""
+    """Estimates the impact for one tenant's providers."""
 
     def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -60,7 +62,7 @@ class MatchImpact:
 
 
 def _withdrawn(matches: Iterable[Entry], entries: Iterable[Entry]) -> int:
-    """Go through matches and claims in their order; a match withdraws what is verified of its user by then."""
+    """Process matches and claims in chronological order; a match withdraws its user's verified claims."""
     verified: dict[str, set[str]] = {}
     withdrawn = 0
     for each in sorted((*matches, *entries), key=lambda entry: entry.number):

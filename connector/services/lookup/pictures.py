@@ -1,6 +1,6 @@
-"""The pictures of a run, for people who decide on it: streamed from Onfido, stored nowhere, each view recorded.
+"""The pictures of a run, for administrators who decide on it: streamed from Onfido, never stored, each view recorded.
 
-A picture is only opened where it is in the list of the verification's applicant: Onfido's account may be shared.
+A picture is opened only if it is in the list of the verification's applicant, because Onfido's account may be shared.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from connector.services.timing import Timing
 
 @dataclass(frozen=True)
 class EvidenceFile:
-    """A file while it arrives; `length` is in bytes, None if it is not known before the end.
+    """A file being received; `length` is in bytes, None if it is not known before the end.
 
-    Reading `chunks` raises `OnfidoError` if the file breaks off.
+    Reading `chunks` raises `OnfidoError` if the file is truncated.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Pictures:
         self._timing = timing
 
     def list(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> list[Picture]:
-        """Return what the user has sent in a run."""
+        """Return the pictures that the user has sent in a run."""
         verification, client = self._client(tenant, run_id, provider_id)
         return _of_run(client, verification)
 
@@ -51,7 +51,7 @@ class Pictures:
     def open(
         self, tenant: Tenant, run_id: str, picture_id: str, provider_id: str | None = None, *, actor: str
     ) -> Iterator[EvidenceFile]:
-        """Open a picture of a run, and record who looks at it; raises `RequestError` if the run has no such one."""
+        """Open a picture of a run, and record the viewer; raises `RequestError` if the run has no such picture."""
         verification, client = self._client(tenant, run_id, provider_id)
         picture = next((each for each in _of_run(client, verification) if each.picture_id == picture_id), None)
         if picture is None:

@@ -1,6 +1,6 @@
-"""Records of reading: every export, file, kept result, task and piece of evidence that is read is in the history.
+"""Records of reading: every export, file, kept result, task and evidence that is read is in the history.
 
-The entry is written before any data is returned: a reading that cannot be recorded is refused.
+The entry is written before any data is returned: reading is refused if it cannot be recorded.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Readings:
         self._clock = clock
 
     def record_export(self, tenant: Tenant, criteria: VerificationFilter, actor: str) -> None:
-        """Record an export of the verifications that match."""
+        """Record an export of the matching verifications."""
         entry = self._export(tenant, CSV_FILE, _described(criteria), actor, criteria.provider_id)
         self._record(replace(entry, user_id=criteria.user_id))
 
     def record_audit_export(self, tenant: Tenant, criteria: AuditFilter, actor: str) -> None:
-        """Record an export of the entries of the audit trail that match."""
+        """Record an export of the matching entries of the audit trail."""
         entry = self._export(tenant, AUDIT_FILE, _written_filter(criteria), actor)
         self._record(replace(entry, user_id=criteria.user_id))
 

@@ -1,4 +1,4 @@
-"""How many claims were verified by a mapping that is about to change."""
+"""The number of claims that were verified by a mapping that is about to change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RemappingImpact:
 
 
 class Remapping:
-    """Counts for one tenant's providers."""
+    """Counts claims for one tenant's providers."""
 
     def __init__(self, database: Database, providers: Providers) -> None:
         self._database = database
@@ -41,9 +41,9 @@ class Remapping:
         return RemappingImpact(changed, self.count(tenant, provider_id, changed))
 
     def count(self, tenant: Tenant, provider_id: str, uris: Collection[str]) -> int:
-        """Return how many of users' claims of these kinds are verified, up to `MOST_COUNTED`.
+        """Return the number of verified claims with these URIs, up to `MOST_COUNTED`.
 
-        They stay verified, though they were verified as other fields. Raises `RequestError` if there is no such
+        They stay verified, although they were verified as other fields. Raises `RequestError` if there is no such
         provider.
         """
         provider = self._providers.get(tenant, provider_id)

@@ -1,4 +1,4 @@
-"""Finding what an id names: a verification, a run, a user, an applicant, an event or a job of the tenant."""
+"""Finding the object with an id: a verification, run, user, applicant, event or job of the tenant."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ VERIFICATION, USER, EVENT, JOB = "verification", "user", "event", "job"
 
 @dataclass(frozen=True)
 class Hit:
-    """What an id names; `hit_id` is its own id, of a verification that a run or an applicant leads to."""
+    """A found object; `hit_id` is its own id, or that of the verification to which a run or an applicant belongs."""
 
     kind: str
     hit_id: str
 
 
 class Search:
-    """Finds things by their exact ids; the method takes the tenant that it may see."""
+    """Finds objects by their exact ids; the method takes the tenant."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, tenant: Tenant, text: str) -> Hit | None:
-        """Return what a text names exactly; an applicant leads to its latest verification."""
+        """Return the object whose id is exactly this text; for an applicant, its latest verification."""
         text = text.strip()
         exact_id = normal_id(text)
         with self._database.read() as connection:

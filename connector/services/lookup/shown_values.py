@@ -1,4 +1,4 @@
-"""A user's values, shown to an administrator: each showing is in the audit trail."""
+"""A user's values for display to an administrator; each display is in the audit trail."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from connector.services.values import UserValues
 
 
 class ShownValues:
-    """Shows values; the method takes the tenant that it may see."""
+    """Returns values for display; the method takes the tenant."""
 
     def __init__(self, values: UserValues, readings: Readings) -> None:
         self._user_values = values
         self._readings = readings
 
     def show(self, tenant: Tenant, user_id: str, actor: str) -> Mapping[str, str]:
-        """Return a user's values by claim URI, once that is recorded.
+        """Return a user's values by claim URI, after recording this.
 
-        Raise `RequestError` if there is no such user, or only users themselves can have their values read.
+        Raise `RequestError` if there is no such user, or the values can only be read in the user's own request.
         """
         if not self._user_values.is_readable(tenant, user_id):
             raise RequestError(

@@ -1,4 +1,4 @@
-"""Look up the numbers of a period: of whole days from the daily counts, of the last 24 hours from the rows."""
+"""Statistics of a period: of whole days from the daily counts, of the last 24 hours from the rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from connector.store import counting, daily_counts
 from connector.store.counting import Window
 from connector.store.engine import Database
 
-UNKNOWN = ""  # the environment of what ran before it was recorded
+UNKNOWN = ""  # the environment of runs that were not recorded with one
 ENVIRONMENTS = {None: (LIVE, UNKNOWN), LIVE: (LIVE,), SANDBOX: (SANDBOX,), ALL: (LIVE, SANDBOX, UNKNOWN)}
 
 
 @dataclass(frozen=True)
 class StatisticsFilter:
-    """Of what the numbers are; without an environment the sandbox is left out, `all` includes it."""
+    """The scope of the numbers; without an environment the sandbox is left out, `all` includes it."""
 
     period: Period
     provider_id: str | None = None
@@ -29,7 +29,7 @@ class StatisticsFilter:
 
 
 class StatisticsLookup:
-    """Looks up the numbers of one tenant, which each method takes."""
+    """Looks up the statistics of one tenant, which each method takes."""
 
     def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
         self._database = database

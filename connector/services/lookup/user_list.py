@@ -1,4 +1,4 @@
-"""The list of a tenant's users: how far each is verified, and when the next attempt is possible."""
+"""The list of a tenant's users: the verification state of each, and when the next attempt is possible."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MOST = 200  # users of one page
 
 @dataclass(frozen=True)
 class ListedUser:
-    """A user in the list: so many of the claims that the tenant's providers can verify are.
+    """A user in the list, with the number of verifiable claims and of verified ones.
 
-    `next_attempt_at` is when the last of the providers allows another start; None if all do now.
+    `next_attempt_at` is when the last of the providers allows another start; None if all allow it now.
     """
 
     user_id: str
@@ -43,7 +43,7 @@ class _Known:
 
 
 class UserList:
-    """Lists users; the method takes the tenant it may see, and the page of ids."""
+    """Lists users; the method takes the tenant and the page of ids."""
 
     def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -51,7 +51,9 @@ class UserList:
         self._clock = clock
 
     def describe(self, tenant: Tenant, page: Page[str]) -> Page[ListedUser]:
-        """Return the users of a page of ids with their state; as many statements, however many users."""
+        """Return the users of a page of ids with their state; the number of statements does not depend on that of
+        users.
+        """
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         names = {uri for provider in registered for uri in verifiable(provider)}
         known = self._read(tenant, page.rows)

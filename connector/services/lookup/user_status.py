@@ -1,4 +1,4 @@
-"""How a user is verified, and if not, why: for the help desk."""
+"""The verification state of a user, and the reasons if the user is not verified: for the help desk."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from connector.store import attempt_limits, claims, history, refused_starts, ver
 from connector.store.engine import Database
 from connector.store.refused_starts import RefusedStarts
 
-MAX_REFUSALS = 200  # of a user's latest, among which each provider's last is searched
+MAX_REFUSALS = 200  # the number of a user's latest refusals in which each provider's last one is searched
 
 
 @dataclass(frozen=True)
 class UserStatus:
-    """How a user is verified through each provider of the tenant."""
+    """The verification state of a user with each provider of the tenant."""
 
     user_id: str
     providers: Sequence[ProviderStatus]
 
 
 class UserStatuses:
-    """Looks up how users are verified; each method takes the tenant it may see."""
+    """Looks up the verification state of users; each method takes the tenant."""
 
     def __init__(
         self,
@@ -55,14 +55,14 @@ class UserStatuses:
         self._clock = clock
 
     def get(self, tenant: Tenant, user_id: str) -> UserStatus:
-        """Return how a user is verified; raise `RequestError` if the user is unknown, or was removed."""
+        """Return a user's verification state; raise `RequestError` if the user is unknown, or was removed."""
         values = self._user_values.read(tenant, user_id) if self._user_values.is_readable(tenant, user_id) else None
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         known = self._read(tenant, user_id)
         if values is None and not known.is_any:
             raise self.no_such_user(tenant, user_id)
         if values is None and not self._user_values.is_readable(tenant, user_id):
-            values = {uri: uri for _, uri in known.claims}  # what was verified, or was to be, had a value
+            values = {uri: uri for _, uri in known.claims}  # claims that were part of a verification had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 
     def refusals(self, tenant: Tenant, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
@@ -110,7 +110,7 @@ class UserStatuses:
         )
 
     def _next_attempt_at(self, provider: Provider, known: _Known) -> datetime | None:
-        """Return when both limits allow a start: that of attempts, and that of starts which Onfido refused."""
+        """Return when both limits allow a start: that of attempts, and that of starts that Onfido refused."""
         key = provider.provider_id
         return next_start_at(provider, known.started.get(key, ()), known.refused.get(key), self._clock())
 
@@ -137,7 +137,7 @@ def _claim(provider: Provider, uri: str, known: _Known, values: Mapping[str, str
 
 
 def _has_value(provider: Provider, uri: str, values: Mapping[str, str]) -> bool:
-    """Whether there is anything to verify: a claim that only the workflow's output contains needs no value here."""
+    """Whether there is a value to verify; a claim that only the workflow's output contains needs none."""
     return uri not in provider.claims or bool(values.get(uri))
 
 

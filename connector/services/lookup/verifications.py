@@ -1,4 +1,4 @@
-"""Look up verifications: lists, exports, and one verification with everything that is stored of it."""
+"""Looking up verifications: lists, exports, and one verification with all stored data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from connector.store.vault import OpaqueTexts
 REFRESHED = "refreshed"  # a cause, for the history
 NO_RUN = "The verification has no run at Onfido: ask again once its run is started."
 BATCH = 500  # verifications that an export reads at once
-MOST_COUNTED = 1000  # verifications in the total of a list: to count more would take longer the more there are
-TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfido knows
+MOST_COUNTED = 1000  # verifications in the total of a list; counting more would take longer
+TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for Onfido
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ListedVerification:
 
 @dataclass(frozen=True)
 class VerificationDetails:
-    """Everything that is stored of a verification; `result` and `document` until their retention ends."""
+    """All stored data of a verification; `result` and `document` until their retention ends."""
 
     listed: ListedVerification
     claims: Sequence[VerificationClaim]
@@ -110,19 +110,19 @@ class VerificationLookup:
             return verification_search.count(connection, tenant.name, criteria, most)
 
     def count_verified(self, listed: Sequence[ListedVerification]) -> Mapping[str, tuple[int, int]]:
-        """Return how many of its claims each of some verifications has verified, and how many it has, by their ids."""
+        """Return, by verification id, the number of verified claims and of all claims."""
         with self._database.read() as connection:
             return verification_finds.count_verified(connection, [each.verification.verification_id for each in listed])
 
     def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
-        """Yield the same as `all`, each with its results for the claims, and the reasons."""
+        """Yield the same as `all`, with the results for the claims, and the reasons."""
         for batch in _batches(self.all(tenant, criteria)):
             yield from self._with_outcomes(batch)
 
     def batch(
         self, tenant: Tenant, criteria: VerificationFilter, after: Position | None
     ) -> tuple[Sequence[ListedVerification], bool]:
-        """Return the same from a position on, as many as are read at once, and whether they are the last."""
+        """Return the same from a position on, up to the batch size, and whether they are the last."""
         matches = self._find(tenant, criteria, BATCH, after=after, is_rising=True)
         return list(self._with_outcomes(matches)), len(matches) < BATCH
 
@@ -138,7 +138,7 @@ class VerificationLookup:
             yield replace(listed, outcome=outcome)
 
     def all(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
-        """Yield all verifications that match, the oldest first, in constant memory and short transactions.
+        """Yield all matching verifications, the oldest first, in constant memory and short transactions.
 
         A verification that is added meanwhile comes at the end or not at all.
         """
@@ -178,7 +178,7 @@ class VerificationLookup:
         return verification
 
     def get(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> VerificationDetails:
-        """Return everything that is stored of a verification; raises as `find` does."""
+        """Return all stored data of a verification; raises as `find` does."""
         verification = self.find(tenant, run_id, provider_id)
         with self._database.read() as connection:
             targets = verification_claims.find_all(connection, verification.verification_id)
@@ -201,7 +201,7 @@ class VerificationLookup:
     def explain(
         self, tenant: Tenant, run_id: str, provider_id: str | None = None
     ) -> tuple[Verification, list[Explanation]]:
-        """Return a verification, and for each of its claims why it says what it says; raises as `find` does."""
+        """Return a verification, and the explanation of the result for each of its claims; raises as `find` does."""
         verification = self.find(tenant, run_id, provider_id)
         with self._database.read() as connection:
             sent = verification_claims.find_all(connection, verification.verification_id)

@@ -25,12 +25,12 @@ from connector.store import openid_clients
 from connector.store.engine import Database
 
 SECRET_BYTES = 32
-LONGEST_ASSERTION = timedelta(hours=1)  # that an assertion may be valid for: so long its id is kept
-ROTATED = "secret_replaced"  # what was done, for the history
+LONGEST_ASSERTION = timedelta(hours=1)  # the longest validity of an assertion, for which its id is stored
+ROTATED = "secret_replaced"  # an action, for the history
 
 
 class Clients:
-    """The clients of one tenant, which each method takes; what is done to them is in its audit trail."""
+    """The clients of one tenant, which each method takes; changes are in its audit trail."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Clients:
     def add(self, tenant: Tenant, config: ClientConfig, actor: str = SYSTEM) -> tuple[Client, str]:
         """Register a client and return it with its secret, which is not shown again.
 
-        Raises `InvalidField` for what could never work; `RequestError` if there is no such provider.
+        Raises `InvalidField` for a configuration that could never work; `RequestError` if there is no such provider.
         """
         self._check(tenant, config)
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
@@ -91,14 +91,14 @@ class Clients:
             return self._lock(connection, tenant, client_id)
 
     def remove(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> None:
-        """Remove a client with its requests; a user who is on the way is not sent back."""
+        """Remove a client with its requests; users in the middle of one are not sent back."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
             openid_clients.remove(connection, client_id)
             self._record(connection, tenant, client_id, REMOVED, actor, known.config)
 
     def rotate_secret(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> tuple[Client, str]:
-        """Replace a client's secret; the one before stays valid until the overlap ends."""
+        """Replace a client's secret; the previous one stays valid until the overlap ends."""
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
@@ -107,7 +107,7 @@ class Clients:
             return self._lock(connection, tenant, client_id), secret
 
     def use_assertion(self, client_id: str, assertion_id: str, expires_at: float) -> bool:
-        """Note the use of an assertion of a client's; False if it was used before, or is valid for too long."""
+        """Record the use of a client's assertion; False if it was used before, or is valid for too long."""
         now = self._clock()
         if expires_at > (now + LONGEST_ASSERTION).timestamp():
             return False
@@ -145,7 +145,7 @@ class Clients:
 
 
 def is_secret_of(client: Client, secret: str) -> bool:
-    """Whether a secret is one of a client's; in constant time."""
+    """Whether a secret is one of a client's, compared in constant time."""
     digest = digest_of(secret)
     return sum(hmac.compare_digest(digest, each) for each in client.digests) > 0  # all are compared
 

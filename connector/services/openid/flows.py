@@ -2,8 +2,8 @@
 
     push ──► request_uri ──► open (a browser) ──► start ──► … ──► answer (a code) ──► redeem (a token)
 
-Each of these is taken once, by compare-and-set in the database. What a request holds is encrypted, and its values are
-erased when it is answered, or ten minutes after it was opened.
+Each of these steps is taken once, by compare-and-set in the database. The data of a request are encrypted, and its
+values are erased when it is answered, or ten minutes after it was opened.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SUBJECT = "openid subject"
 
 
 class SandboxNotAllowedError(Exception):
-    """The client is not allowed results of the sandbox, which its provider is in."""
+    """The client is not allowed results of the sandbox, but its provider uses it."""
 
 
 class Flows:
@@ -62,9 +62,9 @@ class Flows:
         self._clock = clock
 
     def push(self, tenant: Tenant, client: Client, parameters: Mapping[str, str]) -> tuple[str, timedelta]:
-        """Keep a request of a client and return its `request_uri`, with how long that is good.
+        """Store a request of a client and return its `request_uri`, with its lifetime.
 
-        Raises `InvalidField` for a request that could verify nothing, `RequestError` if the provider is gone,
+        Raises `InvalidField` for a request that could verify nothing, `RequestError` if the provider was removed,
         `SandboxNotAllowedError`.
         """
         provider = self._providers.get(tenant, client.config.provider_id)
@@ -94,9 +94,9 @@ class Flows:
         return URN + token, PUSHED_FOR
 
     def open(self, tenant: Tenant, request_uri: str, client_id: str | None, browser: str) -> Flow | None:
-        """Open a pushed request for the browser that holds this secret; None if it was used, or has expired.
+        """Open a pushed request for the browser with this secret; None if it was used, or has expired.
 
-        None, too, where it is another client's; Okta names none.
+        Also None if it belongs to another client; Okta does not name the client.
         """
         now, digest = self._clock(), digest_of(request_uri.removeprefix(URN))
         with self._database.write() as connection:
@@ -108,7 +108,7 @@ class Flows:
             return openid_flows.find(connection, self._vault, tenant.name, flow.flow_id)
 
     def find(self, tenant: Tenant, flow_id: str, browser: str) -> Flow | None:
-        """Return the flow that this browser has opened; None for any other, and once it is no longer kept."""
+        """Return the flow that this browser has opened; None for any other, or if it is no longer kept."""
         with self._database.read() as connection:
             flow = openid_flows.find(connection, self._vault, tenant.name, flow_id)
         if flow is None or flow.browser_digest is None:
@@ -125,15 +125,15 @@ class Flows:
             return openid_flows.refuse(connection, flow.flow_id, self._clock())
 
     def answer(self, flow: Flow, code: str, result: Mapping[str, Any]) -> bool:
-        """Keep the result for the client that brings this code; False if the flow has ended already."""
+        """Store the result for the client that presents this code; False if the flow has ended already."""
         now, until, digest = self._clock(), self._clock() + CODE_LIFETIME, digest_of(code)
         with self._database.write() as connection:
             return openid_flows.answer(connection, self._vault, flow.flow_id, digest, result, now, until)
 
     def find_by_code(self, tenant: Tenant, client: Client, code: str) -> Flow | None:
-        """Return the flow of a client's code, with its result; None for a code that is not good.
+        """Return the flow of a client's code, with its result; None for an invalid code.
 
-        A code that comes a second time ends the token that it was exchanged for.
+        A code that is presented again revokes the token for which it was exchanged.
         """
         with self._database.read() as connection:
             flow = openid_flows.find_by_code(connection, self._vault, tenant.name, digest_of(code))
@@ -150,24 +150,24 @@ class Flows:
             return openid_flows.redeem(connection, flow.flow_id, now, digest_of(token), now + TOKEN_LIFETIME)
 
     def result_of_token(self, tenant: Tenant, token: str) -> Mapping[str, Any] | None:
-        """Return the result that an access token is for; None for one that is not good."""
+        """Return the result of an access token; None for an invalid one."""
         now = self._clock()
         with self._database.read() as connection:
             flow = openid_flows.find_by_token(connection, self._vault, tenant.name, digest_of(token), now)
         return None if flow is None else flow.result
 
     def _check_values(self, provider: Provider, values: Mapping[str, str]) -> None:
-        """Raise `InvalidField` if Onfido needs a value that is not among these."""
+        """Raise `InvalidField` if a value that Onfido requires is not among these."""
         try:
             select_values(provider, VerificationRequest(tuple(values)), values)
         except RequestError as error:
             names = sorted({self._names.get(uri, uri) for uri in error.claims})
             raise InvalidField(
-                "claims", f"must hold values of {', '.join(names)} as well, which Onfido needs"
+                "claims", f"must also have values of {', '.join(names)}, which Onfido requires"
             ) from error
 
     def _request(self, provider: Provider, client: Client, text: str) -> tuple[ClaimsRequest, list[str]]:
-        """Return what is asked for, of what the client may have, and the URIs of the claims to be verified."""
+        """Return the request with only the claims that the client may have, and the URIs of the claims to verify."""
         offered = self._offered(provider, client)
         asked = read_claims(text) if text else _all(offered.values())
         request = asked.of(set(offered.values()))
@@ -176,11 +176,11 @@ class Flows:
             named &= request.values.keys()
         uris = sorted(uri for uri, name in offered.items() if name in named)
         if not uris:
-            raise InvalidField("claims", f"must ask for one of {', '.join(sorted(set(offered.values())))}")
+            raise InvalidField("claims", f"must request at least one of {', '.join(sorted(set(offered.values())))}")
         return request, uris
 
     def _offered(self, provider: Provider, client: Client) -> dict[str, str]:
-        """Return OpenID's names of the claims that the provider verifies for a client, by their URIs."""
+        """Return OpenID's names of the claims that the provider verifies for a client, by URI."""
         verified = {*provider.claims, *provider.studio.by_claim}
         chosen = client.config.claims
         return {uri: name for uri, name in self._names.items() if uri in verified and (not chosen or name in chosen)}

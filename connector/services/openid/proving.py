@@ -1,7 +1,7 @@
-"""The verification of an authorization request: started, followed, and what it proves.
+"""The verification of an authorization request: its start, progress and result.
 
-A guest's verification is of this request alone. A user who has signed in may have been verified before: then there is
-nothing to do, and what stands is answered.
+A guest's verification belongs to this request alone. A user who has signed in may have been verified before: then
+nothing is started, and the existing result is returned.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from connector.store.engine import Database
 log = structlog.get_logger(__name__)
 
 
-# Nothing is left to be done: the run has ended, all is verified, or these values can never be.
+# Nothing can be started: the run has ended, all claims are verified, or these values cannot be verified.
 _NOTHING_LEFT = (Code.NOT_AWAITING_INPUT, Code.NOTHING_TO_VERIFY, Code.VALUE_MISSING, Code.APPLICANT_REFUSED)
 
 
 class Stage(StrEnum):
-    """How far the verification of a flow is."""
+    """The stage of a flow's verification."""
 
     NEW = "new"  # it has not begun
     CAPTURE = "capture"  # the user has to send something
@@ -49,14 +49,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is, and the run."""
+    """The stage, and the run."""
 
     stage: Stage
     verification: Verification | None = None
 
 
 class Proving:
-    """Verifies the people whom requests of clients are about; each method takes the tenant."""
+    """Verifies the persons of clients' requests; each method takes the tenant."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Proving:
     def start(
         self, tenant: Tenant, client: Client, flow: Flow, user_id: str, page: str, language: str | None = None
     ) -> str | None:
-        """Start the verification, or continue it; return the link to capture, None if nothing is left to be done.
+        """Start the verification, or continue it; return the link to capture, None if there is nothing to do.
 
-        The link leads to a page in this language, as Onfido names it, and back to `page`. Raises `RequestError` if
-        the request cannot be met, `OnfidoError`, `DirectoryError`.
+        The link's page is in this language, by Onfido's name, and returns to `page`. Raises `RequestError` if the
+        request cannot be met, `OnfidoError`, `DirectoryError`.
         """
         self._begin(tenant, flow, user_id)
         verification = self._find(tenant, flow, user_id)
@@ -98,7 +98,7 @@ class Proving:
             return None
 
     def follow(self, tenant: Tenant, flow: Flow) -> Progress:
-        """Return how far the verification is, as Onfido says now; raises `OnfidoError`."""
+        """Return the stage of the verification, as Onfido reports it now; raises `OnfidoError`."""
         verification = None if flow.user_id is None else self._find(tenant, flow, flow.user_id)
         if flow.user_id is None or verification is None:
             return Progress(Stage.NEW)
@@ -111,7 +111,7 @@ class Proving:
         return Progress(Stage.CAPTURE if is_waiting else Stage.CHECKING, verification)
 
     def result(self, tenant: Tenant, client: Client, flow: Flow, issuer: str) -> dict[str, Any]:
-        """Return the claims of the flow's ID token: of whom, and what is verified of what was asked."""
+        """Return the claims of the flow's ID token: the subject, and the requested claims that are verified."""
         user_id = flow.user_id or ""
         values = flow.values if flow.is_of_guest else self._user_values.read(tenant, user_id) or {}
         is_allowed = client.config.allows_sandbox
@@ -123,7 +123,7 @@ class Proving:
         return {"sub": subject, **result_claims(client.config.profile, request, asserted, self._clock(), run_id)}
 
     def _begin(self, tenant: Tenant, flow: Flow, user_id: str) -> None:
-        """Note that the flow's verification begins; raises `RequestError` if its subject has had too many."""
+        """Record that the flow's verification starts; raises `RequestError` if its subject has had too many."""
         now = self._clock()
         with self._database.write() as connection:
             openid_clients.lock(connection, tenant.name, flow.client_id, now)  # others of the same subject wait
@@ -138,7 +138,7 @@ class Proving:
                 )
 
     def _find(self, tenant: Tenant, flow: Flow, user_id: str) -> Verification | None:
-        """Return the flow's verification: an open one counts, and an ended one that has begun since."""
+        """Return the flow's verification: an open one, or an ended one that started after the flow."""
         with self._database.read() as connection:
             latest = verifications.find_latest(connection, flow.provider_id, user_id, tenant.name, flow.uris)
         is_of_flow = latest is not None and (latest.closed_at is None or latest.created_at >= flow.created_at)

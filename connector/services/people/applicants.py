@@ -41,8 +41,8 @@ from connector.store.vault import Fingerprints
 class Applicants:
     """Administers the applicants of one tenant's users; each method takes the tenant.
 
-    Each raises `RequestError`: provider unknown, or none of its verifications has the applicant; and `OnfidoError`
-    where Onfido refuses, fails or is unreachable.
+    Each raises `RequestError`: provider unknown, or none of its verifications has the applicant; and `OnfidoError` if
+    Onfido refuses, fails or is unreachable.
     """
 
     def __init__(
@@ -68,21 +68,21 @@ class Applicants:
     def update(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Send the user's current values; claims that an open run has bound to other values stay unverified.
 
-        Raises `RequestError` also where there are no values, Onfido would refuse one, or the applicant is deleted.
+        Raises `RequestError` also if there are no values, Onfido would refuse one, or the applicant is deleted.
         """
         provider, verification = self._find(tenant, provider_id, applicant_id)
         fields, values = self._prepare(tenant, provider, verification)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with (
             self._binding(provider, verification, values),
-            _unless_gone(applicant_id, "it can be restored for a while"),
+            _unless_gone(applicant_id, "it can be restored for a limited time"),
         ):
             onfido.update_applicant(applicant_id, applicant_fields(fields))
         with self._database.write() as connection:
             self._journal.record(connection, [self._entry(verification, "updated", actor, {"claims": sorted(values)})])
 
     def delete(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
-        """Ask Onfido to delete the applicant; one that is deleted already counts as success."""
+        """Ask Onfido to delete the applicant; if it is deleted already, this succeeds."""
         provider, verification = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         try:
@@ -100,7 +100,7 @@ class Applicants:
             self._journal.record(connection, [deleted, *self._end_open(connection, verification, actor)])
 
     def restore(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
-        """Cancel a deletion that Onfido has not carried out yet."""
+        """Cancel a deletion that Onfido has not completed yet."""
         provider, verification = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with _unless_gone(applicant_id, "it is too late to restore it"):
@@ -123,7 +123,7 @@ class Applicants:
     def _prepare(
         self, tenant: Tenant, provider: Provider, verification: Verification
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the values to send, by applicant field and by claim; first commits which fields will be sent.
+        """Return the values to send, by applicant field and by claim, after committing which fields will be sent.
 
         An address that Onfido would refuse is left out.
         """
@@ -148,13 +148,13 @@ class Applicants:
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:
-        """Commit which fields the applicant will have been sent; False if they are recorded already."""
+        """Commit which fields will have been sent for the applicant; False if they are recorded already."""
         with self._database.write() as connection:
             return applicants.extend(connection, verification.provider_id, verification.applicant_id or "", fields)
 
     @contextmanager
     def _binding(self, provider: Provider, verification: Verification, values: Mapping[str, str]) -> Iterator[None]:
-        """Mark as stale the claims that the user's verifications have bound to other values, also new ones."""
+        """Mark as stale the claims that the user's verifications have bound to other values, including new ones."""
         tenant, user_id = verification.tenant, verification.user_id
         fingerprints = {uri: self._fingerprints.of(tenant, user_id, uri, value) for uri, value in values.items()}
         self._mark(provider, verification, fingerprints)
@@ -172,7 +172,7 @@ class Applicants:
             verification_claims.mark_remapped(connection, verification.provider_id, verification.user_id, sent)
 
     def _end_open(self, connection: Connection, verification: Verification, actor: str) -> list[Change]:
-        """Close the open verification of a deleted applicant: otherwise the user could not start another."""
+        """Close the open verification of a deleted applicant; otherwise the user could not start another."""
         current = verifications.find_open(connection, verification.provider_id, verification.user_id)
         if current is None or current.applicant_id != verification.applicant_id:
             return []

@@ -1,4 +1,4 @@
-"""Corrections of claims as administrators send them, and what is checked and answered about them."""
+"""Corrections of claims by administrators, and their validation."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def find_named(connection: Connection, tenant: Tenant, user_id: str, entries: Se
 
 @contextmanager
 def conflict() -> Iterator[None]:
-    """Translate the refusal of a second claim into the contract's error."""
+    """Translate the constraint violation of a second claim into the contract's error."""
     try:
         yield
     except IntegrityError as error:
@@ -81,12 +81,12 @@ def conflict() -> Iterator[None]:
 
 
 def no_such_user(user_id: str) -> RequestError:
-    """Return the error for a user of whom nothing is known."""
+    """Return the error for an unknown user."""
     return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
 
 
 def removed(user_id: str) -> RequestError:
-    """Return the error for a claim that was removed while it was corrected."""
+    """Return the error for a claim that was removed during its correction."""
     return RequestError(
         Code.CLAIM_NOT_FOUND,
         f"A claim of the user {user_id} was removed meanwhile: list the user's claims, then ask again.",

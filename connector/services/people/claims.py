@@ -1,4 +1,4 @@
-"""A user's claims: read them, correct them, and withdraw them when the value changes."""
+"""A user's claims: reading, correcting, and withdrawing them when the value changes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Claims:
         return claim
 
     def proven(self, tenant: Tenant, user_id: str) -> Mapping[str, ProvenClaim]:
-        """Return a user's claims that are verified, by their URIs, each with the verification that proves it."""
+        """Return a user's verified claims by URI, each with the verification that proves it."""
         with self._database.read() as connection:
             return {each.uri: each for each in proven_claims.find(connection, tenant.name, user_id)}
 
@@ -101,7 +101,7 @@ class Claims:
         if not entries:
             return []
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
-            raise InvalidField("claims", "must name no claim twice")
+            raise InvalidField("claims", "must not name a claim twice")
         with self._database.write() as connection:
             check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             current = self._share(connection, tenant, user_id, values)
@@ -153,9 +153,9 @@ class Claims:
     def _share(
         self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
     ) -> Mapping[str, str] | None:
-        """Return the values as they stand until the transaction ends; raise where the user was removed meanwhile.
+        """Return the values for the rest of the transaction; raise if the user was removed meanwhile.
 
-        A correction is written for the values of the first look: for one that has changed since, it is withdrawn.
+        A correction is written for the values read before: it is withdrawn for a value that has changed since.
         """
         current = self._user_values.share(connection, tenant, user_id, values)
         if current is None and values is not None:
@@ -215,9 +215,9 @@ class Claims:
         written: Sequence[Claim],
         added: Sequence[str] = (),
     ) -> Sequence[Claim]:
-        """Return claims as they were written, or as they stand where a remote directory has other values by now.
+        """Return claims as they were written, or withdrawn if a remote directory has other values by now.
 
-        They are saved already: where that cannot be found out, the next reading of the user's values does.
+        They are already committed: if the comparison fails, the next reading of the user's values does it.
         """
         if not self._user_values.is_remote(tenant):
             return written
@@ -238,7 +238,7 @@ class Claims:
     ) -> Sequence[Claim]:
         """Withdraw claims that were written for a value that has changed meanwhile.
 
-        Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
+        If the user was removed meanwhile, only those in `added` are deleted: others belong to a new user.
         """
         values = self._reread(tenant, user_id, written_for)
         outdated = self._outdated(tenant, user_id, entries, written_for, values)
@@ -262,7 +262,7 @@ class Claims:
         written_for: Mapping[str, str] | None,
         values: Mapping[str, str] | None,
     ) -> Mapping[str, str | None]:
-        """Return the fingerprints, by URI, that entries were written for and that are not of these values."""
+        """Return the fingerprints, by URI, for which entries were written and that differ from these values."""
         fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         return {
             uri: fingerprint
@@ -282,7 +282,7 @@ class Claims:
         return self._fingerprints.of(tenant.name, user_id, uri, value) if value else None
 
     def _reread(self, tenant: Tenant, user_id: str, written_for: Mapping[str, str] | None) -> Mapping[str, str] | None:
-        """Return the user's values; those before where a directory has gone away since: the next reading compares."""
+        """Return the user's current values, or the previous ones if a directory no longer answers."""
         try:
             return self._user_values.read(tenant, user_id)
         except DirectoryError:

@@ -1,10 +1,10 @@
-"""Comparing users with a remote directory: their values with what was verified, and whether they still exist.
+"""Comparing users with a remote directory: their values with the verified ones, and whether they still exist.
 
     attributes-changed ──► one user, at once
-    on a schedule      ──► the verified users, page by page, so many in a minute ──► more than 5 % gone: nothing
-                                                                                 └─► else each is read once more
+    on a schedule      ──► the verified users, page by page, at a limited rate ──► more than 5 % gone: no change
+                                                                               └─► otherwise each is read once more
 
-What is done about a user who is gone is the tenant's setting: keep, unverify or remove.
+The tenant's setting determines what happens to a user who is gone: keep, unverify or remove.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-PAGE_SECONDS = 20.0  # after which the rest of a page is left to the next delivery: well below the outbox' lease
+PAGE_SECONDS = 20.0  # after this the rest of a page is left to the next delivery: well below the outbox' lease
 PAGES_PER_MINUTE = 6
 MOST_USERS = 200  # of a page
-MOST_GONE = 20  # one in so many users may be gone; more look like a directory that answers wrongly
+MOST_GONE = 20  # one in this number of users may be gone; more indicate a fault of the directory
 USER_GONE = "user_gone"  # a cause, and the claims' status
 DIRECTORY = "directory"  # the actor
 _ADVICE = (
-    "More than 5 % of the verified users are not in the directory: nothing was done about any. Correct the directory's "
+    "More than 5 % of the verified users are not in the directory: none was changed. Correct the directory's "
     "settings. Of users who are gone indeed, tell the connector one by one with attributes-changed."
 )
 
 
 @dataclass(frozen=True)
 class CheckUsers:
-    """Look at the next page of a pass; `position` is the last user of the page before."""
+    """Check the next page of a pass; `position` is the last user of the previous page."""
 
     kind: ClassVar[str] = "check_users"
     tenant: str
@@ -58,7 +58,7 @@ class CheckUsers:
 
 @dataclass(frozen=True)
 class CheckUser:
-    """Look at one user, who was gone."""
+    """Check one user who was gone."""
 
     kind: ClassVar[str] = "check_user"
     tenant: str
@@ -102,10 +102,10 @@ class DirectoryChecks:
         ]
 
     def changed(self, tenant: Tenant, user_id: str) -> None:
-        """Compare a user's values with what was verified, because they have changed, or the user is gone.
+        """Compare a user's values with the verified ones, because they have changed, or the user is gone.
 
-        Raises `RequestError` if nothing is known of the user here or in the directory, `DirectoryError` if the
-        directory does not answer.
+        Raises `RequestError` if the user is unknown both here and in the directory, `DirectoryError` if the directory
+        does not answer.
         """
         began = self._clock()
         if self._values.read(tenant, user_id) is not None:
@@ -115,12 +115,12 @@ class DirectoryChecks:
         self._settle_gone(tenant, user_id, began)
 
     def check_user(self, order: CheckUser) -> None:
-        """Look once more at a user whom a pass did not find."""
+        """Check once more a user whom a pass did not find."""
         with _unless_unknown():  # removed meanwhile
             self.changed(self._tenants.named(order.tenant), order.user_id)
 
     def begin_due(self) -> None:
-        """Begin a pass over each tenant whose directory was not looked through for its interval; part of the sweep."""
+        """Start a pass over each tenant whose directory was not checked for its interval; part of the sweep."""
         now = self._clock()
         for tenant in self._tenants.configured:
             if seconds := tenant.directory.check_interval:
@@ -130,12 +130,12 @@ class DirectoryChecks:
                         outbox.add(connection, CheckUsers(tenant.name, pass_id))
 
     def check_page(self, order: CheckUsers) -> None:
-        """Look at the next users of a pass; raises `DirectoryError` if the directory does not answer."""
+        """Check the next users of a pass; raises `DirectoryError` if the directory does not answer."""
         tenant = self._tenants.named(order.tenant)
         with self._database.read() as connection:
             current = directory_checks.find(connection, tenant.name, order.pass_id)
             if current is None or current.position != order.position:
-                return  # recorded already, or a later pass has begun
+                return  # already recorded, or a later pass has started
             ids = verified_claims.find_users(connection, tenant.name, current.position, _page_size(tenant))
         if ids:
             begun = time.monotonic()
@@ -146,7 +146,7 @@ class DirectoryChecks:
             self._end(tenant, current)
 
     def _look_at(self, tenant: Tenant, ids: Sequence[str], end: float) -> tuple[list[str], list[str]]:
-        """Read users, at least one; returns those that were looked at, and who of them is gone."""
+        """Read users, at least one; return those that were checked, and those among them who are gone."""
         seen: list[str] = []
         gone: list[str] = []
         for user_id in ids:
@@ -158,9 +158,9 @@ class DirectoryChecks:
         return seen, gone
 
     def _is_gone(self, tenant: Tenant, user_id: str) -> bool:
-        """Compare a user; one whom the directory answers wrongly about is left for the next pass.
+        """Compare a user; one about whom the directory answers wrongly is left for the next pass.
 
-        The others would never be looked at if a pass ended there.
+        Otherwise the pass would end there, and later users would never be checked.
         """
         try:
             return self._values.read(tenant, user_id) is None
@@ -171,7 +171,7 @@ class DirectoryChecks:
             return False
 
     def _advance(self, tenant: Tenant, current: Pass, seen: Sequence[str], gone: Sequence[str], seconds: float) -> None:
-        """Record a page, and queue the next one, to be looked at after some seconds."""
+        """Record a page, and queue the next one with a delay in seconds."""
         position, now = seen[-1], self._clock()
         with self._database.write() as connection:
             users.add_or_lock(connection, tenant.name, gone, now)
@@ -185,7 +185,7 @@ class DirectoryChecks:
                 outbox.delay(connection, key, max(0.0, seconds))
 
     def _end(self, tenant: Tenant, current: Pass) -> None:
-        """End a pass: those who are gone are looked at once more, unless they are too many."""
+        """End a pass: users who are gone are checked once more, unless there are too many."""
         is_likely = current.gone * MOST_GONE <= current.checked
         with self._database.write() as connection:
             is_ours = directory_checks.end(connection, tenant.name, current.pass_id, self._clock())
@@ -200,7 +200,7 @@ class DirectoryChecks:
         log.error("directory.too_many_gone", advice=_ADVICE, **counts)
 
     def _settle_gone(self, tenant: Tenant, user_id: str, began: datetime) -> None:
-        """Do what the tenant's setting says about a user who is gone."""
+        """Apply the tenant's setting to a user who is gone."""
         action = tenant.directory.gone_users
         log.info("directory.user_gone", tenant=tenant.name, user_id=user_id, action=action)
         if action == REMOVE:

@@ -40,7 +40,7 @@ from connector.store.vault import Fingerprints, OpaqueTexts, Vault
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 PAGE_SIZE = 500
-BATCH = 500  # users that an import writes in one transaction, which other transactions may have to wait for
+BATCH = 500  # users that an import writes in one transaction, for which others may have to wait
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Users:
             self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 
     def change(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> bool:
-        """Change some of a user's values; a blank one is removed. Returns whether any has changed.
+        """Change some of a user's values; a blank one is removed. Return whether any has changed.
 
-        A claim that was verified for another value is no longer verified, as part of the same transaction.
-        Raises `RequestError` if there is no such user.
+        A claim that was verified for another value is no longer verified, as part of the same transaction. Raises
+        `RequestError` if there is no such user.
         """
         _check_embedded(tenant)
         with self._database.write() as connection:
@@ -99,7 +99,7 @@ class Users:
     def put_all(self, tenant: Tenant, given: Iterable[tuple[str, Values]], actor: str = SYSTEM) -> Iterator[Batch]:
         """Add users, or change the values of existing ones, batch by batch; equal values change nothing.
 
-        Each batch is one transaction, committed when it is returned.
+        Each batch is one transaction, which is committed before the batch is yielded.
         """
         _check_embedded(tenant)
         for batch in _batches(given):
@@ -121,11 +121,11 @@ class Users:
             yield _batch(batch, stored, batch.keys() - known, changes.keys() & known)
 
     def remove(self, tenant: Tenant, user_id: str, actor: str = SYSTEM) -> int:
-        """Remove a user with everything personal here, and what Onfido keeps of the user through the outbox.
+        """Remove a user with all personal data here, and through the outbox the user's data at Onfido.
 
-        What stays is that it was done, when and by whom. A user whom the connector does not keep itself is removed
-        in the same way. Gives how many applicants will be deleted at Onfido: those of providers that were removed are
-        not known here any more. Raises `RequestError` if nothing is known of the user.
+        The history keeps that it was done, when and by whom. A user of a remote directory is removed in the same way.
+        Return the number of applicants that will be deleted at Onfido; those of removed providers are not known any
+        more. Raises `RequestError` if nothing is known of the user.
         """
         with self._database.write() as connection:
             users.lock(connection, tenant.name, user_id)  # first, in lock order
@@ -140,7 +140,8 @@ class Users:
             verifications.forget_user(connection, tenant.name, user_id)
             history.forget_refusals_of(connection, tenant.name, user_id)
             refused_starts.forget_user(connection, tenant.name, user_id)
-            if not tenant.directory.writes_status:  # else with the status, once that is taken away in the directory
+            # otherwise together with the status, once that is removed from the directory
+            if not tenant.directory.writes_status:
                 status_writes.forget(connection, tenant.name, user_id)
             signal_levels.forget_unused(connection, tenant.name, user_id)
             jobs.forget_user(connection, tenant.name, user_id, self._clock())
@@ -166,10 +167,9 @@ class Users:
         actor: str = SYSTEM,
         reason: str | None = None,
     ) -> int:
-        """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
+        """Exclude a user's attempts so far from the limit, with one provider or all; return their number.
 
-        The audit trail records it, with the reason. Raise `RequestError` if nothing is known of the user, or of the
-        provider.
+        The audit trail records it, with the reason. Raise `RequestError` if the user or the provider is unknown.
         """
         with self._database.write() as connection:
             if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
@@ -203,14 +203,14 @@ class Users:
             return self._values.open(tenant, user_id, users.find_values(connection, tenant.name, user_id))
 
     def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None, prefix: str = "") -> Page[str]:
-        """Return ids of users that begin with a prefix, in their order, from the page of a cursor on."""
+        """Return ids of users with a prefix, in order, from a cursor's page on."""
         after = "" if cursor is None else str(self._cursors.read(tenant.name, cursor)[0])
         with self._database.read() as connection:
             ids = user_search.find_page(connection, tenant.name, prefix, after=after, limit=limit + 1)
         return self._cursors.page(tenant.name, ids, limit, lambda user_id: (user_id,))
 
     def ids(self, tenant: Tenant, after: str = "") -> Iterator[str]:
-        """Yield the ids of all users of the tenant behind `after`, in their order."""
+        """Yield the ids of all users of the tenant after `after`, in order."""
         page = self._after(tenant, after, PAGE_SIZE)
         while page:
             yield from page
@@ -223,7 +223,7 @@ class Users:
     def _changes(
         self, tenant: Tenant, batch: Mapping[str, Values], stored: Mapping[str, Mapping[str, str]]
     ) -> dict[str, Values]:
-        """Return the values that differ from the stored ones, by user, without users that have none."""
+        """Return the values that differ from the stored ones, by user, without users that have no differences."""
         changes = {
             user_id: self._values.differences(tenant, user_id, stored.get(user_id, EMPTY), values)
             for user_id, values in batch.items()
@@ -255,7 +255,7 @@ class Users:
 
 
 def _check_embedded(tenant: Tenant) -> None:
-    """Raise where values cannot be written here: they are in a directory of the tenant's own."""
+    """Raise if values cannot be written here, because the tenant has its own directory."""
     if not tenant.directory.is_local:
         where = f"its users are in a directory of the kind {tenant.directory.kind}, where their values are changed"
         raise InvalidField("tenant", f"must have the embedded directory, but {where}")
@@ -278,7 +278,7 @@ def _batch(
 
 
 def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
-    """Return the claims that a user has a value for once the given ones are written."""
+    """Return the claims for which a user will have a value once the given ones are written."""
     named = {uri for uri, value in given.items() if not is_blank(value)}
     return frozenset(named | (stored.keys() - given.keys()))
 
@@ -288,12 +288,12 @@ def _not_found(user_id: str) -> RequestError:
 
 
 def _applicants(tenant: Tenant, known: Sequence[Verification]) -> list[DeleteApplicant]:
-    """Return the deletions of a user's applicants, each with the environment that it is in."""
+    """Return the deletions of a user's applicants, each with the applicant's environment."""
     environments = {(each.provider_id, each.applicant_id): each.environment for each in known if each.applicant_id}
     return [DeleteApplicant(tenant.name, *key, environment) for key, environment in sorted(environments.items())]
 
 
 def _customers(tenant: Tenant, user_id: str, known: Sequence[Verification]) -> list[DeleteCustomer]:
-    """Return the deletions of what Onfido keeps under the user's id, where it was ever sent."""
+    """Return the deletions of the data that Onfido keeps under the user's id, if the id was ever sent."""
     sent = {each.provider_id for each in known if each.sends_user_id and each.run_requested_at is not None}
     return [DeleteCustomer(tenant.name, provider_id, user_id) for provider_id in sorted(sent)]

@@ -1,4 +1,4 @@
-"""Writing users' values: they are sealed, and claims verified for other values are withdrawn."""
+"""Writing users' values: they are encrypted, and claims verified for other values are withdrawn."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ValueWriter:
         self._fingerprints = fingerprints
 
     def open(self, tenant: Tenant, user_id: str, sealed: Mapping[str, str]) -> dict[str, str]:
-        """Open a user's stored values."""
+        """Decrypt a user's stored values."""
         return {uri: self._vault.open(value, user_value(tenant.name, user_id, uri)) for uri, value in sealed.items()}
 
     def differences(self, tenant: Tenant, user_id: str, stored: Mapping[str, str], given: Values) -> dict[str, str]:
-        """Return the given values that differ from the stored, sealed ones."""
+        """Return the given values that differ from the stored, encrypted ones."""
         known = self.open(tenant, user_id, {uri: stored[uri] for uri in given if uri in stored})
         return {uri: value for uri, value in given.items() if not _is_same(known.get(uri, ""), value)}
 
@@ -39,7 +39,7 @@ class ValueWriter:
     ) -> list[Change]:
         """Write values by user; claims verified for other values are no longer verified.
 
-        Returns which claims are no longer verified, for the journal.
+        Return the claims that are no longer verified, for the journal.
         """
         sealed = {user_id: self._sealed(tenant, user_id, values) for user_id, values in changed.items()}
         users.set_values(connection, tenant.name, sealed)
@@ -58,5 +58,5 @@ class ValueWriter:
 
 
 def _is_same(before: str, value: str) -> bool:
-    """Whether two texts are one value: all normal forms of a text are, and all blank texts."""
+    """Whether two texts are one value: in any normal form, or both blank."""
     return before == value or normal(before) == normal(value) or (is_blank(before) and is_blank(value))

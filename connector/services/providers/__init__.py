@@ -1,1 +1,1 @@
-"""Providers: register them, reach Onfido on their behalf, set up and check their webhook."""
+"""Providers: registration, access to Onfido, setup and checks of their webhook."""

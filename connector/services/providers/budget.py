@@ -1,7 +1,7 @@
-"""The calls that accounts at Onfido may still send, booked in the database by all processes.
+"""The rate limit of Onfido accounts, shared by all processes through the database.
 
-An account is its host and its credentials, whichever tenants' providers use it; here it has a keyed digest, so that the
-table shows nothing of them. Each booking is a transaction of its own, of one round trip.
+An account is a host with credentials, and may be used by providers of several tenants; it is stored as a keyed digest.
+Each reservation is a separate transaction of one round trip.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from connector.store.vault import Fingerprints
 
 log = structlog.get_logger(__name__)
 
-LONGEST_LOCK = 2.0  # seconds that a call waits for others that are booking
+LONGEST_LOCK = 2.0  # seconds that a call waits for the lock of other reservations
 SHORTEST_LOCK = 0.1
-AHEAD = 60.0  # seconds that calls book their turns ahead, at the most
+AHEAD = 60.0  # the longest time, in seconds, that calls reserve ahead
 
 
 class AccountBudgets:
-    """Books turns in the database; where that does not answer, callers go on without."""
+    """Reserves calls in the database; if it does not answer, callers continue without a reservation."""
 
     def __init__(self, database: Database, fingerprints: Fingerprints) -> None:
         self._database = database
         self._fingerprints = fingerprints
 
     def book(self, account: str, pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
-        """Book the next turn of an account, if it is within `patience` seconds; None without the database."""
+        """Reserve an account's next call, if its turn comes within `patience` seconds; None without the database."""
         lock_patience = min(max(patience, SHORTEST_LOCK), LONGEST_LOCK)
         leeway = pace.leeway_of(is_background=is_background)
         try:
@@ -51,7 +51,7 @@ class AccountBudgets:
         return Turn(row.wait, row.is_booked)
 
     def held(self, account: str) -> float | None:
-        """Return for how many seconds Onfido wants no calls; None without the database."""
+        """Return for how many seconds Onfido accepts no calls; None without the database."""
         farthest = LONGEST_RETRY_AFTER + AHEAD
         try:
             with self._database.read() as connection:
@@ -62,7 +62,7 @@ class AccountBudgets:
         return float(held or 0)
 
     def hold(self, account: str, pace: Pace, seconds: float) -> None:
-        """Hold all calls of an account for some seconds."""
+        """Pause all calls of an account for some seconds."""
         held = min(seconds, LONGEST_RETRY_AFTER)
         try:
             with self._database.write(patience=LONGEST_LOCK) as connection:
@@ -76,9 +76,9 @@ class AccountBudgets:
 
 
 def _farthest(pace: Pace, patience: float = 0.0) -> float:
-    """Return how far ahead a bucket can be empty: a pause that Onfido asked for, and calls that wait behind it."""
+    """Return how far ahead a bucket can be empty: a pause that Onfido requested, and the calls waiting behind it."""
     return LONGEST_RETRY_AFTER + max(AHEAD, patience) + pace.leeway + 2 * pace.interval
 
 
 def _log(error: DatabaseUnavailable) -> None:
-    log.warning("onfido.budget_unavailable", reason=error.reason, advice="Each process keeps to the limit by itself.")
+    log.warning("onfido.budget_unavailable", reason=error.reason, advice="Each process enforces the limit separately.")

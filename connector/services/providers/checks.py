@@ -1,4 +1,4 @@
-"""The checks at Onfido of whether a provider is ready; a refusal is a failed check."""
+"""The checks at Onfido whether a provider is ready; a refusal is a failed check."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from connector.services.providers.webhook import ProviderWebhook, choose
 
 _ADVICE = {
     Code.TOKEN_REFUSED: "Give the provider an API token, or client credentials, of its account and region.",
-    Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region; if it has it, look at the network.",
+    Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region; if it is right, check the network.",
     Code.WORKFLOW_REFUSED: "Correct the workflow's id, or publish the workflow in Onfido Studio.",
     Code.ONFIDO_THROTTLES: "Test again in a minute.",
-    Code.ONFIDO_UNREACHABLE: "Test again in a minute; if that does not help, look at the base URL and the network.",
+    Code.ONFIDO_UNREACHABLE: "Test again in a minute; if that does not help, check the base URL and the network.",
 }
-_OTHER_ADVICE = "Look at the base URL; if it is right, settle with Onfido what it says."
+_OTHER_ADVICE = "Check the base URL; if it is right, ask Onfido about its answer."
 
 
 def reach(account: ProviderWebhook) -> tuple[Check, Check]:
@@ -31,7 +31,7 @@ def reach(account: ProviderWebhook) -> tuple[Check, Check]:
             return region, _failed(TOKEN, error)
         return _failed(REGION, error), not_checked(TOKEN, f"the check of the {REGION} failed")
     taken = "API token" if account.provider.client_id is None else "client credentials"
-    return region, Check(TOKEN, True, f"Onfido takes the {taken}.")
+    return region, Check(TOKEN, True, f"Onfido accepts the {taken}.")
 
 
 def check_workflow(account: ProviderWebhook) -> Check:
@@ -40,7 +40,7 @@ def check_workflow(account: ProviderWebhook) -> Check:
     def ask() -> Check:
         workflow_id = account.provider.workflow_id
         account.onfido.probe_workflow(workflow_id)
-        return Check(WORKFLOW, True, f"Onfido has nothing against the workflow {workflow_id}.")
+        return Check(WORKFLOW, True, f"Onfido accepts the workflow {workflow_id}.")
 
     return _asked(WORKFLOW, ask)
 
@@ -56,7 +56,9 @@ def check_webhook(account: ProviderWebhook) -> Check:
         if not ours:
             return Check(WEBHOOK, False, f"Onfido has no webhook with the URL {account.url}: {register}.")
         if faults := list(_faults(account, ours)):
-            return Check(WEBHOOK, False, f"Of the webhook at Onfido: {', '.join(faults)}. To repair it, {register}.")
+            return Check(
+                WEBHOOK, False, f"The webhook at Onfido is wrong: {', '.join(faults)}. To repair it, {register}."
+            )
         events, environments = ", ".join(account.provider.events), " and ".join(sorted(account.environments))
         return Check(WEBHOOK, True, f"Onfido posts {events} ({environments}) to {account.url}.")
 
@@ -66,7 +68,7 @@ def check_webhook(account: ProviderWebhook) -> Check:
 def _faults(account: ProviderWebhook, ours: Sequence[RegisteredWebhook]) -> Iterator[str]:
     webhook = choose(ours, account.token) or ours[0]
     if len(ours) > 1:
-        yield f"there are {len(ours)}"
+        yield f"there are {len(ours)} webhooks"
     if not webhook.is_enabled:
         yield "it is disabled"
     if missing := sorted(set(account.provider.events) - webhook.events):

@@ -1,7 +1,7 @@
-"""Deletion at Onfido: of an applicant, and of what Onfido keeps of a user beyond applicants.
+"""Deletion at Onfido: of an applicant, and of a user's other data.
 
-Both follow the removal of a user here; an applicant is deleted as well where no verification came to know it. Where
-runs were started with the user's id (`sendUserId`), Onfido files passkeys and biometric tokens under it.
+Both follow the removal of a user here; an applicant that no verification recorded is deleted as well. If runs were
+started with the user's id (`sendUserId`), Onfido stores passkeys and biometric tokens under it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.timing import background
 
-DELETE_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+DELETE_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Deletion:
         return [Handler(DeleteApplicant, self.delete_applicant), Handler(DeleteCustomer, self.delete_customer)]
 
     def delete_applicant(self, order: DeleteApplicant) -> None:
-        """Delete an applicant; one that is gone already counts as success."""
+        """Delete an applicant; if it does not exist any more, this succeeds."""
         provider = self._provider(order, "delete the applicant in Onfido's dashboard")
         try:
             self._onfido.of_provider(provider, background(DELETE_BUDGET)).delete_applicant(order.applicant_id)
@@ -63,7 +63,7 @@ class Deletion:
                 raise Undeliverable(f"{where} any more: delete it in Onfido's dashboard.") from error
 
     def delete_customer(self, order: DeleteCustomer) -> None:
-        """Delete a user's passkeys and biometric tokens; a user without any will do."""
+        """Delete a user's passkeys and biometric tokens; a user without any is not an error."""
         provider = self._provider(order, "delete the user's passkeys and biometric tokens at Onfido")
         onfido = self._onfido.of_provider(provider, background(DELETE_BUDGET))
         onfido.delete_passkeys(order.user_id)

@@ -1,8 +1,8 @@
-"""Whether what Onfido posts arrives: a signed event of our own, sent to where Onfido posts.
+"""Whether Onfido's webhooks can arrive: the connector posts a signed event to the webhook's URL.
 
-    probe ──► public_url ──► proxy ──► …/verify ──► its signature is good ──► 200, with the probe's correlation id
+    probe ──► public_url ──► proxy ──► …/verify ──► its signature is valid ──► 200, with the probe's correlation id
 
-It tells of everything but the way from Onfido to the proxy; of that the time of Onfido's last event does.
+This tests everything except the path from Onfido to the proxy, for which the time of Onfido's last event is reported.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
 from connector.services.providers.webhook import ProviderWebhook
 
 CORRELATION = "X-Correlation-ID"
-# Posts a body and returns the answer's status and correlation id; raises `ConnectorError` if no answer comes.
+# Posts a body and returns the answer's status and correlation id; raises `ConnectorError` if there is no answer.
 Post = Callable[[str, Mapping[str, str], bytes], tuple[int, str]]
 _ADVICE = {
-    401: "another connector answers there, or one that has another webhook token",
+    401: "another connector answers there, or it has another webhook token",
     404: "the path does not reach this connector, or its database has no such provider",
 }
-_OTHER_ADVICE = "let the proxy pass this path on as it is, without asking for a login"
+_OTHER_ADVICE = "configure the proxy to forward this path unchanged, without a login"
 
 
 def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, post: Post) -> Check:
-    """Post a signed event that means nothing to our own URL, and report whether it arrived."""
+    """Post a signed event without effect to our own URL, and report whether it arrived."""
     if account.token is None:
         return not_checked(DELIVERY, "no webhook token is registered here")
     if webhook_objection(account.provider, account.url) is not None:
@@ -47,7 +47,7 @@ def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, pos
     if (status, correlation) == (200, probe_id):
         return Check(DELIVERY, True, f"A signed event posted to {account.url} arrived here. {last}.")
     if status == 200:  # noqa: PLR2004  HTTP's
-        return Check(DELIVERY, False, f"Something else than a connector answers at {account.url}. {last}.")
+        return Check(DELIVERY, False, f"The answer at {account.url} is not a connector's. {last}.")
     advice = _ADVICE.get(status, _OTHER_ADVICE)
     return Check(DELIVERY, False, f"A signed event posted to {account.url} was answered {status}: {advice}. {last}.")
 

@@ -1,11 +1,13 @@
-"""The last check of every provider, kept with its time, so that its health is seen without asking Onfido.
+"""The last check of every provider, stored with its time, so that the provider's health is known without calling
+Onfido.
 
     a test by an administrator ──► recorded
     a change of a provider     ──► due a minute later ─┐
     each 6 hours               ──► due ────────────────┴─► sweep ──► check_provider ──► recorded
 
-Where Onfido does not answer, the last known result stays, and the next check comes sooner. A provider that turns bad or
-good is in the history once and is logged once. Where it turns bad, applications are told that it needs attention.
+If Onfido does not answer, the last known result is kept, and the next check is sooner. When a provider becomes
+unhealthy or healthy, this is recorded in the history and logged once. When it becomes unhealthy, applications are
+notified that it needs attention.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)  # of a check: longer than any takes
+LEASE = timedelta(seconds=60)  # of a check: longer than any check takes
 
 
 class HealthRecords:
-    """Records checks of providers, and reads them; the methods for people take the tenant."""
+    """Records and reads checks of providers; the methods for people take the tenant."""
 
     def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -43,11 +45,11 @@ class HealthRecords:
         self._clock = clock
 
     def now(self) -> datetime:
-        """Return the time at which a check begins."""
+        """Return the time at which a check starts."""
         return self._clock()
 
     def of(self, tenant: Tenant, provider_id: str) -> Health:
-        """Return what is known of a provider; raise `RequestError` if there is none."""
+        """Return the health of a provider; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             health = provider_health.find(connection, provider_id, tenant.name, self._clock())
         if health is None:
@@ -56,13 +58,13 @@ class HealthRecords:
         return health
 
     def all(self, tenant: Tenant) -> list[Health]:
-        """Return what is known of all providers of the tenant, in the order of their names."""
+        """Return the health of all providers of the tenant, ordered by name."""
         with self._database.read() as connection:
             return provider_health.find_all(connection, tenant.name, self._clock())
 
     @contextmanager
     def checking(self, provider_id: str) -> Iterator[bool]:
-        """Hold the lease for a check; yield False if another check is under way."""
+        """Hold the lease for a check; yield False if another check is in progress."""
         owner, now = new_owner(), self._clock()
         with self._database.write() as connection:
             has_lease = provider_health.begin(connection, provider_id, owner, now, now + LEASE)
@@ -74,7 +76,7 @@ class HealthRecords:
                     provider_health.end(connection, provider_id, owner)
 
     def record(self, provider: Provider, readiness: Readiness, began_at: datetime) -> None:
-        """Record a check that began then; one that began before the recorded one changes nothing."""
+        """Record a check that started at this time; one that started before the recorded one changes nothing."""
         with self._database.write() as connection:
             before = provider_health.lock(connection, provider.provider_id, provider.tenant)
             if before is None or (before.tried_at is not None and before.tried_at > began_at):

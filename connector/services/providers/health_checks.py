@@ -1,6 +1,6 @@
-"""Checking providers in the background: the sweep queues what is due, each check asks Onfido for 10 s at most.
+"""Background checks of providers: the sweep queues due ones, and each calls Onfido for at most 10 s.
 
-A provider is never checked by two processes at once: a check holds a lease on its row; one that finds it taken ends.
+Two processes never check the same provider at once: a check leases its row, and ends if the row is leased already.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from connector.services.providers.setup import Setup
 from connector.store import outbox, provider_health
 from connector.store.engine import Database
 
-BUDGET = 10.0  # seconds of Onfido's calls
+BUDGET = 10.0  # seconds of calls to Onfido
 MOST_DUE = 20  # providers that one sweep queues
 
 
 @dataclass(frozen=True)
 class CheckProvider(ProviderPayload):
-    """Check a provider, and keep what was found."""
+    """Check a provider, and store the result."""
 
     kind: ClassVar[str] = "check_provider"
 

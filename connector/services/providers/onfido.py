@@ -13,9 +13,9 @@ from connector.services.timing import Deadline
 
 
 class Onfido:
-    """Reaches Onfido on behalf of providers.
+    """Creates clients for Onfido on behalf of providers.
 
-    Each method raises `RequestError` (OIDV-10016) where the stored configuration can no longer be used.
+    Each method raises `RequestError` (OIDV-10016) if the stored configuration can no longer be used.
     """
 
     def __init__(
@@ -38,13 +38,15 @@ class Onfido:
         )
 
     def held(self, provider: Provider) -> float:
-        """Return for how many seconds Onfido wants no calls of a provider's account; 0 where it takes them."""
+        """Return for how many seconds Onfido accepts no calls of a provider's account; 0 if it accepts them."""
         credentials = self._credentials(provider)
         account = credentials if isinstance(credentials, str) else credentials.client_id
         return self._transport.held(provider.base_url, account)
 
     def with_credentials(self, credentials: Credentials, base_url: str, deadline: Deadline) -> OnfidoClient:
-        """Return a client with credentials that no provider has yet; raise `InvalidField` for a base URL."""
+        """Return a client with credentials that are not stored yet; raise `InvalidField` for a base URL that is not
+        allowed.
+        """
         self._policy.check(base_url)
         return self._transport.client(base_url, credentials, deadline=deadline.at, is_background=False)
 

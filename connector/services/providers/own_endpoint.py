@@ -1,6 +1,6 @@
-"""The endpoint for notices in a provider's configuration: `studio.notices` and the property `notice_secret`.
+"""The notice endpoint in a provider's configuration: `studio.notices` and the property `notice_secret`.
 
-It is an endpoint like any other, stored beside them; only it is changed with its provider.
+It is stored like any other endpoint, but only changed with its provider.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.store import endpoints
 
 
 class OwnEndpoints:
-    """Keeps the endpoints of providers as their configurations have them."""
+    """Keeps the endpoints of providers in accordance with their configurations."""
 
     def __init__(self, secrets: EndpointSecrets, clock: Callable[[], datetime]) -> None:
         self._secrets = secrets
@@ -30,12 +30,12 @@ class OwnEndpoints:
     ) -> None:
         """Add, change or remove a provider's endpoint, in the transaction that changes the provider.
 
-        One that was disabled, because its application was gone, is enabled again.
+        One that was disabled because its application was gone is enabled again.
         """
         known = endpoints.find_own(connection, provider_id)
         if configured.url is None or secret is None:
             if known is not None:
-                endpoints.remove(connection, known.endpoint_id)  # what is queued for it finds it gone
+                endpoints.remove(connection, known.endpoint_id)  # its queued deliveries will not find it
             return
         config = EndpointConfig(configured.url, OWN_EVENTS, provider_id, configured.tasks)
         if known is None:

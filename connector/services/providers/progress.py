@@ -1,4 +1,4 @@
-"""How far a provider is set up, from its last check and from what has happened since; Onfido is not asked."""
+"""The setup progress of a provider, from its last check and later events; Onfido is not called."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from connector.store.setup_facts import Since
 
 @dataclass(frozen=True)
 class Progress:
-    """The steps of a set-up, and the provider's health that some of them rest on."""
+    """The steps of a setup, and the provider's health on which some of them depend."""
 
     headline: str
     health: Health
@@ -36,7 +36,7 @@ class Progress:
 
 
 class SetupProgress:
-    """Reports how far providers are set up; the method takes the tenant."""
+    """Reports the setup progress of providers; the method takes the tenant."""
 
     def __init__(
         self, database: Database, providers: Providers, records: HealthRecords, clock: Callable[[], datetime]
@@ -47,7 +47,7 @@ class SetupProgress:
         self._clock = clock
 
     def of(self, tenant: Tenant, provider_id: str) -> Progress:
-        """Return how far a provider is set up; raise `RequestError` if there is none."""
+        """Return a provider's setup progress; raise `RequestError` if there is none."""
         provider, health = self._providers.get(tenant, provider_id), self._records.of(tenant, provider_id)
         with self._database.read() as connection:
             facts = self._facts(connection, tenant, provider, health)
@@ -83,5 +83,5 @@ def _since(refused: Sequence[RefusedPosts], since: Since) -> list[RefusedPosts]:
 
 
 def _is_in_use(endpoint: Endpoint) -> bool:
-    """Whether an endpoint is to be notified; one that an administrator has disabled is not."""
+    """Whether an endpoint is to be notified; one that an administrator disabled is not."""
     return endpoint.disabled_because in (None, GONE)

@@ -32,7 +32,7 @@ from connector.store.providers import WebhookAccess
 log = structlog.get_logger(__name__)
 
 _PLAIN = {"studio": providers.studio_column(Studio())}
-_OF_WORKFLOW = {"workflow_id", "base_url", "api_token", "client_id"}  # what decides which workflow runs are started of
+_OF_WORKFLOW = {"workflow_id", "base_url", "api_token", "client_id"}  # the columns that select a workflow
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
@@ -73,10 +73,10 @@ class Providers:
             return _find(connection, tenant.name, provider_id)
 
     def change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
-        """Replace a provider's configuration; secrets that are None stay.
+        """Replace a provider's configuration; secrets that are None are kept.
 
-        A webhook token that is replaced stays valid for a while, so that events signed with it are not refused.
-        Raises `RequestError`: no such provider, a field is invalid, or the name is taken.
+        A replaced webhook token stays valid for a limited time, so that events signed with it are not refused. Raises
+        `RequestError`: no such provider, a field is invalid, or the name is taken.
         """
         config = self._rules.changed(config)
         with _name_conflict(config), self._database.write() as connection:
@@ -99,13 +99,13 @@ class Providers:
             return _find(connection, tenant.name, provider_id)
 
     def _times(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the columns that say since when the workflow is what it is, where it is another one now."""
+        """Return the columns with the time since which the workflow is unchanged, if it has changed."""
         return {"workflow_set_at": self._clock()} if _OF_WORKFLOW & set(changed) else {}
 
     def _withdraw_sandbox(
         self, connection: Connection, stored: Mapping[str, Any], columns: Mapping[str, Any]
     ) -> list[Change]:
-        """Un-verify what results of the sandbox have verified, where the provider's credentials are not for it now."""
+        """Withdraw claims verified in the sandbox, if the provider's credentials are no longer for it."""
         before, after = stored["environment"], columns.get("environment", stored["environment"])
         if after in (before, SANDBOX):
             return []
@@ -121,7 +121,7 @@ class Providers:
         return withdrawn
 
     def learn_environment(self, provider: Provider, environment: str | None) -> None:
-        """Record the environment of credentials that do not tell it themselves, as an applicant of theirs has shown."""
+        """Record the environment of credentials that do not show it themselves, as determined from an applicant."""
         if provider.environment is not None or environment is None:
             return
         with self._database.write() as connection:
@@ -131,7 +131,7 @@ class Providers:
                 log.info("provider.environment_known", provider_id=provider.provider_id, environment=environment)
 
     def count_sandbox_results(self, provider: Provider) -> int:
-        """Return how many verifications of the sandbox, up to a thousand, verify nothing: the provider is live."""
+        """Return the number, up to a thousand, of sandbox verifications that do not count: the provider is live."""
         if provider.environment == SANDBOX:
             return 0
         with self._database.read() as connection:
@@ -154,7 +154,7 @@ class Providers:
         return self._get(record.tenant, record.provider_id)
 
     def named(self, tenant: Tenant, id_or_name: str) -> Provider:
-        """Return a provider of the tenant by its id, or by its name in whatever case."""
+        """Return a provider of the tenant by its id, or by its name, ignoring case."""
         with self._database.read() as connection:
             provider = providers.find(connection, normal_id(id_or_name), tenant.name)
             provider = provider or providers.find_named(connection, id_or_name, tenant.name)
@@ -165,12 +165,12 @@ class Providers:
     def page(
         self, tenant: Tenant, *, conditions: Sequence[Condition] = (), limit: int, offset: int
     ) -> tuple[list[Provider], int]:
-        """Return a page of the tenant's providers in the order of their names, and the number of all that match."""
+        """Return a page of the tenant's providers, ordered by name, and the number of all that match."""
         with self._database.read() as connection:
             return providers.find_page(connection, tenant.name, conditions, limit, offset)
 
     def all(self, tenant: Tenant) -> list[Provider]:
-        """Return all providers of the tenant in the order of their names."""
+        """Return all providers of the tenant, ordered by name."""
         with self._database.read() as connection:
             return providers.find_page(connection, tenant.name, (), None, 0)[0]
 
@@ -180,10 +180,10 @@ class Providers:
             return providers.is_any(connection)
 
     def remove(self, tenant: Tenant, provider_id: str, actor: str = SYSTEM) -> None:
-        """Remove a provider with all that was verified through it; raises `RequestError` if there is none."""
+        """Remove a provider with its verifications; raises `RequestError` if there is none."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
-            # Dependent rows are locked in lock order, and not in the order in which the database deletes them.
+            # Dependent rows are locked in lock order, which differs from the order in which the database deletes them.
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
@@ -196,7 +196,7 @@ class Providers:
             return enabled(connection, tenant.name, provider_id)
 
     def webhook_access(self, tenant: Tenant, provider_id: str, digest: str) -> WebhookAccess:
-        """Return what is needed to receive an event, tokens opened; raises `RequestError` without a provider."""
+        """Return the data for receiving an event, with decrypted tokens; raises `RequestError` without a provider."""
         with self._database.read() as connection:
             access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock(), digest)
         if access is None:
@@ -269,14 +269,14 @@ def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
 
 
 def _has_credentials_of(stored: Mapping[str, Any], provider: Provider) -> bool:
-    """Whether the credentials are those that the provider was read with; a client's new secret is the same client's."""
+    """Whether the credentials are those of the provider; a new secret of the same client makes no difference."""
     known = (provider.client_id, provider.sealed_api_token, provider.base_url)
     return known == (stored["client_id"], stored["api_token"], stored["base_url"])
 
 
 @contextmanager
 def _name_conflict(config: ProviderConfig) -> Iterator[None]:
-    """Translate the database's refusal of a second provider of the same name into the contract's error."""
+    """Translate the constraint violation of a second provider with the same name into the contract's error."""
     try:
         yield
     except IntegrityError as error:
@@ -286,7 +286,7 @@ def _name_conflict(config: ProviderConfig) -> Iterator[None]:
 def _name_taken(name: str) -> RequestError:
     return RequestError(
         Code.PROVIDER_NAME_TAKEN,
-        f"name: must be unique in this tenant, whatever its case; there is a provider named {name} already.",
+        f"name: must be unique in this tenant, ignoring case; there is a provider named {name} already.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a provider's configuration must fulfil before it is stored, or tried."""
+"""The validation of a provider's configuration before it is stored or tested."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from connector.domain.studio import Studio, StudioPolicy, check_studio
 
 
 class ConfigurationRules:
-    """Checks configurations; the names that other providers have are the database's to refuse."""
+    """Checks configurations; the uniqueness of names is enforced by the database."""
 
     def __init__(self, policy: BaseUrlPolicy, studio_policy: StudioPolicy) -> None:
         self._policy = policy
         self._studio_policy = studio_policy
 
     def new(self, config: ProviderConfig) -> ProviderConfig:
-        """Return a new provider's configuration as it is stored; raise `InvalidField`."""
+        """Return a new provider's configuration in its stored form; raise `InvalidField`."""
         config = tidied(config)
         refuse_masks(config)
         check_config(config, self._policy)
@@ -30,7 +30,7 @@ class ConfigurationRules:
         return config
 
     def changed(self, config: ProviderConfig) -> ProviderConfig:
-        """Return a changed configuration, whose masks stand for what is stored; raise `InvalidField`."""
+        """Return a changed configuration, in which masks keep the stored secrets; raise `InvalidField`."""
         config = without_masks(tidied(config))
         check_config(config, self._policy)
         return config
@@ -43,5 +43,5 @@ class ConfigurationRules:
         return config
 
     def check_studio(self, studio: Studio, *, has_notice_secret: bool) -> None:
-        """Raise `InvalidField` for a use of Studio that cannot work."""
+        """Raise `InvalidField` for a Studio configuration that cannot work."""
         check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)

@@ -1,6 +1,6 @@
-"""The secrets of a provider: sealed when they are stored, opened when they are used, each in its own column.
+"""The secrets of a provider: encrypted in storage, decrypted when they are used, each in its own column.
 
-A webhook token that is replaced stays valid for a while, so that events signed with it are not refused.
+A replaced webhook token stays valid for a limited time, so that events signed with it are not refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from connector.domain.provider import SECRETS, Provider, ProviderConfig, check_r
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
-# Times, and the webhook token that was replaced, which follow from the others.
+# Times, and the previous webhook token, which are derived from the others.
 _UNSHOWN = (
     *("credentials_set_at", "workflow_set_at", "webhook_set_at"),
     *("previous_webhook_token", "previous_webhook_token_expires_at"),
@@ -25,7 +25,7 @@ _OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
 
 
 class Secrets:
-    """Seals and opens the secrets of providers. Opening raises `ConfigurationError` if a key is missing."""
+    """Encrypts and decrypts the secrets of providers. Decryption raises `ConfigurationError` if a key is missing."""
 
     def __init__(self, vault: Vault, token_overlap: timedelta, clock: Callable[[], datetime]) -> None:
         self._vault = vault
@@ -33,11 +33,11 @@ class Secrets:
         self._clock = clock
 
     def open(self, provider_id: str, name: str, sealed: str) -> str:
-        """Open the secret in a column of a provider."""
+        """Decrypt the secret in a column of a provider."""
         return self._vault.open(sealed, provider_secret(provider_id, name))
 
     def credentials(self, provider: Provider) -> Credentials:
-        """Open a provider's credentials at Onfido."""
+        """Decrypt a provider's credentials at Onfido."""
         sealed = {"api_token": provider.sealed_api_token, "client_secret": provider.sealed_client_secret}
         return self._credentials(provider.provider_id, {**sealed, "client_id": provider.client_id})
 
@@ -52,7 +52,7 @@ class Secrets:
         return columns | {"environment": _environment(credentials)}
 
     def changed_columns(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the columns of those secrets that a configuration changes; raises `RequestError`."""
+        """Return the columns of the secrets that a configuration changes; raises `RequestError`."""
         known = self._credentials(provider_id, stored)
         credentials = choose_credentials(config, known)
         check_region(credentials, config.base_url)
@@ -73,7 +73,7 @@ class Secrets:
         return config.notice_secret or self._opened(provider_id, "notice_secret", stored["notice_secret"])
 
     def webhook_columns(self, provider_id: str, token: str, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the columns for a new webhook token; the one that it replaces becomes the previous one."""
+        """Return the columns for a new webhook token; the current one becomes the previous one."""
         previous = self._opened(provider_id, "webhook_token", stored["webhook_token"])
         columns: dict[str, Any] = self._sealed(provider_id, {"webhook_token": token})
         columns["webhook_set_at"] = self._clock()
@@ -106,7 +106,7 @@ class Secrets:
 
 
 def provider_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what a change of a provider's columns has changed; of a secret only whether it was set or replaced."""
+    """Return the differences of a provider's columns; for a secret only whether it was set or replaced."""
     shown = {name: value for name, value in after.items() if name not in _UNSHOWN}
     return differences(before, shown, SECRETS)
 
@@ -117,7 +117,7 @@ def _environment(credentials: Credentials) -> str | None:
 
 
 def _is_same_account(credentials: Credentials, known: Credentials, base_url: str, known_base_url: str) -> bool:
-    """Whether credentials are for the same environment as the known ones, as a client's new secret is."""
+    """Whether credentials are for the same environment as the known ones; a new secret of the same client is."""
     if isinstance(credentials, ClientCredentials) and isinstance(known, ClientCredentials):
         return (credentials.client_id, base_url) == (known.client_id, known_base_url)
     return credentials == known and base_url == known_base_url

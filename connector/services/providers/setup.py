@@ -1,12 +1,12 @@
 """Setting up a provider at Onfido: the connection test, and creating, repairing and removing its webhook.
 
-    list our URL's webhooks ──► none of use: create one ─┐
+    list our URL's webhooks ──► none usable: create one ─┐
                             └─► one: repair it ──────────┴─► register its token here ──► delete our URL's others
-                                                                └─► another call was quicker: delete what was
-                                                                    created, and begin again with what that left
+                                                                └─► another call was faster: delete what was
+                                                                    created, and start again with its result
 
-The token registered here decides between simultaneous calls, by compare-and-set: of the webhooks that they created one
-is registered, and each other call deletes its own.
+The token is registered here by compare-and-set, which decides between concurrent calls: one of the webhooks that they
+created is registered, and each other call deletes its own.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from connector.services.timing import Deadline, Timing, background
 
 @dataclass(frozen=True)
 class Webhook:
-    """Our webhook as it is now at Onfido; its token is registered here."""
+    """Our webhook as it is at Onfido now; its token is registered here."""
 
     webhook_id: str
     url: str
@@ -56,7 +56,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class ProviderFacts:
-    """What an operator asks first: which environment, since when these credentials, when Onfido last posted."""
+    """The environment, the age of the credentials, and the time of Onfido's last event."""
 
     environment: str | None
     ignored_sandbox_results: int
@@ -67,8 +67,8 @@ class ProviderFacts:
 class Setup:
     """Tests providers and registers their webhooks; each method takes the tenant.
 
-    `public_url` is where Onfido reaches the connector. A stored configuration may have become unusable: then every
-    method raises `RequestError` (OIDV-10016), as a verification would.
+    `public_url` is the URL under which Onfido reaches the connector. A stored configuration may have become unusable:
+    then every method raises `RequestError` (OIDV-10016), as a verification would.
     """
 
     def __init__(
@@ -90,16 +90,16 @@ class Setup:
     def test(self, tenant: Tenant, provider_id: str, public_url: str, *, probes_delivery: bool = True) -> Readiness:
         """Check everything that a verification depends on, and record it.
 
-        A refusal by Onfido is a result, not an error. With `probes_delivery`, an event is posted to our own URL: a
-        server has to be running there.
+        A refusal by Onfido is a result, not an error. With `probes_delivery`, an event is posted to our own URL, for
+        which a server must be running.
         """
         with self._health.checking(provider_id):
             return self._test(tenant, provider_id, public_url, self._timing.interactive(), probes_delivery)
 
     def test_in_background(self, tenant: Tenant, provider_id: str, public_url: str, seconds: float) -> None:
-        """Check and record the same, unless a check is under way, or the provider was removed.
+        """Run and record the same checks, unless a check is in progress, or the provider was removed.
 
-        That it cannot be used as it is stored is recorded as well.
+        An unusable stored configuration is recorded as well.
         """
         with self._health.checking(provider_id) as is_alone, suppress(RequestError):
             if is_alone:
@@ -134,7 +134,7 @@ class Setup:
         return Readiness(known, tuple(checks))
 
     def _environment(self, account: ProviderWebhook) -> str | None:
-        """Return the environment of credentials; where they do not tell it, that of an applicant of theirs."""
+        """Return the environment of credentials; if they do not show it, that of one of their applicants."""
         if account.environment is not None:
             return account.environment
         with suppress(OnfidoError):
@@ -144,7 +144,7 @@ class Setup:
         return None
 
     def facts(self, provider: Provider) -> ProviderFacts:
-        """Return what is known here of a provider's credentials and of Onfido's posts."""
+        """Return the known facts about a provider's credentials and Onfido's events."""
         return ProviderFacts(
             provider.environment,
             self._providers.count_sandbox_results(provider),
@@ -158,7 +158,7 @@ class Setup:
         Raises `RequestError` if Onfido could not post to our URL, and `OnfidoError`.
         """
         deadline = self._timing.interactive()
-        while True:  # repeated for every simultaneous call that was quicker; the deadline ends it
+        while True:  # repeated after every concurrent call that was faster, until the deadline
             account = self._open(tenant, provider_id, public_url, deadline)
             if objection := webhook_objection(account.provider, account.url):
                 raise RequestError(Code.CONFIGURATION_INVALID, objection)
@@ -166,9 +166,9 @@ class Setup:
                 return made
 
     def remove_webhook(self, tenant: Tenant, provider_id: str, public_url: str, actor: str = SYSTEM) -> None:
-        """Delete our webhook at Onfido and forget its token here at once, the previous one too.
+        """Delete our webhook at Onfido and remove its token here at once, including the previous one.
 
-        Raises `RequestError` if neither exists, and `OnfidoError`. A webhook that is registered meanwhile stays.
+        Raises `RequestError` if neither exists, and `OnfidoError`. A webhook that is registered meanwhile is kept.
         """
         account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         ours = account.webhooks()

@@ -1,7 +1,7 @@
-"""Trying a configuration at Onfido before it is saved: the same checks, region, token, environment and workflow.
+"""Testing a configuration at Onfido before it is saved: region, token, environment and workflow.
 
-A secret that is left out, or masked, is the stored one. It goes to the base URL alone, whose host is checked as when it
-is saved. Nothing is stored, whatever is found.
+For a secret that is left out, or masked, the stored one is used. It is sent only to the base URL, whose host is checked
+as when saving. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from connector.services.timing import Timing
 
 
 class Trials:
-    """Tries configurations; each method raises `InvalidField` as saving would, but for a name that is taken."""
+    """Tests configurations; each method raises `InvalidField` as saving would, except for a name that is taken."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class Trials:
         self._timing = timing
 
     def of_new(self, tenant: Tenant, config: ProviderConfig) -> Readiness:
-        """Try the configuration of a provider that does not exist yet."""
+        """Test the configuration of a provider that does not exist yet."""
         config = self._rules.new(config)
         return self._try(_candidate(tenant, config), config, None)
 
     def of_change(self, tenant: Tenant, provider_id: str, config: ProviderConfig) -> Readiness:
-        """Try what a provider would have; raise `RequestError` if there is no such provider."""
+        """Test a changed configuration of a provider; raise `RequestError` if there is no such provider."""
         provider = self._providers.get(tenant, provider_id)
         config = self._rules.change_of(provider, config)
         changed = replace(
@@ -80,7 +80,7 @@ class Trials:
 
 
 def _environment(credentials: Credentials, account: ProviderWebhook, *, is_taken: bool) -> str | None:
-    """Return the environment of credentials; where they do not tell it, that of an applicant of theirs."""
+    """Return the environment of credentials; if they do not show it, that of one of their applicants."""
     if isinstance(credentials, str) and (named := environment_of(credentials)):
         return named
     if is_taken:

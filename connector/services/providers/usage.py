@@ -1,4 +1,4 @@
-"""How much depends on a provider: what is counted before it is disabled or removed."""
+"""The number of objects that depend on a provider, counted before it is disabled or removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connector.services.providers.registry import Providers
 from connector.store import provider_usage
 from connector.store.engine import Database
 
-MOST = 1000  # which stands for as many or more: to count more would take longer the more there are
+MOST = 1000  # means as many or more, because counting more would take longer
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Usage:
 
 
 class ProviderUsage:
-    """Counts what depends on a provider; the method takes the tenant."""
+    """Counts the dependents of a provider; the method takes the tenant."""
 
     def __init__(self, database: Database, providers: Providers) -> None:
         self._database = database
         self._providers = providers
 
     def of(self, tenant: Tenant, provider_id: str) -> Usage:
-        """Return how much depends on a provider; raise `RequestError` if there is none."""
+        """Return the number of a provider's dependents; raise `RequestError` if there is none."""
         self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
             return Usage(

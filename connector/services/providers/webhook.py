@@ -1,4 +1,4 @@
-"""Our webhook in a provider's account at Onfido, whether created by the connector or by hand."""
+"""Our webhook in a provider's account at Onfido, created by the connector or manually."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEBHOOK_NAME = "connector"  # its name in Onfido's dashboard
 
 @dataclass(frozen=True)
 class ProviderWebhook:
-    """A provider's account at Onfido, and the required form of our webhook; `token` is the one registered here."""
+    """A provider's account at Onfido, and the required properties of our webhook; `token` is registered here."""
 
     provider: Provider
     onfido: OnfidoClient
@@ -25,7 +25,7 @@ class ProviderWebhook:
 
     @property
     def environments(self) -> frozenset[str]:
-        """The environments of the webhook: the API token's, or all where its prefix names none."""
+        """The environments of the webhook: the API token's, or all if its prefix names none."""
         return frozenset({self.environment}) if self.environment else ENVIRONMENTS
 
     def webhooks(self) -> list[RegisteredWebhook]:
@@ -33,7 +33,7 @@ class ProviderWebhook:
         return [each for each in self.onfido.list_webhooks() if each.url == self.url]
 
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
-        """Whether a webhook is subscribed to exactly the events that it needs."""
+        """Whether a webhook is subscribed to exactly the required events."""
         has_events = webhook.events == frozenset(self.provider.events)
         has_version = webhook.payload_version in (None, PAYLOAD_VERSION)
         return webhook.is_enabled and has_events and has_version and webhook.environments == self.environments
@@ -48,7 +48,7 @@ class ProviderWebhook:
         )
 
     def repair(self, webhook: RegisteredWebhook) -> None:
-        """Subscribe a webhook to exactly the events that it needs."""
+        """Subscribe a webhook to exactly the required events."""
         self.onfido.update_webhook(
             webhook.webhook_id,
             events=self.provider.events,
@@ -56,7 +56,7 @@ class ProviderWebhook:
         )
 
     def delete(self, webhook: RegisteredWebhook) -> None:
-        """Delete a webhook; one that is gone already counts as success."""
+        """Delete a webhook; if it does not exist any more, this succeeds."""
         try:
             self.onfido.delete_webhook(webhook.webhook_id)
         except OnfidoError as error:
@@ -65,9 +65,9 @@ class ProviderWebhook:
 
 
 def choose(ours: Sequence[RegisteredWebhook], known: str | None) -> RegisteredWebhook | None:
-    """Choose the webhook to keep: the one whose token is registered here, else one whose token Onfido returns.
+    """Choose the webhook to keep: the one whose token is registered here, otherwise one whose token Onfido returns.
 
-    Where Onfido returns no tokens, a single webhook is taken to have the token registered here, if there is one.
+    If Onfido returns no tokens, a single webhook is assumed to have the token registered here, if there is one.
     """
     with_token = [each for each in ours if each.token is not None]
     if with_token:

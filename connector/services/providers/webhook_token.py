@@ -37,12 +37,12 @@ class WebhookTokens:
         self._clock = clock
 
     def last_event_at(self, provider: Provider) -> datetime | None:
-        """Return when Onfido last posted something that matters here."""
+        """Return the time of Onfido's last relevant event."""
         with self._database.read() as connection:
             return events.find_last(connection, provider.provider_id)
 
     def webhook_token(self, provider: Provider) -> str | None:
-        """Return the webhook token that is registered here, without the one that it replaced."""
+        """Return the registered webhook token, without the previous one."""
         with self._database.read() as connection:
             access = providers.find_webhook_access(connection, provider.provider_id, provider.tenant, self._clock())
         return self._open(provider, "webhook_token", access.tokens.get("webhook_token") if access else None)
@@ -52,7 +52,7 @@ class WebhookTokens:
     ) -> bool:
         """Register a webhook token instead of `known`; False if another was registered meanwhile.
 
-        The replaced one stays valid for a while, as in every change of a provider. None removes both at once.
+        The replaced one stays valid for a limited time, as in every change of a provider. None removes both at once.
         `webhook` is the result for the webhook at Onfido, for the history.
         """
         with self._database.write() as connection:

@@ -1,1 +1,1 @@
-"""Results: receive events, apply a run's status, decide reviews, keep results."""
+"""Results: receiving events, applying a run's status, deciding reviews, keeping output."""

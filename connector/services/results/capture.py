@@ -1,7 +1,7 @@
-"""When a user had gone through capture: as the application or Onfido says it, never guessed.
+"""The time at which a user completed capture, as reported by the application or by Onfido, never estimated.
 
-the application asks for the result, and Onfido no longer awaits the user    ──► that moment
-Onfido says that a task has started which looks at what the user has sent    ──► that moment
+the application requests the result, and Onfido no longer awaits the user      ──► the time of the request
+Onfido reports the start of a task that checks what the user has sent          ──► the time of the report
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from connector.store import verifications
 
 
 def captured(verification: Verification | None, run: RunSnapshot, now: datetime) -> dict[str, Any]:
-    """Return the column to write where an application asks for the result; empty if Onfido still awaits the user."""
+    """Return the column to write when an application requests the result; empty if Onfido still awaits the user."""
     if verification is None or verification.captured_at is not None or not run.proves_capture:
         return {}
     return {"captured_at": min(now, run.completed_at or now)}
 
 
 def note_capture(connection: Connection, verification: Verification, task_def_id: str | None, now: datetime) -> None:
-    """Record the time at which a task has started, where it looks at what the user has sent."""
+    """Record the start of a task, if the task checks what the user has sent."""
     is_known = verification.captured_at is not None or verification.closed_at is not None
     if not is_known and follows_capture(task_def_id):
         verifications.change(connection, verification.verification_id, {"captured_at": now})

@@ -1,4 +1,4 @@
-"""The results of a finished run for its claims: judged one by one, and written."""
+"""The results of a finished run for its claims: judging them one by one, and writing the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from connector.store.vault import Fingerprints
 
 
 class ClaimResults:
-    """Judges claims, and writes what was judged, in the caller's transaction."""
+    """Judges claims and writes the results, in the caller's transaction."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._fingerprints = fingerprints
@@ -36,9 +36,10 @@ class ClaimResults:
         known: Mapping[str, ClaimState],
         cause: Change,
     ) -> list[Change]:
-        """Write a finished run's results for its claims; returns the changes, for the history.
+        """Write a finished run's results for its claims; return the changes, for the history.
 
-        `known` are the states of the user's claims, which are locked. A result of the sandbox replaces none of live.
+        `known` are the states of the user's claims, which are locked. A result of the sandbox never replaces one of
+        live.
         """
         rows, changes = [], []
         for claim, verdict in judged:
@@ -57,7 +58,7 @@ class ClaimResults:
     def _row(
         self, verification: Verification, claim: VerificationClaim, verdict: Verdict, now: datetime
     ) -> dict[str, Any]:
-        """Return a claim's row; where the user had no value, it is valid for the one in the output."""
+        """Return a claim's row; if the user had no value, it is valid for the one in the output."""
         row = claim_row(verification, claim, now)
         value = verdict.output_value
         if claim.fingerprint is None and value is not None:
@@ -71,7 +72,7 @@ class ClaimResults:
         run: RunSnapshot,
         environment: str | None,
     ) -> list[Judged]:
-        """Judge each of some claims by a run that has ended, for a provider that is in this environment."""
+        """Judge each of some claims by a run that has ended, for a provider in this environment."""
         is_counted = counts(verification.environment, environment)
         return [(claim, self._verdict(verification, claim, run, is_counted=is_counted)) for claim in targets]
 
@@ -108,6 +109,6 @@ def claim_row(verification: Verification, claim: VerificationClaim, now: datetim
 
 
 def _says_nothing(verification: Verification, verdict: Verdict, previous: ClaimState) -> bool:
-    """Whether a run says nothing against a claim that is verified; one of the sandbox never does against live."""
+    """Whether a run does not contradict a verified claim; one of the sandbox never contradicts one of live."""
     is_outranked = verification.environment == SANDBOX and previous.environment == LIVE
     return verdict.is_verified is None or is_outranked

@@ -1,11 +1,12 @@
 """An administrator's final decision on a run that ended in review: it decides the claims, and is in the audit trail.
 
-review ──► approve: the claims that Onfido compared as clear are verified, for values that the user still has
-       └─► decline: they stay as they are
+    review ──► approve: the claims that Onfido compared as clear are verified, if the user's values are unchanged
+           └─► decline: the claims are unchanged
 
-A decision withdraws nothing: findings against a claim were applied when the run ended, and later verifications stay. A
-value that changes before the decision marks the run's claim (`verification_claims.mark_stale`), one that changes after
-it finds a claim that is verified; both lock the run's row.
+A decision withdraws nothing: findings against a claim were applied when the run ended, and results of later
+verifications are kept. If a value changes before the decision, the run's claim is marked
+(`verification_claims.mark_stale`); if it changes after the decision, the verified claim is withdrawn. Both lock the
+run's row.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Decisions:
-    """Decides on runs in review; of two simultaneous decisions, one is applied."""
+    """Decides on runs in review; of two concurrent decisions, one is applied."""
 
     def __init__(
         self,
@@ -67,8 +68,8 @@ class Decisions:
     def decide(self, verification: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
         """Decide on a run in review; for an approval, its comparisons are read from Onfido again.
 
-        Raises `InvalidField` without a reason; `RequestError` if the run is not in review, was decided on, or
-        the user has a later one; `OnfidoError` or `DirectoryError` if Onfido or the directory does not answer.
+        Raises `InvalidField` without a reason; `RequestError` if the run is not in review, was decided on, or the user
+        has a later one; `OnfidoError` or `DirectoryError` if Onfido or the directory does not answer.
         """
         _check_reason(reason)
         run_id = _check_review(verification)
@@ -91,14 +92,14 @@ class Decisions:
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
     def _read(self, verification: Verification) -> Mapping[str, str] | None:
-        """Return the user's values; None if only the user's own request can read them."""
+        """Return the user's values; None if they can only be read in the user's own request."""
         tenant = self._tenants.named(verification.tenant)
         if not self._user_values.is_readable(tenant, verification.user_id):
             return None
         return self._user_values.read(tenant, verification.user_id) or {}
 
     def _fetch(self, verification: Verification, run_id: str) -> RunSnapshot:
-        """Read Onfido's comparisons; returns them as if Onfido had approved the run."""
+        """Read Onfido's comparisons; return them as if Onfido had approved the run."""
         run = self._onfido.of_verification(verification, self._timing.interactive()).fetch_result(run_id)
         if run.status not in DECIDED_STATUSES:
             raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
@@ -113,15 +114,15 @@ class Decisions:
         if not verification_search.decide(connection, verification.verification_id, run.status, now):
             raise _not_decidable(run.run_id, "it was decided on already")
         if verification_search.find_latest(connection, verification) != verification.verification_id:
-            raise _not_decidable(run.run_id, "a later run of the user's has taken its place")
+            raise _not_decidable(run.run_id, "the user has a later run")
 
     def _claims(
         self, connection: Connection, verification: Verification, values: Mapping[str, str] | None
     ) -> list[VerificationClaim]:
-        """Return the verification's claims whose values the user still has.
+        """Return the verification's claims whose values have not changed.
 
-        The stale marks are not sufficient: they do not cover changes made before decisions existed. Without values
-        there is nothing else to judge by.
+        The stale marks are not sufficient: they do not cover changes made before decisions existed. Without values,
+        they are the only criterion.
         """
         sent = verification_claims.find_all(connection, verification.verification_id)
         if values is None:
@@ -135,7 +136,7 @@ class Decisions:
 
 
 def _environment(connection: Connection, verification: Verification, run_id: str, *, is_approved: bool) -> str | None:
-    """Return the environment that the provider is in; raises where the result to approve does not count."""
+    """Return the provider's environment; raise if the result to approve does not count in it."""
     environment = providers.share_environment(connection, verification.provider_id)
     if is_approved and not counts(verification.environment, environment):
         raise _not_decidable(run_id, "it ran in Onfido's sandbox, which the provider's credentials are not for")
@@ -148,7 +149,7 @@ def _check_reason(reason: str) -> None:
 
 
 def _check_review(verification: Verification) -> str:
-    """Return the id of a run that can be decided on; raises for any other."""
+    """Return the id of a run that can be decided on; raise for any other."""
     if verification.status != REVIEW or verification.run_id is None:
         raise _not_decidable(
             verification.run_id or verification.verification_id, f"its status is {verification.status}"

@@ -15,7 +15,7 @@ V = TypeVar("V", bound="VerificationPayload")
 
 @dataclass(frozen=True)
 class VerificationPayload(ProviderPayload):
-    """The beginning of a payload that concerns one verification."""
+    """The base of a payload that concerns one verification."""
 
     verification_id: str
 
@@ -34,7 +34,7 @@ class CheckVerification(VerificationPayload):
 
 @dataclass(frozen=True)
 class KeepDocument(VerificationPayload):
-    """Read the document's values from Onfido, where the provider needs them and the event did not contain them."""
+    """Read the document's values from Onfido, if the provider requires them and the event did not contain them."""
 
     kind: ClassVar[str] = "keep_document"
 
@@ -49,13 +49,13 @@ class TellTask(NoticePayload):
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The task's own event, or the general one."""
+        """The task's specific event, or the general one."""
         return (self.event, ATTENTION)
 
 
 @dataclass(frozen=True)
 class UpdateMatches(ProviderPayload):
-    """Ask Onfido whom a watchlist monitor watches, and apply its new matches."""
+    """Read the monitor's user from Onfido, and apply the new matches."""
 
     kind: ClassVar[str] = "update_matches"
     monitor_id: str

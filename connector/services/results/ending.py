@@ -1,7 +1,7 @@
-"""Ending a verification whose run nobody can go through any more: its applicant or the run is gone, or it is elsewhere.
+"""Ending a verification whose run can no longer be completed: its applicant or run is gone, or in another environment.
 
 A run that was started with other credentials belongs to another account or environment: with the present ones Onfido
-does not know it, and what it found counts for nothing here.
+does not know it, and its result does not count.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def end_verification(
     *,
     verdict: Verdict | None = None,
 ) -> list[Change]:
-    """End a verification whose run can no longer be completed; one that has ended meanwhile is left unchanged.
+    """End a verification whose run can no longer be completed; one that has ended meanwhile is unchanged.
 
-    `verdict` is what it says of each of its claims, and what those report that are not verified. Returns the change,
+    `verdict` is the result for each of its claims, and the status of those that are not verified. Return the changes,
     for the journal.
     """
     ended = status.change(connection, verification, ERROR, now, cause, actor, values={"failure": failure})

@@ -2,14 +2,14 @@
 
     signature ──► read ──► one transaction: insert the event (its digest is unique), act on it ──► 200
 
-    a run's status         applied; where Onfido has to be asked first, parked, and the question is queued
-    a task has started     a notice is queued, where the provider is configured for it
-    new watchlist matches  the same; parked until Onfido was asked
-    all else               noted
+    a run's status         applied; if data must be read from Onfido first, parked, and a check is queued
+    a task has started     a notice is queued, if it is configured
+    new watchlist matches  the same; parked until the monitor was read from Onfido
+    anything else          noted
 
-An event of a run that is not known yet is parked, and applied as soon as the run is recorded: of the event and the run,
-the transaction that commits later looks for the other (`match`). An event of a run that was removed, or does not belong
-to this connector, is noted without its body (`expectation.py`).
+An event of a run that is not known yet is parked, and applied as soon as the run is recorded: whichever of the two is
+committed later searches for the other (`match`). An event of a run that was removed, or does not belong to this
+connector, is noted without its body (`expectation.py`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 DUPLICATE = "duplicate"
 
-PARKED_TIME = timedelta(days=1)  # that an event waits for its run: by then, the run is recorded or never will be
+PARKED_TIME = timedelta(days=1)  # how long an event waits for its run: by then, the run is recorded or never will be
 WEBHOOK = "webhook"  # a cause, for the history
 
 
@@ -81,7 +81,7 @@ class Events:
         self._clock = clock
 
     def receive(self, tenant: Tenant, provider_id: str, body: bytes, signature: str | None) -> str:
-        """Receive one event and return its state; once this returns, the event is durable.
+        """Receive one event and return its state; after this returns, the event is durable.
 
         Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
         unreadable (OIDV-60007).
@@ -94,7 +94,7 @@ class Events:
                 Code.WEBHOOK_SIGNATURE_WRONG,
                 "X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token.",
             )
-        if access.is_known:  # the transaction that stores events refuses it as well, at the same moment
+        if access.is_known:  # the transaction that stores events would refuse it at the same moment
             return _received(provider_id, None, DUPLICATE)
         event = self._read(provider_id, body)
         if event.kind == PROBE:
@@ -108,14 +108,14 @@ class Events:
         return _received(provider_id, event, state)
 
     def refuse_too_large(self, tenant: Tenant, provider_id: str) -> None:
-        """Count a post whose body is too large to be read, where it is for a provider that exists."""
+        """Count a post whose body is too large to be read, if its provider exists."""
         with self._database.read() as connection:
             known = providers.find_known(connection, tenant.name, [provider_id])
         if known:
             self._refused_posts.count(provider_id, TOO_LARGE)
 
     def match(self, provider_id: str, run_id: str) -> None:
-        """Apply the events parked for a run, now that the run may be known."""
+        """Apply the events parked for a run, if the run is known now."""
         with self._database.write() as connection:
             follow_ups = []
             for parked in events.find_parked(connection, provider_id, run_id):
@@ -145,7 +145,7 @@ class Events:
                 self._results.announce(connection, news)
 
     def replay(self, tenant: Tenant, provider_id: str, stored: ParkedEvent) -> None:
-        """Apply a stored event again; one of a monitor is asked about again."""
+        """Apply a stored event again; the monitor of a watchlist event is read again."""
         event = read_event(self._opened(stored))
         with self._database.write() as connection:
             if event.monitor_id is not None:
@@ -158,7 +158,7 @@ class Events:
             follow_up()
 
     def match_all(self) -> None:
-        """Apply all events parked for a run that is known by now."""
+        """Apply all events that are parked for runs known by now."""
         with self._database.read() as connection:
             waiting = events.find_matchable(connection)
         for provider_id, run_id in waiting:
@@ -205,7 +205,7 @@ class Events:
         return state
 
     def _let_wait(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> str:
-        """Park an event, unless no verification of the provider will ever have its run; return its state."""
+        """Park an event, unless no verification of the provider can ever have its run; return its state."""
         expected = expect(connection, provider_id, event)
         if expected.may_come:
             events.park(connection, event_id)
@@ -219,7 +219,7 @@ class Events:
     def _apply(
         self, connection: Connection, run: LockedRun, event: Event, event_id: str
     ) -> tuple[bool, Callable[[], None]]:
-        """Apply an event of a run; returns whether it is applied, and the deliveries to queue."""
+        """Apply an event of a run; return whether it is applied, and a function that queues its deliveries."""
         if event.run is not None:
             news = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
             return not news.has_to_wait, partial(self._results.announce, connection, news)
@@ -229,7 +229,7 @@ class Events:
         return run.verification is not None, put_task
 
     def _put_task(self, connection: Connection, verification: Verification | None, event: Event) -> None:
-        """Queue the notices of a task, where its run is known."""
+        """Queue the notices of a task, if its run is known."""
         if verification is None:
             return
         provider_id, task_id = verification.provider_id, event.task_id or ""
@@ -250,7 +250,7 @@ def _why_not_signed(access: WebhookAccess, signature: str | None) -> str:
 
 
 def _received(provider_id: str, event: Event | None, state: str) -> str:
-    """Count an event (a duplicate is None), log it where no line tells of its run's status; return its state."""
+    """Count an event (a duplicate is None), log it unless the run's status is logged; return its state."""
     metrics.EVENTS.labels(state).inc()
     if event is not None and event.run is not None and state == events.APPLIED:
         return state
@@ -260,14 +260,14 @@ def _received(provider_id: str, event: Event | None, state: str) -> str:
 
 
 def _lock_run(connection: Connection, provider_id: str, event: Event) -> LockedRun:
-    """Lock the run that an event is about; its claims only where the run has ended."""
+    """Lock the run of an event; its claims only if the run has ended."""
     has_ended = event.run is not None and event.run.is_final
     return locked_runs.lock(connection, provider_id, event.run_id or "", with_claims=has_ended)
 
 
 @contextmanager
 def _removed_meanwhile(provider_id: str) -> Iterator[None]:
-    """Translate the database's refusal of an event without a provider into the contract's error."""
+    """Translate the constraint violation of an event without a provider into the contract's error."""
     try:
         yield
     except IntegrityError as error:
@@ -277,14 +277,14 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
 
 
 def _first_state(event: Event, access: WebhookAccess) -> str:
-    """Return the state in which an event is stored: one of a monitor is parked until Onfido was asked whose it is."""
+    """Return an event's first state: one of a monitor is parked until the monitor was read from Onfido."""
     if not _is_wanted(event, access):
         return events.NOTED
     return events.APPLIED if event.monitor_id is None else events.PARKED
 
 
 def _is_wanted(event: Event, access: WebhookAccess) -> bool:
-    """Whether an event is relevant to a provider that uses these features of Studio, or to an endpoint for notices."""
+    """Whether an event is relevant to a provider with these Studio features, or to a notice endpoint."""
     if event.kind == TASK_EVENT and event.task_id is not None:
         return event.run_id is not None and (access.tells_tasks or access.studio.notifies(event.task_def_id))
     if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
@@ -293,6 +293,6 @@ def _is_wanted(event: Event, access: WebhookAccess) -> bool:
 
 
 def _ask_whom(connection: Connection, tenant: Tenant, provider_id: str, monitor_id: str, event_id: str) -> None:
-    """Queue a delivery that asks Onfido whom a monitor watches."""
+    """Queue a delivery that reads a monitor's user from Onfido."""
     update = UpdateMatches(tenant.name, provider_id, monitor_id, event_id)
     outbox.add(connection, update, dedupe_key=f"{UpdateMatches.kind}:event:{event_id}")

@@ -1,4 +1,4 @@
-"""Whether a run that is not recorded here may still be recorded, by its tag, which names its verification.
+"""Whether an unknown run may still be recorded; its tag names its verification.
 
 the tag's verification is open, without a run           it may be recorded: its event is parked
 it has another run, or ended without one                the run is an orphan
@@ -20,7 +20,7 @@ from connector.store import history, verifications
 
 @dataclass(frozen=True)
 class Expectation:
-    """Whether an event's run is recorded, or may still be; otherwise the verification that has lost it, if any."""
+    """Whether an event's run is recorded, or may still be; otherwise the verification that lost it, if any."""
 
     may_come: bool
     lost_by: Verification | None = None

@@ -1,4 +1,4 @@
-"""The sealed results of a run until their retention ends: output, reasons, the document's values."""
+"""The encrypted output of a run until its retention ends: output, reasons, the document's values."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from connector.store.vault import Vault
 log = structlog.get_logger(__name__)
 
 OUTPUT_VALUE, DOCUMENT = "onfido_output_value", "onfido_document"  # in the metadata of a claim
-MAX_DEPTH = 99  # of an output; a deeper one is left at Onfido as well, because some JSON parsers could not read it
-MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is left at Onfido
+MAX_DEPTH = 99  # maximum depth of an output; a deeper one is not stored, because some JSON parsers could not read it
+MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is not stored
 
 
 @dataclass(frozen=True)
 class KeptResult:
-    """The workflow's output, of any JSON shape, and the reasons that it gave."""
+    """The workflow's output, of any JSON shape, and its reasons."""
 
     output: Any
     reasons: Sequence[str]
 
 
 class KeptResults:
-    """Seals and opens kept results."""
+    """Encrypts and decrypts kept results."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def columns(self, verification: Verification, run: RunSnapshot) -> dict[str, Any]:
-        """Return the columns of a verification that hold its kept results."""
+        """Return the columns of a verification with its kept results."""
         verification_id = verification.verification_id
         written = _written(verification_id, run)
         columns = {"result": self._vault.seal(written, sealed.run_result(verification_id)), **_facts(run)}
         return columns | (self.document_column(verification, run) if verification.wants_document else {})
 
     def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, Any]:
-        """Return the column that holds the document's values; empty if there are none."""
+        """Return the column with the document's values; empty if there are none."""
         if not run.document:
             return {}
         place = sealed.run_document(verification.verification_id)
         return {"document": self._vault.seal(json.dumps(dict(run.document)), place), **_facts(run)}
 
     def values(self, verification: Verification, judged: Sequence[Judged]) -> dict[str, str]:
-        """Seal the values that the output holds for claims, by their URIs."""
+        """Encrypt the values that the output has for claims, by URI."""
         verification_id = verification.verification_id
         return {
             claim.uri: self._vault.seal(value, sealed.output_value(verification_id, claim.uri))
@@ -62,18 +62,18 @@ class KeptResults:
         }
 
     def result(self, verification: Verification) -> KeptResult | None:
-        """Open a verification's kept result; None if there is none, or its retention has ended."""
+        """Decrypt a verification's kept result; None if there is none, or its retention has ended."""
         if verification.result is None:
             return None
         kept = json.loads(self._vault.open(verification.result, sealed.run_result(verification.verification_id)))
         return KeptResult(kept["output"], kept["reasons"])
 
     def document(self, verification: Verification) -> Mapping[str, str] | None:
-        """Open the document's values."""
+        """Decrypt the document's values."""
         return self._document(verification.document, verification.verification_id)
 
     def read_of(self, claim: Claim) -> dict[str, Any]:
-        """Open Onfido's values, for the metadata of a claim."""
+        """Decrypt Onfido's values, for the metadata of a claim."""
         read: dict[str, Any] = {}
         if claim.verification_id is None:
             return read
@@ -92,7 +92,7 @@ class KeptResults:
 
 
 def _facts(run: RunSnapshot) -> dict[str, Any]:
-    """Return the columns that stay as evidence: the document's type, and the reports; without what is not known."""
+    """Return the columns that are kept as evidence: the document's type, and the reports, as far as they are known."""
     facts = {"document_type": (run.document or {}).get("document_type"), "reports": list(run.reports)}
     return {name: fact for name, fact in facts.items() if fact}
 

@@ -1,4 +1,4 @@
-"""What applying a snapshot of a run did, and what follows from it."""
+"""The outcome of applying a snapshot of a run, and its consequences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.domain.workflow_run import DECIDED_STATUSES, RunSnapshot
 
 
 class Outcome(Enum):
-    """What `apply` did."""
+    """The outcome of `apply`."""
 
     APPLIED = auto()
     NOTHING_NEW = auto()
@@ -22,7 +22,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class News:
-    """What `apply` did, and what is to be announced of it."""
+    """The outcome of `apply`, and the changes to announce."""
 
     outcome: Outcome
     verification: Verification | None = None
@@ -32,12 +32,14 @@ class News:
 
     @property
     def has_to_wait(self) -> bool:
-        """Whether the news can be applied only later: its run is not known yet, or Onfido has to be asked first."""
+        """Whether the snapshot can only be applied later: its run is not known yet, or data must be read from Onfido
+        first.
+        """
         return self.outcome in {Outcome.RUN_UNKNOWN, Outcome.COMPARISON_WANTED}
 
     @property
     def is_document_missing(self) -> bool:
-        """Whether the document's values are wanted, and Onfido has to be asked for them."""
+        """Whether the document's values are required, and must be read from Onfido."""
         verification, run = self.verification, self.run
         if verification is None or run is None or not verification.wants_document:
             return False

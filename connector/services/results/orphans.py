@@ -1,9 +1,9 @@
 """Runs that were started at Onfido, and paid for, but belong to no verification.
 
-The deadline is checked immediately before the request for a run is sent. A delay after this check cannot be undone:
-the request may reach Onfido so late that the lease was lost and another request has started a run, or the user was
-removed. No user is sent to such a run. Onfido has no way to cancel it; it ends when its tasks time out. It is detected
-by the late answer or, where the process was killed before that, by an event.
+The deadline is checked immediately before a run is requested. A delay after this check cannot be undone: the request
+may reach Onfido so late that the lease was lost and another request has started a run, or the user was removed. No user
+is sent to such a run. Onfido cannot cancel it; it ends when its tasks time out. It is detected by the late answer or,
+if the process was killed before that, by an event.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ORPHANED = "orphaned"  # for the history
 
 
 class Orphans:
-    """Records such runs: in the log, the history and the metrics."""
+    """Records such runs in the log, the history and the metrics."""
 
     def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -37,7 +37,7 @@ class Orphans:
     def record(self, verification: Verification, run_id: str, cause: str) -> None:
         """Record a run whose lease was lost, unless another request has recorded it for the verification.
 
-        Where the verification has no run yet, the next sweep finds this one.
+        If the verification has no run yet, the next sweep finds this one.
         """
         verification_id = verification.verification_id
         with self._database.write() as connection:

@@ -1,4 +1,4 @@
-"""Applying what Onfido reports of a run: the only writer of a run's results.
+"""Applying Onfido's reports about a run: the only writer of a run's results.
 
 The webhook, COMPLETED and every other source of a run's status end in `apply`, inside one transaction: lock the
 verification's row, apply the rules, write the status (`status.py`) and the claims. A status that is late, repeated or
@@ -38,7 +38,7 @@ from connector.store.engine import Database
 from connector.store.locked_runs import LockedRun
 from connector.store.snapshots import Snapshot
 
-REFRESH_PAUSE = timedelta(seconds=2)  # between two questions to Onfido about one run for which somebody waits
+REFRESH_PAUSE = timedelta(seconds=2)  # between two interactive calls to Onfido about one run
 NO_PAUSE = timedelta()
 NOTHING: Mapping[str, Any] = {}
 
@@ -47,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Refreshed:
-    """A run as Onfido describes it now, and what is stored of its verification after that was applied."""
+    """A run as Onfido reports it now, and the verification after that was applied."""
 
     run: RunSnapshot
     stored: Snapshot
@@ -82,11 +82,11 @@ class Results:
         ends_turn: bool = False,
         is_captured: bool = False,
     ) -> Refreshed:
-        """Ask Onfido for a verification's run, apply the answer and return it, with what is stored then.
+        """Ask Onfido for a verification's run, apply the answer and return it, with the verification after that.
 
-        A run in another environment, or one that Onfido does not know any more, ends the verification: it is answered
-        as one that ended in error. With `ends_turn` the turn to ask ends. With `is_captured` the application says that
-        the user has gone through capture; that is recorded unless Onfido still awaits the user. Raises `OnfidoError`:
+        A run in another environment, or one that Onfido no longer knows, ends the verification: it is returned as one
+        that ended in error. With `ends_turn` the turn for refreshing ends. With `is_captured` the application reports
+        that the user has completed capture; this is recorded unless Onfido still awaits the user. Raises `OnfidoError`:
         Onfido does not answer, or refuses.
         """
         run_id = verification.run_id or ""
@@ -120,14 +120,14 @@ class Results:
         *,
         is_captured: bool = False,
     ) -> Refreshed | None:
-        """Ask Onfido for a run that is neither being asked for nor was a moment ago, in no process; as `refresh`.
+        """Refresh a run, unless any process is asking Onfido for it or did a moment ago.
 
-        Where it is not due, or has ended, what is stored is all that there is: None.
+        Return None if it is not due, or has ended: then the stored data are current.
         """
         if verification.closed_at is not None:
             return None
         if is_elsewhere(verification.environment, provider.environment):
-            return self.refresh(provider, verification, deadline, cause)  # Onfido is not asked
+            return self.refresh(provider, verification, deadline, cause)  # Onfido is not called
         now = self._clock()
         if verification.refresh_after and verification.refresh_after > now:
             return None
@@ -175,19 +175,21 @@ class Results:
         *,
         noted: Mapping[str, Any] = NOTHING,
     ) -> News:
-        """Apply a snapshot in the caller's transaction, which then has to `announce` what this returns.
+        """Apply a snapshot in the caller's transaction, which then has to `announce` the result.
 
-        `cause` and `actor` (an event's id) say in the history how the news arrived; `noted` is written with the status.
+        `cause` and `actor` (an event's id) record in the history how the status was received; `noted` is written with
+        the status.
         """
         verification = locked.verification
         if verification is None:
             return News(Outcome.RUN_UNKNOWN)
         if verification.closed_at is not None or not moves(verification.status, run.status):
-            if actor is not None:  # an event, of which one line tells
+            if actor is not None:  # an event, which is logged in one line
                 log.info("run.unchanged", provider_id=verification.provider_id, run_id=run.run_id, status=run.status)
             return News(Outcome.NOTHING_NEW)
         if not run.is_conclusive:
-            return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
+            # an event's snapshot; `refresh` reads the tasks
+            return News(Outcome.COMPARISON_WANTED, verification, actor)
         now = self._clock()
         values = {**self._values(verification, run, now), **_version(verification, run), **noted}
         moved = status.change(connection, verification, run.status, now, cause, actor, values=values).entry
@@ -205,15 +207,15 @@ class Results:
         return News(Outcome.APPLIED, verification, changes=changes, run=run)
 
     def _values(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
-        """Return what is written with a run's status."""
+        """Return the columns that are written with a run's status."""
         if run.is_final:
             return {"completed_at": run.completed_at or now, **self._kept.columns(verification, run)}
         return {"next_check_at": now + next_check(timedelta())}  # the user has made progress: check again soon
 
     def announce(self, connection: Connection, news: News) -> None:
-        """Record what was applied and queue its deliveries, as the transaction's last step.
+        """Record the outcome and queue its deliveries, as the transaction's last step.
 
-        Where the snapshot lacks the comparison, Onfido is asked for it.
+        If the snapshot lacks the comparison, a check is queued.
         """
         self._journal.record(connection, news.changes)
         if news.verification is None:
@@ -243,7 +245,7 @@ class Results:
 
 
 def _version(verification: Verification, run: RunSnapshot) -> dict[str, Any]:
-    """Return the column with the workflow's version, where the run says it and it is not known yet."""
+    """Return the column with the workflow's version, if the run has it and it is not known yet."""
     is_news = verification.workflow_version_id is None and run.workflow_version_id is not None
     return {"workflow_version_id": run.workflow_version_id} if is_news else {}
 

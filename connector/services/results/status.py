@@ -1,12 +1,12 @@
-"""The status of a verification, and the one function that writes it.
+"""The status of a verification, and the only function that writes it.
 
-    change ──► compare-and-set: not where the verification has ended, nor where the lease is another's ──► None
+    change ──► compare-and-set: if the verification has ended, or the lease belongs to another ──► None
            └─► the verification as it is now, and the entry of its history
 
-A verification is inserted as `starting`. Every later status is written here, whatever brings it: the start of a run, a
-snapshot of a run, a start that failed, a run that can no longer be completed. A final status also closes the
-verification and ends its lease. The caller records the entry in the journal as its transaction's last step, because the
-journal writes to the outbox, which comes last in the lock order.
+A verification is inserted as `starting`. Every later status is written here, for any cause: the start of a run, a
+snapshot of a run, a failed start, a run that can no longer be completed. A final status also closes the verification
+and ends its lease. The caller records the entry in the journal as its transaction's last step, because the journal
+writes to the outbox, which is last in the lock order.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from connector.store.verifications import Fence
 
 @dataclass(frozen=True)
 class Changed:
-    """A change of a status, for the journal; who has not locked the verification has to see whether it was made."""
+    """A change of a status, for the journal; without a lock on the verification, the caller must check whether it was
+    made.
+    """
 
     entry: Change
     answer: Answer
 
     @property
     def verification(self) -> Verification | None:
-        """The verification as it is now; None if it had ended, or is not what the fence requires."""
+        """The verification as it is now; None if it had ended, or does not meet the fence."""
         return verifications.read_one(self.answer)
 
 
@@ -50,7 +52,7 @@ def change(
     values: Mapping[str, Any],
     fence: Fence | None = None,
 ) -> Changed:
-    """Write a verification's status with other values, unless it has ended or is not what the fence requires."""
+    """Write a verification's status with other values, unless it has ended or does not meet the fence."""
     closed = {"closed_at": now, **verifications.NO_LEASE} if is_final(status) else {}
     written = {"status": status, "updated_at": now, **closed, **values}
     answer = verifications.set_status(connection, verification, written, fence)

@@ -1,1 +1,1 @@
-"""Starting a verification: the request, the lease, the values it is bound to, the steps at Onfido."""
+"""Starting a verification: the request, the lease, the bound values, the steps at Onfido."""

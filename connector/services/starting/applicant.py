@@ -52,7 +52,7 @@ class ApplicantSending:
         return applicant
 
     def _update(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> RemoteApplicant | None:
-        """Update an applicant; None if it is gone, or Onfido refuses a value that this request does not need."""
+        """Update an applicant; None if it is gone, or Onfido refuses a value that this request does not require."""
         self._record_fields(attempt, update)
         fields = applicant_fields({**update.fields, **attempt.request.plan.consents})
         try:
@@ -66,7 +66,7 @@ class ApplicantSending:
             return None
 
     def _record_fields(self, attempt: Attempt, update: ApplicantUpdate) -> None:
-        """Commit which fields the applicant will have been sent, before they are sent."""
+        """Commit which fields will have been sent for the applicant, before they are sent."""
         if set(update.fields) <= update.applicant.fields:
             return
         with self._database.write() as connection:
@@ -75,9 +75,9 @@ class ApplicantSending:
 
     @contextmanager
     def recording(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> Iterator[None]:
-        """Learn the environment, and compensate for the values sent where the lease was lost or recording fails.
+        """Record the environment, and compensate for the values sent if the lease was lost or recording fails.
 
-        A created applicant is deleted. Where one was updated, the verifications that use it are marked as if the values
+        A created applicant is deleted. If one was updated, the verifications that use it are marked as if the values
         had changed, because Onfido may compare the values that were sent here.
         """
         try:

@@ -40,16 +40,16 @@ from connector.store.verifications import Fence, Lease, RemovedError
 
 log = structlog.get_logger(__name__)
 
-ROUNDS = 5  # of a race with other requests, before the caller must retry
-BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes a verification without a run
+ROUNDS = 5  # attempts in a race with other requests, before the caller must retry
+BREAK_OFF_TIME = timedelta(minutes=10)  # after this the sweep resumes or closes a verification without a run
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
-UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be read no longer blocks its user
+UNREADABLE_TIME = timedelta(days=7)  # after this a run whose answer cannot be read no longer blocks its user
 SWEPT = "sweep"  # a cause, for the history
 
 
 @dataclass(frozen=True)
 class VerificationRequest:
-    """What a request asks for: the claims it names, how the run is started, and the caller, for the history.
+    """A request to verify: its claims, its options for the run, and the caller, for the history.
 
     `access_token` is the user's own, in the user's own request: some directories are read with it. `client_id` names
     the application. `values`, by claim URI, came with the request: then none are read.
@@ -147,7 +147,7 @@ class Attempts:
     def _reserve(
         self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease
     ) -> Verification | None:
-        """Insert a verification; None if one is open: the database refuses a second."""
+        """Insert a verification; None if one is open, which the database's constraint determines."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             with self._leases.held(verification_id, lease), self._database.write() as connection:
@@ -189,7 +189,7 @@ class Attempts:
         return True
 
     def _has_ended(self, provider: Provider, verification: Verification, deadline: Deadline) -> bool:
-        """Ask Onfido, so that neither a lost webhook nor a run that cannot be completed blocks the next."""
+        """Ask Onfido, so that neither a lost webhook nor a run that cannot be completed blocks the next start."""
         if failure := self._refresh(provider, verification, deadline):
             with self._database.write() as connection:
                 self._journal.record(
@@ -199,7 +199,7 @@ class Attempts:
             return verifications.get(connection, verification.verification_id).closed_at is not None
 
     def _refresh(self, provider: Provider, verification: Verification, deadline: Deadline) -> str | None:
-        """Apply a run's status; returns why its user can no longer complete it, None if that is possible."""
+        """Apply a run's status; return why its user can no longer complete it, None if that is possible."""
         try:
             refreshed = self._results.refresh_if_due(provider, verification, deadline, INITIATED)
         except OnfidoError as error:
@@ -222,14 +222,14 @@ class Attempts:
         return Attempt(taken, provider, VerificationRequest(), lease, onfido, deadline, is_resumed=True)
 
     def _take_over(self, verification: Verification, lease: Lease) -> Verification | None:
-        """Acquire the lease, and read how far its last holder got; None if another request was quicker."""
+        """Acquire the lease, and read the progress of its last holder; None if another request was faster."""
         with self._leases.held(verification.verification_id, lease), self._database.write() as connection:
             if not verifications.take_over(connection, verification, lease):
                 return None
             return verifications.get(connection, verification.verification_id)
 
     def advance(self, attempt: Attempt, **values: object) -> None:
-        """Record how far the attempt got; raises one of `NOT_OURS` if the lease was lost."""
+        """Record the attempt's progress; raises one of `NOT_OURS` if the lease was lost."""
         with self._database.write() as connection:
             self.lock(connection, attempt, **values)
 
@@ -238,12 +238,12 @@ class Attempts:
         check_lease(connection, attempt, self.ask_lock(connection, attempt, **values))
 
     def ask_lock(self, connection: Connection, attempt: Attempt, **values: object) -> Answer:
-        """Lock the verification as `lock` does; the caller checks the lease (`check_lease`), and may ask more first."""
+        """Lock as `lock` does; the caller checks the lease (`check_lease`), and may send statements before."""
         changed = values | {"updated_at": self._clock()}
         return verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed)
 
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
-        """Release the lease so that the next request continues, or starts again where this attempt cannot succeed."""
+        """Release the lease so that the next request continues, or starts again if this attempt cannot succeed."""
         verification_id, owner = attempt.verification.verification_id, attempt.lease.owner
         can_succeed = isinstance(error, OnfidoError | DirectoryError) and error.is_retryable
         with self._database.write() as connection:
@@ -251,7 +251,7 @@ class Attempts:
                 verifications.advance(connection, verification_id, owner, {"lease_until": self._clock()})
 
     def _close(self, connection: Connection, attempt: Attempt, error: ConnectorError, cause: str) -> bool:
-        """Delete the verification where Onfido knows nothing of it, else close it; False if there may be a run."""
+        """Delete the verification if Onfido knows nothing of it, otherwise close it; False if there may be a run."""
         verification, owner = attempt.verification, attempt.lease.owner
         if verifications.discard(connection, verification.verification_id, owner):
             return True
@@ -265,7 +265,7 @@ class Attempts:
 
 
 def _find_started(connection: Connection, provider: Provider, user_id: str, now: datetime) -> Sequence[datetime]:
-    """Return when the user has started the runs that count against the provider's limit."""
+    """Return the start times of the user's runs that count against the provider's limit."""
     since, environment = now - timedelta(seconds=provider.attempt_window), provider.environment
     return attempt_limits.find_started(connection, provider.tenant, provider.provider_id, user_id, since, environment)
 
@@ -279,7 +279,7 @@ def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime)
 
 
 def open_already(run_id: str) -> RequestError:
-    """Make the error for a request that comes while the user has an open run."""
+    """Create the error for a request that comes while the user has an open run."""
     return RequestError(
         Code.VERIFICATION_OPEN,
         f"A verification is open: run {run_id}. Ask with status REINITIATED for its SDK token, "

@@ -1,7 +1,7 @@
-"""Binding a verification to the user's values: what is sent to Onfido, and what the claims are then verified for.
+"""Binding a verification to the user's values: the values that are sent, and for which the claims are then verified.
 
-A value that changes while it is being read and sent is noticed: whoever changes one marks the open attempts that are
-about it, and what was marked is read and sent again (`connector/services/values.py`).
+A value that changes while it is being read and sent is detected: every change of a value marks the open attempts that
+use it, and a marked attempt reads and sends again (`connector/services/values.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from connector.store.vault import Fingerprints
 
 @dataclass(frozen=True)
 class ApplicantUpdate:
-    """How an applicant that is used again is brought up to date: with present values of all that it was ever sent."""
+    """The update of a reused applicant, with the current values of all fields that were ever sent."""
 
     applicant: KnownApplicant
     fields: Mapping[str, str] = field(repr=False)
@@ -47,7 +47,7 @@ class ApplicantUpdate:
         return not set(self.fields) <= set(fields)
 
     def sent_claims(self, mapping: Mapping[str, str]) -> dict[str, list[str]]:
-        """Return the claims' URIs by applicant field, of the fields that it changes: an address as a whole."""
+        """Return the claims' URIs by applicant field, for the fields that the update changes: an address as a whole."""
         groups = {name.partition(".")[0] for name in self.fields}
         sent: dict[str, list[str]] = {}
         for uri, name in mapping.items():
@@ -58,11 +58,11 @@ class ApplicantUpdate:
 
 @dataclass(frozen=True)
 class BoundValues:
-    """What is sent, by applicant field and by the workflow's own input, and the claims that are verified for it.
+    """The values to send, by applicant field and by the workflow's own input, and the claims that are verified for
+    them.
 
-    `fields` are those of an applicant that is to be created, where `update` cannot bring the user's known one up to
-    date. `values` are all of the user's, by claim URI. `has_outdated`: some of these claims are verified for other
-    values.
+    `fields` are those of a new applicant, used if `update` is None. `values` are all of the user's values, by claim
+    URI. `has_outdated`: some of these claims are verified for other values.
     """
 
     fields: Mapping[str, str] = field(repr=False)
@@ -124,7 +124,7 @@ class Binding:
     def _values(
         self, provider: Provider, user_id: str, request: VerificationRequest, known: KnownUser, **limits: Any
     ) -> Mapping[str, str] | None:
-        """Return the user's values, which may have come with the request, and ask for what is known of the user."""
+        """Return the user's values, which may have come with the request, and read what is known of the user."""
         if request.values is not None:
             with self._database.read() as connection:
                 known.ask(connection)
@@ -157,7 +157,7 @@ class Binding:
         """Replace the claims of a resumed verification with those of this request.
 
         This happens once it is clear that the request can be met, but before the values to send are read, so that a
-        later change of a value finds the new rows. Raises as `read` does.
+        later change of a value marks the new rows. Raises as `read` does.
         """
         self.read(attempt)
         request = attempt.request
@@ -167,11 +167,11 @@ class Binding:
             verification_claims.replace(connection, attempt.verification, targets, request.plan.tags)
 
     def bind(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> Sequence[Answer]:
-        """Record the values sent; `is_bound` then looks at the answers."""
+        """Record the values sent; `is_bound` then checks the answers."""
         return verification_claims.bind_values(connection, attempt.verification.verification_id, bound.claims)
 
     def is_bound(self, connection: Connection, attempt: Attempt, bound: BoundValues, answers: Sequence[Answer]) -> bool:
-        """Withdraw what is verified for other values than those sent; False if one has changed since it was read."""
+        """Withdraw claims verified for other values than those sent; False if one has changed since it was read."""
         verification = attempt.verification
         if not verification_claims.are_bound(connection, verification.verification_id, answers):
             return False
@@ -183,7 +183,7 @@ class Binding:
         return True
 
     def mark_overwritten(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
-        """Mark as stale the claims of other verifications with an applicant that was sent other values since."""
+        """Mark as stale the claims of other verifications whose applicant was sent other values since."""
         verification, mapping = attempt.verification, attempt.provider.claims
         sent = update.sent_claims(mapping)
         fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id)
@@ -201,7 +201,7 @@ class Binding:
 def _compare(
     known: KnownUser, provider: Provider, request: VerificationRequest, targets: Sequence[VerificationClaim]
 ) -> bool:
-    """Return whether some are verified for other values; raise where all requested ones are for these."""
+    """Return whether some are verified for other values; raise if all requested ones are verified for these."""
     current = _fingerprints(targets)
     held = [claim for claim in known.verified if current.get(claim.uri, claim.fingerprint) == claim.fingerprint]
     judged = {claim.uri for claim in targets if provider.missing_name is None or not claim.is_stand_in} & set(
@@ -216,7 +216,7 @@ def _compare(
 
 
 def _fingerprints(targets: Sequence[VerificationClaim]) -> dict[str, str | None]:
-    """Return the fingerprints of the existing values; a claim without one stays as it was verified."""
+    """Return the fingerprints of the existing values; a claim without a value keeps its state."""
     return {claim.uri: claim.fingerprint for claim in targets if claim.fingerprint is not None}
 
 
@@ -238,7 +238,7 @@ def select_values(provider: Provider, request: VerificationRequest, values: Mapp
 
 
 def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant | None) -> ApplicantUpdate | None:
-    """Return how to bring an applicant up to date; None if it would keep a value that the user no longer has.
+    """Return the update of an applicant; None if the applicant would keep an outdated value.
 
     Onfido keeps fields that an update does not name, and accepts no empty ones. So a value that was removed, or that
     Onfido would refuse, requires another applicant.

@@ -13,7 +13,7 @@ OK, FAILED = "ok", "failed"
 
 @contextmanager
 def counted(operation: str) -> Iterator[None]:
-    """Count a request when it ends, by its result: the code of the error, where it is one that callers get."""
+    """Count a request when it ends, by its result: the code of the error, if it is one that callers get."""
     result = FAILED
     try:
         yield

@@ -1,10 +1,10 @@
 """Starting a verification, step by step, so that a crash between any two steps neither loses nor repeats one.
 
-    acquire the lease ─► values ─► applicant ─► bind and announce ─► run ─► hand over run id and SDK token
+    acquire the lease ─► values ─► applicant ─► bind and announce ─► run ─► return run id and SDK token
 
-Each step is recorded before the next begins, under a lease on the verification (`attempts.py`). Once a lease has
-expired, the next request takes it over and continues. The one step that costs money is announced before it is taken
-(`run_requested_at`), and the run has the verification's id as a tag: a later attempt looks for that run at Onfido
+Each step is recorded before the next one starts, under a lease on the verification (`attempts.py`). Once a lease has
+expired, the next request takes it over and continues. The step that costs money is announced before it is taken
+(`run_requested_at`), and the run has the verification's id as a tag: a later attempt searches for that run at Onfido
 before it starts another.
 """
 
@@ -55,7 +55,7 @@ MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 
 @dataclass(frozen=True)
 class Started:
-    """What an application needs to let the user go through capture: a token, a link, or neither: the run has ended."""
+    """The application's access to capture: a token, a link, or neither if the run has ended."""
 
     stored: Snapshot
     sdk_token: str | None = field(default=None, repr=False)
@@ -63,7 +63,7 @@ class Started:
 
 
 class Initiation:
-    """Starts verifications; of simultaneous requests for one user and provider, one gets the run."""
+    """Starts verifications; of concurrent requests for one user and provider, one gets the run."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Initiation:
                 raise
 
     def _take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
-        """Acquire an attempt; nothing left to verify is reported in preference to the attempt limit."""
+        """Acquire an attempt; the error that nothing is left to verify takes precedence over the attempt limit."""
         try:
             return self._attempts.take(provider, user_id, request, deadline)
         except RequestError as error:
@@ -158,7 +158,7 @@ class Initiation:
             raise
 
     def _find_started(self, attempt: Attempt, run_requested_at: datetime) -> RunSnapshot | None:
-        # The time is recorded again when a start stays unanswered, at most one budget later.
+        # The time is recorded again when a start is not answered, at most one budget later.
         margin = timedelta(seconds=self._timing.interactive_budget) + MARGIN
         return find_started_run(self._database, attempt, self._clock() - run_requested_at + margin)
 
@@ -168,7 +168,7 @@ class Initiation:
         if (remaining := self._timing.run_settle_time - age) > 0:
             raise OnfidoError(
                 Code.ONFIDO_UNREACHABLE,
-                "Onfido has not said yet whether it started the run. Nothing is lost: ask again in a moment.",
+                "It is not known yet whether Onfido started the run. Nothing is lost: ask again in a moment.",
                 retry_after=int(remaining) + 1,
             )
 
@@ -187,9 +187,9 @@ class Initiation:
         )
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> bool:
-        """Record the values sent and that the run will be requested; False if a value has changed since it was read.
+        """Record the values sent, and that the run will be requested; False if a value has changed since it was read.
 
-        Then only the applicant is recorded, to be updated.
+        In that case only the applicant is recorded, for the next update.
         """
         applicant_id = applicant.applicant_id
         known = {
@@ -225,12 +225,12 @@ class Initiation:
             )
         except OnfidoError as error:
             has_no_run = error.is_refusal or not error.is_sent
-            # Otherwise Onfido may still be creating it: the time to settle begins now.
+            # Otherwise Onfido may still be creating it: the settle time starts now.
             self._attempts.advance(attempt, run_requested_at=None if has_no_run else self._clock())
             raise
 
     def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
-        """Hand over a run that an earlier request started, unless it is for other claims than this one's."""
+        """Return a run that an earlier request started, unless it is for other claims than this one's."""
         claims = self._claims(attempt)
         if not set(attempt.request.uris) <= {claim.uri for claim in claims}:
             self._recorder.adopt(attempt, run, claims)
@@ -257,7 +257,7 @@ class Initiation:
 
 @contextmanager
 def _removed_meanwhile() -> Iterator[None]:
-    """Translate the database's refusal of what belongs to a verification that is gone."""
+    """Translate the constraint violation of a removed verification's rows."""
     try:
         yield
     except IntegrityError as error:
@@ -267,7 +267,7 @@ def _removed_meanwhile() -> Iterator[None]:
 def capture_access(onfido: OnfidoClient, stored: Snapshot, run: RunSnapshot, options: SdkOptions | None) -> Started:
     """Return the user's access to capture: the link, or an SDK token.
 
-    That is the run's own, unless it has none or the token has to be bound to something.
+    The token is the run's own, unless it has none or the token has to be bound.
     """
     verification = stored.verification
     if verification.capture == LINK and run.link_url is not None:

@@ -1,4 +1,4 @@
-"""What is known here of a user whose verification starts, read in one round trip with the user's values."""
+"""The stored data of a user whose verification starts, read in one round trip with the user's values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class KnownUser:
         self._applicants: Sequence[KnownApplicant | None] = ()
 
     def ask(self, connection: Connection) -> None:
-        """Ask the database, which answers with the next statement whose answer somebody looks at."""
+        """Send the queries; their answers arrive with the next statement whose answer is read."""
         provider = self._provider
         self._applicants = applicants.ask_latest(
             connection, provider.tenant, self._user_id, provider.provider_id, provider.environment
@@ -31,5 +31,5 @@ class KnownUser:
 
     @property
     def applicant(self) -> KnownApplicant | None:
-        """The user's latest applicant, if it is known what it was sent."""
+        """The user's latest applicant, if the fields that were sent are known."""
         return self._applicants[0] if self._applicants else None

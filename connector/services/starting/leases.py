@@ -1,4 +1,4 @@
-"""Leases on verifications: they last as long as a request may take, and are released where a request fails."""
+"""Leases on verifications: they last as long as a request may take, and are released if a request fails."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Leases:
         self._clock = clock
 
     def new(self) -> Lease:
-        """Return a lease that begins now."""
+        """Return a lease that starts now."""
         length = timedelta(seconds=self._timing.interactive_budget) + MARGIN
         return Lease(str(uuid.uuid4()), self._clock() + length)
 
     @contextmanager
     def held(self, verification_id: str, lease: Lease) -> Iterator[None]:
-        """Release a lease where the work under it fails without an answer, as soon as the database is available.
+        """Release a lease if its holder fails without an answer, as soon as the database is available.
 
         The lease may never have been acquired: a failed commit may or may not have been applied.
         """

@@ -1,4 +1,4 @@
-"""The limit of attempts: how many runs a user may start with a provider within a while."""
+"""The limit of attempts: the number of runs that a user may start with a provider within a window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.errors import Code, RequestError
 
 
 def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) -> None:
-    """Raise where a user has started as many runs as the provider allows within its window."""
+    """Raise if a user has started as many runs as the provider allows within its window."""
     if allowed_at := next_attempt_at(started, provider, now):
         seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
         raise RequestError(

@@ -46,9 +46,9 @@ class Recorder:
         self._clock = clock
 
     def adopt(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Snapshot:
-        """Record the run, apply its known status, and return what is stored then.
+        """Record the run, apply its known status, and return the stored data after that.
 
-        A run that belongs to another verification closes this one: Onfido has started none for it. Raises
+        A run that belongs to another verification closes this one, because Onfido has started none for it. Raises
         `OnfidoError` then, and one of `NOT_OURS` if the lease was lost.
         """
         try:
@@ -74,7 +74,7 @@ class Recorder:
     def _record(
         self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]
     ) -> tuple[Snapshot, Sequence[ParkedEvent]]:
-        """Record the run; returns what is stored then, and the events that are parked for it after the commit."""
+        """Record the run; return the stored data, and the events that are parked for it after the commit."""
         now = self._clock()
         with self._database.write() as connection:
             recorded, entries = self._write(connection, attempt, run, now)
@@ -88,18 +88,18 @@ class Recorder:
     def _write(
         self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime
     ) -> tuple[Verification | None, list[Change]]:
-        """Write the run under the lease; a new one's first status is written with it, all later ones by `Results`."""
+        """Write the run under the lease; its first status is written with it, all later ones by `Results`."""
         verification, fence = attempt.verification, Fence(attempt.lease.owner)
         values = self._values(attempt, run, now)
         if verification.run_id is not None:
             return verifications.record_run(connection, verification, fence, values | {"updated_at": now}), []
-        first = PROCESSING if run.is_final else run.status  # a final status comes with its result only
+        first = PROCESSING if run.is_final else run.status  # a final status is only written with its result
         actor = attempt.request.actor
         changed = status.change(connection, verification, first, now, INITIATED, actor, values=values, fence=fence)
         return changed.verification, [changed.entry]
 
     def _values(self, attempt: Attempt, run: RunSnapshot, now: datetime) -> dict[str, Any]:
-        """Return what is written with the run; the lease ends where no further call to Onfido is needed."""
+        """Return the columns that are written with the run; the lease ends if no further call to Onfido is needed."""
         plan = attempt.request.plan
         has_access = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
         return {

@@ -1,7 +1,7 @@
 """The record of a refused start: its code, claims, time and caller; never a value.
 
-It answers the help desk's first question, "why is this user not verified?", where there is no run. How many are
-recorded is limited (`refusal_limit.py`), and the sweep removes them after a while.
+It answers the help desk's question why a user is not verified if there is no run. The number of records is limited
+(`refusal_limit.py`), and the sweep removes them after their retention.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 WINDOW = REFUSED_STARTS_WINDOW
 MAX_CLAIMS = 20  # that one record names
 MAX_PROVIDER_ID = 36  # characters; no user has a longer one
-# Refusals in normal use, which the open run or the claims explain already.
+# Refusals in normal use, which the open run or the claims already explain.
 ORDINARY = frozenset({Code.VERIFICATION_OPEN, Code.BEING_STARTED, Code.NOTHING_TO_VERIFY, Code.CLAIMS_EMPTY})
 
 
@@ -50,9 +50,9 @@ class StartRequest:
 class Refusals:
     """Records refused starts, and limits those that Onfido refuses.
 
-    These have a count of their own beside the limit of attempts: a wrong API token must not use up a user's attempts,
-    and somebody who is refused every time must not use up the account's calls. What is refused here, before anything
-    is sent, does not count.
+    These are counted separately from the limit of attempts: a wrong API token must not use up a user's attempts, and
+    repeated refusals must not use up the account's calls. Starts that the connector refuses itself, before anything is
+    sent, do not count.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Refusals:
         self._clock = clock
 
     def ask(self, connection: Connection, provider_id: str, user_id: str) -> Sequence[RefusedStarts]:
-        """Ask how often Onfido refused to start, for `check`."""
+        """Query the number of Onfido's refusals, for `check`."""
         return refused_starts.ask(connection, provider_id, user_id, self._clock() - WINDOW)
 
     def check(self, provider: Provider, counted: Sequence[RefusedStarts]) -> None:
-        """Raise `RequestError` if Onfido refused to start as often as the provider allows attempts."""
+        """Raise `RequestError` if Onfido refused as many starts as the provider allows attempts."""
         if not counted or counted[0].number < provider.max_attempts:
             return
         refused, now = counted[0], self._clock()
@@ -82,7 +82,7 @@ class Refusals:
 
     @contextmanager
     def traced(self, request: StartRequest) -> Iterator[None]:
-        """Record the refusal that ends the block, if one does, and count it where it is Onfido's."""
+        """Record the refusal that ends the block, if any, and count it if it is Onfido's."""
         try:
             yield
         except (RequestError, OnfidoError) as error:

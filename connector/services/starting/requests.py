@@ -44,7 +44,7 @@ POLL_INTERVAL = 0.25  # seconds between two checks for a result that another thr
 
 @dataclass(frozen=True)
 class Capture:
-    """What an application needs to let the user go through capture: a token, a link, or neither: the run has ended."""
+    """The application's access to capture: a token, a link, or neither if the run has ended."""
 
     verification: Verification
     claims: list[Claim]
@@ -54,7 +54,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Completion:
-    """The current claims; `waited` is None if the request did not wait, else the seconds that were granted."""
+    """The current claims; `waited` is None if the request did not wait, otherwise the granted seconds."""
 
     claims: list[Claim]
     waited: int | None
@@ -102,17 +102,17 @@ class Verifications:
     ) -> Capture:
         """Start the verification of a user's claims, or continue an interrupted one.
 
-        `access_token` is the user's own, where the user asks: some directories are read with it. `client_id` names the
-        application, by its token. `values`, by claim URI, take the place of the directory's.
-        Raises `RequestError` if the request cannot be met, `OnfidoError` if Onfido refuses, fails or cannot be
-        reached.
+        `access_token` is the user's own, in the user's own request: some directories are read with it. `client_id`
+        names the application, by its token. `values`, by claim URI, replace the directory's. Raises `RequestError` if
+        the request cannot be met, `OnfidoError` if Onfido refuses, fails or cannot be reached.
         """
         with counted("initiate"), self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
             with self._database.read() as connection:
                 refused = self._refusals.ask(connection, provider_id, user_id)
                 provider = enabled(connection, tenant.name, provider_id).limited(tenant.limits.attempts)
             if values is not None:
-                provider = provider.limited(1)  # the user is of one request: whatever races, one run is paid for
+                # the user exists for one request only: in any race, only one run is paid for
+                provider = provider.limited(1)
             _check_mapped(provider, uris)
             self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())
@@ -145,7 +145,7 @@ class Verifications:
     def resume(
         self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
     ) -> Capture:
-        """Return a new SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
+        """Return a new SDK token, or the link, for the user's open run, if it awaits input at Onfido.
 
         Only the request's options for an SDK token are used. Raises as `initiate`.
         """
@@ -233,7 +233,7 @@ def _capture(started: Started, uris: Sequence[str]) -> Capture:
 
 
 def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
-    """Raise where a claim is neither sent nor contained in the workflow's output."""
+    """Raise if a claim is neither sent nor contained in the workflow's output."""
     if not uris:
         raise RequestError(Code.CLAIMS_EMPTY, "claims: must name at least one claim URI.")
     if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
@@ -247,7 +247,7 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
 def _check_run(verification: Verification) -> None:
     if verification.run_id is None:
         raise RequestError(
-            Code.NO_VERIFICATION, "The verification broke off before it had a run: ask with INITIATED again."
+            Code.NO_VERIFICATION, "The verification ended before it had a run: ask with INITIATED again."
         )
 
 

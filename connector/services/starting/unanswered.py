@@ -1,8 +1,8 @@
 """Finding the run of an unanswered start: the announced run may exist, and may have been paid for.
 
-It is found by its tag, which only this verification's run has. Onfido's list does not always show tags. Where it shows
-none, the run is identified by its applicant and its age, and by not being recorded for another verification: an older
-unrecorded one may have compared other values.
+It is found by its tag, which only this verification's run has. Onfido's list does not always show tags. Without tags,
+the run is identified by its applicant, its age, and by not being recorded for another verification: an older unrecorded
+one may have compared other values.
 """
 
 from __future__ import annotations
