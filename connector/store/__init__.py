@@ -6,10 +6,10 @@
                    the statements on each of them
     verification_search.py   those for lists, exports and administrators' decisions
     vault.py       encryption at rest, and fingerprints of values that are not stored
-    sealed.py      every encrypted column, and the place its values are sealed for
-    times.py       times as both databases keep them
+    sealed.py      every encrypted column, and the context to which its values are bound
+    times.py       times in both databases
     dialect.py     the differences between the two databases
-    migrations/    Alembic's
+    migrations/    Alembic's migrations
 
 Statuses change by compare-and-set in the statement itself; invariants are constraints. `services` own the
 transactions: they open them with `Database.read()` and `Database.write()` and pass the connection on.

@@ -1,7 +1,7 @@
-"""Statements on applicants at Onfido: which fields each was ever sent, so that none of them keeps an outdated value.
+"""Statements on applicants at Onfido: the fields that were ever sent for each, so that none keeps an outdated value.
 
 An update keeps the fields that it does not name, so every field that was ever sent is sent again, or another applicant
-is created. The names are committed before the values are sent: after a crash too many may be known, never too few.
+is created. The names are committed before the values are sent: after a crash too many may be recorded, never too few.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _LATEST = (
 
 @dataclass(frozen=True)
 class KnownApplicant:
-    """A user's applicant, and the names of the fields that it was ever sent."""
+    """A user's applicant, and the names of the fields that were ever sent for it."""
 
     applicant_id: str
     fields: frozenset[str]
 
 
 def add(connection: Connection, verification: Verification, applicant_id: str, fields: Collection[str]) -> Answer:
-    """Record an applicant that was created with these fields; `complete` has to be called with the answer."""
+    """Record an applicant that was created with these fields; `complete` must be called with the answer."""
     row = {
         "provider_id": verification.provider_id,
         "applicant_id": applicant_id,
@@ -65,13 +65,13 @@ def add(connection: Connection, verification: Verification, applicant_id: str, f
 def complete(
     connection: Connection, added: Answer, verification: Verification, applicant_id: str, fields: Collection[str]
 ) -> None:
-    """Add the fields where this id was recorded before: of an Onfido that gives one id twice."""
+    """Add the fields if this id was already recorded, in case Onfido returns one id twice."""
     if not added.rowcount:
         extend(connection, verification.provider_id, applicant_id, fields)
 
 
 def extend(connection: Connection, provider_id: str, applicant_id: str, fields: Collection[str]) -> bool:
-    """Record that an applicant is about to be sent these fields as well; False if all of them are recorded."""
+    """Record fields that are about to be sent for an applicant; False if all of them are recorded already."""
     key = {"of_provider": provider_id, "of_applicant": applicant_id}
     known = connection.execute(_LOCK, key).scalar_one_or_none()
     if known is None or set(fields) <= set(known):
@@ -83,9 +83,9 @@ def extend(connection: Connection, provider_id: str, applicant_id: str, fields: 
 def find_latest(
     connection: Connection, verification: Verification, environment: str | None = None
 ) -> KnownApplicant | None:
-    """Return the user's applicant with the provider: that of this verification, or of the latest that had one.
+    """Return the user's applicant with the provider: that of this verification, or of the latest with an applicant.
 
-    None also where it is not known what it was sent, and where it is in another environment than the provider.
+    None also if the sent fields are unknown, or the applicant is in another environment than the provider.
     """
     tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
     latest = ask_latest(connection, tenant, user_id, provider_id, environment)
@@ -95,7 +95,7 @@ def find_latest(
 def ask_latest(
     connection: Connection, tenant: str, user_id: str, provider_id: str, environment: str | None
 ) -> Sequence[KnownApplicant | None]:
-    """Return the same, if there is any; it is read once it is needed."""
+    """Return the same, if there is any; it is read when it is first accessed."""
     of_user = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id, "of_environment": environment}
     return batch.execute(connection, _LATEST, of_user).each(_known)
 

@@ -1,4 +1,4 @@
-"""Statements on the limit of attempts: which of a user's starts count against it."""
+"""Statements on the limit of attempts: which of a user's starts count towards it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def find_started(
     since: datetime,
     environment: str | None = None,
 ) -> Sequence[datetime]:
-    """Return when the user's verifications since then were started whose run exists or may exist; latest first.
+    """Return the start times of the user's verifications since then whose run exists or may exist; latest first.
 
-    Without those that were forgiven, or are in another environment.
+    Verifications that were forgiven, or are in another environment, are excluded.
     """
     limited = {
         "of_tenant": tenant,
@@ -55,7 +55,7 @@ def find_started(
 def find_started_of_user(
     connection: Connection, tenant: str, user_id: str, since: datetime
 ) -> dict[str, list[datetime]]:
-    """Return the same for all providers, by their ids, in the environment that each is in."""
+    """Return the same for all providers, by their ids, each in the provider's environment."""
     of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id)
     statement = (
         select(verifications.c.provider_id, verifications.c.created_at)
@@ -69,5 +69,5 @@ def find_started_of_user(
 
 
 def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
-    """Exclude some verifications, which are locked, from the limit."""
+    """Exclude some locked verifications from the limit."""
     connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))

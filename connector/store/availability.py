@@ -1,6 +1,6 @@
-"""Whether a database is unavailable or accepts no writes, as opposed to a statement that is wrong.
+"""Distinguishes an unavailable database from a wrong statement.
 
-The former ends by itself or by an operator's action, and the same request may then be sent again; the latter is a bug.
+The former is resolved without a change of the code, and the same request may then be repeated; the latter is a bug.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ LEAST_SPACE = 4 * 1024 * 1024  # bytes; with less on the embedded database's dis
 
 
 class Unavailable(DatabaseUnavailable, SQLAlchemyError):  # noqa: N818
-    """`DatabaseUnavailable` as this package raises it: a handler of all SQLAlchemy errors handles it, too."""
+    """`DatabaseUnavailable` that handlers of SQLAlchemy errors catch as well."""
 
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise `Unavailable` instead of errors that mean it; all others pass unchanged."""
+    """Raise `Unavailable` for errors that mean an unavailable database; others are not changed."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -45,7 +45,7 @@ def told_apart() -> Iterator[None]:
 
 
 def is_unavailable(error: SQLAlchemyError) -> bool:
-    """Return whether the database could not be reached, or could not do what it is able to do at other times."""
+    """Return whether the database could not be reached, or temporarily could not execute a statement."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _is_unavailable(error.orig)
     return isinstance(error, DisconnectionError | TimeoutError)
@@ -65,7 +65,7 @@ def check_space(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another that takes its name later; None if there is no file."""
+    """Return what distinguishes a file from another that replaces it later; None if there is no file."""
     try:
         entry = path.stat()
     except OSError:
@@ -74,7 +74,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def check_in_place(path: Path, opened: tuple[int, int] | None) -> None:
-    """Raise `DatabaseUnavailable` if `path` is no longer the file that is open: what it is given would be lost."""
+    """Raise `DatabaseUnavailable` if `path` is no longer the open file, because writes would be lost."""
     if identity(path) != opened:
         raise Unavailable(f"{path} was removed, moved or replaced while it was open; put it back, or restart")
 

@@ -1,4 +1,4 @@
-"""For how long what waits in the database has waited: however many rows there are, read as quickly."""
+"""The age of the oldest waiting rows, read from indexes, so that the number of rows does not matter."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Copying an SQLite database while it is in use, and restoring a copy.
 
-SQLite's own online backup does both: it copies one state of the database, and writes it in one transaction, under the
-locks that every other connection respects. Copying the files does neither.
+Both use SQLite's online backup: it copies one consistent state of the database, and writes it in one transaction, under
+the locks that every other connection respects. Copying the files would do neither.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ _LATEST = (("history", "at"), ("verifications", "updated_at"), ("events", "recei
 
 @dataclass(frozen=True)
 class Content:
-    """What a database holds: the ids of the keys that it is sealed with, and when it was last changed, if ever."""
+    """The ids of a database's encryption keys, and the time of its last change, if any."""
 
     key_ids: tuple[str, ...]
     changed_at: str | None
 
 
 def back_up(database: Path, target: Path) -> Content:
-    """Copy a database, which may be in use, into a file that only its owner reads; returns what the copy holds."""
+    """Copy a database, which may be in use, into a file that only its owner can read; return the copy's content."""
     with draft_beside(target) as draft:
         with _opened(database) as source, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
             source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without others beside it
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companion files
         content = read_content(draft)
         draft.replace(target)
     return content
 
 
 def restore(backup: Path, database: Path) -> None:
-    """Write a backup over a database, or create it; all of it or nothing, also while others use the database."""
+    """Write a backup over a database, or create it, in one transaction, even while others use the database."""
     if database.exists() and not _is_sound(database):
         for suffix in ("", "-wal", "-shm"):
             database.with_name(database.name + suffix).unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def restore(backup: Path, database: Path) -> None:
 
 
 def read_content(path: Path) -> Content:
-    """Return what a database holds; raises `ConfigurationError` if it is damaged, or none of this version's."""
+    """Return a database's content; raises `ConfigurationError` if it is damaged, or has another schema."""
     with _opened(path) as connection:
         [check] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if check != "ok":
@@ -89,7 +89,7 @@ def _is_sound(database: Path) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database that is there; none is created."""
+    """Open an existing database."""
     if not path.is_file():
         raise ConfigurationError(f"There is no database {path}.")
     try:

@@ -1,13 +1,13 @@
-"""Statements whose answers have not been read yet travel together: one round trip to PostgreSQL for all of them.
+"""Statements whose answers have not been read yet are sent together, in one round trip to PostgreSQL.
 
-    added = batch.execute(connection, INSERT, row)          # waits
-    found = batch.execute(connection, SELECT, key)          # waits
-    found.one_or_none()                                     # both are sent, and both answers are here
-    batch.execute(connection, UPDATE, change)               # waits; the transaction's end sends it with the COMMIT
+    added = batch.execute(connection, INSERT, row)          # queued
+    found = batch.execute(connection, SELECT, key)          # queued
+    found.one_or_none()                                     # both are sent, and both answers are received
+    batch.execute(connection, UPDATE, change)               # queued; the transaction's end sends it with the COMMIT
 
 The statements, their order and their locks are the same on both databases, and so are the errors: a statement that
-fails is reported where the first answer is looked at, ends its batch, and its transaction can only be rolled back.
-On SQLite, and where single statements are listened to, they are executed one after another.
+fails is reported when the first answer is read, ends its batch, and its transaction can only be rolled back. On SQLite,
+or if there are listeners for single statements, they are executed one after another.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
     from connector.store.pipeline import PipelineMode
 
-BEGINS = "begin_statement"  # an option of connections: what begins their transactions, None for readers
+BEGINS = "begin_statement"  # an option of connections: the statement that begins their transactions, None for readers
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
-MOST_ROWS = 20  # of one INSERT: each number of rows is a statement of its own
-_WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
-_PIPELINE = "pipeline"  # the same, for as long as the connection is open
+MOST_ROWS = 20  # rows of one INSERT; each number of rows is a separate statement
+_WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the queued statements
+_PIPELINE = "pipeline"  # the same, as long as the connection is open
 BEGIN: tuple[str, Sequence[Any]] = ("BEGIN", ())
 COMMIT: tuple[str, Sequence[Any]] = ("COMMIT", ())
 
 T = TypeVar("T")
-Ask = Callable[[Connection], None]  # asks a connection for more, in the same round trip
+Ask = Callable[[Connection], None]  # queues further statements on a connection, for the same round trip
 
 
 class Answer:
-    """What one statement returned; who looks at it before it was sent sends all that wait."""
+    """The result of one statement; reading it sends all queued statements."""
 
     __slots__ = ("_connection", "_read", "_rowcount", "_rows", "parameters", "statement")
 
@@ -54,14 +54,14 @@ class Answer:
 
     @property
     def rows(self) -> Sequence[Any]:
-        """The rows: tuples with names, none where the statement returns none."""
+        """The rows, as tuples with names; empty if the statement returns none."""
         if self._rows is None:
             self._rows = self._received()()
         return self._rows
 
     @property
     def rowcount(self) -> int:
-        """How many rows were changed or returned."""
+        """The number of changed or returned rows."""
         self._received()
         return self._rowcount
 
@@ -78,11 +78,11 @@ class Answer:
         return [row[0] for row in self.rows]
 
     def each(self, make: Callable[[Any], T]) -> Sequence[T]:
-        """Return what is made of each row, once it is read."""
+        """Return the results of `make` for the rows, which are read on first access."""
         return _Made(self, make)
 
     def receive(self, read: Callable[[], Sequence[Any]], rowcount: int) -> None:
-        """Keep what the database answered; `read` returns the rows."""
+        """Store the database's answer; `read` returns the rows."""
         self._read, self._rowcount = read, rowcount
 
     def _received(self) -> Callable[[], Sequence[Any]]:
@@ -94,7 +94,7 @@ class Answer:
 
 
 class _Made(Sequence[T]):
-    """What is made of an answer's rows."""
+    """Objects made of an answer's rows."""
 
     def __init__(self, answer: Answer, make: Callable[[Any], T]) -> None:
         self._answer = answer
@@ -103,7 +103,7 @@ class _Made(Sequence[T]):
 
     @property
     def _items(self) -> list[T]:
-        # Not a `cached_property`: in Python 3.11, all of its instances share a lock, and this one may wait for others.
+        # Not a `cached_property`: in Python 3.11 all of its instances share a lock, and this one may wait for others.
         if self._made is None:
             self._made = [self._make(row) for row in self._answer.rows]
         return self._made
@@ -122,7 +122,7 @@ class _Made(Sequence[T]):
 
 
 def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
-    """Execute a statement in its turn. Statements are constants: each is compiled once and kept."""
+    """Execute a statement in order. Statements are constants: each is compiled once and kept."""
     answer = Answer(connection, statement, parameters)
     if _can_wait(connection):
         connection.info.setdefault(_WAITING, []).append(answer)
@@ -132,7 +132,7 @@ def execute(connection: Connection, statement: Executable, parameters: Mapping[s
 
 
 def execute_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Execute a statement for each of some rows, whose answers do not matter."""
+    """Execute a statement for each of some rows, without using the answers."""
     if _is_listened_to(connection):
         if rows:
             connection.execute(statement, list(rows))
@@ -144,9 +144,9 @@ def execute_all(connection: Connection, statement: Executable, rows: Sequence[Ma
 def insert_all(
     connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]], shared: Sequence[str] = ()
 ) -> None:
-    """Insert some rows, which have the same columns; on PostgreSQL many in one statement.
+    """Insert rows with the same columns; on PostgreSQL many in one statement.
 
-    There, the values of the columns `shared` are sent once for all rows, where all rows have the same.
+    There, the values of the columns `shared` are sent once if all rows have the same.
     """
     if not _can_wait(connection):
         execute_all(connection, statement, rows)
@@ -168,7 +168,7 @@ def _share(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
 
 @cache
 def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Sequence[str]) -> Insert:
-    """Return an INSERT of so many rows, which have some columns in common."""
+    """Return an INSERT for this number of rows, with some shared columns."""
     types = {name: statement.table.c[name].type for name in columns}
     common = {name: bindparam(name, type_=types[name]) for name in shared}
     rows = [
@@ -179,10 +179,10 @@ def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Seq
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
-    """Send what waits; `commit` ends the transaction in the same round trip.
+    """Send the queued statements; `commit` ends the transaction in the same round trip.
 
-    Where the commit is listened to, or nothing waits, SQLAlchemy ends it.
-    Raises SQLAlchemy's errors, as `Connection.execute` does.
+    If there are listeners for the commit, or nothing is queued, SQLAlchemy ends the transaction. Raises SQLAlchemy's
+    errors, as `Connection.execute` does.
     """
     if waiting := connection.info.pop(_WAITING, None):
         commits = commit and not connection.dispatch.commit
@@ -190,41 +190,41 @@ def flush(connection: Connection, *, commit: bool = False) -> None:
 
 
 def execute_after(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
-    """Execute a statement as soon as the transaction is committed; its answer is there once `Database.write` ends."""
+    """Execute a statement after the transaction's commit; its answer is available once `Database.write` ends."""
     answer = Answer(connection, statement, parameters)
     connection.info.setdefault(_AFTER, []).append(answer)
     return answer
 
 
 def unsent(connection: Connection) -> Sequence[Answer]:
-    """Return what is due after the commit and was not sent with it, for `execute_unsent`."""
+    """Return the statements that are due after the commit and were not sent with it, for `execute_unsent`."""
     answers: list[Answer] = connection.info.pop(_AFTER, [])
     return answers
 
 
 def execute_unsent(connection: Connection, answers: Sequence[Answer]) -> None:
-    """Execute what was due after a commit, on another connection."""
+    """Execute the statements that were due after a commit, on another connection."""
     for answer in answers:
         _execute_now(connection, answer)
 
 
 def nothing(_: Connection) -> None:
-    """Ask for nothing."""
+    """Queue nothing."""
 
 
 def forget(info: dict[str, Any]) -> None:
-    """Drop what waits on a connection that is returned to the pool: its transaction was rolled back."""
+    """Drop the queued statements of a connection that is returned to the pool after a rollback."""
     info.pop(_WAITING, None)
     info.pop(_AFTER, None)
 
 
 def _can_wait(connection: Connection) -> bool:
-    """Whether a statement may be sent later: not where each is listened to, to act at its time."""
+    """Whether a statement may be sent later; not if there are listeners for each statement."""
     return connection.dialect.name != "sqlite" and not _is_listened_to(connection)
 
 
 def _is_listened_to(connection: Connection) -> bool:
-    """Whether SQLAlchemy itself has to execute each statement, because others listen to that."""
+    """Whether SQLAlchemy itself has to execute each statement, because there are listeners."""
     return bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
 
 
@@ -241,7 +241,7 @@ def _execute_now(connection: Connection, answer: Answer) -> None:
 
 
 def _execute_on_sqlite(connection: Connection, answer: Answer) -> None:
-    """Execute a statement by the driver itself; the transaction has begun."""
+    """Execute a statement with the driver; the transaction has begun."""
     driver: Any = connection.connection.dbapi_connection
     compiled = compile_statement(answer.statement, answer.parameters, connection.dialect)
     try:
@@ -274,7 +274,7 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], after: Seq
 
 
 def _pipeline_mode(driver: Any, info: dict[str, Any]) -> PipelineMode:
-    """Return a connection's pipeline mode, created when it is first needed."""
+    """Return a connection's pipeline mode, created on first use."""
     from connector.store.pipeline import PipelineMode  # noqa: PLC0415  it imports psycopg, which SQLite does without
 
     if _PIPELINE not in info:
@@ -284,7 +284,7 @@ def _pipeline_mode(driver: Any, info: dict[str, Any]) -> PipelineMode:
 
 
 def begin(connection: Connection) -> None:
-    """Begin the transaction where the next statement is its first, and does not go with a batch."""
+    """Begin the transaction if the next statement is its first, and is not part of a batch."""
     driver: Any = connection.connection.dbapi_connection
     if _is_first_of_its_transaction(connection, driver):
         try:
@@ -294,5 +294,5 @@ def begin(connection: Connection) -> None:
 
 
 def _is_first_of_its_transaction(connection: Connection, driver: Any) -> bool:
-    """Whether the next statement has to begin the transaction: a reader has none."""
+    """Whether the next statement has to begin the transaction; readers have none."""
     return bool(connection.get_execution_options().get(BEGINS)) and driver.pgconn.transaction_status == IDLE

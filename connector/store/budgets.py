@@ -1,8 +1,8 @@
-"""Statements on the calls that accounts at Onfido may still send: a bucket for each, which all processes share.
+"""Statements on the rate limits of accounts at Onfido: a bucket for each, which all processes share.
 
-A bucket is the time at which it will be full again, in seconds of the database's clock; each call postpones it. The
-statement that books a turn finds it, decides whether the caller takes it, and returns both: callers of any number of
-processes get their turns one after another, by the lock on the row.
+A bucket is the time at which it will be full again, in seconds of the database's clock; each call postpones it. One
+statement reserves a call: it reads the bucket, determines whether the caller gets the turn, and returns both. The lock
+on the row serializes the callers of all processes.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from connector.store.budget_models import onfido_budgets as table
 from connector.store.compiled import HAS_VALUES
 from connector.store.dialect import Insert, insert
 
-UNUSED = 86_400.0  # seconds since a bucket was full, after which it is forgotten: a full one holds nothing
+UNUSED = 86_400.0  # seconds since a bucket was full, after which it is deleted
 
 Number = ColumnElement[float]
 
 
 class epoch_now(FunctionElement[float]):  # noqa: N801  a function of SQL
-    """The time by the database's own clock, in seconds; when the statement began, however long it waited."""
+    """The database's time in seconds, at which the statement began, independent of waiting for locks."""
 
     type = Double()
     inherit_cache = True
@@ -68,7 +68,7 @@ def _sooner(one: Number, other: Number) -> Number:
 
 _NOW = epoch_now()
 _NEVER: Number = literal_column("0.0", Double())
-# A time later than any call can have made it was made by a clock that was set back since.
+# A time later than any call can have caused was written before a clock was set back.
 _FULL_AT = _sooner(table.c.full_at, _NOW + _given("farthest"))
 _HELD_UNTIL = _sooner(table.c.held_until, _NOW + _given("farthest"))
 _TURN = _later(_NOW, _FULL_AT - _given("leeway"))
@@ -111,7 +111,7 @@ def _holding(statement: Insert) -> Insert:
 
 _BOOK, _HOLD = insert(table, _booking), insert(table, _holding)
 _FIND_HELD = select(_HELD_UNTIL - _NOW).where(table.c.account == bindparam("of_account"))
-# For this transaction: another one holds the row for the time of a statement, or its process is stuck.
+# Limited for this transaction: the lock is normally held for one statement only, unless a process is stuck.
 _WAIT_FOR_LOCK = select(func.set_config("lock_timeout", bindparam("of_milliseconds"), true()))
 
 
@@ -125,10 +125,10 @@ def book(
     patience: float,
     lock_patience: float,
 ) -> Answer:
-    """Book the next turn of an account, if it is due within `patience` seconds; returns its `wait` and `is_booked`.
+    """Reserve the next call of an account, if its turn comes within `patience` seconds; return `wait` and `is_booked`.
 
-    A turn is due as soon as the bucket is full within `leeway`; a call postpones that by `interval`. Nothing that was
-    recorded can be `farthest` in the future. At most `lock_patience` seconds are spent waiting for other callers.
+    A turn is due as soon as the bucket is full within `leeway`; a call postpones that by `interval`. No recorded time
+    can be more than `farthest` in the future. At most `lock_patience` seconds are spent waiting for other callers.
     """
     if connection.dialect.name == "postgresql":
         batch.execute(connection, _WAIT_FOR_LOCK, {"of_milliseconds": str(max(1, round(lock_patience * 1000)))})
@@ -137,18 +137,18 @@ def book(
 
 
 def hold(connection: Connection, account: str, *, seconds: float, leeway: float, farthest: float) -> None:
-    """Hold all calls of an account for some seconds; then its bucket is empty."""
+    """Pause all calls of an account for some seconds; then its bucket is empty."""
     given = {"of_seconds": seconds, "of_leeway": leeway, "of_farthest": farthest}
     batch.execute(connection, _HOLD(connection), {"of_account": account, **given})
 
 
 def find_held(connection: Connection, account: str, *, farthest: float) -> Answer:
-    """Return for how many seconds an account is held; none, or less than 0, where it is not."""
+    """Return for how many seconds an account is paused; none, or less than 0, if it is not."""
     return batch.execute(connection, _FIND_HELD, {"of_account": account, "of_farthest": farthest})
 
 
 def forget_unused(connection: Connection, size: int) -> int:
-    """Remove some buckets that were not used for long; returns their number."""
+    """Remove some buckets that were not used for long; return their number."""
     is_unused = (table.c.full_at < _NOW - UNUSED, table.c.held_until < _NOW)
     some = select(table.c.account).where(*is_unused).limit(size).with_for_update(skip_locked=True)
     accounts = connection.execute(some).scalars().all()

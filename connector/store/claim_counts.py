@@ -1,4 +1,4 @@
-"""How many claims there are of which kind."""
+"""Numbers of verified claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connector.store.models import claims
 
 
 def count_verified(connection: Connection, provider_id: str, uris: Collection[str], most: int) -> int:
-    """Return how many claims of some kinds are verified with a provider, up to `most`."""
+    """Return the number of verified claims with some URIs and a provider, up to `most`."""
     if not uris:
         return 0
     each = [select(_of_kind(provider_id, uri, most).subquery()) for uri in sorted(uris)]
@@ -19,9 +19,10 @@ def count_verified(connection: Connection, provider_id: str, uris: Collection[st
 
 
 def _of_kind(provider_id: str, uri: str, most: int) -> Select[tuple[str]]:
-    """Return the statement for claims of one kind, in the order of their index: a limit alone would read the table.
+    """Return the statement for claims with one URI, ordered by their index, because with only a limit the table would
+    be read.
 
-    An equality would leave nothing to be in order.
+    An equality condition would make the order irrelevant.
     """
     of_kind = (claims.c.provider_id == provider_id, claims.c.uri.between(uri, uri), text("claims.is_verified"))
     return select(claims.c.uri).where(*of_kind).order_by(claims.c.provider_id, claims.c.uri).limit(most)

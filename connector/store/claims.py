@@ -1,6 +1,6 @@
-"""Statements on claims: what is known of each attribute of a user, one row per user, provider and claim.
+"""Statements on claims: the state of each attribute of a user, one row per user, provider and claim.
 
-Several of a user's claims are always written in the order of their URIs, so that no two writers deadlock.
+Several of a user's claims are always written in the order of their URIs, so that writers cannot deadlock.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _LOCK_STATES = lock_states_of(bindparam("of_user", type_=claims.c.user_id.type))
 _CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
 _SETTLED = ("is_verified", "fingerprint", "environment", "verification_id", "verification_status", "updated_at")
 
-# What all rows of one verification's result have in common.
+# Columns with the same value in all rows of one verification's result.
 _SHARED = ("tenant", "provider_id", "user_id", "verification_id", "metadata", "created_at", "updated_at")
 
 _ADD = insert(claims)
@@ -104,7 +104,7 @@ _SETTLE = insert(
 
 
 def find_all(connection: Connection, tenant: str, user_id: str, provider_id: str | None = None) -> Sequence[Claim]:
-    """Return a user's claims, or those with a provider; they are read once they are needed."""
+    """Return a user's claims, or those with a provider; they are read on first access."""
     statement = _ALL if provider_id is None else _OF_PROVIDER
     parameters = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id}
     return batch.execute(connection, statement, parameters).each(_claim)
@@ -128,7 +128,7 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 
 def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Point the claims to a new verification; those that are verified stay so until its result arrives."""
+    """Assign the claims to a new verification; verified ones stay verified until its result arrives."""
     batch.insert_all(connection, _SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")), _SHARED)
 
 
@@ -155,17 +155,17 @@ def read_states(rows: Iterable[Sequence[Any]]) -> dict[str, ClaimState]:
 
 
 def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write what a finished run means for the claims."""
+    """Write the results of a finished run for the claims."""
     batch.insert_all(connection, _SETTLE(connection), rows, _SHARED)
 
 
 def unverify_changed(
     connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], now: datetime
 ) -> list[Change]:
-    """Un-verify those claims of some users, with every provider, that were verified for outdated values.
+    """Withdraw claims of some users, with every provider, that were verified for outdated values.
 
-    `changed` maps users to the fingerprints of the values that their claims have now, None if there is none. Returns
-    the changes, for the journal.
+    `changed` maps users to the fingerprints of their claims' current values, None if there is none. Return the changes,
+    for the journal.
     """
     locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": list(changed)}).all()
     outdated = [
@@ -179,7 +179,7 @@ def unverify_changed(
 def unverify_held(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
 ) -> list[Change]:
-    """Un-verify those of a user's claims that were verified for exactly these fingerprints, which are now outdated."""
+    """Withdraw a user's claims that were verified for exactly these fingerprints, which are outdated."""
     held = (
         (claims.c.uri == uri) & claims.c.fingerprint.is_not_distinct_from(fingerprint)
         for uri, fingerprint in sorted(fingerprints.items())
@@ -200,7 +200,7 @@ def unverify_all(
     cause: str,
     actor: str | None = None,
 ) -> list[Change]:
-    """Un-verify all of a user's claims, with one provider or all, for a reason that is not in their values."""
+    """Withdraw all of a user's claims, with one provider or all, for a reason other than changed values."""
     if not lock(connection, tenant, user_id):
         return []
     condition = claims.c.user_id == user_id
@@ -210,7 +210,7 @@ def unverify_all(
 
 
 def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now: datetime) -> list[Change]:
-    """Un-verify what results of the sandbox have verified with a provider, which the caller has locked."""
+    """Withdraw claims that sandbox results have verified with a provider, which the caller has locked."""
     verified = (claims.c.provider_id == provider_id, claims.c.is_verified, text(f"claims.{IS_SANDBOX}"))
     order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
     if not connection.execute(select(claims.c.id).where(*verified).order_by(*order).with_for_update()).all():
@@ -219,7 +219,7 @@ def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now:
 
 
 def explain(connection: Connection, verification: Verification, status: str, now: datetime) -> None:
-    """Write why those claims of a verification are not verified that are not."""
+    """Write the reason for those claims of a verification that are not verified."""
     lock(connection, verification.tenant, verification.user_id)
     connection.execute(
         update(claims)
@@ -239,7 +239,7 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
 def forget(
     connection: Connection, tenant: str, user_id: str, claim_ids: Collection[str], now: datetime
 ) -> list[Change]:
-    """Delete some claims of a removed user; returns which are no longer verified, for the journal."""
+    """Delete some claims of a removed user; return those that are no longer verified, for the journal."""
     if not claim_ids or not lock(connection, tenant, user_id):
         return []
     gone = connection.execute(
@@ -250,7 +250,7 @@ def forget(
 
 
 def new_id() -> str:
-    """Make a claim's id."""
+    """Return a new id for a claim."""
     return str(uuid.uuid4())
 
 
@@ -267,7 +267,7 @@ def _unverify(
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
 ) -> list[Change]:
-    """Un-verify those of some claims, which the caller has locked, that meet a condition."""
+    """Withdraw those of some locked claims that meet a condition."""
     withdrawn = connection.execute(
         update(claims)
         .where(claims.c.tenant == tenant, claims.c.is_verified, condition)

@@ -1,4 +1,4 @@
-"""What the tables share: the names of constraints, columns of one kind, and indexes of some rows only."""
+"""Shared definitions of the tables: names of constraints, common columns, and partial indexes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ METADATA = MetaData(
 
 
 def id_column(name: str = "id", **options: Any) -> Column[str]:
-    """Return the column of an id of ours."""
+    """Return a column for one of our ids."""
     return Column(name, String(36), **options)
 
 
 def provider_id_column() -> Column[str]:
-    """Return the column of the provider that a row goes with."""
+    """Return the column of the provider with which a row is deleted."""
     return Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), nullable=False)
 
 

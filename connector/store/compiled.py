@@ -1,4 +1,6 @@
-"""Statements compiled once, to be executed by the driver itself: SQLAlchemy's execution reads each answer at once."""
+"""Statements that are compiled once and executed by the driver, because SQLAlchemy's execution reads each answer at
+once.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ Process = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class CompiledStatement:
-    """A statement's text in the database's own form, and what its parameters and rows have to pass."""
+    """A statement's text in the database's syntax, with the conversions of its parameters and rows."""
 
     text: str
     names: Sequence[str]
@@ -42,7 +44,7 @@ class CompiledStatement:
         return self.text, [values[name] for name in self.names]
 
     def read(self, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
-        """Return rows that the driver has received, with names and the types of their columns."""
+        """Return received rows with names, and with converted columns."""
         if self.row is None:
             return ()
         return [self.row(self._processed(row)) for row in rows]
@@ -57,7 +59,7 @@ class CompiledStatement:
 
 
 def compile_statement(statement: Executable, parameters: Iterable[str], dialect: Dialect) -> CompiledStatement:
-    """Compile a statement for the names of the parameters that it is given."""
+    """Compile a statement for these names of parameters."""
     names_columns = isinstance(statement, UpdateBase) and not statement.get_execution_options().get(HAS_VALUES)
     return _compiled(statement, tuple(parameters) if names_columns else None, dialect)
 
@@ -68,7 +70,7 @@ def _row_type(names: Sequence[str]) -> Any:
 
 @cache
 def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Dialect) -> CompiledStatement:
-    """Compile a statement for the parameters that it is given: those of an INSERT or UPDATE name its columns."""
+    """Compile a statement for these parameters: those of an INSERT or UPDATE name its columns."""
     compiled: Any = statement.compile(dialect=dialect, column_keys=given)  # type: ignore[attr-defined]
     if any(bind.expanding for bind in compiled.binds.values()):
         raise TypeError("A statement of a batch cannot expand a list: it is compiled once.")
@@ -89,7 +91,9 @@ def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Diale
 
 
 def _bind_processor(kind: Any, dialect: Dialect) -> Process | None:
-    """Return what a parameter passes; JSON becomes text here: the driver would look for its way to do it each time."""
+    """Return the conversion of a parameter; JSON becomes text here, because the driver would search for a dumper each
+    time.
+    """
     process: Process | None = kind.dialect_impl(dialect).bind_processor(dialect)
     if dialect.positional or process is None or not isinstance(kind, JSON):
         return process
@@ -102,12 +106,12 @@ def _bind_processor(kind: Any, dialect: Dialect) -> Process | None:
 
 
 def _result_processor(kind: Any, dialect: Dialect) -> Process | None:
-    """Return what a column of a row passes; floating point numbers come from the driver as such."""
+    """Return the conversion of a column; the driver returns floating point numbers directly."""
     return None if isinstance(kind, Float) else kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _numbered(text: str) -> tuple[str, Sequence[str]]:
-    """Return a statement with $1 instead of the driver's %(name)s and so on, and the names in their order."""
+    """Return a statement with $1 and so on instead of the driver's %(name)s, and the names in this order."""
     names: dict[str, int] = {}
 
     def number(parameter: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ from connector.store.pages import Branch, Order, Position, page
 
 @dataclass(frozen=True)
 class ConsoleSession:
-    """A browser that is signed in; who that is, and what the person may do."""
+    """A signed-in browser, with the person and the granted scopes."""
 
     session_id: str
     tenant: str
@@ -75,7 +75,7 @@ def search(
 
 
 def end(connection: Connection, tenant: str, session_id: str) -> list[ConsoleSession]:
-    """Delete one session of a tenant, and return it; none if there is none."""
+    """Delete one session of a tenant, and return it in a list; an empty list if there is none."""
     return _delete(connection, console_sessions.c.tenant == tenant, console_sessions.c.id == session_id)
 
 
@@ -108,7 +108,7 @@ def add_link(connection: Connection, link: ConsoleLink, digest: str, expires_at:
 def use_link(connection: Connection, tenant: str, digest: str, now: datetime) -> ConsoleLink | None:
     """Delete a link of a tenant and return it; None if it was used already, or has expired.
 
-    Of two that use it at once, only one deletes the row.
+    Of two concurrent uses, only one deletes the row.
     """
     row = connection.execute(
         select(console_links).where(
@@ -121,12 +121,12 @@ def use_link(connection: Connection, tenant: str, digest: str, now: datetime) ->
 
 
 def forget_sessions(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete some sessions that have expired; return how many."""
+    """Delete some expired sessions; return their number."""
     return _forget(connection, console_sessions, console_sessions.c.id, now, limit)
 
 
 def forget_links(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete some links that have expired; return how many."""
+    """Delete some expired links; return their number."""
     return _forget(connection, console_links, console_links.c.digest, now, limit)
 
 

@@ -1,7 +1,7 @@
 """Counting verifications, refused starts and deliveries of a period, from their rows.
 
-Each statement reads a period of an index: of the starts, or of the ends, of some providers. The database groups what
-has the same fate, so that it answers with as many rows as there are fates.
+Each statement reads a range of an index: of the starts, or of the ends, of some providers. The database groups rows
+with the same outcome, so that it returns only one row per group.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from connector.store.models import history, outbox, providers, verification_clai
 from connector.store.outbox import DEAD, is_in
 from connector.store.pages import unindexed
 
-# How many of a verification's claims are verified, 0: none, 1: some, 2: all. As a value and not a condition:
-# PostgreSQL might answer that by reading all claims once.
+# How many of a verification's claims are verified, 0: none, 1: some, 2: all. As a value and not a condition, because
+# PostgreSQL might evaluate a condition by reading all claims at once.
 _flag = case((verification_claims.c.is_verified.is_(True), 1), else_=0)
 _VERIFIED = (
     select(func.coalesce(func.min(_flag) + func.max(_flag), 0))
@@ -72,7 +72,7 @@ def count_verifications(connection: Connection, provider_ids: Collection[str], w
 def count_others(
     connection: Connection, window: Window, tenant: str | None = None, *, has_refused: bool = True
 ) -> list[Count]:
-    """Count the starts that were refused, and the deliveries that were given up, in a period; of a tenant or of all."""
+    """Count the refused starts, and the deliveries that were given up, in a period; of a tenant or of all."""
     counted: Counted = Counter()
     statements = {Measure.GIVEN_UP: _given_up(window, tenant)}
     if has_refused:
@@ -126,7 +126,7 @@ def _given_up(window: Window, tenant: str | None) -> Select[Any]:
 
 
 def _grouped(columns: Sequence[ColumnElement[Any]], *where: ColumnElement[bool]) -> Select[Any]:
-    """Return the statement that counts what is equal in these columns."""
+    """Return the statement that counts rows with equal values in these columns."""
     named = [column.label(f"column_{at}") for at, column in enumerate(columns)]
     return select(*named, func.count(literal(1))).where(*where).group_by(*(text(each.name) for each in named))
 

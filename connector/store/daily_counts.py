@@ -1,6 +1,7 @@
 """Statements on daily counts: whole days are replaced, and read for a period.
 
-A day is counted by one pass at a time: it takes the day by compare-and-set, counts, and writes only while it holds it.
+A day is counted by one pass at a time: it leases the day by compare-and-set, counts, and writes only while it holds the
+lease.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _ADD_DAY = insert_or(counted_days, lambda statement: statement.on_conflict_do_no
 
 
 def find_providers(connection: Connection, tenant: str | None = None) -> Sequence[str]:
-    """Return the ids of all providers, or of a tenant's, in their order."""
+    """Return the ids of all providers, or of a tenant's, in order."""
     statement = select(providers.c.id).order_by(providers.c.id)
     return (
         connection.execute(statement if tenant is None else statement.where(providers.c.tenant == tenant))
@@ -31,7 +32,7 @@ def find_providers(connection: Connection, tenant: str | None = None) -> Sequenc
 
 
 def find_first(connection: Connection) -> datetime | None:
-    """Return when the first verification was started that is known."""
+    """Return the start time of the first stored verification."""
     of_provider = select(verifications.c.created_at).where(verifications.c.provider_id == providers.c.id)
     first = of_provider.order_by(verifications.c.created_at).limit(1).correlate(providers).scalar_subquery()
     firsts = connection.execute(select(first).select_from(providers)).scalars()
@@ -39,20 +40,20 @@ def find_first(connection: Connection) -> datetime | None:
 
 
 def find_counted(connection: Connection) -> dict[date, datetime]:
-    """Return when each day was counted last."""
+    """Return when each day was last counted."""
     return {
         row.day: row.counted_at for row in connection.execute(select(counted_days.c.day, counted_days.c.counted_at))
     }
 
 
 def find_counted_at(connection: Connection, day: date) -> datetime | None:
-    """Return when a day was counted last, or the latest one before it that was counted."""
+    """Return when a day, or the latest counted day before it, was last counted."""
     statement = select(counted_days.c.counted_at).where(counted_days.c.day <= day).order_by(counted_days.c.day.desc())
     return connection.execute(statement.limit(1)).scalar_one_or_none()
 
 
 def take(connection: Connection, day: date, seen: datetime | None, owner: str, now: datetime) -> bool:
-    """Reserve a day to be counted, as it was last counted at `seen`; False if another pass was quicker."""
+    """Lease a day that was last counted at `seen`; False if another pass was faster."""
     taken = {"counted_at": now, "owner": owner}
     if seen is None:
         return connection.execute(_ADD_DAY(connection), {"day": day, **taken}).rowcount == 1
@@ -70,7 +71,8 @@ def replace(
 ) -> bool:
     """Replace a day's counts of some measures, and of some providers or all; False if another pass has the day.
 
-    Those of a provider that was removed meanwhile are left out: it is locked first, and its counts go with it.
+    Providers that were removed meanwhile are left out: each provider is locked first, and its counts are deleted with
+    it.
     """
     rows = [asdict(each) | {"day": day} for each in counts]
     known = _share_providers(connection, {row["provider_id"] for row in rows} - {""})
@@ -87,7 +89,7 @@ def replace(
 
 
 def forget_provider(connection: Connection, tenant: str, provider_id: str) -> None:
-    """Delete the counts of a provider that is removed."""
+    """Delete the counts of a removed provider."""
     of_provider = (daily_counts.c.tenant == tenant, daily_counts.c.provider_id == provider_id)
     connection.execute(delete(daily_counts).where(*of_provider))
 
@@ -99,7 +101,7 @@ def find(
     days: tuple[date, date],
     environments: Collection[str],
 ) -> Iterator[DayCount]:
-    """Yield what was counted from a day to another, both included; day by day only what is shown so."""
+    """Yield the counts from one day to another, both included; by day only for measures that are shown by day."""
     day = case((daily_counts.c.measure.in_(SHOWN_BY_DAY), daily_counts.c.day), else_=null()).label("of_day")
     statement = (
         select(daily_counts.c.measure, daily_counts.c.bucket, day, func.sum(daily_counts.c.n))

@@ -1,6 +1,6 @@
-"""Statements on the outbox for those who look after it: list deliveries, count them, deliver one again, drop one.
+"""Statements for the administration of deliveries: list, count, retry and drop.
 
-Each takes a tenant, and then sees and changes rows of that tenant only.
+Each takes a tenant, and then only sees and changes rows of that tenant.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def find(connection: Connection, tenant: str, delivery_id: str) -> OutboxRow | N
 def find_page(
     connection: Connection, tenant: str, criteria: DeliveryFilter, limit: int, after: Position | None = None
 ) -> list[OutboxRow]:
-    """Return deliveries of a tenant, the latest first, those behind the position `after` where one is given."""
+    """Return deliveries of a tenant, the latest first, optionally only those after the position `after`."""
     branches = [Branch(_ORDER, conditions) for conditions in _branches(tenant, criteria)]
     statement = pages.page(ROW, _ORDER, branches, limit=limit, after=after)
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
@@ -70,7 +70,7 @@ def count_by_kind(connection: Connection, tenant: str, provider_id: str | None, 
 
 
 def _count_by_kind(tenant: str, provider_id: str | None, most: int) -> CompoundSelect[Any]:
-    """Return one statement of as many counts: each ends at `most`, which a GROUP BY would not."""
+    """Return one statement with a separate count for each kind, because a GROUP BY cannot stop at `most`."""
     return union_all(
         *(
             select(literal(kind), literal(state), pages.count([Branch(_ORDER, conditions)], most).scalar_subquery())
@@ -81,7 +81,7 @@ def _count_by_kind(tenant: str, provider_id: str | None, most: int) -> CompoundS
 
 
 def _branches(tenant: str, criteria: DeliveryFilter) -> Iterator[list[ColumnElement[bool]]]:
-    """Yield conditions that an index has in the order of the list: a provider's are indexed by kind."""
+    """Yield conditions for which an index has the order of the list: a provider's rows are indexed by kind."""
     is_by_kind = criteria.kind is not None or criteria.provider_id is not None
     for state in criteria.states:
         if _is_narrow(criteria):
@@ -94,7 +94,7 @@ def _branches(tenant: str, criteria: DeliveryFilter) -> Iterator[list[ColumnElem
 
 
 def _is_narrow(criteria: DeliveryFilter) -> bool:
-    """Whether the filter names what has an index of its own: verifications, or an endpoint."""
+    """Whether the filter selects by something with an index: verifications, or an endpoint."""
     return any(each is not None for each in (criteria.verification_ids, criteria.verification_id, criteria.endpoint_id))
 
 
@@ -155,6 +155,6 @@ _IS_OPEN = outbox.c.state != DONE
 
 
 def _of(delivery_id: str, tenant: str | None) -> ColumnElement[bool]:
-    """Return the condition for one row, of a tenant where one is given."""
+    """Return the condition for one row, optionally of a tenant."""
     is_it = outbox.c.id == delivery_id
     return is_it if tenant is None else and_(is_it, outbox.c.tenant == tenant)

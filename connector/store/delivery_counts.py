@@ -1,4 +1,4 @@
-"""How many deliveries there are, for whoever watches them."""
+"""The numbers of deliveries, for the metrics."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, literal, s
 from connector.store.models import outbox
 from connector.store.outbox import DEAD, DONE, READY, parts
 
-MOST_COUNTED = 1_000  # rows of a state; whether there are more is no matter to whoever watches them
+MOST_COUNTED = 1_000  # rows of a state; a larger number need not be known
 
 
 def _counted(state: str, conditions: Sequence[ColumnElement[bool]]) -> ScalarSelect[int]:
     rows = select(literal(1).label("one")).select_from(outbox).where(*conditions)
-    in_order = rows.order_by(outbox.c.settled_at if state == DONE else outbox.c.due_at)  # as the index has them
+    in_order = rows.order_by(outbox.c.settled_at if state == DONE else outbox.c.due_at)  # the order of the index
     return select(func.count()).select_from(in_order.limit(MOST_COUNTED).subquery()).scalar_subquery()
 
 
@@ -29,6 +29,6 @@ _COUNT = select(
 
 
 def count(connection: Connection) -> dict[str, int]:
-    """Return the number of rows by state, each up to `MOST_COUNTED`: however many there are, it takes as long."""
+    """Return the number of rows by state, each up to `MOST_COUNTED`, so that the number of rows does not matter."""
     rows = connection.execute(_COUNT).one()
     return {state: min(number, MOST_COUNTED) for state, number in rows._mapping.items() if number}

@@ -15,12 +15,12 @@ from connector.store.dialect import insert
 from connector.store.directory_models import directory_checks
 from connector.store.models import users
 
-STUCK_AFTER = timedelta(hours=2)  # without progress: then its delivery is dead, and another pass may begin
+STUCK_AFTER = timedelta(hours=2)  # after this time without progress its delivery is dead, and another pass may start
 
 
 @dataclass(frozen=True)
 class Pass:
-    """A pass: the last user that was compared, how many were compared, and how many of these are gone."""
+    """A pass: the last compared user, the number of compared users, and of those who are gone."""
 
     pass_id: str
     began_at: datetime
@@ -37,7 +37,7 @@ _FIND = select(*(directory_checks.c[name] for name in ("pass_id", "began_at", "p
 
 
 def begin(connection: Connection, tenant: str, pass_id: str, now: datetime, not_since: datetime) -> bool:
-    """Begin a pass; False if one has begun since that time, or is still going on."""
+    """Start a pass; False if one has started since that time, or is still in progress."""
     row = {"pass_id": pass_id, "began_at": now, "moved_at": now, "position": "", "checked": 0, "gone": 0}
     is_over = directory_checks.c.ended_at.is_not(None) | (directory_checks.c.moved_at <= now - STUCK_AFTER)
     statement = update(directory_checks).where(_OF_TENANT, directory_checks.c.began_at <= not_since, is_over)
@@ -47,7 +47,7 @@ def begin(connection: Connection, tenant: str, pass_id: str, now: datetime, not_
 
 
 def find(connection: Connection, tenant: str, pass_id: str) -> Pass | None:
-    """Return a pass that has not ended; None if it has, or another has begun."""
+    """Return a pass that has not ended; None if it has, or another has started."""
     row = connection.execute(_FIND.where(directory_checks.c.pass_id == pass_id), {"of_tenant": tenant}).one_or_none()
     return None if row is None else Pass(*row)
 
@@ -72,12 +72,12 @@ def end(connection: Connection, tenant: str, pass_id: str, now: datetime) -> boo
 
 
 def mark_missing(connection: Connection, tenant: str, user_ids: Collection[str], pass_id: str) -> None:
-    """Record the users, locked by the caller, that a pass did not find."""
+    """Record users, locked by the caller, whom a pass did not find."""
     statement = update(users).where(users.c.tenant == tenant, users.c.user_id.in_(list(user_ids)))
     connection.execute(statement.values(missing_in=pass_id))
 
 
 def find_missing(connection: Connection, tenant: str, pass_id: str) -> list[str]:
-    """Return the users that a pass did not find, and who were not found since."""
+    """Return the users whom a pass did not find, and who were not found since."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.missing_in == pass_id)
     return sorted(connection.execute(statement).scalars())

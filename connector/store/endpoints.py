@@ -22,7 +22,7 @@ _SECRETS = (_T.secret, _T.previous_secret)
 
 @dataclass(frozen=True)
 class Sealed:
-    """The secrets of an endpoint, encrypted; `previous` signs as well until it expires."""
+    """The secrets of an endpoint, encrypted; `previous` also signs until it expires."""
 
     secret: str = field(repr=False)
     previous: str | None = field(repr=False)
@@ -36,7 +36,7 @@ def find(connection: Connection, endpoint_id: str, tenant: str | None = None) ->
 
 
 def find_all(connection: Connection, tenant: str, provider_id: str | None = None) -> list[Endpoint]:
-    """Return a tenant's endpoints, the oldest first; with a provider those that are told of it."""
+    """Return a tenant's endpoints, the oldest first; with a provider, those that get its events."""
     is_told = [] if provider_id is None else [or_(_T.provider_id == provider_id, _T.provider_id.is_(None))]
     return list(_read(connection, _T.tenant == tenant, *is_told))
 
@@ -88,7 +88,7 @@ def change(
 
 
 def count_failure(connection: Connection, endpoint_id: str) -> int:
-    """Note that an endpoint did not answer; returns how often in a row, 0 where there is no such endpoint."""
+    """Count a failure of an endpoint; return the number of consecutive failures, 0 if there is no such endpoint."""
     statement = update(notice_endpoints).where(_T.id == endpoint_id).values(failures=_T.failures + 1)
     return connection.execute(statement.returning(_T.failures)).scalar_one_or_none() or 0
 
@@ -99,7 +99,7 @@ def remove(connection: Connection, endpoint_id: str) -> None:
 
 
 def is_told(*events: str) -> ColumnElement[bool]:
-    """Return the condition of a provider of whose events some endpoint is told, beyond that of its configuration."""
+    """Return the condition of a provider with a notice endpoint besides that of its configuration."""
     chosen = select(notice_subscriptions.c.endpoint_id).where(
         notice_subscriptions.c.endpoint_id == _T.id, or_(*(notice_subscriptions.c.event == event for event in events))
     )

@@ -1,6 +1,6 @@
 """The database: transactions that read, transactions that write, and the schema's version.
 
-SQLite takes one writer at a time. Writers that meet in its busy handler sleep and collide (p99 thirty times p50);
+SQLite allows one writer at a time. Writers that wait in its busy handler sleep and collide (p99 thirty times p50);
 here they queue on one lock, a thread lock inside the process and a file lock between processes, and then
 `BEGIN IMMEDIATE`. PostgreSQL needs none of it.
 """
@@ -32,8 +32,8 @@ POOL_SIZE = 32
 PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
-MIGRATION_LOCK = 0x1DF1D0  # any constant: one migration at a time on PostgreSQL
-LOOK_AGAIN = 0.005  # seconds between two attempts to lock the file, for who does not wait for ever
+MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on PostgreSQL
+LOOK_AGAIN = 0.005  # seconds between two attempts to lock the file, if the wait is limited
 OTHERS_WRITE = "others write to the database all the time"
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
 _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
@@ -47,8 +47,8 @@ class Database:
         if tracing.is_on():
             _trace(self._engine)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
-        # A reader has no transaction: PostgreSQL shows each statement what is committed by then, in one or without, and
-        # two round trips are saved.
+        # A reader has no transaction: PostgreSQL shows each statement what is committed by then, with or without one,
+        # and two round trips are saved.
         self._reader_engine = self._engine.execution_options(**{batch.BEGINS: None})
         begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._writer_engine = self._engine.execution_options(**{batch.BEGINS: begin})
@@ -59,7 +59,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that only reads."""
+        """Open a connection for reading."""
         self._check_in_place()
         with told_apart(), self._reader_engine.begin() as connection:
             yield connection
@@ -67,9 +67,9 @@ class Database:
 
     @contextmanager
     def write(self, patience: float | None = None) -> Iterator[Connection]:
-        """A transaction that writes; committed at its end, rolled back on an error.
+        """Open a transaction for writing; committed at its end, rolled back on an error.
 
-        On SQLite, where writers take turns, `patience` limits how many seconds to wait for one.
+        On SQLite, where writers take turns, `patience` limits the wait in seconds.
         """
         turn: AbstractContextManager[None] = self._queue.turn(patience) if self._queue else nullcontext()
         news = News(self.wake_up)
@@ -91,9 +91,9 @@ class Database:
         return Notifications(partial(self._engine.dialect.connect, *arguments, **options))
 
     def migrate(self) -> None:
-        """Bring the schema to this version's; safe to call from several processes at once.
+        """Migrate the schema to this version's; safe to call from several processes at once.
 
-        A newer schema stays as it is; raises `ConfigurationError` if this version cannot use it.
+        A newer schema is not changed; raises `ConfigurationError` if this version cannot use it.
         """
         from connector.store import migrations  # noqa: PLC0415  Alembic takes memory and time, and is seldom needed
 
@@ -109,7 +109,7 @@ class Database:
                 schema.record_support(connection)
 
     def prepare(self) -> None:
-        """Migrate the embedded database; raise `ConfigurationError` if another is of another version."""
+        """Migrate the embedded database; for any other, raise `ConfigurationError` if its schema does not fit."""
         fit = self.fit()
         if fit is Fit.AHEAD:
             raise ConfigurationError(TOO_NEW)
@@ -157,7 +157,7 @@ class WriterQueue:
 
     @contextmanager
     def turn(self, patience: float | None = None) -> Iterator[None]:
-        """Wait for the turn; with `patience`, raise `DatabaseUnavailable` after so many seconds."""
+        """Wait for the turn; with `patience`, raise `DatabaseUnavailable` after that many seconds."""
         end = None if patience is None else time.monotonic() + patience
         if not self._threads.acquire(timeout=-1 if patience is None else patience):
             raise Unavailable(OTHERS_WRITE)
@@ -189,13 +189,13 @@ class WriterQueue:
 
 
 def _create_engine(url: str) -> Engine:
-    # Statements' parameters are personal: they stay out of errors and logs.
+    # Statements' parameters are personal: they must not appear in errors and logs.
     options: dict[str, Any] = {"pool_size": POOL_SIZE, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
-        # Transactions begin here, at their first statement, and not in the driver, which would wait for that alone.
+        # Transactions begin here, with their first statement, because the driver would use a separate round trip.
         connect_args = {"connect_timeout": 10, "options": PG_OPTIONS, "prepare_threshold": None, "autocommit": True}
         engine = create_engine(url, connect_args=connect_args, pool_reset_on_return=None, **options)
-        engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement, not one each
+        engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement instead of one by one
         event.listen(engine, "handle_error", _drop_detail)
         event.listen(engine, "before_execute", _send_waiting)
         event.listen(engine, "reset", _end_transaction)
@@ -211,7 +211,7 @@ def _create_engine(url: str) -> Engine:
 def _trace(engine: Engine) -> None:
     """Open a span for each statement that SQLAlchemy itself executes.
 
-    The dialect's events are used for it: listeners of the connection's would keep statements from travelling together.
+    This uses the dialect's events, because listeners on the connection would prevent batches.
     """
     dialect = engine.dialect
     for name in ("do_execute", "do_executemany", "do_execute_no_params"):
@@ -219,7 +219,7 @@ def _trace(engine: Engine) -> None:
 
 
 def _execute_traced(system: str, execute: Callable[..., None], cursor: Any, statement: str, *rest: Any) -> bool:
-    """Execute a statement in the dialect's place."""
+    """Execute a statement instead of the dialect."""
     with tracing.statements(system, lambda: [statement]):
         execute(cursor, statement, *rest)
     return True
@@ -231,13 +231,13 @@ def _note_return(_: object, record: ConnectionPoolEntry) -> None:
 
 
 def _end_transaction(driver_connection: Any, *_: object) -> None:
-    """End what is left of a transaction when a connection is returned to the pool."""
+    """End a remaining transaction when a connection is returned to the pool."""
     if driver_connection.pgconn.transaction_status != batch.IDLE:
         driver_connection.rollback()
 
 
 def _send_waiting(connection: Connection, *_: object) -> None:
-    """Send the statements of a batch before one that is executed at once, and before the first one the BEGIN."""
+    """Send the queued statements before one that is executed at once, and BEGIN before the first one."""
     batch.flush(connection)
     batch.begin(connection)
 
@@ -259,7 +259,7 @@ def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEnt
 
 
 def _drop_detail(context: ExceptionContext) -> None:
-    """Keep the message of a PostgreSQL error, without its detail, which repeats the row's values."""
+    """Keep the message of a PostgreSQL error without its detail, which repeats the row's values."""
     original, wrapped = context.original_exception, context.sqlalchemy_exception
     message = getattr(getattr(original, "diag", None), "message_primary", None)
     if message and wrapped:
@@ -267,7 +267,7 @@ def _drop_detail(context: ExceptionContext) -> None:
 
 
 def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
-    driver_connection.isolation_level = None  # the driver starts no transactions of its own: `_begin_sqlite` does
+    driver_connection.isolation_level = None  # the driver begins no transactions itself: `_begin_sqlite` does
     driver_connection.create_function("lower", 1, _lower, deterministic=True)
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT}",

@@ -1,4 +1,4 @@
-"""Statements for looking up events from outside."""
+"""Statements for looking up events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def find(connection: Connection, tenant: str, event_id: str) -> StoredEvent | No
 def find_page(
     connection: Connection, tenant: str, criteria: EventFilter, *, limit: int, after: Position | None = None
 ) -> list[StoredEvent]:
-    """Return events of a tenant, the latest first, those behind the position `after` where one is given."""
+    """Return events of a tenant, the latest first, optionally only those after the position `after`."""
     of_tenant = select(providers.c.id).where(providers.c.tenant == tenant)
     if criteria.provider_id is not None:
         of_tenant = of_tenant.where(providers.c.id == criteria.provider_id)
@@ -47,7 +47,7 @@ def find_page(
 
 
 def _runs(connection: Connection, tenant: str, criteria: EventFilter) -> list[str] | None:
-    """Return the runs that the filter names, by their ids or by that of a verification; None if it names none."""
+    """Return the runs that the filter names, by their ids or by a verification's; None if it names none."""
     named = [] if criteria.run_id is None else [criteria.run_id]
     if criteria.verification_id is None:
         return named or None

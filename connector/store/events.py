@@ -1,4 +1,4 @@
-"""Statements on events: what Onfido posted, each once."""
+"""Statements on the events that Onfido posted, each stored once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from connector.store.dialect import insert
 from connector.store.models import events, verifications
 from connector.store.pages import unindexed
 
-PARKED = "parked"  # waits until its run is known, or until Onfido was asked for what it lacks
+PARKED = "parked"  # waits until its run is known, or until missing data were read from Onfido
 APPLIED = "applied"
-NOTED = "noted"  # means nothing here
+NOTED = "noted"  # without meaning for the connector
 STATES = (PARKED, APPLIED, NOTED)
 
-MOST_PARKED = 1_000  # events of a provider's that wait for runs that are not known here
-MAKE_ROOM_FOR = 100  # more, when there are too many: the oldest go
+MOST_PARKED = 1_000  # parked events of one provider for unknown runs
+MAKE_ROOM_FOR = 100  # further events that are removed at once when there are too many, the oldest first
 
-# Written out, so that the database can use the index of parked events alone, however many others there are.
+# Written out, so that the database uses the index of parked events, independent of the number of others.
 _IS_PARKED = events.c.state == literal_column(f"'{PARKED}'")
 _RUN_IS_KNOWN = (
     select(verifications.c.id)
     .where(verifications.c.provider_id == events.c.provider_id, verifications.c.run_id == events.c.run_id)
     .exists()
 )
-# Events about no run wait for nothing but Onfido's answer, which is on its way.
+# Events without a run only wait for Onfido's answer.
 _IS_UNKNOWN = and_(_IS_PARKED, events.c.run_id.is_not(None), ~_RUN_IS_KNOWN)
 _SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
 _PARKED = (
@@ -59,17 +59,17 @@ class ParkedEvent:
 
 
 def new_id() -> str:
-    """Return an event's id; its body is sealed for it."""
+    """Return a new id for an event, for which its body is encrypted."""
     return str(uuid.uuid4())
 
 
 def add(connection: Connection, row: Mapping[str, Any]) -> Answer:
-    """Insert an event with its sealed body; no row where it was received before."""
+    """Insert an event with its encrypted body; no row if it was received before."""
     return batch.execute(connection, _ADD(connection), row)
 
 
 def find_last(connection: Connection, provider_id: str) -> datetime | None:
-    """Return when the latest event of a provider came that meant something here."""
+    """Return the time of a provider's latest relevant event."""
     latest = (
         select(events.c.received_at)
         .where(events.c.provider_id == provider_id, events.c.state == state)
@@ -87,7 +87,7 @@ def park(connection: Connection, event_id: str) -> None:
 
 
 def note(connection: Connection, event_id: str) -> None:
-    """Delete an event's body and keep only that it arrived."""
+    """Delete an event's body and record only that it arrived."""
     connection.execute(update(events).where(events.c.id == event_id).values(state=NOTED, body=None))
 
 
@@ -98,7 +98,7 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
 
 
 def find_parked_after(connection: Connection, provider_id: str, run_id: str) -> Sequence[ParkedEvent]:
-    """Return the events that are parked for a run once the transaction is committed, and has ended."""
+    """Return the events that are parked for a run after the transaction's commit."""
     answer = batch.execute_after(connection, _FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
     return answer.each(lambda row: ParkedEvent(row.id, row.body))
 
@@ -109,7 +109,7 @@ def settle(connection: Connection, provider_id: str, run_id: str) -> None:
 
 
 def resolve(connection: Connection, event_id: str, state: str) -> bool:
-    """End the waiting of one parked event; False if it was applied before, or no longer exists."""
+    """End the parking of an event; False if it was applied before, or no longer exists."""
     statement = update(events).where(events.c.id == event_id, events.c.state != APPLIED)
     return connection.execute(statement.values(state=state)).rowcount == 1
 
@@ -129,22 +129,22 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
 
 
 def forget_bodies(connection: Connection, received_before: datetime, limit: int) -> int:
-    """Remove the bodies of some old events, and return their number; those still parked become `noted`.
+    """Remove the bodies of some old events, and return their number; parked ones become `noted`.
 
-    Events that another transaction has locked are left for the next time, which avoids deadlocks.
+    Events that another transaction has locked are skipped until the next time, which avoids deadlocks.
     """
     old = select(events.c.id).where(events.c.received_at < received_before, events.c.body.is_not(None))
     return _forget_free(connection, old.order_by(events.c.received_at).limit(limit), state=_SETTLED)
 
 
 def forget_unknown(connection: Connection, received_before: datetime, limit: int) -> int:
-    """Remove the bodies of some events that have waited since then for a run that is not known; return their number."""
+    """Remove the bodies of some events that were parked for unknown runs since then; return their number."""
     given_up = select(events.c.id).where(_IS_UNKNOWN, events.c.received_at < received_before)
     return _forget_free(connection, given_up.limit(limit), state=NOTED)
 
 
 def make_room(connection: Connection, provider_id: str) -> None:
-    """Remove the oldest events that wait for unknown runs where a provider has too many, those without a tag first."""
+    """Remove a provider's oldest events of unknown runs if there are too many, those without a tag first."""
     of_provider = (events.c.provider_id == provider_id, _IS_PARKED)
     counted = select(events.c.run_id).where(*of_provider).limit(MOST_PARKED + 1).subquery()
     if (connection.execute(select(func.count()).select_from(counted)).scalar() or 0) <= MOST_PARKED:
@@ -168,9 +168,9 @@ def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[st
 
 
 def forget_of_verifications(connection: Connection, verification_ids: Collection[str]) -> None:
-    """Remove the bodies of the events of some verifications' runs, recorded or not, as the runs' tags name them.
+    """Remove the bodies of the events of some verifications' runs, recorded or not, by the runs' tags.
 
-    This includes events of such a run that have no tag.
+    This includes events of such a run without a tag.
     """
     of_verifications = (events.c.verification_id.in_(verification_ids), events.c.body.is_not(None))
     of_runs = select(events.c.provider_id, events.c.run_id).where(*of_verifications, events.c.run_id.is_not(None))

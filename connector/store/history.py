@@ -1,7 +1,7 @@
 """The append-only history: every change of a run's or claim's status, and every change by an administrator.
 
-Only `connector/services/journal.py` writes it, because every change has to be announced as well. Only the records of
-refused starts are removed again after a while.
+Only `connector/services/journal.py` writes it, because every change has to be announced as well. Only records of
+refused requests are removed, after their retention.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from connector.store.pages import Branch, Order, Position, unindexed
 
 _STORED = [each.name for each in fields(Change) if each.name in history.c]
 _COLUMNS = [history.c[name] for name in _STORED]
-_OWN = {"subject", "name", "previous", "current", "detail", "changes"}  # columns that entries of one cause differ in
+# columns that differ between entries of one cause
+_OWN = {"subject", "name", "previous", "current", "detail", "changes"}
 _SHARED = [name for name in (*_STORED, "actor_name") if name not in _OWN]
 _ENTRIES = select(history.c.id, *_COLUMNS)
 _ORDER = Order(history.c.at, history.c.id)
 _INSERT = insert(history)
-# The same conditions as the partial indexes have, so that the database can use one of them.
+# The conditions of the partial indexes, so that the database can use them.
 _IS_AUDITED, _IS_REFUSED = text(f"({IS_AUDITED})"), text(IS_REFUSED)
 _FIND_RUN = (
     select(history.c.id)
@@ -67,14 +68,14 @@ def find_of_verification(connection: Connection, verification_id: str) -> list[C
 def find_audited(
     connection: Connection, tenant: str, criteria: AuditFilter, *, limit: int, after: Position | None = None
 ) -> list[Entry]:
-    """Return audited changes of a tenant, the latest first, those behind the position `after` where one is given."""
+    """Return audited changes of a tenant, the latest first, optionally only those after the position `after`."""
     statement = pages.page(_ENTRIES, _ORDER, _branches(tenant, criteria), limit=limit, after=after)
     rows = connection.execute(statement).mappings()
     return [Entry(row["id"], Change(**{each.name: row[each.name] for each in _COLUMNS})) for row in rows]
 
 
 def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int) -> list[Change]:
-    """Return a user's starts that were refused, the latest first."""
+    """Return a user's refused starts, the latest first."""
     criteria = AuditFilter(user_id=user_id, subject=START)
     return [entry.change for entry in find_audited(connection, tenant, criteria, limit=limit)]
 
@@ -82,7 +83,7 @@ def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int)
 def find_refusals_by(
     connection: Connection, tenant: str, actor: str, subject: str, since: datetime, limit: int
 ) -> list[Change]:
-    """Return what was refused to an actor since a time, of one kind of objects."""
+    """Return an actor's refusals since a time, for one kind of object."""
     criteria = AuditFilter(actor=actor, subject=subject, since=since)
     return [entry.change for entry in find_audited(connection, tenant, criteria, limit=limit)]
 
@@ -101,9 +102,9 @@ def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | 
 
 
 def forget_refusals(connection: Connection, before: datetime, limit: int) -> int:
-    """Remove the records of some starts that were refused before then, and return their number.
+    """Remove the records of some refusals from before then, and return their number.
 
-    Those that another transaction has locked are left for the next time, which avoids deadlocks.
+    Records that another transaction has locked are skipped until the next time, which avoids deadlocks.
     """
     old = select(history.c.id).where(_IS_REFUSED, history.c.at < before).order_by(history.c.at).limit(limit)
     free = connection.execute(old.with_for_update(skip_locked=True)).scalars().all()
@@ -111,7 +112,7 @@ def forget_refusals(connection: Connection, before: datetime, limit: int) -> int
 
 
 def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> None:
-    """Remove the records of what was refused to a user, or to others for the user."""
+    """Remove the records of refusals to a user, or to others for the user."""
     refused = delete(history).where(history.c.tenant == tenant, _IS_REFUSED)
     for column in (history.c.user_id, history.c.actor_name):
         connection.execute(refused.where(column == user_id))
@@ -125,7 +126,7 @@ def _row(change: Change) -> dict[str, object]:
 
 
 def _branches(tenant: str, criteria: AuditFilter) -> list[Branch]:
-    """Return what a list is put together from, by the first of its filters, or two; others are checked row by row."""
+    """Return the branches of a list, by the first of its filters, or two; others are checked row by row."""
     scope: list[Any] = [history.c.tenant == tenant, _IS_AUDITED, *_period(criteria)]
     given = [each for each in _FILTERS if each(criteria)]
     pair = [each(criteria)[0] for each in given[1:2] if (given[0], each) in _PAIRS]
@@ -144,7 +145,7 @@ def _of_object(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElem
 
 
 def _by_actor(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
-    """The actor is named without the client and issuer of the token, or with both."""
+    """Return conditions for the actor, which is given without the client and issuer of the token, or with both."""
     if criteria.actor is None:
         return []
     whole = and_(read(history.c.actor_name) == name_of(criteria.actor), history.c.actor == criteria.actor)
@@ -164,13 +165,13 @@ def _by_channel(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnEle
 
 
 def _by_outcome(criteria: AuditFilter, read: Read = _as_it_is) -> list[Any]:
-    """An index of the causes would draw SQLite to it whatever is looked for: `_IS_AUDITED` names them all."""
+    """With a condition on the cause SQLite would always use its index; `_IS_AUDITED` covers all causes."""
     if criteria.outcome is None:
         return []
     return [_IS_REFUSED] if criteria.outcome == REFUSED else [unindexed(history.c.cause) != REFUSED]
 
 
-# Those that few entries match come first. Of a pair that has an index, each alone may match nearly all.
+# Filters that match few entries come first. For a pair with an index, each filter alone may match nearly all entries.
 _FILTERS: Sequence[Filter] = (_of_user, _of_object, _by_actor, _of_subject, _of_action, _by_channel, _by_outcome)
 _PAIRS = {(_by_actor, _of_subject), (_by_actor, _of_action), (_of_subject, _of_action)}
 

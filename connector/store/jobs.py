@@ -21,15 +21,15 @@ _JOB = select(*_COLUMNS)
 _ORDER = Order(jobs.c.created_at, jobs.c.id)
 _ADD = dialect.insert(
     jobs,
-    lambda statement: statement.on_conflict_do_update(  # locks the one that there is, which then stays
+    lambda statement: statement.on_conflict_do_update(  # locks the existing row without changing it
         index_elements=[jobs.c.tenant, jobs.c.request_key], set_={"request_key": statement.excluded.request_key}
     ),
 )
-# The same conditions as the partial indexes have.
+# The conditions of the partial indexes.
 _IS_QUEUED, _IS_OPEN, _IS_ENDED = text(IS_QUEUED_JOB), text(f"({IS_OPEN_JOB})"), text(IS_ENDED_JOB)
 _IS_EXPIRING = text(HAS_EXPIRING_RESULT)
 _SLOTS = range(RUNNING_AT_ONCE)
-DERIVED = "derived:"  # how the key of a request begins that its caller gave none for
+DERIVED = "derived:"  # prefix of the key of a request without a caller's key
 USER_REMOVED = "The user was removed: ask again if the id was used again."
 
 
@@ -42,7 +42,7 @@ def add(
     keys: tuple[str, str],
     now: datetime,
 ) -> None:
-    """Insert a job, by the key of its request and the digest of it; one of that key is kept, and locked."""
+    """Insert a job with its request's key and digest; a job with the same key is kept, and locked."""
     row = {
         "id": job_id,
         "tenant": tenant,
@@ -68,21 +68,21 @@ def find(connection: Connection, tenant: str, job_id: str) -> Job | None:
 
 
 def get_requested(connection: Connection, tenant: str, request_key: str) -> tuple[Job, str]:
-    """Return the job of a request's key that was added, and the digest of what was asked for."""
+    """Return the job with a request's key, and the digest of its request."""
     statement = _JOB.add_columns(jobs.c.digest).where(jobs.c.tenant == tenant, jobs.c.request_key == request_key)
     *values, digest = connection.execute(statement).one()
     return Job(*values), digest
 
 
 def find_page(connection: Connection, tenant: str, limit: int, after: Position | None = None) -> list[Job]:
-    """Return jobs of a tenant, the latest first, those behind the position `after` where one is given."""
+    """Return jobs of a tenant, the latest first, optionally only those after the position `after`."""
     branches = [Branch(_ORDER, [jobs.c.tenant == tenant])]
     rows = connection.execute(pages.page(_JOB, _ORDER, branches, limit=limit, after=after))
     return [Job(*row) for row in rows]
 
 
 def count_open(connection: Connection, tenant: str) -> int:
-    """Return how many of a tenant's jobs have not ended."""
+    """Return the number of a tenant's jobs that have not ended."""
     waiting = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, _IS_QUEUED)
     running = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, jobs.c.slot.in_(_SLOTS))
     counted = select(waiting.scalar_subquery() + running.scalar_subquery())
@@ -90,7 +90,7 @@ def count_open(connection: Connection, tenant: str) -> int:
 
 
 def lock(connection: Connection, job_id: str, tenant: str | None = None) -> Job | None:
-    """Lock a job, of a tenant where one is given, and return it."""
+    """Lock and return a job, optionally of a tenant."""
     statement = _JOB.where(jobs.c.id == job_id).with_for_update()
     if tenant is not None:
         statement = statement.where(jobs.c.tenant == tenant)
@@ -104,12 +104,12 @@ def used_slots(connection: Connection, tenant: str) -> set[int]:
 
 
 def change(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
-    """Change a job that is locked."""
+    """Change a locked job."""
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(dict(values)))
 
 
 def end(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
-    """End a job that is locked: its slot is free, and the same may be asked for again, unless under a caller's key."""
+    """End a locked job: its slot is released, and the same request may be made again, unless it had a caller's key."""
     is_derived = jobs.c.request_key.startswith(DERIVED)
     freed = {"slot": None, "request_key": case((is_derived, null()), else_=jobs.c.request_key)}
     statement = update(jobs).where(jobs.c.id == job_id)
@@ -117,7 +117,7 @@ def end(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
 
 
 def next_queued(connection: Connection, tenant: str) -> str | None:
-    """Return the id of the tenant's job that has waited for longest."""
+    """Return the id of the tenant's oldest queued job."""
     statement = select(jobs.c.id).where(jobs.c.tenant == tenant, _IS_QUEUED)
     return connection.execute(statement.order_by(jobs.c.created_at).limit(1)).scalar_one_or_none()
 
@@ -130,7 +130,7 @@ def add_parts(connection: Connection, job_id: str, number: int, contents: Mappin
 
 
 def find_part(connection: Connection, job_id: str, result_format: str, after: int) -> tuple[int, str] | None:
-    """Return the next part of a result behind a number, with its own number."""
+    """Return the part of a result after a number, with its own number."""
     statement = select(job_parts.c.number, job_parts.c.content).where(
         job_parts.c.job_id == job_id, job_parts.c.format == result_format, job_parts.c.number > after
     )
@@ -145,7 +145,7 @@ def remove_parts(connection: Connection, job_ids: Sequence[str]) -> None:
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str, now: datetime) -> None:
-    """Erase the results that concern a user, and the id; what is still running fails."""
+    """Erase the results about a user, and the user's id; jobs in progress fail."""
     of_user = (jobs.c.tenant == tenant, jobs.c.user_id == user_id)
     ids = connection.execute(select(jobs.c.id).where(*of_user).order_by(jobs.c.id).with_for_update()).scalars().all()
     remove_parts(connection, ids)
@@ -158,20 +158,20 @@ def forget_user(connection: Connection, tenant: str, user_id: str, now: datetime
 
 
 def find_stalled(connection: Connection, before: datetime, limit: int) -> list[tuple[str, str, int]]:
-    """Lock jobs that nothing has happened to since a time; return their tenants, ids and steps."""
+    """Lock jobs without progress since a time; return their tenants, ids and steps."""
     statement = select(jobs.c.tenant, jobs.c.id, jobs.c.step).where(_IS_OPEN, jobs.c.updated_at < before)
     rows = connection.execute(statement.order_by(jobs.c.updated_at).limit(limit).with_for_update(skip_locked=True))
     return [tuple(row) for row in rows]
 
 
 def touch(connection: Connection, job_ids: Sequence[str], now: datetime) -> None:
-    """Note that something has happened to jobs."""
+    """Record progress of jobs."""
     if job_ids:
         connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(updated_at=now))
 
 
 def expire(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete some results whose time is over, and return their number; those that are locked wait."""
+    """Delete some expired results, and return their number; locked ones are skipped."""
     statement = select(jobs.c.id).where(_IS_EXPIRING, jobs.c.expires_at <= now).order_by(jobs.c.expires_at)
     ids = connection.execute(statement.limit(limit).with_for_update(skip_locked=True)).scalars().all()
     remove_parts(connection, ids)

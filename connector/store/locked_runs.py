@@ -1,4 +1,4 @@
-"""The lock on a run, and all that applying its status reads, in one round trip."""
+"""The lock on a run, with all data for applying its status, in one round trip."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LOCK_STATES = claims.lock_states_of(select(table.c.user_id).where(*_IS_THIS_RUN
 
 @dataclass(frozen=True)
 class LockedRun:
-    """A run's verification, None if none is known; the claims that it sent, and what is known of the user's.
+    """A run's verification, None if none is known; its claims, and the state of the user's claims.
 
-    The provider's environment cannot change before the transaction's end. Claims are read only where they are needed,
-    and while the verification is open.
+    The provider's environment cannot change before the transaction's end. Claims are only read if they are needed, and
+    the verification is open.
     """
 
     environment: str | None
@@ -36,7 +36,9 @@ class LockedRun:
 
 
 def lock(connection: Connection, provider_id: str, run_id: str, *, with_claims: bool) -> LockedRun:
-    """Lock a run, in lock order: share its provider, lock its verification and the user's claims with the provider."""
+    """Lock a run, in lock order: share-lock its provider, lock its verification and the user's claims with the
+    provider.
+    """
     key = {"of_provider": provider_id, "of_run": run_id}
     environment = batch.execute(connection, providers.SHARE_ENVIRONMENT, {"provider_id": provider_id})
     verification = batch.execute(connection, verifications.LOCK_RUN, key)

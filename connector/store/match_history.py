@@ -1,4 +1,4 @@
-"""Statements on what the history says of watchlist matches, and of the claims that were verified at the time."""
+"""Statements on the history of watchlist matches, and of the claims that were verified at the time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from connector.store.pages import unindexed
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry about a user: of a claim with its state, or of a match where `claim` is None; numbered in order."""
+    """An entry about a user: of a claim with its state, or of a match if `claim` is None; entries are numbered in
+    order.
+    """
 
     number: int
     user: str
@@ -25,7 +27,7 @@ class Entry:
 
 
 def find_matches(connection: Connection, provider_id: str, since: datetime, limit: int) -> list[Entry]:
-    """Return the latest matches since then of a provider's users, in their order."""
+    """Return the latest matches of a provider's users since then, in order."""
     statement = (
         select(history.c.id, history.c.name)
         .where(text(f"({IS_MATCH})"), history.c.provider_id == provider_id, history.c.at >= since)
@@ -37,7 +39,7 @@ def find_matches(connection: Connection, provider_id: str, since: datetime, limi
 
 
 def find_claims(connection: Connection, tenant: str, provider_id: str, user_ids: Collection[str]) -> list[Entry]:
-    """Return what happened to some users' claims with a provider; of users who were removed nothing."""
+    """Return the history of some users' claims with a provider, without removed users."""
     of_users = select(verifications.c.id, verifications.c.user_id).where(
         verifications.c.tenant == tenant,
         verifications.c.user_id.in_(sorted(user_ids)),

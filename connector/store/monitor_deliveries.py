@@ -1,6 +1,6 @@
-"""The deliveries about watchlist monitors, queued only where a monitor may stand, or is to stand.
+"""The deliveries about watchlist monitors, queued only if a monitor may exist, or is required.
 
-a transaction ──► queue ──► INSERT … SELECT, where a provider has the setting or a monitor is recorded at that moment
+a transaction ──► queue ──► INSERT … SELECT, if a provider has the setting or a monitor is recorded at that moment
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from connector.store.wake_up import NOTIFY, announce
 
 @dataclass(frozen=True)
 class MonitorPayload:
-    """The beginning of a payload about monitors: of a user, of a provider, or of a user with one provider."""
+    """The base of a payload about monitors: of a user, of a provider, or of a user with one provider."""
 
     kind: ClassVar[str]
     tenant: str
@@ -46,7 +46,7 @@ _OF_USER = _M.c.user_id == _param("user", _M.c.user_id)
 def _is_concerned(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that a monitor is recorded, or that a provider has the setting.
 
-    The first one is looked up by an index: for EXISTS, PostgreSQL would read the table until it finds one.
+    The first part uses an index; with EXISTS, PostgreSQL would scan the table.
     """
     first = select(_M.c.user_id).where(*recorded).order_by(_M.c.user_id).limit(1)
     return or_(
@@ -91,9 +91,9 @@ _QUEUE = {  # by what a payload names: a provider, a user
 
 
 def queue(connection: Connection, orders: Sequence[MonitorPayload]) -> None:
-    """Queue deliveries, each where a monitor is recorded or a provider has the setting."""
+    """Queue deliveries, each if a monitor is recorded or a provider has the setting."""
     wakes_up = bool(orders) and announce(connection)
-    for order in orders:  # they wait for each other, and travel together
+    for order in orders:  # these are sent together
         statement = _QUEUE[order.provider_id is not None, order.user_id is not None][wakes_up]
         batch.execute(connection, statement(connection), _parameters(order))
 

@@ -1,8 +1,8 @@
 """Statements on the deliveries of notices: one row for each endpoint that has chosen the event.
 
-a transaction ──► queue ──► INSERT … SELECT from the endpoints: those that there are at that moment
-worker ──► lease: one at a time, of an endpoint that nothing is being sent to
-an endpoint does not answer ──► postpone: none of its notices is due for a while        answers again ──► resume
+a transaction ──► queue ──► INSERT … SELECT from the endpoints that exist at that moment
+worker ──► lease: one at a time, for an endpoint to which nothing is being sent
+an endpoint does not answer ──► postpone: none of its notices is due for some time     answers again ──► resume
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ from connector.store.wake_up import NOTIFY, announce
 
 @dataclass(frozen=True)
 class NoticePayload:
-    """The beginning of the payload of a notice; `endpoint_id` is its row's.
+    """The base of the payload of a notice; `endpoint_id` is its row's.
 
-    `notice_id` and `at`, when the connector learned of it, never change; an empty id is chosen when it is queued.
+    `notice_id` and `at`, when the connector detected the event, never change; an empty id is assigned when it is
+    queued.
     """
 
     kind: ClassVar[str]
@@ -56,7 +57,7 @@ class NoticePayload:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The events of which an endpoint has to have chosen one."""
+        """The events of which an endpoint must have chosen at least one."""
         raise NotImplementedError
 
 
@@ -115,10 +116,10 @@ _QUEUE_AND_NOTIFY = insert(outbox, _from_endpoints, on_postgresql=[NOTIFY])
 
 
 def queue(connection: Connection, notices: Sequence[NoticePayload], dedupe_key: str | None = None) -> None:
-    """Queue notices for the endpoints that have chosen them; one whose dedupe key exists is left out."""
+    """Queue notices for the endpoints that have chosen them, except those whose dedupe key exists."""
     if notices:
         statement: Extended = (_QUEUE_AND_NOTIFY if announce(connection) else _QUEUE)(connection)
-        for notice in notices:  # they wait for each other, and travel together
+        for notice in notices:  # these are sent together
             batch.execute(connection, statement, _parameters(notice, dedupe_key))
 
 
@@ -142,7 +143,7 @@ def _parameters(notice: NoticePayload, dedupe_key: str | None) -> dict[str, Any]
 def lease(
     connection: Connection, owner: str, kinds: Collection[str], busy: Collection[str], seconds: float
 ) -> Delivery | None:
-    """Lease the notice that is due first, of an endpoint that is not `busy`; None if there is none."""
+    """Lease the notice that is due first, for an endpoint that is not `busy`; None if there is none."""
     parameters = {"owner": owner, **{f"of_busy_{at}": endpoint_id for at, endpoint_id in enumerate(busy)}}
     row = batch.execute(connection, _leasing(tuple(kinds), len(busy), seconds), parameters).one_or_none()
     return None if row is None else Delivery(*row)
@@ -172,7 +173,7 @@ def _leasing(kinds: Sequence[str], busy: int, seconds: float) -> ReturningUpdate
 
 
 def postpone(connection: Connection, endpoint_id: str, seconds: float) -> None:
-    """Make no notice of an endpoint due for some seconds."""
+    """Postpone all notices of an endpoint for some seconds."""
     later = from_now(seconds)
     connection.execute(update(outbox).where(_waits(endpoint_id), outbox.c.due_at < later).values(due_at=later))
 
@@ -185,7 +186,7 @@ def resume(connection: Connection, endpoint_id: str) -> None:
 
 
 def drop_some(connection: Connection, endpoint_id: str, limit: int) -> int:
-    """Remove some notices of an endpoint that are not being sent; returns their number."""
+    """Remove some notices of an endpoint that are not being sent; return their number."""
     some = select(outbox.c.id).where(_waits(endpoint_id)).order_by(outbox.c.created_at).limit(limit)
     return connection.execute(delete(outbox).where(outbox.c.id.in_(some.scalar_subquery()))).rowcount
 
@@ -197,9 +198,9 @@ def is_being_sent(connection: Connection, endpoint_id: str) -> bool:
 
 
 def resend(connection: Connection, endpoint_id: str, since: datetime, after: str, limit: int) -> Position | None:
-    """Make the next settled notices since a time due again, those behind the id `after` at that time.
+    """Make the next settled notices since a time due again, from the id `after` on.
 
-    Returns the position of the last one where more may follow.
+    Return the position of the last one if there may be more.
     """
     place = (outbox.c.created_at, outbox.c.id)
     of_endpoint = (is_for(endpoint_id), ~is_in(READY), tuple_(*place) > tuple_(since, after))
@@ -211,7 +212,7 @@ def resend(connection: Connection, endpoint_id: str, since: datetime, after: str
 
 
 def rate(connection: Connection, endpoint_id: str, limit: int, since: datetime | None = None) -> tuple[int, int, int]:
-    """Return how many of an endpoint's latest deliveries there are, their attempts, and those that succeeded."""
+    """Return the number of an endpoint's latest deliveries, of their attempts, and of successful ones."""
     latest = (
         select(outbox.c.attempts, (outbox.c.state == "done").label("is_done"))
         .where(is_for(endpoint_id), *([] if since is None else [outbox.c.created_at >= since]))

@@ -23,7 +23,7 @@ def add(connection: Connection, client: Client, digest: str) -> None:
 
 
 def find(connection: Connection, tenant: str, client_id: str, now: datetime) -> Client | None:
-    """Return a client of a tenant, if it exists, with the digests of the secrets that are valid now."""
+    """Return a client of a tenant, if it exists, with the digests of its valid secrets."""
     row = connection.execute(select(openid_clients).where(_T.tenant == tenant, _T.id == client_id)).one_or_none()
     return None if row is None else _read(row, now)
 
@@ -58,13 +58,13 @@ def remove(connection: Connection, client_id: str) -> None:
 
 
 def use_assertion(connection: Connection, client_id: str, digest: str, expires_at: datetime) -> bool:
-    """Note the use of an assertion; False if it was used before."""
+    """Record the use of an assertion; False if it was used before."""
     row = {"client_id": client_id, "digest": digest, "expires_at": expires_at}
     return connection.execute(_ADD_ASSERTION(connection), row).rowcount == 1
 
 
 def forget_assertions(connection: Connection, now: datetime, limit: int) -> int:
-    """Delete some assertions that have expired; return how many."""
+    """Delete some expired assertions; return their number."""
     key = (openid_assertions.c.client_id, openid_assertions.c.digest)
     order = openid_assertions.c.expires_at
     rows: Sequence[Any] = connection.execute(select(*key).where(order <= now).order_by(order).limit(limit)).all()

@@ -48,12 +48,12 @@ def find(connection: Connection, vault: Vault, tenant: str, flow_id: str) -> Flo
 
 
 def find_pushed(connection: Connection, vault: Vault, tenant: str, request_digest: str) -> Flow | None:
-    """Return the flow of a `request_uri`, whatever its state."""
+    """Return the flow of a `request_uri`, in any state."""
     return _one(connection, vault, _T.tenant == tenant, _T.request_digest == request_digest)
 
 
 def find_by_code(connection: Connection, vault: Vault, tenant: str, code_digest: str) -> Flow | None:
-    """Return the flow of a code, whatever its state."""
+    """Return the flow of a code, in any state."""
     return _one(connection, vault, _T.tenant == tenant, _T.code_digest == code_digest)
 
 
@@ -69,7 +69,7 @@ def open_pushed(connection: Connection, flow_id: str, browser_digest: str, now: 
 
 
 def start(connection: Connection, flow_id: str, user_id: str, now: datetime) -> bool:
-    """Note that a flow's verification is started; False if another request does, or did."""
+    """Record that a flow's verification is started; False if another request has started it."""
     return _move(connection, flow_id, (OPENED,), now, {"state": STARTED, "user_id": user_id})
 
 
@@ -100,26 +100,26 @@ def redeem(connection: Connection, flow_id: str, now: datetime, token_digest: st
 
 
 def revoke_token(connection: Connection, flow_id: str, now: datetime) -> None:
-    """End a flow's access token."""
+    """Revoke a flow's access token."""
     _move(connection, flow_id, (REDEEMED,), now, {"token_digest": None, "result": None})
 
 
 def count_started(connection: Connection, provider_id: str, subject_digest: str, since: datetime) -> int:
-    """Return how many verifications of one subject were started since a time."""
+    """Return the number of verifications of one subject that were started since a time."""
     is_started = _T.state.in_((STARTED, ANSWERED, REDEEMED, REFUSED)) & _T.user_id.is_not(None)
     of_subject = (_T.provider_id == provider_id, _T.subject_digest == subject_digest, _T.created_at > since)
     return connection.execute(select(func.count()).where(*of_subject, is_started)).scalar_one()
 
 
 def erase_values(connection: Connection, now: datetime, limit: int) -> int:
-    """Erase the values of some flows that have expired; return how many."""
+    """Erase the values of some expired flows; return their number."""
     expired = _T.sent_values.is_not(None) & (_T.expires_at <= now)
     chosen = select(_T.id).where(expired).order_by(_T.expires_at).limit(limit)
     return connection.execute(update(openid_flows).where(_T.id.in_(chosen)).values(sent_values=None)).rowcount
 
 
 def forget(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete some flows that had expired by then; return how many."""
+    """Delete some flows that had expired by then; return their number."""
     chosen = select(_T.id).where(_T.expires_at <= before).order_by(_T.expires_at).limit(limit)
     return connection.execute(delete(openid_flows).where(_T.id.in_(chosen))).rowcount
 
@@ -159,6 +159,6 @@ def _open(vault: Vault, flow_id: str, name: str, sealed: str | None) -> dict[str
 
 
 def _move(connection: Connection, flow_id: str, states: Collection[str], now: datetime, values: dict[str, Any]) -> bool:
-    """Change a flow that is in one of these states and has not expired; False if it is not so any more."""
+    """Change a flow that is in one of these states and has not expired; otherwise return False."""
     is_there = (_T.id == flow_id, _T.state.in_(states), _T.expires_at > now)
     return connection.execute(update(openid_flows).where(*is_there).values(values)).rowcount == 1

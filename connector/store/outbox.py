@@ -1,11 +1,11 @@
 """Statements on the outbox: deliveries, each made at least once, by the worker that leases it.
 
     ready ──lease──► ready, leased ──settle──► done
-      ▲                   │                └──► dead   (tried too often, or can never succeed)
+      ▲                   │                └──► dead   (too many attempts, or a permanent failure)
       └── due again, later ┘
 
-Once a lease has expired, the row can be leased again. All times are the database's own, so that workers on several
-hosts agree.
+Once a lease has expired, the row can be leased again. All times are the database's, so that workers on several hosts
+agree.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ READY, DONE, DEAD = "ready", "done", "dead"
 
 
 class Payload(Protocol):
-    """A delivery: a small frozen dataclass of ids, some of which are its row's as well; `kind` selects the handler."""
+    """A delivery: a small frozen dataclass of ids, some of which are also columns; `kind` selects the handler."""
 
     kind: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -52,7 +52,7 @@ class Payload(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A row that a worker has leased; `attempts` counts this one, `history` has those that failed."""
+    """A leased row; `attempts` includes this one, `history` has the failed ones."""
 
     delivery_id: str
     kind: str
@@ -65,7 +65,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class OutboxRow(Delivery):
-    """A row as an operator sees it; `answer` is the start of the receiver's latest answer, encrypted."""
+    """A row for administrators; `answer` is the start of the receiver's latest answer, encrypted."""
 
     state: str
     due_at: datetime
@@ -117,7 +117,7 @@ def delay(connection: Connection, dedupe_key: str, seconds: float) -> None:
 
 
 def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Sequence[str | None] = ()) -> None:
-    """Insert many deliveries at once, of any kinds; those whose dedupe key exists are left out."""
+    """Insert many deliveries at once, of any kinds, except those whose dedupe key exists."""
     keys = dedupe_keys or [None] * len(payloads)
     rows = [_row(payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
@@ -134,9 +134,9 @@ def lease(
     is_untried: bool = False,
     tried_kinds: Collection[str] = (),
 ) -> Sequence[Delivery]:
-    """Lease up to `limit` due rows for some seconds; no row goes to two workers.
+    """Lease up to `limit` due rows for some seconds; no row is leased by two workers.
 
-    `is_untried` leaves out rows that were begun before; `tried_kinds` adds such rows of further kinds.
+    `is_untried` leaves out rows with earlier attempts; `tried_kinds` adds such rows of further kinds.
     """
     statement = _leasing(tuple(kinds), limit, seconds, is_untried, tuple(tried_kinds))
     return batch.execute(connection, statement, {"owner": owner}).each(lambda row: Delivery(*row))
@@ -148,7 +148,7 @@ def _leasing(
 ) -> ReturningUpdate[Any]:
     """Return the statement that leases rows.
 
-    They are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
+    They are locked in a CTE, because PostgreSQL may evaluate `IN (SELECT … LIMIT n)` again for other rows.
     """
     now = from_now(0)
     picked = (
@@ -191,14 +191,14 @@ LEASED = tuple(outbox.c[name] for name in _READ)
 
 
 def finish_all(connection: Connection, delivery_ids: Sequence[str], owner: str) -> Answer:
-    """Mark rows as delivered in one statement; those whose lease was lost do not change."""
+    """Mark rows as delivered in one statement; rows whose lease was lost are not changed."""
     ids = {f"of_{at}": delivery_id for at, delivery_id in enumerate(delivery_ids)}
     return batch.execute(connection, _finishing(len(ids)), {"of_owner": owner, **ids})
 
 
 @cache
 def _finishing(number: int) -> Update:
-    """Return the statement that marks so many rows as delivered."""
+    """Return the statement that marks this number of rows as delivered."""
     ids = [bindparam(f"of_{at}", type_=outbox.c.id.type) for at in range(number)]
     mine = (outbox.c.id.in_(ids), outbox.c.owner == bindparam("of_owner"), is_in(READY))
     done = {"state": DONE, "settled_at": from_now(0), "owner": None, "lease_until": None}
@@ -213,7 +213,7 @@ def fail(
     retry_in: float | None,
     answer: str | None = None,
 ) -> bool:
-    """Record a failed attempt; the row is due again after `retry_in` seconds, or dead with None.
+    """Record a failed attempt; the row is due again after `retry_in` seconds, or dead if that is None.
 
     False if the lease was lost, or an operator has restarted the row meanwhile, which takes precedence.
     """
@@ -228,7 +228,7 @@ def fail(
 def answered(
     connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], answer: str | None
 ) -> bool:
-    """Mark a row as delivered and keep how it was answered; False if the lease was lost."""
+    """Mark a row as delivered and store the answer; False if the lease was lost."""
     values = {"state": DONE, "settled_at": from_now(0), "history": list(history), "answer": answer}
     return _settle(connection, delivery_id, owner, values)
 
@@ -242,31 +242,31 @@ def release(connection: Connection, owner: str) -> int:
 def find_page(
     connection: Connection, states: Collection[str], limit: int, after: Position | None = None
 ) -> list[OutboxRow]:
-    """Return rows in these states, the next due first, those behind the position `after` where one is given."""
+    """Return rows in these states, the next due first, optionally only those after the position `after`."""
     branches = [Branch(_ORDER, conditions) for state in states for conditions in parts(state)]
     statement = pages.page(ROW, _ORDER, branches, limit=limit, after=after)
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
 def is_in(state: str) -> ColumnElement[bool]:
-    """Return the condition of a state, written out: the database can then use the index of that state."""
+    """Return the condition of a state, written out, so that the database can use that state's index."""
     return outbox.c.state == literal_column(f"'{state}'")
 
 
 def is_for(endpoint_id: str) -> ColumnElement[bool]:
-    """Return the condition of the notices for an endpoint, as their index has it: no other condition leads there."""
+    """Return the condition of an endpoint's notices in the form of their index; no other form can use it."""
     return and_(outbox.c.endpoint_id == endpoint_id, outbox.c.endpoint_id != literal_column("''"))
 
 
 def parts(state: str) -> list[list[ColumnElement[bool]]]:
-    """Return the conditions of a state's rows, once for each index that has them: notices have their own."""
+    """Return the conditions of a state's rows, one for each index that contains them: notices have a separate index."""
     if state != READY:
         return [[is_in(state)]]
     return [[is_in(state), outbox.c.endpoint_id.is_(None)], [is_in(state), outbox.c.endpoint_id.is_not(None)]]
 
 
 def forget_done(connection: Connection, older_than: timedelta, limit: int) -> int:
-    """Delete some rows that were delivered long ago; returns their number."""
+    """Delete some rows that were delivered long ago; return their number."""
     old = (
         select(outbox.c.id)
         .where(is_in(DONE), outbox.c.settled_at <= from_now(-older_than.total_seconds()))

@@ -1,7 +1,7 @@
-"""Pages of a list by time, each read from an index: it takes as long, however many rows there are.
+"""Pages of a list by time, each read from an index, so that the number of rows does not matter.
 
-A database reads an index in its order for one value of the columns before the time. A list of several providers,
-statuses and the like therefore has branches, one for each value, and a page takes at most a page from each of them.
+A database reads an index in order only for one value of the columns before the time. A list of several providers,
+statuses and the like therefore has branches, one for each value, and reads at most one page of each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal_column, select, tuple_, union_all
 
-MOST_JOINED = 200  # branches of one UNION: SQLite takes at most 500
+MOST_JOINED = 200  # branches of one UNION; SQLite supports at most 500
 
 Ids = Select[Any] | CompoundSelect[Any]
 
@@ -46,13 +46,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Branch:
-    """Rows that an index holds in the order of the list: `conditions` are equalities, then at most a period."""
+    """Rows in the order of the list in an index: `conditions` are equalities, then at most a period."""
 
     order: Order
     conditions: Sequence[ColumnElement[bool]]
 
     def ids(self, limit: int, after: Position | None = None) -> Select[Any]:
-        """Return the statement for the ids of the first rows, or of those behind a position."""
+        """Return the statement for the ids of the first rows, or of those after a position."""
         statement = select(self.order.row_id.label("row_id")).where(*self.conditions)
         if after is not None:
             statement = statement.where(self.order.behind(after))
@@ -68,7 +68,7 @@ def page(
     offset: int = 0,
     after: Position | None = None,
 ) -> Select[Any]:
-    """Return the statement for a page of the rows that any of the branches has."""
+    """Return the statement for a page of the rows of any branch."""
     ids = _joined([branch.ids(limit + offset, after) for branch in branches])
     return order.sort(statement.where(order.row_id.in_(ids))).limit(limit).offset(offset)
 
@@ -80,7 +80,7 @@ def count(branches: Sequence[Branch], most: int) -> Select[Any]:
 
 
 def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
-    """Return a column's text in a form that no index has, so that the index of another condition is used."""
+    """Return a column's text in a form without an index, so that the index of another condition is used."""
     return func.coalesce(column, literal_column("''"))
 
 

@@ -1,4 +1,4 @@
-"""Statements in PostgreSQL's pipeline mode: one write to the socket for all of them, and one wait for their answers.
+"""Statements in PostgreSQL's pipeline mode, with one write to the socket and one wait for all answers.
 
 psycopg's own pipeline writes and polls once for each statement, which costs more than most statements themselves. Here
 its wrapper of libpq (`psycopg.pq`) is called directly. A statement is prepared the first time that a connection sends
@@ -18,7 +18,7 @@ from psycopg.generators import fetch_many, send
 if TYPE_CHECKING:
     from psycopg.abc import Buffer, PQGen
 
-MOST_PREPARED = 200  # statements of a connection; with more, all are dropped, and prepared again as they come
+MOST_PREPARED = 200  # statements of a connection; beyond that, all are dropped and prepared again when used
 
 Statement = tuple[str, Sequence[Any]]  # its text, with $1, $2 and so on, and its parameters
 Rows = Sequence[tuple[Any, ...]]
@@ -26,7 +26,7 @@ Results = list[pq.abc.PGresult]
 
 
 class PipelineMode:
-    """The pipeline mode of one of psycopg's connections, for as long as that is open."""
+    """The pipeline mode of one of psycopg's connections."""
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
@@ -35,9 +35,9 @@ class PipelineMode:
         self._numbers = count()
 
     def execute(self, statements: Sequence[Statement]) -> list[tuple[Rows, int]]:
-        """Execute statements; returns the rows and the row count of each.
+        """Execute statements; return the rows and the row count of each.
 
-        Raises the driver's error for the first that fails; those behind it are not executed.
+        Raises the driver's error for the first that fails; later ones are not executed.
         """
         dumped = [(text, self._dump(parameters)) for text, parameters in statements]
         with self._driver.lock:
@@ -57,7 +57,7 @@ class PipelineMode:
         return self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
 
     def _name(self, text: str, exchange: _Exchange) -> bytes:
-        """Return the name of a prepared statement; one that is new is prepared in the same exchange."""
+        """Return the name of a prepared statement; a new one is prepared in the same exchange."""
         if (name := self._prepared.get(text)) is None:
             name = self._prepared[text] = f"connector_{next(self._numbers)}".encode()
             exchange.prepare(name, text)
@@ -71,7 +71,7 @@ class PipelineMode:
 
 
 class _Exchange:
-    """One use of the pipeline: all is put into a buffer, then written, then answered."""
+    """One use of the pipeline: everything is buffered, then written, then answered."""
 
     def __init__(self, connection: pq.abc.PGconn) -> None:
         self._connection = connection
@@ -95,20 +95,20 @@ class _Exchange:
         self._texts.append(None)
 
     def end(self, wait: Callable[[PQGen[None]], None]) -> Results:
-        """Write all, and return what the executed statements returned; `check` has to look at it."""
+        """Write everything, and return the results; `check` must be called on them."""
         try:
             self._connection.pipeline_sync()
             wait(self._communicate())
             self._connection.exit_pipeline_mode()
         except BaseException:
-            self._connection.finish()  # where answers are missing, the next ones would be taken for them
+            self._connection.finish()  # otherwise missing answers would be confused with later ones
             self.check()
             raise
         return [each for each, text in zip(self._results, self._texts, strict=True) if text is None]
 
     @property
     def not_prepared(self) -> list[str]:
-        """The texts that could not be prepared, also because a statement before them failed."""
+        """The texts that could not be prepared, including those after a failed statement."""
         prepared = zip(self._results, self._texts, strict=True)
         return [text for each, text in prepared if text and each.status != pq.ExecStatus.COMMAND_OK]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.store.process_models import processes
 
-MOST = 500  # that are read at once
+MOST = 500  # processes that are read at once
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def add(connection: Connection, process_id: str, values: Mapping[str, Any]) -> N
 
 
 def lock_all(connection: Connection) -> None:
-    """Lock all processes, so that one after another registers."""
+    """Lock all processes, so that processes register one after another."""
     connection.execute(select(processes.c.id).order_by(processes.c.id).with_for_update())
 
 

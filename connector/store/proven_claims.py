@@ -1,4 +1,4 @@
-"""Statements on the claims that are verified, with the verifications that prove them."""
+"""Statements on verified claims, with the verifications that prove them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connector.domain.assurance import Proof, ProvenClaim
 from connector.domain.studio import OutputRole
 from connector.store.models import claims, verification_claims, verifications
 
-# A verification is a claim's proof where it has verified the claim for the same value, or for the output's.
+# A verification is a claim's proof if it verified the claim for the same value, or for the output's.
 _IS_PROOF = and_(
     verification_claims.c.verification_id == claims.c.verification_id,
     verification_claims.c.uri == claims.c.uri,
@@ -33,7 +33,7 @@ _OF_USER = (
 
 
 def find(connection: Connection, tenant: str, user_id: str) -> list[ProvenClaim]:
-    """Return a user's claims that are verified, each with its proof."""
+    """Return a user's verified claims, each with its proof."""
     rows = connection.execute(_OF_USER, {"of_tenant": tenant, "of_user": user_id})
     return [ProvenClaim(each.uri, each.fingerprint, each.environment, each.updated_at, _proof(each)) for each in rows]
 

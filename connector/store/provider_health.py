@@ -49,14 +49,14 @@ class DueProvider:
 
 
 def put_due(connection: Connection, provider_id: str, due_at: datetime) -> None:
-    """Set from when on a provider, which the transaction has added or locked, is to be checked."""
+    """Set the time at which a provider, which the transaction has added or locked, is to be checked."""
     connection.execute(_PUT(connection), {"provider_id": provider_id, "due_at": due_at})
 
 
 def take_due(connection: Connection, now: datetime, next_at: datetime, limit: int) -> list[DueProvider]:
-    """Return some providers whose check is due; from `next_at` on they are due again.
+    """Return some providers whose check is due, and make them due again at `next_at`.
 
-    Those that another transaction has locked are left to it.
+    Rows that another transaction has locked are skipped.
     """
     due = select(_T.provider_id, _T.due_at).where(_T.due_at <= now).order_by(_T.due_at).limit(limit)
     rows = connection.execute(due.with_for_update(skip_locked=True)).all()
@@ -69,14 +69,14 @@ def take_due(connection: Connection, now: datetime, next_at: datetime, limit: in
 
 
 def begin(connection: Connection, provider_id: str, owner: str, now: datetime, until: datetime) -> bool:
-    """Begin a check; False if another one is under way, or the provider is gone."""
+    """Start a check; False if another one is in progress, or the provider is gone."""
     is_free = or_(_T.lease_until.is_(None), _T.lease_until <= now)
     statement = update(provider_health).where(_T.provider_id == provider_id, is_free)
     return connection.execute(statement.values(owner=owner, lease_until=until)).rowcount == 1
 
 
 def lock(connection: Connection, provider_id: str, tenant: str) -> Health | None:
-    """Lock what is known of a provider of the tenant, and return it; None if the provider is gone."""
+    """Lock and return the health of a provider of the tenant; None if the provider is gone."""
     held = connection.execute(select(_T.provider_id).where(_T.provider_id == provider_id).with_for_update())
     return None if held.one_or_none() is None else find(connection, provider_id, tenant)
 
@@ -94,20 +94,20 @@ def end(connection: Connection, provider_id: str, owner: str) -> None:
 
 
 def put_due_by(connection: Connection, provider_id: str, due_at: datetime) -> None:
-    """Set by when a provider is to be checked again at the latest."""
+    """Set the latest time at which a provider is to be checked again."""
     sooner = case((_T.due_at < due_at, _T.due_at), else_=due_at)
     connection.execute(update(provider_health).where(_T.provider_id == provider_id).values(due_at=sooner))
 
 
 def find(connection: Connection, provider_id: str, tenant: str, now: datetime | None = None) -> Health | None:
-    """Return what is known of a provider of the tenant; None if there is no such provider."""
+    """Return the health of a provider of the tenant; None if there is no such provider."""
     statement = _joined().where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement).one_or_none()
     return None if row is None else _health(row, now)
 
 
 def find_all(connection: Connection, tenant: str, now: datetime) -> list[Health]:
-    """Return what is known of all providers of the tenant, in the order of their names."""
+    """Return the health of all providers of the tenant, ordered by name."""
     statement = _joined().where(providers.c.tenant == tenant).order_by(providers.c.name, providers.c.id)
     return [_health(row, now) for row in connection.execute(statement)]
 

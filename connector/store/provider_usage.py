@@ -1,4 +1,4 @@
-"""Statements that count what depends on a provider, up to a limit."""
+"""Statements that count the dependents of a provider, up to a limit."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from connector.store.models import claims, verifications
 
 
 def count_open(connection: Connection, provider_id: str, most: int) -> int:
-    """Return how many verifications are open."""
+    """Return the number of open verifications."""
     is_open = (verifications.c.provider_id == provider_id, verifications.c.closed_at.is_(None))
     return _count(connection, select(verifications.c.id).where(*is_open), most)
 
 
 def count_verifications(connection: Connection, provider_id: str, most: int) -> int:
-    """Return how many verifications there are."""
+    """Return the number of verifications."""
     of_provider = select(verifications.c.id).where(verifications.c.provider_id == provider_id)
     return _count(connection, of_provider.order_by(verifications.c.created_at), most)
 
 
 def count_verified(connection: Connection, provider_id: str, most: int) -> int:
-    """Return how many of the first users' claims, up to `most` of them, are verified."""
+    """Return the number of verified claims among at most `most` claims."""
     of_provider = select(claims.c.is_verified).where(claims.c.provider_id == provider_id)
     some = of_provider.order_by(claims.c.user_id, claims.c.uri).limit(most).subquery()
     statement = select(func.count()).select_from(some).where(some.c.is_verified)

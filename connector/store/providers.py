@@ -19,7 +19,7 @@ from connector.store import batch
 from connector.store.endpoints import is_told
 from connector.store.models import events, providers
 
-_PLAIN = Studio()  # what nearly all providers have
+_PLAIN = Studio()  # the configuration of most providers
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
 _TOLD = (is_told(*TASK_EVENTS).label("tells_tasks"), is_told(*MATCH_EVENTS).label("tells_matches"))
 _SELECT = select(
@@ -68,7 +68,7 @@ SHARE_ENVIRONMENT = (
 
 @dataclass(frozen=True)
 class WebhookAccess:
-    """What is needed to receive an event: the tokens that may sign it, by column, and the features that use it.
+    """The data for receiving an event: the tokens that may sign it, by column, and the features that use it.
 
     `is_known`: the same event was received before.
     """
@@ -93,7 +93,7 @@ def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[s
 
 
 def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, Any] | None:
-    """Lock a provider of the tenant's and return all of its columns, secrets sealed."""
+    """Lock a provider of the tenant and return all of its columns, with encrypted secrets."""
     statement = select(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement.with_for_update()).one_or_none()
     return None if row is None else row._asdict()
@@ -102,7 +102,7 @@ def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, 
 def lock_name(connection: Connection, provider_id: str, tenant: str, name: str) -> bool:
     """Lock the provider that is to get this name, and the one that has it; return whether the name is free.
 
-    Both are locked in the order of their ids: two administrators who swap names would otherwise deadlock.
+    Both are locked in the order of their ids, because two administrators who swap names could otherwise deadlock.
     """
     is_either = (providers.c.id == provider_id) | (providers.c.name_key == name_key(name))
     statement = select(providers.c.id).where(providers.c.tenant == tenant, is_either).order_by(providers.c.id)
@@ -117,7 +117,7 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
 
 
 def share_environment(connection: Connection, provider_id: str) -> str | None:
-    """Return the environment of a provider's credentials, which then cannot change until the transaction's end."""
+    """Return the environment of a provider's credentials, with a share lock until the transaction's end."""
     return connection.execute(SHARE_ENVIRONMENT, {"provider_id": provider_id}).scalar_one_or_none()
 
 
@@ -133,7 +133,7 @@ def find(connection: Connection, provider_id: str, tenant: str) -> Provider | No
 
 
 def find_named(connection: Connection, name: str, tenant: str) -> Provider | None:
-    """Return the provider of a tenant with this name, in whatever case."""
+    """Return the provider of a tenant with this name, ignoring case."""
     row = connection.execute(_FIND_NAMED, {"of_key": name_key(name), "of_tenant": tenant}).one_or_none()
     return None if row is None else _provider(row)
 
@@ -141,7 +141,7 @@ def find_named(connection: Connection, name: str, tenant: str) -> Provider | Non
 def find_page(
     connection: Connection, tenant: str, conditions: Sequence[Condition], limit: int | None, offset: int
 ) -> tuple[list[Provider], int]:
-    """Return a page of the tenant's providers by name, and how many there are in all."""
+    """Return a page of the tenant's providers by name, and their total number."""
     clauses = [providers.c.tenant == tenant, *(_clause(condition) for condition in conditions)]
     total = connection.execute(select(func.count()).select_from(providers).where(*clauses)).scalar_one()
     page = _SELECT.where(*clauses).order_by(providers.c.name, providers.c.id)
@@ -164,7 +164,7 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
 def find_webhook_access(
     connection: Connection, provider_id: str, tenant: str, now: datetime, digest: str = ""
 ) -> WebhookAccess | None:
-    """Return what is needed to receive the event of a digest, tokens sealed; None if there is no such provider."""
+    """Return the data for receiving the event with a digest, tokens encrypted; None if there is no such provider."""
     key = {"provider_id": provider_id, "of_tenant": tenant, "of_digest": digest}
     row = batch.execute(connection, _FIND_WEBHOOK_ACCESS, key).one_or_none()
     if row is None:
@@ -177,7 +177,7 @@ def find_webhook_access(
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:
-    """Return the column's value, as it is read again: JSON has no tuples."""
+    """Return the column's value in the form in which it is read again, because JSON has no tuples."""
     column: dict[str, Any] = json.loads(json.dumps(asdict(studio)))
     return column
 
@@ -212,7 +212,7 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
     if isinstance(condition.value, bool):
         return column.is_(condition.value)
     value = condition.value
-    if condition.attribute == "name":  # its key knows the case of every script, whatever the database does
+    if condition.attribute == "name":  # its key folds the case of every script, unlike some databases
         column, value = providers.c.name_key, name_key(value)
     if condition.operator == "eq":
         return func.lower(column) == func.lower(value)

@@ -1,6 +1,6 @@
-"""Statements that make settled deliveries of a tenant due again, a page at a time.
+"""Statements that make settled deliveries of a tenant due again, page by page.
 
-A page examines so many rows and no more, whether or not they match: each is a short transaction.
+A page examines a fixed number of rows, matching or not, in a short transaction.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from connector.store.wake_up import announce
 
 @dataclass(frozen=True)
 class Redelivery:
-    """Which deliveries: those given up since a time, or (`is_everything`) every notice of that time, sent or not."""
+    """The deliveries: those given up since a time, or with `is_everything` every notice since then, sent or not."""
 
     tenant: str
     since: datetime
@@ -33,14 +33,14 @@ class Redelivery:
 
     @property
     def states(self) -> Sequence[str]:
-        """The states of the rows to look through, one after another."""
+        """The states of the rows to examine, in order."""
         return (DEAD, DONE) if self.is_everything else (DEAD,)
 
 
 def redeliver(
     connection: Connection, criteria: Redelivery, state: str, after: Position | None, limit: int
 ) -> tuple[int, Position | None]:
-    """Make the next rows of a state due; return how many, and the position behind them where there may be more."""
+    """Make the next rows of a state due; return their number, and the position after them if there may be more."""
     rows = connection.execute(_examined(criteria, state, after, limit)).all()
     chosen = [row.id for row in rows if row.is_wanted]
     if chosen:
@@ -54,7 +54,7 @@ def redeliver(
 def count(connection: Connection, criteria: Redelivery, most: int) -> int | None:
     """Return how many deliveries match; None if more than `most` would have to be examined."""
     total = 0
-    for state in criteria.states:  # two at most
+    for state in criteria.states:  # at most two
         examined = _examined(criteria, state, None, most).subquery()
         counted = select(func.count(), func.count().filter(examined.c.is_wanted)).select_from(examined)
         seen, matching = connection.execute(counted).one()
@@ -81,7 +81,7 @@ def _examined(criteria: Redelivery, state: str, after: Position | None, limit: i
 
 
 def _is_wanted(criteria: Redelivery) -> ColumnElement[bool]:
-    """Return the condition of a row that was examined: what was given up since may be older than that."""
+    """Return the condition of an examined row: the time of giving up is later than that of the row."""
     conditions = [
         outbox.c.endpoint_id.is_not(None) if criteria.is_everything else outbox.c.settled_at >= criteria.since
     ]

@@ -1,4 +1,4 @@
-"""Statements on how often posts to a provider's webhook were refused, by cause."""
+"""Statements on the numbers of refused posts to a provider's webhook, by cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.store.times import UtcDateTime
 
 _T = refused_posts.c
 _COLUMNS = ("provider_id", "cause", "number", "first_at", "last_at")
-# Nothing is written for a provider that is not there, or not there any more.
+# Nothing is written for a provider that does not exist, or no longer exists.
 _OF_KNOWN = select(
     providers.c.id,
     cast(bindparam("of_cause"), String),
@@ -36,7 +36,7 @@ _ADD = insert(
 
 
 def add_all(connection: Connection, counts: Sequence[RefusedPosts]) -> None:
-    """Add counts to what is stored, in an order in which no two transactions wait for each other."""
+    """Add counts to the stored ones, in an order that avoids deadlocks."""
     statement = _ADD(connection)
     for each in sorted(counts, key=lambda one: (one.provider_id, one.cause)):
         row = {"of_provider": each.provider_id, "of_cause": each.cause, "of_number": each.number}

@@ -1,6 +1,6 @@
 """Statements on the number of starts that Onfido refused, by provider and user.
 
-A change of the provider begins the count again: because most refusals are due to its credentials or its workflow.
+A change of the provider resets the count, because most refusals are due to its credentials or its workflow.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ADD = insert(
 
 @dataclass(frozen=True)
 class RefusedStarts:
-    """How many starts were refused, and since when."""
+    """The number of refused starts, and since when."""
 
     number: int
     since: datetime
@@ -57,7 +57,7 @@ def find(connection: Connection, provider_id: str, user_id: str, after: datetime
 
 
 def ask(connection: Connection, provider_id: str, user_id: str, after: datetime) -> Sequence[RefusedStarts]:
-    """Return the same, if there is any; it is read once it is needed."""
+    """Return the same, if there is any; it is read on first access."""
     answer = batch.execute(connection, _FIND, {"of_provider": provider_id, "of_user": user_id, "after": after})
     return answer.each(lambda row: RefusedStarts(row.number, row.since))
 
@@ -84,7 +84,7 @@ def find_of_users(
 
 
 def add(connection: Connection, provider_id: str, user_id: str, after: datetime, now: datetime) -> None:
-    """Count a refused start, in the count that began after a time or in a new one."""
+    """Count a refused start, in the count that began after a time, or in a new one."""
     current = find(connection, provider_id, user_id, after)
     number, since = (current.number + 1, current.since) if current else (1, now)
     row = {"provider_id": provider_id, "user_id": user_id, "number": number, "since": since}
@@ -92,7 +92,7 @@ def add(connection: Connection, provider_id: str, user_id: str, after: datetime,
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str, provider_id: str | None = None) -> None:
-    """Remove a user's counts, with one provider of the tenant's or with all."""
+    """Remove a user's counts, with one provider of the tenant or with all."""
     of_tenant = select(providers.c.id).where(providers.c.tenant == tenant)
     if provider_id is not None:
         of_tenant = of_tenant.where(providers.c.id == provider_id)
@@ -103,7 +103,7 @@ def forget_user(connection: Connection, tenant: str, user_id: str, provider_id: 
 def forget_old(connection: Connection, before: datetime, limit: int) -> int:
     """Remove some counts that began before then, and return their number.
 
-    Those that another transaction has locked are left for the next time, which avoids deadlocks.
+    Rows that another transaction has locked are skipped until the next time, which avoids deadlocks.
     """
     old = select(*_KEY).where(refused_starts.c.since < before).order_by(refused_starts.c.since).limit(limit)
     free = connection.execute(old.with_for_update(skip_locked=True)).all()

@@ -1,8 +1,8 @@
-"""The schema's versions: those that this version of the connector knows, and the one that a database has.
+"""The schema's versions: those that this version of the connector knows, and that of a database.
 
-An upgrade goes on while the former version's processes serve. So a migration is additive where it can be: it takes
-nothing away that these use, and asks nothing of their rows. `migrate` writes into the database the oldest version whose
-processes can still use it; a process that finds a schema newer than its own looks there.
+During an upgrade processes of the former version keep running. So a migration is additive if possible: it removes
+nothing that they use, and requires nothing new of their rows. `migrate` writes into the database the oldest version
+whose processes can still use it; a process that finds a newer schema checks that.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from sqlalchemy import Connection, delete, insert, inspect, select, text
 
 from connector.store.schema_models import schema_support
 
-VERSIONS = Path(__file__).parent / "migrations" / "versions"  # the names of its files begin with their versions
+VERSIONS = Path(__file__).parent / "migrations" / "versions"  # the names of the files begin with their versions
 
-# The version of the last migration that was not additive: processes that know only earlier ones cannot use the schema.
+# The version of the last migration that was not additive: processes that only know earlier ones cannot use the schema.
 OLDEST_SUPPORTED = "0001"
 
 _APPLIED = text("SELECT version_num FROM alembic_version")
 
 
 class Fit(Enum):
-    """How a database's schema compares with what this version of the connector needs."""
+    """How a database's schema compares with the one that this version requires."""
 
     BEHIND = "behind"  # it has to be migrated
     FITS = "fits"  # it is this version's, or a newer one that this version can use
@@ -33,17 +33,17 @@ class Fit(Enum):
 
 @cache
 def known_versions() -> frozenset[str]:
-    """Return the versions of the schema that this one can bring up to date."""
+    """Return the schema versions that this one can migrate."""
     return frozenset(path.name.partition("_")[0] for path in VERSIONS.iterdir() if path.name[0].isdigit())
 
 
 def newest_version() -> str:
-    """Return the version of the schema that this version of the connector needs."""
+    """Return the schema version that this version of the connector requires."""
     return max(known_versions())
 
 
 def fit(connection: Connection) -> Fit:
-    """Return how a database's schema compares with what this version needs."""
+    """Return how a database's schema compares with the required one."""
     if not inspect(connection).has_table("alembic_version"):
         return Fit.BEHIND
     applied = list(connection.execute(_APPLIED).scalars())
@@ -56,7 +56,7 @@ def fit(connection: Connection) -> Fit:
 
 
 def record_support(connection: Connection) -> None:
-    """Write down which versions' processes can use the schema, now that it is this version's."""
+    """Record which versions' processes can use the schema, after migrating to this version."""
     connection.execute(delete(schema_support))
     connection.execute(insert(schema_support).values(oldest=OLDEST_SUPPORTED))
 

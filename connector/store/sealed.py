@@ -1,4 +1,4 @@
-"""Encryption at rest: every sealed column, and the context that each of its values is bound to."""
+"""Encryption at rest: every encrypted column, and the context to which each of its values is bound."""
 
 from __future__ import annotations
 
@@ -24,80 +24,82 @@ from connector.store.openid_models import openid_flows
 from connector.store.signal_models import signal_streams
 from connector.store.vault import Vault
 
-BATCH = 500  # rows that are read at once: others wait for them
-FEW = 50  # where each value may be a megabyte
+BATCH = 500  # rows that are read and locked at once
+FEW = 50  # for columns whose values may be a megabyte each
 
 Key = tuple[Any, ...]
 
 
 def provider_secret(provider_id: str, name: str) -> str:
-    """Name the place of a provider's secret; `name` is its column."""
+    """Return the context of a provider's secret; `name` is its column."""
     return f"providers/{provider_id}/{name}"
 
 
 def user_value(tenant: str, user_id: str, uri: str) -> str:
-    """Name the place of a user's value."""
-    return f"users/{tenant}/{len(user_id)}/{user_id}/{uri}"  # the length, for an id may hold a slash
+    """Return the context of a user's value."""
+    return f"users/{tenant}/{len(user_id)}/{user_id}/{uri}"  # with the length, because an id may contain a slash
 
 
 def event_body(event_id: str) -> str:
-    """Name the place of an event's body."""
+    """Return the context of an event's body."""
     return f"events/{event_id}/body"
 
 
 def run_result(verification_id: str) -> str:
-    """Name the place of a finished run's output and reasons."""
+    """Return the context of a finished run's output and reasons."""
     return f"verifications/{verification_id}/result"
 
 
 def run_document(verification_id: str) -> str:
-    """Name the place of what was read from a run's document."""
+    """Return the context of the values read from a run's document."""
     return f"verifications/{verification_id}/document"
 
 
 def output_value(verification_id: str, uri: str) -> str:
-    """Name the place of the value that a run's output holds for a claim."""
+    """Return the context of a claim's value in a run's output."""
     return f"verifications/{verification_id}/claims/{uri}"
 
 
 def delivery_answer(delivery_id: str) -> str:
-    """Name the place of the start of a delivery's answer."""
+    """Return the context of the start of a delivery's answer."""
     return f"outbox/{delivery_id}/answer"
 
 
 def job_part(job_id: str, result_format: str, number: int) -> str:
-    """Name the place of a part of a job's result."""
+    """Return the context of a part of a job's result."""
     return f"jobs/{job_id}/{result_format}/{number}"
 
 
 def signing_key(key_id: str) -> str:
-    """Name the place of a private key that signs."""
+    """Return the context of a private signing key."""
     return f"signing_keys/{key_id}"
 
 
 def endpoint_secret(endpoint_id: str, name: str) -> str:
-    """Name the place of a secret of an endpoint for notices; `name` is its column."""
+    """Return the context of a secret of a notice endpoint; `name` is its column."""
     return f"notice_endpoints/{endpoint_id}/{name}"
 
 
 def openid_flow(flow_id: str, name: str) -> str:
-    """Name the place of a text of an authorization request; `name` is its column."""
+    """Return the context of a text of an authorization request; `name` is its column."""
     return f"openid_flows/{flow_id}/{name}"
 
 
 def stream_header(stream_id: str) -> str:
-    """Name the place of the header that a stream's events are pushed with."""
+    """Return the context of the header with which a stream's events are pushed."""
     return f"signal_streams/{stream_id}/authorization_header"
 
 
 def own_secret(name: str) -> str:
-    """Name the place of one of the connector's own keys."""
+    """Return the context of one of the connector's own keys."""
     return f"secrets/{name}"
 
 
 @dataclass(frozen=True)
 class SealedColumn:
-    """A column of sealed text; `context` makes a value's place from its row's key, `batch` rows are read at once."""
+    """A column of encrypted text; `context` creates a value's context from its row's key, `batch` rows are read at
+    once.
+    """
 
     column: Column[Any]
     context: Callable[..., str]
@@ -112,17 +114,17 @@ class SealedColumn:
         return list(self._table.primary_key.columns)
 
     def count_outdated(self, connection: Connection, vault: Vault) -> int:
-        """Return how many values are not sealed with the first key."""
+        """Return the number of values that are not encrypted with the first key."""
         statement = select(func.count()).select_from(self._table).where(self._is_outdated(vault))
         return connection.execute(statement).scalar_one()
 
     def outdated(self, connection: Connection, vault: Vault) -> list[Key]:
-        """Return the keys of the rows whose value is not sealed with the first key."""
+        """Return the keys of the rows whose value is not encrypted with the first key."""
         statement = select(*self._keys).where(self._is_outdated(vault)).order_by(*self._keys)
         return [tuple(row) for row in connection.execute(statement)]
 
     def reseal_batch(self, connection: Connection, vault: Vault, after: Key | None) -> list[Key]:
-        """Seal the next values with the first key, from the one behind the key `after` on; returns the rows' keys.
+        """Encrypt the next values with the first key, after the key `after`; return the rows' keys.
 
         Rows that others have locked are skipped: they lock several rows in other orders, and waiting could deadlock.
         """
@@ -132,12 +134,12 @@ class SealedColumn:
         return self._reseal(connection, vault, statement.with_for_update(skip_locked=True, key_share=True))
 
     def reseal_one(self, connection: Connection, vault: Vault, key: Key) -> list[Key]:
-        """Seal one value with the first key, after waiting for its row's lock; returns its key, if it was outdated."""
+        """Encrypt one value with the first key, after waiting for its row's lock; return its key if it was outdated."""
         statement = self._outdated_rows(vault).where(tuple_(*self._keys) == key)
         return self._reseal(connection, vault, statement.with_for_update(key_share=True))
 
     def _is_outdated(self, vault: Vault) -> ColumnElement[bool]:
-        return ~self.column.startswith(vault.prefix, autoescape=True)  # of no value: neither
+        return ~self.column.startswith(vault.prefix, autoescape=True)  # false for null as well
 
     def _outdated_rows(self, vault: Vault) -> Select[Any]:
         return select(*self._keys, self.column).where(self._is_outdated(vault))
@@ -157,7 +159,7 @@ class SealedColumn:
 
 
 def sealed_columns() -> Iterator[SealedColumn]:
-    """Return every sealed column."""
+    """Return every encrypted column."""
     for name in ("api_token", "client_secret", "webhook_token", "previous_webhook_token", "notice_secret"):
         yield SealedColumn(providers.c[name], _provider_secret_in(name))
     yield SealedColumn(user_attributes.c.value, user_value)

@@ -1,4 +1,4 @@
-"""Statements on how far a provider is set up, as what has happened with it shows."""
+"""Statements on the setup progress of a provider, from its stored events and runs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 from connector.store.events import STATES
 from connector.store.models import events, outbox, providers, users, verification_claims, verifications
 
-GRACE = timedelta(minutes=10)  # by which an event may be later than what the sweep has found by asking
+GRACE = timedelta(minutes=10)  # time by which an event may be later than the sweep's own result
 
 _COMPARED = case((verification_claims.c.finding != Comparison.NOT_COMPARED, verification_claims.c.verification_id))
 
 
 @dataclass(frozen=True)
 class Since:
-    """Since when the workflow and the webhook are what they are; None if that was not recorded."""
+    """The times since which the workflow and the webhook are unchanged; None if not recorded."""
 
     workflow: datetime | None
     webhook: datetime | None
@@ -28,21 +28,21 @@ class Since:
 
 @dataclass(frozen=True)
 class RecentRuns:
-    """What the latest runs show: whether one was started, and how many have ended without an event."""
+    """Facts about the latest runs: whether one was started, and how many have ended without an event."""
 
     has_run: bool
     ended_silently: int
 
 
 def find_since(connection: Connection, provider_id: str) -> Since:
-    """Return since when a provider's workflow and webhook are what they are."""
+    """Return the times since which a provider's workflow and webhook are unchanged."""
     statement = select(providers.c.workflow_set_at, providers.c.webhook_set_at).where(providers.c.id == provider_id)
     row = connection.execute(statement).one_or_none()
     return Since(None, None) if row is None else Since(row.workflow_set_at, row.webhook_set_at)
 
 
 def find_last_event(connection: Connection, provider_id: str) -> datetime | None:
-    """Return when the latest event of a provider came, whatever it meant: it was signed with the right token."""
+    """Return the time of the latest event of a provider of any kind: it was signed with the right token."""
     latest = (
         select(events.c.received_at)
         .where(events.c.provider_id == provider_id, events.c.state == state)
@@ -57,7 +57,7 @@ def find_last_event(connection: Connection, provider_id: str) -> datetime | None
 def find_recent_runs(
     connection: Connection, provider_id: str, since: Since, last_event_at: datetime | None, now: datetime
 ) -> RecentRuns:
-    """Return what the latest verifications show."""
+    """Return facts about the latest verifications."""
     columns = (verifications.c.run_id, verifications.c.created_at, verifications.c.closed_at, verifications.c.status)
     latest = select(*columns).where(verifications.c.provider_id == provider_id)
     rows = connection.execute(latest.order_by(verifications.c.created_at.desc()).limit(MOST_RUNS)).all()
@@ -102,7 +102,7 @@ def has_users(connection: Connection, tenant: str) -> bool:
 
 
 def was_told(connection: Connection, endpoint_ids: Sequence[str]) -> bool:
-    """Whether any of the endpoints has taken a notice that is still kept."""
+    """Return whether any of the endpoints has accepted a notice that is still stored."""
     is_of_these = (outbox.c.endpoint_id.in_(endpoint_ids), outbox.c.endpoint_id != literal_column("''"))
     statement = select(outbox.c.id).where(*is_of_these, outbox.c.state == "done").limit(1)
     return connection.execute(statement).first() is not None

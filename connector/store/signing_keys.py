@@ -1,7 +1,7 @@
 """Statements on the keys that sign what the connector asserts.
 
 One key is `current` and signs, one is `next` and is published before it signs, former ones are `previous` and stay
-published until they expire. Each of the two slots is unique: of several processes that create the first keys, one does.
+published until they expire. Each of the two slots is unique: if several processes create the first keys, one succeeds.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _COLUMNS = (
     *(signing_keys.c[name] for name in ("public_key", "private_key", "created_at", "slot", "expires_at")),
 )
 _ADD = insert(signing_keys, lambda statement: statement.on_conflict_do_nothing())
-# Rotations take turns by rows that all of them know: new keys come while others wait for the former ones.
+# Rotations are serialized by rows that all of them lock: new keys appear while others wait for the former ones.
 _LOCK = select(secrets.c.name).order_by(secrets.c.name).with_for_update()
 _ALL = select(*_COLUMNS)
 _PUBLISHED = _ALL.where(or_(signing_keys.c.expires_at.is_(None), signing_keys.c.expires_at > bindparam("now")))
 
 
 def add(connection: Connection, keys: Iterable[SigningKey]) -> None:
-    """Insert keys; one whose slot is taken is left out."""
+    """Insert keys, except those whose slot is taken."""
     for key in keys:
         row = {"id" if name == "key_id" else name: value for name, value in vars(key).items()}
         connection.execute(_ADD(connection), row)
@@ -39,13 +39,13 @@ def find_published(connection: Connection, now: datetime) -> list[SigningKey]:
 
 
 def lock(connection: Connection) -> list[SigningKey]:
-    """Wait until no other transaction changes the keys, and return them as they are then."""
+    """Wait until no other transaction changes the keys, and return them."""
     connection.execute(_LOCK).all()
     return find_all(connection)
 
 
 def find_all(connection: Connection) -> list[SigningKey]:
-    """Return all keys, those that have expired included."""
+    """Return all keys, including expired ones."""
     return _read(connection.execute(_ALL).mappings())
 
 

@@ -1,4 +1,4 @@
-"""What answers to an application show of a verification, read together and with what else a transaction asks for."""
+"""The data of a verification for answers to applications, read together with a transaction's other statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.store.verifications import RemovedError
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A verification and the user's claims with its provider, as they were when this was read; none where removed."""
+    """A verification and the user's claims with its provider, as they were when they were read; empty if removed."""
 
     verifications: Sequence[Verification]
     claims: Sequence[Claim]
@@ -35,7 +35,7 @@ class Snapshot:
 
 
 def take(connection: Connection, verification: Verification) -> Snapshot:
-    """Read a verification and its claims, once they are needed."""
+    """Read a verification and its claims, on first access."""
     tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
     answer = batch.execute(connection, verifications.FIND, {"verification_id": verification.verification_id})
     return Snapshot(answer.each(verifications.read_row), claims.find_all(connection, tenant, user_id, provider_id))

@@ -1,6 +1,6 @@
-"""Statements on the writing of users' status to a remote directory: one delivery at a time writes a user's.
+"""Statements on writing users' status to a remote directory: one delivery at a time writes a user's status.
 
-take the lease (compare-and-set; what was written is not known from then on) ──► release it with what was written
+take the lease (compare-and-set; clears what was written) ──► release it with what was written
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ADD = insert(status_writes, lambda statement: statement.on_conflict_do_nothing(
 
 @dataclass(frozen=True)
 class Turn:
-    """A lease on a user's status, and the digest of what was written last; None: not known.
+    """A lease on a user's status, and the digest of the status that was last written; None: not known.
 
     `is_first`: nothing was ever written.
     """
@@ -32,7 +32,7 @@ class Turn:
 
 
 def take(connection: Connection, tenant: str, user_id: str, owner: str, seconds: float) -> Turn | None:
-    """Lease a user's status for some seconds; None while another has the lease."""
+    """Lease a user's status for some seconds; None while it is leased already."""
     user = {"of_tenant": tenant, "of_user": user_id}
     is_first = connection.execute(_ADD(connection), {"tenant": tenant, "user_id": user_id}).rowcount == 1
     written = connection.execute(_WRITTEN.with_for_update(), user).scalar_one_or_none()
@@ -44,7 +44,7 @@ def take(connection: Connection, tenant: str, user_id: str, owner: str, seconds:
 
 
 def release(connection: Connection, turn: Turn, written: str | None) -> bool:
-    """Release the lease and note what was written; without anything the row goes. False if the lease was lost."""
+    """Release the lease and record what was written; if nothing was, delete the row. False if the lease was lost."""
     user = {"of_tenant": turn.tenant, "of_user": turn.user_id}
     mine = (*_OF_USER, status_writes.c.owner == turn.owner)
     if written is None:
@@ -54,7 +54,7 @@ def release(connection: Connection, turn: Turn, written: str | None) -> bool:
 
 
 def give_back(connection: Connection, turn: Turn) -> None:
-    """Release the lease after a failure: what was written is not known."""
+    """Release the lease after a failure: it is not known what was written."""
     statement = update(status_writes).where(*_OF_USER, status_writes.c.owner == turn.owner)
     user = {"of_tenant": turn.tenant, "of_user": turn.user_id}
     connection.execute(statement.values(owner=None, lease_until=None), user)
@@ -66,6 +66,6 @@ def forget(connection: Connection, tenant: str, user_id: str) -> None:
 
 
 def find_page(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
-    """Return ids of users whose status is in the directory, or may be, in their order, behind `after`."""
+    """Return ids of users whose status is, or may be, in the directory, in order, after `after`."""
     statement = select(status_writes.c.user_id).where(status_writes.c.tenant == tenant, status_writes.c.user_id > after)
     return list(connection.execute(statement.order_by(status_writes.c.user_id).limit(limit)).scalars())

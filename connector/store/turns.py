@@ -1,6 +1,6 @@
-"""Turns on verifications: of any number of requests, in any process, one may do what Onfido is not to be asked often.
+"""Turns on verifications: of any number of requests, in any process, one may call Onfido within an interval.
 
-Each is a time until which nobody else has the turn, taken by compare-and-set.
+Each is a time until which the turn is taken, set by compare-and-set.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _TAKE_RESUME = _is_free(verifications.c.resume_after)
 
 
 def take_refresh(connection: Connection, verification_id: str, now: datetime, until: datetime) -> Answer:
-    """Reserve the turn to ask Onfido for a run until then; no row where another has it, or had it a moment ago."""
+    """Take the turn to ask Onfido for a run until then; no row if another request has it, or had it a moment ago."""
     return batch.execute(connection, _TAKE_REFRESH, {"of": verification_id, "now": now, "refresh_after": until})
 
 
 def take_resume(connection: Connection, verification_id: str, now: datetime, until: datetime) -> Answer:
-    """Reserve the turn to resume a verification until then; no row where another has it."""
+    """Take the turn to resume a verification until then; no row if another request has it."""
     return batch.execute(connection, _TAKE_RESUME, {"of": verification_id, "now": now, "resume_after": until})

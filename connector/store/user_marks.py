@@ -1,4 +1,4 @@
-"""Statements on what is noted of a user in a remote directory: marks of what was read and written, never a value.
+"""Statements on marks of users of remote directories: what was read and written, never a value.
 
 The rows are those of `users`.
 """
@@ -15,7 +15,7 @@ from connector.store.models import users
 
 @dataclass(frozen=True)
 class Mark:
-    """The fingerprint of a user's values as they were read last, and when that reading began; None: never."""
+    """The fingerprint of a user's values last read, and the start of that reading; None: never."""
 
     mark: str | None
     read_at: datetime | None
@@ -26,7 +26,7 @@ _FIND = select(users.c.mark, users.c.read_at).where(*_OF_USER)
 
 
 def find(connection: Connection, tenant: str, user_id: str) -> Mark | None:
-    """Return what is noted of a user; None if the user was never seen."""
+    """Return the mark of a user; None if the user was never read."""
     row = connection.execute(_FIND, {"of_tenant": tenant, "of_user": user_id}).one_or_none()
     return None if row is None else Mark(*row)
 

@@ -1,4 +1,4 @@
-"""Statements on the list of users: pages by the beginning of an id, and how far the users on a page are verified."""
+"""Statements on the list of users: pages by the prefix of an id, and the verification state of the users on a page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from connector.store.models import claims, providers, users, verifications
 from connector.store.verification_search import LISTED
 from connector.store.verifications import is_in, read_row
 
-_LAST = "\U0010ffff"  # behind every other character
+_LAST = "\U0010ffff"  # after every other character
 
 
 def find_page(connection: Connection, tenant: str, prefix: str, *, after: str, limit: int) -> list[str]:
-    """Return ids of the tenant's users that begin with a prefix, in the order of code points, behind `after`."""
+    """Return ids of the tenant's users with a prefix, in the order of code points, after `after`."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, precedes(after, users.c.user_id))
     if prefix:
         is_before = precedes(users.c.user_id, prefix)
@@ -59,7 +59,7 @@ def find_latest(connection: Connection, tenant: str, user_ids: Sequence[str]) ->
 def find_started(
     connection: Connection, tenant: str, user_ids: Sequence[str], since: datetime
 ) -> dict[tuple[str, str], list[datetime]]:
-    """Return when some users started what counts against the limit, by user and provider; the latest first."""
+    """Return the start times of some users that count towards the limit, by user and provider; the latest first."""
     statement = (
         select(verifications.c.user_id, verifications.c.provider_id, verifications.c.created_at)
         .join(providers, providers.c.id == verifications.c.provider_id)

@@ -1,7 +1,7 @@
-"""Statements on the embedded user directory. Values are sealed by the caller.
+"""Statements on the embedded user directory. The caller encrypts values.
 
-A change of a user's values locks the user's row first; reading them for a verification takes a shared lock. So a
-verification sees either the value before a change that will find the verification, or the value after it.
+A change of a user's values locks the user's row first; reading them for a verification takes a share lock. So a
+verification either reads the value before a change that will mark the verification, or the value after it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VALUES = (
 )
 
 _ADD = insert(users, lambda statement: statement.on_conflict_do_nothing())
-_ADD_OR_LOCK = insert(  # a row that is there is locked, and because of the condition not written
+_ADD_OR_LOCK = insert(  # locks an existing row, which the condition leaves unwritten
     users,
     lambda statement: statement.on_conflict_do_update(
         index_elements=users.primary_key, set_={"created_at": users.c.created_at}, where=false()
@@ -40,7 +40,7 @@ _SET_VALUES = insert(
 
 
 def add(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
-    """Insert a user; False if there is one of this id."""
+    """Insert a user; False if the id is taken."""
     row = {"tenant": tenant, "user_id": user_id, "created_at": now}
     return connection.execute(_ADD(connection), row).rowcount == 1
 
@@ -57,7 +57,7 @@ def lock(connection: Connection, tenant: str, user_id: str) -> bool:
 
 
 def add_or_lock(connection: Connection, tenant: str, user_ids: Collection[str], now: datetime) -> set[str]:
-    """Insert users, or lock those that are there for changes, in the order of their ids; returns those inserted."""
+    """Insert users, or lock existing ones for changes, in the order of their ids; return the inserted ones."""
     rows = [{"tenant": tenant, "user_id": user_id, "created_at": now} for user_id in sorted(user_ids)]
     return set(connection.execute(_ADD_OR_LOCK(connection), rows).scalars()) if rows else set()
 
@@ -68,7 +68,7 @@ def has(connection: Connection, tenant: str, user_id: str) -> bool:
 
 
 def share_values(connection: Connection, tenant: str, user_id: str) -> tuple[Answer, Answer]:
-    """Wait for changes in flight; returns the user, if there is one, and the sealed values with their claims' URIs."""
+    """Wait for changes in flight; return the user, if any, and the encrypted values with their claims' URIs."""
     key = {"tenant": tenant, "user_id": user_id}
     return batch.execute(connection, _SHARED_USER, key), batch.execute(connection, _VALUES, key)
 
@@ -114,6 +114,6 @@ def set_values(connection: Connection, tenant: str, values: Mapping[str, Mapping
 
 
 def find_page(connection: Connection, tenant: str, *, limit: int, after: str = "") -> list[str]:
-    """Return ids of the tenant's users in their order, behind `after`."""
+    """Return ids of the tenant's users in order, after `after`."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id > after)
     return list(connection.execute(statement.order_by(users.c.user_id).limit(limit)).scalars())

@@ -1,8 +1,8 @@
 """Encryption at rest, and fingerprints of values that are not stored.
 
-Sealed text is `v1.<key id>.<base64 of nonce and ciphertext>`: AES-256-GCM, bound to the place it belongs to (the
-`context`, say `providers/<id>/api_token`), so that a sealed value copied into another row does not open there.
-The first key seals, every key opens: a rotation puts the new key first and keeps the old one for as long as needed.
+Encrypted text is `v1.<key id>.<base64 of nonce and ciphertext>`: AES-256-GCM, bound to its `context` (such as
+`providers/<id>/api_token`), so that a value copied into another row cannot be decrypted there. The first key
+encrypts, every key decrypts: a rotation puts the new key first and keeps the old one for as long as needed.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ KEY_FILE = "encryption.key"
 
 
 class Vault:
-    """Seals and opens text with the connector's encryption keys."""
+    """Encrypts and decrypts text with the connector's encryption keys."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._sealing_id = _key_id(keys[0])
 
     def seal(self, plain: str, context: str) -> str:
-        """Encrypt `plain` for the place named by `context`."""
+        """Encrypt `plain` for a context."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._ciphers[self._sealing_id].encrypt(nonce, plain.encode(), context.encode())
         return f"{self.prefix}{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     @property
     def prefix(self) -> str:
-        """The prefix of all text that is sealed with the first key."""
+        """The prefix of all text that is encrypted with the first key."""
         return f"v1.{self._sealing_id}."
 
     def open(self, sealed: str, context: str) -> str:
@@ -78,7 +78,7 @@ class Fingerprints:
         return hmac.new(self._key, parts.encode(), hashlib.sha256).hexdigest()
 
     def derive(self, purpose: str) -> bytes:
-        """Return a key for another purpose, of which this one cannot be computed."""
+        """Derive a key for another purpose, from which this one cannot be computed."""
         return hmac.new(self._key, f"key for {purpose}".encode(), hashlib.sha512).digest()
 
 
@@ -111,7 +111,7 @@ def _unpadded(raw: bytes) -> str:
 def read_keys(configured: Sequence[str], data_dir: Path, needed: str | None = None) -> list[bytes]:
     """Return the encryption keys from the settings, or the data directory's own, created on first use (mode 0600).
 
-    None is created where the database needs one already, by its id: another one would open nothing.
+    None is created if the database already needs a key, given by its id, because another one could decrypt nothing.
     """
     if configured:
         return [_decode(text, f"`encryption_keys`, entry {at}") for at, text in enumerate(configured, start=1)]
@@ -127,7 +127,7 @@ def read_keys(configured: Sequence[str], data_dir: Path, needed: str | None = No
 
 
 def key_sources(configured: Sequence[str], data_dir: Path) -> dict[str, str]:
-    """Return where the encryption keys are, by their ids; none is created."""
+    """Return the locations of the encryption keys, by their ids; none is created."""
     path = data_dir / KEY_FILE
     if not configured and not path.exists():
         return {}
@@ -147,7 +147,7 @@ def _decode(text: str | bytes, source: str) -> bytes:
 
 
 def key_id_of(sealed: str) -> str:
-    """Return the id of the key that a text is sealed with."""
+    """Return the id of the key with which a text is encrypted."""
     return sealed.split(".")[1]
 
 

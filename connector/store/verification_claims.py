@@ -25,13 +25,13 @@ _INSERT = insert(verification_claims)
 _COLUMNS = [verification_claims.c[each.name] for each in fields(VerificationClaim)]
 SELECT = select(*_COLUMNS).order_by(verification_claims.c.uri)
 _FIND_ALL = SELECT.where(_OF_VERIFICATION)
-UNREAD = ""  # the fingerprint of a value that was not read yet: differs from all, also from that of no value
+UNREAD = ""  # the fingerprint of a value that was not read yet: differs from all others, including that of no value
 _UNBIND = (
     update(verification_claims)
     .where(_OF_VERIFICATION)
     .values(is_stale=False, fingerprint=UNREAD, folded_fingerprint=None)
 )
-_BIND = insert_or(  # the rows are there: this updates them, all in one statement
+_BIND = insert_or(  # the rows exist: this updates them, all in one statement
     verification_claims,
     lambda statement: statement.on_conflict_do_update(
         index_elements=(verification_claims.c.verification_id, verification_claims.c.uri),
@@ -58,12 +58,13 @@ _MARK_STALE = (
     .values(is_stale=True)
 )
 _KEEP_RESULT_OF_ALL = update(verification_claims).where(_OF_VERIFICATION)
-_SHARED = ("verification_id", "provider_id", "created_at")  # what all claims of a verification have in common
+# columns with the same value in all claims of a verification
+_SHARED = ("verification_id", "provider_id", "created_at")
 _RESULT = ("provider_id", "created_at", "result", "is_verified", "rule", "finding", "found_at")
 
 
 def _updating(names: Collection[str]) -> Callable[[Connection], Extended]:
-    """Return the statement that writes these columns of rows that are there, all of them in one statement."""
+    """Return the statement that updates these columns of existing rows, all in one statement."""
     return insert_or(
         verification_claims,
         lambda statement: statement.on_conflict_do_update(
@@ -111,7 +112,7 @@ def add_tags_of(
 
 
 def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> Sequence[Answer]:
-    """Record which values the verification sends; `are_bound` then has to look at the answers.
+    """Record the values that the verification sends; `are_bound` must then check the answers.
 
     `claims` are all of the verification's claims.
     """
@@ -119,10 +120,10 @@ def bind_values(connection: Connection, verification_id: str, claims: Sequence[V
 
 
 def are_bound(connection: Connection, verification_id: str, answers: Sequence[Answer]) -> bool:
-    """Return whether all values are as they were read; False if one has changed since: read all again."""
+    """Return whether all values are unchanged since they were read; False if one has changed."""
     if all(answer.rowcount for answer in answers):
         return True
-    # All of it: a value that is not bound is marked by every change.
+    # A value that is not bound is marked by every change.
     batch.execute(connection, _UNBIND, {"of_verification": verification_id})
     return False
 
@@ -132,9 +133,9 @@ def mark_stale(
 ) -> None:
     """Mark as stale the claims of undecided verifications for which some users now have other values.
 
-    `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Undecided are
-    the open ones, and those in review without a decision. The verification `reader`, which has just read the values, is
-    left out.
+    `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Undecided are open
+    verifications, and those in review without a decision. The verification `reader`, which has just read the values, is
+    excluded.
     """
     lock = _LOCK_UNDECIDED.where(verifications.c.tenant == tenant, verifications.c.user_id.in_(list(changed)))
     if reader is not None:
@@ -143,7 +144,7 @@ def mark_stale(
 
 
 def mark_user_stale(connection: Connection, tenant: str, user_id: str) -> None:
-    """Mark as stale all claims of a user's undecided verifications, whatever the values: the user is gone."""
+    """Mark as stale all claims of a user's undecided verifications, because the user is gone."""
     lock = _LOCK_UNDECIDED.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
     undecided = [each.id for each in connection.execute(lock)]
     of_undecided = verification_claims.c.verification_id.in_(undecided)
@@ -159,8 +160,8 @@ def mark_overwritten(
 ) -> None:
     """Mark as stale the claims of a user's verifications whose applicant was sent other values afterwards.
 
-    `fingerprints` are those of the values that it was sent, by claim URI, `sent` the claims' URIs by applicant field.
-    A verification that has no applicant yet may be about to use this one.
+    `fingerprints` are those of the values that were sent, by claim URI, `sent` the claims' URIs by applicant field. A
+    verification without an applicant may be about to use this one.
     """
     lock = _LOCK_UNDECIDED.where(
         verifications.c.tenant == verification.tenant,
@@ -174,11 +175,9 @@ def mark_overwritten(
 
 
 def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, Collection[str]]) -> None:
-    """Mark as stale what a user's open verification with a provider sent for other claims in the same applicant fields.
+    """Mark as stale claims of a user's open verification whose applicant fields were sent for other claims.
 
-    `sent` holds the claims' URIs by applicant field.
-
-    After `mark_stale`, which locks it.
+    `sent` has the claims' URIs by applicant field. Called after `mark_stale`, which locks the verification.
     """
     is_open = (
         verifications.c.provider_id == provider_id,
@@ -195,9 +194,9 @@ def keep_results(
     judged: Iterable[Judged],
     values: Mapping[str, str] | None = None,
 ) -> None:
-    """Write what a verification says of its claims.
+    """Write a verification's results for its claims.
 
-    `values` are those that the workflow's output holds, sealed, by claim URI; without them those kept before stay.
+    `values` are those in the workflow's output, encrypted, by claim URI; if it is None, the stored ones are kept.
     """
     rows = [
         {"verification_id": verification.verification_id, "uri": claim.uri, "is_stale": claim.is_stale}
@@ -210,19 +209,19 @@ def keep_results(
 
 
 def keep_result_of_all(connection: Connection, verification: Verification, verdict: Verdict) -> None:
-    """Write what a verification says of each of its claims, where it ends without a result."""
+    """Write a verification's result for each of its claims, if it ends without a result of its run."""
     of_verification = {"of_verification": verification.verification_id}
     batch.execute(connection, _KEEP_RESULT_OF_ALL, of_verification | _result(verification, verdict))
 
 
 def find_verdicts(connection: Connection, verification_id: str) -> dict[str, Verdict]:
-    """Return what a verification says of its claims, by their URIs; empty if it says nothing yet."""
+    """Return a verification's results for its claims, by URI; empty if there are none yet."""
     rows = connection.execute(_FIND_VERDICTS, {"of_verification": verification_id})
     return {uri: Verdict(Rule(rule), finding, found_at) for uri, rule, finding, found_at in rows}
 
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
-    """Return a verification's claims, in the order of their URIs."""
+    """Return a verification's claims, ordered by URI."""
     return read(connection.execute(_FIND_ALL, {"of_verification": verification_id}).all())
 
 

@@ -1,4 +1,4 @@
-"""Statements that find verifications by what belongs to them: runs, applicants; and how much each has verified."""
+"""Statements that find verifications by their runs or applicants, and count their verified claims."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.store.verifications import one, read_row
 
 
 def count_verified(connection: Connection, verification_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return how many of its claims each verification has verified, and how many it has, by their ids."""
+    """Return the number of verified claims and of all claims of each verification, by its id."""
     is_verified = case((verification_claims.c.is_verified, 1), else_=0)
     counted = select(verification_claims.c.verification_id, func.sum(is_verified), func.count())
     statement = counted.where(verification_claims.c.verification_id.in_(verification_ids))
@@ -32,7 +32,7 @@ def find_of_tenants_applicant(connection: Connection, tenant: str, applicant_id:
 def find_of_runs(
     connection: Connection, tenant: str, provider_id: str, run_ids: Sequence[str], verification_ids: Sequence[str]
 ) -> list[Verification]:
-    """Return a provider's verifications that have one of these runs or ids, without their results and documents."""
+    """Return a provider's verifications with one of these runs or ids, without their results and documents."""
     by_run = select(verifications.c.id).where(
         verifications.c.provider_id == provider_id, verifications.c.run_id.in_(run_ids)
     )

@@ -29,16 +29,16 @@ from connector.store.models import providers, verification_claims, verification_
 from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import SELECT, one, read_row
 
-# Without what is kept of each run: sealed outputs may be a megabyte each.
+# Without the kept output of each run, which may be a megabyte.
 LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
-# As the partial index has it.
+# The condition of the partial index.
 _NEEDS_REVIEW: ColumnElement[bool] = literal_column(f"({NEEDS_REVIEW})", Boolean())
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
-    """Return the tenant's verification that has this id or this run, with one provider or any."""
+    """Return the tenant's verification with this id or run, with one provider or any."""
     statement = SELECT.where(
         unindexed(verifications.c.tenant) == tenant,
         (verifications.c.run_id == run_id) | (verifications.c.id == run_id),
@@ -60,7 +60,7 @@ def find_page(
 ) -> list[Verification]:
     """Return a page of the tenant's verifications, the latest first by default, without their results and documents.
 
-    It begins behind the position `after`, where one is given.
+    It starts after the position `after`, if one is given.
     """
     order = Order(verifications.c.created_at, verifications.c.id, is_rising)
     branches = _branches(connection, tenant, criteria, order)
@@ -71,14 +71,14 @@ def find_page(
 
 
 def count(connection: Connection, tenant: str, criteria: VerificationFilter, most: int) -> int:
-    """Return how many of the tenant's verifications match, up to `most`."""
+    """Return the number of matching verifications of the tenant, up to `most`."""
     order = Order(verifications.c.created_at, verifications.c.id)
     branches = _branches(connection, tenant, criteria, order)
     return int(connection.execute(pages.count(branches, most)).scalar_one()) if branches else 0
 
 
 def count_in_sandbox(connection: Connection, provider_id: str) -> int:
-    """Return how many of a provider's verifications are in the sandbox, up to `MOST_COUNTED`."""
+    """Return the number of a provider's sandbox verifications, up to `MOST_COUNTED`."""
     there = select(verifications.c.provider_id).where(verifications.c.provider_id == provider_id, text(IS_SANDBOX))
     return connection.execute(select(func.count()).select_from(there.limit(MOST_COUNTED).subquery())).scalar_one()
 
@@ -99,7 +99,7 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
 
 
 def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return what each verification said of each of its claims, by the verifications' ids; empty if nothing."""
+    """Return each verification's results for its claims, by the verifications' ids; empty if there are none."""
     comparisons: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
     columns = (verification_claims.c[name] for name in ("verification_id", "uri", "result"))
     statement = select(*columns).where(verification_claims.c.verification_id.in_(verification_ids))
@@ -109,7 +109,7 @@ def find_comparisons(connection: Connection, verification_ids: Sequence[str]) ->
 
 
 def find_results(connection: Connection, verification_ids: Sequence[str]) -> dict[str, str]:
-    """Return the sealed results that are kept of verifications, by their ids."""
+    """Return the encrypted kept results of verifications, by their ids."""
     statement = select(verifications.c.id, verifications.c.result)
     statement = statement.where(verifications.c.id.in_(verification_ids), verifications.c.result.is_not(None))
     return {row.id: row.result for row in connection.execute(statement)}
@@ -154,12 +154,12 @@ def decide(connection: Connection, verification_id: str, decision: str, now: dat
 
 
 def keep(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> None:
-    """Write the kept result of a run that has ended."""
+    """Write the kept output of a run that has ended."""
     connection.execute(update(verifications).where(verifications.c.id == verification_id).values(dict(values)))
 
 
 def forget_results(connection: Connection, closed_before: datetime, limit: int) -> int:
-    """Remove the kept results of some runs whose retention has ended; returns their number."""
+    """Remove the kept output of some runs whose retention has ended; return their number."""
     has_result = verifications.c.result.is_not(None) | verifications.c.document.is_not(None)
     statement = select(verifications.c.id).where(verifications.c.closed_at < closed_before, has_result)
     old = _lock_free(connection, statement.order_by(verifications.c.closed_at).limit(limit))
@@ -179,7 +179,7 @@ def _lock_free(connection: Connection, chosen: Select[Any]) -> Sequence[str]:
 
 
 def _branches(connection: Connection, tenant: str, criteria: VerificationFilter, order: Order) -> list[Branch]:
-    """Return what a list is put together from, by the narrowest of its filters; the others are checked row by row."""
+    """Return the branches of a list, by the most selective of its filters; the others are checked row by row."""
     if criteria.user_id is not None:
         return [_of_user(tenant, criteria.user_id, criteria, order)]
     provider_ids = [criteria.provider_id] if criteria.provider_id is not None else _provider_ids(connection, tenant)
@@ -240,7 +240,7 @@ def _with_result(tenant: str, provider_id: str, criteria: VerificationFilter, or
 
 
 def _others(criteria: VerificationFilter, driving: str = "") -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of the filters that are checked row by row: all but the one that the list follows."""
+    """Yield the conditions of the filters that are checked row by row: all except the one that selects the branch."""
     for name, condition in _CHECKED.items():
         if name != driving and getattr(criteria, name):
             yield condition(criteria)

@@ -53,7 +53,7 @@ _IS_OF_USER = (
 
 
 def is_in(environment: ColumnElement[str | None]) -> ColumnElement[bool]:
-    """Return the condition that a verification may be in an environment: both may be unknown."""
+    """Return the condition that a verification may be in an environment; either may be unknown."""
     return or_(verifications.c.environment.is_(None), environment.is_(None), verifications.c.environment == environment)
 
 
@@ -73,10 +73,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class Fence:
-    """What must hold for a status to be written by the holder of a lease.
+    """The condition under which the holder of a lease may write a status.
 
-    `owner` still holds it. With `has_no_run`, no run exists or may exist; without, the provider is locked first, as a
-    run is recorded together with its claims.
+    `owner` still holds it. With `has_no_run`, no run exists or may exist; without it, the provider is locked first,
+    because a run is recorded together with its claims.
     """
 
     owner: str
@@ -100,9 +100,9 @@ def reserve(
     tags: Collection[str],
     lease: Lease,
 ) -> Sequence[Verification]:
-    """Insert a verification with its claims and tags, and return it once somebody looks at it.
+    """Insert a verification with its claims and tags, and return it on first access.
 
-    Where one is open already, this raises `IntegrityError`.
+    If one is open already, this raises `IntegrityError`.
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
     reserved = batch.execute(connection, _INSERT, row)
@@ -112,7 +112,7 @@ def reserve(
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
-    """Acquire the lease of an interrupted initiation; False if another request was quicker."""
+    """Acquire the lease of an interrupted initiation; False if another request was faster."""
     statement = _CHANGE.where(
         verifications.c.lease_owner == verification.lease_owner,
         verifications.c.lease_until == verification.lease_until,
@@ -122,7 +122,7 @@ def take_over(connection: Connection, verification: Verification, lease: Lease) 
 
 
 def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> Answer:
-    """Record how far the initiation got, under its lease; no row where the lease was lost."""
+    """Record the initiation's progress, under its lease; no row if the lease was lost."""
     advanced = {"of": verification_id, "of_owner": owner, **_without_status(values)}
     return batch.execute(connection, _CHANGE_UNDER_LEASE, advanced)
 
@@ -130,26 +130,26 @@ def advance(connection: Connection, verification_id: str, owner: str, values: Ma
 def record_run(
     connection: Connection, verification: Verification, fence: Fence, values: Mapping[str, Any]
 ) -> Verification | None:
-    """Write what belongs to a run that is recorded already; None if the lease was lost."""
+    """Write the data of a run that is already recorded; None if the lease was lost."""
     return read_one(_write(connection, verification, _without_status(values), fence))
 
 
 def set_status(
     connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None = None
 ) -> Answer:
-    """Write a status and other values; no row where the verification is closed or the fence does not hold."""
+    """Write a status and other values; no row if the verification is closed or the fence does not hold."""
     return _write(connection, verification, values, fence)
 
 
 def discard(connection: Connection, verification_id: str, owner: str) -> bool:
-    """Delete a verification of which Onfido knows nothing; False if there is an applicant, or may be a run."""
+    """Delete a verification that Onfido knows nothing of; False if there is an applicant, or may be a run."""
     is_unknown = (verifications.c.lease_owner == owner, *_HAS_NO_RUN, verifications.c.applicant_id.is_(None))
     statement = delete(verifications).where(verifications.c.id == verification_id, *is_unknown)
     return connection.execute(statement).rowcount == 1
 
 
 def change(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> Answer:
-    """Change an open verification, but not its status; no row where it is closed."""
+    """Change an open verification, except its status; no row if it is closed."""
     return batch.execute(connection, _CHANGE, {"of": verification_id, **_without_status(values)})
 
 
@@ -282,7 +282,7 @@ def one(
 
 
 def read_one(answer: Answer) -> Verification | None:
-    """Read the one verification that a statement of a batch returns."""
+    """Read the one verification that a queued statement returns."""
     row = answer.one_or_none()
     return None if row is None else read_row(row)
 

@@ -1,4 +1,4 @@
-"""Statements on which claims are verified, whatever verified them."""
+"""Statements on verified claims, however they were verified."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ _RECORDS = (
 
 
 def find(connection: Connection, tenant: str, user_id: str) -> Verified:
-    """Return a user's claims that are verified; they are read once somebody looks at them."""
+    """Return a user's verified claims, which are read on first access."""
     answer = batch.execute(connection, _OF_USER, {"of_tenant": tenant, "of_user": user_id})
     return answer.each(lambda row: VerifiedClaim(*row))
 
 
 def find_unsent(connection: Connection, tenant: str, user_id: str) -> frozenset[str]:
-    """Return the user's verified claims that had no value to be sent: the workflow's output told the value."""
+    """Return the user's verified claims that had no value to send: the workflow's output contained the value."""
     return frozenset(connection.execute(_UNSENT, {"of_tenant": tenant, "of_user": user_id}).scalars())
 
 
 def find_records(connection: Connection, tenant: str, user_id: str) -> list[ClaimRecord]:
-    """Return a user's claims as they stand, verified or not, with every provider."""
+    """Return the state of a user's claims, verified or not, with every provider."""
     rows = connection.execute(_RECORDS.where(claims.c.user_id == bindparam("of_user")), _of(tenant, user_id))
     return [_record(row) for row in rows]
 
@@ -86,7 +86,7 @@ def find_records_of(connection: Connection, tenant: str, user_ids: Collection[st
 
 
 def find_users(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
-    """Return ids of users who have a verified claim, in their order, behind `after`; guests are in no directory."""
+    """Return ids of users with a verified claim, in order, after `after`; guests are in no directory."""
     is_guest = claims.c.user_id.startswith(GUEST_PREFIX, autoescape=True)
     statement = (
         select(claims.c.user_id)

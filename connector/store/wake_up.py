@@ -1,9 +1,9 @@
-"""Wake-ups: an idle worker learns of a delivery as soon as it is committed.
+"""Wake-ups: an idle worker is notified of a delivery as soon as it is committed.
 
     a transaction adds deliveries ──commit──► workers of this process
-                                     └─NOTIFY─► a listening connection ──► workers of another (PostgreSQL only)
+                                  └─NOTIFY─► a listening connection ──► workers of another (PostgreSQL only)
 
-A wake-up is a hint. Where one is lost, or a pooler in between passes none on, the next poll finds the delivery.
+A wake-up is a hint. If one is lost, or a pooler does not forward it, the next poll finds the delivery.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from sqlalchemy import Connection, func, literal_column
 CHANNEL = "connector_outbox"
 NOTIFY = func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''")).label("notified")
 
-# Transactions that notify commit one after another on PostgreSQL, so a process that notified just now does not do so
-# again. Whoever is notified looks a second time after the pause: by then what was added silently is committed.
+# PostgreSQL commits notifying transactions one after another, so a process that has just notified does not do so again.
+# A notified worker polls a second time after the pause: by then, deliveries that were added without a notification are
+# committed.
 QUIET = 0.01  # seconds
 SECOND_LOOK = 2 * QUIET
 _NEWS = "news"
 
-# The connection notices a dead server within about a minute, also one that is silent.
+# This way the connection notices a dead or silent server within about a minute.
 _LISTENING = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -48,16 +49,16 @@ class WakeUp:
 
     @property
     def count(self) -> int:
-        """The number of wake-ups so far, to be read before looking for deliveries."""
+        """The number of wake-ups so far, to be read before polling for deliveries."""
         return self._count
 
     @property
     def is_quiet(self) -> bool:
-        """Whether other processes were notified so recently that they will look again anyway."""
+        """Whether other processes were notified so recently that they will poll again anyway."""
         return self._clock() - self._notified_at < QUIET
 
     def set(self, *, is_notified: bool = False) -> None:
-        """Wake every waiting thread; `is_notified` where other processes were woken at the same time."""
+        """Wake every waiting thread; `is_notified` if other processes were notified at the same time."""
         with self._condition:
             self._count += 1
             if is_notified:
@@ -75,7 +76,7 @@ _lock = threading.Lock()
 
 
 def wake_up_of(url: str) -> WakeUp:
-    """Return what wakes this process's workers on a database; the same for all who open that database."""
+    """Return the wake-up of this process's workers on a database; everyone who opens that database shares it."""
     with _lock:
         return _wake_ups.setdefault(url, WakeUp())
 
@@ -89,17 +90,17 @@ class News:
     notifies: bool = False
 
     def begin(self, connection: Connection) -> None:
-        """Belong to the transaction that a connection is about to execute."""
+        """Attach to the transaction that a connection is about to execute."""
         connection.info[_NEWS] = self
 
     def publish(self) -> None:
-        """Wake the workers, now that the transaction is committed."""
+        """Wake the workers after the transaction's commit."""
         if self.has_deliveries:
             self.wake_up.set(is_notified=self.notifies)
 
 
 def announce(connection: Connection) -> bool:
-    """Note that a transaction adds deliveries; returns whether its statement must notify other processes."""
+    """Record that a transaction adds deliveries; return whether its statement must notify other processes."""
     news: News | None = connection.info.get(_NEWS)
     if news is None:
         return True
@@ -109,7 +110,7 @@ def announce(connection: Connection) -> bool:
 
 
 class Notifications:
-    """A connection of its own to PostgreSQL that receives notifications; raises the driver's errors."""
+    """A separate connection to PostgreSQL that receives notifications; raises the driver's errors."""
 
     def __init__(self, connect: Any) -> None:
         self._driver = connect(**_LISTENING)

@@ -1,6 +1,6 @@
-"""Statements on watchlist monitors: one delivery at a time creates or ends a user's.
+"""Statements on watchlist monitors: one delivery at a time creates or ends a user's monitor.
 
-take the lease (compare-and-set) ──► announce whom a monitor may watch from then on ──► release with what stands
+take the lease (compare-and-set) ──► announce the applicant to be monitored ──► release with the existing monitor
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CLAIMS = (
 
 @dataclass(frozen=True)
 class Turn:
-    """A lease on a user's monitor, and what is recorded of it: whom it may watch, and its id where that is known."""
+    """A lease on a user's monitor, and its recorded applicant, and its id if that is known."""
 
     provider_id: str
     user_id: str
@@ -46,7 +46,7 @@ class Turn:
 def take(
     connection: Connection, tenant: str, provider_id: str, user_id: str, owner: str, seconds: float
 ) -> Turn | None:
-    """Lease a user's monitor for some seconds; None while another has the lease."""
+    """Lease a user's monitor for some seconds; None while it is leased already."""
     connection.execute(_ADD(connection), {"provider_id": provider_id, "user_id": user_id, "tenant": tenant})
     user = {"of_provider": provider_id, "of_user": user_id}
     row = connection.execute(_STANDING.with_for_update(), user).one_or_none()
@@ -59,25 +59,25 @@ def take(
 
 
 def announce(connection: Connection, turn: Turn, target: MonitorTarget) -> bool:
-    """Record that a monitor may stand from now on; False if the lease was lost."""
+    """Record that a monitor may exist from now on; False if the lease was lost."""
     values = {"applicant_id": target.applicant_id, "report_name": target.report_name, "monitor_id": None}
     return _change(connection, turn, values)
 
 
 def release(connection: Connection, turn: Turn, monitor_id: str | None) -> bool:
-    """Release the lease with the monitor that stands; where there is none, the row goes. False: the lease was lost."""
+    """Release the lease with the existing monitor; without one, delete the row. False: the lease was lost."""
     if monitor_id is None:
         return connection.execute(delete(_T).where(*_mine(turn))).rowcount == 1
     return _change(connection, turn, {"monitor_id": monitor_id, "owner": None, "lease_until": None})
 
 
 def give_back(connection: Connection, turn: Turn) -> None:
-    """Release the lease after a failure: what stands is what was recorded last, or less."""
+    """Release the lease after a failure: at most the last recorded monitor exists."""
     _change(connection, turn, {"owner": None, "lease_until": None})
 
 
 def find_claims(connection: Connection, provider_id: str, user_id: str) -> list[ClaimStanding]:
-    """Return how a user's claims stand with a provider."""
+    """Return the state of a user's claims with a provider."""
     rows = connection.execute(_CLAIMS, {"of_provider": provider_id, "of_user": user_id})
     return [ClaimStanding(*row) for row in rows]
 
@@ -85,7 +85,7 @@ def find_claims(connection: Connection, provider_id: str, user_id: str) -> list[
 def find_users_to_monitor(
     connection: Connection, provider_id: str, report_name: str, after: str, limit: int
 ) -> list[str]:
-    """Return ids of users behind `after` who have a verified claim, and no recorded monitor with this report."""
+    """Return ids of users after `after` with a verified claim, but no recorded monitor with this report."""
     recorded = select(_T.c.user_id).where(
         _T.c.provider_id == claims.c.provider_id,
         _T.c.user_id == claims.c.user_id,
@@ -99,7 +99,7 @@ def find_users_to_monitor(
 def find_users_monitored(
     connection: Connection, provider_id: str, report_name: str | None, after: str, limit: int
 ) -> list[str]:
-    """Return ids of users behind `after` of whom another monitor than one with this report is recorded."""
+    """Return ids of users after `after` whose recorded monitor has another report than this one."""
     others = (_T.c.provider_id == provider_id, _T.c.report_name.is_distinct_from(report_name))
     return _page(connection, _T.c.user_id, others, after, limit)
 
@@ -111,7 +111,7 @@ def find_providers(connection: Connection, tenant: str, user_id: str) -> list[st
 
 
 def forget_provider(connection: Connection, provider_id: str) -> int:
-    """Delete what is recorded for a removed provider; returns how many monitors may still stand."""
+    """Delete the records of a removed provider; return how many monitors may still exist."""
     connection.execute(delete(_T).where(_T.c.provider_id == provider_id, _T.c.applicant_id.is_(None)))
     return connection.execute(delete(_T).where(_T.c.provider_id == provider_id)).rowcount
 
@@ -123,7 +123,7 @@ def _page(
     after: str,
     limit: int,
 ) -> list[str]:
-    """Return a page in the order of the database's own index, whichever that is: only the next page needs it."""
+    """Return a page in the order of the database's own index, which only matters for the next page."""
     statement = select(user_id).where(*conditions, user_id > after).group_by(user_id).order_by(user_id)
     return list(connection.execute(statement.limit(limit)).scalars())
 
