@@ -1,12 +1,12 @@
 """User directories: the source of users and their attribute values.
 
-directories.py     which one a tenant's users are in
+directories.py     the directory of each tenant
 local.py           the embedded one, in the connector's own database
 scim.py            a SCIM 2 server
 keycloak.py        Keycloak's Admin REST API
 userinfo.py        an OpenID provider's UserInfo, with the user's own access token
 
-dialects.py        which attribute holds which claim's value, read from a file; paths.py: how attributes are named
+dialects.py        the mapping of claims to attributes, read from a file; paths.py: paths of attributes
 exchange.py        JSON over HTTP with a directory; credentials.py, limits.py, failures.py: its parts
 """
 
@@ -20,7 +20,7 @@ from connector.domain.written_status import WrittenStatus
 
 
 class RemoteDirectory(Protocol):
-    """A directory that is asked over HTTP; no transaction of the caller's is open meanwhile."""
+    """A directory that is called over HTTP; the caller must have no open transaction."""
 
     @property
     def is_readable(self) -> bool:
@@ -29,7 +29,7 @@ class RemoteDirectory(Protocol):
 
     @property
     def uris(self) -> Collection[str]:
-        """The claims that it may have values of."""
+        """The claims for which it may have values."""
         ...
 
     def values(
@@ -37,12 +37,12 @@ class RemoteDirectory(Protocol):
     ) -> Mapping[str, str] | None:
         """Return the user's attribute values by claim URI, without blank ones; None if there is no such user.
 
-        All calls end within the directory's time-out, and `at_most` so many seconds. Raises `DirectoryError`.
+        All calls end within the directory's time-out, and within `at_most` seconds. Raises `DirectoryError`.
         """
         ...
 
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
-        """Write a user's status to the attributes that the dialect names for it, and to no others.
+        """Write a user's status only to the attributes that the dialect names for it.
 
         The caller holds the lease on the user's status. False if there is no such user. Raises `DirectoryError`.
         """

@@ -1,4 +1,4 @@
-"""Whether a tenant's directory answers as its settings expect."""
+"""Checks whether a tenant's directory answers as its settings expect."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PLACEHOLDER = "connector-check-settings"  # instead of an access token
 
 
 class DirectoryChecks:
-    """Asks for an access token, where the directory needs one, and looks one user up, where one is named.
+    """Requests an access token, if the directory needs one, and looks up one user if an id is given.
 
-    UserInfo is asked with a token that it must refuse: so it answers, and its URL is right.
+    UserInfo is called with an invalid token: if it refuses that, it answers at the right URL.
     """
 
     def __init__(self, directories: Directories, tenant: Tenant, user_id: str | None, proxy: str = "") -> None:
@@ -26,7 +26,7 @@ class DirectoryChecks:
         self._proxy = proxy
 
     def checks(self) -> Iterator[Check]:
-        """Make each check."""
+        """Run each check."""
         if self._tenant.directory.login.token_url:
             yield _check(TOKEN, self._token)
         if self._tenant.directory.kind == USERINFO:
@@ -48,9 +48,9 @@ class DirectoryChecks:
             self._directories.values(self._tenant, self._user_id or PLACEHOLDER, PLACEHOLDER)
         except DirectoryError as error:
             if error.code is Code.NEEDS_THE_USER:
-                return "It answers, and refuses what is no user's access token."
+                return "It answers, and refuses an invalid access token."
             raise
-        raise _OpenEndpointError("It answers about a user to a token that it must refuse: check what is at its URL.")
+        raise _OpenEndpointError("It accepts an invalid access token: check which server answers at its URL.")
 
     def _look_up(self, user_id: str) -> str:
         values = self._directories.values(self._tenant, user_id)
@@ -60,7 +60,7 @@ class DirectoryChecks:
 
 
 class _OpenEndpointError(ConnectorError):
-    """The directory answers to everybody."""
+    """The directory accepts any token."""
 
 
 class _NoUserError(ConnectorError):

@@ -1,7 +1,7 @@
-"""How the connector proves itself to a directory: a bearer token, a password, or OAuth 2 client credentials.
+"""The connector's authentication at a directory: a bearer token, a password, or OAuth 2 client credentials.
 
-client credentials ──► access token kept and not old? ──► POST token endpoint, one thread at a time
-401 of the directory ──► the access token is forgotten, and the call is sent once more with a new one
+client credentials ──► valid access token cached? ──► POST token endpoint, one thread at a time
+401 of the directory ──► the access token is dropped, and the call is sent again with a new one
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MAX_ANSWER = 64 * 1024
 
 
 class Credentials(Protocol):
-    """The proof of who calls a directory."""
+    """The authentication of calls to a directory."""
 
     def header(self, budget: Budget) -> str:
-        """Return the header `Authorization`; raises `DirectoryError` if there is no access token to be had."""
+        """Return the header `Authorization`; raises `DirectoryError` if no access token is available."""
         ...
 
     def renews(self, header: str) -> bool:
@@ -54,7 +54,7 @@ class Fixed:
 
 
 def bearer(token: str) -> Fixed:
-    """Return the credentials that a bearer token is."""
+    """Return the credentials for a bearer token."""
     return Fixed(f"Bearer {token}")
 
 
@@ -65,7 +65,7 @@ def basic(username: str, password: str) -> Fixed:
 
 @dataclass(frozen=True)
 class Client:
-    """An OAuth 2 client with a secret; `parameters` are added to its requests for tokens, such as `audience`."""
+    """An OAuth 2 client with a secret; `parameters` are added to its token requests, such as `audience`."""
 
     token_url: str
     client_id: str
@@ -84,7 +84,7 @@ class Client:
 
 @dataclass(frozen=True)
 class _Granted:
-    """An access token as a header, and from when on it is renewed."""
+    """An access token as a header, and the time of its renewal."""
 
     header: str = field(repr=False)
     renew_at: float
@@ -104,7 +104,7 @@ class ClientCredentials:
         self._granted = _NONE
 
     def header(self, budget: Budget) -> str:
-        """Return the header with the access token, renewed where necessary."""
+        """Return the header with the access token, renewed if necessary."""
         if header := self._valid():
             return header
         if not self._renewing.acquire(timeout=budget.left()):
@@ -115,9 +115,9 @@ class ClientCredentials:
             self._renewing.release()
 
     def renews(self, header: str) -> bool:
-        """Forget an access token that was refused, unless another thread has renewed it since.
+        """Drop a refused access token, unless another thread has renewed it since.
 
-        It waits for no other thread: one that has just been granted may be forgotten, which costs another.
+        This does not wait for other threads: a newly granted token may be dropped, which costs another request.
         """
         if self._granted.header == header:
             self._granted = _NONE

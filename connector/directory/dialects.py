@@ -1,11 +1,11 @@
-"""Dialects: which attribute of a directory holds the value of which claim, and which ones take the status.
+"""Dialects: the mapping of claims to a directory's attributes, and the attributes of the status.
 
-    [scim.claims]        claim URI = SCIM path, or a list of paths of which the first with a value counts
-    [scim.status]        what is written back for a user: verified, claims, time, provider = SCIM path
-    [scim.claim_status]  claim URI = SCIM path of the flag that is written back for this claim
+    [scim.claims]        claim URI = SCIM path, or a list of paths of which the first with a value is used
+    [scim.status]        the status of a user: verified, claims, time, provider = SCIM path
+    [scim.claim_status]  claim URI = SCIM path of this claim's flag
                          instead of a path also { path = "…", type = "boolean", "list" or "text" }
     [keycloak.…]         the same with the attributes of Keycloak's Admin REST API
-    [userinfo.claims]    claim URI = member of the UserInfo answer; nothing is written there
+    [userinfo.claims]    claim URI = member of the UserInfo answer, which is read-only
 
 A file may have tables for several kinds of directories. `config/claims/` has one for each product.
 """
@@ -35,13 +35,13 @@ P = TypeVar("P", bound=Path)
 
 @dataclass(frozen=True)
 class StatusAttribute(Generic[P]):
-    """An attribute that the status is written to, and how: a flag, a list of texts, or one text."""
+    """An attribute of the status, and its type: a flag, a list of texts, or one text."""
 
     path: P
     type: str
 
     def written(self, value: bool | Sequence[str] | str | None) -> bool | list[str] | str | None:
-        """Return a value as it is written to this attribute; None for one that has to be absent."""
+        """Return a value in the form of this attribute; None if the attribute has to be absent."""
         if value is None or value == []:
             return None
         if isinstance(value, bool):
@@ -66,11 +66,11 @@ class Dialect(Generic[P]):
 
     @property
     def status_paths(self) -> list[P]:
-        """The attributes that the status is written to, and no others."""
+        """The attributes to which the status is written."""
         return [each.path for each in (*self.status.values(), *self.claim_status.values())]
 
     def written(self, status: WrittenStatus) -> list[tuple[P, bool | list[str] | str | None]]:
-        """Return what each attribute of the status has to be; None: it has to be absent."""
+        """Return the required value of each status attribute; None: it has to be absent."""
         members = [(each, getattr(status, name)) for name, each in self.status.items()]
         flags = [(each, status.of_claims.get(uri)) for uri, each in self.claim_status.items()]
         return [(each.path, each.written(value)) for each, value in (*members, *flags)]
@@ -134,7 +134,7 @@ def _parse(file: File) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise _wrong(file, "it must be UTF-8") from None
     except (ValueError, RecursionError):  # numbers of thousands of digits, deep nesting
-        raise _wrong(file, "it must be TOML that can be read") from None
+        raise _wrong(file, "it must be readable TOML") from None
 
 
 def _paths(file: File, uri: str, given: Any, parse: Callable[[str], P]) -> list[P]:
@@ -153,7 +153,7 @@ def _status(file: File, name: str, given: Any, parse: Callable[[str], P]) -> Sta
     if table.keys() - {"path", "type"} or kind not in (BOOLEAN, LIST, TEXT):
         raise _wrong(file, f"{name} must be a path, or a table with path and type: {BOOLEAN}, {LIST} or {TEXT}")
     if kind == BOOLEAN and usual != BOOLEAN:
-        raise _wrong(file, f"{name} must be a list or a text: it is no flag")
+        raise _wrong(file, f"{name} must be a list or a text, not a flag")
     return StatusAttribute(_path(file, name, table.get("path"), parse), kind)
 
 
@@ -167,7 +167,7 @@ def _path(file: File, name: str, given: Any, parse: Callable[[str], P]) -> P:
 
 
 def _check(file: File, kind: str, dialect: Dialect[P]) -> None:
-    """Raise where the status has an unknown member, or an attribute that holds a claim's value or another status."""
+    """Raise if the status has an unknown member, or an attribute that contains a claim's value or another status."""
     if unknown := sorted(dialect.status.keys() - set(STATUS_MEMBERS)):
         raise _wrong(file, f"[{kind}.status] {unknown[0]} must be one of {', '.join(STATUS_MEMBERS)}")
     written = [_key(path) for path in dialect.status_paths]
@@ -187,7 +187,7 @@ def _key(path: Path) -> str:
 
 
 def _overlap(written: Collection[str], values: Collection[str]) -> str | None:
-    """Return a written attribute that is, contains, or is part of one with a value."""
+    """Return a written attribute that is, contains, or is part of one with a claim's value."""
     return next(
         (
             one

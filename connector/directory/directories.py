@@ -1,6 +1,6 @@
-"""The directories of all tenants: which one a tenant's users are in, opened when it is first asked for.
+"""The directories of all tenants, each opened on first use.
 
-The embedded one answers for tenants that have no other.
+Tenants without a directory use the embedded one.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from connector.store.batch import Ask, nothing
 
 
 class Directories:
-    """Reads users' values wherever they are; shared by the threads of a process, which has `threads`.
+    """Reads users' values from their directories; shared by the threads of a process, of which there are `threads`.
 
-    Half of them may wait for one directory, three quarters for all: directories that do not answer, however many, leave
-    a quarter to tenants that need none.
+    At most half of them may wait for one directory, and three quarters for all: directories that do not answer leave a
+    quarter to tenants without one.
     """
 
     def __init__(self, local: LocalDirectory, *, proxy: str = "", threads: int = 8) -> None:
@@ -46,7 +46,7 @@ class Directories:
         self._opened: dict[str, tuple[DirectoryChoice, RemoteDirectory]] = {}
 
     def remote(self, tenant: Tenant) -> RemoteDirectory | None:
-        """Return the directory that a tenant's users are in, None for the embedded one; raises `ConfigurationError`."""
+        """Return the directory of a tenant's users, None for the embedded one; raises `ConfigurationError`."""
         choice = tenant.directory
         if choice.is_local:
             return None
@@ -58,16 +58,16 @@ class Directories:
             return opened[1]
 
     def share(self, connection: Connection, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
-        """Return a user's values in the embedded directory, which do not change until the transaction ends."""
+        """Return a user's values in the embedded directory, which cannot change until the transaction ends."""
         return self._local.share(connection, tenant, user_id)
 
     def is_readable(self, tenant: Tenant) -> bool:
-        """Whether values can be read without the user."""
+        """Whether values can be read without the user's access token."""
         remote = self.remote(tenant)
         return remote is None or remote.is_readable
 
     def has_user(self, tenant: Tenant, user_id: str) -> bool:
-        """Whether there is such a user; where only users themselves can be asked about, every one counts."""
+        """Whether there is such a user; in a directory that needs the user's token, every user is assumed to exist."""
         remote = self.remote(tenant)
         if remote is None:
             return self._local.has_user(tenant, user_id)
@@ -84,10 +84,9 @@ class Directories:
     ) -> Mapping[str, str] | None:
         """Return a user's values by claim URI; None if there is no such user.
 
-        `ask` asks the connector's database for more, in the same round trip where the values are there.
-
-        `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds
-        to answer. Raises `DirectoryError`.
+        `ask` sends further queries to the connector's database, in the same round trip if the values are there.
+        `access_token` is the user's own, in the user's own request. `at_most` limits a remote directory, in seconds.
+        Raises `DirectoryError`.
         """
         remote = self.remote(tenant)
         if remote is None:
@@ -98,7 +97,7 @@ class Directories:
 def open_directory(
     choice: DirectoryChoice, proxy: str = "", places: int = 4, shared: threading.BoundedSemaphore | None = None
 ) -> RemoteDirectory:
-    """Return a remote directory, without asking it anything; raises `ConfigurationError`."""
+    """Return a remote directory, without calling it; raises `ConfigurationError`."""
     http, dialect = HttpClient(ca_file=choice.ca_file, proxy=proxy), _dialect_file(choice.dialect)
     limits = Limits(urlsplit(choice.url).netloc, seconds=choice.timeout, places=places, shared=shared)
     exchange = Exchange(http, choice.url, _credentials(http, choice), limits)
@@ -114,7 +113,7 @@ def open_directory(
 
 
 def _with_status(choice: DirectoryChoice, dialect: Dialect[P]) -> Dialect[P]:
-    """Check that there is something to write the status to, where it is to be written."""
+    """Check that there is an attribute for the status if it is to be written."""
     if choice.writes_status and not dialect.status_paths:
         raise ConfigurationError(
             f"The claim dialect {choice.dialect} must name an attribute in [{choice.kind}.status] or "
@@ -124,7 +123,7 @@ def _with_status(choice: DirectoryChoice, dialect: Dialect[P]) -> Dialect[P]:
 
 
 def open_login(choice: DirectoryChoice, proxy: str = "") -> None:
-    """Ask for an access token for a directory; raises `DirectoryError` if none is granted."""
+    """Request an access token for a directory; raises `DirectoryError` if none is granted."""
     http = HttpClient(ca_file=choice.ca_file, proxy=proxy)
     _credentials(http, choice).header(Budget(urlsplit(choice.login.token_url).netloc, choice.timeout))
 
@@ -147,5 +146,5 @@ def _credentials(http: HttpClient, choice: DirectoryChoice) -> Credentials:
 
 
 def _dialect_file(name: str) -> Path:
-    """Return a dialect's file: one that is shipped, by its name, or any other by its path."""
+    """Return a dialect's file: an included one by name, any other by path."""
     return Path(name) if "/" in name or name.endswith(".toml") else directory_dialect(name)

@@ -45,7 +45,7 @@ class Exchange:
 
     @contextmanager
     def session(self, at_most: float = math.inf) -> Iterator[Session]:
-        """Admit one request's calls to the directory, all within one budget of `at_most` so many seconds."""
+        """Admit one request's calls to the directory, all within one budget of `at_most` seconds."""
         with self._limits.admitted(at_most) as budget:
             yield Session(self._http, self, self._credentials, budget)
 
@@ -73,9 +73,10 @@ class Session:
         headers: Mapping[str, str] | None = None,
         purpose: str = "",
     ) -> Reply:
-        """Send a request and return the answer, whatever its status but a redirect, a throttle or an outage.
+        """Send a request and return any answer except a redirect, a throttle or an outage.
 
-        Raises `DirectoryError`, which names the purpose of a change. A 401 is answered with a new access token, once.
+        Raises `DirectoryError`, which names the purpose of a change. After a 401 the request is sent once more with a
+        new access token.
         """
         sent = {"Accept": f"{media_type}, application/json;q=0.9", **(headers or {})}
         content = None
@@ -103,12 +104,12 @@ class Session:
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Whether a value can be an id in a path: servers and proxies take `.` and `..` for other paths, even escaped."""
+    """Whether a value can be an id in a path; servers and proxies normalize `.` and `..`, even escaped."""
     return isinstance(value, str) and value not in ("", ".", "..")
 
 
 def _reply(host: str, status: int, body: bytes) -> Reply:
-    """Read an answer; the body of a refusal, which may be a proxy's, need not be JSON."""
+    """Read an answer; the body of a refusal, which may come from a proxy, need not be JSON."""
     try:
         content = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError):

@@ -1,9 +1,9 @@
 """A directory's failures, as the errors of the contract.
 
-    no answer, 408, 425, 429, 5xx ──► OIDV-10051, 503 with Retry-After     it may work later (501 and 505 never do)
-    3xx, other 4xx, an answer that cannot be read ──► OIDV-10052, 502      an administrator has to act
+    no answer, 408, 425, 429, 5xx ──► OIDV-10051, 503 with Retry-After     retryable, except 501 and 505
+    3xx, other 4xx, an unreadable answer ──► OIDV-10052, 502                an administrator has to act
 
-No error repeats a word of the directory's, which may hold values.
+No error repeats the directory's messages, which may contain values.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from __future__ import annotations
 from connector.errors import NO_ANSWER, Code, DirectoryError
 from connector.http.client import Answer
 
-RETRY_AFTER = 5  # seconds, where the directory does not say
+RETRY_AFTER = 5  # seconds, if the directory sends none
 LONGEST_RETRY_AFTER = 300
-MAX_DIGITS = 9  # of such a number: Python reads no more than some thousands
+MAX_DIGITS = 9  # digits of such a number, because Python limits them
 _THROTTLED = 429
 _TRANSIENT = frozenset({*NO_ANSWER, _THROTTLED, *range(500, 600)} - {501, 505})
-# Refusals that stay until an administrator acts. Others, of credentials above all, may be mended elsewhere.
+# Permanent refusals. Others, especially of credentials, may be corrected elsewhere.
 _PERMANENT = frozenset({400, 404, 405, 409, 413, 415, 422, 501, 505})
 _MISDIRECTED = {401: "correct its credentials", 403: "give the client the permission", 404: "correct its URL"}
 
 
 def unreachable(host: str, reason: str, *, status: int | None = None, retry_after: int = RETRY_AFTER) -> DirectoryError:
-    """Create the error for a directory that gave no answer, or none for now."""
+    """Create the error for a directory that did not answer, or cannot answer now."""
     text = (
         f"The user directory at {host} gave no answer: {reason}. Nothing was changed here: ask again after Retry-After."
     )
@@ -30,7 +30,7 @@ def unreachable(host: str, reason: str, *, status: int | None = None, retry_afte
 
 
 def refused(host: str, status: int, advice: str = "", to: str = "") -> DirectoryError:
-    """Create the error for a refusal, with what an administrator has to do; `to` names what was refused."""
+    """Create the error for a refusal, with the required action of an administrator; `to` names the refused request."""
     advice = advice or _MISDIRECTED.get(status, "see its log for the reason")
     text = f"The user directory at {host} answered HTTP {status}{to and f' {to}'}: {advice}."
     return DirectoryError(Code.DIRECTORY_REFUSED, text, status=status, is_permanent=status in _PERMANENT)
@@ -43,9 +43,9 @@ def misunderstood(host: str, why: str, *, is_permanent: bool = False) -> Directo
 
 
 def unusable_status(host: str, answer: Answer, purpose: str = "") -> DirectoryError | None:
-    """Return the error for an answer that says nothing about the request: a redirect, a throttle or an outage.
+    """Return the error for an answer that is not about the request itself: a redirect, a throttle or an outage.
 
-    A server may answer 500 for good to a change of attributes that it does not know; `purpose` names them.
+    A server may permanently answer 500 to a change of unknown attributes; `purpose` names them.
     """
     status = answer.status
     if 300 <= status < 400:  # noqa: PLR2004  HTTP's redirects

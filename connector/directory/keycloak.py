@@ -1,10 +1,10 @@
-"""Users of Keycloak's Admin REST API, for every Keycloak whose SCIM is off: read, and marked with their status.
+"""Users of Keycloak's Admin REST API, for any Keycloak without SCIM: reading them, and writing their status.
 
     by id         GET /admin/realms/{realm}/users/{id}
     by username   GET /admin/realms/{realm}/users?username=…&exact=true
 
-Keycloak replaces a user as a whole (PUT) and has no version of it. So who writes holds the lease on the user's row in
-the connector's database while the user is read, changed and written.
+Keycloak replaces a user as a whole (PUT), without a version. So the writer holds the lease on the user's row in the
+connector's database while the user is read, changed and written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connector.domain.written_status import WrittenStatus
 BY_ID, BY_USERNAME = "id", "username"
 ATTRIBUTES = "attributes."
 _NOT_FOUND, _DENIED = 404, (401, 403)
-_NO_USER = "user not found"  # Keycloak's words; a wrong realm is "Realm not found."
+_NO_USER = "user not found"  # Keycloak's message; for a wrong realm it is "Realm not found."
 
 
 class KeycloakDirectory:
@@ -38,14 +38,14 @@ class KeycloakDirectory:
 
     @property
     def uris(self) -> Collection[str]:
-        """The claims that the dialect has attributes for."""
+        """The claims for which the dialect has attributes."""
         return self._dialect.claims.keys()
 
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
     ) -> dict[str, str] | None:
         """Return a user's values by claim URI; None if there is no such user. Raises `DirectoryError`."""
-        del access_token  # the connector reads with its own
+        del access_token  # the connector uses its own token
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user)
@@ -53,7 +53,7 @@ class KeycloakDirectory:
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
         """Write a user's status; False if there is no such user. Raises `DirectoryError`.
 
-        Nothing at all is written where the status is there already.
+        Nothing is written if the user already has this status.
         """
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
@@ -66,7 +66,7 @@ class KeycloakDirectory:
         return True
 
     def _changed(self, user: Mapping[str, Any], status: WrittenStatus) -> dict[str, Any]:
-        """Return all of a user's attributes, those of the status as they have to be."""
+        """Return all of a user's attributes, with the required values of the status."""
         kept = user.get("attributes") or {}
         if not isinstance(kept, dict):
             raise misunderstood(self._exchange.host, "a user's attributes must be an object")
@@ -89,7 +89,7 @@ class KeycloakDirectory:
             raise refused(self._exchange.host, reply.status, advice, f"to {purpose}")
 
     def _check_written(self, session: Session, user_id: str, status: WrittenStatus) -> None:
-        """Raise where Keycloak dropped an attribute, which it does without an error."""
+        """Raise if Keycloak dropped an attribute, which it does without an error."""
         user = self.find(session, user_id)
         if user is not None and self._changed(user, status) != (user.get("attributes") or {}):
             raise misunderstood(
@@ -114,7 +114,7 @@ class KeycloakDirectory:
             return None
         self._check_success(reply)
         if reply.content.get("id") != user_id:
-            raise misunderstood(self._exchange.host, "it is about another user than the one asked for")
+            raise misunderstood(self._exchange.host, "it is about another user than the requested one")
         return reply.content
 
     def _only(self, reply: Reply, user_id: str) -> Mapping[str, Any] | None:

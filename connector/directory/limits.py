@@ -1,6 +1,6 @@
-"""What a slow or absent directory may cost: the seconds of a request, and the threads of a process.
+"""Limits on slow or unreachable directories: the seconds of a request, and the threads of a process.
 
-a request ──► a place free? ──► the directory answered lately? ──► its calls, all within one budget
+a request ──► a place free? ──► circuit closed? ──► its calls, all within one budget
                 └─ no ──► 503     └─ no ──► 503 until a probe is due
 """
 
@@ -15,20 +15,20 @@ from contextlib import ExitStack, contextmanager
 from connector.directory.failures import unreachable
 from connector.errors import DirectoryError
 
-FAILURES = 3  # in a row, after which the directory is left alone
-FIRST_PAUSE = 2.0  # seconds, doubled with every probe that fails
+FAILURES = 3  # consecutive failures after which the circuit opens
+FIRST_PAUSE = 2.0  # seconds, doubled with every failed probe
 LONGEST_PAUSE = 30.0
 
 
 class Budget:
-    """The seconds that are left for all of a request's calls to a directory."""
+    """The remaining seconds for all of a request's calls to a directory."""
 
     def __init__(self, host: str, seconds: float) -> None:
         self._host = host
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left; raises `DirectoryError` if none are."""
+        """Return the remaining seconds; raises `DirectoryError` if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise unreachable(self._host, "no answer in time")
@@ -38,7 +38,7 @@ class Budget:
 class Limits:
     """Admits requests to one directory: at most `places` at once, each with `seconds`, none while it is unreachable.
 
-    `shared` are the places that all directories have together.
+    `shared` are the places that all directories share.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Limits:
 
     @contextmanager
     def admitted(self, at_most: float = math.inf) -> Iterator[Budget]:
-        """Admit a request for the length of the block; raises `DirectoryError` if it has to come again later.
+        """Admit a request for the block; raises `DirectoryError` if it has to be retried later.
 
-        It has `at_most` so many seconds.
+        `at_most` limits it, in seconds.
         """
         self._check_open()
         with ExitStack() as held:
@@ -83,14 +83,14 @@ class Limits:
         self._note(is_away=False)
 
     def _check_open(self) -> None:
-        """Raise while the directory is left alone; then one request at a time probes it."""
+        """Raise while the circuit is open; then one request at a time probes the directory."""
         with self._lock:
             wait = self._closed_until - self._monotonic()
             if self._failures < FAILURES:
                 return
             if wait > 0:
                 raise unreachable(self._host, "it failed a moment ago", retry_after=math.ceil(wait))
-            self._closed_until = self._monotonic() + self._seconds  # the others wait for this probe
+            self._closed_until = self._monotonic() + self._seconds  # the others wait for the result of this probe
 
     def _note(self, *, is_away: bool) -> None:
         with self._lock:

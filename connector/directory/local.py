@@ -1,4 +1,4 @@
-"""The embedded user directory, which makes the connector usable alone; values are encrypted at rest."""
+"""The embedded user directory, for use without another directory; values are encrypted at rest."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class LocalDirectory:
             return users.has(connection, tenant.name, user_id)
 
     def values(self, tenant: Tenant, user_id: str, ask: Ask = nothing) -> Mapping[str, str] | None:
-        """Return the user's values; waits for a change that is being written. `ask` may ask for more with them."""
+        """Return the user's values, after waiting for changes in flight. `ask` may send further queries with them."""
         with self._database.read() as connection:
             user, sealed = users.share_values(connection, tenant.name, user_id)
             ask(connection)
         return self._open(tenant, user_id, user, sealed)
 
     def share(self, connection: Connection, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
-        """Return the user's values, which do not change until the caller's transaction ends."""
+        """Return the user's values, which cannot change until the caller's transaction ends."""
         return self._open(tenant, user_id, *users.share_values(connection, tenant.name, user_id))
 
     def _open(self, tenant: Tenant, user_id: str, user: Answer, sealed: Answer) -> Mapping[str, str] | None:

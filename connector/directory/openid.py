@@ -13,9 +13,9 @@ SHIPPED = ("oidc", "wso2")
 
 
 def openid_names(files: Sequence[str]) -> dict[str, str]:
-    """Return OpenID's name of each claim that the files name, or those that come with the connector.
+    """Return OpenID's name of each claim in the files, or by default in the included ones.
 
-    Raises `ConfigurationError` if a file cannot be read, or two give one claim different names.
+    Raises `ConfigurationError` if a file cannot be read, or two files name a claim differently.
     """
     names: dict[str, str] = {}
     for file in map(Path, files) if files else map(directory_dialect, SHIPPED):

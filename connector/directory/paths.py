@@ -6,7 +6,7 @@
     address.postal_code                                a member of UserInfo, nested
     attributes.dateOfBirth                             an attribute of Keycloak's
 
-Reading is strict: what is missing, of another type or ambiguous is no value.
+Reading is strict: a missing or ambiguous attribute, or one of another type, has no value.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Path(Protocol):
     """A path to one attribute of a user."""
 
     def read(self, user: Mapping[str, Any]) -> Any:
-        """Return the attribute's value as it is; None if there is none."""
+        """Return the attribute's value unchanged; None if there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class ScimPath:
-    """A path in a SCIM resource; names are compared without regard to case (RFC 7643, 2.1)."""
+    """A path in a SCIM resource; names are compared ignoring case (RFC 7643, 2.1)."""
 
     urn: str | None
     name: str
@@ -53,16 +53,16 @@ class ScimPath:
 
     @property
     def attribute(self) -> str:
-        """The attribute as a whole, as requests name it."""
+        """The attribute as a whole, by its name in requests."""
         return f"{self.urn}:{self.name}" if self.urn else self.name
 
     @property
     def text(self) -> str:
-        """The path without a filter, as a PATCH names it."""
+        """The path without a filter, as in a PATCH."""
         return f"{self.attribute}.{self.sub}" if self.sub else self.attribute
 
     def read(self, user: Mapping[str, Any]) -> Any:
-        """Return the attribute's value; of several values the one selected, the primary one, or the only one."""
+        """Return the attribute's value; of several values the selected one, the primary one, or the only one."""
         place = user if self.urn is None else _member(user, self.urn)
         value = _member(place, self.name)
         if isinstance(value, list):
@@ -86,9 +86,9 @@ class ScimPath:
 
 @dataclass(frozen=True)
 class MemberPath:
-    """A path in a JSON object: the member of this very name (it may hold dots), or one that is nested.
+    """A path in a JSON object: a member with exactly this name, which may contain dots, or a nested one.
 
-    A list with one value counts as that value, because Keycloak keeps every attribute as a list.
+    A list with one value means that value, because Keycloak stores every attribute as a list.
     """
 
     name: str
@@ -103,7 +103,7 @@ class MemberPath:
 
 
 def parse_scim(text: str) -> ScimPath:
-    """Read a SCIM path; raises `ValueError`, which states the requirement."""
+    """Read a SCIM path; raises a `ValueError` that states the requirement."""
     match = _SCIM.fullmatch(text)
     if match is None:
         raise ValueError(_REQUIREMENT)
@@ -111,14 +111,14 @@ def parse_scim(text: str) -> ScimPath:
 
 
 def parse_member(text: str) -> MemberPath:
-    """Read a path in a JSON object; raises `ValueError`, which states the requirement."""
+    """Read a path in a JSON object; raises a `ValueError` that states the requirement."""
     if not text.isprintable() or not all(text.split(".")):
-        raise ValueError("must be the name of a member, dotted where it is nested")
+        raise ValueError("must be the name of a member, dotted if it is nested")
     return MemberPath(text)
 
 
 def as_text(value: Any) -> str | None:
-    """Return an attribute's value as text; None for what is none: objects, lists, blank or unusable text."""
+    """Return an attribute's value as text; None for objects, lists, and blank or unusable text."""
     if isinstance(value, bool):
         return str(value).lower()
     is_finite = not isinstance(value, float) or math.isfinite(value)
@@ -139,7 +139,7 @@ def _literal(text: str | None) -> str | bool | int | float | None:
 
 
 def _member(place: Any, name: str) -> Any:
-    """Return a member of an object, in whatever case its name is written."""
+    """Return a member of an object, ignoring the case of its name."""
     if not isinstance(place, dict):
         return None
     if name in place:
@@ -149,7 +149,7 @@ def _member(place: Any, name: str) -> Any:
 
 
 def _is_equal(value: Any, expected: str | bool | int | float | None) -> bool:
-    """Compare as SCIM does: types must match, text without regard to case. A missing boolean is false."""
+    """Compare as SCIM does: types must match, text is compared ignoring case. A missing boolean is false."""
     if isinstance(expected, bool):
         return (False if value is None else value) is expected
     if isinstance(expected, str):

@@ -1,10 +1,10 @@
-"""Users of a SCIM 2 server (RFC 7643, 7644): looked up, read, and marked with their status.
+"""Users of a SCIM 2 server (RFC 7643, 7644): reading them, and writing their status.
 
-    by id       GET /Users/{id}                     the id that comes back must be the same
-    by filter   GET /Users?filter=userName eq "…"   each that comes back is compared: a server may ignore the filter
+    by id       GET /Users/{id}                     the returned id must be the same
+    by filter   GET /Users?filter=userName eq "…"   each result is compared, because a server may ignore the filter
 
-Servers differ. After a 400 to `attributes=` users are read whole. `If-Match` is sent where a user has a version, but
-nothing rests on it: only attributes are written that nobody else writes.
+Servers differ. After a 400 to `attributes=` users are read as a whole. `If-Match` is sent if a user has a version, but
+correctness does not depend on it: only attributes are written that belong to the connector.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ ERROR_TYPES = frozenset(  # RFC 7644, 3.12
 )
 BY_ID = "id"
 _DENIED = (401, 403)
-_USER_NAME = "username"  # unique by definition, as the id
+_USER_NAME = "username"  # unique by definition, like the id
 _NOT_FOUND, _BAD_REQUEST, _PRECONDITION_FAILED = 404, 400, 412
 _PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-_ROUNDS = 3  # of a race with others who change the user
+_ROUNDS = 3  # attempts in a race with other changes of the user
 
 
 @dataclass(frozen=True)
 class ScimUser:
-    """A user as the server has it; `version` is empty if the server keeps none."""
+    """A user as the server returned it; `version` is empty if the server has none."""
 
     resource_id: str
     version: str
@@ -47,7 +47,7 @@ class ScimUser:
 
 
 class ScimDirectory:
-    """Looks up users by `look_up_by`: `id`, `userName`, or the path of another attribute that names one user."""
+    """Looks up users by `look_up_by`: `id`, `userName`, or the path of another unique attribute."""
 
     is_readable = True
 
@@ -60,14 +60,14 @@ class ScimDirectory:
 
     @property
     def uris(self) -> Collection[str]:
-        """The claims that the dialect has attributes for."""
+        """The claims for which the dialect has attributes."""
         return self._dialect.claims.keys()
 
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
     ) -> dict[str, str] | None:
         """Return a user's values by claim URI; None if there is no such user. Raises `DirectoryError`."""
-        del access_token  # the connector reads with its own
+        del access_token  # the connector uses its own token
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user.resource)
@@ -75,7 +75,7 @@ class ScimDirectory:
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
         """Write a user's status; False if there is no such user. Raises `DirectoryError`.
 
-        Nothing else is written, and nothing at all where the status is there already.
+        Nothing is written if the user already has this status.
         """
         with self._exchange.session(at_most) as session:
             for _ in range(_ROUNDS):
@@ -88,7 +88,7 @@ class ScimDirectory:
         raise unreachable(self._exchange.host, "the user changes all the time")
 
     def _patch(self, session: Session, user: ScimUser, operations: Sequence[Mapping[str, Any]]) -> bool:
-        """Change a user; False if the user has changed since it was read, or is gone: then read again."""
+        """Change a user; False if the user was changed since it was read, or is gone, and has to be read again."""
         body = {"schemas": [_PATCH_SCHEMA], "Operations": operations}
         reply = session.send(
             "PATCH",
@@ -107,7 +107,7 @@ class ScimDirectory:
         return True
 
     def find(self, session: Session, user_id: str) -> ScimUser | None:
-        """Return a user; None if there is none. Raises `DirectoryError`, also where more than one matches."""
+        """Return a user; None if there is none. Raises `DirectoryError`, also if several users match."""
         if self._look_up_by == ScimPath(None, BY_ID):
             return self._get(session, user_id)
         return self._search(session, user_id)
@@ -120,7 +120,7 @@ class ScimDirectory:
             return None
         user = self._user(reply)
         if user.resource_id != user_id:
-            raise misunderstood(self._exchange.host, "it is about another user than the one asked for")
+            raise misunderstood(self._exchange.host, "it is about another user than the requested one")
         return user
 
     def _search(self, session: Session, user_id: str) -> ScimUser | None:
@@ -133,7 +133,7 @@ class ScimDirectory:
         return matches[0] if matches else None
 
     def _check_matches(self, users: Sequence[ScimUser], matches: Sequence[ScimUser], total: object) -> None:
-        """Raise where the answer does not show that one user, or none, matches."""
+        """Raise if the answer does not show that exactly one user, or none, matches."""
         host, by = self._exchange.host, self._look_up_by.text
         if len(matches) > 1:
             raise misunderstood(host, f"more than one user has the {by} that was asked for")
@@ -142,7 +142,7 @@ class ScimDirectory:
             raise misunderstood(host, f"it has other users than those with the {by} that was asked for")
 
     def _read(self, session: Session, path: str, query: Mapping[str, str]) -> Reply:
-        """Read only what is needed; from a server that refuses to select attributes, everything."""
+        """Read only the required attributes; if the server refuses to select them, all."""
         if not self._reads_whole:
             selected = {**query, "attributes": ",".join(self._wanted)}
             reply = session.send("GET", f"{path}?{urlencode(selected, quote_via=quote)}", media_type=MEDIA_TYPE)
@@ -175,7 +175,9 @@ class ScimDirectory:
 
 
 def refusal(host: str, reply: Reply, to: str = "") -> DirectoryError:
-    """Create the error for a refusal; of the answer only SCIM's types of errors are repeated: others may be values."""
+    """Create the error for a refusal; only SCIM's error types of the answer are repeated, because other texts may be
+    values.
+    """
     kind = reply.content.get("scimType")
     said = f"it says {kind}" if isinstance(kind, str) and kind in ERROR_TYPES else ""
     if to and reply.status not in _DENIED:
@@ -185,7 +187,7 @@ def refusal(host: str, reply: Reply, to: str = "") -> DirectoryError:
 
 
 def _operations(user: ScimUser, written: Sequence[tuple[ScimPath, Any]]) -> list[dict[str, Any]]:
-    """Return the changes that bring the attributes of the status to what they have to be."""
+    """Return the changes that give the status attributes their required values."""
     operations: list[dict[str, Any]] = []
     for path, value in written:
         current = _current(path.whole(user.resource))
@@ -197,7 +199,7 @@ def _operations(user: ScimUser, written: Sequence[tuple[ScimPath, Any]]) -> list
 
 
 def _current(value: Any) -> Any:
-    """Return an attribute's value as it would be written: a list's in their order, an empty one as absent."""
+    """Return an attribute's value in its written form: a list sorted, an empty one as absent."""
     if isinstance(value, list):
         value = sorted(str(_member_value(each)) for each in value)
     return None if value in ([], "") else value
@@ -214,11 +216,11 @@ def _attributes(dialect: Dialect[ScimPath], look_up_by: ScimPath) -> list[str]:
 
 
 def _is_scim_error(reply: Reply) -> bool:
-    """Whether a 404 is the SCIM server's own: a wrong URL, or a proxy, must not make a user look gone."""
+    """Whether a 404 comes from the SCIM server itself: a wrong URL or a proxy must not make a user appear deleted."""
     schemas = reply.content.get("schemas")
     return isinstance(schemas, list) and any(str(each).lower() == ERROR_SCHEMA for each in schemas)
 
 
 def _etag(version: object) -> str:
-    """Return a version that can be sent as a header, empty for any other."""
+    """Return a version that is valid as a header, empty for any other."""
     return version if isinstance(version, str) and version.isascii() and version.isprintable() else ""

@@ -1,7 +1,7 @@
-"""Users of an OpenID provider: its UserInfo endpoint, asked with the user's own access token.
+"""Users of an OpenID provider: its UserInfo endpoint, called with the user's own access token.
 
-The values are there for the user alone, in the user's own requests. So only the user can start a verification, no
-administrator can correct a claim or update an applicant, and no value is compared on a schedule.
+Values can only be read in the user's own requests. So only the user can start a verification, administrators cannot
+correct a claim or update an applicant, and values are not compared on a schedule.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DENIED = (401, 403)
 
 
 class UserInfoDirectory:
-    """Reads a user's values with the user's access token; `user_id_claim` is the member that names the user."""
+    """Reads a user's values with the user's access token; `user_id_claim` is the member with the user's id."""
 
     is_readable = False
 
@@ -32,7 +32,7 @@ class UserInfoDirectory:
 
     @property
     def uris(self) -> Collection[str]:
-        """The claims that the dialect has attributes for."""
+        """The claims for which the dialect has attributes."""
         return self._dialect.claims.keys()
 
     def values(self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf) -> dict[str, str]:
@@ -57,13 +57,13 @@ class UserInfoDirectory:
         return self._dialect.values(reply.content)
 
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
-        """Write nothing: UserInfo can only be read."""
+        """Write nothing, because UserInfo is read-only."""
         del user_id, status, at_most
         return True
 
 
 def needs_the_user() -> DirectoryError:
-    """Create the error for a request that is not the user's own."""
+    """Create the error for a request that is not made by the user."""
     return DirectoryError(
         Code.NEEDS_THE_USER,
         "The values of this tenant's users are read from UserInfo, with the user's own access token: only the user can "

@@ -1,11 +1,11 @@
-"""All knowledge of Onfido's API; no other package has any.
+"""Everything specific to Onfido's API; no other package depends on its JSON.
 
     client.py, tasks.py, evidence.py, subscriptions.py    one typed method per endpoint
         │
-    api.py          one API token's calls  ──► transport.py   one HTTP exchange: time-outs, repeated reads
+    api.py          calls of one account  ──► transport.py   one HTTP exchange: time-outs, repeated reads
         │                                       ├─► pacing.py     the account's rate limit, the host's outages
-        │                                       ├─► sessions.py   connections; failures.py: why no answer came
-        │                                       └─► storage.py    the other host, where Onfido keeps files
+        │                                       ├─► sessions.py   connections; failures.py: failures without an answer
+        │                                       └─► storage.py    the host of Onfido's files
         │                             ──► refusals.py    Onfido's error answers ──► `OnfidoError`
         ▼
     payloads.py     values of the domain ⇄ Onfido's JSON: applicants, runs, tasks

@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 
 class OnfidoApi:
-    """The basis of an account's calls: base URL, credentials, deadline, and the handling of answers.
+    """The base of an account's calls: base URL, credentials, deadline, and the handling of answers.
 
-    `deadline` is a time of the transport's clock by which all of them have to be answered.
+    `deadline` is the time, by the transport's clock, by which all calls must be answered.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class OnfidoApi:
         self._is_background = is_background
 
     def until(self, deadline: float | None) -> Self:
-        """Return the same account with another deadline for its calls."""
+        """Return the same account with another deadline."""
         other = copy(self)
         other._deadline = deadline
         return other
@@ -56,7 +56,7 @@ class OnfidoApi:
         accept: str | None = None,
     ) -> Call:
         if not all(segment.strip(".") for segment in path):
-            # In a URL it means the parent directory, even when it is percent-encoded.
+            # In a URL it means the parent directory, even percent-encoded.
             raise OnfidoError(
                 Code.INITIATION_FAILED,
                 "An id of Onfido's is empty or malformed: check the id in the request.",
@@ -86,9 +86,9 @@ class OnfidoApi:
         return answer
 
     def _exchange(self, call: Call) -> tuple[Call, Answer]:
-        """Send a call, once more where its access token is refused; returns the last call sent, and its answer.
+        """Send a call, and again if its access token is refused; return the last call sent, and its answer.
 
-        A write is sent once more only where Onfido itself refused it, so that nothing was done.
+        A write is repeated only if Onfido itself refused it, so that nothing was done.
         """
         answer = self._transport.send(call)
         if answer.status != HTTPStatus.UNAUTHORIZED or not self._login.renews(call.auth):
@@ -100,7 +100,7 @@ class OnfidoApi:
 
 
 def understand(answer: Answer, reader: Callable[[object], T]) -> T:
-    """Read the body of a success; raises `OnfidoError` if that cannot be done."""
+    """Read the body of a successful answer; raises `OnfidoError` if that is impossible."""
     if answer.is_cut:
         raise misunderstanding(answer, f"it is longer than {MAX_BODY_BYTES // 1024**2} MB")
     try:

@@ -13,7 +13,7 @@ from connector.onfido.pacing import Recent
 
 
 class Authorization(AuthBase):
-    """Onfido's authorization header, as requests' own kind of object, so that no `.netrc` replaces it.
+    """Onfido's authorization header, as an auth object of `requests`, so that `.netrc` is not used.
 
     `secret` is masked in every message about the call; calls of one `account` are counted together.
     """
@@ -45,7 +45,7 @@ class BearerAuth(Authorization):
 
 
 class ClientAuth(Authorization):
-    """A client that asks for an access token; its secret is in the body."""
+    """A client that requests an access token; its secret is in the body."""
 
     def __init__(self, client_id: str, client_secret: str) -> None:
         super().__init__(None, client_secret, client_id)
@@ -53,7 +53,7 @@ class ClientAuth(Authorization):
 
 @dataclass(frozen=True)
 class AccessToken:
-    """An access token, and when it has to be renewed, by the clock of the transport."""
+    """An access token, and the time of its renewal, by the transport's clock."""
 
     text: str = field(repr=False)
     renew_at: float
@@ -67,7 +67,7 @@ class AccessTokens:
         self._slots: Recent[_Slot] = Recent(_Slot)
 
     def get(self, client: Hashable, patience: float, renew: Callable[[], AccessToken]) -> str | None:
-        """Return the client's token, renewed where necessary; None if another thread's exceeds `patience`."""
+        """Return the client's token, renewed if necessary; None if another thread's renewal exceeds `patience`."""
         slot = self._slots.get(client)
         if token := self._valid(slot):
             return token
@@ -82,7 +82,7 @@ class AccessTokens:
             slot.lock.release()
 
     def forget(self, client: Hashable, text: str) -> None:
-        """Renew a token that was refused with the next call, unless another thread has renewed it since."""
+        """Renew a refused token with the next call, unless another thread has renewed it since."""
         slot = self._slots.get(client)
         if (token := slot.token) is not None and token.text == text:
             slot.token = None

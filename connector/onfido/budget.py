@@ -1,12 +1,12 @@
-"""The rate limit of an account that several processes share: they book their turns in one place, the database.
+"""The rate limit of an account that several processes share: they reserve their calls in the database.
 
-    call ──► book ──► its turn is now ────────────────────────► send
-               │ └──► later, within its patience ──► sleep ──► has Onfido asked for a pause meanwhile? ──► no ──► send
-               └────► too late: HeldBackError                    └──► yes: book again
+    call ──► reserve ──► its turn is now ────────────────────────► send
+               │  └──► later, within its patience ──► sleep ──► has Onfido requested a pause meanwhile? ──► no ──► send
+               └────► too late: HeldBackError                       └──► yes: reserve again
 
-Interactive calls book their turns ahead, in order of arrival. Background calls are sent only while the bucket holds
-more than the reserve, so that interactive calls of all processes go first. Where the database does not answer, each
-process keeps to the limit by itself, until it answers again.
+Interactive calls reserve ahead, in order of arrival. Background calls are sent only while the bucket holds more than
+the reserve, so that interactive calls of all processes go first. While the database does not answer, each process
+enforces the limit by itself.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from connector.onfido.pacing import Pace, Queue, RateLimit, limit_reached
 
 @dataclass(frozen=True)
 class Turn:
-    """The next turn of an account: in how many seconds, and whether it is the caller's own."""
+    """The next turn of an account: in how many seconds, and whether the caller gets it."""
 
     wait: float
     is_booked: bool
 
 
 class Budget(Protocol):
-    """Where turns are booked; each method returns None if that cannot be reached."""
+    """The shared store of reservations; each method returns None if it cannot be reached."""
 
     def book(self, account: str, pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
-        """Book the next turn, if it is within `patience` seconds; background calls book only what is due at once."""
+        """Reserve the next turn, if it is within `patience` seconds; for background calls only a turn that is due."""
         ...
 
     def held(self, account: str) -> float | None:
-        """Return for how many seconds Onfido wants no calls; 0 or less where it takes them."""
+        """Return for how many seconds Onfido accepts no calls; 0 or less if it accepts them."""
         ...
 
     def hold(self, account: str, pace: Pace, seconds: float) -> None:
-        """Hold all calls for some seconds."""
+        """Pause all calls for some seconds."""
         ...
 
 
@@ -50,7 +50,7 @@ def account_of(url: str, account: str) -> str:
 
 
 class SharedLimit:
-    """The rate limit of one account, shared with other processes; `alone` is that of this process by itself."""
+    """The rate limit of one account, shared with other processes; `alone` is that of this process."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class SharedLimit:
         self._queue = queue
 
     def wait_for_turn(self, patience: float, *, is_background: bool = False) -> None:
-        """Wait until a call may be sent; raises `HeldBackError` as soon as that is later than in `patience` seconds.
+        """Wait until a call may be sent; raises `HeldBackError` at once if that takes longer than `patience` seconds.
 
-        An interactive call that would wait, and finds the queue full, is held back as well.
+        An interactive call that would wait, but finds the queue full, is held back as well.
         """
         until = self._clock() + patience
         has_turn: bool | None = False
@@ -84,12 +84,12 @@ class SharedLimit:
             self._alone.wait_for_turn(self._left(until), is_background=is_background)
 
     def hold(self, seconds: float) -> None:
-        """Send nothing for some seconds, then go on with an empty bucket; this holds for all processes."""
+        """Send nothing for some seconds, then continue with an empty bucket; this applies to all processes."""
         self._alone.hold(seconds)
         self._budget.hold(self._account, self._pace, seconds)
 
     def _take(self, until: float) -> bool | None:
-        """Book a background call; False if it has to ask again, None if there is no answer."""
+        """Reserve a background call; False if it has to retry, None without the database."""
         turn = self._budget.book(self._account, self._pace, 0.0, is_background=True)
         if turn is None or turn.is_booked:
             return None if turn is None else True
@@ -97,7 +97,7 @@ class SharedLimit:
         return False
 
     def _take_in_queue(self, until: float) -> bool | None:
-        """Book an interactive call, which keeps its turn and waits for it in the queue."""
+        """Reserve an interactive call, which keeps its turn and waits for it in the queue."""
         is_queued = self._queue.enter()
         try:
             patience = self._left(until) if is_queued else 0.0

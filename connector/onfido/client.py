@@ -8,9 +8,8 @@
                                                    ├─ Monitors        monitors.py
                                                    └─ Customers       customers.py
 
-Every method raises `OnfidoError`, also where a client's deadline leaves no time. Background calls
-yield to interactive ones, and fail after a short wait for their turn. Nothing is ever created
-twice: only reads are repeated.
+Every method raises `OnfidoError`, also if a client's deadline leaves no time. Background calls yield to interactive
+ones, and fail after a short wait for their turn. Only reads are repeated, so nothing is created twice.
 """
 
 from __future__ import annotations
@@ -52,8 +51,8 @@ from connector.onfido.transport import Transport
 
 __all__ = ["FileStream", "OnfidoClient", "OnfidoTransport", "RegisteredWebhook"]
 
-PING_ACCEPT = "text/plain, application/json;q=0.9"  # a text where the region exists, JSON where it does not
-NEWEST_APPLICANTS = "100"  # of the account, that are searched for one
+PING_ACCEPT = "text/plain, application/json;q=0.9"  # the answer is text if the region exists, otherwise JSON
+NEWEST_APPLICANTS = "100"  # the number of the account's newest applicants that are searched
 _UNBOUND = SdkOptions()
 
 
@@ -63,17 +62,17 @@ class OnfidoTransport(Transport):
     def client(
         self, base_url: str, credentials: Credentials, *, deadline: float | None = None, is_background: bool = False
     ) -> OnfidoClient:
-        """Make the client for a region and an account; `deadline` is a time of `time.monotonic()`."""
+        """Create the client for a region and an account; `deadline` is a time of `time.monotonic()`."""
         return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background)
 
     def held(self, base_url: str, account: str) -> float:
-        """Return for how many seconds Onfido wants no calls of an account; 0 where it takes them."""
+        """Return for how many seconds Onfido accepts no calls of an account; 0 if it accepts them."""
         held = self._budget.held(account_of(base_url, account)) if self._budget else None
         return max(0.0, held or 0.0)
 
 
 class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
-    """Onfido as one account sees it."""
+    """Onfido's API for one account."""
 
     def create_applicant(self, fields: Mapping[str, Any]) -> RemoteApplicant:
         """Create an applicant and return its id and environment."""
@@ -91,7 +90,7 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         self._send(self._call("DELETE", "applicants", applicant_id))
 
     def find_deletion(self, applicant_id: str) -> datetime | None:
-        """Return when an applicant will be deleted, if it is among the newest: it can then no longer be read itself."""
+        """Return when an applicant will be deleted, if it is among the newest; it can no longer be read directly."""
         call = self._call("GET", "applicants", params={"include_deleted": "true", "per_page": NEWEST_APPLICANTS})
         return self._read(lambda body: applicant_deletion(body, applicant_id), call)
 
@@ -110,7 +109,7 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         custom_data: Mapping[str, Any] | None = None,
         link: LinkOptions | None = None,
     ) -> RunSnapshot:
-        """Start a workflow run. A run that was started although no answer came can be found by its tag."""
+        """Start a workflow run. If the start is not answered, the run can be found by its tag."""
         fields = present(
             workflow_id=workflow_id,
             applicant_id=applicant_id,
@@ -141,22 +140,24 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         return self._read(run_snapshot, self._call("GET", "workflow_runs", run_id))
 
     def has_lost_run(self, run_id: str) -> bool:
-        """Whether Onfido takes the credentials but does not know the run: it was deleted, or is another account's."""
+        """Whether Onfido accepts the credentials but does not know the run: it was deleted, or belongs to another
+        account.
+        """
         try:
             self.get_run(run_id)
         except OnfidoError as error:
             if not error.is_gone:
                 raise
-            self.check_login()  # a wrong base URL knows no run either
+            self.check_login()  # with a wrong base URL the run would not be found, either
             return True
         return False
 
     def check_login(self) -> None:
-        """Check that Onfido takes the credentials."""
+        """Check that Onfido accepts the credentials."""
         self._send(self._call("GET", "workflow_runs", params={"page": "1"}))
 
     def find_environment(self) -> str | None:
-        """Return the environment that the credentials are for, where there is an applicant that tells it."""
+        """Return the environment of the credentials, if it can be determined from an applicant."""
         call = self._call("GET", "applicants", params={"per_page": "1"})
         return self._read(newest_environment, call)
 
@@ -166,9 +167,9 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         return self._read(lambda body: newest_run(body, tag=tag), call)
 
     def find_untagged_runs(self, applicant_id: str, age: timedelta) -> list[RunSnapshot]:
-        """Find the applicant's runs, no older than `age`, of which the list shows no tags; the newest first.
+        """Find the applicant's runs, no older than `age`, for which the list shows no tags; the newest first.
 
-        Their age is measured by Onfido's own clock.
+        Their age is measured by Onfido's clock.
         """
         day_before = (datetime.now(UTC) - age - timedelta(days=1)).date().isoformat()  # the list filters by day
         params = {"applicant_id": applicant_id, "created_at_gt": day_before}
@@ -177,20 +178,20 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         return understand(answer, lambda body: untagged_runs(body, applicant_id=applicant_id, since=since))
 
     def list_runs(self, since: datetime, page: int) -> list[ListedRun]:
-        """List the account's runs that were started since a time; an empty page is behind the last one.
+        """List the account's runs that were started since a time; a page after the last one is empty.
 
-        The list filters by day, so that earlier runs may be among them. Those that end first come last: a run that ends
-        while the pages are read moves to the front, so that some are listed twice and none is left out.
+        The list filters by day, so it may contain earlier runs. Runs that ended first come last: a run that ends while
+        the pages are read moves to the front, so runs may be listed twice, but none is missed.
         """
         day_before = (since.astimezone(UTC) - timedelta(days=1)).date().isoformat()
         params = {"created_at_gt": day_before, "sort": "desc", "page": str(page)}
         return self._read(listed_runs, self._call("GET", "workflow_runs", params=params))
 
     def fetch_result(self, run_id: str, *, wants_document: bool = False) -> RunSnapshot:
-        """Read a run with all comparisons: where its output compares no document, its document check is read as well.
+        """Read a run with all comparisons: if its output compares no document, its document check is read as well.
 
-        The same applies where the document's values are needed and the output of a decided run has no document report.
-        Where the user could try again there are several checks; the run ended with the newest.
+        The same applies if the document's values are required and the output of a decided run has no document report.
+        If the user could retry, there are several checks; the newest is used.
         """
         run = self.get_run(run_id)
         is_document_missing = wants_document and run.status in DECIDED_STATUSES and run.document is None
@@ -204,7 +205,7 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         return with_document_check(run, task_id, output)
 
     def create_sdk_token(self, applicant_id: str, options: SdkOptions = _UNBOUND) -> str:
-        """Create a token for the SDK, which lives 90 minutes."""
+        """Create a token for the SDK, which is valid for 90 minutes."""
         call = self._call("POST", "sdk_token", fields=present(applicant_id=applicant_id, **asdict(options)))
         return self._read(_token, call)
 

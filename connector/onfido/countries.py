@@ -1,8 +1,8 @@
-"""Countries, and states of the USA, as people write them, and the codes that Onfido takes for them.
+"""Names of countries and states of the USA, converted to the codes that Onfido accepts.
 
-Codes and names are those of ISO 3166 as `pycountry` has them (alpha-2, alpha-3, English names), with everyday names
-that the standard lacks. Letter case, accents, invisible characters and punctuation do not matter, nor do the words
-"and" and "the". What names one country twice, such as "United Kingdom (UK)" or "England, UK", is that country.
+Codes and names are those of ISO 3166 from `pycountry` (alpha-2, alpha-3, English names), with common names that the
+standard lacks. Letter case, accents, invisible characters and punctuation are ignored, and so are the words "and" and
+"the". A text that names one country twice, such as "United Kingdom (UK)" or "England, UK", means that country.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 
 from connector.domain.text import fold
 
-# By Onfido's code, which for Kosovo is not ISO's: it has none.
+# By Onfido's code; Kosovo has no ISO code.
 _EVERYDAY: Mapping[str, tuple[str, ...]] = {
     "ALA": ("Aland",),
     "ARE": ("Emirates",),
@@ -59,7 +59,7 @@ _EVERYDAY: Mapping[str, tuple[str, ...]] = {
     "VCT": ("Saint Vincent",),
     "VIR": ("US Virgin Islands", "United States Virgin Islands"),
 }
-# Codes that are in use beside ISO's: the European Union's, those of passports and abbreviations.
+# Codes in use besides ISO's: the European Union's, those of passports, and abbreviations.
 _MORE_CODES: Mapping[str, str] = {
     **dict.fromkeys(("rks", "xk", "xkx"), "RKS"),
     "uk": "GBR",
@@ -140,7 +140,7 @@ def _states() -> _Known:
 
 
 def _variants(names: Iterable[str]) -> Iterator[str]:
-    """Yield names also without what is in parentheses, and "Korea, Republic of" as "Republic of Korea"."""
+    """Yield names also without the part in parentheses, and "Korea, Republic of" as "Republic of Korea"."""
     for name in names:
         yield name
         yield _IN_PARENTHESES.sub("", name)
@@ -161,6 +161,6 @@ def _key(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text in small letters without accents, those of full width as usual ones."""
+    """Return a text in lower case without accents, with full-width characters as usual ones."""
     decomposed = unicodedata.normalize("NFKD", fold(text))
     return "".join(each for each in decomposed if not unicodedata.combining(each))

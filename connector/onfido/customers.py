@@ -1,4 +1,4 @@
-"""What an Onfido account keeps of a customer beyond applicants, under the `customer_user_id` of its runs."""
+"""The data that an Onfido account stores of a customer besides applicants, under the `customer_user_id` of its runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from connector.onfido.api import OnfidoApi
 
 
 class Customers(OnfidoApi):
-    """`/passkeys` and `/biometric_tokens`; where there are none, none are deleted."""
+    """`/passkeys` and `/biometric_tokens`; deleting none is not an error."""
 
     def delete_passkeys(self, customer_user_id: str) -> None:
         """Delete every passkey of a customer."""

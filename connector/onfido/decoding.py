@@ -1,7 +1,7 @@
 """Decompression of bodies that an intermediary has compressed, although `Accept-Encoding: identity` was sent.
 
-Decompressed data is yielded in small pieces, so that a decompression bomb cannot exhaust the memory: the reader counts
-the pieces against its limit and stops.
+Decompressed data is yielded in small pieces, so that a decompression bomb cannot exhaust the memory: the reader stops
+at its limit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GZIP_START = b"\x1f"
 
 
 def is_compressed(response: requests.Response) -> bool:
-    """Whether the body has another length than the header says."""
+    """Whether the length of the body differs from the one in the header."""
     return _coding(response) != ""
 
 

@@ -1,10 +1,10 @@
-"""The files that Onfido keeps of a run, streamed piece by piece.
+"""The files that Onfido keeps of a run, streamed in chunks.
 
     GET ──► 200 ─────────────────────────────────┐
-        └─► 302 ──► `storage.py`, once ──► 200 ──┴─► FileStream ──► whoever reads it
-        └─► 404: not made yet, or unknown
+        └─► 302 ──► `storage.py`, once ──► 200 ──┴─► FileStream ──► its reader
+        └─► 404: not created yet, or unknown
 
-A failure before the first piece is raised when the file is opened, a later one while it is read; both as
+A failure before the first chunk is raised when the file is opened, a later one while it is read; both as
 `OnfidoError`.
 """
 
@@ -30,12 +30,12 @@ from connector.onfido.refusals import misunderstanding, refusal
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
 _FOLDERS = {DOCUMENT: "documents", SELFIE: "live_photos"}
-LONGEST_WAIT = 10  # read time-outs that the pieces of a file may take altogether
+LONGEST_WAIT = 10  # total number of read time-outs that receiving a file may take
 
 
 @dataclass(frozen=True)
 class FileStream:
-    """A file while it arrives; `length` is in bytes, None if it is not known before the end."""
+    """A file being received; `length` is in bytes, None if it is not known before the end."""
 
     length: int | None
     chunks: Iterator[bytes]
@@ -44,8 +44,7 @@ class FileStream:
 class Files(OnfidoApi):
     """The timeline file, the signed evidence and the evidence folder of a run that has ended; a person's pictures.
 
-    The deadline bounds the time until the file begins to arrive. The connection is closed when the context is
-    left.
+    The deadline limits the time until the file starts to arrive. The connection is closed when the context is left.
     """
 
     def create_timeline_file(self, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Why no answer came, as `OnfidoError`s."""
+"""Failures without an answer, as `OnfidoError`s."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from urllib3 import exceptions as urllib3_errors
 
 from connector.errors import Code, OnfidoError
 
-UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
+UNREACHABLE_RETRY_AFTER = 10  # seconds, because Onfido cannot send any
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
 def failure(error: Exception, host: str) -> OnfidoError:
-    """Return why no answer came, and whether the request may have reached Onfido.
+    """Return why there was no answer, and whether the request may have reached Onfido.
 
     A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
-    in a minute. So does a name server that does not answer.
+    soon. So does a name server that does not answer.
     """
     reason = _reason(error)
     origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
@@ -40,7 +40,7 @@ def failure(error: Exception, host: str) -> OnfidoError:
 
 
 def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
-    """Create the error for a host that does not answer, or answers invalidly."""
+    """Create the error for a host that does not answer, or whose answer is invalid."""
     return OnfidoError(
         Code.ONFIDO_UNREACHABLE,
         f"{why}. Ask again after Retry-After.",
@@ -50,7 +50,7 @@ def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
 
 
 def _reason(error: Exception) -> BaseException:
-    """Return the cause of a failure without the exceptions that requests and urllib3 wrap around it."""
+    """Return the cause of a failure without the wrapping exceptions of requests and urllib3."""
     inner = next(iter(error.args), None)
     wrapped = inner if isinstance(inner, Exception) else error
     return wrapped.reason or wrapped if isinstance(wrapped, urllib3_errors.MaxRetryError) else wrapped

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-MAX_DIGITS = 10  # of a number of seconds
+MAX_DIGITS = 10  # digits of a number of seconds
 
 
 def retry_after(value: str) -> int | None:
@@ -18,7 +18,7 @@ def retry_after(value: str) -> int | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """Read an HTTP date; None if it is none."""
+    """Read an HTTP date; None if it is invalid."""
     try:
         date = parsedate_to_datetime(value)
         return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)

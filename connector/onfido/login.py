@@ -1,7 +1,7 @@
 """Authentication at Onfido: an API token, or OAuth 2 client credentials that obtain an access token.
 
     call ──► access token known and valid? ──► POST /oauth/token of the same base URL, one thread at a time
-         └──► 401 ──► the access token is forgotten, and the call is sent once more with a new one: nothing was done
+         └──► 401 ──► the access token is dropped, and the call is sent again with a new one, because nothing was done
 
 If no access token can be obtained, the call itself was not sent: a verification that was about to start a run can be
 closed.
@@ -29,14 +29,14 @@ _ERROR = re.compile(r"[a-z_]{1,64}")
 
 
 class Login(Protocol):
-    """An account on whose behalf calls are sent."""
+    """The authentication of an account's calls."""
 
     def authorize(self, deadline: float | None, *, is_background: bool) -> Authorization:
         """Return the authorization of a call; raises `OnfidoError` if Onfido grants none."""
         ...
 
     def renews(self, refused: Authorization) -> bool:
-        """Whether a call may be sent again with a new authorization after a refusal."""
+        """Whether a refused call may be sent again with a new authorization."""
         ...
 
 
@@ -113,7 +113,7 @@ def _header_value(value: object) -> str | None:
 
 
 def _refusal(answer: Answer) -> OnfidoError:
-    """Make the error for a refused client; of the answer only OAuth's error code is repeated (RFC 6749, 5.2)."""
+    """Create the error for a refused client; only OAuth's error code of the answer is repeated (RFC 6749, 5.2)."""
     said = ", ".join(filter(None, (f"HTTP {answer.status}", _error_code(answer))))
     if answer.is_throttled:
         why = f"Onfido's limit of calls is reached ({said}): ask again after Retry-After."

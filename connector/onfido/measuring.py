@@ -1,4 +1,4 @@
-"""Measuring and tracing calls to Onfido: which endpoint, how it ended, how long it took with the wait for its turn."""
+"""Metrics and traces of calls to Onfido: endpoint, result, and duration including the wait for the rate limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from connector import metrics, tracing
 from connector.errors import Code, OnfidoError
 
-# The words of Onfido's paths. All else in a path is an id, of which there are too many to count by.
+# The words of Onfido's paths. Everything else in a path is an id, which would make too many labels.
 WORDS = frozenset(
     (
         *("applicants", "complete", "evidence_folder", "oauth", "passkeys", "ping", "restore", "sdk_token"),
@@ -33,13 +33,13 @@ def endpoint(method: str, url: str) -> str:
 
 
 def traced(method: str, url: str) -> AbstractContextManager[tracing.Span]:
-    """Open a span of a call: of its address only the host and the endpoint."""
+    """Open a span of a call, with only the host and the endpoint of its address."""
     facts = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
     return tracing.call(f"Onfido {endpoint(method, url)}", facts)
 
 
 class Measured:
-    """One call, from the moment that it is to be sent."""
+    """One call, from the moment at which it is to be sent."""
 
     def __init__(self, method: str, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._endpoint = endpoint(method, url)
@@ -51,7 +51,7 @@ class Measured:
         self._observe(_result(status))
 
     def failed(self, error: OnfidoError, *, is_held_back: bool) -> None:
-        """Count a call without an answer; one that was held back was not sent."""
+        """Count a call without an answer; a call that was held back was not sent."""
         if not is_held_back:
             self._observe("no_answer")
         else:

@@ -15,15 +15,15 @@ class Monitors(OnfidoApi):
     """`/watchlist_monitors`."""
 
     def create_monitor(self, target: MonitorTarget, tag: str) -> str:
-        """Begin to monitor an applicant and return the monitor's id.
+        """Start to monitor an applicant and return the monitor's id.
 
-        A monitor that was created although no answer came can be found by its tag.
+        If the creation is not answered, the monitor can be found by its tag.
         """
         fields = {"applicant_id": target.applicant_id, "report_name": target.report_name, "tags": [tag]}
         return self._read(_monitor_id, self._call("POST", "watchlist_monitors", fields=fields))
 
     def list_monitors(self, applicant_id: str) -> list[RemoteMonitor]:
-        """Return the active monitors of an applicant; an error with status 404 or 410 means that it is gone."""
+        """Return an applicant's active monitors; an error with status 404 or 410 means that the applicant is gone."""
         call = self._call("GET", "watchlist_monitors", params={"applicant_id": applicant_id})
         return self._read(lambda body: _monitors(body, applicant_id), call)
 
@@ -36,7 +36,7 @@ class Monitors(OnfidoApi):
                 raise
 
     def get_watched_applicant(self, monitor_id: str) -> str:
-        """Read which applicant a watchlist monitor watches, also one that was deleted."""
+        """Return the applicant of a watchlist monitor, even of a deleted one."""
         return self._read(_watched_applicant, self._call("GET", "watchlist_monitors", monitor_id))
 
 
@@ -49,7 +49,7 @@ def _watched_applicant(body: object) -> str:
 
 
 def _monitors(body: object, applicant_id: str) -> list[RemoteMonitor]:
-    """Read the active monitors of an applicant from a list, which may hold those of others as well."""
+    """Read an applicant's active monitors from a list, which may contain those of others as well."""
     return [
         RemoteMonitor(monitor_id, text(each.get("report_name")), _tags(each.get("tags")))
         for each in objects(as_object(body).get("monitors"))

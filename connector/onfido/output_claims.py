@@ -1,4 +1,4 @@
-"""What a workflow's output holds for claims: the values and results that a provider's `outputClaims` point to."""
+"""Claims in a workflow's output: the values and results to which a provider's `outputClaims` point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def read_claim(output: object, claim: VerificationClaim) -> ClaimOutput:
-    """Read what the output holds for a claim: its value, or Onfido's result for it."""
+    """Read a claim from the output: its value, or Onfido's result for it."""
     if claim.output_pointer is None:
         return ClaimOutput()
     node = resolve(output, claim.output_pointer)

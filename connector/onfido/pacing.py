@@ -6,7 +6,7 @@
                                      └───────────answer──────────┼──────────────────────────┤
                                                                  └──twice the pause─failure─┘
 
-All threads share them. Their locks are held for arithmetic only, never while a thread sleeps or waits for Onfido.
+All threads share them. Their locks are never held while a thread sleeps or waits for Onfido.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Generic, TypeVar
 
 from connector.errors import Code, OnfidoError
 
-BURST_SHARE = 0.1  # of a minute's calls that may be sent at once
-RESERVE_SHARE = 0.25  # of those, how many are kept for interactive calls
-LONGEST_RETRY_AFTER = 300  # seconds; a longer pause that Onfido asks for is taken as this
+BURST_SHARE = 0.1  # the part of a minute's calls that may be sent at once
+RESERVE_SHARE = 0.25  # the part of those that is reserved for interactive calls
+LONGEST_RETRY_AFTER = 300  # seconds; longer pauses that Onfido requests are reduced to this
 
 FIRST_PAUSE = 10.0  # seconds; doubles with each probe that fails
 LONGEST_PAUSE = 60.0
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class HeldBackError(OnfidoError):
-    """The call was not sent; `retry_after` says when the next may be."""
+    """The call was not sent; `retry_after` says when the next one may be."""
 
     def __init__(self, code: Code, why: str, seconds: float) -> None:
         retry_after = max(1, math.ceil(seconds))
@@ -46,32 +46,32 @@ def limit_reached(seconds: float) -> HeldBackError:
 
 
 class Queue:
-    """The threads that wait for a turn, whatever the account; at most so many, for each is kept from other work."""
+    """Limits the threads that wait for a turn, of all accounts, because waiting threads do no other work."""
 
     def __init__(self, most: int | None = None) -> None:
         self._places = threading.BoundedSemaphore(most) if most else None
 
     def enter(self) -> bool:
-        """Occupy a place; returns False if there is none."""
+        """Take a place; return False if there is none."""
         return self._places is None or self._places.acquire(blocking=False)
 
     def leave(self) -> None:
-        """Free the place."""
+        """Release the place."""
         if self._places is not None:
             self._places.release()
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a bucket fills, and how far ahead of that calls may be sent; in seconds."""
+    """The rate at which a bucket fills, and how far ahead of it calls may be sent; in seconds."""
 
     interval: float
-    leeway: float  # a call may go when the bucket is full within that time
+    leeway: float  # a call may be sent when the bucket is full within this time
     background_leeway: float
 
     @classmethod
     def of(cls, per_minute: float) -> Pace:
-        """Return the pace of so many calls a minute."""
+        """Return the pace for a number of calls per minute."""
         burst = max(1.0, per_minute * BURST_SHARE)
         reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has no reserve
         interval = 60 / per_minute
@@ -86,8 +86,8 @@ class RateLimit:
     """The rate limit of one account's calls: `per_minute`, with bursts of a tenth of them.
 
     The bucket is represented by the time at which it will be full again, which each call postpones by the interval of
-    one call. Interactive calls book their turns ahead, in order of arrival. Background calls use only what exceeds
-    the reserve, so they are sent when no interactive call waits.
+    one call. Interactive calls reserve ahead, in order of arrival. Background calls only use what exceeds the reserve,
+    so they are sent when no interactive call waits.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def wait_for_turn(self, patience: float, *, is_background: bool = False) -> None:
-        """Wait until a call may be sent; raises `HeldBackError` as soon as that is later than in `patience` seconds.
+        """Wait until a call may be sent; raises `HeldBackError` at once if that takes longer than `patience` seconds.
 
         An interactive call that finds the queue full is held back as well.
         """
@@ -117,18 +117,18 @@ class RateLimit:
             self._sleep(max(0.0, turn - self._clock()))
             if is_queued:
                 self._queue.leave()
-            is_our_turn = is_booked and turn >= self._held_until  # Onfido may have asked for a pause meanwhile
+            is_our_turn = is_booked and turn >= self._held_until  # Onfido may have requested a pause meanwhile
 
     def hold(self, seconds: float) -> None:
-        """Send nothing for some seconds, then go on with an empty bucket."""
+        """Send nothing for some seconds, then continue with an empty bucket."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + min(seconds, LONGEST_RETRY_AFTER))
             self._full_at = max(self._full_at, self._held_until + self._pace.leeway)
 
     def _book(self, until: float, *, is_background: bool) -> tuple[float, bool, bool]:
-        """Find the next turn, whether it is the caller's, and whether the caller waits for it in the queue.
+        """Return the next turn, whether the caller gets it, and whether the caller waits for it in the queue.
 
-        A background call has to ask again when the turn has come.
+        A background call has to retry at that time.
         """
         with self._lock:
             now = self._clock()
@@ -158,7 +158,7 @@ class Circuit:
 
     @property
     def is_open(self) -> bool:
-        """Whether the host gets no calls but the one that probes it."""
+        """Whether the host gets no calls except a probe."""
         return self._pause > 0
 
     def check(self) -> None:
@@ -176,9 +176,9 @@ class Circuit:
             return self._next_probe_at
 
     def leave(self, lease: float | None, *, is_alive: bool | None) -> None:
-        """Record what a call shows about the host; None if it shows nothing, and the next call has to probe.
+        """Record the result of a call for the host; None if it shows nothing, and the next call has to probe.
 
-        While the circuit is open, a failure counts only if it is the probe's: all others were sent before.
+        While the circuit is open, only the probe's failure counts: all other calls were sent before.
         """
         with self._lock:
             if is_alive:
@@ -215,7 +215,7 @@ class Recent(Generic[T]):
         """Return the key's own object."""
         with self._lock:
             value = self._kept.pop(key) if key in self._kept else self._make()
-            self._kept[key] = value  # the dictionary's order is that of use
+            self._kept[key] = value  # the dictionary is ordered by use
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
             return value

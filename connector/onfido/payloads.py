@@ -80,7 +80,7 @@ def present(**fields: Any) -> dict[str, Any]:
 def run_snapshot(body: object) -> RunSnapshot:
     """Read a workflow run; raises `UnreadableError` if its id or status is missing.
 
-    A run without `completed_at_iso8601` (only events have it) was completed when it was last updated.
+    If it has no `completed_at_iso8601`, which only events have, the time of its last update is used.
     """
     run = as_object(body)
     run_id, status = identifier(run.get("id")), text(run.get("status"))
@@ -113,7 +113,7 @@ def run_snapshot(body: object) -> RunSnapshot:
 def with_document_check(run: RunSnapshot, task_id: str | None, output: object) -> RunSnapshot:
     """Add the output of its document check, if any, to a run; the run's own comparisons take precedence.
 
-    Comparisons of a proof of address alone decide the address only.
+    Comparisons of a proof of address only determine the address.
     """
     objects = objects_in(output)
     document = document_values(objects) if run.document is None else run.document
@@ -138,7 +138,7 @@ def remote_applicant(body: object) -> RemoteApplicant:
 
 
 def updated_applicant(body: bytes, applicant_id: str) -> RemoteApplicant:
-    """Read the answer to an update, which was made whatever the answer holds."""
+    """Read the answer to an update, which was applied even if the answer is unreadable."""
     try:
         return RemoteApplicant(applicant_id, _environment(as_object(read_json(body))))
     except UnreadableError:
@@ -165,14 +165,14 @@ def applicant_deletion(body: object, applicant_id: str) -> datetime | None:
 
 
 def newest_run(body: object, *, tag: str) -> RunSnapshot | None:
-    """Read the newest run that really has the tag from a list of runs."""
+    """Return the newest run in a list that has exactly this tag."""
     ours = [run for run in objects(body) if _bears(run, tag)]
     newest = max(ours, key=_created_at, default=None)
     return None if newest is None else run_snapshot(newest)
 
 
 def untagged_runs(body: object, *, applicant_id: str, since: datetime) -> list[RunSnapshot]:
-    """Read from a list of runs those of an applicant since then that show no tags, the newest first."""
+    """Return an applicant's runs in a list since then that show no tags, the newest first."""
     ours = [
         run
         for run in objects(body)
@@ -192,7 +192,7 @@ def listed_runs(body: object) -> list[ListedRun]:
 
 
 def newest_document_check(body: object) -> str | None:
-    """Read which of a run's tasks checked a document last: of those that their times do not tell apart, the last."""
+    """Return the task that checked a document last; if several have the same time, the last in the list."""
     checks = [task for task in objects(body) if task.get("task_def_id") == "document_check"]
     for name in ("created_at", "updated_at"):
         times = [time(task.get(name)) for task in checks]

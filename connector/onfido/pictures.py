@@ -13,7 +13,7 @@ MOST = 50  # pictures of one kind
 
 
 def documents_of(body: object) -> list[Picture]:
-    """Read a list of documents; those of other types than pictures and PDF are left out."""
+    """Read a list of documents, except those that are neither pictures nor PDF."""
     return list(_pictures(body, "documents", DOCUMENT, ("type", "side")))
 
 

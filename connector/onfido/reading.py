@@ -1,6 +1,6 @@
-"""Defensive reading of Onfido's JSON: no value is trusted to have the right shape.
+"""Defensive reading of Onfido's JSON: no value is assumed to have the right type.
 
-A required value that is invalid raises `UnreadableError`; an optional one is None, or left out.
+A required value that is invalid raises `UnreadableError`; an optional one becomes None, or is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.domain.text import is_line, is_usable, tidy
 MAX_ID_LENGTH = 64
 MAX_URL_LENGTH = 2048
 MAX_NUMBER = 2**63 - 1
-MAX_DIGITS = sys.int_info.str_digits_check_threshold  # Python's limit of digits may be set, but to no less than this
+MAX_DIGITS = sys.int_info.str_digits_check_threshold  # Python's limit of digits is configurable, but never below this
 
 
 class UnreadableError(ValueError):
@@ -55,7 +55,7 @@ def as_array(body: object) -> list[Any]:
 
 
 def objects(body: object) -> list[dict[str, Any]]:
-    """Read the objects of a JSON array; anything else in it is left out."""
+    """Read the objects of a JSON array, ignoring anything else in it."""
     return [each for each in as_array(body) if isinstance(each, dict)]
 
 
@@ -72,7 +72,7 @@ def mapping(value: object) -> dict[str, Any]:
 
 
 def text(value: object) -> str | None:
-    """Read a printable text, such as an id, without the space around it; None if there is none."""
+    """Read a printable text, such as an id, without surrounding space; None if there is none."""
     stripped = value.strip() if isinstance(value, str) else ""
     return stripped if stripped and stripped.isprintable() else None
 
@@ -80,50 +80,50 @@ def text(value: object) -> str | None:
 def written(value: object, longest: int) -> str | None:
     """Read text of people or documents, without surrounding space; None if it is empty or too long.
 
-    It may hold any character of any script, invisible ones and line breaks included, but no control characters.
+    It may contain characters of any script, including invisible ones and line breaks, but no control characters.
     """
     stripped = value.strip() if isinstance(value, str) else ""
     return stripped if 0 < len(stripped) <= longest and is_usable(stripped) else None
 
 
 def number(value: object) -> int | None:
-    """Read a whole number that is not negative and fits where numbers are stored; None if it is none."""
+    """Read a non-negative whole number within the range of its column; None if it is invalid."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= MAX_NUMBER else None
 
 
 def identifier(value: object) -> str | None:
-    """Read an id of Onfido's: a printable text that fits where ids are stored; None if it is none."""
+    """Read an id of Onfido's: a printable text that fits its column; None if it is invalid."""
     read = text(value)
     return normal_id(read) if read and len(read) <= MAX_ID_LENGTH else None
 
 
 def lines(value: object, *, longest: int, most: int) -> tuple[str, ...]:
-    """Read the first so many usable texts of a list that have no line break."""
+    """Read at most `most` usable texts of a list that contain no line break."""
     texts = (written(element, longest) for element in (value if isinstance(value, list) else []))
     return tuple(islice((each for each in texts if each and is_line(each)), most))
 
 
 def sentences(value: object, *, longest: int, most: int) -> tuple[str, ...]:
-    """Read the first so many texts of a list that people wrote: made one line each, and cut where they are longer."""
+    """Read at most `most` texts of a list, each converted to one line and shortened."""
     each = value if isinstance(value, list) else []
     texts = (_one_line(element)[:longest].strip() for element in each if isinstance(element, str))
     return tuple(islice(filter(None, texts), most))
 
 
 def printable(words: str) -> str:
-    """Return words for a log or an error: one space for each stretch of space and unprintable characters."""
+    """Return text for a log or an error, with one space for each stretch of space and unprintable characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in words).split())
 
 
 def _one_line(words: str) -> str:
-    """Return what people wrote on one line: one space for each stretch of space and control characters."""
+    """Return text as one line, with one space for each stretch of space and control characters."""
     return tidy("".join(char if is_line(char) else " " for char in words))
 
 
 def web_address(value: object) -> str | None:
-    """Read an address that a browser may be sent to; None if it is none."""
+    """Read an address to which a browser may be sent; None if it is invalid."""
     address = text(value)
     if address is None or " " in address or len(address) > MAX_URL_LENGTH:
         return None
@@ -135,7 +135,7 @@ def web_address(value: object) -> str | None:
 
 
 def time(value: object) -> datetime | None:
-    """Read an ISO 8601 time as UTC, which is what Onfido means where it names no zone."""
+    """Read an ISO 8601 time as UTC, which is Onfido's default if it has no zone."""
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
@@ -144,13 +144,13 @@ def time(value: object) -> datetime | None:
 
 
 def _finite(digits: str) -> float | None:
-    """Read a number; one that is too large reads as null, so that one odd number cannot make a run unreadable."""
+    """Read a number; one that is too large becomes null, so that it cannot make a whole run unreadable."""
     number = float(digits)
     return number if math.isfinite(number) else None
 
 
 def _whole(digits: str) -> int | None:
-    """Read a whole number; one of more digits than Python reads is null, for the same reason."""
+    """Read a whole number; one with too many digits for Python becomes null, for the same reason."""
     return int(digits) if len(digits) <= MAX_DIGITS else None
 
 

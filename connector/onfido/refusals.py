@@ -1,14 +1,14 @@
 """Onfido's error answers, as `OnfidoError`s.
 
     {"error": {"type", "message", "fields": {name: [reasons]}}}
-        ├─► code: by the type, else by the status, else by what the call was about
-        └─► description: Onfido's own words, made safe
+        ├─► code: by the type, otherwise by the status, otherwise by the kind of call
+        └─► description: Onfido's message, masked
     any other body with a 4xx
-        └─► no answer: a proxy may have sent it, and Onfido may have done what it was asked (OIDV-10046)
+        └─► no answer: a proxy may have sent it, and Onfido may have carried out the request (OIDV-10046)
 
-Onfido's messages may quote the request. So every submitted value is replaced by `…` in them, as is the token: a text
-wherever it occurs, a short text or a number (in any notation) where it is a word of its own. Where a boolean was
-sent, both `true` and `false` are replaced, because either word would reveal it.
+Onfido's messages may quote the request. So every submitted value in them is replaced by `…`, as is the token: a text
+wherever it occurs, a short text or a number (in any notation) only as a separate word. If a boolean was sent, both
+`true` and `false` are replaced, because either word would reveal it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from connector.onfido.pacing import LONGEST_RETRY_AFTER
 from connector.onfido.reading import mapping, printable, read_json
 from connector.onfido.transport import Answer, Call
 
-THROTTLED_RETRY_AFTER = 60  # seconds, where Onfido names none: its limit counts requests per minute
+THROTTLED_RETRY_AFTER = 60  # seconds, if Onfido sends none: its limit counts requests per minute
 MAX_TEXT_LENGTH = 300
 MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100
-SHORT_VALUE_LENGTH = 2  # up to which a text is replaced only where it is a word of its own
-MAX_VALUES = 1000  # where more were sent, Onfido's message is not repeated at all
+SHORT_VALUE_LENGTH = 2  # texts up to this length are only replaced as separate words
+MAX_VALUES = 1000  # if more were sent, Onfido's message is not repeated at all
 NOT_YET = "The file may not be ready yet: ask again in a moment, or create it anew."
 
 _BY_TYPE = {
@@ -42,7 +42,7 @@ _BY_TYPE = {
     "account_disabled": Code.TOKEN_REFUSED,
     "incorrect_base_url": Code.BASE_URL_WRONG,
     "rate_limit": Code.ONFIDO_THROTTLES,
-    # Errors of the account: neither the applicant nor the workflow is at fault.
+    # Errors of the account, not of the applicant or the workflow.
     "trial_limits_reached": Code.INITIATION_FAILED,
     "missing_billing_info": Code.INITIATION_FAILED,
 }
@@ -83,7 +83,7 @@ class _Complaint:
 def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
     """Create the error for an unsuccessful answer; `refused_as` is the code for a refusal of the call's data.
 
-    A run that is refused because of its applicant alone has a code of its own.
+    A run that is refused only because of its applicant has a separate code.
     """
     complaint = _read(answer)
     code = _code(answer.status, complaint, refused_as)
@@ -102,7 +102,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
 
 
 def misunderstanding(answer: Answer, why: str) -> OnfidoError:
-    """Create the error for a success whose body cannot be used."""
+    """Create the error for a successful answer whose body cannot be used."""
     description = f"Onfido's answer (HTTP {answer.status}) cannot be read: {why}. Check base_url, then ask again."
     request_id = _plain(answer.request_id)
     return OnfidoError(Code.INITIATION_FAILED, description, status=answer.status, request_id=request_id)
@@ -175,7 +175,7 @@ def _read(answer: Answer) -> _Complaint:
 
 
 def _reasons(fields: dict[str, Any]) -> dict[str, list[str]]:
-    """Flatten Onfido's reasons for each field: nested objects become dotted names."""
+    """Flatten Onfido's reasons for each field: nested objects get dotted names."""
     reasons: dict[str, list[str]] = {}
     rest: list[tuple[str, Any]] = [("", fields)]
     while rest and len(reasons) < MAX_FIELDS:
@@ -195,7 +195,9 @@ def _children(name: str, node: object) -> Iterator[tuple[str, Any]]:
 
 
 def _mask(submitted: Iterable[object]) -> Callable[[str], str]:
-    """Return a function that makes a text safe for a description: short, no submitted value, no control character."""
+    """Return a function that makes a text safe for a description: short, without submitted values and control
+    characters.
+    """
     values = list(submitted)
     if len(values) > MAX_VALUES:
         return lambda words: "…" if words else ""
@@ -212,7 +214,7 @@ def _pattern(value: str) -> str:
 
 
 def _mask_numbers(words: str, numbers: set[Decimal]) -> str:
-    """Replace one of the numbers in any notation: 2.5 may be quoted as 2.50."""
+    """Replace the submitted numbers in any notation: 2.5 may be quoted as 2.50."""
 
     def replace(number: re.Match[str]) -> str:
         return "…" if Decimal(number.group().replace(",", "")) in numbers else number.group()
@@ -240,5 +242,5 @@ def _leaves(node: object) -> Iterator[object]:
 
 
 def _plain(value: object) -> str | None:
-    """Read a name or id of Onfido's that is safe to repeat anywhere."""
+    """Read a name or id of Onfido's that can be repeated safely."""
     return value if isinstance(value, str) and _PLAIN.fullmatch(value) else None

@@ -1,7 +1,7 @@
-"""Which of Onfido's reports on a person were clear, by their names in a workflow's output.
+"""The clear reports on a person, by their names in a workflow's output.
 
-Only those that are evidence for who a person is. What a watchlist or a list of known faces says is not among them:
-neither may an application learn of it, nor may it be kept longer than the output.
+Only reports that are evidence of a person's identity are included. Reports on watchlists or known faces are not:
+applications must not learn of them, and they must not be stored longer than the output.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from connector.domain.workflow_run import Comparison
 
 
 def clear_reports(objects: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the names of the reports among an output's objects that were clear each time they ran."""
+    """Return the names of an output's reports that were clear each time they ran."""
     results: dict[str, set[object]] = {}
     for node in objects:
         name, result = node.get("name"), node.get("result")

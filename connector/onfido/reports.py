@@ -1,8 +1,8 @@
-"""The reports in a workflow's output. It has no fixed shape, so they are searched for anywhere in it.
+"""The reports in a workflow's output, which has no fixed schema, so they are searched for everywhere in it.
 
 output ──► `objects_in`, level by level ──┬─► each `data_comparison` ──► comparisons: names and birth date by the
                                           │                              document, the address by its own proof
-                                          └─► the document report    ──► what was read from the document
+                                          └─► the document report    ──► the values read from the document
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from connector.domain.text import is_usable
 from connector.domain.workflow_run import Comparison
 from connector.onfido.reading import mapping, written
 
-MAX_DEPTH = 64  # of a workflow's output; deeper levels are not searched
-MAX_BREADTH = 10_000  # objects and lists on one level of it
+MAX_DEPTH = 64  # levels of a workflow's output; deeper levels are not searched
+MAX_BREADTH = 10_000  # objects and lists on one level
 MAX_VALUE_LENGTH = 255
-MAX_POINTER = 400  # characters of where a comparison is; a longer pointer is not kept
+MAX_POINTER = 400  # characters of a comparison's pointer; a longer pointer is not stored
 DOCUMENT_NUMBER = "document_number"
 
 T = TypeVar("T")
-_Finding = tuple[Comparison, dict[str, Any]]  # a comparison, and the object whose `data_comparison` has it
+_Finding = tuple[Comparison, dict[str, Any]]  # a comparison, and the object with its `data_comparison`
 
 _BY_NAME: dict[str, Comparison] = {each.value: each for each in Comparison}
 _WORST_FIRST = (Comparison.CONSIDER, Comparison.UNIDENTIFIED, Comparison.CLEAR, Comparison.NOT_COMPARED)
-_OF_THE_REPORT = frozenset({"result", "breakdown", "properties"})  # keys that compare nothing
+_OF_THE_REPORT = frozenset({"result", "breakdown", "properties"})  # keys that are not comparisons
 
 _READ_FROM_DOCUMENTS = (
     *("first_name", "middle_name", "last_name", "date_of_birth", "date_of_expiry"),
     *("document_type", "issuing_country", "gender"),
 )
-# Properties that no other report of Onfido has, except that a proof of address has a type as well.
+# Properties that only document reports have, except the type, which a proof of address has as well.
 _OF_DOCUMENTS = frozenset(
     {"document_numbers", "document_number", "document_type", "date_of_birth", "date_of_expiry", "issuing_country"}
 )
@@ -44,9 +44,9 @@ _OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_
 
 @dataclass(frozen=True)
 class Compared:
-    """Onfido's comparisons, by its keys; `has_document`: not by a proof of address alone.
+    """Onfido's comparisons, by its keys; `has_document`: not only of a proof of address.
 
-    `sources` has the object with the `data_comparison` that decided, by the same keys.
+    `sources` has the object with the decisive `data_comparison`, by the same keys.
     """
 
     findings: Mapping[str, Comparison]
@@ -54,14 +54,14 @@ class Compared:
     sources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     def places(self, output: object) -> dict[str, str]:
-        """Return the JSON Pointers of the comparisons that decided in the output, by Onfido's keys."""
+        """Return the JSON Pointers of the decisive comparisons in the output, by Onfido's keys."""
         pointers = pointers_to(output, self.sources.values())
         by_key = ((key, pointers.get(id(node))) for key, node in self.sources.items())
         return {key: f"{pointer}/data_comparison" for key, pointer in by_key if _can_be_kept(pointer)}
 
 
 def objects_in(output: object) -> list[dict[str, Any]]:
-    """Return every object of the output, the least deep first."""
+    """Return every object of the output, the least nested first."""
     objects: list[dict[str, Any]] = []
     level, depth = [output], 0
     while level and depth < MAX_DEPTH:
@@ -71,10 +71,10 @@ def objects_in(output: object) -> list[dict[str, Any]]:
 
 
 def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
-    """Merge every `data_comparison` that an output's objects have; None if there is none.
+    """Merge all `data_comparison` objects in an output; None if there is none.
 
-    Where a document was compared, a proof of address judges the address only: a utility bill with an initial says
-    nothing against the name in a passport. Of several comparisons of one kind the worst finding counts.
+    If a document was compared, a proof of address only determines the address: an initial on a utility bill does not
+    contradict the name in a passport. Of several comparisons of one kind the worst result is used.
     """
     compared = [node for node in objects if isinstance(node.get("data_comparison"), dict)]
     if not compared:
@@ -88,7 +88,7 @@ def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
 
 
 def address_of(by_key: Mapping[str, T]) -> dict[str, T]:
-    """Return what there is of the address."""
+    """Return the entries of the address."""
     return {key: value for key, value in by_key.items() if key == "address"}
 
 
@@ -102,11 +102,11 @@ def _compared(merged: Mapping[str, _Finding], *, has_document: bool) -> Compared
 
 
 def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
-    """Return the document's values from the document report; None if no object of the output is one.
+    """Return the document's values from the document report; None if the output has none.
 
-    A document report is an object with `properties` that has a `breakdown.data_comparison` as well, or whose properties
-    hold something that is read from documents only (`_OF_DOCUMENTS`); a report on a proof of address is similar, but
-    is excluded. Of several reports the first that has any values counts: the least deep one.
+    A document report is an object with `properties` that also has a `breakdown.data_comparison`, or whose properties
+    include one that only documents have (`_OF_DOCUMENTS`); a report on a proof of address is similar, but excluded. Of
+    several reports the first with values is used, the least nested one.
     """
     values = None
     for node in objects:
@@ -118,10 +118,10 @@ def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
 
 
 def _proofs_of_address(objects: Sequence[dict[str, Any]], compared: Sequence[dict[str, Any]]) -> set[int]:
-    """Return the ids of those objects whose `data_comparison` is that of a proof of address.
+    """Return the ids of those objects whose `data_comparison` belongs to a proof of address.
 
-    A report says what it is. A bare comparison with an address is one of a proof beside one without: documents are not
-    compared with addresses.
+    A report contains its type. A bare comparison with an address belongs to a proof if there is another without an
+    address, because documents are not compared with addresses.
     """
     breakdowns = {id(node.get("breakdown")) for node in objects if _is_proof_of_address(node)}
     reported = {id(node) for node in compared if id(node) in breakdowns or _is_proof_of_address(node)}
@@ -160,7 +160,7 @@ def _is_proof_of_address(node: dict[str, Any]) -> bool:
 
 
 def _has_classification(breakdown: dict[str, Any]) -> bool:
-    """Whether the kind of document was checked; in a document's properties, something else has the same name."""
+    """Whether the kind of document was checked; a document's properties have another member with the same name."""
     return "result" in mapping(breakdown.get("document_classification"))
 
 
@@ -171,7 +171,9 @@ def _values(properties: dict[str, Any]) -> dict[str, str]:
 
 
 def _document_number(properties: dict[str, Any]) -> str | None:
-    """Read the document's own number: of the list the entry of that type, else the property, else one of no type."""
+    """Read the document's number: the entry of that type in the list, otherwise the property, otherwise an entry
+    without type.
+    """
     numbers = properties.get("document_numbers")
     entries = [entry for entry in (numbers if isinstance(numbers, list) else []) if isinstance(entry, dict)]
     typed = [entry.get("value") for entry in entries if entry.get("type") == DOCUMENT_NUMBER]
@@ -181,7 +183,7 @@ def _document_number(properties: dict[str, Any]) -> str | None:
 
 
 def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:
-    """Read one comparison: the report form keeps the findings in its `breakdown`, the flat form is the breakdown."""
+    """Read one comparison: the report form has the results in its `breakdown`, the flat form is the breakdown."""
     breakdown = node.get("breakdown")
     for key, value in (breakdown if isinstance(breakdown, dict) else node).items():
         if key not in _OF_THE_REPORT:

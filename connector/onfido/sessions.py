@@ -1,8 +1,8 @@
-"""Connections: features of the library `requests` that must not be used are switched off here.
+"""Connections, with those features of `requests` switched off that must not be used.
 
-A `Session` follows no redirect and keeps no cookie; one that is `is_public_only` connects to public addresses alone.
-Once connected, a last check (`looking`) can still stop a request from being sent: connecting can take long, and a
-process may be suspended for any time at any moment.
+A `Session` follows no redirect and keeps no cookie; with `is_public_only` it connects only to public addresses. After
+connecting, a final check (`looking`) can still prevent sending: connecting can take long, and a process may be
+suspended at any moment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _last_look: ContextVar[Callable[[], None]] = ContextVar("last_look", default=lam
 
 
 class Session(requests.Session):
-    """A session that follows no redirect, which would send the token elsewhere, and shares no cookie between tokens."""
+    """A session that follows no redirect, which would send the token to another host, and shares no cookies between
+    tokens.
+    """
 
     def __init__(self, user_agent: str, *, is_public_only: bool = False) -> None:
         super().__init__()
@@ -42,10 +44,12 @@ class Session(requests.Session):
         self.mount("http://", self._adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no target: `requests` would otherwise read the whole body of a redirect that it does not follow."""
+        """Return no target, because `requests` would otherwise read the whole body of a redirect that it does not
+        follow.
+        """
 
     def close(self) -> None:
-        """Close every connection now: urllib3 would wait until nothing, not even an old traceback, holds its pool."""
+        """Close every connection now; urllib3 would wait until no traceback or other object references its pool."""
         for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118  no dict: it cannot be iterated over itself
                 manager.pools[key].close()
@@ -54,9 +58,9 @@ class Session(requests.Session):
 
 @contextmanager
 def looking(look: Callable[[], None]) -> Iterator[None]:
-    """Run a check in this thread immediately before each request is sent; an exception from it stops the request.
+    """Run a check in this thread immediately before each request is sent; an exception from it prevents sending.
 
-    The check runs before each piece, so that a partly sent request is not completed either.
+    The check runs before each part, so that a partly sent request is not completed either.
     """
     token = _last_look.set(look)
     try:
@@ -101,13 +105,13 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        own = manager.pool_classes_by_scheme  # a SOCKS proxy has connections of its own kind
+        own = manager.pool_classes_by_scheme  # a SOCKS proxy uses its own connection classes
         manager.pool_classes_by_scheme = _POOLS if isinstance(manager, ProxyManager) else own
         return manager
 
 
 class _PublicConnection(HTTPSConnection):
-    """Resolves a name once, refuses it where any of its addresses is not public, and connects to one of them."""
+    """Resolves a name once, refuses it if any of its addresses is not public, and connects to one of them."""
 
     def _new_conn(self) -> socket.socket:
         resolved = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)

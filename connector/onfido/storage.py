@@ -1,12 +1,12 @@
-"""Onfido's file storage: another host, to which its API redirects with a signed address.
+"""Onfido's file storage, another host to which its API redirects with a signed address.
 
     302, Location ──► https, and a public host? ──► one request, without token or cookie ──► 200: the file
 
 The address is not trusted, because it could direct the connector to internal hosts. A base URL with plain http to
 loopback is for development, and may redirect to loopback.
 
-The host's name is resolved once, all its addresses are checked, and one of those is connected to. Behind a proxy of the
-environment the proxy resolves the name: there, the proxy decides which hosts can be reached.
+The host's name is resolved once, all its addresses are checked, and one of them is connected to. With a proxy in the
+environment the proxy resolves the name, and so decides which hosts can be reached.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Storage:
         self._development.close()
 
     def open(self, asked: str, location: str, timeouts: tuple[float, float]) -> requests.Response:
-        """Open the file at `location`, where Onfido sent on from the URL that was `asked`; the caller closes it."""
+        """Open the file at `location`, to which Onfido redirected from the URL `asked`; the caller closes it."""
         is_development = _PUBLIC.objection(asked) is not None and _DEVELOPMENT.objection(asked) is None
         policy, session = (_DEVELOPMENT, self._development) if is_development else (_PUBLIC, self._public)
         url = _resolve(asked, location, policy)
@@ -48,7 +48,7 @@ class Storage:
             response = session.get(
                 url,
                 headers={"Accept": "*/*"},
-                auth=lambda request: request,  # none; without this, `requests` would read one from `.netrc`
+                auth=lambda request: request,  # none; otherwise `requests` would read one from `.netrc`
                 timeout=timeouts,
                 allow_redirects=False,
                 stream=True,

@@ -23,12 +23,12 @@ EVENTS = frozenset(
 )
 ENVIRONMENTS = frozenset({"sandbox", "live"})
 MAX_EVENTS = 100
-PAYLOAD_VERSION = 3  # of the events: the newest, with the run itself in it
+PAYLOAD_VERSION = 3  # the version of the events: the newest, which contains the run
 
 
 @dataclass(frozen=True)
 class RegisteredWebhook:
-    """A webhook at Onfido; `token` signs its events. It and the version are None if Onfido does not return them."""
+    """A webhook at Onfido; `token` signs its events. Token and version are None if Onfido does not return them."""
 
     webhook_id: str
     url: str
@@ -40,7 +40,7 @@ class RegisteredWebhook:
 
 
 class Subscriptions(OnfidoApi):
-    """`/webhooks`; where no events, or no environments, are named, all are meant."""
+    """`/webhooks`; naming no events, or no environments, means all."""
 
     def create_webhook(
         self,
@@ -74,7 +74,7 @@ class Subscriptions(OnfidoApi):
         environments: Sequence[str],
         enabled: bool = True,
     ) -> RegisteredWebhook:
-        """Change the events of a webhook; its URL and token stay."""
+        """Change the events of a webhook; its URL and token are kept."""
         fields = {
             "enabled": enabled,
             "events": list(events) or sorted(EVENTS),

@@ -16,7 +16,7 @@ class Tasks(OnfidoApi):
     """`/workflow_runs/{run_id}/tasks`."""
 
     def list_tasks(self, run_id: str) -> list[TaskSummary]:
-        """List the tasks of a run that have started, as Onfido orders them: the oldest first."""
+        """List the started tasks of a run in Onfido's order: the oldest first."""
         return self._read(task_summaries, self._call("GET", "workflow_runs", run_id, "tasks"))
 
     def get_task(self, run_id: str, task_id: str) -> Task:
@@ -31,7 +31,7 @@ class Tasks(OnfidoApi):
 
 
 def _check_json(data: object) -> None:
-    """Raise for values that an application's JSON may contain and Onfido's may not, such as NaN."""
+    """Raise for values that an application's JSON may contain but Onfido's must not, such as NaN."""
     try:
         json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:

@@ -4,9 +4,9 @@
                  └─► HeldBackError: not sent                                     └─► OnfidoError if there is none
 
 Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
-`Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always. Every
-sending takes a turn of the account's, and none is sent to a host that is down (`pacing.py`). The deadline is
-checked once more after connecting, immediately before a call is sent, so that a stalled process sends nothing late.
+`Retry-After`, unless the deadline leaves no time for that. Writes are never repeated. Every attempt needs a turn of
+the account, and nothing is sent to a host whose circuit is open (`pacing.py`). The deadline is checked again after
+connecting, immediately before a call is sent, so that a stalled process sends nothing late.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
 
 MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; longer bodies are truncated and not parsed
-BACKOFF_SECONDS = 0.2  # the longest first pause; doubles with each
-LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, where a call has no deadline
-BACKGROUND_WAIT_SECONDS = 2.0  # for a background call, which is repeated later anyway
-FAIR_SECONDS = 2.0  # a call with less time left does not count as a failure of Onfido when it gets no answer
-DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
+BACKOFF_SECONDS = 0.2  # the longest first pause; it doubles each time
+LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, if a call has no deadline
+BACKGROUND_WAIT_SECONDS = 2.0  # for a background call, which is retried later anyway
+FAIR_SECONDS = 2.0  # if a call has less time left, a missing answer does not count as a failure of Onfido
+DEFAULT_RATE_LIMIT = 400.0  # calls per minute of a live account
 FAILURES_TO_OPEN = 5
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request; `fields` become its JSON body, a `form` its form. Values stay out of its `repr`, and so out of logs.
+    """One request; `fields` become its JSON body, a `form` its form. Values are left out of its `repr`, and so of logs.
 
-    `deadline`: a time of the transport's clock, by which the answer has to be there. `is_background`: interactive calls
-    take precedence over it. `is_download`: a success is a file, which is not read.
+    `deadline`: the time, by the transport's clock, by which the answer must have arrived. `is_background`: interactive
+    calls take precedence. `is_download`: a success is a file, which is not read.
     """
 
     method: str
@@ -69,7 +69,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, at the `date` of Onfido's clock; `retry_after` is in seconds, None if it asks for no pause.
+    """The answer, with the `date` of Onfido's clock; `retry_after` is in seconds, None if no pause is requested.
 
     A download has a `file`, which the caller must close, or the `location` of one.
     """
@@ -116,9 +116,9 @@ class Answer:
 class Transport:
     """A pool of connections, shared by threads; all times are in seconds.
 
-    `rate_limit` is what one account may send in a minute, of this process alone, or with others that have the same
-    `budget`; `max_queued` is how many threads may wait for their turn. After
-    `failures_to_open` failures in a row a host gets no calls for a while.
+    `rate_limit` is the number of calls per minute of one account, by this process alone or by all with the same
+    `budget`; `max_queued` limits the threads that wait for their turn. After `failures_to_open` consecutive failures a
+    host's circuit opens.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Transport:
         self._storage.close()
 
     def send(self, call: Call) -> Answer:
-        """Exchange a call for an answer of any status; raises `OnfidoError` if none came."""
+        """Exchange a call for an answer of any status; raises `OnfidoError` if there is none."""
         for attempt in range(self._read_retries if call.method == "GET" else 0):
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
             try:
@@ -172,11 +172,11 @@ class Transport:
         return self._exchange(call)
 
     def fetch(self, call: Call, location: str) -> requests.Response:
-        """Open the file that Onfido's answer to a call leads to; raises `OnfidoError`."""
+        """Open the file to which Onfido's answer to a call redirects; raises `OnfidoError`."""
         return self._storage.open(call.url, location, self._timeouts(call))
 
     def _exchange(self, call: Call) -> Answer:
-        """Send a call at its turn, and measure it."""
+        """Send a call at its turn, and record its metrics."""
         measured = Measured(call.method, call.url)
         try:
             answer = self._send_at_turn(call)
@@ -257,18 +257,18 @@ class Transport:
                 if is_file:
                     stack.pop_all()
                 return answer
-        except (OSError, urllib3_errors.HTTPError) as error:  # requests' own are OSErrors
+        except (OSError, urllib3_errors.HTTPError) as error:  # requests' own errors are OSErrors
             raise failure(error, urlsplit(call.url).netloc) from error
 
     def _timeouts(self, call: Call) -> tuple[float, float]:
-        """How long connecting and each read may take; raises `OnfidoError` if no time is left at all."""
+        """Return the time limits of connecting and of each read; raises `OnfidoError` if no time is left."""
         left = self._time_left(call)
         if left <= 0:
             raise unreachable("There was no time left to ask Onfido", is_sent=False)
         return min(self._connect_timeout, left), min(self.read_timeout, left)
 
     def _check_time(self, call: Call) -> None:
-        """Raise where the deadline passed before the call was sent."""
+        """Raise if the deadline has passed before the call was sent."""
         if self._time_left(call) <= 0:
             why = "There was no time left to ask Onfido once the connection stood"
             raise HeldBackError(Code.ONFIDO_UNREACHABLE, why, UNREACHABLE_RETRY_AFTER)
@@ -277,7 +277,7 @@ class Transport:
         return math.inf if call.deadline is None else call.deadline - self.clock()
 
     def patience(self, call: Call) -> float:
-        """How long a call may wait before it is sent."""
+        """Return how long a call may wait before it is sent."""
         if call.is_background:
             longest = BACKGROUND_WAIT_SECONDS
         else:
@@ -286,7 +286,7 @@ class Transport:
 
 
 def _read(response: requests.Response, *, until: float) -> bytes:
-    """Read the body, at most one byte beyond the cap; one that is too slow as a whole is a time-out."""
+    """Read the body, at most one byte beyond the limit; one that is too slow in total is a time-out."""
     body = bytearray()
     for piece in read_pieces(response):
         body += piece

@@ -17,7 +17,7 @@ from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
 from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required, time
 
-PROBE = "connector.probe"  # an action that Onfido has not: a signed event of our own, which means nothing
+PROBE = "connector.probe"  # an action that Onfido does not have: a signed event of our own, without effect
 SIGNATURE_HEADER = "X-SHA2-Signature"
 
 
@@ -25,10 +25,10 @@ SIGNATURE_HEADER = "X-SHA2-Signature"
 class Event:
     """One event.
 
-    `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None if it
-    belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
-    a task, `monitor_id` when it is about a watchlist monitor. `verification_id` is the verification that the
-    run was started for, from its tags. `happened_at` is Onfido's own time of it, None if the event does not say it.
+    `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the event's run, None if it has none. `run`
+    is set if the event has the run's status, `task_id` and `task_def_id` if it is about a task, `monitor_id` if it is
+    about a watchlist monitor. `verification_id` is the verification for which the run was started, from its tags.
+    `happened_at` is the event's time at Onfido, None if it has none.
     """
 
     kind: str
@@ -50,9 +50,9 @@ def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool
 
 
 def read_event(body: bytes) -> Event:
-    """Read an event; raises `RequestError` if the body is none.
+    """Read an event; raises `RequestError` if the body is not an event.
 
-    Only events of runs must contain an id: for any other event its kind is sufficient.
+    Only events of runs must contain an id; for any other event its kind is sufficient.
     """
     try:
         return _event(_payload(as_object(read_json(body))))

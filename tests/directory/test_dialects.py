@@ -65,7 +65,7 @@ def test_of_several_paths_the_first_with_a_value_counts(tmp_path: Path) -> None:
         (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified={path='c', type='flag'}", "boolean, list or text"),
         (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified={path='c', kind='text'}", "boolean, list or text"),
         (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified={type='text'}", "verified must be a path, as text"),
-        (read_scim, "[scim.claims]\na='b'\n[scim.status]\ntime={path='c', type='boolean'}", "it is no flag"),
+        (read_scim, "[scim.claims]\na='b'\n[scim.status]\ntime={path='c', type='boolean'}", "not a flag"),
         (read_keycloak, "[keycloak.claims]\na = 'firstName'\n[keycloak.status]\nverified='c'", "as attributes.<name>"),
         (read_userinfo, "[userinfo.claims]\na = 'b'\n[userinfo.status]\nverified = 'c'", "must have claims only"),
         (read_userinfo, "[userinfo.claims]\na = 'b..c'", "a must be the name of a member"),

@@ -197,7 +197,7 @@ def test_an_attribute_that_others_may_have_must_be_answered_exactly(faulty: Faul
 
 def test_another_user_than_the_one_asked_for_is_an_error(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, user("2"))]
-    with pytest.raises(DirectoryError, match="another user than the one asked for"):
+    with pytest.raises(DirectoryError, match="another user than the requested one"):
         directory_of(faulty.url, bearer("t")).values("1")
 
 
