@@ -52,7 +52,7 @@ class Queue:
         self._places = threading.BoundedSemaphore(most) if most else None
 
     def enter(self) -> bool:
-        """Take a place; return False if there is none."""
+        """Occupy a place; return False if there is none."""
         return self._places is None or self._places.acquire(blocking=False)
 
     def leave(self) -> None:
@@ -204,7 +204,7 @@ class Circuit:
 
 
 class Recent(Generic[T]):
-    """One object for each key, created on first use; the least recently used is dropped when there are too many."""
+    """One object for each key, created on first use; the least recently used is dropped if there are too many."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make

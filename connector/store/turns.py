@@ -27,10 +27,10 @@ _TAKE_RESUME = _is_free(verifications.c.resume_after)
 
 
 def take_refresh(connection: Connection, verification_id: str, now: datetime, until: datetime) -> Answer:
-    """Take the turn to ask Onfido for a run until then; no row if another request has it, or had it a moment ago."""
+    """Reserve the turn to ask Onfido for a run until then; no row if another request has it, or had it a moment ago."""
     return batch.execute(connection, _TAKE_REFRESH, {"of": verification_id, "now": now, "refresh_after": until})
 
 
 def take_resume(connection: Connection, verification_id: str, now: datetime, until: datetime) -> Answer:
-    """Take the turn to resume a verification until then; no row if another request has it."""
+    """Reserve the turn to resume a verification until then; no row if another request has it."""
     return batch.execute(connection, _TAKE_RESUME, {"of": verification_id, "now": now, "resume_after": until})
