@@ -1,28 +1,28 @@
-"""HTTP: schemas and status codes, nothing else; the contract is WSO2 Identity Server's.
+"""HTTP: only schemas and status codes; the contract is WSO2 Identity Server's.
 
     request ─► tenancy (tenant) ─► access (scope) ─► schemas (validation) ─► a service ─► schemas ─► answer
-                                                        any error, from anywhere ─► errors ─► one JSON body
+                                                        any error ─► errors ─► one JSON body
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
     setup.py         …/idv-providers/{id}/test-connection, …/webhook, …/health
     verifications.py …/idv-providers/{id}/verifications    an administrator reads verifications and decides on them
-    statistics.py    /api/server/v1/statistics             the numbers of a period
+    statistics.py    /api/server/v1/statistics             the statistics of a period
     csv.py           …/verifications.csv                   verifications as CSV, line by line (`csv_lines.py`)
     evidence.py      …/verifications/{run-id}/evidence-folder, …  Onfido's files of a run
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
-    events.py        /api/server/v1/events                 what Onfido posted, and what was refused
+    events.py        /api/server/v1/events                 events from Onfido, and refused posts
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
     document.py      /openapi.json; docs.py: /, /docs/
     browsers.py      CORS, caches
-    content_policy.py  what browsers may do with our answers
+    content_policy.py  the content security policy of answers
     paths.py         final slashes, encoded slashes
     traffic.py       lanes and body limits by path
     operations.py    /healthz /readyz /metrics
 
     provider_shapes.py, studio_shapes.py, setup_shapes.py, claim_shapes.py, verification_shapes.py, …
-                     the schema of each of these: one view of each, which the command line prints with `--json`
+                     the schema of each of these: its only view, which the command line prints with `--json`
                      and `csv_lines.py` writes as CSV
 
 Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.

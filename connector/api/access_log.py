@@ -1,4 +1,4 @@
-"""The access log: one line, `access`, for each request to a protected route or to none, refused ones included.
+"""The access log: one line, `access`, for each request to a protected route or to none, including refused ones.
 
 It contains the caller (user, client, issuer), the tenant, the method, route and ids, the address and the status, and
 the trace id that every line has. It contains no personal value except user ids.
@@ -17,7 +17,7 @@ from connector.access.gate import REQUIRED_SCOPE
 
 log = structlog.get_logger(__name__)
 
-MAX_PATH = 200  # characters of a path that no route has
+MAX_PATH = 200  # characters of a path without a route
 _FORWARDED = re.compile(r"[0-9A-Za-z.:,\[\]%_ -]{1,200}")
 
 
@@ -34,7 +34,7 @@ def _write(response: BaseResponse) -> BaseResponse:
 
 
 def _caller() -> dict[str, Any]:
-    """Return the caller; unknown where the token was refused."""
+    """Return the caller; unknown if the token was refused."""
     principal = g.get("principal")
     names = {"user": "subject", "client": "client_id", "issuer": "issuer"}
     return {name: getattr(principal, attribute, None) for name, attribute in names.items()}
@@ -48,7 +48,7 @@ def _request() -> dict[str, Any]:
         "ids": dict(request.view_args or {}),
         **({} if request.url_rule else {"path": request.path[:MAX_PATH]}),
         "peer": request.remote_addr,
-        "forwarded_for": _forwarded_for(),  # as the proxy sends it; a client may forge it
+        "forwarded_for": _forwarded_for(),  # as the proxy sent it; clients may forge it
     }
 
 

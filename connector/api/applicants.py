@@ -25,7 +25,7 @@ blueprint = Blueprint(
 
 
 def _changes(scope: str, *codes: Code) -> Callable[[View], View]:
-    """Describe a view that changes an applicant at Onfido, and has errors of its own."""
+    """Describe a view that changes an applicant at Onfido, with its own errors."""
 
     def decorate(view: View) -> View:
         documented: View = blueprint.refuses(*APPLICANT_ERRORS, *codes)(blueprint.response(204)(view))
@@ -50,10 +50,9 @@ def update_applicant(provider_id: str, applicant_id: str) -> None:
 @blueprint.delete("/<applicant_id>")
 @_changes("internal_idv_claim_delete")
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
-    """Ask Onfido to delete the applicant, which it does some days later; an open verification is closed here.
+    """Ask Onfido to delete the applicant, which happens some days later; an open verification is closed here.
 
-    It can be cancelled until Onfido has carried it out. The user's next verification creates another
-    applicant.
+    The deletion can be cancelled until Onfido has completed it. The user's next verification creates another applicant.
     """
     _applicants().delete(g.tenant, provider_id, applicant_id, g.principal.actor)
 
@@ -61,7 +60,7 @@ def delete_applicant(provider_id: str, applicant_id: str) -> None:
 @blueprint.post("/<applicant_id>/restore")
 @_changes("internal_idv_claim_update")
 def restore_applicant(provider_id: str, applicant_id: str) -> None:
-    """Cancel a deletion that Onfido has not carried out yet.
+    """Cancel a deletion that Onfido has not completed yet.
 
     The user's next verification uses the applicant again.
     """

@@ -1,4 +1,4 @@
-"""`…/idv/verified-claims`: what was verified of a user, as OpenID Identity Assurance writes it; and the public keys."""
+"""`…/idv/verified-claims`: a user's verified claims in the form of OpenID Identity Assurance; and the public keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from connector.services.signing import PUBLIC_FOR, SigningKeys
 JSON, JWT = "application/json", "application/jwt"
 
 blueprint = Blueprint(
-    "assurance", __name__, errors=USER_ERRORS, url_prefix="/api/users/v1", description="What was verified, to rely on"
+    "assurance", __name__, errors=USER_ERRORS, url_prefix="/api/users/v1", description="Verified claims with evidence"
 )
 keys_blueprint = PublicBlueprint("keys", __name__)
 
@@ -55,7 +55,7 @@ _SIGNED = {
 
 
 class VerifiedClaimsSchema(ma.Schema):
-    """What is verified for values that the user has now; `verified_claims` is left out where nothing is."""
+    """The claims that are verified for the user's current values; `verified_claims` is left out if there are none."""
 
     sub = fields.String(required=True)
     verified_claims = fields.Dict()
@@ -67,7 +67,7 @@ class VerifiedClaimsSchema(ma.Schema):
 @blueprint.response(200, VerifiedClaimsSchema, example=_EXAMPLE)
 @blueprint.doc(**_SIGNED)
 def get_my_verified_claims() -> dict[str, Any] | Response:
-    """Return what was verified of the signed-in user, with the evidence.
+    """Return the signed-in user's verified claims, with the evidence.
 
     In the form of OpenID Identity Assurance 1.0. With `Accept: application/jwt` it is signed, for the calling client;
     the keys are at `/.well-known/jwks.json`.
@@ -82,9 +82,9 @@ def get_my_verified_claims() -> dict[str, Any] | Response:
 @blueprint.response(200, VerifiedClaimsSchema, example=_EXAMPLE)
 @blueprint.doc(**_SIGNED)
 def get_verified_claims(user_id: str) -> dict[str, Any] | Response:
-    """Return what was verified of a user, with the evidence.
+    """Return a user's verified claims, with the evidence.
 
-    As for the signed-in user. It holds the user's values, so each reading is in the audit trail.
+    As for the signed-in user. The answer contains the user's values, so each reading is in the audit trail.
     """
     answer = _answer(user_id)
     readings: Readings = current_app.extensions["services"].readings

@@ -11,7 +11,7 @@ CSV = "text/csv"
 
 
 def attachment(content: Iterable[str] | Iterable[bytes], media_type: str, name: str) -> Response:
-    """Return an answer whose body is sent piece by piece, and saved under a name."""
+    """Return an answer whose body is streamed, and saved under a name."""
     response = Response(content, mimetype=media_type)
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
@@ -19,7 +19,7 @@ def attachment(content: Iterable[str] | Iterable[bytes], media_type: str, name: 
 
 def csv_attachment(pieces: Generator[str], name: str) -> Response:
     """Return a CSV file that is read from the database while it is sent."""
-    first = next(pieces)  # reads from the database: if that fails, nothing has been sent yet
+    first = next(pieces)  # reads from the database before anything is sent, so that a failure can still be answered
     response = attachment(chain((first,), pieces), CSV, name)
     response.call_on_close(pieces.close)
     return response

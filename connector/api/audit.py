@@ -1,4 +1,4 @@
-"""`/api/server/v1/audit`: requests of people, and refusals, for an auditor."""
+"""`/api/server/v1/audit`: requests of people, and refusals, for auditors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ blueprint = Blueprint(
 )
 
 
-SCOPES = ("internal_idv_audit_view", "internal_idv_claim_view")  # either will do
+SCOPES = ("internal_idv_audit_view", "internal_idv_claim_view")  # either is sufficient
 
 
 @blueprint.get("/audit")
@@ -32,8 +32,8 @@ def list_audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     """List requests of people, and refusals, the latest first.
 
     Erasures, administrators' changes and decisions, readings of personal data, tasks that applications completed, and
-    what was refused, of this tenant. Every filter that is given has to match; with `object` the list is what was last
-    done to that one. For the next page, send `nextCursor` as `cursor`.
+    refusals, of this tenant. All given filters must match; with `object` the list contains the latest entries about
+    that object. For the next page, send `nextCursor` as `cursor`.
     """
     page = _audit().page(g.tenant, read_audit_filter(query), limit=query["limit"], cursor=query["cursor"])
     return audit_body(page)
@@ -46,7 +46,7 @@ def list_audit_entries(query: dict[str, Any]) -> dict[str, Any]:
 def export_audit_entries(query: dict[str, Any]) -> Response:
     """Return entries of the audit trail as CSV, the latest first.
 
-    One line for each entry that matches the filters, without a limit. The export is in the audit trail itself.
+    One line for each entry that matches the filters, without a limit. The export is recorded in the audit trail itself.
     """
     criteria = read_audit_filter(query)
     readings: Readings = current_app.extensions["services"].readings

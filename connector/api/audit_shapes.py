@@ -19,13 +19,13 @@ MAX_PAGE = 1000
 
 
 class AuditFilterSchema(ma.Schema):
-    """Filters of entries; `from` and `to` are dates or date-times, in UTC where they name no zone."""
+    """Filters of entries; `from` and `to` are dates or date-times, in UTC if they name no zone."""
 
-    userId = Text(load_default=None, metadata={"description": "Whom it concerns."})
-    actor = Text(load_default=None, metadata={"description": "Who did it, as the entries have it."})
+    userId = Text(load_default=None, metadata={"description": "The user concerned."})
+    actor = Text(load_default=None, metadata={"description": "The actor, in the form of the entries."})
     subject = fields.String(load_default=None, validate=validate.OneOf(SUBJECTS))
     object = Text(load_default=None, metadata={"description": "A name or id: a claim, a provider, a verification."})
-    action = Text(load_default=None, metadata={"description": "What was done, as `to` has it: `changed`, `removed`."})
+    action = Text(load_default=None, metadata={"description": "The action, as in `to`: `changed`, `removed`."})
     outcome = fields.String(load_default=None, validate=validate.OneOf(tuple(OUTCOMES)))
     channel = fields.String(load_default=None, validate=validate.OneOf(CHANNELS))
     from_ = Text(load_default=None, data_key="from", attribute="from", metadata={"example": "2026-01-31"})
@@ -40,7 +40,7 @@ class AuditQuerySchema(AuditFilterSchema):
 
 
 class AuditEntrySchema(ChangeSchema):
-    """An entry: what was done to which object, when, by whom, from where, and whom it concerns.
+    """An entry: the action, its object, its time, its actor, its origin, and the user concerned.
 
     The `outcome` is `done` or `refused`.
     """

@@ -1,7 +1,7 @@
-"""Headers for browsers: which origins may call the API, and that no answer is cached.
+"""Headers for browsers: CORS, and the prohibition of caching.
 
-CORS by the setting `allowed_origins`, of the whole deployment and of the tenant that the path names. A token is sent in
-a header, never by the browser itself, so there are no credentials to allow. A preflight is the router's own answer to
+CORS follows the setting `allowed_origins`, of the whole deployment and of the tenant in the path. A token is sent in a
+header, never automatically by the browser, so credentials need not be allowed. The router itself answers a preflight to
 OPTIONS, which needs no token.
 """
 
@@ -12,14 +12,14 @@ from werkzeug.wrappers import Response
 
 ALLOWED_HEADERS = "Authorization, Content-Type, Prefer, X-Correlation-ID"
 EXPOSED_HEADERS = "Retry-After, Preference-Applied, X-Correlation-ID"
-PREFLIGHT_AGE = 600  # seconds that a browser may keep the answer to a preflight
+PREFLIGHT_AGE = 600  # seconds that a browser may cache the answer to a preflight
 _PUBLIC = frozenset(
     {"api-docs", "swagger_ui", "keys", "openid_discovery", "signal_metadata", "bootstrap", "console_files"}
 )  # blueprints whose answers are public
 
 
 def install(app: Flask) -> None:
-    """Add the headers to every response, errors included."""
+    """Add the headers to every response, including errors."""
     app.after_request(_share)
     app.after_request(_forbid_caching)
 

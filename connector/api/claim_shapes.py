@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 MAX_METADATA = 8192  # characters of a claim's metadata as JSON
 SDK_TOKEN = "sdk_token"  # noqa: S105  the name of a metadata key
-LINK_URL = "link_url"  # another, where the user goes through capture at a link
-CUSTOM_DATA = "custom_data."  # before the names of custom input data, among a request's properties
+LINK_URL = "link_url"  # another, if the user captures at a link
+CUSTOM_DATA = "custom_data."  # prefix of the names of custom input data, among a request's properties
 
 
 class PropertySchema(ma.Schema):
@@ -51,25 +51,25 @@ class ClaimMetadataSchema(ma.Schema):
     onfido_workflow_run_id = fields.String(metadata={"description": "The workflow run at Onfido."})
     onfido_workflow_status = fields.String(metadata={"example": "approved", "description": "The run's status."})
     onfido_verification_status = fields.String(
-        metadata={"example": "clear", "description": "What the run says of this claim: `clear`, or why it is not."}
+        metadata={"example": "clear", "description": "The run's result for this claim: `clear`, or the reason."}
     )
     onfido_completed_at = fields.String(metadata={"example": "2026-01-31T09:30:00Z"})
-    onfido_decision = fields.String(metadata={"description": "What an administrator decided on a run in review."})
-    onfido_output_value = fields.String(metadata={"description": "The value that the workflow's output holds."})
+    onfido_decision = fields.String(metadata={"description": "An administrator's decision on a run in review."})
+    onfido_output_value = fields.String(metadata={"description": "The value in the workflow's output."})
     onfido_document = fields.Dict(
-        keys=fields.String(), values=fields.String(), metadata={"description": "What was read from the document."}
+        keys=fields.String(), values=fields.String(), metadata={"description": "The values read from the document."}
     )
     sdk_token = fields.String(metadata={"description": "For Onfido's SDK; only in answers that start or resume."})
-    link_url = fields.String(metadata={"description": "Where the user goes through capture, in place of the SDK."})
+    link_url = fields.String(metadata={"description": "The link to capture, instead of the SDK."})
 
 
 class _KnownMetadata(fields.Nested):
-    """Metadata that is written as it is; its schema says which keys the connector itself writes."""
+    """Metadata that is written unchanged; its schema lists the keys that the connector itself writes."""
 
     def _serialize(  # type: ignore[override]  # marshmallow names the value in two ways
         self, value: Any, attr: str | None, obj: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        return dict(value)  # all keys are written, also an administrator's
+        return dict(value)  # all keys are written, including an administrator's
 
 
 class ClaimSchema(ma.Schema):
@@ -190,6 +190,7 @@ def capture_body(claim: Claim, capture: Capture) -> dict[str, Any]:
         SDK_TOKEN: capture.sdk_token,
         LINK_URL: capture.link_url,
     }
-    if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this verification's
+    # verified by an earlier run, whose result does not belong to this verification
+    if claim.run_id != verification.run_id:
         in_progress |= {"onfido_verification_status": None, "onfido_completed_at": None, "onfido_decision": None}
     return claim_body(claim, **in_progress)

@@ -3,8 +3,8 @@
 The first piece begins with a byte order mark, without which Excel does not recognize UTF-8.
 
 A spreadsheet executes text that looks like a formula, and users and applications choose some of these texts. An
-apostrophe prevents it: at the beginning of a cell, and after each character at which a spreadsheet may be configured
-to split lines instead of at commas.
+apostrophe prevents this: at the beginning of a cell, and after each character other than a comma at which a
+spreadsheet may be configured to split lines.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _FIELDS = tuple(_SCHEMA.fields)
 COLUMNS = (*_FIELDS, "claims", "comparisons", "reasons")
 PIECE = 64 * 1024  # characters, at least
 BYTE_ORDER_MARK = "\ufeff"
-# Also characters that NFKC maps to them: spreadsheets treat full-width and small forms like the plain ones.
+# Includes characters that NFKC maps to them, because spreadsheets treat full-width and small forms like the plain ones.
 _SIGNS = "=+@\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20-"
-_IGNORED = r"\s\"\x00-\x1f\ufeff\u200b-\u200f\u2060"  # characters that spreadsheets ignore before one
+_IGNORED = r"\s\"\x00-\x1f\ufeff\u200b-\u200f\u2060"  # characters before one of them that spreadsheets ignore
 _BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # where a program may begin another cell or line
 _FORMULA = re.compile(rf"(^|[;|{_BREAKS}])(?=[{_IGNORED}]*[{_SIGNS}])")
 
@@ -54,7 +54,7 @@ def sheet_pieces(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Gener
 
 
 def csv_text(verifications: Iterable[ListedVerification], *, has_heading: bool = False) -> str:
-    """Return lines, and the heading before them."""
+    """Return the lines, optionally preceded by the heading."""
     sheet = io.StringIO(newline="")
     writer = csv.writer(sheet)
     if has_heading:

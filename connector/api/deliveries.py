@@ -1,4 +1,4 @@
-"""`/api/server/v1/deliveries`: what goes to Onfido, to directories and to applications, and how it ended."""
+"""`/api/server/v1/deliveries`: deliveries to Onfido, to directories and to applications, and their results."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ blueprint = Blueprint(
 def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
     """List deliveries of this tenant, the latest first.
 
-    Every filter that is given has to match. Deliveries of a provider that was removed are found by its id. For the
-    next page, send `nextCursor` as `cursor`.
+    All given filters must match. Deliveries of a removed provider are found by its id. For the next page, send
+    `nextCursor` as `cursor`.
     """
     criteria = DeliveryFilter(
         states=(query["state"],) if query["state"] else STATES,
@@ -68,10 +68,11 @@ def count_deliveries(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(ResendRequestSchema, location="query")
 @blueprint.response(200, ResendPreviewSchema)
 def preview_resending(query: dict[str, Any]) -> dict[str, Any]:
-    """Count deliveries that would be made again.
+    """Count deliveries that would be repeated.
 
-    Those that `POST /jobs/resend-deliveries` with the same choice would make again now; nothing is changed. With
-    `which=everything` and `endpointId` it is also what `POST /notice-endpoints/{id}/recover` sends again.
+    These are the deliveries that `POST /jobs/resend-deliveries` with the same parameters would repeat now; nothing is
+    changed. With `which=everything` and `endpointId` they are also those that `POST /notice-endpoints/{id}/recover`
+    sends again.
     """
     count = _deliveries().count_resent(
         g.tenant,
@@ -91,7 +92,7 @@ def preview_resending(query: dict[str, Any]) -> dict[str, Any]:
 def get_delivery(delivery_id: str) -> dict[str, Any]:
     """Return one delivery with its attempts.
 
-    Of the receiver's latest answer the start is shown, where the receiver is an application.
+    If the receiver is an application, the start of its latest answer is included.
     """
     row = _deliveries().get(g.tenant, delivery_id)
     return delivery_body(row) | {"answer": _deliveries().answer(row)}
@@ -102,9 +103,9 @@ def get_delivery(delivery_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.DELIVERY_NOT_FOUND)
 @blueprint.response(204)
 def retry_delivery(delivery_id: str) -> None:
-    """Deliver again, now, with the full number of attempts.
+    """Deliver again now, with the full number of attempts.
 
-    For what was not delivered, and for notices: a notice keeps its id.
+    This is possible for undelivered rows and for notices; a notice keeps its id.
     """
     _deliveries().retry(g.tenant, delivery_id, g.principal.actor)
 
@@ -116,7 +117,7 @@ def retry_delivery(delivery_id: str) -> None:
 def drop_delivery(delivery_id: str) -> None:
     """Remove a delivery without making it.
 
-    One that was made stays until its retention ends.
+    A completed delivery is kept until its retention ends.
     """
     _deliveries().drop(g.tenant, delivery_id, g.principal.actor)
 

@@ -1,4 +1,4 @@
-"""`…/verifications/{run-id}/delivery-proof`: who was told what of a verification, signed."""
+"""`…/verifications/{run-id}/delivery-proof`: which applications were notified of what about a verification, signed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _EXAMPLE = {
 
 
 class ProofSchema(ma.Schema):
-    """Every notice of a verification that is kept, with its attempts; `signed` is the same statement as a JWT."""
+    """Every stored notice of a verification, with its attempts; `signed` is the same statement as a JWT."""
 
     statement = fields.Dict(required=True)
     signed = fields.String(required=True)
@@ -50,9 +50,9 @@ class ProofSchema(ma.Schema):
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, ProofSchema, example=_EXAMPLE)
 def get_delivery_proof(provider_id: str, run_id: str) -> Any:
-    """Prove which application was told what of a verification, when, and how it answered.
+    """Prove which application was notified of what about a verification, when, and how it answered.
 
-    For a dispute: the keys that verify the signature are at `/.well-known/jwks.json`. The audit trail records each
+    For disputes. The keys for verifying the signature are at `/.well-known/jwks.json`. The audit trail records each
     reading.
     """
     check_provider(provider_id)

@@ -1,4 +1,4 @@
-"""The schemas of deliveries, and the one view of them, which the command line prints as well."""
+"""The schemas of deliveries, and their only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class DeliveryQuerySchema(ma.Schema):
 
 
 class KindCountQuerySchema(ma.Schema):
-    """Whose deliveries to count: those of one provider, or without it all of the tenant's."""
+    """The provider whose deliveries to count; without it, all of the tenant's."""
 
     providerId = Id(load_default=None)
 
 
 class KindCountSchema(ma.Schema):
-    """How many deliveries of a kind wait (`ready`), were made (`done`) and were given up (`dead`)."""
+    """The numbers of deliveries of a kind: queued (`ready`), completed (`done`) and given up (`dead`)."""
 
     kind = fields.String(required=True, metadata={"example": "tell_change"})
     ready = fields.Integer(required=True)
@@ -47,21 +47,21 @@ class KindCountSchema(ma.Schema):
 
 
 class KindCountsSchema(ma.Schema):
-    """The numbers of deliveries by kind; kinds without any are left out. A number that is `atMost` may be more."""
+    """The numbers of deliveries by kind; kinds without any are left out. A number equal to `atMost` may be larger."""
 
     atMost = fields.Integer(required=True, metadata={"example": MOST_OF_KIND})
     kinds = fields.List(fields.Nested(KindCountSchema), required=True)
 
 
 class ResendPreviewSchema(ma.Schema):
-    """How many deliveries would be made again; null where more than `atMost` would have to be looked at."""
+    """The number of deliveries that would be repeated; null if more than `atMost` would have to be examined."""
 
     count = fields.Integer(required=True, allow_none=True)
     atMost = fields.Integer(required=True, metadata={"example": MOST_COUNTED})
 
 
 class AttemptSchema(ma.Schema):
-    """An attempt that failed or was answered: `reason` says why it failed, `seconds` how long the answer took."""
+    """An attempt that failed or was answered: `reason` is the cause of a failure, `seconds` its duration."""
 
     number = fields.Integer(required=True)
     at = fields.String(required=True, metadata={"example": "2026-01-31T09:30:00Z", "format": "date-time"})
@@ -71,7 +71,7 @@ class AttemptSchema(ma.Schema):
 
 
 class DeliverySchema(ma.Schema):
-    """A delivery: what goes where, how often it was tried, and how the attempts ended."""
+    """A delivery: its payload, receiver, attempts, and their results."""
 
     id = fields.String(required=True)
     kind = fields.String(required=True)
@@ -115,7 +115,7 @@ def kind_counts_body(counts: Sequence[KindCount]) -> dict[str, Any]:
 
 
 def preview_body(count: int | None) -> dict[str, Any]:
-    """Write how many would be made again."""
+    """Return what `ResendPreviewSchema` writes."""
     return {"count": count, "atMost": MOST_COUNTED}
 
 

@@ -1,7 +1,7 @@
 """`/` and `/docs/`: the description of the API, to be read and tried in a browser.
 
-Under `--dev` the page holds an access token of the development issuer, so that every operation can be tried at once. It
-is in the page itself and nowhere a page of another origin could read it, and only for a browser on this host.
+With `--dev` the page contains an access token of the development issuer, so that every operation can be tried at once.
+It is only in the page itself, where no page of another origin can read it, and only for a browser on this host.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from connector.access.gate import REQUIRED_SCOPE
 from connector.settings import Settings
 from connector.settings.checks import is_loopback
 
-USER = "ann"  # the user of the guides, whom the development token is for unless `?user=` names another
+USER = "ann"  # the user of the guides, for whom the development token is issued unless `?user=` names another
 CONFIG = {
     "url": "../openapi.json",
     "dom_id": "#reader",
@@ -75,7 +75,7 @@ def _reader() -> Path:
 
 
 def _token(settings: Settings, user: str) -> str | None:
-    """Return a development token; None without `--dev`, and for a browser that uses another name of this host."""
+    """Return a development token; None without `--dev`, or if the browser uses another name of this host."""
     if not settings.dev or not is_loopback(urlsplit(f"//{request.host}").hostname):
         return None
     scopes = {vars(view).get(REQUIRED_SCOPE) for view in current_app.view_functions.values()}

@@ -1,4 +1,4 @@
-"""The OpenAPI document, `/openapi.json`; `docs.py` has the page that shows it."""
+"""The OpenAPI document, `/openapi.json`; `docs.py` has the page that displays it."""
 
 from __future__ import annotations
 

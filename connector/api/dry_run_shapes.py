@@ -1,4 +1,4 @@
-"""The schemas of dry runs: a draft of a claim mapping, and what a run would say by it."""
+"""The schemas of dry runs: a draft claim mapping, and a run's results under it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DraftSchema(ma.Schema):
-    """A draft of a provider's claims, and of its `outputClaims`, as the provider has them."""
+    """A draft of a provider's claims, and of its `outputClaims`, in the provider's format."""
 
     claims = Items(fields.Nested(ClaimMappingSchema), required=True)
     outputClaims = Items(fields.Nested(OutputClaimSchema), load_default=list)
@@ -34,7 +34,7 @@ class DraftSchema(ma.Schema):
 
 
 class RemappingSchema(ma.Schema):
-    """A draft of a provider's claims, as the provider has them."""
+    """A draft of a provider's claims, in the provider's format."""
 
     claims = Items(fields.Nested(ClaimMappingSchema), required=True)
 
@@ -45,9 +45,9 @@ class RemappingSchema(ma.Schema):
 
 
 class RemappingImpactSchema(ma.Schema):
-    """The claims that a draft maps to another field or no longer maps, and how many of users' claims these are.
+    """The claims that a draft maps to another field or no longer maps, and how many of them users have verified.
 
-    `verified` counts those that are verified; `atMost` stands for that many or more.
+    A `verified` equal to `atMost` means that many or more.
     """
 
     claims = fields.List(fields.String(), required=True)
@@ -64,7 +64,7 @@ class MappedSchema(ma.Schema):
 
 
 class VerdictSchema(ma.Schema):
-    """What a run says of a claim, where it was found, and the rule that decides."""
+    """A run's result for a claim, its place, and the rule that decides."""
 
     result = fields.String(required=True, attribute="verification_status", metadata={"example": "clear"})
     isVerified = Flag(required=True)
@@ -75,10 +75,10 @@ class VerdictSchema(ma.Schema):
 
 
 class TriedClaimSchema(ma.Schema):
-    """A claim as the run had it (`today`) and as the draft has it.
+    """A claim as it was in the run (`today`) and as it is in the draft.
 
-    `verdict` is null where the run cannot tell what the draft would say; `limit` says why, in one word, and `reason` in
-    a sentence. `foundType` is the JSON type of what the drafted pointer leads to, null where that is nothing.
+    `verdict` is null if the draft's result cannot be known from this run; `limit` is the reason in one word, `reason`
+    in a sentence. `foundType` is the JSON type at the drafted pointer, null if nothing is there.
     """
 
     uri = fields.String(required=True)
@@ -93,7 +93,7 @@ class TriedClaimSchema(ma.Schema):
 
 
 class DryRunSchema(ma.Schema):
-    """What a run would say by a draft, beside what it says."""
+    """The results of a run under a draft, together with the recorded ones."""
 
     id = fields.String(required=True)
     runId = fields.String(required=True, allow_none=True)
@@ -115,7 +115,7 @@ def read_mapping(body: Mapping[str, Any]) -> dict[str, str]:
 def check_once(entries: Sequence[Mapping[str, Any]], name: str) -> None:
     """Raise `marshmallow.ValidationError` for a claim that is mapped twice."""
     if len({each["localClaim"] for each in entries}) < len(entries):
-        raise ma.ValidationError("must map no local claim twice", name)
+        raise ma.ValidationError("must not map a local claim twice", name)
 
 
 def dry_run_body(dry_run: DryRun) -> dict[str, Any]:

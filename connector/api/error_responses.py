@@ -1,4 +1,4 @@
-"""The errors of each operation in the OpenAPI document: every status with its codes, what they mean, and an example."""
+"""The errors of each operation in the OpenAPI document: every status with its codes, their meaning, and an example."""
 
 from __future__ import annotations
 
@@ -20,19 +20,17 @@ ONFIDO = (
 )
 # The errors of any operation that reads the user directory.
 DIRECTORY = (Code.DIRECTORY_UNREACHABLE, Code.DIRECTORY_REFUSED)
-PROTECTED = (401, 403, 429, 503)  # statuses of HTTP itself that any operation with a token may answer
+PROTECTED = (401, 403, 429, 503)  # statuses of HTTP itself that any operation with a token may return
 RETRIED = (429, 503)  # statuses with `Retry-After`
 _TRACE_ID = "e0fbcfeb-3617-43c4-8dd0-7b7d38e13047"
 _REASONS = {
-    401: "No access token, or one that is not good here.",
+    401: "No access token, or an invalid one.",
     403: "The token is for another tenant, or lacks the operation's scope.",
     413: "The body is too large.",
-    429: "More requests than the caller's share.",
+    429: "The caller has too many requests in progress.",
     503: "The issuer's keys cannot be fetched yet.",
 }
-_RETRY_AFTER = {
-    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until it is worth asking again."}
-}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds after which to retry."}}
 
 
 def error_responses(codes: Iterable[Code], statuses: Iterable[int] = ()) -> dict[str, Any]:
@@ -61,6 +59,6 @@ def _response(status: int, messages: dict[str, str]) -> dict[str, Any]:
 
 def _example(code: str, message: str, status: int) -> dict[str, Any]:
     title = http.HTTPStatus(status).phrase if code.startswith("HTTP-") else message
-    description = "What is at fault, by name, and what to do next."
+    description = "What is wrong, and what to do next."
     value = {"code": code, "message": title, "description": description, "traceId": _TRACE_ID}
     return {"summary": message, "value": value}

@@ -1,4 +1,4 @@
-"""Any error, from anywhere, as the contract's one body: `{"code", "message", "description", "traceId"}`."""
+"""Every error in the contract's format: `{"code", "message", "description", "traceId"}`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ STATUS: Mapping[Code, int] = {
     Code.WEBHOOK_TOO_LARGE: 413,
     Code.WEBHOOK_UNEXPECTED: 500,
     Code.WEBHOOK_DATABASE_AWAY: 503,
-}  # every other code is 400
+}  # all other codes are 400
 
 
 DATABASE_RETRY_AFTER = 5  # seconds
@@ -81,7 +81,7 @@ DATABASE_RETRY_AFTER = 5  # seconds
 
 @dataclass(frozen=True)
 class ErrorFamily:
-    """The codes of an API for errors that have none of their own."""
+    """The codes of an API for errors without their own code."""
 
     invalid_body: Code
     invalid_query: Code
@@ -120,7 +120,7 @@ class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by t
 
 
 def install(app: Flask) -> None:
-    """Answer every error with the contract's body."""
+    """Answer every error in the contract's format."""
     app.register_error_handler(ConnectorError, _connector_error)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(InvalidField, _invalid_field)
@@ -132,7 +132,7 @@ def install(app: Flask) -> None:
 
 
 def http_error(error: HTTPException) -> Response:
-    """Answer an error of HTTP itself: no such route, method not allowed and the like."""
+    """Answer an error of HTTP itself, such as an unknown route or a wrong method."""
     status = error.code or 500
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
@@ -190,7 +190,7 @@ def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _access_denied(error: AccessDenied) -> Response:
     status = http.HTTPStatus(error.status)
-    g.refusal_reason = error.description  # it names a scope, and no value
+    g.refusal_reason = error.description  # it contains a scope, but no value
     return body(f"HTTP-{status.value}", status.phrase, error.description, status, error.headers)
 
 
@@ -219,7 +219,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _family() -> ErrorFamily:
-    """Return the family of the API that was called; the users' API for routes that belong to none."""
+    """Return the family of the called API; the users' API for routes that belong to none."""
     blueprint = current_app.blueprints.get(request.blueprint or "")
     family: ErrorFamily = getattr(blueprint, "errors", USER_ERRORS)
     return family

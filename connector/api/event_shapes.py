@@ -1,4 +1,4 @@
-"""The schemas of the events that Onfido posted, and the one view of them, which the command line prints as well."""
+"""The schemas of the events that Onfido posted, and their only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KIND = {"example": "workflow_run.completed"}
 
 
 class EventQuerySchema(ma.Schema):
-    """Filters and pages of events; `from` and `to` are dates or date-times, in UTC where they name no zone."""
+    """Filters and pages of events; `from` and `to` are dates or date-times, in UTC if they name no zone."""
 
     providerId = Id(load_default=None)
     verificationId = Id(load_default=None)
@@ -33,9 +33,9 @@ class EventQuerySchema(ma.Schema):
 
 
 class EventSchema(ma.Schema):
-    """An event that Onfido posted: `parked` until its run is known, `applied`, or `noted` as meaning nothing here.
+    """An event that Onfido posted: `parked` until its run is known, `applied`, or `noted` if it has no meaning here.
 
-    `happenedAt` is Onfido's own time, where the event says it, and `delaySeconds` how much later it arrived.
+    `happenedAt` is the event's time at Onfido, if it has one, and `delaySeconds` the time until its arrival.
     """
 
     id = fields.String(required=True)
@@ -59,7 +59,7 @@ class EventPageSchema(ma.Schema):
 
 
 class RefusedPostsSchema(ma.Schema):
-    """How often posts to a provider's webhook were refused for one cause, and when first and last."""
+    """The number of refused posts to a provider's webhook for one cause, with the first and last time."""
 
     provider_id = fields.String(required=True, data_key="providerId")
     provider_name = fields.String(required=True, data_key="providerName", metadata={"example": "Onfido"})
@@ -70,20 +70,20 @@ class RefusedPostsSchema(ma.Schema):
 
 
 class RefusedPageSchema(ma.Schema):
-    """What was refused, by provider and cause, the latest first; there is a row for each provider and cause at most."""
+    """The refused posts by provider and cause, at most one row for each, the latest first."""
 
     count = fields.Integer(required=True)
     refused = fields.List(fields.Nested(RefusedPostsSchema), required=True)
 
 
 class RefusedQuerySchema(ma.Schema):
-    """Whose refused posts to list."""
+    """The provider whose refused posts to list."""
 
     providerId = Id(load_default=None)
 
 
 def event_filter(query: Mapping[str, Any]) -> EventFilter:
-    """Read the filter of a query; raise `InvalidQuery` naming what cannot be read."""
+    """Read the filter of a query; raise `InvalidQuery` naming the invalid parameter."""
     since, before = read_period(query[FROM], query[TO])
     return EventFilter(
         provider_id=query["providerId"],

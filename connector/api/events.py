@@ -1,4 +1,4 @@
-"""`/api/server/v1/events`: what Onfido posted, what became of it, and which posts were refused."""
+"""`/api/server/v1/events`: events from Onfido, their state, and refused posts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from connector.errors import Code
 from connector.services.lookup.events import EventLookup
 
 blueprint = Blueprint(
-    "events", __name__, url_prefix="/api/server/v1/events", errors=PROVIDER_ERRORS, description="Events of Onfido's"
+    "events", __name__, url_prefix="/api/server/v1/events", errors=PROVIDER_ERRORS, description="Events from Onfido"
 )
 
 
@@ -35,8 +35,8 @@ blueprint = Blueprint(
 def list_events(query: dict[str, Any]) -> dict[str, Any]:
     """List the events that Onfido posted, the latest first.
 
-    Every filter that is given has to match. For the next page, send `nextCursor` as `cursor`. Posts that were refused
-    are not among them: they are counted.
+    All given filters must match. For the next page, send `nextCursor` as `cursor`. Refused posts are not included, but
+    counted.
     """
     return events_body(_lookup().page(g.tenant, event_filter(query), limit=query["limit"], cursor=query["cursor"]))
 
@@ -46,9 +46,9 @@ def list_events(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(RefusedQuerySchema, location="query")
 @blueprint.response(200, RefusedPageSchema)
 def list_refused_posts(query: dict[str, Any]) -> dict[str, Any]:
-    """Report how many posts were refused, by provider and cause, and when first and last.
+    """Report the number of refused posts, by provider and cause, with the first and last time.
 
-    Anyone can post to a webhook's address: the posts are counted in memory, and written once a minute.
+    Anyone can post to a webhook's address, so the posts are counted in memory, and written once a minute.
     """
     return refused_body(_lookup().refused(g.tenant, query["providerId"]))
 
@@ -60,7 +60,7 @@ def list_refused_posts(query: dict[str, Any]) -> dict[str, Any]:
 def get_event(event_id: str) -> dict[str, Any]:
     """Return one event.
 
-    Its body, which is personal, has a path of its own.
+    Its body, which is personal, has a separate path.
     """
     return event_body(_lookup().get(g.tenant, event_id))
 
@@ -72,7 +72,7 @@ def get_event(event_id: str) -> dict[str, Any]:
 def get_event_body(event_id: str) -> Response:
     """Return an event's body as Onfido posted it, while it is kept.
 
-    It is personal: that it was read is in the audit trail.
+    It is personal, so reading it is recorded in the audit trail.
     """
     return Response(_lookup().body(g.tenant, event_id, g.principal.actor), mimetype="application/json")
 
@@ -82,7 +82,7 @@ def get_event_body(event_id: str) -> Response:
 @blueprint.refuses(Code.EVENT_NOT_FOUND, Code.EVENT_BODY_GONE)
 @blueprint.response(200, EventSchema)
 def replay_event(event_id: str) -> dict[str, Any]:
-    """Apply an event again, for one that is parked; return it as it is then.
+    """Apply a parked event again; return its new state.
 
     This does nothing if it was applied meanwhile.
     """

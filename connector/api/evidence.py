@@ -1,8 +1,8 @@
-"""The evidence of a run that has ended: the files that Onfido keeps of it, passed on while they arrive.
+"""The evidence of a run that has ended: the files that Onfido keeps of it, streamed.
 
 view ─► open ─► a failure so far: an ordinary error response
-            └─► headers ─► piece ─► piece ─► …        a later failure: the connection is closed
-            the caller reads to the end, or disconnects ─► closed, down to Onfido
+         └─► headers ─► chunk ─► chunk ─► …        a later failure: the connection is closed
+                        the caller reads to the end, or disconnects ─► the connection to Onfido is closed
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
 def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
     """Return a timeline file (PDF) of the run's steps.
 
-    Until Onfido has finished it, the answer is IDVP-60011 with `Retry-After`.
+    Until Onfido has created it, the answer is IDVP-60011 with `Retry-After`.
     """
     check_provider(provider_id)
     return pass_on(_evidence().open_timeline(g.tenant, run_id, file_id, provider_id, actor=g.principal.actor))
@@ -94,7 +94,7 @@ def get_evidence_folder(provider_id: str, run_id: str) -> Response:
 
 
 def pass_on(opened: AbstractContextManager[EvidenceFile]) -> Response:
-    """Return an answer that passes a file on while it arrives."""
+    """Return an answer that streams a file."""
     with ExitStack() as stack:
         file = stack.enter_context(opened)
         response = attachment(_chunks(file), file.media_type, file.name)
@@ -105,7 +105,7 @@ def pass_on(opened: AbstractContextManager[EvidenceFile]) -> Response:
 
 
 def _chunks(file: EvidenceFile) -> Iterator[bytes]:
-    """Yield a file; a failure is only logged, because the answer has begun already."""
+    """Yield a file; a failure is only logged, because the answer has already begun."""
     try:
         yield from file.chunks
     except OnfidoError as error:

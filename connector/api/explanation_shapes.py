@@ -1,4 +1,4 @@
-"""The schema of an explanation: why a verification says what it says of each of its claims."""
+"""The schema of an explanation of a verification's results for its claims."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class StepSchema(ma.Schema):
 
 
 class ClaimExplanationSchema(ma.Schema):
-    """What this verification says of a claim, and why; all but `steps` is null where it says nothing yet.
+    """A verification's result for a claim, and the explanation; all except `steps` is null if there is no result yet.
 
-    `foundAt` is a JSON Pointer in the workflow's output, after `<task>#` where it is the output of that task. Whether
-    the claim is verified now may depend on later verifications and changes: that is in the verification itself.
+    `foundAt` is a JSON Pointer in the workflow's output, after `<task>#` if it is in that task's output. The claim's
+    current state may depend on later verifications and changes: it is in the verification itself.
     """
 
     uri = fields.String(required=True)
@@ -40,7 +40,7 @@ class ClaimExplanationSchema(ma.Schema):
 
 
 class ExplanationSchema(ma.Schema):
-    """Why a verification says what it says of each of its claims."""
+    """The explanations of a verification's results for its claims."""
 
     id = fields.String(required=True)
     runId = fields.String(required=True, allow_none=True)

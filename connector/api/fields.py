@@ -14,11 +14,11 @@ from connector.domain.ids import normal_id
 from connector.domain.text import is_blank, is_label
 
 MANY = 100  # elements of a list
-MAX_DIGITS = 12  # of a limit; one that is truncated there is above every maximum
+MAX_DIGITS = 12  # digits of a limit; a number that is truncated to these is above every maximum
 
 
 class Text(fields.String):
-    """A string that every database and log can hold: bounded, without NUL and lone surrogates."""
+    """A string that every database and log can store: bounded, without NUL and lone surrogates."""
 
     def __init__(self, *, limit: int = 255, **options: Any) -> None:
         super().__init__(validate=validate.Length(max=limit, error="must have at most {max} characters"), **options)
@@ -26,7 +26,7 @@ class Text(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise ma.ValidationError("must hold no NUL character and no lone surrogate")
+            raise ma.ValidationError("must not contain NUL characters or lone surrogates")
         return text
 
 
@@ -45,12 +45,12 @@ class Name(Text):
         if is_blank(text):
             raise ma.ValidationError("must not be empty")
         if not is_label(text):
-            raise ma.ValidationError("must hold no control characters, line separators or direction marks")
+            raise ma.ValidationError("must not contain control characters, line separators or direction marks")
         return text
 
 
 class Items(fields.List[Any]):
-    """A list whose length is checked before its elements: each of them costs time."""
+    """A list whose length is checked before its elements, because checking each of them takes time."""
 
     def __init__(self, item: fields.Field[Any], *, most: int = MANY, **options: Any) -> None:
         super().__init__(item, validate=validate.Length(max=most), **options)
@@ -63,7 +63,7 @@ class Items(fields.List[Any]):
 
 
 class Metadata(fields.Dict):
-    """An object of an administrator, whose size is checked before its members."""
+    """An object from an administrator, whose size is checked before its members."""
 
     def __init__(self, *, limit: int, **options: Any) -> None:
         super().__init__(keys=Text(), **options)
@@ -82,7 +82,7 @@ def check_length(items: list[Any], most: int = MANY) -> None:
 
 
 class Flag(fields.Boolean):
-    """A JSON boolean; other values that could mean one are refused."""
+    """A JSON boolean; other values are refused."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
         if not isinstance(value, bool):
@@ -91,7 +91,7 @@ class Flag(fields.Boolean):
 
 
 class Limit(fields.Integer):
-    """The number of elements of a page; more than the maximum counts as the maximum."""
+    """The number of elements of a page; a larger number than the maximum means the maximum."""
 
     def __init__(self, *, maximum: int, **options: Any) -> None:
         super().__init__(validate=validate.Range(min=0), **options)
@@ -99,7 +99,7 @@ class Limit(fields.Integer):
 
     def _validated(self, value: Any) -> int:
         if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = value.lstrip("0")[:MAX_DIGITS] or "0"  # Python reads no number of thousands of digits
+            value = value.lstrip("0")[:MAX_DIGITS] or "0"  # Python refuses numbers of thousands of digits
         return min(super()._validated(value), self.maximum)
 
 

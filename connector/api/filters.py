@@ -3,7 +3,7 @@
 filter ──► <attribute> <eq|co|sw|ew> <value>  and  <attribute> …
                                        ├─ "in double quotes", a backslash before a quote or a backslash
                                        └─ without quotes: up to the next `and <attribute> <operator>`, or the end,
-                                          for WSO2's Console sends several words so
+                                          because WSO2's Console sends several words this way
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNJOINED = re.compile(rf"\s(?:{'|'.join(_ATTRIBUTES)})\s+(?:eq|co|sw|ew)\s", re
 
 
 def parse_filter(text: str) -> list[Condition]:
-    """Parse terms joined by `and`, none of a blank text; raises `InvalidQuery`."""
+    """Parse terms joined by `and`, or a blank text without terms; raises `InvalidQuery`."""
     conditions, at, text = [], 0, text.strip()
     while text:
         if (term := _TERM.match(text, at)) is None:
@@ -52,7 +52,7 @@ def _condition(attribute: str, operator: str, value: str) -> Condition:
             "filter", "must join its terms by `and`; a value that looks like a term must be in double quotes"
         )
     if known == "id":
-        return Condition(known, operator.lower(), value.lower())  # ours are UUIDs in lower case
+        return Condition(known, operator.lower(), value.lower())  # our ids are UUIDs in lower case
     if known != "is_enabled":
         return Condition(known, operator.lower(), value)
     if operator.lower() != "eq" or value.lower() not in ("true", "false"):

@@ -1,4 +1,4 @@
-"""The schemas of providers' health, and the one view of it, which the command line prints as well."""
+"""The schemas of providers' health, and its only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _TIME = {"format": "date-time", "example": "2026-01-31T09:30:00Z"}
 class HealthSchema(ma.Schema):
     """The last check of a provider.
 
-    `state` is `unknown` where Onfido did not answer when it was asked last (`triedAt`). `knownState`, `checks` and
-    `ageSeconds` are of the last time that it answered (`checkedAt`); `goodAt` is when nothing failed last.
-    `isOutdated`: the provider was changed since. `lastEventAt` is when Onfido last posted.
+    `state` is `unknown` if Onfido did not answer the last time (`triedAt`). `knownState`, `checks` and `ageSeconds` are
+    of the last time that it answered (`checkedAt`); `goodAt` is the last time without a failed check. `isOutdated`: the
+    provider was changed since. `lastEventAt` is the time of Onfido's last post.
     """
 
     providerId = fields.String(required=True)
@@ -40,7 +40,7 @@ class HealthSchema(ma.Schema):
 
 
 class HealthListSchema(ma.Schema):
-    """The last check of every provider of the tenant, in the order of their names."""
+    """The last check of every provider of the tenant, ordered by name."""
 
     count = fields.Integer(required=True)
     providers = fields.List(fields.Nested(HealthSchema), required=True)

@@ -14,7 +14,7 @@ USER_ID = "user_id"
 
 
 def install(app: Flask) -> None:
-    """Normalize the ids in every view's arguments to the form in which they are stored."""
+    """Normalize the ids in every view's arguments to their stored form."""
     app.url_value_preprocessor(_normalize)
 
 

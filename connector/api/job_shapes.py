@@ -1,4 +1,4 @@
-"""The schemas of jobs, and the one view of them, which the command line prints as well."""
+"""The schemas of jobs, and their only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SINCE: dict[str, Any] = {"required": True, "format": "iso", "default_timezone":
 
 
 class CsvRequestSchema(VerificationFilterSchema):
-    """The filters of the verifications to write; without `providerId` those of all providers."""
+    """The filters of the verifications to export; without `providerId`, those of all providers."""
 
     providerId = Id(load_default=None, allow_none=True)
 
@@ -35,9 +35,9 @@ class RecordRequestSchema(ma.Schema):
 
 
 class ResendRequestSchema(ma.Schema):
-    """Which deliveries to make again: those `given_up` since a time, or `everything`: every notice since then.
+    """The deliveries to repeat: those `given_up` since a time, or with `everything` every notice since then.
 
-    Of one endpoint, one provider or one kind where these are given.
+    Optionally of one endpoint, one provider or one kind.
     """
 
     since = fields.AwareDateTime(metadata={"example": "2026-01-31T09:30:00Z"}, **_SINCE)
@@ -48,7 +48,7 @@ class ResendRequestSchema(ma.Schema):
 
 
 class FetchRequestSchema(ma.Schema):
-    """The provider whose runs Onfido is asked for, and since when."""
+    """The provider whose runs are to be read from Onfido, and since when."""
 
     providerId = Id(required=True)
     since = fields.AwareDateTime(metadata={"example": "2026-01-31T09:30:00Z"}, **_SINCE)
@@ -68,9 +68,9 @@ class ResultQuerySchema(ma.Schema):
 
 
 class JobSchema(ma.Schema):
-    """A job: `done` of `total` things are dealt with; `total` is null where it is not known.
+    """A job: `done` of `total` items are processed; `total` is null if it is unknown.
 
-    `expiresAt` is when its result is deleted, `failure` why there is none, `summary` what was counted.
+    `expiresAt` is when its result is deleted, `failure` why there is none, `summary` the counts of the job.
     """
 
     id = fields.String(required=True, metadata={"example": "0b9c8e1e-0000-4000-8000-000000000000"})

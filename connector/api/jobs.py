@@ -1,4 +1,4 @@
-"""`/api/server/v1/jobs`: long work that survives the caller: files, users' records, recovery."""
+"""`/api/server/v1/jobs`: long work independent of the caller's connection: files, users' records, recovery."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _KEY_PARAMETER = {
             "in": "header",
             "name": KEY,
             "schema": {"type": "string", "maxLength": LONGEST_KEY},
-            "description": "Under the same key the same job is returned, as long as it is kept.",
+            "description": "The same key returns the same job, as long as the job is kept.",
         }
     ]
 }
@@ -52,7 +52,7 @@ blueprint = Blueprint(
 
 
 def _asks(path: str, scope: str, schema: type, *codes: Code) -> Callable[..., Any]:
-    """Return the decorator of a route that asks for a job."""
+    """Return the decorator of a route that requests a job."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         documented = blueprint.doc(**_KEY_PARAMETER)(blueprint.response(202, JobSchema)(view))
@@ -71,10 +71,10 @@ def _asks(path: str, scope: str, schema: type, *codes: Code) -> Callable[..., An
     Code.PROVIDER_LIST_INVALID,
 )
 def request_csv(body: dict[str, Any]) -> Any:
-    """Ask for verifications as CSV.
+    """Request verifications as CSV.
 
-    With the filters of the list. The file has those that were started before the request, the oldest first, and is
-    kept for 24 hours.
+    The filters are those of the list. The file contains the verifications that were started before the request, the
+    oldest first, and is kept for 24 hours.
     """
     provider_id = body.pop("providerId")
     if provider_id is not None:
@@ -84,20 +84,20 @@ def request_csv(body: dict[str, Any]) -> Any:
 
 @_asks("/user-record", VALUES_SCOPE, RecordRequestSchema)
 def request_user_record(body: dict[str, Any]) -> Any:
-    """Ask for the record of one user, as JSON and as a page to read.
+    """Request the record of one user, as JSON and as a page to read.
 
-    Values, claims with their evidence, verifications, deliveries, history, what is at Onfido, and how long each is
-    kept. It is kept for one hour, and erased when the user is removed.
+    Values, claims with their evidence, verifications, deliveries, history, data at Onfido, and the retention of each.
+    It is kept for one hour, and erased when the user is removed.
     """
     return _requested(record_of(body["userId"]))
 
 
 @_asks("/resend-deliveries", "internal_idvp_update", ResendRequestSchema, Code.ENDPOINT_NOT_FOUND)
 def request_resending(body: dict[str, Any]) -> Any:
-    """Ask for deliveries to be made again.
+    """Request that deliveries are repeated.
 
-    Those that were given up since a time, or every notice since then, for an application that has lost its database.
-    At most 200 in a second become due; a notice keeps its id. `GET /deliveries/resend-preview` says how many.
+    Those that were given up since a time, or every notice since then, for an application that has lost its database. At
+    most 200 per second become due; a notice keeps its id. `GET /deliveries/resend-preview` returns their number.
     """
     endpoints: Endpoints = current_app.extensions["services"].endpoints
     if body["endpointId"] is not None:
@@ -114,9 +114,9 @@ def request_resending(body: dict[str, Any]) -> Any:
 
 @_asks("/fetch-runs", "internal_idv_claim_update", FetchRequestSchema, Code.PROVIDER_NOT_FOUND)
 def request_runs(body: dict[str, Any]) -> Any:
-    """Ask Onfido for a provider's runs since a time, and apply what is missing here.
+    """Read a provider's runs since a time from Onfido, and apply missing results.
 
-    Each run that stands otherwise at Onfido is asked for in the background; `summary.queued` counts them.
+    Each run with another status at Onfido is checked in the background; `summary.queued` counts them.
     """
     check_provider(body["providerId"])
     return _requested(fetching_since(body["since"], body["providerId"]))
@@ -142,7 +142,7 @@ def list_jobs(query: dict[str, Any]) -> dict[str, Any]:
 def get_job(job_id: str) -> dict[str, Any]:
     """Return one job with its progress.
 
-    `done` of `total` things are dealt with, as far as `total` is known; ask again until `state` is final.
+    `done` of `total` items are processed, if `total` is known; repeat the request until `state` is final.
     """
     return _body(_jobs().get(g.tenant, job_id))
 
@@ -155,8 +155,8 @@ def get_job(job_id: str) -> dict[str, Any]:
 def get_job_result(query: dict[str, Any], job_id: str) -> Response:
     """Download a job's result.
 
-    Each download is in the audit trail. A user's record needs the scope `internal_idv_verified_claims_view` as well,
-    for it holds values.
+    Each download is in the audit trail. A user's record also needs the scope `internal_idv_verified_claims_view`,
+    because it contains values.
     """
     if _jobs().get(g.tenant, job_id).kind == USER_RECORD:
         _admit(VALUES_SCOPE)
@@ -171,7 +171,7 @@ def get_job_result(query: dict[str, Any], job_id: str) -> Response:
 def cancel_job(job_id: str) -> dict[str, Any]:
     """Cancel a job that has not ended.
 
-    What it has done stays done. Jobs of other callers need the scope `internal_idvp_update`.
+    Completed steps are not undone. Jobs of other callers need the scope `internal_idvp_update`.
     """
     if _jobs().get(g.tenant, job_id).owner != g.principal.actor:
         _admit("internal_idvp_update")

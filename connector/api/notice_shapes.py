@@ -1,4 +1,4 @@
-"""The schemas of endpoints for notices, and the one view of them, which the command line prints as well."""
+"""The schemas of notice endpoints, and their only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from connector.domain.notices import EVENTS, DeliveryRate, Endpoint, EndpointCon
 
 
 class EndpointRequestSchema(ma.Schema):
-    """An endpoint: without `providerId` it is told of all of the tenant's providers."""
+    """An endpoint; without `providerId` it gets the events of all of the tenant's providers."""
 
     url = Text(limit=MAX_URL, required=True, metadata={"example": "https://app.example.com/onfido"})
     events = Items(fields.String(validate=validate.OneOf(EVENTS)), required=True)
@@ -27,7 +27,7 @@ class EndpointRequestSchema(ma.Schema):
 
 
 class SecretSchema(ma.Schema):
-    """A secret in the form of the Standard Webhooks specification; without one it is made."""
+    """A secret in the format of the Standard Webhooks specification; if it is left out, one is generated."""
 
     secret = Text(load_default=None, allow_none=True, metadata={"example": "whsec_…"})
 
@@ -37,7 +37,7 @@ class NewEndpointSchema(EndpointRequestSchema, SecretSchema):
 
 
 class SinceSchema(ma.Schema):
-    """From when on notices are sent again."""
+    """The time since which notices are sent again."""
 
     since = fields.AwareDateTime(
         required=True, format="iso", default_timezone=UTC, metadata={"example": "2026-01-31T09:30:00Z"}
@@ -45,7 +45,7 @@ class SinceSchema(ma.Schema):
 
 
 class RateSchema(ma.Schema):
-    """How the latest deliveries of an endpoint went: `failures` of so many `attempts` failed."""
+    """The results of an endpoint's latest deliveries: `failures` of `attempts` failed."""
 
     deliveries = fields.Integer(required=True)
     attempts = fields.Integer(required=True)
@@ -53,7 +53,7 @@ class RateSchema(ma.Schema):
 
 
 class EndpointSchema(ma.Schema):
-    """An endpoint; `isOfProvider`: it is changed with its provider, by `studio.notices`."""
+    """An endpoint; `isOfProvider`: it is part of its provider's `studio.notices`, and changed there."""
 
     id = fields.String(required=True, metadata={"example": "0b9c8e1e-0000-4000-8000-000000000000"})
     url = fields.String(required=True, metadata={"example": "https://app.example.com/onfido"})
@@ -71,7 +71,7 @@ class EndpointSchema(ma.Schema):
 
 
 class RatedEndpointSchema(EndpointSchema):
-    """An endpoint with how its latest deliveries went."""
+    """An endpoint with the results of its latest deliveries."""
 
     rate = fields.Nested(RateSchema, required=True)
 
@@ -84,13 +84,13 @@ class EndpointListSchema(ma.Schema):
 
 
 class EndpointQuerySchema(ma.Schema):
-    """The provider of which the endpoints are told."""
+    """The provider whose endpoints to list."""
 
     providerId = Id(load_default=None)
 
 
 class TestedSchema(ma.Schema):
-    """How a notice of the type `test` was answered; `problem` is null where it was taken."""
+    """The answer to a notice of the type `test`; `problem` is null if it was accepted."""
 
     status = fields.Integer(required=True, allow_none=True, metadata={"example": 204})
     seconds = fields.Float(required=True)
@@ -106,7 +106,7 @@ def endpoint_config(body: dict[str, Any]) -> EndpointConfig:
 
 
 def endpoint_body(endpoint: Endpoint, secret: str = MASK) -> dict[str, Any]:
-    """Write an endpoint; its secret is masked, but where it was made just now."""
+    """Write an endpoint; its secret is masked, unless it was generated just now."""
     config = endpoint.config
     return {
         "id": endpoint.endpoint_id,
@@ -126,17 +126,17 @@ def endpoint_body(endpoint: Endpoint, secret: str = MASK) -> dict[str, Any]:
 
 
 def rate_body(rate: DeliveryRate) -> dict[str, Any]:
-    """Write how an endpoint's latest deliveries went."""
+    """Write the results of an endpoint's latest deliveries."""
     return {"deliveries": rate.deliveries, "attempts": rate.attempts, "failures": rate.failures}
 
 
 def tested_body(answered: Answered, problem: str | None) -> dict[str, Any]:
-    """Write how a test was answered."""
+    """Write the answer to a test."""
     seconds = round(answered.seconds, 3)
     return {"status": answered.status, "seconds": seconds, "answer": answered.start, "problem": problem}
 
 
 def read_since(text: str) -> datetime:
-    """Read the time from which on notices are sent again; raises marshmallow's `ValidationError`."""
+    """Read the time since which notices are sent again; raises marshmallow's `ValidationError`."""
     since: datetime = SinceSchema().load({"since": text})["since"]
     return since

@@ -1,4 +1,4 @@
-"""`/api/server/v1/notice-endpoints`: where applications are notified, and of what."""
+"""`/api/server/v1/notice-endpoints`: the endpoints of applications, and their events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from connector.services.application.endpoints import Endpoints
 PREFIX = "/api/server/v1/notice-endpoints"
 
 blueprint = Blueprint(
-    "notices", __name__, url_prefix=PREFIX, errors=PROVIDER_ERRORS, description="Where applications are notified"
+    "notices", __name__, url_prefix=PREFIX, errors=PROVIDER_ERRORS, description="Notice endpoints of applications"
 )
 
 
@@ -41,7 +41,7 @@ blueprint = Blueprint(
 def list_endpoints(query: dict[str, Any]) -> dict[str, Any]:
     """List the endpoints of this tenant, the oldest first.
 
-    With `providerId` those that are told of this provider. Secrets are masked.
+    With `providerId` only those that get this provider's events. Secrets are masked.
     """
     listed = [endpoint_body(each) for each in _endpoints().all(g.tenant, query["providerId"])]
     return {"count": len(listed), "endpoints": listed}
@@ -55,8 +55,8 @@ def list_endpoints(query: dict[str, Any]) -> dict[str, Any]:
 def add_endpoint(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Register an endpoint.
 
-    The answer has its secret, which is not shown again. For events of tasks and matches register the providers'
-    webhooks again, so that Onfido sends what they need.
+    The answer has its secret, which is not shown again. If it chooses events of tasks or matches, register the
+    providers' webhooks again, so that Onfido sends these events.
     """
     endpoint, secret = _endpoints().add(g.tenant, endpoint_config(body), body["secret"], g.principal.actor)
     return endpoint_body(endpoint, secret), 201
@@ -69,7 +69,7 @@ def add_endpoint(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 def get_endpoint(endpoint_id: str) -> dict[str, Any]:
     """Return one endpoint.
 
-    `rate` is of its latest 1000 deliveries, which `/api/server/v1/deliveries?endpointId=…` lists with their attempts.
+    `rate` covers its latest 1000 deliveries, which `/api/server/v1/deliveries?endpointId=…` lists with their attempts.
     """
     endpoint = _endpoints().get(g.tenant, endpoint_id)
     return endpoint_body(endpoint) | {"rate": rate_body(_endpoints().rate(endpoint))}
@@ -81,9 +81,9 @@ def get_endpoint(endpoint_id: str) -> dict[str, Any]:
 @blueprint.arguments(EndpointRequestSchema)
 @blueprint.response(200, EndpointSchema)
 def change_endpoint(body: dict[str, Any], endpoint_id: str) -> dict[str, Any]:
-    """Replace an endpoint's configuration; its secret stays.
+    """Replace an endpoint's configuration; its secret is kept.
 
-    One that is disabled is enabled by `isEnabled`.
+    A disabled endpoint is enabled with `isEnabled`.
     """
     return endpoint_body(_endpoints().change(g.tenant, endpoint_id, endpoint_config(body), g.principal.actor))
 
@@ -93,9 +93,9 @@ def change_endpoint(body: dict[str, Any], endpoint_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.ENDPOINT_NOT_FOUND, Code.PROVIDER_INVALID)
 @blueprint.response(204)
 def remove_endpoint(endpoint_id: str) -> None:
-    """Remove an endpoint with the notices that are queued for it.
+    """Remove an endpoint with its queued notices.
 
-    Once this is answered, nothing is sent to it any more.
+    After the answer, nothing is sent to it.
     """
     _endpoints().remove(g.tenant, endpoint_id, g.principal.actor)
 
@@ -119,9 +119,9 @@ def rotate_secret(body: dict[str, Any], endpoint_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.ENDPOINT_NOT_FOUND, Code.PROVIDER_INVALID)
 @blueprint.response(200, TestedSchema)
 def test_endpoint(endpoint_id: str) -> dict[str, Any]:
-    """Send a notice of the type `test` now, and return how it was answered.
+    """Send a notice of the type `test` now, and return the answer.
 
-    It is sent once, also to an endpoint that is disabled.
+    It is sent once, also to a disabled endpoint.
     """
     return tested_body(*_endpoints().test(g.tenant, endpoint_id, g.principal.actor))
 
@@ -132,9 +132,9 @@ def test_endpoint(endpoint_id: str) -> dict[str, Any]:
 @blueprint.arguments(SinceSchema)
 @blueprint.response(202)
 def recover_notices(body: dict[str, Any], endpoint_id: str) -> None:
-    """Send all notices since a time again, with the ids that they had.
+    """Send all notices since a time again, with their original ids.
 
-    They are queued by the worker; those that are kept can be sent again.
+    The worker queues them; all stored notices can be sent again.
     """
     _endpoints().recover(g.tenant, endpoint_id, body["since"], g.principal.actor)
 

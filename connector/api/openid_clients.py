@@ -1,4 +1,4 @@
-"""`/api/server/v1/openid-clients`: who may send people to the OpenID provider."""
+"""`/api/server/v1/openid-clients`: the clients of the OpenID provider."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def list_clients() -> dict[str, Any]:
 def add_client(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Register a client.
 
-    The answer has its secret, which is not shown again. With `keys`, its public keys as JWKs, it proves itself by
-    signed assertions (`private_key_jwt`) instead. While its provider is in Onfido's sandbox, its requests are refused
+    The answer has its secret, which is not shown again. With `keys`, its public keys as JWKs, it authenticates by
+    signed assertions (`private_key_jwt`) instead. While its provider uses Onfido's sandbox, its requests are refused
     unless it has `allowsSandbox`.
     """
     client, secret = _clients().add(g.tenant, client_config(body), g.principal.actor)
@@ -54,7 +54,7 @@ def add_client(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 def get_client(client_id: str) -> dict[str, Any]:
     """Return one client.
 
-    By its `clientId`.
+    The id is its `clientId`.
     """
     return client_body(_clients().get(g.tenant, client_id))
 
@@ -65,9 +65,9 @@ def get_client(client_id: str) -> dict[str, Any]:
 @blueprint.arguments(ClientRequestSchema)
 @blueprint.response(200, ClientSchema)
 def change_client(body: dict[str, Any], client_id: str) -> dict[str, Any]:
-    """Replace a client's configuration; its secret stays.
+    """Replace a client's configuration; its secret is kept.
 
-    Requests that its users have under way go on.
+    Requests in progress are not interrupted.
     """
     return client_body(_clients().change(g.tenant, client_id, client_config(body), g.principal.actor))
 
@@ -79,7 +79,7 @@ def change_client(body: dict[str, Any], client_id: str) -> dict[str, Any]:
 def remove_client(client_id: str) -> None:
     """Remove a client with its requests.
 
-    A user who is on the way is not sent back.
+    Users in the middle of a request are not sent back.
     """
     _clients().remove(g.tenant, client_id, g.principal.actor)
 
@@ -91,7 +91,7 @@ def remove_client(client_id: str) -> None:
 def rotate_client_secret(client_id: str) -> dict[str, Any]:
     """Replace a client's secret.
 
-    The answer has it; it is not shown again. The one before stays valid for `openid_secret_overlap`.
+    The answer has it; it is not shown again. The previous one stays valid for `openid_secret_overlap`.
     """
     return client_body(*_clients().rotate_secret(g.tenant, client_id, g.principal.actor))
 

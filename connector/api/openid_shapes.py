@@ -1,4 +1,4 @@
-"""The schemas of clients of the OpenID provider, and the one view of them, which the command line prints as well."""
+"""The schemas of clients of the OpenID provider, and their only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_CLAIM = 100  # characters of a claim's name
 
 
 class ClientRequestSchema(ma.Schema):
-    """A client: an identity provider, or an application, that sends people here to be verified."""
+    """A client: an identity provider, or an application, that sends people to be verified."""
 
     name = Text(limit=MAX_NAME, required=True, metadata={"example": "Example Workforce"})
     profile = fields.String(required=True, validate=validate.OneOf(PROFILES), metadata={"example": "okta"})
@@ -34,7 +34,7 @@ class ClientRequestSchema(ma.Schema):
 
 
 class ClientSchema(ma.Schema):
-    """A client; `secret` is masked, but where it was made just now."""
+    """A client; `secret` is masked, unless it was generated just now."""
 
     clientId = fields.String(required=True, metadata={"example": "1c9c8e1e-0000-4000-8000-000000000000"})
     secret = fields.String(required=True)
@@ -74,7 +74,7 @@ def client_config(body: dict[str, Any]) -> ClientConfig:
 
 
 def client_body(client: Client, secret: str = MASK) -> dict[str, Any]:
-    """Write a client; its secret is masked, but where it was made just now."""
+    """Write a client; its secret is masked, unless it was generated just now."""
     config = client.config
     return {
         "clientId": client.client_id,

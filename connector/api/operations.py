@@ -1,7 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics`, and the way to the documentation.
+"""`/healthz`, `/readyz` and `/metrics`, and the redirect to the documentation.
 
-They carry no scope, because a load balancer and a scraper have no user, and tell nothing of tenants, users or runs.
-The metrics need a token of their own.
+They require no scope, because load balancers and scrapers have no user, and disclose nothing about tenants, users or
+runs. The metrics require a separate token.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def get_health() -> Response:
 
 @blueprint.get("/readyz")
 def get_readiness() -> Response:
-    """Report whether the database can be reached, is migrated and takes writes."""
+    """Report whether the database can be reached, is migrated and accepts writes."""
     problem: str | None = current_app.extensions["services"].health.problem()
     if problem is not None:
         return body("HTTP-503", "Not ready", problem, 503)
@@ -35,7 +35,7 @@ def get_readiness() -> Response:
 
 @blueprint.get("/metrics")
 def get_metrics() -> Response:
-    """Return the metrics, of all processes where there are several, in Prometheus' format."""
+    """Return the metrics, of all processes if there are several, in Prometheus' format."""
     settings: Settings = current_app.extensions["services"].settings
     if not may_read_metrics(request.headers.get("Authorization"), settings.metrics_token):
         raise AccessDenied(

@@ -1,4 +1,4 @@
-"""`/api/server/v1/settings` and `…/connections`: for the operator, in the operator's tenant only."""
+"""`/api/server/v1/settings` and `…/connections`: for the operator, only in the operator's tenant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ blueprint = Blueprint(
 
 
 def in_operators_tenant(view: View) -> View:
-    """Refuse a view to every tenant but the operator's."""
+    """Refuse a view to every tenant except the operator's."""
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -41,7 +41,7 @@ def check_operator() -> None:
     """Raise `AccessDenied` if the request is not of the operator's tenant."""
     settings: Settings = current_app.extensions["settings"]
     if g.tenant.name != settings.operator_tenant:
-        raise AccessDenied(403, "This is for the operator's tenant only: see the setting `operator_tenant`.", {})
+        raise AccessDenied(403, "This is only allowed in the operator's tenant: see the setting `operator_tenant`.", {})
 
 
 @blueprint.get("/settings")
@@ -49,10 +49,10 @@ def check_operator() -> None:
 @in_operators_tenant
 @blueprint.response(200, SettingsInForceSchema)
 def get_settings() -> dict[str, Any]:
-    """Return the settings in force, each with its source, and the processes that run.
+    """Return the settings in force, each with its source, and the running processes.
 
-    Of a secret only whether it is set. A process whose settings are not those of the one that started last is named in
-    the warnings.
+    For a secret only whether it is set. Warnings name the processes whose settings differ from those of the process
+    that started last.
     """
     return settings_in_force()
 
@@ -64,14 +64,15 @@ def get_settings() -> dict[str, Any]:
 def check_connections() -> dict[str, Any]:
     """Check whether the issuers and directories of all tenants answer.
 
-    The checks of `connector check-settings`, at most once a minute in each process, in at most 10 seconds.
+    These are the checks of `connector check-settings`, made at most once a minute in each process, in at most 10
+    seconds.
     """
     connections: Connections = current_app.extensions["connections"]
     return connections_body(connections.check())
 
 
 def settings_in_force() -> dict[str, Any]:
-    """Return the settings of this process, and what is known of the others."""
+    """Return the settings of this process, and the stored data of the others."""
     settings: Settings = current_app.extensions["settings"]
     processes: Processes = current_app.extensions["services"].processes
     return settings_body(current_app.extensions["since"], shown(settings), processes.running(), settings.warnings())

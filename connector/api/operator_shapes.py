@@ -1,4 +1,4 @@
-"""The schemas of what the operator looks at: the settings in force, the processes, the tenants' connections."""
+"""The schemas for the operator: the settings in force, the processes, the tenants' connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ShownSettingSchema(ma.Schema):
-    """A setting in force; of a secret, `value` only says `set` or `not set`."""
+    """A setting in force; for a secret, `value` is only `set` or `not set`."""
 
     name = fields.String(required=True, metadata={"example": "public_url"})
     value = fields.Raw(required=True, allow_none=True)
@@ -28,7 +28,7 @@ class ShownSettingSchema(ma.Schema):
 
 
 class RunningSchema(ma.Schema):
-    """A process that runs; `differing` names the settings that the process that started last has otherwise."""
+    """A running process; `differing` names the settings that differ from those of the process that started last."""
 
     role = fields.String(required=True, metadata={"example": "serve"})
     host = fields.String(required=True)
@@ -39,7 +39,7 @@ class RunningSchema(ma.Schema):
 
 
 class SettingsInForceSchema(ma.Schema):
-    """The settings of the process that answers, since it started; warnings where others have other ones."""
+    """The settings of the answering process, since its start; warnings if other processes have different ones."""
 
     since = Moment(required=True)
     settings = fields.List(fields.Nested(ShownSettingSchema), required=True)
@@ -48,7 +48,7 @@ class SettingsInForceSchema(ma.Schema):
 
 
 class PartCheckSchema(ma.Schema):
-    """A check of an issuer or a directory; `tenant` is null where it concerns all."""
+    """A check of an issuer or a directory; `tenant` is null if it belongs to all tenants."""
 
     tenant = fields.String(required=True, allow_none=True)
     part = fields.String(required=True, metadata={"example": "https://idp.example.com/oauth2/token"})
@@ -58,7 +58,7 @@ class PartCheckSchema(ma.Schema):
 
 
 class ConnectionsSchema(ma.Schema):
-    """The checks of all tenants' connections; they hold for a minute."""
+    """The checks of all tenants' connections; they are cached for a minute."""
 
     checkedAt = Moment(required=True, attribute="checked_at")
     passed = fields.Boolean(required=True)

@@ -1,7 +1,7 @@
-"""The origin of each request, for the journal: its channel, and the address that it came from.
+"""The origin of each request, for the journal: its channel and its address.
 
-Behind a proxy the peer is the proxy: the address is then the last one that `X-Forwarded-For` names, which is the one
-that the nearest proxy saw, with the proxy's own. All before the last a client may forge.
+Behind a proxy the peer is the proxy: then the address is the last one in `X-Forwarded-For`, which the nearest proxy
+added, together with the proxy's own. Clients may forge all entries before the last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def install(app: Flask) -> None:
 
 
 def address() -> str | None:
-    """Return the address of the current request's client, as far as it is known."""
+    """Return the address of the current request's client, if it is known."""
     peer = request.remote_addr
     nearest = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     return f"{nearest} by way of {peer}" if nearest and _is_address(nearest) else peer

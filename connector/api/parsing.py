@@ -1,4 +1,4 @@
-"""Reading JSON bodies and queries: strictly, and with the contract's errors."""
+"""Strict reading of JSON bodies and queries, with the contract's errors."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from connector.api.traffic import MAX_API_BODY
 from connector.domain.nesting import is_deeper
 from connector.errors import Code
 
-MAX_DEPTH = 64  # of a body: far more than any needs, far less than a recursion can follow
+MAX_DEPTH = 64  # nesting of a body: far more than any needs, far less than a recursion can handle
 SECURITY_SCHEME = "OAuth2"
 OWN_CLAIMS = "internal_login"  # the scope of calls for the caller's own claims
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Parser(FlaskParser):
-    """webargs' parser, for strict JSON only: no NaN, no second-guessing of encodings."""
+    """webargs' parser for strict JSON only: without NaN and guessed encodings."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012  webargs' own name and type
         "json": ma.EXCLUDE,
@@ -38,7 +38,7 @@ class Parser(FlaskParser):
     DEFAULT_VALIDATION_STATUS = 400
 
     def load_json(self, req: flask.Request, schema: ma.Schema) -> Any:
-        """Read the body whatever its content type says; clients of WSO2's leave it out at times."""
+        """Read the body, ignoring its content type; clients written for WSO2 sometimes leave it out."""
         body = read_json(read_body())
         if schema.many and isinstance(body, list):
             check_length(body)
@@ -62,7 +62,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         self._prepare_doc_cbks += [_name_operation, self._document_errors]
 
     def requires(self, scope: str, *others: str, lasting: Lasting | None = None) -> Callable[[View], View]:
-        """Protect a view with a scope, or one of several, and with shares where its calls may last."""
+        """Protect a view with a scope, or one of several, and limit its concurrent calls if they may last."""
 
         def decorate(view: View) -> View:
             counted = lasts(lasting, view, is_callers_own=scope == OWN_CLAIMS) if lasting else view
@@ -73,11 +73,11 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         return decorate
 
     def arguments(self, schema: type[ma.Schema] | ma.Schema, **options: Any) -> Any:
-        """Parse requests with a schema, which is created once and not for each request."""
+        """Parse requests with a schema, which is created once instead of for each request."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
     def refuses(self, *codes: Code) -> Callable[[View], View]:
-        """Document the codes of a view's own errors; those that every view may answer are added to them."""
+        """Document the codes of a view's own errors; those of all views are added."""
 
         def decorate(view: View) -> View:
             vars(view).setdefault("_apidoc", {})["codes"] = codes
@@ -86,14 +86,14 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         return decorate
 
     def _store_endpoint_docs(self, endpoint: str, obj: Any, *details: Any, **options: Any) -> None:
-        """Note an operation's view as well, which names it."""
+        """Store an operation's view as well, because it names the operation."""
         super()._store_endpoint_docs(endpoint, obj, *details, **options)
         for described in self._docs[endpoint].values():
-            if described is not None:  # what all methods of the path have in common
+            if described is not None:  # the common parameters of all methods of the path
                 described["view_name"] = obj.__name__
 
     def _document_errors(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Add the errors of an operation to its document, instead of what flask-smorest knows of them."""
+        """Add the errors of an operation to its document, replacing those of flask-smorest."""
         codes = [*doc_info.get("codes", ()), self.errors.unexpected, self.errors.database_away]
         statuses = list(PROTECTED) if doc_info.get("manual_doc", {}).get("security") else []
         if "requestBody" in doc:
@@ -106,7 +106,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
 
 def _name_operation(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Name an operation after its view; one that WSO2's definition names says so itself."""
+    """Name an operation after its view, unless the view has the name of WSO2's definition."""
     first, *others = doc_info["view_name"].split("_")
     return doc | {"operationId": first + "".join(word.capitalize() for word in others)}
 
@@ -114,7 +114,7 @@ def _name_operation(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> 
 def read_body(limit: int = MAX_API_BODY) -> bytes:
     """Read the request's body; raises `RequestEntityTooLarge` if it is longer than `limit` or the setting."""
     longest = min(limit, flask.current_app.config["MAX_BODY_BYTES"])
-    flask.request.max_content_length = longest + 1  # a longer one is cut off behind that, or refused by its length
+    flask.request.max_content_length = longest + 1  # a longer one is cut off after that, or refused by its length
     body = flask.request.get_data()
     if len(body) > longest:
         raise RequestEntityTooLarge
@@ -122,11 +122,11 @@ def read_body(limit: int = MAX_API_BODY) -> bytes:
 
 
 def read_json(raw: bytes) -> Any:
-    """Parse a JSON document; raises `InvalidShape` with what is wrong with it."""
+    """Parse a JSON document; raises `InvalidShape` with the errors."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(read := dict(pairs)) < len(pairs):
-            refuse("json", "must give no member of an object twice")
+            refuse("json", "must not have a member of an object twice")
         return read
 
     try:
@@ -147,7 +147,7 @@ def read_json(raw: bytes) -> Any:
 
 
 def _finite(digits: str) -> float:
-    """Read a number; Python takes one that is too large for infinity, which no JSON can say again."""
+    """Read a number; Python would read one that is too large as infinity, which JSON cannot represent."""
     number = float(digits)
     if math.isinf(number):
         raise OverflowError(digits)

@@ -1,7 +1,7 @@
 """Reading paths: one final slash is ignored, and an encoded slash belongs to the id that contains it.
 
-A server decodes the path before an application sees it, and `a%2Fb` then looks like two segments. So the path is
-decoded once more here, with `ENCODED_SLASH` instead of such a slash, and turned into one in the values of routes.
+A server decodes the path before it calls the application, and `a%2Fb` then looks like two segments. So the path is
+decoded here again, with `ENCODED_SLASH` instead of such a slash, which becomes a slash in the values of routes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from werkzeug.routing import UnicodeConverter
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-MAX_VALUE = 255  # characters of an id, as the database's columns have them
-ENCODED_SLASH = "\x1f"  # no id holds it: it is not printable
+MAX_VALUE = 255  # characters of an id, the length of the database's columns
+ENCODED_SLASH = "\x1f"  # no id contains it, because it is not printable
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 def install(app: Flask) -> None:
     """Apply these rules to the path of every request; call it before any route is registered."""
-    app.url_map.merge_slashes = False  # the router would redirect to the host that the request names
-    app.url_map.strict_slashes = False  # `/docs/`, which is registered with its slash
+    app.url_map.merge_slashes = False  # otherwise the router would redirect to the host in the request
+    app.url_map.strict_slashes = False  # otherwise `/docs/`, which is registered with its slash, would redirect
     app.url_map.converters["default"] = _Segment
     app.wsgi_app = _PathReader(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_check_path)
@@ -49,7 +49,7 @@ class _PathReader:
 
 
 def _path_as_sent(environ: WSGIEnvironment) -> str:
-    """Return the path as the client sent it; empty if the server does not pass it on."""
+    """Return the path as the client sent it; empty if the server does not provide it."""
     target: str = environ.get("RAW_URI", "")
     if not target.startswith("/"):
         return urlsplit(target).path
@@ -64,13 +64,13 @@ class _Segment(UnicodeConverter):
         return value.replace(ENCODED_SLASH, "/")
 
     def to_url(self, value: str) -> str:
-        """Return the value as a path has it."""
+        """Return the value in the form of a path."""
         return super().to_url(value).replace("/", "%2F")
 
 
 def _check_path() -> None:
     """Refuse several leading slashes, ids longer than the database's columns and unprintable characters."""
-    if request.environ["PATH_INFO"].startswith("//"):  # the router takes all leading slashes for one
+    if request.environ["PATH_INFO"].startswith("//"):  # the router would treat several leading slashes as one
         raise NotFound
     for value in (request.view_args or {}).values():
         if isinstance(value, str) and (len(value) > MAX_VALUE or not value.isprintable()):

@@ -9,7 +9,7 @@ from connector.api.fields import Moment
 
 
 class PictureSchema(ma.Schema):
-    """A picture; `kind` is document or selfie, `title` what it shows."""
+    """A picture; `kind` is document or selfie, `title` a description."""
 
     id = fields.String(required=True, attribute="picture_id")
     kind = fields.String(required=True, metadata={"example": "document"})

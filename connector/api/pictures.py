@@ -1,4 +1,4 @@
-"""The pictures that a user has sent in a run, for people who decide on it; passed on from Onfido, stored nowhere."""
+"""The pictures that a user has sent in a run, for administrators; streamed from Onfido, never stored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ blueprint = Blueprint(
 def list_pictures(provider_id: str, run_id: str) -> Any:
     """List the pictures that the user has sent in a run.
 
-    Of documents and of the person, as Onfido has them now; nothing of them is stored here.
+    Of documents and of the person, as Onfido has them now; they are not stored here.
     """
     check_provider(provider_id)
     return _pictures().list(g.tenant, run_id, provider_id)
@@ -44,7 +44,7 @@ def list_pictures(provider_id: str, run_id: str) -> Any:
 def get_picture(provider_id: str, run_id: str, picture_id: str) -> Response:
     """Return a picture of a run.
 
-    That it was looked at is in the audit trail.
+    Each view is recorded in the audit trail.
     """
     check_provider(provider_id)
     return pass_on(_pictures().open(g.tenant, run_id, picture_id, provider_id, actor=g.principal.actor))

@@ -1,4 +1,4 @@
-"""The schema of how far a provider is set up, and the one view of it, which the command line prints as well."""
+"""The schema of a provider's setup progress, and its only view, which the command line prints as well."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cas
 
 
 class SetupStepSchema(ma.Schema):
-    """A step; `waits` rests on another step or on what users do, `unknown`: Onfido did not answer."""
+    """A step; `waits`: it depends on another step or on users; `unknown`: Onfido did not answer."""
 
     name = fields.String(required=True, validate=validate.OneOf(NAMES), metadata={"example": "webhook"})
     title = fields.String(required=True, metadata={"example": "The webhook is registered"})
@@ -26,7 +26,7 @@ class SetupStepSchema(ma.Schema):
 
 
 class ProgressSchema(ma.Schema):
-    """How far a provider is set up: the steps that apply, and the last check that some of them rest on."""
+    """The setup progress of a provider: the steps that apply, and the last check on which some of them depend."""
 
     headline = fields.String(required=True, metadata={"example": "5 of 7 steps are done."})
     isDone = Flag(required=True)

@@ -11,9 +11,9 @@ MAX_DIGITS = 9
 
 
 def by_key(items: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Read a list of properties, without those that are null; raises `ma.ValidationError` for a key given twice."""
+    """Read a list of properties, without those that are null; raises `ma.ValidationError` for a duplicate key."""
     if len({item["key"] for item in items}) < len(items):
-        raise ma.ValidationError({name: ["must give no key twice"]})
+        raise ma.ValidationError({name: ["must not have a key twice"]})
     return {item["key"]: item["value"] for item in items if item["value"] is not None}
 
 

@@ -1,4 +1,4 @@
-"""A provider as a file: its configuration without secrets, and what a file would change."""
+"""A provider as a file: its configuration without secrets, and the changes that a file would make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connector.api.provider_shapes import ProviderRequestSchema, provider_body, 
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
 from connector.errors import InvalidField
 
-_OF_ONE = ("id",)  # members that belong to one provider and not to its configuration
+_OF_ONE = ("id",)  # members that belong to one provider, not to its configuration
 _NESTED = ("claims", "configProperties", "studio")
 
 
@@ -27,14 +27,14 @@ class Difference:
 
 
 def file_of(provider: Provider) -> dict[str, Any]:
-    """Return a provider as its file has it."""
+    """Return a provider in the format of its file."""
     body = provider_body(provider)
     properties = [each for each in body["configProperties"] if not each["isSecret"]]
     return {name: value for name, value in body.items() if name not in _OF_ONE} | {"configProperties": properties}
 
 
 def read_file(raw: bytes) -> dict[str, Any]:
-    """Read a file; secrets that it holds all the same are left out. Raise `InvalidField` for what is no provider."""
+    """Read a file, ignoring any secrets in it. Raise `InvalidField` if it is not a provider."""
     try:
         body = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
@@ -50,7 +50,7 @@ def read_file(raw: bytes) -> dict[str, Any]:
 
 
 def config_of(file: Mapping[str, Any]) -> ProviderConfig:
-    """Return the configuration that a file describes; raise `InvalidField` for what is none."""
+    """Return the configuration in a file; raise `InvalidField` for an invalid one."""
     try:
         return provider_config(ProviderRequestSchema(unknown=ma.EXCLUDE).load(dict(file)))
     except ma.ValidationError as error:
@@ -58,7 +58,7 @@ def config_of(file: Mapping[str, Any]) -> ProviderConfig:
 
 
 def differences(provider: Provider, file: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield what a file would change of a provider."""
+    """Yield the changes that a file would make to a provider."""
     before, after = _flat(file_of(provider)), _flat(file)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):

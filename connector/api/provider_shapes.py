@@ -138,7 +138,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
 
 
 def facts_body(facts: ProviderFacts) -> dict[str, Any]:
-    """Write what is known here of a provider's credentials and of Onfido's posts, for the command line."""
+    """Write the known facts about a provider's credentials and Onfido's events, for the command line."""
     return {
         "environment": facts.environment,
         "ignoredSandboxResults": facts.ignored_sandbox_results,
@@ -158,7 +158,7 @@ def page_body(page: Sequence[Provider], total: int, *, offset: int = 0) -> dict[
 
 
 def provider_body(provider: Provider) -> dict[str, Any]:
-    """Write a provider; its secrets are masked, and one that uses nothing of Studio is written as WSO2's are."""
+    """Write a provider; its secrets are masked, and without Studio features it has WSO2's format."""
     kept = {"webhook_token": provider.has_webhook_token, "notice_secret": provider.has_notice_secret}
     is_client = provider.client_id is not None
     secrets = ["client_secret" if is_client else "token", *(name for name, is_kept in kept.items() if is_kept)]
@@ -210,6 +210,6 @@ def _number(properties: Mapping[str, str], key: str, default: int) -> int:
 
 
 def _properties(items: list[dict[str, Any]]) -> dict[str, str]:
-    """Read configuration properties; one without a value counts as left out, as does one of white space only."""
+    """Read configuration properties; one without a value, or a blank one, counts as left out."""
     properties = {key: value.strip() for key, value in by_key(items, "configProperties").items()}
     return {key: value for key, value in properties.items() if value and key != READ_ONLY}

@@ -85,7 +85,7 @@ def get_provider(provider_id: str) -> dict[str, Any]:
 def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Replace a provider's configuration; a secret that is masked, left out or has no value is kept.
 
-    Open verifications continue. A webhook token that is replaced stays valid for a while.
+    Open verifications continue. A replaced webhook token stays valid for a limited time.
     """
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
@@ -100,7 +100,7 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
 @blueprint.response(204)
 @blueprint.doc(operationId="deleteIdVProvider")
 def remove_provider(provider_id: str) -> None:
-    """Remove a provider with all that was verified through it.
+    """Remove a provider with its verifications.
 
     Its webhook and its users' applicants stay at Onfido: remove them first.
     """
@@ -112,9 +112,9 @@ def remove_provider(provider_id: str) -> None:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(204)
 def end_overlap(provider_id: str) -> None:
-    """End the validity of the webhook token that was replaced.
+    """End the validity of the replaced webhook token.
 
-    For a token that leaked: otherwise it stays valid for the time that the settings define.
+    Use this if the token has leaked: otherwise it stays valid for the time in the settings.
     """
     _providers().end_overlap(g.tenant, provider_id, g.principal.actor)
 

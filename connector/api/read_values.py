@@ -1,4 +1,4 @@
-"""Claims with the values that Onfido read, which users see themselves; showing them to others is in the audit trail."""
+"""Claims with the values that Onfido read; displaying them to anyone except the user is recorded in the audit trail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.services.results.kept import KeptResults
 
 
 def claim_bodies(claims: Sequence[Claim], user_id: str, *, is_own: bool) -> list[dict[str, Any]]:
-    """Return claims with Onfido's values; `is_own`: for the user. To others, showing these is recorded."""
+    """Return claims with Onfido's values; unless `is_own`, displaying them is recorded."""
     kept: KeptResults = current_app.extensions["services"].kept
     values = [kept.read_of(claim) for claim in claims]
     if any(values) and not is_own:

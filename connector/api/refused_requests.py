@@ -1,6 +1,6 @@
-"""Recording what is refused to callers whose token is valid: a missing scope, or a change that was not made.
+"""Recording refusals to callers with a valid token: a missing scope, or a refused change.
 
-What applications ask for on behalf of users is recorded where it is refused, as refused starts.
+Refused requests of applications on behalf of users are recorded as refused starts instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OF_APPLICATIONS = frozenset({"internal_login", "internal_idv_claim_verify"})
 
 
 def install(app: Flask) -> None:
-    """Record the refusals of each request, once it is answered."""
+    """Record the refusals of each request after the answer."""
     app.after_request(_record)
 
 

@@ -1,7 +1,7 @@
-"""The validation messages of requests: they state what each value must be.
+"""The validation messages of requests, which state what each value must be.
 
-marshmallow's own messages state what the value is not. They are replaced where its documentation allows it: in the
-class attributes that every field and validator reads when it is created. Import this before defining a schema.
+marshmallow's own messages state what the value is not. They are replaced in the documented way: in the class attributes
+that every field and validator reads when it is created. Import this module before defining a schema.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ blueprint = Blueprint(
 
 
 @blueprint.post("/<provider_id>/test-connection")
-@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)  # it requests a run (of no applicant)
+@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)  # it requests a run (without a valid applicant)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.CONFIGURATION_INVALID)
 @blueprint.response(200, ReadinessSchema)
 def test_connection(provider_id: str) -> Readiness:
-    """Report whether Onfido accepts the token and workflow, what can be verified, and the state of the webhook.
+    """Report whether Onfido accepts the token and workflow, which claims can be verified, and the state of the webhook.
 
-    A refusal by Onfido is a failed check, and not an error. Each check says what to do.
+    A refusal by Onfido is a failed check, not an error. Each check says what to do.
     """
     return _setup().test(g.tenant, provider_id, current_app.config["PUBLIC_URL"])
 
@@ -48,9 +48,9 @@ def test_connection(provider_id: str) -> Readiness:
 @blueprint.arguments(ProviderRequestSchema)
 @blueprint.response(200, ReadinessSchema)
 def test_new_configuration(body: dict[str, Any]) -> Readiness:
-    """Try the configuration of a provider at Onfido before it is registered.
+    """Test the configuration of a provider at Onfido before it is registered.
 
-    The body is that of the registration, and is refused as there. Nothing is stored.
+    The body is that of the registration, and validated in the same way. Nothing is stored.
     """
     return _trials().of_new(g.tenant, read_config(body))
 
@@ -61,10 +61,10 @@ def test_new_configuration(body: dict[str, Any]) -> Readiness:
 @blueprint.arguments(ProviderRequestSchema)
 @blueprint.response(200, ReadinessSchema)
 def test_changed_configuration(body: dict[str, Any], provider_id: str) -> Readiness:
-    """Try the configuration that a provider would have at Onfido, before it is saved.
+    """Test a changed configuration of a provider at Onfido before it is saved.
 
-    The body is that of the change: a secret that is masked, left out or has no value is the stored one. Nothing is
-    stored.
+    The body is that of the change: for a secret that is masked, left out or has no value, the stored one is used.
+    Nothing is stored.
     """
     return _trials().of_change(g.tenant, provider_id, read_config(body))
 
@@ -75,7 +75,7 @@ def test_changed_configuration(body: dict[str, Any], provider_id: str) -> Readin
 def list_health() -> dict[str, Any]:
     """Report the last check of every provider, with its age.
 
-    Onfido is not asked: each provider is checked in the background, after each change and every 6 hours.
+    Onfido is not called: each provider is checked in the background, after each change and every 6 hours.
     """
     return health_list_body(_health().all(g.tenant), _health().now())
 
@@ -87,7 +87,7 @@ def list_health() -> dict[str, Any]:
 def get_health(provider_id: str) -> dict[str, Any]:
     """Report the last check of a provider, with its age.
 
-    Onfido is not asked. To check now, test the connection.
+    Onfido is not called. To check now, test the connection.
     """
     return health_body(_health().of(g.tenant, provider_id), _health().now())
 
@@ -97,9 +97,9 @@ def get_health(provider_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(200, UsageSchema)
 def get_usage(provider_id: str) -> Usage:
-    """Report how much depends on a provider, before it is disabled or removed.
+    """Report the number of objects that depend on a provider, before it is disabled or removed.
 
-    Each number is counted up to 1000, which stands for 1000 or more.
+    Each number is counted up to 1000; 1000 means 1000 or more.
     """
     usage: ProviderUsage = current_app.extensions["services"].provider_usage
     return usage.of(g.tenant, provider_id)
@@ -110,10 +110,9 @@ def get_usage(provider_id: str) -> Usage:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(200, ProgressSchema)
 def get_setup_progress(provider_id: str) -> dict[str, Any]:
-    """Report how far a provider is set up, step by step.
+    """Report the setup progress of a provider, step by step.
 
-    Steps are detected from the last check and from what happened since; Onfido is not asked. To check now, test the
-    connection.
+    Steps are determined from the last check and later events; Onfido is not called. To check now, test the connection.
     """
     progress: SetupProgress = current_app.extensions["services"].setup_progress
     return progress_body(progress.of(g.tenant, provider_id), _health().now())
@@ -127,7 +126,7 @@ def get_setup_progress(provider_id: str) -> dict[str, Any]:
 def add_webhook(provider_id: str) -> tuple[Webhook, int]:
     """Register the webhook at Onfido, or repair the existing one, and register its token here.
 
-    The events are those that the provider's use of Studio needs. The call may be repeated.
+    The events are those that the provider's `studio` requires. The call may be repeated.
     """
     added = _setup().add_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
     return added, 201 if added.is_new else 200
@@ -152,7 +151,7 @@ def remove_webhook(provider_id: str) -> None:
 def get_match_impact(provider_id: str) -> Impact:
     """Estimate what `unverifyOnMatch` would have withdrawn in the last 90 days, from the history.
 
-    Matches are known as far as Onfido's events of them were wanted: by the provider, or by an endpoint for notices.
+    Only matches are known whose events were subscribed to: for the provider, or for a notice endpoint.
     """
     impact: MatchImpact = current_app.extensions["services"].match_impact
     return impact.estimate(g.tenant, provider_id)
@@ -164,10 +163,10 @@ def get_match_impact(provider_id: str) -> Impact:
 @blueprint.arguments(RemappingSchema)
 @blueprint.response(200, RemappingImpactSchema)
 def estimate_remapping(body: dict[str, Any], provider_id: str) -> RemappingImpact:
-    """Count the verified claims that a draft of the provider's claim mapping concerns.
+    """Count the verified claims that a draft of the provider's claim mapping affects.
 
-    Claims that the draft sends as another field or no longer maps. Nothing is changed; when the draft is saved, they
-    stay verified, as what they were sent as.
+    These are claims that the draft sends as another field or no longer maps. Nothing is changed; after the draft is
+    saved, they stay verified as the field that was sent.
     """
     remapping: Remapping = current_app.extensions["services"].remapping
     return remapping.estimate(g.tenant, provider_id, read_mapping(body))

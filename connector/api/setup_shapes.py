@@ -9,11 +9,11 @@ from connector.api.fields import Flag, Moment
 
 
 class MatchImpactSchema(ma.Schema):
-    """What `unverifyOnMatch` would have done since then, of how many matches and users.
+    """What `unverifyOnMatch` would have done since a time, with the number of matches and users.
 
-    `withdrawn` is how many verified claims these would have withdrawn.
-    Users who were removed since are counted, their claims are not. `isComplete` is false where there were more matches
-    than the latest thousand, which are looked at.
+    `withdrawn` is the number of verified claims that would have been withdrawn. Users who were removed since are
+    counted, their claims are not. `isComplete` is false if there were more matches than the latest thousand, which are
+    considered.
     """
 
     since = Moment(required=True)
@@ -24,7 +24,7 @@ class MatchImpactSchema(ma.Schema):
 
 
 class CheckSchema(ma.Schema):
-    """One check; `passed` is null where it was not made."""
+    """One check; `passed` is null if it was not made."""
 
     name = fields.String(required=True, metadata={"example": "token"})
     passed = Flag(required=True, allow_none=True)
@@ -54,7 +54,7 @@ class WebhookSchema(ma.Schema):
 
 
 class UsageSchema(ma.Schema):
-    """How much depends on a provider; 1000 stands for 1000 or more."""
+    """The number of objects that depend on a provider; 1000 means 1000 or more."""
 
     open_verifications = fields.Integer(required=True, data_key="openVerifications", metadata={"example": 12})
     verifications = fields.Integer(required=True, metadata={"example": 1000})

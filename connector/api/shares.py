@@ -1,7 +1,7 @@
-"""How much of the server one caller may take: calls that may last, because they reach Onfido or send a file.
+"""The limits on one caller's long calls, which reach Onfido or send a file.
 
-Each holds a thread meanwhile. Some threads are reserved for quick calls; within the
-rest, some are kept from each tenant and from each user. A call beyond a share is refused at once with HTTP-429.
+Each occupies a thread. Some threads are reserved for quick calls; of the rest, each tenant and each user may use only a
+part. A call beyond a limit is refused at once with HTTP-429.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
 
 EXTENSION = "shares"
-LASTING = "__lasting__"  # the attribute of a view that says which kind of lasting call it is
+LASTING = "__lasting__"  # the attribute of a view with the kind of its long calls
 RETRY_AFTER = 1  # seconds
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Lasting(Enum):
-    """Why a call may last."""
+    """The reason why a call may last."""
 
     ONFIDO = auto()  # it waits for Onfido
     DOWNLOAD = auto()  # it lasts until the client has read the file
@@ -34,7 +34,7 @@ class Lasting(Enum):
 
 @dataclass(frozen=True)
 class Limit:
-    """How many calls one holder may have in progress: all callers together, a tenant, a user, or all downloads."""
+    """The number of calls that one holder may have in progress: all callers, a tenant, a user, or all downloads."""
 
     holder: tuple[str, ...]
     most: int
@@ -42,7 +42,7 @@ class Limit:
 
 
 class Shares:
-    """The lasting calls in progress in this process, of a server with so many threads."""
+    """The long calls in progress in this process, with a number of threads."""
 
     def __init__(self, threads: int) -> None:
         self._all = max(1, threads - max(1, threads // 4))
@@ -53,7 +53,7 @@ class Shares:
         self._lock = threading.Lock()
 
     def take(self, kind: Lasting, tenant: Tenant, user_id: str | None) -> Callable[[], None]:
-        """Count a call, and return what ends it; raises `TooManyRequests` if it is one too many."""
+        """Count a call, and return the function that ends it; raises `TooManyRequests` if it is one too many."""
         limits = self._limits(kind, tenant, user_id)
         holders = [limit.holder for limit in limits]
         with self._lock:
@@ -81,7 +81,7 @@ class Shares:
     def _end(self, holders: Collection[tuple[str, ...]]) -> None:
         with self._lock:
             self._held.subtract(holders)
-            self._held = +self._held  # without those that hold nothing
+            self._held = +self._held  # removes zero counts
 
 
 def _least(most: int, limit: int | None) -> int:
@@ -89,12 +89,12 @@ def _least(most: int, limit: int | None) -> int:
 
 
 def install(app: Flask, threads: int) -> None:
-    """Limit callers to their shares of so many threads."""
+    """Limit callers to their parts of a number of threads."""
     app.extensions[EXTENSION] = Shares(threads)
 
 
 def begin(kind: Lasting, user_id: str | None) -> Callable[[], None]:
-    """Count a call of the request's tenant, and return what ends it; without shares, no call is limited.
+    """Count a call of the request's tenant, and return the function that ends it; without limits, no call is counted.
 
     Raises `TooManyRequests` if it is one too many.
     """
@@ -103,7 +103,7 @@ def begin(kind: Lasting, user_id: str | None) -> Callable[[], None]:
 
 
 def _end_nothing() -> None:
-    """Do nothing: the call was not counted."""
+    """Do nothing, because the call was not counted."""
 
 
 def lasts(kind: Lasting, view: View, *, is_callers_own: bool) -> View:

@@ -1,4 +1,4 @@
-"""`/api/server/v1/statistics`: how many verify themselves, where they give up, and which claims fail."""
+"""`/api/server/v1/statistics`: how many users are verified, where they stop, and which claims fail."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ blueprint = Blueprint(
 @blueprint.arguments(StatisticsQuerySchema, location="query")
 @blueprint.response(200, StatisticsSchema)
 def get_statistics(query: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers of a period.
+    """Return the statistics of a period.
 
-    The days are counted by the worker, the present one once in a minute. The sandbox is left out unless it is asked
-    for. Days older than 60 are final: a user who is removed later still counts.
+    The worker counts the days, the present one once a minute. The sandbox is left out unless it is requested. Days
+    older than 60 are final: a user who is removed later still counts.
     """
     lookup: StatisticsLookup = current_app.extensions["services"].statistics
     criteria = lookup.criteria(query, query["providerId"], read_environment(query["environment"]))

@@ -18,7 +18,7 @@ _DAY = {"example": "2026-01-31"}
 
 
 class StatisticsQuerySchema(ma.Schema):
-    """`period` is 24h, 14d or 90d; or `from` and `to` are days of UTC, both included, a year at most.
+    """`period` is 24h, 14d or 90d; or `from` and `to` are UTC days, both included, a year at most.
 
     Without `environment` the sandbox is left out; `all` includes it.
     """
@@ -31,14 +31,14 @@ class StatisticsQuerySchema(ma.Schema):
 
 
 class StageSchema(ma.Schema):
-    """A stage of the funnel: how many of those that were started in the period have reached it."""
+    """A stage of the funnel: the number of verifications started in the period that have reached it."""
 
     stage = fields.String(required=True, attribute="name", metadata={"example": "captured"})
     count = fields.Integer(required=True, attribute="n")
 
 
 class ShareSchema(ma.Schema):
-    """A part of a whole; `share` is from 0 to 1, null where the whole is nothing."""
+    """A part of a whole; `share` is from 0 to 1, null if the whole is 0."""
 
     count = fields.Integer(required=True, attribute="n")
     of = fields.Integer(required=True)
@@ -46,7 +46,7 @@ class ShareSchema(ma.Schema):
 
 
 class TimesSchema(ma.Schema):
-    """Seconds from the start to a result, to within 8 %; null where there was none."""
+    """Seconds from start to result, to within 8 %; null if there was no result."""
 
     count = fields.Integer(required=True, attribute="n")
     median = fields.Integer(required=True, allow_none=True)
@@ -54,7 +54,7 @@ class TimesSchema(ma.Schema):
 
 
 class DaySchema(ma.Schema):
-    """A day of UTC: how many were started, of which `verified` have a verified claim by now; how many ended.
+    """A UTC day: the number of started verifications, of those `verified` by now, and of ended ones.
 
     `ended` is by status; `givenUp` are deliveries.
     """
@@ -67,7 +67,7 @@ class DaySchema(ma.Schema):
 
 
 class ClaimNumbersSchema(ma.Schema):
-    """What was said of one claim by those that ended in the period; `notCompared`: in runs that were approved."""
+    """The results for one claim of the verifications that ended in the period; `notCompared`: in approved runs."""
 
     uri = fields.String(required=True)
     results = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
@@ -76,7 +76,7 @@ class ClaimNumbersSchema(ma.Schema):
 
 
 class RefusedSchema(ma.Schema):
-    """How many starts were refused with one code."""
+    """The number of starts that were refused with one code."""
 
     code = fields.String(required=True, metadata={"example": "OIDV-10002"})
     message = fields.String(required=True)
@@ -84,18 +84,18 @@ class RefusedSchema(ma.Schema):
 
 
 class GivenUpSchema(ma.Schema):
-    """How many deliveries of one kind were given up."""
+    """The number of deliveries of one kind that were given up."""
 
     kind = fields.String(required=True, metadata={"example": "tell_change"})
     count = fields.Integer(required=True)
 
 
 class StatisticsSchema(ma.Schema):
-    """The numbers of a period, from `from` until before `before`.
+    """The statistics of a period, from `from` until before `before`.
 
-    `funnel` counts those that were started in it, and leaves `captured` out where no capture's time is known.
-    `gotThrough` are those with at least one verified claim; open ones of today and yesterday are left out. `days` is
-    empty for 24h. `countedAt` is when the last day was counted; null where none was.
+    `funnel` counts verifications started in it, and leaves `captured` out if no capture time is known. `gotThrough` are
+    those with at least one verified claim; open ones of today and yesterday are left out. `days` is empty for 24h.
+    `countedAt` is when the last day was counted; null if it was not.
     """
 
     from_ = Moment(required=True, data_key="from", attribute="since")

@@ -1,4 +1,4 @@
-"""The schema of a provider's `studio`: which of Onfido Studio's features it uses."""
+"""The schema of a provider's `studio`: the features of Onfido Studio that it uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_URL = 2048
 
 
 class CustomInputSchema(ma.Schema):
-    """One property of the custom input data: a constant `value`, the user's `claim`, or else given by the request."""
+    """One property of the custom input data: a constant `value`, the user's `claim`, or part of the request."""
 
     name = Text(required=True, metadata={"example": "risk_level"})
     type = fields.Enum(InputType, by_value=True, required=True)
@@ -42,7 +42,7 @@ class OutputClaimSchema(ma.Schema):
 
 
 class LinkSchema(ma.Schema):
-    """The options of Smart Capture Links; a request chooses among `redirectUrls`, `lifetime` is in seconds."""
+    """The options of Smart Capture Links; a request may choose among `redirectUrls`, `lifetime` is in seconds."""
 
     redirectUrls = Items(Text(limit=MAX_URL), load_default=list)
     completedRedirectUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
@@ -52,7 +52,7 @@ class LinkSchema(ma.Schema):
 
 
 class SdkSchema(ma.Schema):
-    """What SDK tokens are bound to."""
+    """The binding of SDK tokens."""
 
     referrer = Text(limit=MAX_URL, load_default=None, allow_none=True, metadata={"example": "https://*.example.com/*"})
     applicationId = Text(load_default=None, allow_none=True)
@@ -85,7 +85,7 @@ class StudioSchema(ma.Schema):
         validate=validate.OneOf(REPORTS),
         metadata={
             "example": REPORTS[0],
-            "description": "The report of the monitor that Onfido keeps of each verified user; null: no monitor",
+            "description": "The report of each verified user's watchlist monitor; null: no monitor",
         },
     )
 

@@ -44,9 +44,9 @@ class TaskDataSchema(ma.Schema):
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, TaskSchema(many=True))
 def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
-    """List the tasks of a run that have started, the oldest first, as Onfido has them now.
+    """List the started tasks of a run, the oldest first, as Onfido has them now.
 
-    A Send/Receive Data task is the one that an application completes.
+    Applications complete Send/Receive Data tasks.
     """
     return _tasks().all(g.tenant, run_id, provider_id)
 

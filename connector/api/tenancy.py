@@ -18,7 +18,7 @@ _PREFIX = re.compile(rf"/t/([A-Za-z0-9][A-Za-z0-9._-]{{0,127}})(?=/){_OF_NO_TENA
 
 
 class TenantPrefix:
-    """WSGI middleware: moves `/t/{tenant}` from the path into the script name, so that routes are written once."""
+    """WSGI middleware: moves `/t/{tenant}` from the path into the script name, so that routes are defined once."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application

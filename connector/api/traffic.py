@@ -1,13 +1,13 @@
-"""How requests are treated before anything is known but their path: whose threads answer them, how long they may be.
+"""The treatment of requests by their paths, before anything else is known: the threads that answer, and the body limit.
 
-Paths are as the client sent them; one that is written in another way has the lane of all others, and loses nothing.
+Paths are as the client sent them; an unusual spelling of a path only leads to the general lane.
 """
 
 from __future__ import annotations
 
 import re
 
-MAX_API_BODY = 65_536  # bytes; the largest that the API has a use for is a tenth of it
+MAX_API_BODY = 65_536  # bytes; ten times the largest body that the API needs
 WEBHOOKS_ON_SQLITE = 2  # threads of a process
 
 WEBHOOKS, OPERATIONS, DOCUMENTS, CONSOLE, REQUESTS = "webhooks", "operations", "documents", "console", "requests"
@@ -25,14 +25,14 @@ def lane(path: str) -> str:
 
 
 def threads(number: int, console: int, *, is_sqlite: bool) -> dict[str, int]:
-    """Return the threads of each lane; `number` is what the setting says of the API's, `console` of the console's.
+    """Return the threads of each lane; `number` is the setting for the API, `console` that for the console.
 
-    SQLite has one writer, so that more threads for webhooks would only wait for each other.
+    SQLite has one writer, so more threads for webhooks would only wait for each other.
     """
     webhooks = min(number, WEBHOOKS_ON_SQLITE) if is_sqlite else number
     return {REQUESTS: number, WEBHOOKS: webhooks, OPERATIONS: 2, DOCUMENTS: 1, CONSOLE: console}
 
 
 def body_limit(path: str, webhook_limit: int) -> int:
-    """Return how many bytes the body for a path may have."""
+    """Return the maximum length in bytes of the body for a path."""
     return webhook_limit if lane(path) == WEBHOOKS else min(MAX_API_BODY, webhook_limit)

@@ -18,9 +18,9 @@ MAX_PAGE = 200
 
 
 class UserQuerySchema(ma.Schema):
-    """Filter and page of the list of users, in the order of their ids."""
+    """Filter and page of the list of users, ordered by id."""
 
-    prefix = Text(load_default="", metadata={"description": "How the ids begin.", "example": "ann"})
+    prefix = Text(load_default="", metadata={"description": "The beginning of the ids.", "example": "ann"})
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
 
@@ -36,9 +36,9 @@ class ListedVerificationSchema(ma.Schema):
 
 
 class ListedUserSchema(ma.Schema):
-    """A user: `verified` of the `verifiable` claims are.
+    """A user: `verified` of the `verifiable` claims are verified.
 
-    `nextAttemptAt` is when every provider allows another start; null where all do now.
+    `nextAttemptAt` is when every provider allows another start; null if all allow it now.
     """
 
     userId = fields.String(required=True, attribute="user_id", metadata={"example": "ann"})

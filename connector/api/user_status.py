@@ -1,4 +1,6 @@
-"""`/api/users/v1/{user-id}/idv`: how a user is verified, and if not, why; for the help desk."""
+"""`/api/users/v1/{user-id}/idv`: a user's verification state, and the reasons if the user is not verified; for the help
+desk.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 
 blueprint = Blueprint(
-    "user_status", __name__, url_prefix="/api/users/v1", errors=USER_ERRORS, description="How a user is verified"
+    "user_status",
+    __name__,
+    url_prefix="/api/users/v1",
+    errors=USER_ERRORS,
+    description="The verification state of a user",
 )
 
 
@@ -27,10 +33,10 @@ blueprint = Blueprint(
 @blueprint.arguments(UserQuerySchema, location="query")
 @blueprint.response(200, UserPageSchema)
 def list_users(query: dict[str, Any]) -> dict[str, Any]:
-    """List users in the order of their ids: how far each is verified, and when the next attempt is possible.
+    """List users ordered by id, with their verification state, and when the next attempt is possible.
 
-    `prefix` finds ids by their beginning. Values are encrypted, so that no user can be found by name. For the next
-    page, send `nextCursor` as `cursor`.
+    `prefix` finds ids by their beginning. Values are encrypted, so users cannot be searched by name. For the next page,
+    send `nextCursor` as `cursor`.
     """
     services = current_app.extensions["services"]
     page = services.users.page(g.tenant, limit=query["limit"], cursor=query["cursor"], prefix=query["prefix"])
@@ -44,7 +50,7 @@ def list_users(query: dict[str, Any]) -> dict[str, Any]:
 def get_user_status(user_id: str) -> dict[str, Any]:
     """Report how a user is verified, and if not, why: the last run, the last refused start, the next attempt.
 
-    With each provider of the tenant. No value of the user's is in the answer.
+    For each provider of the tenant. The answer contains no value of the user.
     """
     return status_body(_statuses().get(g.tenant, user_id))
 
@@ -58,8 +64,7 @@ def get_user_status(user_id: str) -> dict[str, Any]:
 def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:
     """Exclude a user's attempts so far from the limit, so that the next start is allowed now.
 
-    For one provider, or for all where none is named. The audit trail records it, with the `reason` in the body, which
-    may be left out.
+    For one provider, or for all if none is named. The audit trail records it, with the optional `reason` in the body.
     """
     users: Users = current_app.extensions["services"].users
     users.unlock(g.tenant, user_id, query["idVProviderId"], g.principal.actor, _reason())
@@ -71,17 +76,17 @@ def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.USER_NOT_FOUND, *DIRECTORY, Code.NEEDS_THE_USER)
 @blueprint.response(204)
 def compare_values(user_id: str) -> None:
-    """Compare a user's values with what was verified, because they have changed in the user directory.
+    """Compare a user's values with the verified ones, because they have changed in the user directory.
 
-    A claim that was verified for another value is no longer verified. Of a user who is gone from the directory, the
-    claims are no longer verified, or everything is removed, as the tenant's settings say.
+    A claim that was verified for another value is no longer verified. If the user is gone from the directory, the
+    claims are no longer verified, or all data are removed, according to the tenant's settings.
     """
     checks: DirectoryChecks = current_app.extensions["services"].directory_checks
     checks.changed(g.tenant, user_id)
 
 
 def _reason() -> str | None:
-    """Return the reason in the body; None without a body, as earlier clients call."""
+    """Return the reason in the body; None without a body, which earlier clients send."""
     body = read_body()
     if not body.strip():
         return None

@@ -37,9 +37,9 @@ class LastVerificationSchema(ma.Schema):
 
 
 class ProviderStatusSchema(ma.Schema):
-    """How the user is verified through one provider; `reason` is null for a user who is verified.
+    """The user's verification state with one provider; `reason` is null for a verified user.
 
-    `nextAttemptAt` is when the limit of attempts allows the next start, null where that is now.
+    `nextAttemptAt` is when the limit of attempts allows the next start, null if it does now.
     """
 
     providerId = fields.String(required=True)
@@ -54,20 +54,20 @@ class ProviderStatusSchema(ma.Schema):
 
 
 class UserStatusSchema(ma.Schema):
-    """How a user is verified through each provider of the tenant."""
+    """The user's verification state with each provider of the tenant."""
 
     userId = fields.String(required=True, metadata={"example": "ann"})
     providers = fields.List(fields.Nested(ProviderStatusSchema), required=True)
 
 
 class UnlockSchema(ma.Schema):
-    """The provider whose attempt limit is reset for the user; without one, every provider's."""
+    """The provider whose attempt limit is reset for the user; if it is left out, all providers'."""
 
     idVProviderId = Text(load_default=None)
 
 
 class ReasonSchema(ma.Schema):
-    """Why a user's attempts are unlocked."""
+    """The reason for unlocking a user."""
 
     reason = Text(limit=MAX_REASON, load_default=None, allow_none=True, metadata={"example": "Wrong document chosen"})
 

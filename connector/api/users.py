@@ -70,8 +70,8 @@ def verify_me(body: dict[str, Any]) -> Answer:
     """Initiate, complete or resume the verification of the signed-in user's claims.
 
     The property `status` selects the step. INITIATED starts a run and answers with its SDK token, or its link.
-    COMPLETED asks for the result and answers with the claims as they are now. REINITIATED answers with a new SDK
-    token for a run that awaits input.
+    COMPLETED asks Onfido for the result and answers with the current claims. REINITIATED answers with a new SDK token
+    for a run that awaits input.
     """
     token = request.authorization.token if request.authorization else None
     return _verify(own_id(), body, token, is_own=True)
@@ -97,9 +97,9 @@ def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
 @blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="meGetIdVClaim")
 def get_my_claim(claim_id: str) -> dict[str, Any]:
-    """Return one claim of the signed-in user's.
+    """Return one claim of the signed-in user.
 
-    By the id that the list has.
+    The id is the one in the list.
     """
     return claim_bodies([_claims().get(g.tenant, own_id(), claim_id)], own_id(), is_own=True)[0]
 
@@ -114,7 +114,7 @@ def get_my_claim(claim_id: str) -> dict[str, Any]:
 def verify_user(body: dict[str, Any], user_id: str) -> Answer:
     """Initiate, complete or resume the verification of a user's claims.
 
-    As for the signed-in user, in the name of another one.
+    As for the signed-in user, on behalf of another one.
     """
     return _verify(user_id, body)
 
@@ -128,7 +128,7 @@ def verify_user(body: dict[str, Any], user_id: str) -> Answer:
 def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
     """List a user's claims.
 
-    Of one provider, or of all. Each answer with values that Onfido read is in the audit trail.
+    Of one provider, or of all. Each answer with values that Onfido read is recorded in the audit trail.
     """
     return _list(user_id, query, is_own=False)
 
@@ -172,7 +172,7 @@ def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, A
 def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
     """Return one claim of a user.
 
-    By the id that the list has.
+    The id is the one in the list.
     """
     return claim_bodies([_claims().get(g.tenant, user_id, claim_id)], user_id, is_own=False)[0]
 
@@ -206,7 +206,7 @@ def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str
 def remove_user(user_id: str) -> None:
     """Remove all personal data of a user, here and, shortly afterwards, at Onfido.
 
-    Only the record of the removal stays: its time and the caller.
+    Only the record of the removal is kept: its time and the caller.
     """
     users: Users = current_app.extensions["services"].users
     users.remove(g.tenant, user_id, g.principal.actor)

@@ -23,16 +23,16 @@ if TYPE_CHECKING:  # the command line prints these schemas, and imports the use 
     from connector.services.lookup.verifications import ListedVerification, LiveTasks, VerificationDetails
 
 APPROVE, DECLINE = "approve", "decline"
-MAX_OFFSET = 10_000  # what is skipped has to be read
+MAX_OFFSET = 10_000  # skipped rows have to be read
 _DAY = {"example": "2026-01-31"}
 _TOO_FAR = "must be from {min} to {max}; read further pages with `cursor`"
 
 
 class VerificationFilterSchema(ma.Schema):
-    """Filters of verifications; `from` and `to` are dates or date-times, in UTC where they name no zone.
+    """Filters of verifications; `from` and `to` are dates or date-times, in UTC if they name no zone.
 
-    `claim` and `result` go together: verifications that said this of that claim. `needsReview=true`: only those in
-    review that were not decided on.
+    `claim` and `result` must be given together: verifications with this result for that claim. `needsReview=true`: only
+    undecided ones in review.
     """
 
     status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})
@@ -47,7 +47,7 @@ class VerificationFilterSchema(ma.Schema):
 
 
 class VerificationQuerySchema(VerificationFilterSchema):
-    """Filters, order (by start time) and page of the list of verifications; `total` asks for `totalResults`."""
+    """Filters, order (by start time) and page of the list of verifications; `total` requests `totalResults`."""
 
     sort = fields.String(load_default=FALLING, validate=validate.OneOf((RISING, FALLING)))
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=0, max=1000))
@@ -65,7 +65,7 @@ class VerificationQuerySchema(VerificationFilterSchema):
 class VerificationSchema(ma.Schema):
     """A verification; `id` is its own, `runId` that of Onfido's run.
 
-    `clientId` is the application that started it, `capturedAt` the time by which the user had gone through capture.
+    `clientId` is the application that started it, `capturedAt` the time by which the user had completed capture.
     """
 
     id = fields.String(required=True, attribute="verification.verification_id")
@@ -90,7 +90,7 @@ class VerificationSchema(ma.Schema):
 
 
 class RefusalSchema(ma.Schema):
-    """A start that was refused: the error's code and message, and the claims, without any value."""
+    """A refused start: the error's code and message, and the claims, without values."""
 
     at = Moment(required=True)
     code = fields.String(required=True, metadata={"example": "OIDV-10002"})
@@ -108,10 +108,10 @@ class RemovalSchema(ma.Schema):
 
 
 class VerificationListSchema(ma.Schema):
-    """A page of verifications; `startIndex` counts from 1, and is left out of the page of a cursor.
+    """A page of verifications; `startIndex` counts from 1, and is left out of a page by cursor.
 
-    `totalResults` is there where it was asked for, and counts no further than 1000. With a filter by user, also the
-    refused starts, as long as they are recorded, and the user's removal.
+    `totalResults` is present if it was requested, and is at most 1000. With a filter by user, also the refused starts,
+    as long as they are recorded, and the user's removal.
     """
 
     totalResults = fields.Integer()
@@ -124,7 +124,7 @@ class VerificationListSchema(ma.Schema):
 
 
 class DifferenceSchema(ma.Schema):
-    """A property before and after; null is no value. Of a secret, and of a user's values, only that it changed."""
+    """A property before and after; null means no value. For a secret or a user's values only that it changed."""
 
     property = fields.String(required=True, metadata={"example": "workflow_id"})
     from_ = fields.Raw(required=True, allow_none=True, data_key="from", attribute="from")
@@ -174,9 +174,9 @@ class TaskSchema(ma.Schema):
 
 
 class VerificationDetailsSchema(VerificationSchema):
-    """All stored data of a verification. `output`, `reasons` and `document` are null where they are not kept.
+    """All stored data of a verification. `output`, `reasons` and `document` are null if they are not kept.
 
-    `tasks` are read from Onfido now; null where it does not answer, with the reason in `tasksUnavailable`.
+    `tasks` are read from Onfido now; null if it does not answer, with the reason in `tasksUnavailable`.
     """
 
     claims = fields.List(fields.Nested(VerificationClaimSchema), required=True)
@@ -189,7 +189,7 @@ class VerificationDetailsSchema(VerificationSchema):
 
 
 class DecisionSchema(ma.Schema):
-    """An administrator's decision on a run in review, and why."""
+    """An administrator's decision on a run in review, with the reason."""
 
     decision = fields.String(required=True, validate=validate.OneOf((APPROVE, DECLINE)))
     reason = Text(limit=MAX_REASON, required=True, metadata={"example": "Seen with the user present."})

@@ -48,9 +48,9 @@ blueprint = Blueprint(
 def list_verifications(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
     """List verifications, the latest first.
 
-    `status` accepts several, separated by commas; `from` and `to` filter by start time. For the next page, send
+    `status` accepts several values, separated by commas; `from` and `to` filter by start time. For the next page, send
     `nextCursor` as `cursor`. `total=true` adds `totalResults`, up to 1000. With `userId`, the answer also has the
-    user's starts that were refused, and when the user was removed.
+    user's refused starts, and the time of the user's removal.
     """
     check_provider(provider_id)
     criteria, cursor = read_filter(query, provider_id=provider_id), query["cursor"]
@@ -69,7 +69,7 @@ def list_verifications(query: dict[str, Any], provider_id: str) -> dict[str, Any
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, VerificationDetailsSchema)
 def get_verification(provider_id: str, run_id: str) -> dict[str, Any]:
-    """Return one verification with its claims, its result while that is kept, its history, and its tasks at Onfido.
+    """Return one verification with its claims, its kept output, its history, and its tasks at Onfido.
 
     The id is the run's at Onfido, or the verification's here. Each answer with values, in `output` or `document`, is in
     the audit trail.
@@ -85,7 +85,7 @@ def get_verification(provider_id: str, run_id: str) -> dict[str, Any]:
 def refresh_verification(provider_id: str, run_id: str) -> dict[str, Any]:
     """Ask Onfido for a run and apply its answer.
 
-    For a result whose webhook was lost, without waiting for the worker.
+    Use this for a result whose webhook was lost, instead of waiting for the worker.
     """
     check_provider(provider_id)
     _lookup().refresh(g.tenant, run_id, provider_id)
@@ -117,9 +117,9 @@ def decide_verification(body: dict[str, Any], provider_id: str, run_id: str) -> 
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, ExplanationSchema)
 def explain_verification(provider_id: str, run_id: str) -> dict[str, Any]:
-    """Explain in steps what a verification says of each of its claims.
+    """Explain in steps the verification's result for each of its claims.
 
-    It is kept as long as the verification, whatever later ones say.
+    It is kept as long as the verification, independent of later ones.
     """
     check_provider(provider_id)
     return explanation_body(*_lookup().explain(g.tenant, run_id, provider_id))
@@ -133,9 +133,9 @@ def explain_verification(provider_id: str, run_id: str) -> dict[str, Any]:
 @blueprint.arguments(DraftSchema)
 @blueprint.response(200, DryRunSchema)
 def try_mapping(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
-    """Try a draft of the provider's claim mapping against a run, as long as its output is kept.
+    """Test a draft of the provider's claim mapping against a run, as long as its output is kept.
 
-    Nothing is changed. Where the draft sends a value as another field, the run cannot tell what Onfido would say.
+    Nothing is changed. If the draft sends a value as another field, its result cannot be known from this run.
     """
     check_provider(provider_id)
     dry_runs: DryRuns = current_app.extensions["services"].dry_runs
@@ -156,7 +156,7 @@ def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
 
 
 def _of_user(user_id: str | None, provider_id: str) -> tuple[list[Change], Change | None] | None:
-    """Return a user's refused starts with the provider, and removal; None if no user is asked for."""
+    """Return a user's refused starts with the provider, and removal; None if no user is named."""
     if user_id is None:
         return None
     statuses: UserStatuses = current_app.extensions["services"].user_statuses
@@ -165,7 +165,7 @@ def _of_user(user_id: str | None, provider_id: str) -> tuple[list[Change], Chang
 
 
 def check_provider(provider_id: str) -> None:
-    """Raise where the tenant has no such provider."""
+    """Raise if the tenant has no such provider."""
     providers: Providers = current_app.extensions["services"].providers
     providers.get(g.tenant, provider_id)
 

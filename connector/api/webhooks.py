@@ -23,7 +23,7 @@ EVENT = {
 }
 
 blueprint = Blueprint(
-    "webhooks", __name__, errors=WEBHOOK_ERRORS, url_prefix="/idv/onfido/v1", description="What Onfido posts"
+    "webhooks", __name__, errors=WEBHOOK_ERRORS, url_prefix="/idv/onfido/v1", description="Webhooks from Onfido"
 )
 
 

@@ -1,4 +1,4 @@
-"""What jobs write: files made of the API's views, so that one thing looks the same wherever it is read.
+"""The files that jobs write, from the API's views, so that every object has the same format everywhere.
 
-They load marshmallow, which a worker does only once it has such a job.
+They import marshmallow, which a worker only does when it has such a job.
 """

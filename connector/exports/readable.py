@@ -1,4 +1,4 @@
-"""A record as a page to read and to print: one file, without scripts and without anything from elsewhere."""
+"""A record as a page to read and to print: one file, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def heading(title: str) -> str:
 
 
 def section(title: str, value: Any) -> str:
-    """Return a section that shows a value as it is in the JSON."""
+    """Return a section that shows a value in the structure of the JSON."""
     return f"{heading(title)}{''.join(_shown(value))}\n"
 
 
 def article(title: str, value: Any) -> str:
-    """Return one of several things in a section."""
+    """Return one item of a section."""
     return f"<article>\n<h3>{escape(title)}</h3>\n{''.join(_shown(value))}\n</article>\n"
 
 
@@ -104,7 +104,7 @@ def _lines(values: Sequence[Any]) -> Iterator[str]:
 
 
 def _label(name: str) -> str:
-    """Return a member's name in words; a URI as it is."""
+    """Return a member's name in words; a URI unchanged."""
     if ":" in name:
         return name
     words = _CAPITAL.sub(" ", name).replace("_", " ")

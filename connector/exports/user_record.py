@@ -41,13 +41,13 @@ from connector.store.jobs import USER_REMOVED
 VERIFICATIONS, HISTORY, END = "verifications", "history", "end"
 PAGE = 200  # entries of the audit trail in one step
 MOST_DELIVERIES = 200  # of one verification
-MOST_APPLICANTS = 1000  # verifications, of which the applicants are named
-_NOT_ASKED = LiveTasks(None, "Onfido was not asked: the tasks are not stored here.")
+MOST_APPLICANTS = 1000  # verifications whose applicants are named
+_NOT_ASKED = LiveTasks(None, "Tasks are stored at Onfido only, and were not read.")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The use cases that know something of a user."""
+    """The use cases with data about a user."""
 
     values: UserValues
     claims: Claims
@@ -61,7 +61,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Retention:
-    """How many days results and deliveries are kept."""
+    """The retention of results and deliveries, in days."""
 
     results: int
     deliveries: int
@@ -128,7 +128,7 @@ class UserRecord:
     def _verified(self, tenant: Tenant, user_id: str) -> Any:
         try:
             asserted = self._sources.verified.get(tenant, user_id, self._public_url + tenant.path)
-        except RequestError as error:  # it is not in the directory, but known here
+        except RequestError as error:  # not in the directory, but known here
             if error.code is not Code.USER_NOT_FOUND:
                 raise
             return None
@@ -199,7 +199,7 @@ class UserRecord:
 
 
 def _at_onfido(known: Sequence[ListedVerification]) -> list[dict[str, Any]]:
-    """Return the applicants that Onfido was asked to make, with where their latest run is shown."""
+    """Return the applicants that were created at Onfido, with the link to the dashboard of their latest run."""
     applicants: dict[str, dict[str, Any]] = {}
     for each in reversed([listed.verification for listed in known if listed.verification.applicant_id]):
         applicants[each.applicant_id or ""] = {
@@ -219,7 +219,7 @@ def _user(job: Job) -> str:
 
 
 def _members(values: Mapping[str, Any]) -> str:
-    """Return a JSON object that is not closed."""
+    """Return a JSON object without its closing brace."""
     return json_text(values)[:-1]
 
 

@@ -20,13 +20,13 @@ from connector.services.jobs.steps import Work
 from connector.services.lookup.verifications import ListedVerification, VerificationLookup
 from connector.store.pages import Position
 
-STEP_TIME = 2.0  # seconds that a step reads before it leaves the worker to others
-STEP_SIZE = 4_000_000  # characters that it writes at most, but for the last batch
-MOST_COUNTED = 100_000  # the total is not known where there are more
+STEP_TIME = 2.0  # seconds that a step reads before it yields to other work
+STEP_SIZE = 4_000_000  # maximum characters that it writes, plus the last batch
+MOST_COUNTED = 100_000  # with more, the total is unknown
 
 
 class VerificationsCsv:
-    """Writes the verifications that match and were started before the job, the oldest first."""
+    """Writes the matching verifications that were started before the job, the oldest first."""
 
     def __init__(self, lookup: VerificationLookup, tenants: Tenants) -> None:
         self._lookup = lookup
@@ -38,7 +38,7 @@ class VerificationsCsv:
         return number if number <= MOST_COUNTED else None
 
     def prepare(self, job: Job) -> Work:
-        """Read and write batch after batch, until the step has taken its time."""
+        """Read and write batch after batch, until the time of the step is used up."""
         end, after = time.monotonic() + STEP_TIME, _read(job.position)
         pieces = [csv_text([], has_heading=True)] if job.step == 0 else []
         number = 0
@@ -63,7 +63,7 @@ def _written(pieces: Sequence[str], number: int, position: list[str] | None) -> 
 
 
 def _criteria(job: Job) -> VerificationFilter:
-    given = defaultdict[str, Any](lambda: None, job.parameters)  # a former version may have known fewer filters
+    given = defaultdict[str, Any](lambda: None, job.parameters)  # a previous version may have had fewer filters
     criteria = read_filter(given, provider_id=job.provider_id)
     before = criteria.created_before
     return replace(criteria, created_before=job.created_at if before is None else min(before, job.created_at))

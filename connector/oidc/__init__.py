@@ -4,12 +4,12 @@ POST /oauth2/par ──► request_uri ──► GET /oauth2/authorize (the brow
     ──► back to the client with a code ──► POST /oauth2/token ──► an ID token with `verified_claims`
 
 discovery.py   /.well-known/openid-configuration
-endpoints.py   /oauth2/par, /oauth2/token, /oauth2/userinfo: asked by servers
+endpoints.py   /oauth2/par, /oauth2/token, /oauth2/userinfo: called by servers
 pages.py       /oauth2/authorize, /oauth2/flows/…: visited by browsers
 server.py      Authlib's authorization server, with our clients and flows
-parties.py     clients as Authlib asks for them, and how they prove themselves
+parties.py     clients in the form that Authlib requires, and their authentication
 parameters.py  reading requests: a form, or JSON
-words.py       the claims, in words
+words.py       names of claims for users
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from connector.oidc.server import OpenIdServer
 
 
 def install(app: Flask) -> None:
-    """Install the OpenID provider in an application that has the console's frame."""
+    """Install the OpenID provider in an application with the console's page layout."""
     app.extensions["openid_server"] = OpenIdServer()
     for blueprint in (discovery.blueprint, endpoints.blueprint, pages.blueprint):
         app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""`/.well-known/openid-configuration`: what the OpenID provider of a tenant offers."""
+"""`/.well-known/openid-configuration`: the metadata of a tenant's OpenID provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def get_configuration() -> Response:
 
 
 def configuration(claims: list[str]) -> dict[str, Any]:
-    """Return the metadata, of a provider that can be asked for these claims."""
+    """Return the metadata of a provider that offers these claims."""
     base = issuer()
     return {
         "issuer": base,

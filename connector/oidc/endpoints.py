@@ -1,4 +1,4 @@
-"""What the servers of clients ask: push a request, exchange a code, read the result."""
+"""The endpoints for clients' servers: push a request, exchange a code, read the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("openid", __name__, url_prefix="/oauth2")
 
-# What is kept of a pushed request; nothing else is used.
+# The stored parameters of a pushed request; no others are used.
 _KEPT = (
     *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "login_hint", "claims"),
     "ui_locales",
@@ -25,7 +25,7 @@ _KEPT = (
 )
 MAX_HINT = 255
 _SANDBOX = (
-    "The client's provider is in Onfido's sandbox, where nothing is really checked: allow the sandbox for this client "
+    "The client's provider uses Onfido's sandbox, which checks no documents: allow the sandbox for this client "
     "(allowsSandbox) to test with it, or store live credentials."
 )
 
@@ -38,7 +38,7 @@ def server() -> OpenIdServer:
 
 @blueprint.post("/par")
 def push_request() -> Response:
-    """Keep an authorization request (RFC 9126)."""
+    """Store an authorization request (RFC 9126)."""
     parsed = None
     try:
         parsed = ParsedRequest(read_parameters())
@@ -52,7 +52,7 @@ def push_request() -> Response:
     except SandboxNotAllowedError:
         return server().handle_error_response(parsed, UnauthorizedClientError(description=_SANDBOX))
     except OAuth2Error as error:
-        error.redirect_uri = None  # a pushed request is answered here, never by a redirect
+        error.redirect_uri = None  # the answer is never a redirect for a pushed request
         return server().handle_error_response(parsed, error)
     except InvalidField as error:
         return server().handle_error_response(parsed, InvalidRequestError(error.description))
@@ -74,7 +74,7 @@ def exchange_code() -> Response:
 
 @blueprint.route("/userinfo", methods=["GET", "POST"])
 def get_userinfo() -> Response:
-    """Return the result that an access token is for, as the ID token has it."""
+    """Return the result of an access token, as in the ID token."""
     authorization = request.authorization
     token = authorization.token if authorization is not None and authorization.type == "bearer" else None
     result = flows().result_of_token(g.tenant, token) if token else None
@@ -90,14 +90,14 @@ def get_userinfo() -> Response:
 
 @blueprint.errorhandler(ConnectorError)
 def refuse(error: ConnectorError) -> Response:
-    """Answer an error of ours as OAuth writes it."""
+    """Answer one of our errors in OAuth's format."""
     log.warning("openid.refused", path=request.path, reason=error.summary)
     return _error(400, "invalid_request", error.description)
 
 
 @blueprint.errorhandler(DatabaseUnavailable)
 def answer_without_database(error: DatabaseUnavailable) -> Response:
-    """Answer that the database is away, as OAuth writes it."""
+    """Answer in OAuth's format that the database is unavailable."""
     log.error("database.unavailable", reason=error.reason)
     response = _error(503, "temporarily_unavailable", "The database does not answer: try again after Retry-After.")
     response.headers["Retry-After"] = "5"

@@ -1,9 +1,9 @@
-"""What browsers visit: the authorization endpoint, and the pages of one request until its user is sent back.
+"""The pages for browsers: the authorization endpoint, and the pages of one request until the user is sent back.
 
-    /oauth2/authorize?request_uri=… ──► /oauth2/flows/{id}   what is checked, for whom; agree or leave
-        ──► Onfido's capture page ──► /oauth2/flows/{id}      follows the result, and leads back with it
+    /oauth2/authorize?request_uri=… ──► /oauth2/flows/{id}   consent: agree or leave
+                                    ──► Onfido's capture page ──► /oauth2/flows/{id}   waits, then redirects
 
-A request belongs to the browser that opened it, by a cookie. Everything works without JavaScript.
+A request is bound by a cookie to the browser that opened it. Everything works without JavaScript.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ refusals.install(blueprint)
 speak_all(blueprint)
 
 SECRET_BYTES = 32
-FOLLOW_SECONDS = 3  # between two looks at a result
+FOLLOW_SECONDS = 3  # between two checks for a result
 
 
 @blueprint.get("/authorize")
@@ -67,7 +67,7 @@ def authorize() -> Response:
 
 @blueprint.get("/flows/<flow_id>")
 def show(flow_id: str) -> Response | str:
-    """Show how far the request is; once there is a result, lead back with it."""
+    """Show the progress of the request; once there is a result, redirect with it."""
     flow, client = _flow(flow_id)
     if flows().is_expired(flow):
         return _leave(flow)
@@ -82,7 +82,7 @@ def show(flow_id: str) -> Response | str:
 
 @blueprint.post("/flows/<flow_id>/start")
 def start(flow_id: str) -> Response | str:
-    """Start the verification, or continue it, and lead to Onfido's page."""
+    """Start the verification, or continue it, and redirect to Onfido's page."""
     flow, client = _flow(flow_id)
     _check_form(flow)
     if flows().is_expired(flow):
@@ -109,7 +109,7 @@ def leave(flow_id: str) -> Response:
 
 
 def _flow(flow_id: str) -> tuple[Flow, Client]:
-    """Return the flow that this browser has opened, with its client; ends the request where there is none."""
+    """Return the flow that this browser has opened, with its client; end the request if there is none."""
     flow = flows().find(g.tenant, flow_id, _browser())
     client = None if flow is None else clients().find(g.tenant, flow.client_id)
     if flow is None or client is None or not client.config.is_enabled:
@@ -135,7 +135,7 @@ def _leave(flow: Flow) -> Response:
 
 
 def _authorization_response(flow: Flow, answer: Answer | None) -> Response:
-    """Make the redirect back, with a code or, without an answer, with `access_denied`."""
+    """Create the redirect to the client with a code or, without an answer, with `access_denied`."""
     parsed = ParsedRequest(flow.parameters)
     try:
         grant = server().get_authorization_grant(parsed)
@@ -143,7 +143,7 @@ def _authorization_response(flow: Flow, answer: Answer | None) -> Response:
     except OAuth2Error as error:
         log.warning("openid.refused", client_id=flow.client_id, error=error.error)
         return _refused(_("The application that sent you is no longer registered here."), error.error)
-    if not response.location:  # the redirect URI was taken from the client meanwhile
+    if not response.location:  # the redirect URI was removed from the client meanwhile
         return _refused(_("The application that sent you is no longer registered here."), "redirect_uri")
     return response
 
@@ -167,7 +167,7 @@ def _page(flow: Flow, client: Client, progress: Progress) -> str:
 
 
 def _not_started(flow: Flow, client: Client, error: ConnectorError) -> Response:
-    """Explain that the verification cannot start now, with the ways on: again, or back."""
+    """Explain that the verification cannot start now, with links to retry or to go back."""
     log.warning("openid.not_started", client_id=flow.client_id, flow_id=flow.flow_id, reason=error.summary)
     is_limit = isinstance(error, RequestError) and error.code is Code.ATTEMPT_LIMIT
     g.content_policy = _policy(flow)
@@ -187,14 +187,14 @@ def _refused(text: str, reason: str) -> Response:
 
 
 def _policy(flow: Flow) -> str:
-    """Allow a form's redirect to the client: leaving leads there."""
+    """Allow a form's redirect to the client, which leaving causes."""
     target = urlsplit(flow.parameters["redirect_uri"])
     return headers.POLICY.replace("form-action 'self'", f"form-action 'self' {target.scheme}://{target.netloc}")
 
 
 @contextmanager
 def _lasting(flow: Flow) -> Iterator[None]:
-    """Count a call that may wait for Onfido, so that people on the way do not take every thread."""
+    """Count a call that may wait for Onfido, so that these calls cannot occupy every thread."""
     end = begin(Lasting.ONFIDO, flow.user_id or flow.flow_id)
     try:
         yield

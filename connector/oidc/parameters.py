@@ -1,4 +1,4 @@
-"""Reading the parameters of a request: a form, JSON, or JSON under a form's media type, as Okta's example sends it."""
+"""Reading the parameters of a request: a form, JSON, or JSON under a form's media type, as in Okta's example."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def read_parameters() -> dict[str, str]:
         if len(value) > (LONGEST_CLAIMS if name == "claims" else LONGEST):
             raise InvalidRequestError(f"The parameter {name[:40]!r} is too long.")
         if not value.isprintable() and name != "claims":
-            raise InvalidRequestError(f"The parameter {name[:40]!r} must hold printable characters only.")
+            raise InvalidRequestError(f"The parameter {name[:40]!r} must contain only printable characters.")
         parameters[name] = value
     return parameters
 
 
 def query_parameter(name: str) -> str | None:
-    """Return a parameter of the query; None if it is not given, or not once."""
+    """Return a parameter of the query; None if it is missing or repeated."""
     values = request.args.getlist(name)
     return values[0] if len(values) == 1 and len(values[0]) <= LONGEST else None
 

@@ -1,4 +1,4 @@
-"""Clients as Authlib asks for them: what each may do, and how it proves itself."""
+"""Clients in the form that Authlib requires: their permissions and their authentication."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ log = structlog.get_logger(__name__)
 METHODS = (*SECRET_METHODS, KEY_METHOD)
 SCOPES = ("openid", "profile", "identity_assurance")
 MAX_ID = 255  # characters of an assertion's id
-_UNREADABLE = f"The client's assertion must be a JWT by one of its registered keys ({', '.join(ALGORITHMS)})."
+_UNREADABLE = f"The client's assertion must be a JWT signed with one of its registered keys ({', '.join(ALGORITHMS)})."
 
 
 class RelyingParty(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
-    """A client, as Authlib asks for it."""
+    """A client with Authlib's interface."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -40,7 +40,7 @@ class RelyingParty(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
     def get_allowed_scope(self, scope: str | None) -> str:
         asked = scope_to_list(scope) or []
         if "openid" not in asked:
-            raise InvalidScopeError("The scope must hold openid.")
+            raise InvalidScopeError("The scope must contain openid.")
         return " ".join(name for name in asked if name in SCOPES)
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
@@ -60,7 +60,7 @@ class RelyingParty(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
 
 
 class SignedAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
-    """`private_key_jwt`: an assertion that is signed with a key of the client's, and used once."""
+    """`private_key_jwt`: an assertion that is signed with one of the client's keys, and used once."""
 
     CLIENT_AUTH_METHOD = KEY_METHOD
 
@@ -69,7 +69,7 @@ class SignedAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
 
     def resolve_client_public_key(self, client: RelyingParty) -> KeySet:
         if not client.client.config.keys:
-            raise InvalidClientError(description="The client has no keys registered: it proves itself by its secret.")
+            raise InvalidClientError(description="The client has no registered keys: authenticate with its secret.")
         return KeySet.import_key_set({"keys": [dict(key) for key in client.client.config.keys]})
 
     def validate_jti(self, claims: Mapping[str, Any], jti: Any) -> bool:

@@ -1,6 +1,7 @@
-"""Authlib's authorization server on our clients and flows: the code flow with PKCE, and ID tokens.
+"""Authlib's authorization server with our clients and flows: the code flow with PKCE, and ID tokens.
 
-A request is pushed (RFC 9126), which Authlib has not: `pushed` checks it as Authlib checks any authorization request.
+Requests are pushed (RFC 9126), which Authlib lacks: `pushed` validates them as Authlib validates any authorization
+request.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from connector.services.signing import ALGORITHM, SigningKeys
 log = structlog.get_logger(__name__)
 
 ID_TOKEN_SECONDS = 300
-ISSUED_BEFORE = 5  # seconds: Okta accepts an `iat` of the past only, without any leeway
+ISSUED_BEFORE = 5  # seconds: Okta accepts only an `iat` in the past, without any leeway
 TOKEN_BYTES = 32
 _UNPROVEN = (
-    "The client must be enabled, and prove itself by its secret, or by an assertion where it has keys registered."
+    "The client must be enabled, and authenticate with its secret, or with an assertion if it has registered keys."
 )
 
 
@@ -44,14 +45,14 @@ class AlreadyAnswered(Exception):  # noqa: N818  named for what it tells
 
 @dataclass(frozen=True)
 class Answer:
-    """What a flow's tokens say: Authlib's resource owner."""
+    """The content of a flow's tokens: Authlib's resource owner."""
 
     flow: Flow
     result: Mapping[str, Any] = field(repr=False)
 
 
 class ParsedRequest(OAuth2Request):  # type: ignore[misc]
-    """A request whose parameters have been read already, or were kept."""
+    """A request whose parameters have been read or stored before."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         super().__init__(request.method, f"https://{request.host}{request.path}", headers=request.headers)
@@ -69,7 +70,7 @@ class ParsedRequest(OAuth2Request):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Code:
-    """A code that a client has brought, as Authlib asks for it; `token` is what it is exchanged for."""
+    """A code that a client presented, with Authlib's interface; `token` is the access token for it."""
 
     answer: Answer
     token: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_BYTES), repr=False)
@@ -93,7 +94,7 @@ class Code:
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """The code flow; a code is kept, found and spent in the database."""
+    """The code flow; codes are stored, found and redeemed in the database."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
@@ -107,16 +108,16 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         return None if known is None else Code(Answer(known, known.result))
 
     def authenticate_user(self, authorization_code: Code) -> Code | None:
-        """Spend the code, once all else is checked: of two that bring it at once, one gets a token."""
+        """Redeem the code after all other checks: of two concurrent uses, one gets a token."""
         is_theirs = flows().redeem(authorization_code.answer.flow, authorization_code.token)
         return authorization_code if is_theirs else None
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
-        """Do nothing: the code was spent above."""
+        """Do nothing, because the code was redeemed above."""
 
 
 class S256Challenge(CodeChallenge):  # type: ignore[misc]
-    """PKCE, required of every client, by S256 only."""
+    """PKCE, required for every client, only with S256."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD: Sequence[str] = ["S256"]
 
@@ -128,7 +129,7 @@ class S256Challenge(CodeChallenge):  # type: ignore[misc]
 
 
 class IdToken(OpenIDCode):  # type: ignore[misc]
-    """ID tokens, signed with the connector's keys; a request is used once, so its nonce comes once."""
+    """ID tokens, signed with the connector's keys; a request is used once, so its nonce cannot repeat."""
 
     def exists_nonce(self, nonce: str, request: ParsedRequest) -> bool:
         return False
@@ -151,7 +152,7 @@ class IdToken(OpenIDCode):  # type: ignore[misc]
 
 
 class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
-    """The authorization server; every refusal of its is in the log."""
+    """The authorization server; it logs every refusal."""
 
     def __init__(self) -> None:
         super().__init__(query_client=find_client, save_token=lambda token, request: None)
@@ -163,12 +164,12 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
         return request
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: there are no receivers."""
+        """Do nothing, because there are no receivers."""
 
     def authenticate_client(
         self, request: ParsedRequest, methods: Sequence[str], endpoint: str = "token"
     ) -> RelyingParty:
-        """Return the client that a request proves to be of; raises `InvalidClientError`."""
+        """Return the authenticated client of a request; raises `InvalidClientError`."""
         try:
             client: RelyingParty = super().authenticate_client(request, methods, endpoint)
         except InvalidClientError as error:
@@ -186,13 +187,13 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
         }
 
     def pushed(self, parsed: ParsedRequest) -> RelyingParty:
-        """Authenticate the client of a pushed request, and check the request; raises `OAuth2Error`."""
+        """Authenticate the client of a pushed request, and validate the request; raises `OAuth2Error`."""
         client: RelyingParty = self.authenticate_client(parsed, METHODS, "par")
         data = parsed.payload.data
         if {"request_uri", "request"} & data.keys():
-            raise InvalidRequestError("A pushed request must not hold request_uri or request.")
+            raise InvalidRequestError("A pushed request must not contain request_uri or request.")
         if data.setdefault("client_id", client.get_client_id()) != client.get_client_id():
-            raise InvalidRequestError("The parameter client_id must be that of the client that pushes.")
+            raise InvalidRequestError("The parameter client_id must be that of the authenticated client.")
         if not data.get("redirect_uri"):
             raise InvalidRequestError("The parameter redirect_uri is required.")
         grant = self.get_authorization_grant(parsed)

@@ -1,4 +1,4 @@
-"""OpenID's names of claims, in words for the people whom they are about."""
+"""Names of claims for users."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GROUPS = {"address": lazy_gettext("Address"), "place_of_birth": lazy_gettext("P
 
 
 def claim_words(names: list[str]) -> list[str]:
-    """Return the words for claims, each once: an address is one thing for people."""
+    """Return the names of claims, each once: an address is one item."""
     words = (
         _GROUPS.get(name.partition(".")[0]) or _WORDS.get(name) or _("Another detail: %(name)s", name=name)
         for name in names
