@@ -5,6 +5,7 @@
     │   └── DirectoryError   the user directory failed or refused; says whether a retry can help
     ├── InvalidField         a field of the request is invalid; the API that received it adds its code
     │   └── InvalidQuery     a query parameter is invalid
+    ├── ChangedMeanwhile     what was read is no longer what is stored; nothing was saved
     ├── TooManyRequests      the caller can repeat the call later
     ├── OnfidoError          Onfido failed or refused; says whether a retry can help
     └── ConfigurationError   the operator can correct it; the process refuses to start
@@ -176,6 +177,10 @@ class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fa
         super().__init__(f"{where}: {why}.")
         self.where = where
         self.why = why
+
+
+class ChangedMeanwhile(ConnectorError):  # noqa: N818  it is a state, not a defect
+    """Somebody has changed the same thing since it was read; nothing was saved."""
 
 
 class InvalidQuery(InvalidField):

@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from connector.access.openid_client import OpenIdClient
-from connector.console import formats, headers, links, one_time_links, refusals, sign_in, words
+from connector.console import formats, headers, links, meanwhile, one_time_links, refusals, sign_in, words
 from connector.console.cookies import ConsoleCookies
 from connector.console.ground import TURNS
 from connector.console.icons import icon
@@ -29,6 +29,7 @@ from connector.console.turns import SignInTurns
 from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
 from connector.domain.history import name_of
+from connector.domain.sentences import sentence
 from connector.settings import Settings
 from connector.settings.secret import read_secret
 
@@ -40,6 +41,7 @@ for _each in (sign_in.blueprint, one_time_links.blueprint, *STORIES):
     console.register_blueprint(_each)
 console.after_request(headers.protect)
 refusals.install(console)
+meanwhile.install(console)
 
 
 @console.route("")
@@ -115,10 +117,14 @@ def _install_words(app: Flask) -> None:
         "words": words,
         "links": links,
         "take_notices": take_notices,
+        "shown": meanwhile.shown_field,
         "zone_name": formats.zone_name,
     }
     names = ("time_tag", "duration", "short_id", "number", "percent", "claim_name", "nothing")
-    environment.filters |= {name: getattr(formats, name) for name in names} | {"actor_name": name_of}
+    environment.filters |= {name: getattr(formats, name) for name in names} | {
+        "actor_name": name_of,
+        "sentence": sentence,
+    }
 
 
 def asset(name: str) -> str:

@@ -19,6 +19,7 @@ from connector.console.story import ScopeMissing, SignedOut
 from connector.console.translations import SOURCE
 from connector.console.viewer import current_viewer
 from connector.errors import (
+    ChangedMeanwhile,
     ConnectorError,
     DatabaseUnavailable,
     InvalidField,
@@ -95,6 +96,8 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
 
 
 def _refused(error: ConnectorError) -> Response:
+    if isinstance(error, ChangedMeanwhile):
+        return _page(409, _("Nothing was saved"), _("Others are changing the same. Look at it again, then save."))
     if isinstance(error, InvalidField):
         return _page(400, _("That cannot be done"), error.description)
     if not isinstance(error, RequestError | OnfidoError):

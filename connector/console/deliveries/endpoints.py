@@ -21,6 +21,7 @@ from connector.console.deliveries.pages import Share, endpoints
 from connector.console.deliveries.rows import EVENTS
 from connector.console.forms import Form
 from connector.console.ground import now, use_cases
+from connector.console.meanwhile import merged, until_saved
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
@@ -110,13 +111,18 @@ def edit_endpoint(endpoint_id: str) -> str | Response:
     if form.validate_on_submit():
         changed = replace(_config(form), tasks=config.tasks, is_enabled=endpoint.disabled_because is None)
         try:
-            endpoints().change(g.tenant, endpoint_id, changed, actor())
+            until_saved(lambda: _save(endpoint_id, changed))
         except InvalidField as error:
             form.reject(error, {"providerId": "provider"})
         else:
             notify(_("The endpoint was changed."))
             return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
     return render_template("console/deliveries/endpoint_form.html", form=form, endpoint=endpoint)
+
+
+def _save(endpoint_id: str, changed: EndpointConfig) -> None:
+    now = endpoints().get(g.tenant, endpoint_id).config
+    endpoints().change(g.tenant, endpoint_id, merged(endpoint_id, now, changed, now), actor(), seen=now)
 
 
 def test_endpoint(endpoint_id: str) -> Response:
@@ -201,8 +207,11 @@ def _ask(endpoint_id: str, act: str, title: str, consequence: str, verb: str, *,
 
 
 def _set_enabled(endpoint_id: str, text: str, undo_url: str, *, is_enabled: bool) -> Response:
-    endpoint = endpoints().get(g.tenant, endpoint_id)
-    endpoints().change(g.tenant, endpoint_id, replace(endpoint.config, is_enabled=is_enabled), actor())
+    def save() -> None:
+        now = endpoints().get(g.tenant, endpoint_id).config
+        endpoints().change(g.tenant, endpoint_id, replace(now, is_enabled=is_enabled), actor(), seen=now)
+
+    until_saved(save)
     notify(text, undo_url=undo_url)
     return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
 

@@ -17,6 +17,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from connector.console.ground import now, use_cases
+from connector.console.meanwhile import FIELD
 from connector.console.notices import notify
 from connector.console.providers import page, words
 from connector.console.providers.rows import Row, change_rows, read_rows
@@ -97,7 +98,7 @@ def edit_attributes(provider_id: str) -> str | Response:
 
 
 def undo_attributes(provider_id: str) -> Response:
-    """Restore the mapping that a change has replaced."""
+    """Restore the mapping that a change has replaced; what was changed since then stays."""
     provider = page.find(provider_id)
     before = json.loads(request.form.get("claims", "{}"))
     page.change(provider, claims={str(uri): str(name) for uri, name in dict(before).items()})
@@ -115,8 +116,10 @@ def _save(provider: Provider, editing: Editing) -> Response | None:
     except InvalidField as error:
         editing.error = error.description
         return None
-    before = json.dumps(dict(provider.claims))
-    undo = {"claims": before} if len(before) <= MOST_UNDONE else {}
+    after = {"claims": editing.mapping}
+    undo = {"claims": json.dumps(dict(provider.claims)), FIELD: json.dumps(after)}
+    if sum(map(len, undo.values())) > MOST_UNDONE:
+        undo = {}
     back = url_for(".undo_attributes", provider_id=provider.provider_id) if undo else ""
     notify(_("The mapping is saved. Verifications that start from now on use it."), undo_url=back, undo=undo)
     return redirect(url_for(".show_attributes", provider_id=provider.provider_id))

@@ -18,7 +18,7 @@ from connector.console.story import Story
 from connector.errors import InvalidField, RequestError
 
 _EMPTY = _l("must not be empty")
-FIELDS = {"configProperties.workflow_id": "workflow_id", "configProperties.base_url": "base_url"}
+FIELDS = {f"configProperties.{name}": name for name in ("workflow_id", "base_url", "accent_color")}
 
 
 class GeneralForm(Form):
@@ -29,6 +29,11 @@ class GeneralForm(Form):
     image = StringField(_l("Picture"), [Optional(), Length(max=2048)], description=_l("An https address."))
     base_url = StringField(
         _l("Base URL"), [InputRequired(_EMPTY)], description=_l("Of the region of the account at Onfido.")
+    )
+    accent_color = StringField(
+        _l("Accent colour"),
+        [Optional(), Length(max=7)],
+        description=_l("Of the user's page, such as #2450c8. It must be dark enough to be read on white."),
     )
     workflow_id = StringField(
         _l("Workflow id"),
@@ -55,6 +60,7 @@ def save_general(provider_id: str) -> str | Response:
     if not form.validate():
         return _page(provider_id, form)
     changes = {name: (form[name].data or "").strip() for name in form.data}
+    changes["accent_color"] = changes["accent_color"] or None
     try:
         if request.form.get("do") != "save" and (why := refused_by_onfido(provider, **changes)):
             form.form_errors.append(why)

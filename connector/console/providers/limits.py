@@ -48,10 +48,7 @@ def install(story: Story) -> None:
 def show_limits(provider_id: str) -> str:
     """Show the form."""
     provider = page.find(provider_id)
-    hours = provider.attempt_window / HOUR
-    return _page(
-        provider, LimitsForm(obj=provider, attempt_hours=int(hours) if hours.is_integer() else round(hours, 2))
-    )
+    return _page(provider, LimitsForm(obj=provider, attempt_hours=_hours(provider)))
 
 
 def save_limits(provider_id: str) -> str | Response:
@@ -64,7 +61,7 @@ def save_limits(provider_id: str) -> str | Response:
         page.change(
             provider,
             max_attempts=form.max_attempts.data,
-            attempt_window=int(form.attempt_hours.data * HOUR),
+            attempt_window=_window(provider, form),
             missing_name=(form.missing_name.data or "").strip() or None,
         )
     except InvalidField as error:
@@ -78,6 +75,17 @@ def save_limits(provider_id: str) -> str | Response:
         )
     )
     return redirect(url_for(".show_limits", provider_id=provider_id))
+
+
+def _hours(provider: Provider) -> float:
+    hours = provider.attempt_window / HOUR
+    return int(hours) if hours.is_integer() else round(hours, 2)
+
+
+def _window(provider: Provider, form: LimitsForm) -> int:
+    """Return the window in seconds; hours that were shown rounded are what they were."""
+    hours = float(form.attempt_hours.data)
+    return provider.attempt_window if hours == _hours(provider) else int(hours * HOUR)
 
 
 def _page(provider: Provider, form: LimitsForm) -> str:

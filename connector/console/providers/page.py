@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app, g, render_template, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from connector.access.gate import REQUIRED_SCOPE
 from connector.console import words
 from connector.console.ground import use_cases
+from connector.console.meanwhile import Overtaken, merged, shown_before, until_saved
 from connector.console.viewer import actor
+from connector.domain.merging import Conflict, snapshot
 from connector.domain.provider import Provider, ProviderConfig
 from connector.services.providers.registry import Providers
 
@@ -31,8 +34,10 @@ TABS = (
 )
 KEPT = (
     *("name", "is_enabled", "claims", "workflow_id", "base_url", "description", "image"),
-    *("max_attempts", "attempt_window", "missing_name"),
+    *("max_attempts", "attempt_window", "missing_name", "accent_color"),
 )
+SHOWN = (*KEPT, "studio", "credentials_set_at")  # what forms carry, to find what others change meanwhile
+CREDENTIALS = ("api_token", "client_id", "client_secret")
 
 
 def registry() -> Providers:
@@ -68,6 +73,7 @@ def show_tab(template: str, provider: Provider, here: str, sentence: str, **cont
         sentence=sentence,
         list_url=list_url(),
         may_change=g.viewer.may(UPDATE),
+        shown_of=shown_of,
         **context,
     )
 
@@ -78,7 +84,34 @@ def list_url() -> str | None:
     return url_for(endpoint) if endpoint in current_app.view_functions else None
 
 
+def shown_of(provider: Provider) -> dict[str, Any]:
+    """Return what the forms of a provider are made of."""
+    return {name: getattr(provider, name) for name in SHOWN}
+
+
 def change(provider: Provider, **changes: Any) -> Provider:
-    """Change some of a provider's configuration; secrets stay. Raise `InvalidField` for what cannot be."""
-    kept = {name: getattr(provider, name) for name in KEPT}
-    return registry().change(g.tenant, provider.provider_id, ProviderConfig(**kept | changes), actor())
+    """Change some of a provider's configuration; secrets stay.
+
+    Raises `InvalidField` for what cannot be, `Overtaken` for what somebody else has changed since the form was shown.
+    """
+    return until_saved(lambda: _change(find(provider.provider_id), changes))
+
+
+def _change(provider: Provider, changes: dict[str, Any]) -> Provider:
+    now = shown_of(provider)
+    mine = {name: each for name, each in changes.items() if name in SHOWN}
+    secrets = {name: each for name, each in changes.items() if name not in SHOWN or name == "client_id"}
+    if secrets.keys() & set(CREDENTIALS):
+        _check_credentials(provider, now)
+    plain = merged(provider.provider_id, {name: now[name] for name in mine}, mine, now)
+    config = ProviderConfig(**{name: now[name] for name in KEPT} | plain | secrets)
+    return registry().change(g.tenant, provider.provider_id, config, actor(), seen=provider)
+
+
+def _check_credentials(provider: Provider, now: dict[str, Any]) -> None:
+    """Raise `Overtaken` if the credentials were replaced since the form was shown, which shows none of them."""
+    before = shown_before()
+    known, stored = (before or {}).get("credentials_set_at"), snapshot(provider.credentials_set_at)
+    if before is not None and known != stored:
+        conflict = Conflict(_("credentials, replaced at"), known, stored, _("now"))
+        raise Overtaken([conflict], now, provider.provider_id, has_secrets=True)

@@ -8,17 +8,21 @@ from typing import Any
 from flask import Response as FileResponse
 from flask import g, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from connector.api.provider_file import Difference, config_of, differences, file_of, read_file
+from connector.console.meanwhile import shown_before
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
 from connector.console.viewer import actor
+from connector.domain.merging import snapshot
 from connector.domain.provider import Provider
-from connector.errors import InvalidField, RequestError
+from connector.errors import ChangedMeanwhile, InvalidField, RequestError
 
+_OVERTAKEN = _l("The provider was changed since this was shown: these are the differences to what it is now.")
 LARGEST = 65_536  # bytes of a file; what the API takes at most
 
 
@@ -50,7 +54,12 @@ def take_file(provider_id: str) -> str | Response:
         file = read_file(_given())
         if request.form.get("do") != "apply":
             return _page(provider, text=json.dumps(file), changes=list(differences(provider, file)))
-        page.registry().change(g.tenant, provider_id, config_of(file), actor())
+        if (before := shown_before()) is not None and before != snapshot(file_of(provider)):
+            changes = list(differences(provider, file))
+            return _page(provider, text=json.dumps(file), changes=changes, error=_OVERTAKEN)
+        page.registry().change(g.tenant, provider_id, config_of(file), actor(), seen=provider)
+    except ChangedMeanwhile:
+        return _page(provider, text=json.dumps(file), changes=list(differences(page.find(provider_id), file)))
     except (InvalidField, RequestError) as error:
         return _page(provider, error=error.description)
     notify(_("The file is applied. Secrets are as they were."))
@@ -68,7 +77,7 @@ def _given() -> bytes:
     return raw
 
 
-def _page(provider: Provider, *, text: str = "", changes: list[Difference] | None = None, error: str = "") -> str:
+def _page(provider: Provider, *, text: str = "", changes: list[Difference] | None = None, error: object = "") -> str:
     sentence = _("A file changes everything but the secrets. Differences are shown first.")
-    more: dict[str, Any] = {"text": text, "differences": changes, "error": error}
+    more: dict[str, Any] = {"text": text, "differences": changes, "error": error, "file": file_of(provider)}
     return page.show_tab("console/providers/import.html", provider, "general", sentence, **more)

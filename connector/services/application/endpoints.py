@@ -33,7 +33,7 @@ from connector.domain.notices import (
 )
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
-from connector.errors import Code, InvalidField, RequestError
+from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
 from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
 from connector.services.batches import forget
 from connector.services.endpoint_secrets import EndpointSecrets
@@ -124,11 +124,24 @@ class Endpoints:
             self._record(connection, tenant, endpoint_id, ADDED, actor, config, detail, changes)
         return self.get(tenant, endpoint_id), secret
 
-    def change(self, tenant: Tenant, endpoint_id: str, config: EndpointConfig, actor: str = SYSTEM) -> Endpoint:
-        """Replace an endpoint's configuration; its secret stays. Raises as `add` does."""
+    def change(
+        self,
+        tenant: Tenant,
+        endpoint_id: str,
+        config: EndpointConfig,
+        actor: str = SYSTEM,
+        *,
+        seen: EndpointConfig | None = None,
+    ) -> Endpoint:
+        """Replace an endpoint's configuration; its secret stays. Raises as `add` does.
+
+        With `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
+        """
         self._check(tenant, config)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id)
+            if seen is not None and known.config != seen:
+                raise ChangedMeanwhile(f"The endpoint {endpoint_id} was changed meanwhile: read it again.")
             where = {"url": config.url, "provider_id": config.provider_id, "tasks": list(config.tasks)}
             values = {**where, "updated_at": self._clock(), **_enabling(known, config)}
             endpoints.change(connection, endpoint_id, values, config.events)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from connector.domain.environment import SANDBOX
 from connector.domain.health import AFTER_CHANGE
@@ -20,9 +18,10 @@ from connector.domain.ids import normal_id
 from connector.domain.provider import Condition, Provider, ProviderConfig
 from connector.domain.studio import Studio
 from connector.domain.tenancy import OfProvider, Tenant
-from connector.errors import Code, RequestError
+from connector.errors import ChangedMeanwhile, Code, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
+from connector.services.providers.refusals import name_conflict, name_taken, not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.store import claims, daily_counts, provider_health, providers, verification_search, verifications
@@ -65,25 +64,37 @@ class Providers:
         provider_id = str(uuid.uuid4())
         columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
         columns |= self._times(columns)
-        with _name_conflict(config), self._database.write() as connection:
+        with name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant.name, columns, self._clock())
             self._own.follow(connection, tenant.name, provider_id, studio.notices, config.notice_secret)
             provider_health.put_due(connection, provider_id, self._clock() + AFTER_CHANGE)
             self._record(connection, tenant, provider_id, ADDED, actor, _PLAIN, columns, config.name)
             return _find(connection, tenant.name, provider_id)
 
-    def change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
+    def change(
+        self,
+        tenant: Tenant,
+        provider_id: str,
+        config: ProviderConfig,
+        actor: str = SYSTEM,
+        *,
+        seen: Provider | None = None,
+    ) -> Provider:
         """Replace a provider's configuration; secrets that are None are kept.
+
+        With `seen`, raise `ChangedMeanwhile` if the provider is not as it was seen any more.
 
         A replaced webhook token stays valid for a limited time, so that events signed with it are not refused. Raises
         `RequestError`: no such provider, a field is invalid, or the name is taken.
         """
         config = self._rules.changed(config)
-        with _name_conflict(config), self._database.write() as connection:
+        with name_conflict(config), self._database.write() as connection:
             is_free = providers.lock_name(connection, provider_id, tenant.name, config.name)
             stored = self._lock(connection, tenant, provider_id)
             if not is_free:
-                raise _name_taken(config.name)
+                raise name_taken(config.name)
+            if seen is not None and _find(connection, tenant.name, provider_id) != seen:
+                raise ChangedMeanwhile(f"The provider {provider_id} was changed meanwhile: read it again.")
             studio = config.studio or providers.read_studio(stored["studio"])
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
             self._rules.check_studio(studio, has_notice_secret=has_notice_secret)
@@ -159,7 +170,7 @@ class Providers:
             provider = providers.find(connection, normal_id(id_or_name), tenant.name)
             provider = provider or providers.find_named(connection, id_or_name, tenant.name)
         if provider is None:
-            raise _not_found(id_or_name)
+            raise not_found(id_or_name)
         return provider
 
     def page(
@@ -214,7 +225,7 @@ class Providers:
     def _lock(self, connection: Connection, tenant: Tenant, provider_id: str) -> Mapping[str, Any]:
         stored = providers.lock(connection, provider_id, tenant.name)
         if stored is None:
-            raise _not_found(provider_id)
+            raise not_found(provider_id)
         return stored
 
     def _record(
@@ -238,7 +249,7 @@ class Providers:
 def _find(connection: Connection, tenant_name: str, provider_id: str) -> Provider:
     provider = providers.find(connection, provider_id, tenant_name)
     if provider is None:
-        raise _not_found(provider_id)
+        raise not_found(provider_id)
     return provider
 
 
@@ -272,26 +283,3 @@ def _has_credentials_of(stored: Mapping[str, Any], provider: Provider) -> bool:
     """Whether the credentials are those of the provider; a new secret of the same client makes no difference."""
     known = (provider.client_id, provider.sealed_api_token, provider.base_url)
     return known == (stored["client_id"], stored["api_token"], stored["base_url"])
-
-
-@contextmanager
-def _name_conflict(config: ProviderConfig) -> Iterator[None]:
-    """Translate the constraint violation of a second provider with the same name into the contract's error."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise _name_taken(config.name) from error
-
-
-def _name_taken(name: str) -> RequestError:
-    return RequestError(
-        Code.PROVIDER_NAME_TAKEN,
-        f"name: must be unique in this tenant, ignoring case; there is a provider named {name} already.",
-    )
-
-
-def _not_found(provider_id: str) -> RequestError:
-    return RequestError(
-        Code.PROVIDER_NOT_FOUND,
-        f"There is no identity verification provider {provider_id}: check the id and the tenant.",
-    )

@@ -1,0 +1,109 @@
+"""Two people who edit the same thing: a form carries what it was made of, and overwrites nothing that changed since.
+
+    {{ shown(provider) }}      in the form: what the page showed, as a hidden field
+    merged(name, theirs, mine) in the act: what to save, or `Overtaken` with what is to be decided first
+
+What only one of the two has changed is saved as that one has it. What both have changed is shown: as it was, as it is
+stored now, and as it would be saved; the person then saves theirs after all, or leaves it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, g, render_template, request
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from connector.console.ground import use_cases
+from connector.domain.history import AuditFilter, Entry
+from connector.domain.merging import Conflict, merge, snapshot
+from connector.errors import ChangedMeanwhile
+from connector.services.lookup.audit import Audit
+
+FIELD, TOKEN = "shown", "csrf_token"
+TRIES = 10  # to save on top of what others save at the same moment
+MAX_SHOWN = 100_000  # characters
+Saved = TypeVar("Saved")
+
+
+class Overtaken(Exception):  # noqa: N818  named for what it tells
+    """Somebody else has changed what the form changes; `now` is how it stands, for the form that is posted again."""
+
+    def __init__(self, conflicts: Sequence[Conflict], now: Any, object_id: str, *, has_secrets: bool = False) -> None:
+        super().__init__(", ".join(each.name for each in conflicts))
+        self.conflicts = conflicts
+        self.now = now
+        self.object_id = object_id
+        self.has_secrets = has_secrets
+
+
+def install(blueprint: Blueprint) -> None:
+    """Show what is to be decided as a page."""
+    blueprint.register_error_handler(Overtaken, _decide)
+
+
+def shown_field(value: Any) -> Markup:
+    """Return the hidden field with what a form was made of; a form that is shown again keeps what it had."""
+    text = request.form.get(FIELD) or json.dumps(snapshot(value))
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, text)
+
+
+def shown_before() -> Any:
+    """Return what the posted form was made of; None if it does not say."""
+    try:
+        return json.loads(request.form.get(FIELD, "")[:MAX_SHOWN])
+    except ValueError:
+        return None
+
+
+def merged(object_id: str, theirs: Any, mine: Any, now: Any) -> Any:
+    """Return what to save; raise `Overtaken` if the form and somebody else have changed the same since it was shown."""
+    before = shown_before()
+    value, conflicts = merge(snapshot(theirs) if before is None else before, theirs, mine)
+    if conflicts:
+        raise Overtaken(conflicts, now, object_id)
+    return value
+
+
+def until_saved(save: Callable[[], Saved]) -> Saved:
+    """Return what `save` returns, which reads and merges anew while others save at the same moment."""
+    for _number in range(TRIES - 1):
+        try:
+            return save()
+        except ChangedMeanwhile:
+            continue
+    return save()
+
+
+def _decide(error: Overtaken) -> Response:
+    given = [each for each in request.form.items(multi=True) if each[0] not in (FIELD, TOKEN)]
+    text = render_template(
+        "console/overtaken.html",
+        conflicts=[
+            (each.name.lstrip("."), *map(_text, (each.shown, each.theirs, each.mine))) for each in error.conflicts
+        ],
+        given=[] if error.has_secrets else [*given, (FIELD, json.dumps(snapshot(error.now)))],
+        has_secrets=error.has_secrets,
+        latest=_latest(error.object_id),
+    )
+    return Response(text, status=409)
+
+
+def _latest(object_id: str) -> Entry | None:
+    """Return the latest change of the object, for those who may read the audit log."""
+    if not g.viewer.may("internal_idv_audit_view"):
+        return None
+    audit: Audit = use_cases().audit
+    rows = audit.page(g.tenant, AuditFilter(name=object_id, outcome="done"), limit=1).rows
+    return rows[0] if rows else None
+
+
+def _text(value: Any) -> str:
+    if value is None or value in ("", [], {}):
+        return str(_("none"))
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

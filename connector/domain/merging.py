@@ -1,0 +1,81 @@
+"""Two people who change the same thing at once: what can be saved on top of the other, and what has to be decided.
+
+    as it was shown ──┬──► as it is stored now   (theirs)
+                      └──► as it is to be saved  (mine)
+
+What only one of the two has changed is kept as that one has it; what both have changed, differently, is a conflict.
+Records are merged field by field, mappings key by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from datetime import datetime
+from typing import Any
+
+_ABSENT: Any = object()
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A property that two have changed since one of them was shown it; each value as JSON has it."""
+
+    name: str
+    shown: Any
+    theirs: Any
+    mine: Any
+
+
+def snapshot(value: Any) -> Any:
+    """Return a value as JSON has it, to be compared later."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return snapshot(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): snapshot(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [snapshot(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value
+
+
+def merge(shown: Any, theirs: Any, mine: Any, name: str = "") -> tuple[Any, list[Conflict]]:
+    """Return what to save, and what is to be decided first; `shown` is the snapshot of what the form was made of."""
+    before, stored, wanted = shown, _snapshot(theirs), _snapshot(mine)
+    if wanted in (before, stored):
+        return theirs, []
+    if stored == before:
+        return mine, []
+    if is_dataclass(mine) and is_dataclass(theirs) and isinstance(before, Mapping):
+        return _merge_records(before, theirs, mine, name)
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping) and isinstance(before, Mapping):
+        return _merge_mappings(before, theirs, mine, name)
+    values = (None if each is _ABSENT else each for each in (before, stored, wanted))
+    return mine, [Conflict(name, *values)]
+
+
+def _merge_records(shown: Mapping[str, Any], theirs: Any, mine: Any, name: str) -> tuple[Any, list[Conflict]]:
+    merged, conflicts = {}, []
+    for each in fields(mine):
+        pair = getattr(theirs, each.name), getattr(mine, each.name)
+        merged[each.name], found = merge(shown.get(each.name), *pair, f"{name}.{each.name}")
+        conflicts += found
+    return replace(mine, **merged), conflicts
+
+
+def _merge_mappings(
+    shown: Mapping[str, Any], theirs: Mapping[str, Any], mine: Mapping[str, Any], name: str
+) -> tuple[dict[str, Any], list[Conflict]]:
+    merged, conflicts = {}, []
+    for key in {**theirs, **mine}:
+        known = shown.get(key, _ABSENT), theirs.get(key, _ABSENT), mine.get(key, _ABSENT)
+        value, found = merge(*known, f"{name}.{key}")
+        conflicts += found
+        if value is not _ABSENT:
+            merged[key] = value
+    return merged, conflicts
+
+
+def _snapshot(value: Any) -> Any:
+    return value if value is _ABSENT else snapshot(value)
