@@ -42,8 +42,8 @@ def snapshot(value: Any) -> Any:
 
 def merge(shown: Any, theirs: Any, mine: Any, name: str = "") -> tuple[Any, list[Conflict]]:
     """Return what to save, and what is to be decided first; `shown` is the snapshot of what the form was made of."""
-    before, stored, wanted = shown, _snapshot(theirs), _snapshot(mine)
-    if wanted in (before, stored):
+    before, stored, intended = shown, _snapshot(theirs), _snapshot(mine)
+    if intended in (before, stored):
         return theirs, []
     if stored == before:
         return mine, []
@@ -51,7 +51,7 @@ def merge(shown: Any, theirs: Any, mine: Any, name: str = "") -> tuple[Any, list
         return _merge_records(before, theirs, mine, name)
     if isinstance(mine, Mapping) and isinstance(theirs, Mapping) and isinstance(before, Mapping):
         return _merge_mappings(before, theirs, mine, name)
-    values = (None if each is _ABSENT else each for each in (before, stored, wanted))
+    values = (None if each is _ABSENT else each for each in (before, stored, intended))
     return mine, [Conflict(name, *values)]
 
 
@@ -59,8 +59,8 @@ def _merge_records(shown: Mapping[str, Any], theirs: Any, mine: Any, name: str) 
     merged, conflicts = {}, []
     for each in fields(mine):
         pair = getattr(theirs, each.name), getattr(mine, each.name)
-        merged[each.name], found = merge(shown.get(each.name), *pair, f"{name}.{each.name}")
-        conflicts += found
+        merged[each.name], deeper = merge(shown.get(each.name), *pair, f"{name}.{each.name}")
+        conflicts += deeper
     return replace(mine, **merged), conflicts
 
 
@@ -70,8 +70,8 @@ def _merge_mappings(
     merged, conflicts = {}, []
     for key in {**theirs, **mine}:
         known = shown.get(key, _ABSENT), theirs.get(key, _ABSENT), mine.get(key, _ABSENT)
-        value, found = merge(*known, f"{name}.{key}")
-        conflicts += found
+        value, deeper = merge(*known, f"{name}.{key}")
+        conflicts += deeper
         if value is not _ABSENT:
             merged[key] = value
     return merged, conflicts
