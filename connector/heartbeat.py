@@ -12,6 +12,7 @@ import threading
 import structlog
 
 from connector.errors import DatabaseUnavailable
+from connector.secret_files import SecretFiles
 from connector.services.processes import BEAT, Processes, Starting
 from connector.settings import Settings
 from connector.settings.shown import exact, shown
@@ -35,6 +36,7 @@ class Heartbeat:
             shown={each.name: each.value for each in shown(settings)},
             exact=exact(settings),
         )
+        self._secret_files = SecretFiles(settings)
         self._interval = interval
         self._process_id: str | None = None
         self._stopping = threading.Event()
@@ -51,6 +53,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         while True:
+            self._secret_files.look()
             self._report()
             if self._stopping.wait(self._interval):
                 break

@@ -60,6 +60,20 @@ def check_private(path: Path) -> None:
         )
 
 
+def group_access(path: Path) -> str:
+    """Return what to do about a file that its owner, this user, lets its group read; empty where there is nothing.
+
+    Where another user owns it, as a mounted secret, the group is how this one may read it.
+    """
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & stat.S_IWGRP:
+        return f"Its group may change it (mode {mode:04o}): `chmod g-w {path}`."
+    if mode & stat.S_IRWXG and status.st_uid == os.geteuid():
+        return f"Its group may read it (mode {mode:04o}): `chmod g-rwx {path}`, unless others need it."
+    return ""
+
+
 def make_data_dir(path: Path) -> None:
     """Create the data directory, readable by its owner only."""
     if path.parts[:1] and path.parts[0].startswith("~"):

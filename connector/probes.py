@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,11 +27,16 @@ class Probes:
     """
 
     def __init__(
-        self, port: socket, problem: Callable[[], str | None], metrics: Callable[[], bytes], metrics_token: str = ""
+        self,
+        port: socket,
+        problem: Callable[[], str | None],
+        metrics: Callable[[], bytes],
+        metrics_token: str = "",
+        warnings: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         views: Mapping[str, Callable[[], Answer]] = {
             "/healthz": partial(_status, "alive"),
-            "/readyz": lambda: _readiness(problem()),
+            "/readyz": lambda: _readiness(problem(), warnings()),
             "/metrics": lambda: (HTTPStatus.OK, METRICS_TYPE, metrics()),
         }
 
@@ -92,12 +97,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing, because probes come every few seconds."""
 
 
-def _status(word: str) -> Answer:
-    return HTTPStatus.OK, JSON, json.dumps({"status": word}).encode()
+def _status(word: str, warnings: Sequence[str] = ()) -> Answer:
+    body = {"status": word, **({"warnings": list(warnings)} if warnings else {})}
+    return HTTPStatus.OK, JSON, json.dumps(body).encode()
 
 
-def _readiness(problem: str | None) -> Answer:
-    return _status("ready") if problem is None else _error(HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", problem)
+def _readiness(problem: str | None, warnings: Sequence[str]) -> Answer:
+    return (
+        _status("ready", warnings) if problem is None else _error(HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", problem)
+    )
 
 
 def _not_found() -> Answer:

@@ -33,6 +33,7 @@ from connector.private_file import scratch_dir
 from connector.reloading import read_again
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
+from connector.settings.secret import keeping_known, read_secret
 from connector.worker import create_relay
 
 log = structlog.get_logger(__name__)
@@ -105,7 +106,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         tracing.begin(SERVE)  # in each process, because threads do not survive a fork
-        app = create_app(self._settings)
+        with keeping_known():  # of a file that was removed since the master read it
+            app = create_app(self._settings)
         shares.install(app, self._settings.threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
         return app
@@ -118,6 +120,7 @@ def run(read: Callable[[], Settings]) -> None:
     if startup.is_on_terminal():
         logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # this error is reported as text
     check_access_configured(settings)
+    _read_secrets(settings)
     advice = "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."
     port = take_port(settings.host, settings.port, advice)
     with closing(create_services(settings)) as services:  # before the fork, because it migrates SQLite
@@ -129,9 +132,16 @@ def run(read: Callable[[], Settings]) -> None:
 
 def _accept(settings: Settings) -> Settings:
     """Return settings with which a worker can start; raises for others, because their worker would end the master."""
+    _read_secrets(settings)
     trusted_issuers(settings)
     create_services(settings).close()
     return settings
+
+
+def _read_secrets(settings: Settings) -> None:
+    """Read each secret file, so that a process to come has its content even where it is removed meanwhile."""
+    for path in settings.secret_files:
+        read_secret(f"file:{path}")
 
 
 def _gunicorn_options(settings: Settings) -> dict[str, Any]:

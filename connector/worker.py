@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from socket import socket
@@ -46,6 +46,10 @@ class Worker:
     def problem(self) -> str | None:
         """Return why it is not ready; None if it is ready."""
         return self.services.health.problem()
+
+    def warnings(self) -> Sequence[str]:
+        """Return what is unsafe in production."""
+        return self.services.settings.warnings()
 
     def metrics(self) -> bytes:
         """Return the metrics in Prometheus' format."""
@@ -98,7 +102,7 @@ def _take_port(settings: Settings) -> socket | None:
 @contextmanager
 def _probes(port: socket, worker: Worker, metrics_token: str) -> Iterator[None]:
     """Serve health, readiness and metrics."""
-    probes = Probes(port, worker.problem, worker.metrics, metrics_token)
+    probes = Probes(port, worker.problem, worker.metrics, metrics_token, worker.warnings)
     probes.start()
     try:
         yield

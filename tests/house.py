@@ -96,9 +96,11 @@ HOUSE: Mapping[str, Room] = {
     ),
     "job_kinds": room("bootstrap domain exports ground services services.jobs"),
     "connections": room(f"{_FLOOR} access directory settings"),
-    "heartbeat": room("errors services settings", "structlog"),
+    "secret_files": room("private_file settings", "structlog"),
+    "heartbeat": room("errors secret_files services settings", "structlog"),
     "installation": room(
-        f"{_FLOOR} access bootstrap heartbeat http services services.providers settings store", "sqlalchemy"
+        f"{_FLOOR} access bootstrap heartbeat http private_file services services.providers settings store",
+        "sqlalchemy",
     ),
     "settings_check": room(f"{_FLOOR} bootstrap connections ground heartbeat http installation services settings"),
     "reloading": room("errors settings", "structlog"),

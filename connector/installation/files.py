@@ -9,6 +9,7 @@ from pathlib import Path
 
 from connector.domain.readiness import Check
 from connector.installation import warning
+from connector.private_file import group_access
 from connector.settings import Settings
 
 MODE = "mode"
@@ -26,15 +27,13 @@ def check_mode(path: Path) -> Check:
         status = path.stat()
     except OSError as error:
         return Check(MODE, False, f"It cannot be read ({error.strerror}): create it, or correct its name.")
-    mode, letter = stat.S_IMODE(status.st_mode), "d" if path.is_dir() else "f"
+    mode = stat.S_IMODE(status.st_mode)
     if mode & stat.S_IRWXO:
         return Check(MODE, False, f"Every user of this machine has access (mode {mode:04o}): `chmod o-rwx {path}`.")
-    if not os.access(path, os.R_OK if letter == "f" else os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK if path.is_dir() else os.R_OK):
         return Check(MODE, False, f"This user has no access: run as its owner, or `chown` {path} to this user.")
-    if mode & stat.S_IWGRP and letter == "f":
-        return warning(MODE, f"Its group may change it (mode {mode:04o}): `chmod g-w {path}`.")
-    if mode & stat.S_IRWXG and status.st_uid == os.geteuid():
-        return warning(MODE, f"Its group may read it (mode {mode:04o}): `chmod g-rwx {path}`, unless others need it.")
+    if advice := group_access(path):
+        return warning(MODE, advice)
     return Check(MODE, True, f"Only its owner{' and group' if mode & stat.S_IRWXG else ''} may read it ({mode:04o}).")
 
 

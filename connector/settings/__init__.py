@@ -248,12 +248,14 @@ class Settings(Noted, Checked):
     dev: bool = False
 
     def warnings(self) -> list[str]:
-        """Return a warning for each setting that is unsafe in production."""
+        """Return a warning for each thing that is unsafe in production."""
         sentences = []
         if self.dev:
             sentences.append("--dev: tokens of the development issuer are accepted; its key allows calls as any user.")
         if self.allow_http_loopback:
             sentences.append("allow_http_loopback: API tokens and notices may be sent over http to this machine.")
+        if self.missing_secrets():
+            sentences.append("A secret file cannot be read any more; its former content is used: see the log.")
         return sentences
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
@@ -16,6 +17,10 @@ class Noted:
 
     sources: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of what is not the default
     secret_files: ClassVar[tuple[Path, ...]] = ()  # that secrets were read from
+
+    def missing_secrets(self) -> list[Path]:
+        """Return the files of secrets that cannot be read any more: the process goes on with what it read before."""
+        return [each for each in self.secret_files if not os.access(each, os.R_OK)]
 
 
 T = TypeVar("T", bound=Noted)

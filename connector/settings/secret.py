@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,6 +26,9 @@ REFERENCE = re.compile(r"env:(?!CONNECTOR_)[A-Za-z_][A-Za-z0-9_]*|file:.+")
 MAX_BYTES = 64 * 1024
 
 T = TypeVar("T", str, tuple[str, ...])
+
+_known: dict[str, str] = {}  # what was read from files; a process that is forked later has it as well
+_keeps_known = ContextVar("keeps_known", default=False)
 
 
 def secret_reference(value: str) -> str:
@@ -52,9 +57,29 @@ def _resolved(value: object) -> object:
 def read_secret(reference: str) -> str:
     """Return the secret that a reference names; raise `ConfigurationError` if there is none."""
     kind, _, name = reference.partition(":")
-    secret = os.environ.get(name, "") if kind == "env" else _read_file(Path(name))
+    secret = os.environ.get(name, "") if kind == "env" else _read_or_known(Path(name))
     if not secret:
         raise ConfigurationError(f"The secret {reference} is empty: set {_place(kind, name)}.")
+    return secret
+
+
+@contextmanager
+def keeping_known() -> Iterator[None]:
+    """Within, a secret file that cannot be read any more has what was read from it before."""
+    token = _keeps_known.set(True)
+    try:
+        yield
+    finally:
+        _keeps_known.reset(token)
+
+
+def _read_or_known(path: Path) -> str:
+    try:
+        _known[str(path)] = secret = _read_file(path)
+    except ConfigurationError:
+        if not _keeps_known.get() or str(path) not in _known:
+            raise
+        return _known[str(path)]
     return secret
 
 
@@ -91,6 +116,7 @@ def _read_file(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(MAX_BYTES).decode().rstrip("\r\n")
     except OSError as error:
-        raise ConfigurationError(f"The secret file {path} cannot be read: {error.strerror}.") from error
+        advice = "put it back where this user may read it, or correct the setting"
+        raise ConfigurationError(f"The secret file {path} cannot be read ({error.strerror}): {advice}.") from error
     except UnicodeDecodeError:
         raise ConfigurationError(f"The secret file {path} must be UTF-8.") from None

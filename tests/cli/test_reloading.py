@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import requests
 from structlog.testing import capture_logs
 
-from connector.private_file import create_private_file
 from connector.reloading import read_again
 from connector.settings import Settings
 from tests.api.test_auth import AUDIENCE, AuthIssuer
@@ -179,26 +179,23 @@ def test_many_hangups_fail_no_request_and_are_not_worked_off_one_by_one(
 def test_server_goes_on_with_the_processes_that_it_has_where_another_cannot_start(
     tmp_path: Path, start: Callable[..., Running], issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
-    config, log, secret = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "secret"
-    create_private_file(secret, b"secret")
-    config.write_text(f'{described(issuers[0])}[[tenants]]\nname = "x"\n[tenants.directory]\n{_scim(secret)}')
+    config, log, certificates = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "ca.pem"
+    content = Path(certifi.where()).read_bytes()
+    certificates.write_bytes(content)
+    config.write_text(f'notice_ca_file = "{certificates}"\n{described(issuers[0])}')
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
     running = start("--config", str(config), "serve", ready="/readyz", log=log, CONNECTOR_WORKERS="2", **variables)
     site = Site(running.process, running.url, config, log)
     wait(lambda: len(running.children()) == 2)
 
-    secret.unlink()
+    certificates.unlink()
     os.kill(running.children()[0], signal.SIGKILL)
     site.wait_for_event("server.worker_not_started", 1)
     assert ask(site, "carbon.super", issuers[0].mint()).status_code == 404
 
-    create_private_file(secret, b"secret")
+    certificates.write_bytes(content)
     wait(lambda: len(running.children()) == 2)
     assert running.stop() == 0
-
-
-def _scim(secret: Path) -> str:
-    return f'kind = "scim"\nurl = "https://scim.example"\nbearer_token = "file:{secret}"\n'
 
 
 def test_a_fault_that_nobody_thought_of_is_refused_without_its_text() -> None:
