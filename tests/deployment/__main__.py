@@ -2,6 +2,7 @@
 
     Containerfile ► hadolint     compose.yaml ► dclint     chart ► helm, Kubernetes' schemas
     nginx.conf ► nginx           haproxy.cfg ► haproxy     systemd ► systemd-analyze
+    envoy.yaml ► envoy, which also runs with it            traefik.yaml: read as YAML only
     alerts and their tests ► promtool
 
 With CI set, a missing tool is a failure; elsewhere its check is left out, and says so.
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.deployment import chart
+from tests.deployment import chart, envoy
 from tests.deployment.tools import (
     DCLINT,
     DEPLOY,
@@ -56,7 +57,8 @@ def _checks(directory: Path) -> Mapping[str, Callable[[], object]]:
         "chart: pods": chart.check_pods,
         "proxy: nginx": partial(_check_nginx, directory),
         "proxy: HAProxy": partial(_check_haproxy, directory),
-        "proxy: Envoy, Traefik": _read_other_proxies,
+        "proxy: Envoy": lambda: envoy.check(directory, _certificate(directory)),
+        "proxy: Traefik": _read_traefik,
         "systemd: units": partial(_check_units, directory),
         "systemd: exposure": _check_exposure,
         "alerts": partial(PROMTOOL.run, "check", "rules", DEPLOY / "chart" / "monitoring" / "alerts.yaml"),
@@ -109,12 +111,14 @@ def _certificate(directory: Path) -> Path:
     return tls
 
 
-def _read_other_proxies() -> None:
-    """Read the files for which there is no program here: they are YAML, and lead to the same ports."""
-    for name in ("envoy.yaml", "traefik.yaml"):
-        text = (DEPLOY / "proxy" / name).read_text()
-        if not isinstance(yaml.safe_load(text), dict) or "web-1" not in text or "1048576" not in text:
-            raise FaultError(f"{name} does not lead to the web processes, or does not buffer")
+def _read_traefik() -> None:
+    """Read the file for which there is no program here: it is YAML, and its router has the middleware that buffers."""
+    http = yaml.safe_load((DEPLOY / "proxy" / "traefik.yaml").read_text())["http"]
+    [router] = http["routers"].values()
+    limits = [http["middlewares"][name].get("buffering", {}) for name in router["middlewares"]]
+    servers = http["services"][router["service"]]["loadBalancer"]["servers"]
+    if not any(each.get("maxRequestBodyBytes") == 1_048_576 for each in limits) or len(servers) != 2:
+        raise FaultError("traefik.yaml does not lead to the web processes, or does not buffer")
 
 
 def _check_units(directory: Path) -> None:

@@ -33,7 +33,7 @@ class Tool:
     def run(self, *arguments: str | Path) -> str:
         """Run it; return what it printed, or raise `FaultError`."""
         done = subprocess.run(
-            [self._path(), *map(str, arguments)],
+            [self.path(), *map(str, arguments)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -45,13 +45,15 @@ class Tool:
             raise FaultError(f"{self.name} {' '.join(map(str, arguments))}\n{done.stdout}")
         return done.stdout
 
-    def _path(self) -> str:
+    def path(self) -> str:
+        """Return where it is; raises `MissingToolError`."""
         places = os.pathsep.join([*map(str, PLACES), os.environ.get("PATH", "")])
         if found := shutil.which(self.name, path=places):
             return found
         raise MissingToolError(f"{self.name} is not installed: {self.package}")
 
 
+ENVOY = Tool("envoy", "make deploy-check installs it")
 HADOLINT = Tool("hadolint", "make deploy-check installs it")
 KUBERNETES_VALIDATE = Tool("kubernetes-validate", "make deploy-check installs it")
 DCLINT = Tool("dclint", "npm --prefix tests/deployment/node ci")
