@@ -13,7 +13,8 @@ WHOLLY_TESTED := connector/domain/*,connector/onfido/*,connector/services/*
 # Without its bytecode on disk every process that a test starts would compile the connector anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage browser-test check format bench soak lock clean anew deploy-check image-test sbom
+.PHONY: demo test coverage browser-test check format bench sizing soak faults lock clean anew deploy-check image-test \
+    sbom
 
 demo: $(READY)
 	@$(BIN)/connector demo $(if $(ONCE),--once)
@@ -40,8 +41,17 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.bench $(JSON)
 
+# 1, 2 and 4 processes, CPU time of an event, and the size of a million verifications on disk.
+sizing: $(READY)
+	BENCH_PARTS=sizing $(BIN)/python -m tests.bench $(JSON)
+
+# Two hosts, a proxy, a database 1 ms away, processes replaced all the time: `make soak MINUTES=60 JSON=soak.json`.
 soak: $(READY)
-	$(BIN)/python -m tests.faults.soak $(ROUNDS)
+	MINUTES='$(MINUTES)' JSON='$(JSON)' $(BIN)/python -m tests.soak
+
+# Schedule after schedule of kills, cuts and failures.
+faults: $(READY)
+	$(BIN)/python -m tests.faults.schedules $(ROUNDS)
 
 # What is in `deploy/`, read by the programs that it is for. Those of other packages than Python's: .ci/run installs them.
 deploy-check: $(CHECKS)/.ready

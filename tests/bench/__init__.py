@@ -10,6 +10,7 @@ initiate.py    what the connector adds to Onfido's own time, against 15 round tr
 deliveries.py  deliveries of two workers, and how soon one starts
 scale.py       the webhook and the claims of 1 k, 100 k and 1 M users
 footprint.py   start to ready, and resident memory
+sizing.py      1, 2 and 4 processes, CPU time of an event, bytes on disk; `make sizing`
 
 million.py     every route, list and statement of the worker with 1 k and 1 M users: `python -m tests.bench.million`
 pages.py       the console's lists, page by page, with 1 k and 1 M users: `python -m tests.bench.pages`
@@ -22,5 +23,6 @@ profiled.py    the connector whose stack it looks at      cpu.py        CPU seco
 
 Log lines are written as deployed (INFO). Variables: `BENCH_ROUNDS`, `BENCH_EVENTS` and `BENCH_USERS` make a run shorter
 or longer; `BENCH_PARTS` names the parts to run, of round_trips, webhook, claims, initiate, deliveries, scale and
-footprint; `BENCH_BEFORE` is the checkout of an earlier version, for comparison.
+footprint; `BENCH_SIZED` is the number of verifications whose size on disk is measured;
+`BENCH_BEFORE` is the checkout of an earlier version, for comparison.
 """

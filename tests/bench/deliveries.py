@@ -35,7 +35,7 @@ def measure(directory: Path, server: str, rounds: int, number: int, before: str 
     rates: dict[str, list[float]] = {name: [] for name in roots}
     for _ in range(rounds):
         for name, root in roots.items():
-            rates[name].append(_rate(directory, urls[name], root, number))
+            rates[name].append(rate(directory, urls[name], root, number))
     delays = _delays(directory, urls["now"])
     figures: dict[str, Any] = {name: median(values) for name, values in rates.items()}
     if before:
@@ -52,10 +52,10 @@ def _database(directory: Path, server: str, root: Path) -> str:
     return url
 
 
-def _rate(directory: Path, url: str, root: Path, number: int) -> float:
-    """Return how many deliveries a second two workers make, from the first one on."""
+def rate(directory: Path, url: str, root: Path, number: int, workers: int = 2) -> float:
+    """Return how many deliveries a second some workers make, from the first one on."""
     database = Database(url)
-    with _workers(directory, url, root, 2) as inputs:
+    with _workers(directory, url, root, workers) as inputs:
         inputs[0].write(f"{number}\n")
         inputs[0].flush()
         while not (left := _ready(database)):

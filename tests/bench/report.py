@@ -88,6 +88,22 @@ def _footprint(measured: Mapping[str, Any]) -> Iterator[str]:
     return _table(("", ""), rows)
 
 
+def _sizing(measured: Mapping[str, Any]) -> Iterator[str]:
+    names = ("per_second", "p50", "p99", "cpu_ms", "database_cpu_ms")
+    head = ("processes", "events/s", "p50 ms", "p99 ms", "CPU ms of an event", "PostgreSQL's", "deliveries/s")
+    rows = [
+        (number, *(each[name] for name in names), measured["worker"][number])
+        for number, each in measured["web"].items()
+    ]
+    yield from _table(head, rows)
+    yield ""
+    disk = measured["disk"]
+    sizes = [(name, *size.values(), sum(size.values())) for name, size in disk["gib_of_a_million"].items()]
+    sizes.append(("all", "", "", "", disk["total"]))
+    sizes.append(("of it bodies and results", "", "", "", disk["of_it_bodies_and_results"]))
+    yield from _table(("GiB of a million verifications", "table", "indexes", "other", "together"), sizes)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "round_trips": _round_trips,
     "webhook": _compared,
@@ -95,5 +111,6 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "initiate": _initiate,
     "deliveries": _deliveries,
     "scale": _scale,
+    "sizing": _sizing,
     "footprint": _footprint,
 }

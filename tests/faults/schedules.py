@@ -1,4 +1,4 @@
-"""Schedule after schedule, each with a seed of its own, until one fails: `python -m tests.faults.soak [rounds]`.
+"""Schedule after schedule, each with a seed of its own, until one fails: `python -m tests.faults.schedules [rounds]`.
 
 `FAULTS_VERIFICATIONS` says how many verifications a schedule has.
 """

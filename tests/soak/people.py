@@ -1,0 +1,117 @@
+"""Users who verify at a steady rate, and how long each of their requests took."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from tests.harness import Caller, run_id_of
+from tests.soak.site import REMOTE, TENANTS, Site, add_user
+
+THREADS = 24
+PATIENCE = 300.0  # seconds that a user goes on trying
+STATUSES = ("approved", "approved", "approved", "approved", "declined", "review", "abandoned")
+OPEN_ALREADY = "OIDV-10004"
+SHARE_OF_REMOTE = 0.3
+
+
+@dataclass
+class Times:
+    """How long requests took, in milliseconds, and how they were answered."""
+
+    taken: dict[str, list[float]] = field(default_factory=dict)
+    answers: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, operation: str, began: float, answer: str) -> None:
+        with self.lock:
+            self.taken.setdefault(operation, []).append((time.monotonic() - began) * 1000)
+            self.answers[f"{operation} {answer}"] += 1
+
+
+class People:
+    """Begins verifications at a rate, until stopped."""
+
+    def __init__(self, site: Site, rate: float, seed: int) -> None:
+        self._site = site
+        self._rate = rate
+        self._random = random.Random(seed)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="people")
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="people")
+        self.times = Times()
+        self.users: list[tuple[str, str]] = []
+        self.failures: list[str] = []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin no more, and wait for those under way."""
+        self._stopping.set()
+        self._thread.join()
+        self._pool.shutdown()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            tenant = REMOTE if self._random.random() < SHARE_OF_REMOTE else TENANTS[0]
+            user_id = f"user-{len(self.users):06}"
+            self.users.append((tenant, user_id))
+            self._pool.submit(self._verify, tenant, user_id, self._random.choice(STATUSES), self._random.random() < 0.4)
+            due += 1 / self._rate
+            self._stopping.wait(max(0.0, due - time.monotonic()))
+
+    def _verify(self, tenant: str, user_id: str, status: str, completes: bool) -> None:
+        try:
+            add_user(self._site, user_id, tenant)
+            caller = self._site.caller(user_id, tenant)
+            run_id = self._start(caller, tenant)
+            self._end_run(run_id, status)
+            if completes:
+                self._ask(caller, tenant, "COMPLETED")
+            self._read(caller)
+        except Exception as error:  # noqa: BLE001  reported in the end
+            self.failures.append(f"{user_id}: {error!r}")
+
+    def _start(self, caller: Caller, tenant: str) -> str:
+        end = time.monotonic() + PATIENCE
+        status = "INITIATED"
+        while time.monotonic() < end:
+            answer = self._ask(caller, tenant, status)
+            if answer is not None and answer.status_code == 200:
+                return run_id_of(answer)
+            is_open = answer is not None and answer.status_code == 400 and answer.json()["code"] == OPEN_ALREADY
+            status = "REINITIATED" if is_open else "INITIATED"
+            time.sleep(0.5)
+        raise TimeoutError(f"it could not start; the last answer: {answer.text if answer is not None else None}")
+
+    def _end_run(self, run_id: str, status: str) -> None:
+        outcome: dict[str, Any] = {"status": status}
+        answer = requests.post(f"{self._site.simulator}/simulator/runs/{run_id}/outcome", json=outcome, timeout=60)
+        assert answer.ok, answer.text
+
+    def _ask(self, caller: Caller, tenant: str, status: str) -> requests.Response | None:
+        began = time.monotonic()
+        try:
+            answer = caller.verify(self._site.providers[tenant], status)
+        except requests.RequestException as error:
+            self.times.note(status, began, type(error).__name__)
+            return None
+        self.times.note(status, began, str(answer.status_code))
+        return answer
+
+    def _read(self, caller: Caller) -> None:
+        began = time.monotonic()
+        try:
+            answer = str(caller.get("/api/users/v1/me/idv/claims").status_code)
+        except requests.RequestException as error:
+            answer = type(error).__name__
+        self.times.note("claims", began, answer)

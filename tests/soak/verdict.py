@@ -1,0 +1,86 @@
+"""Nothing lost: counted from Onfido's side, from the application's, and from the database."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from statistics import quantiles
+from typing import Any
+
+from sqlalchemy import func, select
+
+from connector.services.upkeep import Sweep
+from connector.store.models import events, outbox, verifications
+from connector.store.outbox import DEAD, READY
+from tests.soak.people import People, Times
+from tests.soak.site import Site, state_of
+
+PATIENCE = 180.0  # seconds that everything has to settle, leases of killed processes included
+ENDED = ("approved", "declined", "review", "abandoned")
+OPEN = select(func.count()).where(verifications.c.closed_at.is_(None))
+UNDELIVERED = select(func.count()).where(outbox.c.state == READY, outbox.c.kind != Sweep.kind)
+GIVEN_UP = select(outbox.c.kind, func.count()).where(outbox.c.state == DEAD).group_by(outbox.c.kind)
+VERIFICATIONS = select(verifications.c.id, verifications.c.user_id, verifications.c.run_id, verifications.c.status)
+
+
+def settle(site: Site) -> float:
+    """Wait until nothing is under way; return the seconds that it took."""
+    began = time.monotonic()
+    while time.monotonic() < began + PATIENCE:
+        with site.services.database.read() as connection:
+            if not any(connection.execute(each).scalar_one() for each in (OPEN, UNDELIVERED)):
+                break
+        time.sleep(1)
+    return round(time.monotonic() - began, 1)
+
+
+def problems(site: Site, people: People) -> list[str]:
+    """Return everything that was lost, doubled or given up."""
+    with site.services.database.read() as connection:
+        rows = connection.execute(VERIFICATIONS).all()
+        given_up = connection.execute(GIVEN_UP).all()
+        undelivered = connection.execute(UNDELIVERED).scalar_one()
+        received = connection.execute(select(func.count()).select_from(events)).scalar_one()
+    runs = {run["id"]: run["status"] for run in state_of(site)["runs"]}
+    return [
+        *people.failures,
+        *_about_runs(people, rows, runs),
+        *_about_notices(site, rows),
+        *(f"{number} deliveries of {kind} were given up" for kind, number in given_up),
+        *([f"{undelivered} deliveries were not made"] if undelivered else []),
+        *([] if received else ["no event was received"]),
+    ]
+
+
+def _about_runs(people: People, rows: Any, runs: dict[str, str]) -> Iterator[str]:
+    here = {row.run_id: row.status for row in rows if row.run_id}
+    for run_id, status in runs.items():
+        if here.get(run_id) != status:
+            yield f"run {run_id} is {status} at Onfido, here {here.get(run_id)}"
+    if len(runs) != len(people.users):
+        yield f"{len(people.users)} users, but {len(runs)} runs were paid for"
+    for user_id, number in Counter(row.user_id for row in rows if row.run_id).items():
+        if number != 1:
+            yield f"{user_id} has {number} runs"
+
+
+def _about_notices(site: Site, rows: Any) -> Iterator[str]:
+    ended = {row.id for row in rows if row.status in ENDED}
+    if missing := ended - set(site.notices):
+        yield f"of {len(missing)} verifications that ended no notice arrived"
+
+
+def summary(times: Times) -> dict[str, Any]:
+    """Return percentiles by operation, in milliseconds, and how often each answer came."""
+    taken = {
+        name: {
+            "requests": len(values),
+            "p50": round(quantiles(values, n=100, method="inclusive")[49], 1),
+            "p99": round(quantiles(values, n=100, method="inclusive")[98], 1),
+            "max": round(max(values), 1),
+        }
+        for name, values in sorted(times.taken.items())
+        if len(values) > 1
+    }
+    return {"milliseconds": taken, "answers": dict(sorted(times.answers.items()))}
