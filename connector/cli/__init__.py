@@ -28,7 +28,7 @@
     tasks.py           verification task list|complete
     progress.py        progress of long work
     help.py            the example at the end of each command's help
-    output.py          how results, errors and tables are printed
+    output.py          printing of results, errors and tables
 
 Errors are one line on stderr and exit status 1; wrong usage is exit status 2.
 """
@@ -44,7 +44,7 @@ from connector import __version__
 from connector.cli.help import LazyCommands
 from connector.cli.output import Group
 
-# Each command's module is imported when the command is called: a worker needs none of the others.
+# Each command's module is imported when the command is called, because a worker needs none of the others.
 COMMANDS = LazyCommands(
     {
         **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
@@ -65,7 +65,7 @@ COMMANDS = LazyCommands(
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The settings file (TOML). Otherwise CONNECTOR_CONFIG names it; without one, defaults hold.",
+    help="The settings file (TOML). Default: CONNECTOR_CONFIG; without either, the defaults apply.",
 )
 @click.pass_context
 def main(context: click.Context, config: Path | None) -> None:

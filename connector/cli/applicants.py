@@ -29,10 +29,10 @@ def update(context: click.Context, provider: str, applicant_id: str, tenant: Ten
 
 
 @applicant.command()
-@click.confirmation_option(prompt="Have Onfido delete the applicant, and end the run that is open?")
+@click.confirmation_option(prompt="Delete the applicant at Onfido, and end the open run?")
 @applicant_options
 def delete(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
-    """Ask Onfido to delete an applicant, which it does some days later."""
+    """Ask Onfido to delete an applicant, which happens some days later."""
     with services(context) as opened:
         opened.applicants.delete(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
     click.echo(f"Onfido will delete {applicant_id}; until then it can be restored.")
@@ -41,7 +41,7 @@ def delete(context: click.Context, provider: str, applicant_id: str, tenant: Ten
 @applicant.command()
 @applicant_options
 def restore(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
-    """Cancel a deletion that Onfido has not carried out yet."""
+    """Cancel a deletion that Onfido has not completed yet."""
     with services(context) as opened:
         opened.applicants.restore(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
     click.echo(f"Restored {applicant_id}.")

@@ -1,4 +1,4 @@
-"""`connector audit`: who did what, when, to what, through what and whom it concerns."""
+"""`connector audit`: the audit trail."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from connector.domain.history import AuditFilter
 
 _FILTERS = (
-    click.option("--user", "userId", help="Only what concerns this user."),
-    click.option("--actor", "actor_", help="Only what this actor did, named as in the list."),
-    click.option("--subject", type=click.Choice(SUBJECTS), help="Only what was done to objects of this kind."),
-    click.option("--object", "object", help="Only what was done to this one: a name or id."),
-    click.option("--action", help="Only what was done in this way, as TO has it: changed, removed."),
-    click.option("--outcome", type=click.Choice(tuple(OUTCOMES)), help="Only what was done, or was refused."),
-    click.option("--channel", help="Only what came through this: api, console, cli, onfido or worker."),
-    click.option("--from", "from", metavar="TIME", help="Then or later: a date or date-time, UTC's."),
-    click.option("--to", "to", metavar="TIME", help="Before then; of a date, that day included."),
+    click.option("--user", "userId", help="Only entries about this user."),
+    click.option("--actor", "actor_", help="Only entries of this actor, named as in the list."),
+    click.option("--subject", type=click.Choice(SUBJECTS), help="Only entries about objects of this kind."),
+    click.option("--object", "object", help="Only entries about this object: a name or id."),
+    click.option("--action", help="Only entries with this action, as in TO: changed, removed."),
+    click.option("--outcome", type=click.Choice(tuple(OUTCOMES)), help="Only completed actions, or only refusals."),
+    click.option("--channel", help="Only entries of this channel: api, console, cli, onfido or worker."),
+    click.option("--from", "from", metavar="TIME", help="Not before: a date or date-time in UTC."),
+    click.option("--to", "to", metavar="TIME", help="Before this time; a date includes that day."),
 )
 _COLUMNS = ("at", "actor", "subject", "name", "from", "to", "userId", "cause")
 _SENTENCES = ("at", "channel", "sentence")
@@ -42,7 +42,7 @@ def _filter_options(command: Any) -> Any:
 @click.command()
 @_filter_options
 @click.option("--sentences", "has_sentences", is_flag=True, help="Print each entry as a sentence.")
-@click.option("--csv", "output", metavar="FILE", help="Write all that match as CSV, to a file or to `-`.")
+@click.option("--csv", "output", metavar="FILE", help="Write all matching entries as CSV, to a file or to `-`.")
 @force_option
 @page_options
 @view_options
@@ -69,7 +69,7 @@ def audit(
     with services(context) as opened:
         body = _page(opened, tenant, criteria, limit, cursor)
     columns = _SENTENCES if has_sentences else _COLUMNS
-    print_page(body, body["entries"], columns, empty="Nothing matches.", as_json=as_json)
+    print_page(body, body["entries"], columns, empty="No entry matches.", as_json=as_json)
 
 
 def _page(opened: Services, tenant: Tenant, criteria: AuditFilter, limit: int, cursor: str | None) -> Mapping[str, Any]:

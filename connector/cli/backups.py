@@ -19,12 +19,12 @@ _file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 
 @click.command()
 @_file
-@click.option("--overwrite", is_flag=True, help="Replace FILE where it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.pass_context
 def backup(context: click.Context, file: Path, overwrite: bool) -> None:
     """Copy the database, which may be in use, to FILE.
 
-    The encryption keys are not in it: the command names those that it needs; store them apart from it. For
+    The encryption keys are not included: the command names those that the copy needs; store them separately. For
     PostgreSQL it prints the command that does this, and copies nothing.
     """
     backups = _backups(context)
@@ -33,9 +33,9 @@ def backup(context: click.Context, file: Path, overwrite: bool) -> None:
     click.echo(f"Copied {database} to {file} ({file.stat().st_size:,} bytes).")
     sources = backups.key_sources()
     if content.key_ids:
-        click.echo("It can be read with these encryption keys only. Keep them, but apart from it:")
+        click.echo("It can only be read with these encryption keys. Keep them in another place:")
     for key_id in content.key_ids:
-        click.echo(f"  {key_id}  {sources.get(key_id, 'not configured here: what it sealed cannot be read')}")
+        click.echo(f"  {key_id}  {sources.get(key_id, 'not configured here: its data cannot be read')}")
 
 
 @click.command()
@@ -45,7 +45,7 @@ def backup(context: click.Context, file: Path, overwrite: bool) -> None:
 def restore(context: click.Context, file: Path, overwrite: bool) -> None:
     """Restore the database from FILE, which `connector backup` wrote.
 
-    Its encryption keys must be there: no new one is created. End every process of the connector first, and start them
+    Its encryption keys must exist: no new one is created. Stop every process of the connector first, and start them
     afterwards. For PostgreSQL it prints the commands that do this, and restores nothing.
     """
     backups = _backups(context)
@@ -66,4 +66,4 @@ def _backups(context: click.Context) -> Backups:
 def _point_to_tools(commands: Sequence[str]) -> Path:
     for command in commands:
         click.echo(command)
-    raise click.ClickException("The database is PostgreSQL's, whose own tools do this: run what is printed above.")
+    raise click.ClickException("PostgreSQL's own tools do this: run the commands printed above.")

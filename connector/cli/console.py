@@ -1,4 +1,4 @@
-"""`connector console`: links that sign in, and who is signed in."""
+"""`connector console`: sign-in links and sessions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def console() -> None:
 
 
 @console.command()
-@click.option("--user", "user_id", default="admin", show_default=True, help="Who is signed in.")
+@click.option("--user", "user_id", default="admin", show_default=True, help="The user to sign in.")
 @tenant_options
 def link(context: click.Context, user_id: str, tenant: Tenant) -> None:
     """Print a link that signs in once, within 15 minutes; only `serve --dev` accepts it."""
@@ -37,19 +37,19 @@ def link(context: click.Context, user_id: str, tenant: Tenant) -> None:
 
 
 @console.command()
-@click.option("--user", "user_id", help="Only this person's.")
+@click.option("--user", "user_id", help="Only this person's sessions.")
 @page_options
 @view_options
 def sessions(
     context: click.Context, /, limit: int, cursor: str | None, tenant: Tenant, as_json: bool, user_id: str | None
 ) -> None:
-    """List who is signed in, the latest first."""
+    """List the sessions, the latest first."""
     from connector.api.console_session_shapes import SessionPageSchema, sessions_body  # noqa: PLC0415
 
     with services(context) as opened:
         page = opened.console_sessions.search(tenant, user_id=user_id, limit=limit, cursor=cursor)
     body: Mapping[str, Any] = SessionPageSchema().dump(sessions_body(page))
-    print_page(body, body["sessions"], _COLUMNS, empty="Nobody is signed in.", as_json=as_json)
+    print_page(body, body["sessions"], _COLUMNS, empty="There is no session.", as_json=as_json)
 
 
 @console.command("sign-out")

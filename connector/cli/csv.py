@@ -18,24 +18,24 @@ from connector.domain.verification_filter import read_filter
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
     from connector.services.lookup.verifications import ListedVerification
 
-EVERY_ONE = 2**31 - 1  # verifications: an export reads them all, so it may count them
+EVERY_ONE = 2**31 - 1  # an export reads all verifications, so it may also count them
 _FILTERS = (
-    click.option("--status", help="Of these statuses only, joined by commas."),
-    click.option("--user", "userId", help="Of this user only."),
-    click.option("--tag", help="With this tag only."),
-    click.option("--environment", help="Of this environment only: sandbox or live."),
-    click.option("--claim", help="Which said this of the claim with this URI: needs --result."),
-    click.option("--result", help="What was said of the claim, such as consider or not_compared: needs --claim."),
+    click.option("--status", help="Only these statuses, separated by commas."),
+    click.option("--user", "userId", help="Only this user's."),
+    click.option("--tag", help="Only with this tag."),
+    click.option("--environment", help="Only this environment: sandbox or live."),
+    click.option("--claim", help="Only with --result for the claim with this URI."),
+    click.option("--result", help="The result for --claim, such as consider or not_compared."),
     click.option(
         "--needs-review", "needsReview", is_flag=True, flag_value="true", help="Only those that wait for a decision."
     ),
-    click.option("--from", "from", metavar="TIME", help="Started then or later: a date or date-time, UTC's."),
-    click.option("--to", "to", metavar="TIME", help="Started before then; of a date, that day included."),
+    click.option("--from", "from", metavar="TIME", help="Not started before: a date or date-time in UTC."),
+    click.option("--to", "to", metavar="TIME", help="Started before this time; a date includes that day."),
 )
 
 
 def filter_options(command: Any) -> Any:
-    """Add the options that filter verifications, by the names that `read_filter` knows."""
+    """Add the options that filter verifications, by their names in `read_filter`."""
     for option in reversed(_FILTERS):
         command = option(command)
     return command
@@ -43,7 +43,7 @@ def filter_options(command: Any) -> Any:
 
 @click.command()
 @filter_options
-@click.option("--output", "-o", default=STDOUT, help="The file to write; standard output without it.")
+@click.option("--output", "-o", default=STDOUT, help="The file to write; by default standard output.")
 @force_option
 @tenant_options
 def export(context: click.Context, /, output: str, force: bool, tenant: Tenant, **query: str | None) -> None:
@@ -56,7 +56,7 @@ def export(context: click.Context, /, output: str, force: bool, tenant: Tenant, 
     from connector.api.csv_lines import csv_pieces  # noqa: PLC0415
 
     criteria = read_filter(query)
-    is_shown = output == STDOUT and sys.stdout.isatty()  # a progress bar would be written into the output
+    is_shown = output == STDOUT and sys.stdout.isatty()  # a progress bar would be mixed with the output
     with services(context) as opened, breaking_off(output), ExitStack() as stack:
         opened.readings.record_export(tenant, criteria, actor())
         verifications: Iterator[ListedVerification] = opened.lookup.export(tenant, criteria)

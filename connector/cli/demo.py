@@ -1,7 +1,7 @@
-"""`connector demo`: one whole verification over real HTTP, step by step, with a simulated Onfido.
+"""`connector demo`: one complete verification over real HTTP, step by step, with a simulated Onfido.
 
-It uses an operator's tools: the `connector serve` process, its API, the command line's services; and a data
-directory of its own, which is removed at the end.
+It uses an operator's tools: the `connector serve` process, its API, the command line's services; and its own data
+directory, which is removed at the end.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ REQUEST_TIMEOUT = 120
 def perform(*, once: bool) -> None:
     """Show a complete verification; unless `once`, keep running for experiments until interrupted.
 
-    Raises `click.ClickException` where a step fails.
+    Raises `click.ClickException` if a step fails.
     """
     with (
         tempfile.TemporaryDirectory(prefix="connector-demo-") as directory,
@@ -90,7 +90,9 @@ def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
     provider = show.call("POST", "/api/server/v1/idv-providers", body, ADMIN_SCOPES)
     path = f"/api/server/v1/idv-providers/{provider['id']}"
 
-    show.title("The connector creates its webhook at Onfido, keeps the token, and tests what a verification rests on")
+    show.title(
+        "The connector creates its webhook at Onfido, keeps the token, and tests everything that a verification needs"
+    )
     show.call("POST", f"{path}/webhook", None, ADMIN_SCOPES)
     readiness = show.call("POST", f"{path}/test-connection", None, ADMIN_SCOPES)
     for check in readiness["checks"]:
@@ -106,7 +108,7 @@ def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
 
 
 def _verify(show: Show, provider_id: str, simulator: Simulator) -> None:
-    show.title(f"Before: nothing is verified of {USER}")
+    show.title(f"Before: no claim of {USER} is verified")
     show.claims()
 
     show.title("The application initiates the verification")
@@ -121,11 +123,13 @@ def _verify(show: Show, provider_id: str, simulator: Simulator) -> None:
     }
     requests.post(f"{simulator.url}/simulator/runs/{run_id}/outcome", json=outcome, timeout=REQUEST_TIMEOUT)
 
-    show.title("The application finalizes, and waits for the result if it has to")
+    show.title("The application completes the verification, and waits for the result if necessary")
     body = verify_body(provider_id, "COMPLETED")
     show.call("POST", "/api/users/v1/me/idv/verify", body, headers={"Prefer": "wait=10"})
 
-    show.title("After: each attribute for itself; the birth date was not compared, and is no obstacle to the names")
+    show.title(
+        "After: each attribute is judged separately; the birth date was not compared, which does not affect the names"
+    )
     show.claims()
 
 
@@ -139,7 +143,7 @@ def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
     api = configured.public_url
     click.echo(
         f"""
-{_bold("It stays up until you press Ctrl-C. To try it yourself:")}
+{_bold("It runs until you press Ctrl-C. To try it yourself:")}
 
   API documentation   {api}/docs/
   Simulated Onfido    {simulator.url}/
@@ -166,7 +170,7 @@ class Show:
         self._step = 0
 
     def title(self, text: str) -> None:
-        """Begin a step."""
+        """Start a step."""
         self._step += 1
         click.echo(f"\n{_bold(f'{self._step}. {text}')}")
 
@@ -237,7 +241,7 @@ def _summary(content: Any) -> str:
 
 @contextmanager
 def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
-    """Run `connector serve` on a data directory of its own until the demo ends."""
+    """Run `connector serve` on its own data directory until the demo ends."""
     url = f"http://127.0.0.1:{port}"
     variables = {
         "CONNECTOR_DATA_DIR": str(data_dir),
@@ -248,7 +252,7 @@ def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")} | variables
     command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
     log = data_dir / "log"
-    with log.open("wb") as output:  # a session of its own: Ctrl-C goes to the demo, which then ends the process
+    with log.open("wb") as output:  # a separate session: Ctrl-C only reaches the demo, which then ends the process
         process = subprocess.Popen(  # noqa: S603  our own command
             command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
@@ -256,7 +260,7 @@ def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
         _wait_until_ready(process, url, log)
         yield settings.load(None, variables, dev=True)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # nothing of its data is kept
+        os.killpg(process.pid, signal.SIGKILL)  # no data are kept
         process.wait()
 
 

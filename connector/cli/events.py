@@ -1,4 +1,4 @@
-"""`connector events`: what Onfido posted, and what became of it."""
+"""`connector events`: the events that Onfido posted, and their state."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _COLUMNS = ("receivedAt", "kind", "state", "delaySeconds", "runId", "id")
 
 @click.group()
 def events() -> None:
-    """Look at what Onfido posted: applied, parked until its run is known, or noted as meaning nothing here."""
+    """Show events from Onfido: applied, parked until the run is known, or noted without meaning for the connector."""
 
 
 @events.command("list")
-@click.option("--provider", help="Of this provider only, by its id or name.")
-@click.option("--run", "runId", type=ID, help="Of this run only.")
-@click.option("--verification", "verificationId", type=ID, help="Of this verification only.")
-@click.option("--state", type=click.Choice(EVENT_STATES), help="In this state only.")
-@click.option("--kind", help="Of this kind only, such as workflow_run.completed.")
-@click.option("--from", "from", metavar="TIME", help="Then or later: a date or date-time, UTC's.")
-@click.option("--to", "to", metavar="TIME", help="Before then; of a date, that day included.")
+@click.option("--provider", help="Only this provider's, by its id or name.")
+@click.option("--run", "runId", type=ID, help="Only this run's.")
+@click.option("--verification", "verificationId", type=ID, help="Only this verification's.")
+@click.option("--state", type=click.Choice(EVENT_STATES), help="Only in this state.")
+@click.option("--kind", help="Only this kind, such as workflow_run.completed.")
+@click.option("--from", "from", metavar="TIME", help="Not before: a date or date-time in UTC.")
+@click.option("--to", "to", metavar="TIME", help="Before this time; a date includes that day.")
 @page_options
 @watch_option
 @view_options
@@ -58,12 +58,12 @@ def list_(
             return
         page = opened.event_lookup.page(tenant, criteria, limit=limit, cursor=cursor)
     body = EventPageSchema().dump(events_body(page))
-    print_page(body, body["events"], _COLUMNS, empty="Onfido has posted nothing that matches.", as_json=as_json)
+    print_page(body, body["events"], _COLUMNS, empty="No event matches.", as_json=as_json)
 
 
 @events.command()
 @click.argument("event_id", type=ID)
-@click.option("--body", "has_body", is_flag=True, help="Print the body as well, which is personal: that is audited.")
+@click.option("--body", "has_body", is_flag=True, help="Also print the body, which is personal; this is audited.")
 @view_options
 def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, as_json: bool) -> None:
     """Show one event."""
@@ -85,7 +85,7 @@ def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, 
 @click.argument("event_id", type=ID)
 @view_options
 def replay(context: click.Context, event_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Apply an event again; what was applied already stays as it is."""
+    """Apply an event again; results that were already applied do not change."""
     from connector.api.event_shapes import event_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -98,10 +98,10 @@ def replay(context: click.Context, event_id: str, tenant: Tenant, as_json: bool)
 
 
 @events.command()
-@click.option("--provider", help="Of this provider only, by its id or name.")
+@click.option("--provider", help="Only this provider's, by its id or name.")
 @view_options
 def refused(context: click.Context, provider: str | None, tenant: Tenant, as_json: bool) -> None:
-    """Report how many posts were refused, by provider and cause."""
+    """Report the number of refused posts, by provider and cause."""
     from connector.api.event_shapes import RefusedPageSchema, refused_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -116,7 +116,7 @@ def refused(context: click.Context, provider: str | None, tenant: Tenant, as_jso
 
 
 def _news(opened: Services, tenant: Tenant, criteria: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
-    """Return, again and again, the events that have come since, the first first."""
+    """Yield, repeatedly, the events that are new since, the oldest first."""
     from connector.api.event_shapes import event_body  # noqa: PLC0415
 
     seen: dict[str, str] = {}

@@ -27,7 +27,7 @@ from connector.errors import Code, RequestError
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
     from connector.services.lookup.evidence import EvidenceFile
 
-PATIENCE, PAUSE = 60.0, 0.5  # seconds; Onfido makes a timeline file in a moment
+PATIENCE, PAUSE = 60.0, 0.5  # seconds; Onfido creates a timeline file within a moment
 _output = click.option("--output", "-o", required=True, help="The file to write; - for standard output.")
 
 
@@ -49,7 +49,7 @@ def timeline(context: click.Context, run_id: str, output: str, force: bool, tena
 @click.argument("run_id", type=ID)
 @_output
 @force_option
-@click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) in place of the signed summary (PDF).")
+@click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) instead of the signed summary (PDF).")
 @tenant_options
 def evidence(context: click.Context, run_id: str, output: str, force: bool, is_folder: bool, tenant: Tenant) -> None:
     """Download the evidence of a run that has ended."""
@@ -62,7 +62,9 @@ def evidence(context: click.Context, run_id: str, output: str, force: bool, is_f
 
 @click.command()
 @click.argument("run_id", type=ID)
-@click.option("--folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to write them.")
+@click.option(
+    "--folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder for the files."
+)
 @force_option
 @tenant_options
 def pictures(context: click.Context, run_id: str, folder: Path, force: bool, tenant: Tenant) -> None:
@@ -81,7 +83,7 @@ def pictures(context: click.Context, run_id: str, folder: Path, force: bool, ten
 @click.argument("run_id", type=ID)
 @view_options
 def delivery_proof(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Prove which application was told what of a verification, when, and how it answered; the last line is signed."""
+    """Prove which application was notified of what, when, and how it answered; the last line is signed."""
     issuer = load_settings(context).public_url + tenant.path
     with services(context) as opened:
         proof = opened.delivery_proofs.prove(tenant, run_id, None, issuer, actor())
@@ -93,7 +95,7 @@ def delivery_proof(context: click.Context, run_id: str, tenant: Tenant, as_json:
         | {"answers": ", ".join(str(attempt.get("status") or "none") for attempt in each["attempts"])}
         for each in proof.statement["notices"]
     ]
-    print_table(rows, ("queued", "to", "what", "state", "answers"), empty="No application was told of it.")
+    print_table(rows, ("queued", "to", "what", "state", "answers"), empty="No application was notified of it.")
     click.echo(f"\n{proof.signed}")
 
 

@@ -1,4 +1,4 @@
-"""Writing files: completely or not at all, and over an existing one only with `--force`."""
+"""Writing files: completely or not at all, and replacing an existing one only with `--force`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from connector.private_file import draft_beside
 
 STDOUT = "-"
 
-force_option = click.option("--force", is_flag=True, help="Replace the file if there is one.")
+force_option = click.option("--force", is_flag=True, help="Replace the file if it exists.")
 
 
 @contextmanager
 def breaking_off(output: str) -> Iterator[None]:
-    """Report what Ctrl-C left behind."""
+    """Report the state of the output after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
-        left = "what was printed is not whole" if output == STDOUT else f"{output} was not written"
+        left = "the output is incomplete" if output == STDOUT else f"{output} was not written"
         click.echo(f"Interrupted: {left}.", err=True)
         click.get_current_context().exit(INTERRUPTED)
 
@@ -35,14 +35,14 @@ def check_target(output: str, *, is_forced: bool) -> None:
 
 
 def _exists(output: str) -> click.ClickException:
-    return click.ClickException(f"{output} exists: name another file, or say --force to replace it.")
+    return click.ClickException(f"{output} exists: name another file, or use --force to replace it.")
 
 
 def write(output: str, chunks: Iterable[bytes], *, is_forced: bool) -> None:
     """Write a file atomically: it appears once it is complete, readable by its owner only."""
     path = Path(output)
     try:
-        if output == STDOUT or (path.exists() and not path.is_file()):  # also a pipe or a device
+        if output == STDOUT or (path.exists() and not path.is_file()):  # also for a pipe or a device
             with click.open_file(output, "wb") as file:
                 file.writelines(chunks)
         else:
@@ -60,4 +60,4 @@ def _create(path: Path, chunks: Iterable[bytes], *, is_forced: bool) -> None:
         if is_forced:
             draft.replace(path)
         else:
-            os.link(draft, path)  # unlike a rename, it never replaces a file that was created meanwhile
+            os.link(draft, path)  # unlike a rename, this never replaces a file that was created meanwhile

@@ -14,7 +14,7 @@ CLIENT = "1c9c8e1e-6a7e-4a6a-9d3b-0c5de0f0a003"
 STREAM = "3f6b8c1d-7a1b-4c57-8a6e-0c5de0f0a004"
 DELIVERY = "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"
 
-# By the words of the command; a line that needs more than one is joined by a backslash.
+# By the words of the command; a command of several lines is joined by backslashes.
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "provider add": (
         "export ONFIDO_API_TOKEN=api_sandbox.…",
@@ -132,7 +132,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 class LazyCommands(UserDict[str, click.Command]):
-    """Commands by name, each loaded when it is first asked for; `load` is called with its module and its name."""
+    """Commands by name, each loaded on first use; `load` is called with its module and its name."""
 
     def __init__(self, modules: Mapping[str, str], load: Callable[[str, str], click.Command]) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class LazyCommands(UserDict[str, click.Command]):
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Return every command that does something, by the words that call it."""
+    """Return every executable command, by the words that call it."""
     for name, command in group.commands.items():
         yield from _callable(command, (*words, name))
 
@@ -173,7 +173,7 @@ def _callable(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[
 
 
 def add_examples(name: str, command: click.Command) -> None:
-    """Append to the help of a command, and of those below it, an example; click leaves lines after its mark as is."""
+    """Append an example to the help of a command and its subcommands; click keeps lines after its marker unchanged."""
     for words, each in _callable(command, (name,)):
         lines = EXAMPLES.get(words, ())
         each.epilog = "\n".join(("\b", "Example:", *(f"  {line}" for line in lines))) if lines else None

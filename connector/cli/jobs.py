@@ -36,29 +36,29 @@ if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serv
 
     from connector.bootstrap import Services
 
-POLL = 0.5  # seconds between two looks
+POLL = 0.5  # seconds between two checks
 SHOWN_EVERY = 5.0  # seconds between two lines of progress
 _COLUMNS = {"created": "createdAt", "kind": "kind", "state": "state", "done": "done", "total": "total", "job": "id"}
 _SHOWN = {name: name for name in ("id", "kind", "state", "owner", "userId", "providerId", "done", "total", "failure")}
 _SHOWN |= {name: name for name in ("createdAt", "startedAt", "endedAt", "expiresAt")}
-_since = click.option("--since", required=True, type=SINCE, metavar="TIME", help="A date or date-time, UTC's.")
+_since = click.option("--since", required=True, type=SINCE, metavar="TIME", help="A date or date-time in UTC.")
 
 
 @click.group()
 def jobs() -> None:
-    """Ask for long work, which the worker does, follow it, and fetch its result."""
+    """Request long work, which the worker does, follow it, and fetch its result."""
 
 
 def _asking(command: Command) -> Command:
-    """Add the options of commands that ask for a job."""
+    """Add the options of commands that request a job."""
     wait = click.option("--wait", "is_waiting", is_flag=True, help="Wait until the job has ended, and show progress.")
-    key = click.option("--key", help="Asked again under the same key, there is the same job.")
+    key = click.option("--key", help="A repeated request with the same key returns the same job.")
     return key(wait(view_options(command)))
 
 
 @jobs.command()
 @filter_options
-@click.option("--provider", help="Of this provider only, by its id or name.")
+@click.option("--provider", help="Only this provider's, by its id or name.")
 @_asking
 def csv(
     context: click.Context,
@@ -70,7 +70,7 @@ def csv(
     as_json: bool,
     **query: str | None,
 ) -> None:
-    """Ask for verifications as CSV."""
+    """Request verifications as CSV."""
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None
         _ask(opened, tenant, csv_of(query, of_provider), key, is_waiting=is_waiting, as_json=as_json)
@@ -82,18 +82,18 @@ def csv(
 def record(
     context: click.Context, user_id: str, key: str | None, is_waiting: bool, tenant: Tenant, as_json: bool
 ) -> None:
-    """Ask for everything that is stored of a user, for a data-subject request."""
+    """Request all stored data of a user, for a data-subject request."""
     with services(context) as opened:
         _ask(opened, tenant, record_of(user_id), key, is_waiting=is_waiting, as_json=as_json)
 
 
 @jobs.command()
 @_since
-@click.option("--everything", "is_everything", is_flag=True, help="Every notice since then, also those that were sent.")
-@click.option("--endpoint", type=ID, help="Of this endpoint only.")
-@click.option("--provider", help="Of this provider only: its name, or its id, also of one that was removed.")
-@click.option("--kind", type=click.Choice(DELIVERY_KINDS), help="Of this kind only.")
-@click.option("--dry-run", "is_dry", is_flag=True, help="Only count what would be made again.")
+@click.option("--everything", "is_everything", is_flag=True, help="Every notice since then, including sent ones.")
+@click.option("--endpoint", type=ID, help="Only this endpoint's.")
+@click.option("--provider", help="Only this provider's: its name or id, or the id of a removed one.")
+@click.option("--kind", type=click.Choice(DELIVERY_KINDS), help="Only this kind.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only count the deliveries that would be repeated.")
 @_asking
 def resend(
     context: click.Context,
@@ -108,7 +108,7 @@ def resend(
     tenant: Tenant,
     as_json: bool,
 ) -> None:
-    """Make deliveries again that were given up since a time, or every notice since then."""
+    """Repeat deliveries that were given up since a time, or every notice since then."""
     with services(context) as opened:
         if endpoint is not None:
             opened.endpoints.get(tenant, endpoint)
@@ -138,7 +138,7 @@ def fetch_runs(
     tenant: Tenant,
     as_json: bool,
 ) -> None:
-    """Ask Onfido for a provider's runs since a time, and apply what is missing here."""
+    """Read a provider's runs since a time from Onfido, and apply missing results."""
     with services(context) as opened:
         asked = fetching_since(since, provider_id(opened, tenant, provider))
         _ask(opened, tenant, asked, key, is_waiting=is_waiting, as_json=as_json)
@@ -173,15 +173,15 @@ def show(context: click.Context, job_id: str, tenant: Tenant, as_json: bool) -> 
 @click.argument("job_id", type=ID)
 @view_options
 def cancel(context: click.Context, job_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Cancel a job that has not ended; what it has done stays done."""
+    """Cancel a job that has not ended; completed steps are not undone."""
     with services(context) as opened:
         _print(_view(opened, opened.jobs.cancel(tenant, job_id, actor())), as_json=as_json)
 
 
 @jobs.command()
 @click.argument("job_id", type=ID)
-@click.option("--format", "result_format", help="json or html, of a user's record.")
-@click.option("--output", "-o", default=STDOUT, help="The file to write; standard output without it.")
+@click.option("--format", "result_format", help="json or html, for a user's record.")
+@click.option("--output", "-o", default=STDOUT, help="The file to write; by default standard output.")
 @force_option
 @tenant_options
 def result(
@@ -206,7 +206,7 @@ def _ask(
 
 
 def _wait(opened: Services, tenant: Tenant, job: Job) -> Job:
-    """Wait for the end; a job that nothing happens to is reported, for the worker may not run."""
+    """Wait for the end; report a job without progress, because the worker may not run."""
     shown, look_again = None, time.monotonic() + SHOWN_EVERY
     while job.is_open:
         time.sleep(POLL)

@@ -28,7 +28,7 @@ def list_(context: click.Context, *, as_json: bool) -> None:
 
 
 @keys.command()
-@click.option("--force", is_flag=True, help="Also where the next key was not published for an hour yet.")
+@click.option("--force", is_flag=True, help="Rotate even if the next key was published less than an hour ago.")
 @json_option
 @click.pass_context
 def rotate(context: click.Context, *, force: bool, as_json: bool) -> None:
@@ -38,11 +38,11 @@ def rotate(context: click.Context, *, force: bool, as_json: bool) -> None:
 
 
 @keys.command()
-@click.confirmation_option(prompt="What was signed until now can no longer be verified. Replace all keys?")
+@click.confirmation_option(prompt="Existing signatures can no longer be verified. Replace all keys?")
 @json_option
 @click.pass_context
 def revoke(context: click.Context, *, as_json: bool) -> None:
-    """Replace all keys at once, because they may be known: what they have signed can no longer be verified."""
+    """Replace all keys at once, because they may have leaked: their signatures can no longer be verified."""
     with services(context) as opened:
         _print(opened.signing_keys.revoke(actor()), as_json=as_json)
 

@@ -25,25 +25,27 @@ from connector.domain.tenancy import Tenant
 _COLUMNS = ("clientId", "name", "profile", "idVProviderId", "isEnabled")
 
 _client = click.argument("client_id", metavar="CLIENT", type=ID)
-_name = click.option("--name", help="What people read before they agree.")
-_uris = click.option("--redirect-uri", "uris", multiple=True, help="Where its users are sent back to; repeatable.")
-_claims = click.option("--claim", "claims", multiple=True, help="It may ask for this one only; repeatable.")
+_name = click.option("--name", help="The name that users see before they consent.")
+_uris = click.option("--redirect-uri", "uris", multiple=True, help="A redirect URI; repeatable.")
+_claims = click.option(
+    "--claim", "claims", multiple=True, help="A claim that it may request (by default all); repeatable."
+)
 _keys = click.option("--keys", "keys_file", type=click.File("rb"), help="A JWK Set with its public keys.")
 _sandbox = click.option(
-    "--allow-sandbox/--refuse-sandbox", default=None, help="Whether results of Onfido's sandbox count for it."
+    "--allow-sandbox/--refuse-sandbox", default=None, help="Whether it gets results of Onfido's sandbox."
 )
 
 
 @click.group()
 def openid() -> None:
-    """Manage the clients of the OpenID provider: who may send people here to be verified."""
+    """Manage the clients of the OpenID provider, which send people to be verified."""
 
 
 @openid.command("add-client")
-@click.option("--name", required=True, help="What people read before they agree.")
-@click.option("--profile", required=True, type=click.Choice(PROFILES), help="How results are written.")
-@click.option("--provider", required=True, help="Who verifies, by its id or name.")
-@click.option("--redirect-uri", "uris", multiple=True, required=True, help="Where its users go back to; repeatable.")
+@click.option("--name", required=True, help="The name that users see before they consent.")
+@click.option("--profile", required=True, type=click.Choice(PROFILES), help="The format of results.")
+@click.option("--provider", required=True, help="The provider that verifies, by its id or name.")
+@click.option("--redirect-uri", "uris", multiple=True, required=True, help="A redirect URI; repeatable.")
 @_claims
 @_keys
 @_sandbox
@@ -98,7 +100,7 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
 @_uris
 @_claims
 @_keys
-@click.option("--enable/--disable", "is_enabled", default=None, help="Whether it may send people.")
+@click.option("--enable/--disable", "is_enabled", default=None, help="Whether it may send requests.")
 @_sandbox
 @view_options
 def update_client(
@@ -114,7 +116,7 @@ def update_client(
     tenant: Tenant,
     as_json: bool,
 ) -> None:
-    """Change a client; what is not given stays."""
+    """Change a client; options that are not given are unchanged."""
     from connector.api.openid_shapes import client_body  # noqa: PLC0415
 
     given: dict[str, Any] = {
@@ -136,7 +138,7 @@ def update_client(
 @_client
 @view_options
 def rotate_secret(context: click.Context, /, client_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Replace a client's secret and print it; the one before stays valid until the overlap ends."""
+    """Replace a client's secret and print it; the previous one stays valid until the overlap ends."""
     from connector.api.openid_shapes import client_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -146,17 +148,17 @@ def rotate_secret(context: click.Context, /, client_id: str, tenant: Tenant, as_
 
 @openid.command("remove-client")
 @_client
-@click.confirmation_option(prompt="Remove it, with the requests that are under way?")
+@click.confirmation_option(prompt="Remove it, with its requests in progress?")
 @tenant_options
 def remove_client(context: click.Context, /, client_id: str, tenant: Tenant) -> None:
-    """Remove a client; its users can no longer be sent here."""
+    """Remove a client; its users can no longer be verified here."""
     with services(context) as opened:
         opened.openid_clients.remove(tenant, client_id, actor())
     click.echo(f"Removed {client_id}.")
 
 
 def _read(keys_file: Any) -> tuple[dict[str, Any], ...]:
-    """Read a JWK Set, or nothing."""
+    """Read a JWK Set, if one is given."""
     if keys_file is None:
         return ()
     try:

@@ -25,17 +25,17 @@ from connector.domain.tenancy import Tenant
 _LABELS = {name: name for name in ("id", "kind", "state", "attempts", "tenant")}
 _LABELS |= {"due": "dueAt", "last failure": "lastFailure"}
 _COUNTS = ("kind", "ready", "done", "dead")
-_provider = click.option("--provider", help="Of this provider only: its name, or its id, also of one that was removed.")
+_provider = click.option("--provider", help="Only this provider's: its name or id, or the id of a removed one.")
 
 
 @click.group()
 def outbox() -> None:
-    """Manage deliveries of all tenants; `dead` ones were tried too often, or can never succeed."""
+    """Manage deliveries of all tenants; `dead` ones had too many attempts, or a permanent failure."""
 
 
 @outbox.command("list")
-@click.option("--dead", "only_dead", is_flag=True, help="Only those that are dead.")
-@click.option("--kind", type=click.Choice(KINDS), help="Of this kind only.")
+@click.option("--dead", "only_dead", is_flag=True, help="Only dead ones.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only this kind.")
 @_provider
 @page_options
 @any_tenant_option
@@ -56,9 +56,7 @@ def list_(
 
     criteria = DeliveryFilter(("dead",) if only_dead else ("ready", "dead"), kind=kind)
     if tenant is None and (kind or provider):
-        raise click.UsageError(
-            "--kind and --provider choose among the deliveries of one tenant: name it with --tenant."
-        )
+        raise click.UsageError("--kind and --provider filter the deliveries of one tenant: name it with --tenant.")
     with services(context) as opened:
         if tenant is not None and provider is not None:
             criteria = replace(criteria, provider_id=delivering_provider(opened, tenant, provider))
@@ -89,7 +87,7 @@ def counts(context: click.Context, /, provider: str | None, tenant: Tenant, as_j
 @any_tenant_option
 @click.pass_context
 def retry(context: click.Context, delivery_id: str, tenant: Tenant | None) -> None:
-    """Deliver again, now, with the full number of attempts."""
+    """Deliver again now, with the full number of attempts."""
     with services(context) as opened:
         opened.deliveries.retry(tenant, delivery_id, actor())
     click.echo(f"{delivery_id} is due now.")

@@ -1,4 +1,4 @@
-"""How the command line prints: errors as one line, results as a table for people or JSON for scripts."""
+"""The output of the command line: errors as one line, results as a table for people or JSON for scripts."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _MARKS = {True: "ok", False: "failed", None: "-"}
 
 
 class Group(click.Group):
-    """A group of commands whose errors are one line, or under `--json` one object, and an exit status."""
+    """A group of commands whose errors are one line, or with `--json` one object, and an exit status."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Note `--json` before a command is found, so that an unknown command is reported as JSON, too."""
+        """Record `--json` before a command is found, so that an unknown command is also reported as JSON."""
         context.meta[_JSON] = "--json" in args
         return super().parse_args(context, args)
 
@@ -72,7 +72,7 @@ class _Refused(click.ClickException):
 
 
 def _code_of(error: ConnectorError, command_path: str) -> Code | None:
-    """Return the code that the API answers such an error with; None if it has none."""
+    """Return the code with which the API answers such an error; None if it has none."""
     if not isinstance(error, InvalidField):
         return getattr(error, "code", None)
     if "user" in command_path.split():
@@ -81,7 +81,7 @@ def _code_of(error: ConnectorError, command_path: str) -> Code | None:
 
 
 class _JsonError(click.ClickException):
-    """An error as the API has it: its code, what that means, and what is at fault.
+    """An error in the API's format: its code, the code's meaning, and the cause.
 
     An error that the API does not have, such as wrong usage, has the code `CLI-<exit status>`.
     """
@@ -105,7 +105,7 @@ class _Id(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the id as it is stored."""
+        """Return the id in its stored form."""
         return normal_id(str(value))
 
 
@@ -113,7 +113,7 @@ ID = _Id()
 
 
 def _print_whatever_the_terminal() -> None:
-    """Print characters that the terminal's encoding does not have as question marks, instead of an error."""
+    """Print characters that the terminal's encoding lacks as question marks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -133,8 +133,8 @@ def _read_any_tenant(context: click.Context, option: click.Parameter, name: str 
 tenant_option = click.option(
     "--tenant", default=DEFAULT_TENANT, show_default=True, callback=_read_tenant, help="The tenant."
 )
-any_tenant_option = click.option("--tenant", callback=_read_any_tenant, help="Of this tenant only.")
-_JSON = "connector.cli.json"  # in a context's `meta`: errors are printed as JSON, too
+any_tenant_option = click.option("--tenant", callback=_read_any_tenant, help="Only this tenant's.")
+_JSON = "connector.cli.json"  # in a context's `meta`: errors are also printed as JSON
 
 
 def _note_json(context: click.Context, _option: click.Parameter, is_given: bool) -> bool:
@@ -143,7 +143,7 @@ def _note_json(context: click.Context, _option: click.Parameter, is_given: bool)
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print JSON, errors included."
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print JSON, including errors."
 )
 
 
@@ -151,12 +151,12 @@ provider_argument = click.argument("provider", metavar="PROVIDER")  # by its id 
 
 
 def tenant_options(command: Command) -> Command:
-    """Add the tenant's option to a command, which is passed the context as well."""
+    """Add the tenant's option to a command that also gets the context."""
     return tenant_option(click.pass_context(command))
 
 
 def view_options(command: Command) -> Command:
-    """Add the options of a command that prints a tenant's records, which is passed the context as well."""
+    """Add the options of a command that prints a tenant's records and also gets the context."""
     return tenant_option(json_option(click.pass_context(command)))
 
 
@@ -167,7 +167,7 @@ def provider_id(opened: Services, tenant: Tenant, id_or_name: str) -> str:
 
 
 def delivering_provider(opened: Services, tenant: Tenant, id_or_name: str) -> str:
-    """Return the id of the provider whose deliveries a command is about: they outlive it, so any UUID will do."""
+    """Return the id of the provider whose deliveries a command selects; they outlive it, so any UUID is accepted."""
     return normal_id(id_or_name) if UUID.fullmatch(id_or_name) else provider_id(opened, tenant, id_or_name)
 
 
@@ -210,13 +210,13 @@ def logs_aside() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document; in ASCII where the terminal's encoding lacks characters."""
+    """Print one JSON document; in ASCII if the terminal's encoding lacks characters."""
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     click.echo(json_text(value, indent=2) if is_utf8 else json.dumps(value, indent=2))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
-    """Print rows under a heading, or `empty` where there are none."""
+    """Print rows under a heading, or `empty` if there are none."""
     if not rows:
         click.echo(empty)
         return
@@ -234,13 +234,13 @@ def print_record(record: Mapping[str, Any]) -> None:
 
 
 def labelled(view: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return members of the API's view of something under the labels that people read; a list becomes one text."""
+    """Return members of an API view under labels for people; a list becomes one text."""
     values = ((label, view[name]) for label, name in labels.items())
     return {label: ", ".join(value) or None if isinstance(value, list) else value for label, value in values}
 
 
 def print_marked(rows: Sequence[tuple[bool | str | None, str, str]]) -> None:
-    """Print a line for each check: whether it passed, or another word for that, its name, and its details."""
+    """Print a line for each check: its result in a word, its name, and its details."""
     width = max(len(name) for _, name, _ in rows)
     for passed, name, detail in rows:
         mark = passed if isinstance(passed, str) else _MARKS[passed]

@@ -1,4 +1,4 @@
-"""Options and output of the lists that come page by page."""
+"""Options and output of paged lists."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 from connector.cli.output import print_json, print_table
 
 _OPTIONS = (
-    click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many."),
-    click.option("--cursor", help="Go on behind an earlier page: its nextCursor."),
+    click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The maximum number."),
+    click.option("--cursor", help="Continue after an earlier page: its nextCursor."),
 )
 
 
 def page_options(command: Any) -> Any:
-    """Add the options that choose a page: `limit` and `cursor`."""
+    """Add the options that select a page: `limit` and `cursor`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -25,7 +25,7 @@ def page_options(command: Any) -> Any:
 def print_page(
     body: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str, as_json: bool
 ) -> None:
-    """Print a page's body as JSON, or its rows as a table, and how to go on."""
+    """Print a page's body as JSON, or its rows as a table, and the cursor of the next page."""
     if as_json:
         print_json(body)
         return
@@ -34,6 +34,6 @@ def print_page(
 
 
 def print_next(next_cursor: str | None) -> None:
-    """Print how to go on, where there are more."""
+    """Print the cursor of the next page, if there is one."""
     if next_cursor is not None:
-        click.echo(f"… and more: see --limit, or --cursor {next_cursor}", err=True)
+        click.echo(f"… and more: use --limit, or --cursor {next_cursor}", err=True)

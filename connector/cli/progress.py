@@ -25,7 +25,7 @@ _ENDING_AND_CLOSING = (*_ENDING, signal.SIGHUP)
 
 
 class Advance(Protocol):
-    """Counts how many more are done."""
+    """Counts completed items."""
 
     def __call__(self, number: int, /) -> None: ...
 
@@ -37,7 +37,7 @@ class Stop:
         self.is_asked_for = False
 
     def until(self, steps: Iterable[T]) -> Iterator[T]:
-        """Yield steps until the work must end; a step that was begun is yielded."""
+        """Yield steps until the work must end; a step that was begun is still yielded."""
         for step in steps:
             yield step
             if self.is_asked_for:
@@ -64,7 +64,7 @@ def stoppable() -> Iterator[Stop]:
 
 @contextmanager
 def progress(total: int, what: str) -> Iterator[Advance]:
-    """Show how many of `total` are done, the rate and the remaining time."""
+    """Show how many of `total` are completed, the rate and the remaining time."""
     with ExitStack() as stack:
         yield _bar(stack, total, what) if sys.stderr.isatty() else Lines(total, what)
 
@@ -89,7 +89,7 @@ class Pace:
         self._begun = clock()
 
     def __str__(self) -> str:
-        """Return rate and remaining time, as far as they are known."""
+        """Return rate and remaining time, if they are known."""
         seconds = self._clock() - self._begun
         if not (self.done and seconds):
             return "0/s"
@@ -122,7 +122,7 @@ class Lines:
         self._said = clock()
 
     def __call__(self, number: int, /) -> None:
-        """Count how many more are done; a line is written where the last one is some seconds old."""
+        """Count completed items; write a line if the last one is some seconds old."""
         self._pace.done += number
         if self._clock() - self._said >= EVERY:
             self._said = self._clock()

@@ -47,7 +47,7 @@ def read_dialect(_context: click.Context, parameter: click.Parameter, name: str 
 
 
 def read_studio_file(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Studio | None:
-    """Read the features used of Onfido Studio: a JSON object as in the HTTP API (see `config/studio.json`)."""
+    """Read the used features of Onfido Studio: a JSON object as in the HTTP API (see `config/studio.json`)."""
     if path is None:
         return None
     try:
@@ -73,22 +73,22 @@ def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
 
 
 def configuration(command: Any) -> Any:
-    """Add the options that `add` and `update` have in common to a command."""
+    """Add the common options of `add` and `update` to a command."""
     for option in reversed(
         (
             click.option("--name", help="Its name, unique in the tenant."),
-            click.option("--description", help="What it is for."),
+            click.option("--description", help="Its purpose."),
             click.option("--workflow-id", help="The workflow's id, from Onfido Studio."),
             click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
-            click.option("--base-url", help="The API's address, in place of --region."),
+            click.option("--base-url", help="The API's address, instead of --region."),
             click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
-            click.option("--client-id", envvar="ONFIDO_CLIENT_ID", help="In place of a token; ONFIDO_CLIENT_ID."),
+            click.option("--client-id", envvar="ONFIDO_CLIENT_ID", help="Instead of a token; ONFIDO_CLIENT_ID."),
             click.option("--client-secret", envvar="ONFIDO_CLIENT_SECRET", help="Its secret; ONFIDO_CLIENT_SECRET."),
             click.option(
                 "--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."
             ),
             click.option(
-                "--notice-secret", envvar="NOTICE_SECRET", help="What notices are signed with; NOTICE_SECRET."
+                "--notice-secret", envvar="NOTICE_SECRET", help="The signing secret of notices; NOTICE_SECRET."
             ),
             click.option(
                 "--claims",
@@ -102,23 +102,21 @@ def configuration(command: Any) -> Any:
                 "mappings",
                 multiple=True,
                 type=ClaimMapping(),
-                help="One claim, beside the others.",
+                help="One additional claim.",
             ),
             click.option(
                 "--studio",
                 type=click.Path(path_type=Path),
                 callback=read_studio_file,
-                help="What Studio is used for: a JSON file.",
+                help="The used features of Studio: a JSON file.",
             ),
             click.option(
                 "--max-attempts", type=int, help="Verifications a user may start within the window (default 5)."
             ),
             click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
-            click.option(
-                "--missing-name", help="For a person with one name: repeat, or a placeholder; an empty one: none."
-            ),
+            click.option("--missing-name", help="For a person with one name: repeat, or a placeholder; empty: none."),
             click.option("--image", help="The logo of the user's page: an https URL or a path."),
-            click.option("--accent-color", help="Of the user's page, such as #2450c8; an empty one: none."),
+            click.option("--accent-color", help="The colour of the user's page, such as #2450c8; empty: none."),
             tenant_option,
             json_option,
         )
@@ -130,10 +128,10 @@ def configuration(command: Any) -> Any:
 def configured(
     context: click.Context, given: Mapping[str, Any], known_claims: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """Return the fields of a `ProviderConfig` that a command's options name.
+    """Return the fields of a `ProviderConfig` for a command's options.
 
-    Credentials on the command line take precedence over those of the other kind in the environment. A dialect takes the
-    place of the claims that are known; single claims are added to them or removed from them.
+    Credentials on the command line take precedence over those of the other kind in the environment. A dialect replaces
+    the known claims; single claims are added to them or removed from them.
     """
     fields = dict(given)
     for mine, others in (_TOKEN, _CLIENT), (_CLIENT, _TOKEN):
@@ -151,7 +149,7 @@ def configured(
 def _claims(
     dialect: Mapping[str, str], mappings: Mapping[str, str], removed: Sequence[str], known: Mapping[str, str]
 ) -> dict[str, str] | None:
-    """Return the claims that a command leaves; None if it says nothing of them."""
+    """Return the claims after applying a command's options; None if it changes none."""
     if not (dialect or mappings or removed):
         return None
     claims = {**(dialect or known), **mappings}

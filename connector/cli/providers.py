@@ -35,18 +35,18 @@ if TYPE_CHECKING:  # the use cases load when a command opens them
     from connector.bootstrap import Services
 
 _FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "workflow_id": ""}
-# Kept by an update; secrets and the use of Studio are kept where they are None.
+# Kept by an update; secrets and `studio` are kept if they are None.
 _KEPT = (
     *("name", "description", "image", "is_enabled", "claims"),
     *("workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name", "accent_color"),
 )
 
 
-# What people read, and where the view has it.
+# The labels, and the members of the API's view.
 _FACTS = {"environment": "environment", "credentials since": "credentialsSetAt", "last webhook": "lastEventAt"}
 
 
-test_only_option = click.option("--test-only", is_flag=True, help="Try it at Onfido, and save nothing.")
+test_only_option = click.option("--test-only", is_flag=True, help="Test it at Onfido, and save nothing.")
 
 
 @click.group()
@@ -69,9 +69,9 @@ for command in _PARTS:
 
 @provider.command()
 @configuration
-@click.option("--no-webhook", is_flag=True, help="Register no webhook at Onfido.")
+@click.option("--no-webhook", is_flag=True, help="Do not register a webhook at Onfido.")
 @test_only_option
-@click.option("--offline", is_flag=True, help="Ask Onfido nothing: neither test the provider nor register a webhook.")
+@click.option("--offline", is_flag=True, help="Do not call Onfido: neither test the provider nor register a webhook.")
 @click.pass_context
 def add(
     context: click.Context,
@@ -131,9 +131,9 @@ def show(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
 @provider.command()
 @provider_argument
 @click.option("--enable/--disable", "is_enabled", default=None, help="Whether new verifications may be started.")
-@click.option("--remove-claim", "removed_claims", multiple=True, help="Map this claim no longer; repeatable.")
+@click.option("--remove-claim", "removed_claims", multiple=True, help="Remove the mapping of this claim; repeatable.")
 @test_only_option
-@click.option("--no-test", is_flag=True, help="Take new credentials or another base URL without asking Onfido first.")
+@click.option("--no-test", is_flag=True, help="Save new credentials or another base URL without testing them first.")
 @configuration
 @click.pass_context
 def update(
@@ -146,9 +146,9 @@ def update(
     test_only: bool,
     **given: Any,
 ) -> None:
-    """Change some of a provider's configuration; options that are not given stay unchanged.
+    """Change some of a provider's configuration; options that are not given are unchanged.
 
-    New credentials are tested first: where Onfido refuses them, or the workflow with them, nothing is changed.
+    New credentials are tested first: if Onfido refuses them, or the workflow with them, nothing is changed.
     """
     with services(context) as opened:
         known = opened.providers.named(tenant, provider)
@@ -163,7 +163,7 @@ def update(
         _show(context, opened, changed, as_json)
     if changed.environment != known.environment and changed.has_webhook_token:
         environment = changed.environment or "another environment"
-        advice = f"to have its events posted here, `{webhook_command(changed)}`"
+        advice = f"to receive its events, run `{webhook_command(changed)}`"
         click.echo(f"The credentials are for {environment} now: {advice}.", err=True)
 
 
@@ -174,7 +174,7 @@ def _check_change(opened: Services, known: Provider, config: ProviderConfig) -> 
     checks = opened.trials.of_change(tenant, known.provider_id, config).checks
     if failed := [check for check in checks if check.passed is False]:
         raise click.ClickException(
-            f"Nothing was changed: {failed[0].name}: {failed[0].detail} (--no-test changes it all the same.)"
+            f"Nothing was changed: {failed[0].name}: {failed[0].detail} (use --no-test to change it anyway)"
         )
 
 
@@ -182,7 +182,7 @@ def _check_change(opened: Services, known: Provider, config: ProviderConfig) -> 
 @provider_argument
 @view_options
 def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
-    """End the validity of the webhook token that was replaced."""
+    """End the validity of the replaced webhook token."""
     with services(context) as opened:
         _show(
             context,
@@ -194,10 +194,10 @@ def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: 
 
 @provider.command()
 @provider_argument
-@click.confirmation_option(prompt="Remove the provider and all that was verified through it?")
+@click.confirmation_option(prompt="Remove the provider and its verifications?")
 @tenant_options
 def remove(context: click.Context, provider: str, tenant: Tenant) -> None:
-    """Remove a provider with all that was verified through it."""
+    """Remove a provider with its verifications."""
     with services(context) as opened:
         opened.providers.remove(tenant, provider_id(opened, tenant, provider), actor())
     click.echo(f"Removed {provider}.")
@@ -234,13 +234,13 @@ def _show(
         setup.print_checks(readiness)
         click.echo(f"\nNext:\n  {guide.steps[-1]}")
     elif not shown.has_webhook_token:
-        click.echo(f"\nNext (`{webhook_command(shown)}` does all but the last):")
+        click.echo(f"\nNext (`{webhook_command(shown)}` does all except the last):")
         for at, step in enumerate(guide.steps, start=1):
             click.echo(f"  {at}. {step}")
 
 
 def _studio_used(shown: Provider) -> dict[str, Any]:
-    """Return what a provider uses of Studio, as the HTTP API writes it, without default values."""
+    """Return a provider's Studio features in the HTTP API's format, without default values."""
     defaults = studio_body(Studio())
     return {name: value for name, value in studio_body(shown.studio).items() if value != defaults[name]}
 
@@ -256,7 +256,7 @@ def _record(shown: Provider) -> dict[str, Any]:
         "credentials": "an API token" if shown.client_id is None else f"the client {shown.client_id}",
         "webhook token": "registered" if shown.has_webhook_token else None,
         "notice secret": "registered" if shown.has_notice_secret else None,
-        "previous token": f"good until {expiry:%Y-%m-%dT%H:%M:%SZ}" if expiry else None,
+        "previous token": f"valid until {expiry:%Y-%m-%dT%H:%M:%SZ}" if expiry else None,
         "missing name": shown.missing_name,
         "accent color": shown.accent_color,
         "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",

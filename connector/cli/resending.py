@@ -1,4 +1,4 @@
-"""What is printed before deliveries are made again."""
+"""The preview before deliveries are repeated."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from connector.cli.output import print_json
 
 
 def print_preview(count: int | None, *, as_json: bool) -> None:
-    """Print how many deliveries would be made again; None if they are very many."""
+    """Print how many deliveries would be repeated; None if there are very many."""
     from connector.api.delivery_shapes import preview_body  # noqa: PLC0415  loads the use cases
 
     body = preview_body(count)
     if as_json:
         print_json(body)
     elif count is None:
-        click.echo(f"Very many would be made again: more than {body['atMost']} have to be looked at.")
+        click.echo(f"Very many would be repeated: more than {body['atMost']} would have to be examined.")
     else:
-        click.echo(f"{count} would be made again. Nothing was changed.")
+        click.echo(f"{count} would be repeated. Nothing was changed.")

@@ -14,9 +14,9 @@ from connector.metrics_directory import shared_by
 
 @click.command()
 @click.option("--dev", is_flag=True, help="Trust the development issuer (`connector token`), and http to loopback.")
-@click.option("--force-dev", is_flag=True, help="Accept --dev on a host that others reach, and beside issuers.")
-@click.option("--host", help="The address to listen on, in place of the setting.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on, in place of the setting.")
+@click.option("--force-dev", is_flag=True, help="Accept --dev on a reachable host, and beside issuers.")
+@click.option("--host", help="The address to listen on, instead of the setting.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on, instead of the setting.")
 @click.pass_context
 def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, port: int | None) -> None:
     """Serve the APIs with gunicorn."""
@@ -36,7 +36,7 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="The port for health and metrics, in place of `worker_port`; 0: none."
+    "--port", type=click.IntRange(0, 65535), help="The port for health and metrics, instead of `worker_port`; 0: none."
 )
 @click.pass_context
 def worker(context: click.Context, port: int | None) -> None:
@@ -51,7 +51,7 @@ def worker(context: click.Context, port: int | None) -> None:
 def rotate_keys(context: click.Context) -> None:
     """Encrypt everything with the first of the encryption keys; the others can be removed afterwards.
 
-    The connector may run meanwhile. An interrupted run continues when the command is started again.
+    The connector may run meanwhile. Run the command again to continue an interrupted run.
     """
     with services(context) as opened:
         rotation, done = opened.key_rotation, 0
@@ -61,7 +61,7 @@ def rotate_keys(context: click.Context) -> None:
                 advance(number)
                 done += number
     if stop.is_asked_for and done < total:
-        click.echo(f"Interrupted: {done:,} of {total:,} values are done. Run it again for the others.", err=True)
+        click.echo(f"Interrupted: {done:,} of {total:,} values are done. Run it again to continue.", err=True)
         context.exit(INTERRUPTED)
     click.echo("Everything is encrypted with the first key.")
 
@@ -93,14 +93,14 @@ def demo(once: bool) -> None:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8090, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
-@click.option("--name", "names", multiple=True, help="A further host name to answer for, beside loopback and --host.")
+@click.option("--name", "names", multiple=True, help="An additional host name, besides loopback and --host.")
 def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
     """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""
     from connector.listening import take_port  # noqa: PLC0415
     from connector.simulator import server  # noqa: PLC0415
     from connector.simulator.faults import HEALTHY  # noqa: PLC0415
 
-    take_port(host, port, "Give another with --port and --host.").close()
+    take_port(host, port, "Choose another with --port and --host.").close()
     server.serve(
         host, port, HEALTHY, names=names, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}")
     )

@@ -1,4 +1,4 @@
-"""`connector settings`: the settings that hold, each with its source, and the processes that run with them."""
+"""`connector settings`: the settings in force, each with its source, and the running processes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def settings(context: click.Context, only_changed: bool, as_json: bool) -> None:
 def _print(body: dict[str, Any]) -> None:
     print_table(body["settings"], ("name", "value", "source"), empty="Every setting has its default.")
     click.echo("\nProcesses:")
-    print_table(body["processes"], ("role", "host", "number", "startedAt", "seenAt"), empty="None runs.")
+    print_table(body["processes"], ("role", "host", "number", "startedAt", "seenAt"), empty="No process is running.")
     for warning in body["warnings"]:
         click.echo(f"Warning: {warning}", err=True)

@@ -1,4 +1,4 @@
-"""`connector check-settings`: whether the installation works, and what to do where it does not."""
+"""`connector check-settings`: checks the whole installation, and says how to correct it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from connector.domain.tenancy import Tenant
 @json_option
 @click.pass_context
 def check_settings(context: click.Context, user_id: str | None, tenant: Tenant, as_json: bool) -> None:
-    """Check the whole installation, and report what works and what to do where it does not.
+    """Check the whole installation, and report what works and how to correct the rest.
 
-    Checked are files with secrets, the database and its schema, the clock, each issuer and directory (with --user one
-    user's look-up), the processes, whether the public URL leads here through a proxy that buffers, and each provider
-    at Onfido.
+    The checks cover files with secrets, the database and its schema, the clock, each issuer and directory (with --user
+    the look-up of one user), the processes, whether the public URL reaches this installation through a buffering proxy,
+    and each provider at Onfido.
     """
     from connector.settings_check import check_settings as check  # noqa: PLC0415
 

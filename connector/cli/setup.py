@@ -44,7 +44,7 @@ _WEBHOOK = {
 @provider_argument
 @view_options
 def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
-    """Check a provider's token, workflow and webhook at Onfido, and list what can be verified."""
+    """Check a provider's token, workflow and webhook at Onfido, and list which claims can be verified."""
     with services(context) as opened:
         readiness = opened.setup.test(tenant, provider_id(opened, tenant, provider), load_settings(context).public_url)
     if as_json:
@@ -58,7 +58,7 @@ def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
 @click.command()
 @view_options
 def health(context: click.Context, tenant: Tenant, as_json: bool) -> None:
-    """Report the last check of each provider, without asking Onfido."""
+    """Report the last check of each provider, without calling Onfido."""
     from connector.api.health_shapes import HealthListSchema, health_list_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -75,7 +75,7 @@ def health(context: click.Context, tenant: Tenant, as_json: bool) -> None:
 @provider_argument
 @view_options
 def progress(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
-    """Report how far a provider is set up, without asking Onfido."""
+    """Report a provider's setup progress, without calling Onfido."""
     from connector.api.progress_shapes import ProgressSchema, progress_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -114,7 +114,7 @@ def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: 
 @provider_argument
 @tenant_options
 def remove_webhook(context: click.Context, provider: str, tenant: Tenant) -> None:
-    """Delete the webhook at Onfido and forget its token, at once."""
+    """Delete the webhook at Onfido and remove its token here, at once."""
     with services(context) as opened:
         opened.setup.remove_webhook(
             tenant, provider_id(opened, tenant, provider), load_settings(context).public_url, actor()
@@ -132,7 +132,7 @@ def health_view(opened: Services, tenant: Tenant, provider_id: str) -> dict[str,
 
 
 def health_words(view: Mapping[str, Any]) -> str:
-    """Return a provider's health in words: its state, what failed, and of when that is."""
+    """Return a provider's health in words: its state, the failed checks, and their time."""
     words = ": ".join(filter(None, (view["state"], ", ".join(view["failed"]))))
     if view["ageSeconds"] is None:
         return words
@@ -144,7 +144,7 @@ def health_words(view: Mapping[str, Any]) -> str:
 
 
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
-    """Test a new provider and, where Onfido accepts its token, register its webhook, if requested."""
+    """Test a new provider and, if Onfido accepts its token, register its webhook, if requested."""
     tenant = opened.tenants.named(added.tenant)
     readiness: Readiness = opened.setup.test(tenant, added.provider_id, public_url, probes_delivery=False)
     if not has_webhook:
@@ -154,7 +154,7 @@ def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: b
 
 
 def print_trial(readiness: Readiness, *, as_json: bool) -> None:
-    """Print what trying a configuration has found; raise `ClickException` if something failed."""
+    """Print the results of testing a configuration; raise `ClickException` if a check failed."""
     if as_json:
         print_json(readiness_view(readiness))
     else:

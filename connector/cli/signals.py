@@ -1,4 +1,4 @@
-"""`connector signals`: the streams by which other systems are told of changes of assurance."""
+"""`connector signals`: the streams that notify other systems of changes of assurance."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from connector.domain.tenancy import Tenant
 _COLUMNS = ("stream_id", "client", "status", "delivery", "waiting", "description")
 
 _stream = click.argument("stream_id", metavar="STREAM", type=ID)
-_reason = click.option("--reason", help="What its receiver is told.")
+_reason = click.option("--reason", help="The reason that is sent to its receiver.")
 
 
 @click.group()
 def signals() -> None:
-    """Manage the streams by which other systems are told of changes of assurance."""
+    """Manage the streams that notify other systems of changes of assurance."""
 
 
 @signals.command("list")
@@ -42,7 +42,7 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
         print_json({"count": len(views), "streams": views})
     else:
         rows = [each | {"delivery": each["delivery"]["method"]} for each in views]
-        print_table(rows, _COLUMNS, empty="No system is told.")
+        print_table(rows, _COLUMNS, empty="There is no stream.")
 
 
 @signals.command()
@@ -67,14 +67,14 @@ def verify(context: click.Context, /, stream_id: str, tenant: Tenant) -> None:
     """Send a verification event over a stream."""
     with services(context) as opened:
         opened.signal_streams.verify(tenant, stream_id)
-    click.echo(f"A verification event of {stream_id} is on its way.")
+    click.echo(f"A verification event of {stream_id} is queued.")
 
 
 @signals.command()
 @_stream
 @tenant_options
 def enable(context: click.Context, /, stream_id: str, tenant: Tenant) -> None:
-    """Enable a stream: what it kept while it was paused is delivered."""
+    """Enable a stream: the events that it kept while paused are delivered."""
     _switch(context, tenant, stream_id, ENABLED, None)
 
 
@@ -90,7 +90,7 @@ def pause(context: click.Context, /, stream_id: str, reason: str | None, tenant:
 @signals.command()
 @_stream
 @_reason
-@click.confirmation_option(prompt="Disable it, and drop the events that wait?")
+@click.confirmation_option(prompt="Disable it, and drop its queued events?")
 @tenant_options
 def disable(context: click.Context, /, stream_id: str, reason: str | None, tenant: Tenant) -> None:
     """Disable a stream: its events are dropped."""
@@ -99,10 +99,10 @@ def disable(context: click.Context, /, stream_id: str, reason: str | None, tenan
 
 @signals.command()
 @_stream
-@click.confirmation_option(prompt="Remove it, with the events that wait?")
+@click.confirmation_option(prompt="Remove it, with its queued events?")
 @tenant_options
 def remove(context: click.Context, /, stream_id: str, tenant: Tenant) -> None:
-    """Remove a stream; nothing is delivered of it afterwards."""
+    """Remove a stream; nothing is delivered to it afterwards."""
     with services(context) as opened:
         opened.signal_streams.remove(tenant, stream_id, actor=actor())
     click.echo(f"Removed {stream_id}.")

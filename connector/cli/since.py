@@ -1,4 +1,4 @@
-"""The time from which on something is done, as an option."""
+"""An option for the start of a period."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.errors import InvalidQuery
 
 
 class _Since(click.ParamType[datetime]):
-    """A date or date-time, in UTC where it names no zone."""
+    """A date or date-time, in UTC if it names no zone."""
 
     name = "time"
 

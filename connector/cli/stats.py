@@ -1,4 +1,4 @@
-"""`connector stats`: how many verify themselves, where they give up, and which claims fail."""
+"""`connector stats`: how many users are verified, where they stop, and which claims fail."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from connector.domain.tenancy import Tenant
 
 
 @click.command()
-@click.option("--period", help=f"One of {', '.join(PERIODS)}; without it, the last 14 days.")
-@click.option("--from", "from", metavar="DAY", help="The first day, in place of a period; days are UTC's.")
-@click.option("--to", "to", metavar="DAY", help="The last day; today without it.")
-@click.option("--provider", help="Of this provider only, by its id or name.")
-@click.option("--environment", help="live, sandbox or all; without it, all but the sandbox.")
+@click.option("--period", help=f"One of {', '.join(PERIODS)}; by default the last 14 days.")
+@click.option("--from", "from", metavar="DAY", help="The first UTC day, instead of a period.")
+@click.option("--to", "to", metavar="DAY", help="The last day; by default today.")
+@click.option("--provider", help="Only this provider's, by its id or name.")
+@click.option("--environment", help="live, sandbox or all; by default all except the sandbox.")
 @view_options
 def stats(
     context: click.Context,
@@ -28,7 +28,7 @@ def stats(
     as_json: bool,
     **period: str | None,
 ) -> None:
-    """Show how many verify themselves, where they give up, and which claims fail."""
+    """Show how many users are verified, where they stop, and which claims fail."""
     from connector.api.statistics_shapes import StatisticsSchema, statistics_body  # noqa: PLC0415
 
     with services(context) as opened:

@@ -23,7 +23,7 @@ def task() -> None:
 @click.argument("run_id", type=ID)
 @view_options
 def list_(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
-    """List the tasks of a run that have started, as Onfido has them now."""
+    """List the started tasks of a run, as Onfido has them now."""
     from connector.api.verification_shapes import TaskSchema  # noqa: PLC0415
 
     with services(context) as opened:
@@ -37,14 +37,16 @@ def list_(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) ->
 @task.command()
 @click.argument("run_id", type=ID)
 @click.argument("task_id", type=ID)
-@click.option("--data", "source", type=click.File(encoding="utf-8"), default="-", help="A JSON file; standard input.")
+@click.option(
+    "--data", "source", type=click.File(encoding="utf-8"), default="-", help="A JSON file; by default standard input."
+)
 @tenant_options
 def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, tenant: Tenant) -> None:
     """Complete a task with data: a JSON object or array, as its definition in Onfido Studio requires."""
     try:
         data = json.load(source)
     except (ValueError, RecursionError) as error:
-        raise click.BadParameter("it cannot be read as JSON.", param_hint="--data") from error
+        raise click.BadParameter("must be JSON.", param_hint="--data") from error
     with services(context) as opened:
         opened.tasks.complete(tenant, run_id, task_id, data, actor=actor())
     click.echo(f"Completed {task_id}.")

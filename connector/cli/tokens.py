@@ -1,4 +1,4 @@
-"""`connector token`: create access tokens for development, and explain why a token is refused."""
+"""`connector token`: creates access tokens for development, and explains why a token is refused."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BEARER = "bearer "
 
 
 @click.group(invoke_without_command=True)
-@click.option("--user", "user_id", help="Who the token is for (its `sub`).")
+@click.option("--user", "user_id", help="The user of the token (its `sub`).")
 @click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
-@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds that it is valid.")
+@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Its lifetime in seconds.")
 @tenant_options
 def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: Tenant) -> None:
     """Create an access token of the development issuer, which only `serve --dev` accepts."""
@@ -34,10 +34,10 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
 
 @token.command()
 @click.option("--scope", help="The scope that the call needs.")
-@click.option("--dev", is_flag=True, help="Trust the development issuer as well, as `serve --dev` does.")
+@click.option("--dev", is_flag=True, help="Also trust the development issuer, as `serve --dev` does.")
 @view_options
 def check(context: click.Context, scope: str | None, dev: bool, tenant: Tenant, as_json: bool) -> None:
-    """Explain whether an access token is valid here, and if not, why; it is read from standard input."""
+    """Explain whether an access token, read from standard input, is valid here, and if not, why."""
     from connector.access.development import trusted_issuers  # noqa: PLC0415
 
     text = sys.stdin.read().strip()

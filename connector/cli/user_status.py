@@ -24,7 +24,7 @@ from connector.domain.tenancy import Tenant
 @click.argument("user_id")
 @view_options
 def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Show a user's attributes, which are verified, and if not, why."""
+    """Show a user's attributes: which are verified, and if not, why."""
     from connector.api.user_status_shapes import UserStatusSchema, status_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -39,8 +39,8 @@ def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) ->
 
 @click.command()
 @click.argument("user_id")
-@click.option("--provider", help="Of this provider only, by its id or name; otherwise of every one.")
-@click.option("--reason", help="Why; it is in the audit trail.")
+@click.option("--provider", help="Only for this provider, by its id or name; by default for all.")
+@click.option("--reason", help="The reason, for the audit trail.")
 @tenant_options
 def unlock(context: click.Context, user_id: str, provider: str | None, reason: str | None, tenant: Tenant) -> None:
     """Allow a user to start again now: earlier attempts no longer count against the limit."""
@@ -71,7 +71,7 @@ def _print(body: Mapping[str, Any], values: Mapping[str, str]) -> None:
 
 
 def _uris(providers: list[dict[str, Any]], values: Mapping[str, str]) -> list[str]:
-    """Return the claims to show: those that the user has, and those known to a provider."""
+    """Return the claims to show: those of the user, and those that a provider maps."""
     known = {claim["uri"] for each in providers for claim in each["claims"] if claim["verificationStatus"]}
     return sorted({*values, *known})
 

@@ -25,7 +25,7 @@ class Attribute(click.ParamType[tuple[str, str]]):
         """Split at the first equals sign."""
         uri, separator, attribute = str(value).partition("=")
         if not (separator and uri):
-            self.fail(f"{value} is not of the form claim=value.", param, ctx)
+            self.fail(f"{value} must be of the form claim=value.", param, ctx)
         return uri, attribute
 
 
@@ -70,7 +70,7 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
 @page_options
 @view_options
 def list_(context: click.Context, prefix: str, limit: int, cursor: str | None, tenant: Tenant, as_json: bool) -> None:
-    """List the tenant's users in the order of their ids: how far each is verified, and when it may start again."""
+    """List the tenant's users, ordered by id, with their verification state, and when the next attempt is possible."""
     from connector.api.user_list_shapes import UserPageSchema, users_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -95,14 +95,14 @@ def _listed(view: Mapping[str, Any]) -> dict[str, Any]:
 
 @user.command()
 @click.argument("user_id")
-@click.confirmation_option(prompt="Remove the user, all that was verified, and the applicant at Onfido?")
+@click.confirmation_option(prompt="Remove the user, all verifications, and the applicant at Onfido?")
 @tenant_options
 def remove(context: click.Context, user_id: str, tenant: Tenant) -> None:
     """Remove all personal data of a user, here and, through the outbox, at Onfido."""
     with services(context) as opened:
         number = opened.users.remove(tenant, user_id, actor())
     click.echo(
-        f"Removed {user_id}; the applicant at Onfido goes with the next delivery."
+        f"Removed {user_id}; the applicant at Onfido is deleted with the next delivery."
         if number
         else f"Removed {user_id}. Nothing is to be deleted at Onfido that is known here; applicants of providers that "
         "were removed stay there."

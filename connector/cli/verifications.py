@@ -66,10 +66,10 @@ _CHANGE = {"at": "at", "what": "subject", "name": "name", "from": "from", "to": 
 
 _REFUSAL = {name: name for name in ("at", "code", "message", "claims", "providerId", "actor")}
 
-WATCHED_AT_ONCE = 1000  # the latest verifications, among which --watch looks for what is new
+WATCHED_AT_ONCE = 1000  # the latest verifications, among which --watch searches for new ones
 _WATCHED = ("updatedAt", "userId", "status", "runId", "id")
 
-_with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
+_with_output = click.option("--output", "has_output", is_flag=True, help="Also print the workflow's output.")
 
 
 @click.group()
@@ -92,7 +92,7 @@ for command in (
 @verification.command("list")
 @filter_options
 @click.option(
-    "--sort", type=click.Choice((RISING, FALLING)), default=FALLING, show_default=True, help="By their start."
+    "--sort", type=click.Choice((RISING, FALLING)), default=FALLING, show_default=True, help="The order, by start time."
 )
 @page_options
 @watch_option
@@ -108,7 +108,7 @@ def list_(
     as_json: bool,
     **query: str | None,
 ) -> None:
-    """List verifications, the latest first; with --user, also the starts that were refused."""
+    """List verifications, the latest first; with --user, also the refused starts."""
     from connector.api.verification_shapes import VerificationListSchema, page_body  # noqa: PLC0415
 
     criteria, user_id = read_filter(query), query["userId"]
@@ -126,7 +126,7 @@ def list_(
 
 
 def _news(opened: Services, tenant: Tenant, criteria: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
-    """Return, again and again, the verifications that were started or moved since, the first first."""
+    """Yield, repeatedly, the verifications that were started or changed since, the oldest first."""
     from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
 
     seen: dict[str, str] = {}
@@ -177,15 +177,15 @@ def refresh(context: click.Context, run_id: str, has_output: bool, tenant: Tenan
 
 @verification.command()
 @click.argument("run_id", type=ID)
-@click.option("--approve/--decline", "is_approved", default=None, help="The decision; one of them is needed.")
-@click.option("--reason", required=True, help="Why; it is in the history.")
+@click.option("--approve/--decline", "is_approved", default=None, help="The decision (required).")
+@click.option("--reason", required=True, help="The reason, for the history.")
 @view_options
 def decide(
     context: click.Context, run_id: str, is_approved: bool | None, reason: str, tenant: Tenant, as_json: bool
 ) -> None:
     """Decide on a run that ended in review, and show it; an approval verifies the claims compared as clear."""
     if is_approved is None:
-        raise click.UsageError("Say --approve or --decline.")
+        raise click.UsageError("Use --approve or --decline.")
     with services(context) as opened:
         verification = opened.lookup.find(tenant, run_id)
         opened.decisions.decide(verification, is_approved=is_approved, reason=reason, actor=actor())
@@ -196,7 +196,7 @@ def decide(
 @click.argument("run_id", type=ID)
 @view_options
 def explain(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Explain in steps what a verification says of each of its claims."""
+    """Explain in steps the verification's result for each of its claims."""
     from connector.api.explanation_shapes import ExplanationSchema, explanation_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -234,7 +234,7 @@ def _print(view: Mapping[str, Any]) -> None:
     tasks = f"No tasks: {view['tasksUnavailable'] or 'none has started.'}"
     for name, labels, empty in (
         ("claims", _CLAIM, "No claims."),
-        ("history", _CHANGE, "Nothing has happened yet."),
+        ("history", _CHANGE, "There is no entry yet."),
         ("tasks", TASK, tasks),
     ):
         click.echo()

@@ -1,4 +1,4 @@
-"""`--watch`: print what is new, line by line, until it is interrupted."""
+"""`--watch`: prints new entries, line by line, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import click
 
 from connector.cli.output import plain
 
-PAUSE = 1.0  # seconds between two looks
+PAUSE = 1.0  # seconds between two checks
 
 watch_option = click.option(
-    "--watch", "is_watching", is_flag=True, help="Go on printing what is new, until Ctrl-C; under --json, one a line."
+    "--watch", "is_watching", is_flag=True, help="Keep printing new entries until Ctrl-C; with --json, one per line."
 )
 
 
 def watch(news: Iterator[list[Mapping[str, Any]]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print what each look brings; the first brings what is there already."""
+    """Print the result of each check; the first one contains the existing entries."""
     try:
         for views in news:
             for view in views:
                 print_line(view, columns, as_json=as_json)
             time.sleep(PAUSE)
-    except KeyboardInterrupt:  # how it is meant to end
+    except KeyboardInterrupt:  # the intended end
         return
 
 
 def print_line(view: Mapping[str, Any], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print one thing on one line, at once."""
+    """Print one entry on one line, immediately."""
     if as_json:
         click.echo(json.dumps(view))
     else:

@@ -1,4 +1,4 @@
-"""What would happen, without doing it: `verification dry-run`, `provider match-impact`, `provider remapping-impact`."""
+"""Estimates without changes: `verification dry-run`, `provider match-impact`, `provider remapping-impact`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from connector.domain.tenancy import Tenant
 
 _MAPPING = (
     click.option(
-        "--claims", "dialect", metavar="NAME|FILE", callback=read_dialect, help="A claim dialect to begin with."
+        "--claims", "dialect", metavar="NAME|FILE", callback=read_dialect, help="A claim dialect to start from."
     ),
-    click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim, beside the others."),
-    click.option("--remove-claim", "removed", multiple=True, help="Map this claim no longer; repeatable."),
+    click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One additional claim."),
+    click.option("--remove-claim", "removed", multiple=True, help="Remove the mapping of this claim; repeatable."),
 )
 
 
 def _mapping(command: Command) -> Command:
-    """Add the options that describe a draft of a mapping."""
+    """Add the options that describe a draft mapping."""
     for option in reversed(_MAPPING):
         command = option(command)
     return command
@@ -47,7 +47,7 @@ def _mapping(command: Command) -> Command:
     "--studio",
     type=click.Path(path_type=Path),
     callback=read_studio_file,
-    help="What Studio is used for, of which the output's claims count: a JSON file.",
+    help="The used features of Studio (only outputClaims count): a JSON file.",
 )
 @view_options
 def dry_run(
@@ -60,9 +60,9 @@ def dry_run(
     tenant: Tenant,
     as_json: bool,
 ) -> None:
-    """Try another claim mapping against a run whose output is still kept; nothing is changed.
+    """Test another claim mapping against a run whose output is still kept; nothing is changed.
 
-    The draft begins with the provider's mapping, or with a dialect.
+    The draft starts from the provider's mapping, or from a dialect.
     """
     from connector.api.dry_run_shapes import DryRunSchema, dry_run_body  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def dry_run(
 @provider_argument
 @view_options
 def match_impact(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
-    """Show what `unverifyOnMatch` would have withdrawn in the last 90 days, as far as matches were told of."""
+    """Show what `unverifyOnMatch` would have withdrawn in the last 90 days, for known matches."""
     from connector.api.setup_shapes import MatchImpactSchema  # noqa: PLC0415
 
     with services(context) as opened:
@@ -119,9 +119,9 @@ def remapping_impact(
     tenant: Tenant,
     as_json: bool,
 ) -> None:
-    """Count the verified claims that another claim mapping concerns; nothing is changed.
+    """Count the verified claims that another claim mapping affects; nothing is changed.
 
-    The draft begins with the provider's mapping, or with a dialect.
+    The draft starts from the provider's mapping, or from a dialect.
     """
     from connector.api.dry_run_shapes import RemappingImpactSchema  # noqa: PLC0415
 
@@ -141,7 +141,7 @@ def _drafted(
     mappings: Sequence[tuple[str, str]],
     removed: Sequence[str],
 ) -> dict[str, str]:
-    """Return the draft of a mapping that the options describe."""
+    """Return the draft mapping that the options describe."""
     fields = {**(dialect or known), **dict(mappings)}
     return {uri: name for uri, name in fields.items() if uri not in removed}
 

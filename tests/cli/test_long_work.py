@@ -101,7 +101,7 @@ def test_an_import_that_is_interrupted_says_what_is_in_and_goes_on_when_it_is_re
     assert process.returncode == 130
     there = number_of_users(database)
     assert 0 < there < MANY
-    assert f"Interrupted: {there:,} of {MANY:,} users are in." in said
+    assert f"Interrupted: {there:,} of {MANY:,} users are imported." in said
     assert "Traceback" not in said
     many_users.write_text(csv_of(there + 1))
     assert run("user", "import", str(many_users)).stdout == f"Added 1, changed 0, unchanged {there:,}, refused 0.\n"
@@ -120,7 +120,7 @@ def test_an_import_that_the_database_breaks_off_says_what_is_in(run: Run, databa
     result = run("user", "import", str(path))
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "Broken off: 500 of 1,000 users are in. Import the same file again for the others.",
+        "Interrupted: 500 of 1,000 users are imported. Import the same file again to continue.",
         "Error: The database refused: database or disk is full",
     ]
     assert number_of_users(database) == 500

@@ -115,7 +115,7 @@ class TestPorts:
         ("command", "advice"),
         [
             (("serve", "--dev"), "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."),
-            (("simulate",), "Give another with --port and --host."),
+            (("simulate",), "Choose another with --port and --host."),
             (("worker",), "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; with 0 no port is opened."),
         ],
     )
@@ -225,7 +225,7 @@ class TestWithoutAWritableHome:
 class TestDemo:
     def test_it_ends_at_the_first_ctrl_c_without_a_word(self) -> None:
         with Terminal("demo") as terminal:
-            terminal.expect("It stays up until you press Ctrl-C")
+            terminal.expect("It runs until you press Ctrl-C")
             terminal.expect("in place of INITIATED.\n")
             before = terminal.shown
             for _ in range(3):

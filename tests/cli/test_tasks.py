@@ -104,8 +104,8 @@ def test_a_task_is_completed_once_with_standard_input(waiting: Waiting) -> None:
 @pytest.mark.parametrize(
     ("data", "status", "why"),
     [
-        ("{", 2, "it cannot be read as JSON"),
-        ("[" * 100_000, 2, "it cannot be read as JSON"),
+        ("{", 2, "must be JSON"),
+        ("[" * 100_000, 2, "must be JSON"),
         ('"text"', 1, "data: must be an object or an array"),
         ('{"score": "high"}', 1, "Onfido refused data.score"),
     ],

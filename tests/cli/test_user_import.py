@@ -146,7 +146,7 @@ class TestImportingAgain:
         import_file(CSV)
         changed = CSV.replace("Ann", "Anna") + "carl,Carl,\n"
         planned = import_file(changed, "--dry-run").stdout
-        assert planned == "Nothing was written. It would be: " + count(1, 1, 1).lower()
+        assert planned == "Nothing was written. The result would be: " + count(1, 1, 1).lower()
         assert users() == USERS
         assert import_file(changed).stdout == count(1, 1, 1)
 

@@ -166,4 +166,4 @@ class TestCommand:
         refused = run("audit", "--cursor", "nonsense")
         assert (refused.exit_code, "nextCursor" in refused.stderr) == (1, True)
         assert run("audit", "--from", "yesterday").exit_code == 1
-        assert run("audit", "--user", "nobody").stdout == "Nothing matches.\n"
+        assert run("audit", "--user", "nobody").stdout == "No entry matches.\n"

@@ -209,7 +209,7 @@ def test_the_command_line_does_the_same(world: World, admin: Caller, run: Callab
 
     resend = ("jobs", "resend", "--since", LONG_AGO, "--provider", ONE, "--kind", APPLICANT)
     assert read(*resend, "--dry-run", *own) == {"count": 3, "atMost": 10_000}
-    assert run(*resend, "--dry-run", *own).stdout == "3 would be made again. Nothing was changed.\n"
+    assert run(*resend, "--dry-run", *own).stdout == "3 would be repeated. Nothing was changed.\n"
     assert answer_on(admin.get(JOBS), 200)["count"] == 0
     job = read(*resend, *own)
     assert (job["kind"], job["providerId"], job["parameters"]["kind"]) == ("resend_deliveries", ONE, APPLICANT)
@@ -220,6 +220,6 @@ def test_a_recovery_is_counted_before_it_is_asked_for(world: World, admin: Calle
     endpoint_id = answer_on(admin.post(ENDPOINTS, endpoint), 201)["id"]
     change(world, rows.c.provider_id == TWO, endpoint_id=endpoint_id)
     recover = ("notices", "recover", endpoint_id, "--since", LONG_AGO, "--dry-run", "--tenant")
-    assert run(*recover, world.tenant).stdout == "2 would be made again. Nothing was changed.\n"
+    assert run(*recover, world.tenant).stdout == "2 would be repeated. Nothing was changed.\n"
     assert run(*recover, OTHERS).exit_code == 1
     assert listed(admin, kind="resend_notices") == []

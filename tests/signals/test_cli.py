@@ -35,7 +35,7 @@ def run(world: World) -> Callable[..., Result]:
 
 
 def test_streams_are_listed_and_shown_without_secrets(world: World, run: Callable[..., Result]) -> None:
-    assert run("list").output == "No system is told.\n"
+    assert run("list").output == "There is no stream.\n"
     with Endpoint() as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery, description="the app")
         listed = json.loads(run("list", "--json").output)
@@ -46,7 +46,7 @@ def test_streams_are_listed_and_shown_without_secrets(world: World, run: Callabl
         for words in (["list"], ["show", receiver.stream_id]):
             assert receiver.stream_id in run(*words).output
             assert "of-the-receiver" not in run(*words).output
-        assert run("list", "--tenant", "acme").output == "No system is told.\n"
+        assert run("list", "--tenant", "acme").output == "There is no stream.\n"
         other = run("show", receiver.stream_id, "--tenant", "acme")
         assert (other.exit_code, "There is no stream" in other.stderr) == (1, True)
 

@@ -1,4 +1,4 @@
-"""The command: look at the whole file, import it in batches, say what came of it."""
+"""The command: review the whole file, import it in batches, report the result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ Missing = Callable[[Collection[str]], tuple[str, ...]]
 
 @dataclass
 class Count:
-    """How many users were, or would be, added, changed, left as they are, refused; and who cannot be verified."""
+    """The numbers of users that were, or would be, added, changed, unchanged or refused; and those who cannot be
+    verified.
+    """
 
     total: int
     added: int = 0
@@ -40,7 +42,7 @@ class Count:
 
     @property
     def done(self) -> int:
-        """How many users are in."""
+        """The number of imported users."""
         return self.added + self.changed + self.unchanged
 
     def add(self, batch: Batch, missing: Missing) -> int:
@@ -64,22 +66,22 @@ class Count:
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--dry-run", is_flag=True, help="Check everything, count what would be done, write nothing.")
-@click.option("--skip-refused", is_flag=True, help="Where some users are refused, import the others.")
+@click.option("--dry-run", is_flag=True, help="Check everything and count the changes, without writing.")
+@click.option("--skip-refused", is_flag=True, help="If some users are refused, import the others.")
 @tenant_option
 @json_option
 @click.pass_context
 def import_users(
     context: click.Context, file: str, dry_run: bool, skip_refused: bool, tenant: Tenant, as_json: bool
 ) -> None:
-    """Add or change users from FILE; - stands for standard input.
+    """Add or change users from FILE; - means standard input.
 
-    CSV in UTF-8: a column `id`, and one for each claim; separated by commas, semicolons or tabs. JSON (by its ending):
-    a list of objects with `id` and a member for each claim, all text. An empty cell removes the value, and with it
-    what was verified for it; a claim without a column stays as it is.
+    CSV in UTF-8: a column `id`, and one for each claim; separated by commas, semicolons or tabs. JSON (by its file
+    name): a list of objects with `id` and a member for each claim, all text. An empty cell removes the value and its
+    verification; a claim without a column is unchanged.
 
-    The whole file is checked before the first user is written. The same file may be imported again: a user whose
-    values are equal is not touched.
+    The whole file is checked before the first user is written. The same file may be imported again: a user whose values
+    are equal is not written.
     """
     name = "standard input" if file == STDIN else Path(file).name
     with services(context) as opened, _naming(name):
@@ -113,7 +115,7 @@ def _read(file: str) -> UserFile:
 
 
 def _report(name: str, reviewed: Review, expected: Expected, *, may_go_on: bool, as_json: bool) -> None:
-    """Print what is warned of and what is refused; raises `ClickException` if nothing is to be written."""
+    """Print the warnings and refusals; raises `ClickException` if nothing is to be written."""
     for warning in reviewed.warnings(expected):
         click.echo(f"Warning: {name}, {warning}.", err=True)
     for objection in reviewed.objections:
@@ -130,13 +132,13 @@ def _report(name: str, reviewed: Review, expected: Expected, *, may_go_on: bool,
 
 
 def _import(work: Iterator[Batch], count: Count, missing: Missing) -> bool:
-    """Do the work, batch by batch; False if it was ended before all was done."""
+    """Execute the work, batch by batch; False if it was stopped before the end."""
     try:
         with stoppable() as stop, progress(count.total, "users") as advance:
             for batch in stop.until(work):
                 advance(count.add(batch, missing))
-    except BaseException:  # the border: whatever it is, what is in is said
-        click.echo(f"Broken off: {_in(count)}", err=True)
+    except BaseException:  # the outermost handler: whatever the error, the number of imported users is reported
+        click.echo(f"Interrupted: {_in(count)}", err=True)
         raise
     is_whole = count.done == count.total
     if not is_whole:
@@ -145,7 +147,7 @@ def _import(work: Iterator[Batch], count: Count, missing: Missing) -> bool:
 
 
 def _in(count: Count) -> str:
-    return f"{count.done:,} of {count.total:,} users are in. Import the same file again for the others."
+    return f"{count.done:,} of {count.total:,} users are imported. Import the same file again to continue."
 
 
 def _print(count: Count, reviewed: Review, *, dry_run: bool, as_json: bool) -> None:
@@ -153,7 +155,7 @@ def _print(count: Count, reviewed: Review, *, dry_run: bool, as_json: bool) -> N
         unverifiable = {user_id: list(claims) for user_id, claims in count.unverifiable.items()}
         print_json(count.numbers() | {"dryRun": dry_run, "unverifiable": unverifiable})
         return
-    click.echo(f"Nothing was written. It would be: {str(count).lower()}" if dry_run else str(count))
+    click.echo(f"Nothing was written. The result would be: {str(count).lower()}" if dry_run else str(count))
     if count.unverifiable:
         click.echo(f"{len(count.unverifiable):,} of them cannot be verified by any provider; they have no value for:")
         for user_id, claims in list(count.unverifiable.items())[:SHOWN]:

@@ -9,7 +9,7 @@ HOW_TO_SAVE = (
     'tick "Edit filter settings", character set "Unicode (UTF-8)".'
 )
 _SAMPLE = 4096  # bytes
-# The marks of UTF-32 come first: its little-endian one begins with that of UTF-16.
+# The marks of UTF-32 come first, because its little-endian one begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
@@ -20,7 +20,7 @@ _WORKBOOKS = ((b"PK\x03\x04", "a workbook (.xlsx, .ods) or zip file"), (b"\xd0\x
 
 
 class UnreadableFileError(Exception):
-    """The file as a whole cannot be read; says why and what to do."""
+    """The file as a whole cannot be read; the text says why and what to do."""
 
 
 def decode(content: bytes) -> str:
@@ -41,7 +41,7 @@ def _wide_encoding(content: bytes) -> str | None:
         if content.startswith(mark):
             return name
     sample = content[:_SAMPLE]
-    is_wide = sample.count(0) * 4 >= len(sample) > 0  # every second byte of UTF-16 is zero in most scripts' headings
+    is_wide = sample.count(0) * 4 >= len(sample) > 0  # in most scripts' headings every second byte of UTF-16 is zero
     return "UTF-16 without a byte order mark" if is_wide else None
 
 

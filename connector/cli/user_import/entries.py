@@ -1,6 +1,6 @@
-"""One entry for each user of a file, with what must be different about it.
+"""One entry for each user of a file, with objections.
 
-Objections name the place, what was found there (never a value: only its form) and what must be there.
+Objections name the place, what was found there (never a value, only its format) and the requirement.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _JSON_TYPES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A user as a file has it: where, the id, the values by claim, and what must be different."""
+    """A user in a file: the place, the id, the values by claim, and objections."""
 
     where: str
     user_id: str
@@ -39,13 +39,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class UserFile:
-    """A file's users, read again each time that they are asked for, so that a large file is never kept whole."""
+    """A file's users, read again for each iteration, so that a large file is never in memory as a whole."""
 
     text: str = field(repr=False)
     is_json: bool
 
     def entries(self) -> Iterator[Entry]:
-        """Return the users in the file's order; raises `UnreadableFileError` if it has no such form."""
+        """Return the users in the file's order; raises `UnreadableFileError` if the file has another structure."""
         first_places: dict[str, str] = {}
         for entry in _json_entries(self.text) if self.is_json else _csv_entries(self.text):
             first = first_places.setdefault(entry.user_id, entry.where)
@@ -57,7 +57,7 @@ class UserFile:
 
 
 def value_objection(value: str) -> str | None:
-    """Return what a value must be where this one cannot be stored; None for a good one."""
+    """Return why a value cannot be stored; None if it can."""
     return None if is_usable(value) else "must be Unicode text without control characters"
 
 
@@ -73,14 +73,14 @@ def _csv_entries(text: str) -> Iterator[Entry]:
 
 
 def _columns(heading: Row | None) -> list[str]:
-    """Return the names of the columns, the one of the ids as `ID`; at the end of the heading none is unnamed."""
+    """Return the names of the columns, with `ID` for the ids; unnamed columns at the end are dropped."""
     names = heading.cells.copy() if heading else []
     while names and not names[-1]:
         names.pop()
     if ID not in names:
         names = [ID if name.casefold() == ID else name for name in names]
     if ID not in names:
-        present = f"{len(names)} columns, none of them so" if names else "nothing"
+        present = f"{len(names)} columns, none of them named so" if names else "nothing"
         raise UnreadableFileError(f"the first line has {present}; must have a column {ID}, and one for each claim.")
     if twice := [name for name, number in Counter(names).items() if name and number > 1]:
         raise UnreadableFileError(f"the column {twice[0]} is there twice; must be there once.")
@@ -131,7 +131,7 @@ def _json_items(text: str) -> list[dict[str, Any]]:
         items = json.loads(text, object_pairs_hook=_without_repetition)
     except json.JSONDecodeError as error:
         raise UnreadableFileError(f"line {error.lineno}, column {error.colno}: it is not JSON ({error.msg}).") from None
-    except (ValueError, RecursionError):  # a number of thousands of digits, or lists in lists without end
+    except (ValueError, RecursionError):  # a number of thousands of digits, or deeply nested lists
         raise UnreadableFileError("it must be a list of objects with text in them.") from None
     if not (isinstance(items, list) and all(isinstance(item, dict) for item in items)):
         raise UnreadableFileError("it must be a list of objects, one for each user.")
@@ -155,5 +155,5 @@ def _objections(where: str, kind: str, user_id: str, values: Mapping[str, str]) 
 
 
 def _shown(name: str) -> str:
-    """Write the name of a claim so that it can be printed, whatever it is."""
+    """Return the name of a claim in printable form."""
     return name if name.isprintable() and len(name) <= MAX_LENGTH else repr(name[:40])

@@ -1,4 +1,4 @@
-"""What is refused of a file, and what is warned of, before anything is written."""
+"""Refusals and warnings about a file, before anything is written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from connector.domain.applicant import is_day
 from connector.domain.provider import Provider
 from connector.domain.verifiability import form_of, used_claims
 
-SHOWN = 20  # objections, of however many
+SHOWN = 20  # the maximum number of displayed objections
 DAY = "dob"  # the applicant field that is a date
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Which claims are used, and which of them are dates; `where` says by whom."""
+    """The used claims, and which of them are dates; `where` names their source."""
 
     claims: Collection[str]
     dates: Collection[str]
@@ -26,7 +26,7 @@ class Expected:
 
     @classmethod
     def of(cls, providers: Iterable[Provider], dialects: Mapping[str, Mapping[str, str]]) -> Expected:
-        """Return what the tenant's providers use; where there are none, what the shipped dialects name."""
+        """Return the claims used by the tenant's providers, or without any, those in the included dialects."""
         mappings = [each.claims for each in providers]
         known = used_claims(providers) or frozenset(uri for each in dialects.values() for uri in each)
         fields = ((uri, name) for each in (*mappings, *dialects.values()) for uri, name in each.items())
@@ -36,7 +36,7 @@ class Expected:
 
 @dataclass
 class Review:
-    """What a look at a whole file found."""
+    """The result of reviewing a whole file."""
 
     users: int = 0
     refused: int = 0
@@ -58,7 +58,7 @@ class Review:
                 self.first_dates.setdefault(uri, f"{entry.where}: {form_of(value)}")
 
     def warnings(self, expected: Expected) -> Iterator[str]:
-        """Return what is imported all the same, but of no use so."""
+        """Return the columns that are imported but not used."""
         for uri in sorted(self.columns - set(expected.claims)):
             closest = difflib.get_close_matches(uri, sorted(expected.claims), n=1, cutoff=0.8)
             hint = f" (did you mean {closest[0]}?)" if closest else ""
@@ -72,7 +72,7 @@ class Review:
 
 
 def review(entries: Iterable[Entry], expected: Expected) -> Review:
-    """Look at every entry of a file."""
+    """Review every entry of a file."""
     result = Review()
     for entry in entries:
         result.add(entry, expected)

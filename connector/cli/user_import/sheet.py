@@ -1,7 +1,7 @@
-"""CSV as spreadsheets and people write it: rows of cells, each with the line that it begins at.
+"""CSV as spreadsheets and people write it: rows of cells, each with its first line.
 
-The separator is the one that `sep=` in the first line names, else the one that splits the heading best. Spaces around
-cells are not part of them. Rows without any content are skipped.
+The separator is the one in `sep=` in the first line, otherwise the one that splits the heading best. Spaces around
+cells are ignored. Rows without content are skipped.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from itertools import chain
 from connector.cli.user_import.decoding import UnreadableFileError
 
 SEPARATORS = (",", ";", "\t", "|")
-LONGEST_CELL = 131_072  # characters; a longer one is a quote that is never closed
+LONGEST_CELL = 131_072  # characters; a longer cell is a quote that is never closed
 _NAMED_SEPARATOR = re.compile(r'"?sep=(\\t|[^\w"\s]|\t)"?[,;|\t ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
-_END = "\0end"  # no cell that may be imported holds a NUL character
+_END = "\0end"  # no valid cell contains a NUL character
 
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of a row without the spaces around them, and the line that it begins at."""
+    """The cells of a row without surrounding spaces, and the row's first line."""
 
     line: int
     cells: list[str]
 
 
 def read_rows(text: str, key: str) -> Iterator[Row]:
-    """Return the rows that are not blank, the heading first; `key` is the name of a column that the heading has.
+    """Return the rows that are not blank, the heading first; `key` is the name of a column in the heading.
 
     Raises `UnreadableFileError` if a quote is not closed.
     """
@@ -44,7 +44,7 @@ def read_rows(text: str, key: str) -> Iterator[Row]:
 
 
 def _separator(content: str, key: str) -> str:
-    """Return the separator that splits the heading into most cells, of those that split off the key if there are."""
+    """Return the separator that splits the heading into most cells, preferring those that separate the key."""
     heading = next((line for line in io.StringIO(content, newline=None) if line.strip(' \t\r\n,;|"')), "")
     cells = {each: [cell.strip() for cell in next(csv.reader([heading], delimiter=each))] for each in SEPARATORS}
     return max(SEPARATORS, key=lambda each: (_has(cells[each], key), len(cells[each])))
@@ -55,7 +55,7 @@ def _has(cells: list[str], key: str) -> bool:
 
 
 def _split(content: str, separator: str, skipped: int) -> Iterator[Row]:
-    """Split into cells; a row that takes in the end mark began with a quote that was never closed."""
+    """Split into cells; a row that contains the end mark began with a quote that was never closed."""
     lines = chain(io.StringIO(content, newline=""), ("\n", _END))
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     line = skipped + 1
