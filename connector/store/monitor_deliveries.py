@@ -5,18 +5,14 @@ a transaction ──► queue ──► INSERT … SELECT, if a provider has the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, literal, or_, select
 
-from connector.store import batch
-from connector.store.dialect import Extended, Insert, from_now, insert, new_id
+from connector.store import queueing
 from connector.store.models import outbox, providers, watchlist_monitors
-from connector.store.outbox import READY
-from connector.store.wake_up import NOTIFY, announce
 
 
 @dataclass(frozen=True)
@@ -55,54 +51,20 @@ def _is_concerned(recorded: Sequence[ColumnElement[bool]], configured: ColumnEle
     )
 
 
-_COLUMNS = ("id", "tenant", "provider_id", "kind", "payload", "state", "attempts", "history", "due_at", "created_at")
-
-
-def _where(is_concerned: ColumnElement[bool], statement: Insert) -> Insert:
-    values = select(
-        new_id(),
-        _param("tenant", outbox.c.tenant),
-        _param("provider", outbox.c.provider_id),
-        _param("kind", outbox.c.kind),
-        _param("payload", outbox.c.payload),
-        literal(READY),
-        literal(0),
-        literal([], outbox.c.history.type),
-        from_now(0),
-        from_now(0),
-    ).where(is_concerned)
-    queued: Any = statement.from_select(_COLUMNS, values, include_defaults=False)
-    return queued  # type: ignore[no-any-return]
-
-
-def _statements(
-    recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]
-) -> Sequence[Callable[[Connection], Extended]]:
-    """Return the insertion, without and with a wake-up of the workers."""
-    extend = partial(_where, _is_concerned(recorded, configured))
-    return insert(outbox, extend), insert(outbox, extend, on_postgresql=[NOTIFY])
+def _insertions(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> queueing.Statements:
+    provider = {"provider_id": queueing.parameter("provider", "provider_id")}
+    return queueing.insertions(provider, _is_concerned(recorded, configured))
 
 
 _QUEUE = {  # by what a payload names: a provider, a user
-    (True, True): _statements([_OF_PROVIDER[0], _OF_USER], _OF_PROVIDER[1]),
-    (False, True): _statements([_IN_TENANT[0], _OF_USER], _IN_TENANT[1]),
-    (True, False): _statements([_OF_PROVIDER[0]], _OF_PROVIDER[1]),
+    (True, True): _insertions([_OF_PROVIDER[0], _OF_USER], _OF_PROVIDER[1]),
+    (False, True): _insertions([_IN_TENANT[0], _OF_USER], _IN_TENANT[1]),
+    (True, False): _insertions([_OF_PROVIDER[0]], _OF_PROVIDER[1]),
 }
 
 
 def queue(connection: Connection, orders: Sequence[MonitorPayload]) -> None:
     """Queue deliveries, each if a monitor is recorded or a provider has the setting."""
-    wakes_up = bool(orders) and announce(connection)
-    for order in orders:  # these are sent together
-        statement = _QUEUE[order.provider_id is not None, order.user_id is not None][wakes_up]
-        batch.execute(connection, statement(connection), _parameters(order))
-
-
-def _parameters(order: MonitorPayload) -> dict[str, Any]:
-    return {
-        "of_tenant": order.tenant,
-        "of_provider": order.provider_id,
-        "of_user": order.user_id,
-        "of_kind": order.kind,
-        "of_payload": asdict(order),
-    }
+    for order in orders:
+        statements = _QUEUE[order.provider_id is not None, order.user_id is not None]
+        queueing.add(connection, statements, order.tenant, order, provider=order.provider_id, user=order.user_id)

@@ -14,29 +14,15 @@ from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    delete,
-    func,
-    literal,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from connector import tracing
-from connector.store import batch
-from connector.store.dialect import Extended, Insert, from_now, insert, new_id
+from connector.store import batch, queueing
+from connector.store.dialect import from_now
 from connector.store.models import notice_endpoints, notice_subscriptions, outbox
 from connector.store.outbox import LEASED, READY, Delivery, is_for, is_in
 from connector.store.pages import Position
-from connector.store.wake_up import NOTIFY, announce
+from connector.store.wake_up import announce
 
 
 @dataclass(frozen=True)
@@ -61,12 +47,8 @@ class NoticePayload:
         raise NotImplementedError
 
 
-def _param(name: str, column: str) -> ColumnElement[Any]:
-    return bindparam(f"of_{name}", type_=outbox.c[column].type)
-
-
-def _addressed() -> Select[Any]:
-    """Return the statement for the rows of one notice."""
+def _insertions() -> queueing.Statements:
+    """Return the insertion of a notice's rows, one for each endpoint."""
     chosen = select(literal(1)).where(
         notice_subscriptions.c.endpoint_id == notice_endpoints.c.id,
         notice_subscriptions.c.event.in_(
@@ -76,68 +58,43 @@ def _addressed() -> Select[Any]:
             ]
         ),
     )
-    provider = _param("provider", "provider_id")
-    return select(
-        new_id(),
-        *(_param(name, column) for name, column in (("tenant", "tenant"), ("provider", "provider_id"))),
-        _param("verification", "verification_id"),
-        notice_endpoints.c.id,
-        _param("kind", "kind"),
-        _param("payload", "payload"),
-        (_param("key", "dedupe_key") + literal(":") + notice_endpoints.c.id),
-        literal(READY),
-        literal(0),
-        literal([], outbox.c.history.type),
-        from_now(0),
-        from_now(0),
-        _param("traceparent", "traceparent"),
-    ).where(
-        notice_endpoints.c.tenant == _param("tenant", "tenant"),
+    provider = queueing.parameter("provider", "provider_id")
+    return queueing.insertions(
+        {
+            "provider_id": provider,
+            "verification_id": queueing.parameter("verification", "verification_id"),
+            "endpoint_id": notice_endpoints.c.id,
+            "dedupe_key": queueing.parameter("key", "dedupe_key") + literal(":") + notice_endpoints.c.id,
+        },
+        notice_endpoints.c.tenant == queueing.parameter("tenant", "tenant"),
         notice_endpoints.c.disabled_because.is_(None),
         or_(notice_endpoints.c.provider_id.is_(None), provider.is_(None), notice_endpoints.c.provider_id == provider),
         chosen.exists(),
+        is_unique=True,
     )
 
 
-_COLUMNS = (
-    *("id", "tenant", "provider_id", "verification_id", "endpoint_id", "kind", "payload", "dedupe_key", "state"),
-    *("attempts", "history", "due_at", "created_at", "traceparent"),
-)
-
-
-def _from_endpoints(statement: Insert) -> Insert:
-    selected: Any = statement.from_select(_COLUMNS, _addressed(), include_defaults=False)
-    addressed: Insert = selected.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
-    return addressed
-
-
-_QUEUE = insert(outbox, _from_endpoints)
-_QUEUE_AND_NOTIFY = insert(outbox, _from_endpoints, on_postgresql=[NOTIFY])
+_QUEUE = _insertions()
 
 
 def queue(connection: Connection, notices: Sequence[NoticePayload], dedupe_key: str | None = None) -> None:
     """Queue notices for the endpoints that have chosen them, except those whose dedupe key exists."""
-    if notices:
-        statement: Extended = (_QUEUE_AND_NOTIFY if announce(connection) else _QUEUE)(connection)
-        for notice in notices:  # these are sent together
-            batch.execute(connection, statement, _parameters(notice, dedupe_key))
-
-
-def _parameters(notice: NoticePayload, dedupe_key: str | None) -> dict[str, Any]:
-    first, *others = notice.events
-    payload = vars(notice) | {"notice_id": notice.notice_id or str(uuid.uuid4())}
-    del payload["endpoint_id"]
-    return {
-        "of_tenant": notice.tenant,
-        "of_provider": notice.provider_id,
-        "of_verification": notice.verification_id,
-        "of_kind": notice.kind,
-        "of_payload": payload,
-        "of_key": dedupe_key,
-        "of_event": first,
-        "of_other_event": others[0] if others else first,
-        "of_traceparent": tracing.traceparent(),
-    }
+    for notice in notices:
+        first, *others = notice.events
+        payload = vars(notice) | {"notice_id": notice.notice_id or str(uuid.uuid4())}
+        del payload["endpoint_id"]
+        queueing.add(
+            connection,
+            _QUEUE,
+            notice.tenant,
+            notice,
+            payload,
+            provider=notice.provider_id,
+            verification=notice.verification_id,
+            key=dedupe_key,
+            event=first,
+            other_event=others[0] if others else first,
+        )
 
 
 def lease(

@@ -6,19 +6,15 @@ a transaction ──► queue ──► INSERT … SELECT, where the tenant has 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal, select
+from sqlalchemy import Connection, bindparam, delete, literal, select
 
-from connector import tracing
-from connector.store import batch
-from connector.store.dialect import Insert, from_now, insert, new_id
-from connector.store.models import outbox
-from connector.store.outbox import READY
-from connector.store.signal_models import signal_levels, signal_streams
+from connector.store import queueing
+from connector.store.dialect import insert
+from connector.store.signal_models import signal_levels
 from connector.store.signal_streams import is_of_tenant
-from connector.store.wake_up import NOTIFY, announce
 
 _T = signal_levels.c
 _OF_USER = (_T.tenant == bindparam("of_tenant"), _T.user_id == bindparam("of_user"))
@@ -32,40 +28,14 @@ class LevelPayload:
     tenant: str
 
 
-def _param(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return bindparam(f"of_{name}", type_=column.type)
-
-
-def _where_streams(statement: Insert) -> Insert:
-    values = select(
-        new_id(),
-        _param("tenant", outbox.c.tenant),
-        _param("kind", outbox.c.kind),
-        _param("payload", outbox.c.payload),
-        literal(READY),
-        literal(0),
-        literal([], outbox.c.history.type),
-        from_now(0),
-        from_now(0),
-        _param("traceparent", outbox.c.traceparent),
-    ).where(is_of_tenant(_param("tenant", signal_streams.c.tenant)))
-    names = ("id", "tenant", "kind", "payload", "state", "attempts", "history", "due_at", "created_at", "traceparent")
-    queued: Any = statement.from_select(names, values, include_defaults=False)
-    return queued  # type: ignore[no-any-return]
-
-
-_QUEUE = insert(outbox, _where_streams)
-_QUEUE_AND_NOTIFY = insert(outbox, _where_streams, on_postgresql=[NOTIFY])
+_QUEUE = queueing.insertions({}, is_of_tenant(queueing.parameter("tenant", "tenant")))
 _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing())
 
 
 def queue(connection: Connection, orders: Sequence[LevelPayload]) -> None:
-    """Queue orders, each where its tenant has a stream."""
-    if orders:
-        statement = (_QUEUE_AND_NOTIFY if announce(connection) else _QUEUE)(connection)
-        for order in orders:  # they wait for each other, and travel together
-            row = {"of_tenant": order.tenant, "of_kind": order.kind, "of_payload": asdict(order)}
-            batch.execute(connection, statement, {**row, "of_traceparent": tracing.traceparent()})
+    """Queue orders, each if its tenant has a stream."""
+    for order in orders:
+        queueing.add(connection, _QUEUE, order.tenant, order)
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool | None:
