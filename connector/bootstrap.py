@@ -136,7 +136,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
     @part
     def verifications(self) -> Verifications:
         """Initiate, complete and resume verifications."""
-        refusals = Refusals(self.database, self._journal, self._refusal_limit, self._clock)
+        refusals = Refusals(self._refusals, self._clock)
         waiting = max(1, self.settings.threads // 2)
         return Verifications(
             self.database,

@@ -36,6 +36,7 @@ from connector.services.providers.registry import Providers
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets
 from connector.services.refusal_limit import RefusalLimit
+from connector.services.refusal_record import RefusalRecord
 from connector.services.refused_posts import RefusedPostCounts
 from connector.services.refused_requests import RefusedRequests
 from connector.services.self_check import SelfCheck
@@ -99,7 +100,7 @@ class Ground:
                 *announcements(),
             ]
         )
-        self._refusal_limit = RefusalLimit(clock)
+        self._refusals = RefusalRecord(database, self._journal, RefusalLimit(clock))
         self._afterwards = Afterwards()
         self.refused_posts = RefusedPostCounts(database, clock)
         local = LocalDirectory(database, vault)
@@ -137,12 +138,12 @@ class Ground:
     @part
     def refused_requests(self) -> RefusedRequests:
         """Record refused requests of known callers."""
-        return RefusedRequests(self.database, self._journal, self._refusal_limit, self._clock)
+        return RefusedRequests(self._refusals, self._clock)
 
     @part
     def sign_in_record(self) -> SignInRecord:
         """Record sign-ins to the console, and what was refused of them."""
-        return SignInRecord(self.database, self._journal, self._refusal_limit, self._clock)
+        return SignInRecord(self._journal, self._refusals, self._clock)
 
     @part
     def processes(self) -> Processes:

@@ -10,16 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from connector.domain.history import REFUSED, REQUEST, Change
-from connector.errors import DatabaseUnavailable
-from connector.services.journal import Journal
-from connector.services.refusal_limit import RefusalLimit
-from connector.store.engine import Database
-
-log = structlog.get_logger(__name__)
+from connector.services.refusal_record import RefusalRecord
 
 MAX_NAME, MAX_CODE, MAX_PROVIDER_ID = 255, 64, 36  # lengths of the columns of the history
 
@@ -40,28 +32,13 @@ class RefusedRequest:
 class RefusedRequests:
     """Records refused requests, within the limit."""
 
-    def __init__(
-        self, database: Database, journal: Journal, limit: RefusalLimit, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._journal = journal
-        self._limit = limit
+    def __init__(self, record: RefusalRecord, clock: Callable[[], datetime]) -> None:
+        self._record = record
         self._clock = clock
 
     def record(self, refused: RefusedRequest) -> None:
-        """Record a refusal; if that fails, the caller still gets the answer."""
-        entry = self._entry(refused)
-        try:
-            with self._limit.turn(entry) as is_mine:
-                if is_mine:
-                    self._write(entry)
-        except (DatabaseUnavailable, SQLAlchemyError) as failure:
-            log.warning("request.refusal_not_recorded", code=refused.code, reason=type(failure).__name__)
-
-    def _write(self, entry: Change) -> None:
-        with self._database.write() as connection:
-            if self._limit.has_room(connection, entry):
-                self._journal.record(connection, [entry])
+        """Record a refusal."""
+        self._record.add(self._entry(refused))
 
     def _entry(self, refused: RefusedRequest) -> Change:
         is_known = refused.provider_id is not None and len(refused.provider_id) <= MAX_PROVIDER_ID

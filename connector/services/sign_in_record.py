@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from threading import Lock
 
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector.domain.history import (
     LINK_MADE,
@@ -26,13 +24,9 @@ from connector.domain.history import (
     by_administrator,
 )
 from connector.domain.tenancy import Tenant
-from connector.errors import DatabaseUnavailable
 from connector.services.journal import Journal
-from connector.services.refusal_limit import RefusalLimit
+from connector.services.refusal_record import RefusalRecord
 from connector.store.console_sessions import ConsoleSession
-from connector.store.engine import Database
-
-log = structlog.get_logger(__name__)
 
 MOST_REFUSED = 60  # entries of a process per minute
 
@@ -40,12 +34,9 @@ MOST_REFUSED = 60  # entries of a process per minute
 class SignInRecord:
     """Records sign-ins and sign-outs in their transactions, and refusals in a separate one."""
 
-    def __init__(
-        self, database: Database, journal: Journal, limit: RefusalLimit, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
+    def __init__(self, journal: Journal, record: RefusalRecord, clock: Callable[[], datetime]) -> None:
         self._journal = journal
-        self._limit = limit
+        self._record = record
         self._clock = clock
         self._lock = Lock()
         self._minute: datetime | None = None
@@ -69,26 +60,18 @@ class SignInRecord:
 
     def refuse(self, tenant: Tenant, cause: str, issuer: str = "") -> None:
         """Record a refusal by its cause, one of `history.SIGN_IN_CAUSES`; a failure to record it is ignored."""
-        change = Change(
-            at=self._clock(),
-            tenant=tenant.name,
-            subject=SESSION,
-            name=issuer,
-            current=cause,
-            cause=REFUSED,
-            actor=SYSTEM,
-        )
-        try:
-            with self._limit.turn(change) as is_mine:
-                if is_mine and self._is_new((tenant.name, cause, issuer)):
-                    self._write(change)
-        except (DatabaseUnavailable, SQLAlchemyError) as failure:
-            log.warning("console.refusal_not_recorded", cause=cause, reason=type(failure).__name__)
-
-    def _write(self, change: Change) -> None:
-        with self._database.write() as connection:
-            if self._limit.has_room(connection, change):
-                self._journal.record(connection, [change])
+        if self._is_new((tenant.name, cause, issuer)):
+            self._record.add(
+                Change(
+                    at=self._clock(),
+                    tenant=tenant.name,
+                    subject=SESSION,
+                    name=issuer,
+                    current=cause,
+                    cause=REFUSED,
+                    actor=SYSTEM,
+                )
+            )
 
     def _is_new(self, kind: tuple[str, str, str]) -> bool:
         """Whether this process has not tried to write this kind in this minute, and is below its limit."""

@@ -15,6 +15,7 @@ from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.refusal_limit import MOST, MOST_LOOKS, MOST_LOOKS_OF_ALL, RefusalLimit
+from connector.services.refusal_record import RefusalRecord
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.store.models import history
 from tests.bodies import provider_body
@@ -192,7 +193,7 @@ def test_a_refusal_is_answered_where_it_cannot_be_recorded(world: World, mallory
 @pytest.mark.one_database
 def test_a_start_that_another_thread_just_records_is_not_recorded_twice(world: World) -> None:
     database, limit = world.connector.services.database, RefusalLimit(world.clock)
-    refusals = Refusals(database, Journal(), limit, world.clock)
+    refusals = Refusals(RefusalRecord(database, Journal(), limit), world.clock)
     start = StartRequest(Tenant(world.tenant), "ann", "some-provider", [], "shop")
     recorded = Change(
         at=world.clock(), tenant=world.tenant, subject="start", current="OIDV-10037", cause="refused", actor="shop"

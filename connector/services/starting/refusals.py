@@ -11,23 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector.domain.history import REFUSED, START, Change
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.user_status import REFUSED_STARTS_WINDOW
 from connector.errors import Code, OnfidoError, RequestError
-from connector.services.journal import Journal
-from connector.services.refusal_limit import RefusalLimit
+from connector.services.refusal_record import RefusalRecord
 from connector.store import refused_starts
-from connector.store.engine import Database
 from connector.store.refused_starts import RefusedStarts
-
-log = structlog.get_logger(__name__)
 
 WINDOW = REFUSED_STARTS_WINDOW
 MAX_CLAIMS = 20  # that one record names
@@ -55,12 +50,8 @@ class Refusals:
     sent, do not count.
     """
 
-    def __init__(
-        self, database: Database, journal: Journal, limit: RefusalLimit, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._journal = journal
-        self._limit = limit
+    def __init__(self, record: RefusalRecord, clock: Callable[[], datetime]) -> None:
+        self._refusals = record
         self._clock = clock
 
     def ask(self, connection: Connection, provider_id: str, user_id: str) -> Sequence[RefusedStarts]:
@@ -104,16 +95,8 @@ class Refusals:
             detail={"claims": list(claims[:MAX_CLAIMS])},
         )
         is_counted = isinstance(error, OnfidoError) and error.is_refusal and not error.is_retryable
-        try:
-            with self._limit.turn(entry) as is_mine:
-                if is_counted or is_mine:
-                    self._write(request, entry, is_counted=is_counted, is_mine=is_mine)
-        except SQLAlchemyError as failure:  # the caller must still get the refusal
-            log.warning("start.refusal_not_recorded", code=error.code, exc_info=failure)
+        self._refusals.add(entry, partial(_count, request, entry.at) if is_counted else None)
 
-    def _write(self, request: StartRequest, entry: Change, *, is_counted: bool, is_mine: bool) -> None:
-        with self._database.write() as connection:
-            if is_counted:
-                refused_starts.add(connection, request.provider_id, request.user_id, entry.at - WINDOW, entry.at)
-            if is_mine and self._limit.has_room(connection, entry):
-                self._journal.record(connection, [entry])
+
+def _count(request: StartRequest, at: datetime, connection: Connection) -> None:
+    refused_starts.add(connection, request.provider_id, request.user_id, at - WINDOW, at)
