@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -48,6 +49,7 @@ from connector.store.models import (
     verification_tags,
     verifications,
 )
+from connector.store.signal_models import signal_events, signal_levels, signal_streams, signal_subjects
 from connector.store.watchlist_models import watchlist_monitors
 from tests.harness import as_actor
 from tests.values import GIVEN_NAME
@@ -57,6 +59,7 @@ COMMON_TAG, RARE_TAG = "everyone", "few"
 CLERKS = 50  # administrators, who share the changes
 SEALED = "v1.00000000.bulk"
 BULK = "bulk"  # the kind of their deliveries, which no worker has a handler for
+STREAMS = 100  # of signals, among which the events are spread; one of them is the tenant's
 FEW = 100  # open verifications, parked events, dead deliveries and the like, whatever the number of users
 SCATTER, RANGE = 2_654_435_761, 2**47  # ids in no order, as random ones are
 
@@ -95,6 +98,7 @@ def settle(connection: Connection, place: Place, number: int) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # checks no foreign keys
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    _put(connection, signal_streams, _stream(place, _NUMBER), STREAMS)
     for table, rows in _everyones(place, _NUMBER, number):
         _put(connection, table, rows, number)
     for table, rows in _fews(place, _NUMBER):
@@ -116,6 +120,11 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     changed = {"created_at": started, "updated_at": started}
     of_provider = owner | {"provider_id": literal(place.provider_id)}
     yield users, owner | {"created_at": started}
+    yield signal_levels, owner
+    of_stream = owner | {"stream_id": _named(place.prefix, hexadecimal(each % STREAMS + 1))}
+    yield signal_subjects, of_stream | {"is_included": false()}
+    signal = {"event_id": verification_id, "transaction_id": verification_id, "kind": literal("bulk")}
+    yield signal_events, of_stream | signal | {"payload": _json(signal_events.c.payload, {}), "created_at": from_now(0)}
     yield status_writes, owner | {"written": literal("0" * 64)}
     watched = {"provider_id": literal(place.provider_id), "applicant_id": _named("applicant", user_id)}
     monitor = {"report_name": literal("watchlist_standard"), "monitor_id": _named("monitor", user_id)}
@@ -162,6 +171,22 @@ def _fews(place: Place, each: ColumnElement[int]) -> Iterator[tuple[Table, Colum
     yield events, unknown | {"body": literal(SEALED), "state": literal("parked")}
     for state in ("ready", "dead"):
         yield outbox, _delivery(_named(state, user_id), state, today, later)
+
+
+def _stream(place: Place, each: ColumnElement[int]) -> Columns:
+    """Return a stream of signals that is paused."""
+    texts = {"token_issuer": "issuer", "client_id": "bulk", "issuer": "issuer", "method": "urn:ietf:rfc:8936"}
+    texts |= {"status": "paused", "default_subjects": "ALL"}
+    return {name: literal(text) for name, text in texts.items()} | {
+        "id": _named(place.prefix, hexadecimal(each)),
+        "tenant": case((each == 1, place.tenant), else_="streams.example"),
+        "events_requested": _json(signal_streams.c.events_requested, []),
+        "turn": literal(0),
+        "waiting": literal(0),
+        "is_seeded": true(),
+        "created_at": from_now(0),
+        "updated_at": from_now(0),
+    }
 
 
 def _ids(place: Place, each: ColumnElement[int]) -> tuple[ColumnElement[str], ColumnElement[str]]:

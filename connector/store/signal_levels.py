@@ -51,10 +51,9 @@ def remove(connection: Connection, tenant: str, user_id: str) -> None:
     connection.execute(delete(signal_levels).where(*_OF_USER), {"of_tenant": tenant, "of_user": user_id})
 
 
-def remove_all(connection: Connection, tenant: str, user_ids: Collection[str] | None = None) -> None:
-    """Forget the levels of some users, or of all."""
-    some = [] if user_ids is None else [_T.user_id.in_(user_ids)]
-    connection.execute(delete(signal_levels).where(_T.tenant == tenant, *some))
+def remove_all(connection: Connection, tenant: str, user_ids: Collection[str]) -> None:
+    """Note that some users are not at the verified level."""
+    connection.execute(delete(signal_levels).where(_T.tenant == tenant, _T.user_id.in_(user_ids)))
 
 
 def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -> set[str]:

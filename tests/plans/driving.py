@@ -16,6 +16,7 @@ from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitor
 from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
+from connector.services.signals.levels import SeedLevels
 from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
 from connector.store import (
@@ -23,6 +24,7 @@ from connector.store import (
     monitor_deliveries,
     outbox,
     provider_health,
+    signal_levels,
     status_writes,
     verified_claims,
     watchlist_monitors,
@@ -47,6 +49,7 @@ from tests.plans.console_pages import drive_pages
 from tests.plans.console_work import drive_console
 from tests.plans.recording import Recorder
 from tests.services.receiving import SCORE, SCORING, SECRET, Application, newest_task, notices, task_event, use_workflow
+from tests.signals.receiver import STREAMS, VERIFICATION, Endpoint, as_client, connect
 from tests.values import GIVEN_NAME
 
 MATCHES = "watchlist_monitor.matches_updated"
@@ -56,10 +59,11 @@ PERIOD = {"from": "2026-01-01", "to": "2026-02-01"}
 def drive(world: World, recorder: Recorder, neighbour: str) -> None:
     """Call everything; `neighbour` is another provider of the tenant."""
     admin = world.connector.caller("admin", [*ALL_SCOPES, "internal_idv_claim_delete"])
-    with Application() as application:
+    with Application() as application, Endpoint() as endpoint:
         use_workflow(world, SCORING)
         configure(world, admin, application)
         endpoint_id = notify(world, admin, application)
+        stream_id = subscribe(world, endpoint)
         run_id = verify(world, admin)
         look_up(world, admin, run_id)
         finish(world, admin)
@@ -76,6 +80,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", "endpointId": endpoint_id})
         watch(world, recorder)
         command(world, recorder, endpoint_id)
+        use_streams(world, recorder, endpoint, stream_id)
         for user_id in ("ann", "bea", "cid"):
             done(admin.request("DELETE", f"{USERS}/{user_id}/idv"))
         work(world, recorder)
@@ -307,6 +312,44 @@ def notify(world: World, admin: Caller, application: Application) -> str:
     done(admin.post(f"{ENDPOINTS}/{made}/test", None))
     done(admin.request("DELETE", f"{ENDPOINTS}/{made}"))
     return kept
+
+
+def subscribe(world: World, endpoint: Endpoint) -> str:
+    """Create a stream of signals that is pushed, and one that is polled; return the one that stays."""
+    app = as_client(world.connector)
+    kept = connect(app, endpoint.delivery).stream_id
+    polled = connect(app)
+    for query in ({}, {"stream_id": kept}):
+        done(app.get(STREAMS, params=query))
+    for method in ("PATCH", "PUT"):
+        done(app.request(method, STREAMS, json={"stream_id": polled.stream_id}))
+    for status in ("paused", "enabled"):
+        polled.status(status)
+    polled.ask_status()
+    done(app.post(VERIFICATION, {"stream_id": polled.stream_id}))
+    polled.poll(ack=list(polled.poll()["sets"]))
+    for path in ("remove", "add"):
+        subject = {"stream_id": kept, "subject": {"format": "opaque", "id": "somebody"}}
+        done(app.post(f"/ssf/subjects/{path}", subject))
+    done(app.request("DELETE", STREAMS, params={"stream_id": polled.stream_id}))
+    for path in ("/.well-known/ssf-configuration", "/.well-known/ssf-configuration/t/acme"):
+        done(app.get(path))
+    return kept
+
+
+def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id: str) -> None:
+    """Note levels, disable a stream whose events are too old, and push what a stream has."""
+    services, tenant = world.connector.services, Tenant(world.tenant)
+    with services.database.write() as connection:
+        outbox.add(connection, SeedLevels(world.tenant, "b-~"))
+    work(world, recorder)
+    assert endpoint.received
+    with recorder.sending("the worker"):
+        services.signal_streams.switch(tenant, stream_id, "disabled", "the tests")
+        services.signal_streams.switch(tenant, stream_id, "enabled", None)
+        with services.database.write() as connection:
+            signal_levels.forget_some(connection, "none", 5)
+    work(world, recorder)
 
 
 def use_console(world: World, admin: Caller) -> None:

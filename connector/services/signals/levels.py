@@ -69,6 +69,9 @@ class Levels:
             if was_verified is None:
                 raise BusyError("Another delivery looked at this user's level at the same moment.")
             streams = signal_streams.lock_all(connection, order.tenant)
+            if not streams:
+                signal_levels.remove(connection, order.tenant, order.user_id)
+                return
             records = verified_claims.find_records(connection, order.tenant, order.user_id)
             is_verified = status_of(records).verified is True
             if not is_verified:
@@ -96,6 +99,8 @@ class Levels:
         them.
         """
         with self._database.write() as connection:
+            if not signal_streams.find_all(connection, order.tenant):
+                return
             page = verified_claims.find_users(connection, order.tenant, order.position, PAGE)
             known = signal_levels.find_known(connection, order.tenant, page)
             new = [user_id for user_id in page if user_id not in known and not is_guest(user_id)]

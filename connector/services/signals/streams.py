@@ -79,6 +79,7 @@ class Streams:
     def add(self, tenant: Tenant, receiver: Receiver, issuer: str, config: StreamConfig, actor: str = SYSTEM) -> Stream:
         """Create a stream; raise `InvalidField`, or `RequestError` where there are too many."""
         check_stream(config, self._policy)
+        self._forget_levels(tenant)
         now, stream_id = self._clock(), str(uuid.uuid4())
         with self._database.write() as connection:
             others = signal_streams.lock_all(connection, tenant.name)
@@ -99,8 +100,6 @@ class Streams:
                 updated_at=now,
             )
             signal_streams.add(connection, stream)
-            if not others:
-                signal_levels.remove_all(connection, tenant.name)
             self._record(connection, stream, ADDED, actor, _differences({}, stream.config))
             if not stream.is_seeded:
                 self._seed(connection, stream)
@@ -126,12 +125,10 @@ class Streams:
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
             signal_streams.remove(connection, stream_id)
-            is_last = not signal_streams.find_all(connection, tenant.name)
             self._record(connection, known, REMOVED, actor, {})
         self._wait_until_sent(stream_id)
         forget(self._database, lambda connection, size: notices.drop_some(connection, stream_id, size))
-        if is_last:
-            forget(self._database, lambda connection, size: signal_levels.forget_some(connection, tenant.name, size))
+        self._forget_levels(tenant)
 
     def switch(
         self,
@@ -204,6 +201,10 @@ class Streams:
         detail = {"properties": sorted(changes), "client": stream.receiver.client_id}
         key = stream.tenant, STREAM, stream.stream_id, what
         self._journal.record(connection, [by_administrator(self._clock(), actor, *key, detail, changes=changes)])
+
+    def _forget_levels(self, tenant: Tenant) -> None:
+        """Forget the levels of the tenant's users, unless it has a stream."""
+        forget(self._database, lambda connection, size: signal_levels.forget_some(connection, tenant.name, size))
 
     def _wait_until_sent(self, stream_id: str) -> None:
         """Wait until nothing that was being sent when the stream was removed is in flight any more."""
