@@ -120,7 +120,7 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     changed = {"created_at": started, "updated_at": started}
     of_provider = owner | {"provider_id": literal(place.provider_id)}
     yield users, owner | {"created_at": started}
-    yield signal_levels, owner
+    yield signal_levels, owner | {"tenant": literal(f"levels.{place.prefix}")}  # a provider's removal looks at them all
     of_stream = owner | {"stream_id": _named(place.prefix, hexadecimal(each % STREAMS + 1))}
     yield signal_subjects, of_stream | {"is_included": false()}
     signal = {"event_id": verification_id, "transaction_id": verification_id, "kind": literal("bulk")}

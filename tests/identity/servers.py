@@ -232,6 +232,29 @@ class NoticeReceiver(Server):
         assert self.http.put(f"{self.issuer}/settings", json=settings, timeout=60).ok
 
 
+class SignalReceiver(Server):
+    """A receiver of pushed events with npm's jose; it expects this header with each."""
+
+    def __init__(self, authorization: str) -> None:
+        super().__init__()
+        self.url = f"{self.issuer}/events"
+        self.authorization = authorization
+
+    def command(self) -> list[str]:
+        return ["node", str(NODE / "signals.mjs"), str(self.port), self.authorization]
+
+    def is_up(self) -> bool:
+        return self.http.get(f"{self.issuer}/received", timeout=60).ok
+
+    def set(self, **settings: Any) -> None:
+        """Change whose tokens it takes, or what it answers to the next events."""
+        assert self.http.put(f"{self.issuer}/settings", json=settings, timeout=60).ok
+
+    def received(self) -> list[dict[str, Any]]:
+        """Return what came since it was started."""
+        return list(self.http.get(f"{self.issuer}/received", timeout=60).json())
+
+
 def _write(stream: IO[bytes], content: bytes) -> None:
     with stream:
         stream.write(content)

@@ -20,6 +20,7 @@ import structlog
 from connector.bootstrap import create_services
 from connector.services.outbox import Handler
 from connector.settings import Settings
+from connector.settings.signals import SignalSettings
 from connector.worker import create_relay
 
 
@@ -49,6 +50,7 @@ def main() -> None:
             database_url=orders["database_url"],
             sweep_interval=3600,
             allow_http_loopback=True,
+            signals=SignalSettings(**orders["signals"]),
         )
         services = create_services(settings, handlers=[Handler(Record, record, batch=20)])
         relay = create_relay(services, threads=orders["threads"], poll_interval=0.05)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def worker(
         "notes": str(notes),
         "stuck_at": stuck_at,
         "threads": threads,
+        "signals": asdict(settings.signals),
     }
     command = [sys.executable, "-m", "tests.services.relaying", json.dumps(orders)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

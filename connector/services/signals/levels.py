@@ -85,10 +85,11 @@ class Levels:
                 self._tell(connection, order, chosen, is_verified=is_verified, was_verified=before)
 
     def tell_all(self, order: TellLevels) -> None:
-        """Queue the next users who are at the verified level: what verified them may be gone."""
+        """Queue those of the next users at the verified level whom nothing verifies any more."""
         with self._database.write() as connection:
             page = signal_levels.find_page(connection, order.tenant, order.position, PAGE)
-            outbox.add_all(connection, [TellLevel(order.tenant, user_id) for user_id in page])
+            others = _unverified(connection, order.tenant, page)
+            outbox.add_all(connection, [TellLevel(order.tenant, user_id) for user_id in others])
             if len(page) == PAGE:
                 outbox.add(connection, TellLevels(order.tenant, page[-1]))
 
@@ -105,9 +106,7 @@ class Levels:
             known = signal_levels.find_known(connection, order.tenant, page)
             new = [user_id for user_id in page if user_id not in known and not is_guest(user_id)]
             signal_levels.add_all(connection, order.tenant, new)
-            records = verified_claims.find_records_of(connection, order.tenant, new)
-            others = [user_id for user_id in new if status_of(records.get(user_id, ())).verified is not True]
-            signal_levels.remove_all(connection, order.tenant, others)
+            signal_levels.remove_all(connection, order.tenant, _unverified(connection, order.tenant, new))
             if len(page) == PAGE:
                 outbox.add(connection, SeedLevels(order.tenant, page[-1]))
             else:
@@ -126,6 +125,12 @@ class Levels:
         payload = level_change(choice, is_verified=is_verified, was_verified=was_verified, at=self._clock())
         takers = [each for each in streams if each.status != DISABLED and LEVEL_CHANGE in each.delivered(choice)]
         self._writer.add(connection, takers, LEVEL_CHANGE, payload, order.user_id)
+
+
+def _unverified(connection: Connection, tenant: str, user_ids: Sequence[str]) -> list[str]:
+    """Return those of some users who are not verified."""
+    records = verified_claims.find_records_of(connection, tenant, user_ids)
+    return [user_id for user_id in user_ids if status_of(records.get(user_id, ())).verified is not True]
 
 
 def _before(order: TellLevel, streams: Sequence[Stream], *, was_verified: bool) -> bool | None:
