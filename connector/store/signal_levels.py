@@ -38,12 +38,14 @@ def queue(connection: Connection, orders: Sequence[LevelPayload]) -> None:
         queueing.add(connection, _QUEUE, order.tenant, order)
 
 
-def lock(connection: Connection, tenant: str, user_id: str) -> bool | None:
-    """Lock a user's level, and return whether it was the verified one; None where another transaction was quicker."""
+def lock(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Lock a user's level, and return whether it was the verified one."""
     is_new = connection.execute(_ADD(connection), {"tenant": tenant, "user_id": user_id}).rowcount == 1
     user = {"of_tenant": tenant, "of_user": user_id}
     is_there = connection.execute(select(_T.user_id).where(*_OF_USER).with_for_update(), user).one_or_none()
-    return None if is_there is None else not is_new
+    if is_there is None:  # another transaction has deleted it in between
+        return lock(connection, tenant, user_id)
+    return not is_new
 
 
 def remove(connection: Connection, tenant: str, user_id: str) -> None:

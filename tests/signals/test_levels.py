@@ -13,8 +13,10 @@ from connector.domain.history import CLAIM, Change
 from connector.domain.openid.flow import guest_of
 from connector.domain.signals import LEVEL_CHANGE
 from connector.domain.tenancy import Tenant
-from connector.services.signal_announcement import SignalAnnouncement
-from connector.store.models import outbox
+from connector.services.signal_announcement import SignalAnnouncement, TellLevel
+from connector.services.signals.levels import PAGE, SeedLevels
+from connector.store import outbox as outbox_rows
+from connector.store.models import claims, outbox
 from connector.store.signal_models import signal_events, signal_levels, signal_subjects
 from tests.bodies import event_body
 from tests.contract.wire import PROVIDERS, USERS
@@ -106,6 +108,36 @@ def test_a_removed_provider_takes_its_users_levels_along(world: World) -> None:
     assert sorted(levels(world, receiver, 4)[2:]) == [("ann", HIGH, LOW), ("bea", HIGH, LOW)]
 
 
+@pytest.mark.one_database
+def test_many_users_are_noted_and_looked_at_page_by_page(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    with world.connector.services.database.write() as connection:
+        common = {"tenant": world.tenant, "provider_id": world.provider_id, "uri": GIVEN_NAME, "is_verified": True}
+        common |= {"metadata": {}, "created_at": NOW, "updated_at": NOW}
+        rows = [common | {"id": f"claim-{number}", "user_id": f"user-{number:04}"} for number in range(PAGE)]
+        connection.execute(claims.insert(), rows)
+    seed(world)
+    wait_for(world, "seed_levels", "done", 2)
+    assert len(users_in_rows(world)) == PAGE
+    assert receiver.events() == []
+    connect(as_client(world.connector, "other"))
+    assert len(rows_of(world, "seed_levels")) == 2, "of a tenant with a stream, the levels are known"
+    assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
+    world.wait_until(lambda: not rows_of(world, "tell_levels", ("ready",)) and settled(world))
+    service = world.connector.services.signal_streams
+    assert service.get(Tenant(world.tenant), receiver.stream_id).waiting == PAGE
+
+
+def test_an_order_that_no_stream_waits_for_any_more_notes_nothing(world: World) -> None:
+    world.add_user()
+    verify_by_hand(world, "ann")
+    with world.connector.services.database.write() as connection:
+        outbox_rows.add_all(connection, [TellLevel(world.tenant, "ann"), SeedLevels(world.tenant)])
+    wait_for(world, "tell_level", "done")
+    wait_for(world, "seed_levels", "done")
+    assert users_in_rows(world) == set()
+
+
 def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
     for user_id in ("ann", "bea"):
         world.add_user(user_id)
@@ -162,7 +194,11 @@ def test_a_guest_of_the_openid_provider_is_no_subject() -> None:
 
 def settle(world: World) -> None:
     """Wait until all levels have been looked at."""
-    world.wait_until(lambda: not rows_of(world, "tell_level", ("ready",)))
+    world.wait_until(lambda: settled(world))
+
+
+def settled(world: World) -> bool:
+    return not rows_of(world, "tell_level", ("ready",))
 
 
 def seed(world: World) -> None:

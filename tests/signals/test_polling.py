@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector.domain.signals import STREAM_UPDATED
+from connector.domain.signals import MAX_WAITING, STREAM_UPDATED
 from connector.domain.signals import VERIFICATION as VERIFIED
 from connector.domain.tenancy import Tenant
 from connector.services.signals import polling
+from connector.store import signal_streams
 from connector.store.signal_models import signal_events
 from tests.contract.wire import UNKNOWN_ID
 from tests.harness import World
@@ -195,11 +196,10 @@ def test_a_stream_whose_events_wait_too_long_is_disabled(world: World, receiver:
     assert_empty(world, receiver)
 
 
-def test_a_stream_with_too_many_events_is_disabled(
-    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connector.services.signals.writing.MAX_WAITING", 2)
+def test_a_stream_with_too_many_events_is_disabled(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann", "bea")
+    with world.connector.services.database.write() as connection:
+        signal_streams.change(connection, receiver.stream_id, {"waiting": MAX_WAITING})
     world.add_user("cid")
     verify_by_hand(world, "cid")
     world.wait_until(lambda: receiver.ask_status()["status"] == "disabled")

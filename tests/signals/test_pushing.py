@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from joserfc.errors import JoseError
 from sqlalchemy import update
 
-from connector.domain.signals import STREAM_UPDATED
+from connector.domain.signals import PUSH, STREAM_UPDATED
 from connector.domain.tenancy import Tenant
 from connector.services.signals.pushing import FINAL_REASONS
 from connector.services.signals.writing import PushSignals
+from connector.store import signal_streams
 from connector.store.models import outbox
 from tests.harness import World
 from tests.services.receiving import rows_of, wait_for, wait_for_failure
@@ -198,3 +200,62 @@ def test_a_stream_that_changes_to_polling_is_no_longer_pushed(world: World) -> N
         wait_for(world, "push_signals", "done")
         assert len(endpoint.received) == 1
         assert [level_of(each) for each in receiver.events()] == [UP]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("https://internal.example/events", "allowed_notice_hosts"), ("http://127.0.0.1:9/events", "gave no answer")],
+)
+def test_an_address_that_cannot_be_reached_or_is_no_longer_allowed_holds_the_stream(
+    world: World, url: str, reason: str
+) -> None:
+    receiver = connect(as_client(world.connector), {"method": PUSH, "endpoint_url": "http://127.0.0.1:9/events"})
+    with world.connector.services.database.write() as connection:
+        signal_streams.change(connection, receiver.stream_id, {"endpoint_url": url})
+    world.add_user()
+    verify_by_hand(world, "ann")
+    assert reason in wait_for_failure(world, "push_signals").history[0]["reason"]
+    assert waiting(world, receiver) == 1
+
+
+@pytest.mark.one_database
+def test_a_stream_that_is_removed_while_an_event_is_sent_is_left_at_that(world: World) -> None:
+    def decide(*_: object) -> tuple[int, None]:
+        with world.connector.services.database.write() as connection:
+            signal_streams.remove(connection, receiver.stream_id)
+        return 202, None
+
+    with Endpoint(decide) as endpoint:
+        receiver = connect(as_client(world.connector), {"method": PUSH, "endpoint_url": endpoint.url})
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for(world, "push_signals", "done")
+        assert len(endpoint.received) == 1
+        assert "authorization" not in endpoint.received[0][0]
+
+
+@pytest.mark.one_database
+def test_the_removal_of_a_stream_waits_until_nothing_is_sent(world: World) -> None:
+    is_removed = threading.Event()
+
+    def decide(*_: object) -> tuple[int, None]:
+        assert not is_removed.wait(0.5), "the event is still being sent"
+        return 202, None
+
+    with Endpoint(decide) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        world.wait_until(lambda: len(endpoint.received) == 1)
+        assert receiver.caller.request("DELETE", STREAMS, params={"stream_id": receiver.stream_id}).status_code == 204
+        is_removed.set()
+    assert len(endpoint.received) == 1
+
+
+@pytest.mark.one_database
+def test_upkeep_leaves_a_stream_alone_that_was_removed_meanwhile(world: World) -> None:
+    upkeep = world.connector.services.signal_upkeep
+    upkeep.disable("gone", world.clock())
+    upkeep.queue_again("gone")
+    assert rows_of(world, "push_signals") == []

@@ -23,7 +23,6 @@ from connector.domain.openid.flow import is_guest
 from connector.domain.signals import DISABLED, LEVEL_CHANGE, Stream, level_change
 from connector.domain.tenancy import Tenants
 from connector.domain.written_status import status_of
-from connector.errors import ConnectorError
 from connector.services.outbox import Handler
 from connector.services.signal_announcement import TellLevel, TellLevels
 from connector.services.signals.writing import SignalWriter
@@ -40,10 +39,6 @@ class SeedLevels:
     kind: ClassVar[str] = "seed_levels"
     tenant: str
     position: str = ""
-
-
-class BusyError(ConnectorError):
-    """Another delivery looked at this user's level at the same moment: this one comes again."""
 
 
 class Levels:
@@ -66,8 +61,6 @@ class Levels:
         """Write the change of a user's level to the streams, where it has changed."""
         with self._database.write() as connection:
             was_verified = signal_levels.lock(connection, order.tenant, order.user_id)
-            if was_verified is None:
-                raise BusyError("Another delivery looked at this user's level at the same moment.")
             streams = signal_streams.lock_all(connection, order.tenant)
             if not streams:
                 signal_levels.remove(connection, order.tenant, order.user_id)

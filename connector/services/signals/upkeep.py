@@ -33,11 +33,12 @@ class SignalUpkeep:
             old = signal_events.find_old(connection, before, PAGE)
             stuck = signal_streams.find_stuck(connection, PAGE)
         for stream_id in old:
-            self._disable(stream_id, before)
+            self.disable(stream_id, before)
         for stream_id in stuck:
-            self._queue_again(stream_id)
+            self.queue_again(stream_id)
 
-    def _disable(self, stream_id: str, before: datetime) -> None:
+    def disable(self, stream_id: str, before: datetime) -> None:
+        """Disable a stream that has events from before a time."""
         with self._database.write() as connection:
             stream = signal_streams.lock(connection, stream_id)
             if stream is None:
@@ -49,7 +50,8 @@ class SignalUpkeep:
                 left = replace(stream, waiting=stream.waiting - dropped)
                 self._writer.switch(connection, left, DISABLED, TOO_OLD, is_told=True)
 
-    def _queue_again(self, stream_id: str) -> None:
+    def queue_again(self, stream_id: str) -> None:
+        """Queue the delivery of a stream whose present one was given up."""
         with self._database.write() as connection:
             stream = signal_streams.lock(connection, stream_id)
             if stream is not None:
