@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -28,7 +29,7 @@ from connector.console.languages import onfido_language, prefer, speak_all
 from connector.console.viewer import current_viewer, host_cookie, is_secure
 from connector.domain.environment import SANDBOX
 from connector.domain.openid.clients import Client
-from connector.domain.openid.flow import Flow
+from connector.domain.openid.flow import REFUSED, Flow
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.oidc.endpoints import server
 from connector.oidc.parameters import query_parameter
@@ -108,25 +109,44 @@ def leave(flow_id: str) -> Response:
     return _leave(flow)
 
 
+@blueprint.post("/flows/<flow_id>/back")
+def go_back(flow_id: str) -> Response:
+    """Send the user back once more, with another code: the answer before may not have arrived."""
+    flow, client = _known_flow(flow_id)
+    _check_form(flow)
+    if not flow.leads_back:
+        return make_response(_closed(flow, client))
+    return _leave(flow) if flow.state == REFUSED else _respond(flow, client, flow.result)
+
+
 def _flow(flow_id: str) -> tuple[Flow, Client]:
+    """Return the flow that this browser has opened, with its client; end the request if it has been answered."""
+    flow, client = _known_flow(flow_id)
+    if not flow.is_under_way:
+        abort(make_response(_closed(flow, client)))
+    return flow, client
+
+
+def _known_flow(flow_id: str) -> tuple[Flow, Client]:
     """Return the flow that this browser has opened, with its client; end the request if there is none."""
     flow = flows().find(g.tenant, flow_id, _browser())
     client = None if flow is None else clients().find(g.tenant, flow.client_id)
     if flow is None or client is None or not client.config.is_enabled:
         abort(404)
     prefer(flow.parameters.get("ui_locales"))
-    if not flow.is_under_way:
-        abort(make_response(_closed(client)))
     return flow, client
 
 
 def _answer(flow: Flow, client: Client) -> Response:
     """Send the user back with a code for the result."""
-    result = _proving().result(g.tenant, client, flow, issuer())
+    return _respond(flow, client, _proving().result(g.tenant, client, flow, issuer()))
+
+
+def _respond(flow: Flow, client: Client, result: Mapping[str, Any]) -> Response:
     try:
         return _authorization_response(flow, Answer(flow, result))
     except AlreadyAnswered:
-        return make_response(_closed(client))
+        return make_response(_closed(flows().find(g.tenant, flow.flow_id, _browser()) or flow, client))
 
 
 def _leave(flow: Flow) -> Response:
@@ -177,8 +197,12 @@ def _not_started(flow: Flow, client: Client, error: ConnectorError) -> Response:
     return make_response(text, 429 if is_limit else 503)
 
 
-def _closed(client: Client) -> str:
-    return render_template("oidc/closed.html", client=client)
+def _closed(flow: Flow, client: Client) -> str:
+    g.content_policy = _policy(flow)
+    leads_back = flow.leads_back and not flows().is_expired(flow)
+    return render_template(
+        "oidc/closed.html", flow=flow, client=client, leads_back=leads_back, form_token=_form_token()
+    )
 
 
 def _refused(text: str, reason: str) -> Response:

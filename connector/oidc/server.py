@@ -73,6 +73,7 @@ class Code:
     """A code that a client presented, with Authlib's interface; `token` is the access token for it."""
 
     answer: Answer
+    code: str = field(repr=False)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_BYTES), repr=False)
 
     @property
@@ -105,11 +106,11 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def query_authorization_code(self, code: str, client: RelyingParty) -> Code | None:
         known = flows().find_by_code(g.tenant, client.client, code)
-        return None if known is None else Code(Answer(known, known.result))
+        return None if known is None else Code(Answer(known, known.result), code)
 
     def authenticate_user(self, authorization_code: Code) -> Code | None:
         """Redeem the code after all other checks: of two concurrent uses, one gets a token."""
-        is_theirs = flows().redeem(authorization_code.answer.flow, authorization_code.token)
+        is_theirs = flows().redeem(authorization_code.answer.flow, authorization_code.code, authorization_code.token)
         return authorization_code if is_theirs else None
 
     def delete_authorization_code(self, authorization_code: Code) -> None:

@@ -93,10 +93,17 @@ def answer(
     return _move(connection, flow_id, (OPENED, STARTED), now, {"state": ANSWERED, **values})
 
 
-def redeem(connection: Connection, flow_id: str, now: datetime, token_digest: str, expires_at: datetime) -> bool:
+def answer_again(connection: Connection, flow_id: str, code_digest: str, now: datetime, expires_at: datetime) -> bool:
+    """Issue another code for a flow, whose former code is then none; False if that was exchanged, or has expired."""
+    return _move(connection, flow_id, (ANSWERED,), now, {"code_digest": code_digest, "expires_at": expires_at})
+
+
+def redeem(
+    connection: Connection, flow_id: str, code_digest: str, now: datetime, token_digest: str, expires_at: datetime
+) -> bool:
     """Exchange a flow's code for a token; False if it was exchanged already, or has expired."""
     values = {"state": REDEEMED, "token_digest": token_digest, "expires_at": expires_at}
-    return _move(connection, flow_id, (ANSWERED,), now, values)
+    return _move(connection, flow_id, (ANSWERED,), now, values, _T.code_digest == code_digest)
 
 
 def revoke_token(connection: Connection, flow_id: str, now: datetime) -> None:
@@ -158,7 +165,14 @@ def _open(vault: Vault, flow_id: str, name: str, sealed: str | None) -> dict[str
     return opened
 
 
-def _move(connection: Connection, flow_id: str, states: Collection[str], now: datetime, values: dict[str, Any]) -> bool:
-    """Change a flow that is in one of these states and has not expired; otherwise return False."""
-    is_there = (_T.id == flow_id, _T.state.in_(states), _T.expires_at > now)
+def _move(
+    connection: Connection,
+    flow_id: str,
+    states: Collection[str],
+    now: datetime,
+    values: dict[str, Any],
+    *conditions: ColumnElement[bool],
+) -> bool:
+    """Change a flow that is in one of these states and has not expired; False if it is not so any more."""
+    is_there = (_T.id == flow_id, _T.state.in_(states), _T.expires_at > now, *conditions)
     return connection.execute(update(openid_flows).where(*is_there).values(values)).rowcount == 1

@@ -12,8 +12,8 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import requests
 
@@ -40,7 +40,7 @@ class Applicant:
         self._run_id: str | None = None
         self._last = ""
         self.repetitions = 0
-        self.step = self._initiate
+        self.step: Callable[[], float] = self._initiate
         self.user_id = user_id
 
     @property
@@ -114,13 +114,24 @@ class Applicant:
         return self._random.uniform(0.2, 0.5)
 
 
-class Applications:
-    """Verifies every user of the site, the first steps spread over `seconds`."""
+class Person(Protocol):
+    """One person's way; each step gives the seconds until the next, or `DONE`."""
 
-    def __init__(self, site: Site, seed: int, seconds: float) -> None:
-        applicants = [Applicant(site, user_id, seed) for user_id in site.user_ids]
+    user_id: str
+    repetitions: int
+    step: Callable[[], float]
+
+    @property
+    def told(self) -> str:
+        """Report the person's state, and why."""
+
+
+class Applications:
+    """Takes each person through all steps, the first steps spread over `seconds`."""
+
+    def __init__(self, applicants: Sequence[Person], seconds: float) -> None:
         now, order = time.monotonic(), itertools.count()
-        self._turns: queue.PriorityQueue[tuple[float, int, Applicant]] = queue.PriorityQueue()
+        self._turns: queue.PriorityQueue[tuple[float, int, Person]] = queue.PriorityQueue()
         for at, applicant in enumerate(applicants):
             self._turns.put((now + seconds * at / len(applicants), next(order), applicant))
         self._applicants = applicants
@@ -168,7 +179,7 @@ class Applications:
                 continue
             self._take_turn(applicant)
 
-    def _take_turn(self, applicant: Applicant) -> None:
+    def _take_turn(self, applicant: Person) -> None:
         try:
             pause = applicant.step()
         except Exception as error:  # noqa: BLE001  told by the test, which would not see it in a thread

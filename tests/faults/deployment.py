@@ -102,6 +102,7 @@ class Deployment:
         ports = [free_port() for _ in range(webs)]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         commands = [*(["serve", "--dev", "--port", str(port)] for port in ports), *([["worker"]] * workers)]
+        environ = {"CONNECTOR_PUBLIC_URL": self.urls[0], **environ}  # one address, whatever process answers
         processes = [Process(command, environ, log) for command, log in zip(commands, self.logs, strict=True)]
         self.webs, self.workers = processes[:webs], processes[webs:]
         self._stopping = threading.Event()

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults import site as sites
 from tests.faults.account import is_settled, problems
-from tests.faults.applications import Applications
+from tests.faults.applications import Applicant, Applications
 from tests.faults.site import Site
 from tests.faults.troubles import Troubles
 
@@ -48,7 +48,7 @@ def endure(kind: str, directory: Path, template: Path) -> list[str]:
 
 def begin_amid_troubles(site: Site, kind: str) -> None:
     """Verify every user while the troubles come; those in progress end afterwards."""
-    troubles, applications = Troubles(site, SEED), Applications(site, SEED, SECONDS)
+    troubles, applications = Troubles(site, SEED), applications_of(site)
     applications.start()
     troubles.start()
     try:
@@ -63,6 +63,10 @@ def begin_amid_troubles(site: Site, kind: str) -> None:
         tell("\n".join(f"{kind:10} {trouble}" for trouble in troubles.told))
     assert (applications.failures, applications.waiting) == ([], [])
     assert applications.repetitions > VERIFICATIONS / 10, "the troubles have met hardly anybody"
+
+
+def applications_of(site: Site) -> Applications:
+    return Applications([Applicant(site, user_id, SEED) for user_id in site.user_ids], SECONDS)
 
 
 def settle(site: Site) -> bool:

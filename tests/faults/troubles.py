@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from connector.simulator.faults import ALWAYS, Shape
 from tests.faults.deployment import Process
@@ -16,9 +16,10 @@ START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
 
 
 class Troubles:
-    """Every trouble at least once, then at random until `stop`; `told` lists them."""
+    """Every trouble at least once, then at random until `stop`; `told` lists them. `only` names those that come."""
 
-    def __init__(self, site: Site, seed: int) -> None:
+    def __init__(self, site: Site, seed: int, only: Collection[str] = ()) -> None:
+        self._only = only
         self._site = site
         self._random = random.Random(seed)
         self._stopping = threading.Event()
@@ -80,7 +81,7 @@ class Troubles:
             kinds += [self._kill_worker, self._kill_worker, self._replace_worker]
         if self._site.postgresql:
             kinds += [self._database_loses_power, self._connections_are_cut, self._connections_are_cut]
-        return kinds
+        return [each for each in kinds if not self._only or each.__name__.strip("_") in self._only]
 
     # The connector
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -189,3 +190,43 @@ def test_a_user_who_closed_onfidos_page_goes_on_with_the_same_run(world: World) 
     assert "Continue where you left off" in browser.look().text
     assert browser.start() == link
     assert len(world.verifications()) == 1
+
+
+def test_a_user_whose_way_back_was_lost_is_sent_back_with_another_code(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    browser.start()
+    world.outcome(run_of(world))
+    lost = returned(browser.follow(), pushed, party)["code"]
+    assert "already" in browser.look().text
+    again = returned(browser.press("back"), pushed, party)["code"]
+    assert party.exchange(pushed, lost).json()["error"] == "invalid_grant", "the former code is none any more"
+    assert party.id_token(pushed, again)["sub"] == "00u1"
+    page = browser.look().text
+    assert "already" in page
+    assert "/back" not in page, "the client has the answer"
+    answer = browser.session.post(f"{browser.page}/back", data={"token": form_token(browser)}, timeout=60)
+    assert (answer.status_code, "already" in answer.text) == (200, True)
+    assert len(world.verifications()) == 1
+
+
+@pytest.mark.one_database
+def test_a_user_who_has_left_is_sent_back_as_often_as_needed(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    for button in ("leave", "back", "back"):
+        assert returned(browser.press(button), pushed, party)["error"] == "access_denied"
+    thief = UserBrowser(party)
+    thief.authorize(party.push())
+    assert thief.session.post(f"{browser.page}/back", data={"token": "0" * 64}, timeout=60).status_code == 404
+    assert browser.session.post(f"{browser.page}/back", data={"token": "0" * 64}, timeout=60).status_code == 400
+    world.clock.advance(601)
+    assert "/back" not in browser.look().text
+
+
+def form_token(browser: UserBrowser) -> str:
+    """Return the token of the browser's forms."""
+    secret = browser.session.cookies["openid-flow"]
+    return hashlib.sha256(f"form {secret}".encode()).hexdigest()

@@ -161,7 +161,8 @@ def be_an_openid_provider(world: World, admin: Caller) -> None:
     world.outcome(run_id)
     task = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/tasks/{newest_task(world, run_id)}"
     done(admin.post(f"{task}/complete", {"data": {"score": 7}}))
-    token = party.id_token(pushed, returned(browser.follow(), pushed, party)["code"])["access_token"]
+    returned(browser.follow(), pushed, party)
+    token = party.id_token(pushed, returned(browser.press("back"), pushed, party)["code"])["access_token"]
     for method in ("GET", "POST"):
         done(admin.request(method, "/oauth2/userinfo", headers={"Authorization": f"Bearer {token}"}))
     leaving = party.push()

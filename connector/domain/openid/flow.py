@@ -59,6 +59,11 @@ class Flow:
         return self.user_id is not None and is_guest(self.user_id)
 
     @property
+    def leads_back(self) -> bool:
+        """Whether the user can be sent back once more: the client may not have heard of the answer."""
+        return self.state in (ANSWERED, REFUSED)
+
+    @property
     def is_under_way(self) -> bool:
         """Whether the user can still continue it."""
         return self.state in (OPENED, STARTED)

@@ -20,7 +20,16 @@ import structlog
 from connector.domain.environment import SANDBOX
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import Client
-from connector.domain.openid.flow import CODE_LIFETIME, OPEN_FOR, PUSHED_FOR, REDEEMED, TOKEN_LIFETIME, URN, Flow
+from connector.domain.openid.flow import (
+    ANSWERED,
+    CODE_LIFETIME,
+    OPEN_FOR,
+    PUSHED_FOR,
+    REDEEMED,
+    TOKEN_LIFETIME,
+    URN,
+    Flow,
+)
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.errors import InvalidField, RequestError
@@ -125,9 +134,14 @@ class Flows:
             return openid_flows.refuse(connection, flow.flow_id, self._clock())
 
     def answer(self, flow: Flow, code: str, result: Mapping[str, Any]) -> bool:
-        """Store the result for the client that presents this code; False if the flow has ended already."""
+        """Store the result for the client that presents this code; False if the flow has ended already.
+
+        A flow that was answered before keeps its result; the former code is no longer valid.
+        """
         now, until, digest = self._clock(), self._clock() + CODE_LIFETIME, digest_of(code)
         with self._database.write() as connection:
+            if flow.state == ANSWERED:
+                return openid_flows.answer_again(connection, flow.flow_id, digest, now, until)
             return openid_flows.answer(connection, self._vault, flow.flow_id, digest, result, now, until)
 
     def find_by_code(self, tenant: Tenant, client: Client, code: str) -> Flow | None:
@@ -143,11 +157,11 @@ class Flows:
             self._revoke(flow)
         return None if flow.state == REDEEMED or self.is_expired(flow) else flow
 
-    def redeem(self, flow: Flow, token: str) -> bool:
+    def redeem(self, flow: Flow, code: str, token: str) -> bool:
         """Exchange a flow's code for an access token; False if another request did."""
-        now = self._clock()
+        now, until, digests = self._clock(), self._clock() + TOKEN_LIFETIME, (digest_of(code), digest_of(token))
         with self._database.write() as connection:
-            return openid_flows.redeem(connection, flow.flow_id, now, digest_of(token), now + TOKEN_LIFETIME)
+            return openid_flows.redeem(connection, flow.flow_id, digests[0], now, digests[1], until)
 
     def result_of_token(self, tenant: Tenant, token: str) -> Mapping[str, Any] | None:
         """Return the result of an access token; None for an invalid one."""

@@ -1,0 +1,100 @@
+"""Processes of the OpenID provider are killed at any moment: each request ends in an answer, and nothing counts twice.
+
+No code is accepted twice, and no verification is paid for twice.
+
+`FAULTS_FLOWS=1000 pytest tests/faults/test_openid_flows.py` is the whole size; `FAULTS_SEED=…` replays a schedule.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from connector.bootstrap import create_services
+from connector.domain.openid.clients import ClientConfig
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.settings import Settings
+from connector.store.models import verifications
+from tests.faults import site as sites
+from tests.faults.applications import Applications
+from tests.faults.site import Site
+from tests.faults.test_faults import PATIENCE, SEED, tell, wait_until
+from tests.faults.troubles import Troubles
+from tests.faults.visits import Party, Visit
+from tests.oidc.relying_party import REDIRECT_URI
+
+FLOWS = int(os.environ.get("FAULTS_FLOWS") or 40)
+SECONDS = max(12.0, FLOWS / 10)  # while which requests begin and troubles come
+TROUBLES = (
+    *("kill_web", "kill_web_child", "freeze_web", "kill_worker", "replace_worker"),
+    *("connections_are_cut", "database_loses_power", "answers_are_lost", "onfido_fails"),
+)
+
+
+@pytest.mark.timeout(0)
+def test_each_request_ends_in_an_answer_whatever_is_killed(tmp_path: Path, sqlite_template: Path) -> None:
+    tell(f"FAULTS_SEED={SEED} FAULTS_FLOWS={FLOWS}")
+    with sites.running(tmp_path, sqlite_template, users=0, is_sqlite=False) as site:
+        party = register(site)
+        visits = [Visit(party, f"person-{number:05}", SEED) for number in range(FLOWS)]
+        begin_amid_troubles(site, visits)
+        assert list(problems(site, party)) == []
+
+
+def register(site: Site) -> Party:
+    """Register a client with the site's provider."""
+    url = site.deployment.webs[0].environ["CONNECTOR_DATABASE_URL"]
+    services = create_services(Settings(data_dir=site.data_dir, database_url=url, allow_http_loopback=True))
+    try:
+        config = ClientConfig("Faults", "okta", site.provider_id, (REDIRECT_URI,), allows_sandbox=True)
+        client, secret = services.openid_clients.add(Tenant(DEFAULT_TENANT), config)
+    finally:
+        services.close()
+    return Party(site, client.client_id, secret)
+
+
+def begin_amid_troubles(site: Site, visits: list[Visit]) -> None:
+    """Take everybody through while the troubles come; those in progress end afterwards."""
+    troubles, applications = Troubles(site, SEED, TROUBLES), Applications(visits, SECONDS)
+    began = time.monotonic()
+    applications.start()
+    troubles.start()
+    try:
+        time.sleep(SECONDS)
+        assert troubles.have_all_come.wait(PATIENCE)
+        troubles.stop()
+        site.begin_again()
+        wait_until(lambda: applications.left == 0)
+    finally:
+        troubles.stop()
+        applications.stop()
+        tell("\n".join(troubles.told))
+        restarts, repetitions = sum(visit.restarts for visit in visits), applications.repetitions
+        tell(f"{len(visits)} in {time.monotonic() - began:.0f} s, {repetitions} repetitions, {restarts} begun again")
+    assert (applications.failures, applications.waiting) == ([], [])
+    assert applications.repetitions > FLOWS / 20, "the troubles have met hardly anybody"
+
+
+def problems(site: Site, party: Party) -> Iterator[str]:
+    """Yield everything that is not as it must be."""
+    if twice := {code for code, number in party.accepted.items() if number > 1}:
+        yield f"{len(twice)} codes were accepted twice"
+    if len(party.answers) != FLOWS:
+        yield f"{len(party.answers)} of {FLOWS} have an answer"
+    for flow_id, status, answer in party.answers:
+        if answer not in ("access_denied", "VERIFIED" if status == "approved" else "FAILED"):
+            yield f"{flow_id} was {status}, but its client was told {answer}"
+    runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=60).json()["runs"]
+    with site.database.read() as connection:
+        rows = connection.execute(select(verifications.c.user_id, verifications.c.run_id)).all()
+    started = Counter(user_id for user_id, run_id in rows if run_id)
+    yield from (f"{number} verifications were paid for {guest}" for guest, number in started.items() if number > 1)
+    if unknown := {run["id"] for run in runs} ^ {run_id for _, run_id in rows if run_id}:
+        yield f"runs that only one side knows: {sorted(unknown)}"
