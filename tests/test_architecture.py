@@ -37,6 +37,7 @@ OPEN_VIEWS = {
     "openid_pages.show": "the browser's cookie shows that it has opened the request",
     "openid_pages.start": "the browser's cookie shows that it has opened the request",
     "openid_pages.leave": "the browser's cookie shows that it has opened the request",
+    "openid_pages.go_back": "the browser's cookie shows that it has opened the request",
     "api-docs.openapi_json": "the description of the API is public",
     "bootstrap.static": "files of the console that hold nothing",
     "console_files.static": "files of the console that hold nothing",

@@ -74,9 +74,9 @@ def settle(site: Site) -> bool:
     return is_settled(site)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait; what is not there in the end shows in what is counted."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.5)
 

@@ -71,7 +71,7 @@ def begin_amid_troubles(site: Site, visits: list[Visit]) -> None:
         assert troubles.have_all_come.wait(PATIENCE)
         troubles.stop()
         site.begin_again()
-        wait_until(lambda: applications.left == 0)
+        wait_until(lambda: applications.left == 0, PATIENCE + FLOWS / 3)
     finally:
         troubles.stop()
         applications.stop()
