@@ -127,7 +127,7 @@ class Person(Protocol):
 
 
 class Applications:
-    """Takes each person through all steps, the first steps spread over `seconds`."""
+    """Moves each person through all steps, the first steps spread over `seconds`."""
 
     def __init__(self, applicants: Sequence[Person], seconds: float) -> None:
         now, order = time.monotonic(), itertools.count()

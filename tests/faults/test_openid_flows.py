@@ -61,7 +61,7 @@ def register(site: Site) -> Party:
 
 
 def begin_amid_troubles(site: Site, visits: list[Visit]) -> None:
-    """Take everybody through while the troubles come; those in progress end afterwards."""
+    """Run everybody through while the troubles come; those in progress end afterwards."""
     troubles, applications = Troubles(site, SEED, TROUBLES), Applications(visits, SECONDS)
     began = time.monotonic()
     applications.start()
