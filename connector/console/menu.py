@@ -33,6 +33,7 @@ ENTRIES = (
     Entry("verifications", "person-check", _l("Verifications")),
     Entry("users", "people", _l("Users")),
     Entry("providers", "plug", _l("Providers")),
+    Entry("clients", "box-arrow-in-right", _l("OpenID clients")),
     Entry("events", "inbox", _l("Events received"), is_operation=True),
     Entry("deliveries", "send", _l("Deliveries"), is_operation=True),
     Entry("audit", "journal-text", _l("Audit log"), is_operation=True),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connector.console import (
     audit,
+    clients,
     deliveries,
     events,
     home,
@@ -29,6 +30,7 @@ STORIES: Sequence[Story] = (
     reviews.story,
     users.story,
     providers.story,
+    clients.story,
     events.story,
     deliveries.story,
     audit.story,

@@ -118,6 +118,13 @@ def count_started(connection: Connection, provider_id: str, subject_digest: str,
     return connection.execute(select(func.count()).where(*of_subject, is_started)).scalar_one()
 
 
+def count_under_way(connection: Connection, tenant: str, client_id: str, now: datetime) -> int:
+    """Return how many requests of a client can still be answered."""
+    of_client = (_T.tenant == tenant, _T.client_id == client_id, _T.expires_at > now)
+    is_under_way = _T.state.in_((PUSHED, OPENED, STARTED))
+    return connection.execute(select(func.count()).where(*of_client, is_under_way)).scalar_one()
+
+
 def erase_values(connection: Connection, now: datetime, limit: int) -> int:
     """Erase the values of some expired flows; return their number."""
     expired = _T.sent_values.is_not(None) & (_T.expires_at <= now)

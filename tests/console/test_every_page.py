@@ -13,6 +13,7 @@ from connector.access.gate import REQUIRED_SCOPE
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from tests.bodies import API_TOKEN, config_properties, provider_body
 from tests.harness import HTTP, World
+from tests.oidc.relying_party import register
 from tests.values import VALUES
 
 WEBHOOK_TOKEN = "planted-webhook-token"
@@ -48,6 +49,7 @@ def planted(world: World) -> Mapping[str, str]:
         "run_id": run_id,
         "verification_id": verification.verification_id,
         "applicant_id": verification.applicant_id or "",
+        "client_id": register(world, name="Planted provider").client_id,
     }
     for name, path, member in (
         ("event_id", "/api/server/v1/events", "events"),

@@ -12,6 +12,7 @@ import queue
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -127,12 +128,16 @@ class Person(Protocol):
 
 
 class Applications:
-    """Moves each person through all steps, the first steps spread over `seconds`."""
+    """Moves each person through all steps, the first steps spread over `seconds`.
 
-    def __init__(self, applicants: Sequence[Person], seconds: float) -> None:
+    Of more than `at_once` the others begin as soon as one has ended.
+    """
+
+    def __init__(self, applicants: Sequence[Person], seconds: float, at_once: int | None = None) -> None:
         now, order = time.monotonic(), itertools.count()
         self._turns: queue.PriorityQueue[tuple[float, int, Person]] = queue.PriorityQueue()
-        for at, applicant in enumerate(applicants):
+        self._later = deque(applicants[at_once:] if at_once else ())
+        for at, applicant in enumerate(applicants[:at_once]):
             self._turns.put((now + seconds * at / len(applicants), next(order), applicant))
         self._applicants = applicants
         self._order = order
@@ -188,6 +193,9 @@ class Applications:
         if pause == DONE:
             with self._lock:
                 self._left -= 1
+                following = self._later.popleft() if self._later else None
+            if following is not None:
+                self._turns.put((time.monotonic(), next(self._order), following))
         else:
             self._turns.put((time.monotonic() + pause, next(self._order), applicant))
 

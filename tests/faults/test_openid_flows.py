@@ -31,7 +31,8 @@ from tests.faults.visits import Party, Visit
 from tests.oidc.relying_party import REDIRECT_URI
 
 FLOWS = int(os.environ.get("FAULTS_FLOWS") or 40)
-SECONDS = max(12.0, FLOWS / 10)  # while which requests begin and troubles come
+AT_ONCE = 40  # more would wait so long for their turn that their codes expire
+SECONDS = 12.0  # while which the first of them begin
 TROUBLES = (
     *("kill_web", "kill_web_child", "freeze_web", "kill_worker", "replace_worker"),
     *("connections_are_cut", "database_loses_power", "answers_are_lost", "onfido_fails"),
@@ -62,16 +63,17 @@ def register(site: Site) -> Party:
 
 def begin_amid_troubles(site: Site, visits: list[Visit]) -> None:
     """Run everybody through while the troubles come; those in progress end afterwards."""
-    troubles, applications = Troubles(site, SEED, TROUBLES), Applications(visits, SECONDS)
+    troubles, applications = Troubles(site, SEED, TROUBLES), Applications(visits, SECONDS, AT_ONCE)
     began = time.monotonic()
     applications.start()
     troubles.start()
     try:
         time.sleep(SECONDS)
+        wait_until(lambda: applications.left <= AT_ONCE / 2, FLOWS)
         assert troubles.have_all_come.wait(PATIENCE)
         troubles.stop()
         site.begin_again()
-        wait_until(lambda: applications.left == 0, PATIENCE + FLOWS / 3)
+        wait_until(lambda: applications.left == 0, 2 * PATIENCE)
     finally:
         troubles.stop()
         applications.stop()

@@ -167,6 +167,7 @@ def be_an_openid_provider(world: World, admin: Caller) -> None:
         done(admin.request(method, "/oauth2/userinfo", headers={"Authorization": f"Bearer {token}"}))
     leaving = party.push()
     browser.authorize(leaving)
+    world.connector.services.openid_clients.count_under_way(Tenant(world.tenant), party.client_id)
     returned(browser.press("leave"), leaving, party)
     done(admin.request("DELETE", f"{path}/{made['clientId']}"))
 

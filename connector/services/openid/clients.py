@@ -21,7 +21,7 @@ from connector.errors import Code, InvalidField, RequestError
 from connector.services.digests import digest_of
 from connector.services.journal import Journal
 from connector.services.providers.registry import Providers
-from connector.store import openid_clients
+from connector.store import openid_clients, openid_flows
 from connector.store.engine import Database
 
 SECRET_BYTES = 32
@@ -66,6 +66,11 @@ class Clients:
         """Return a client, if it exists."""
         with self._database.read() as connection:
             return openid_clients.find(connection, tenant.name, client_id, self._clock())
+
+    def count_under_way(self, tenant: Tenant, client_id: str) -> int:
+        """Return how many requests of a client people are on the way with."""
+        with self._database.read() as connection:
+            return openid_flows.count_under_way(connection, tenant.name, client_id, self._clock())
 
     def add(self, tenant: Tenant, config: ClientConfig, actor: str = SYSTEM) -> tuple[Client, str]:
         """Register a client and return it with its secret, which is not shown again.

@@ -1,0 +1,159 @@
+"""What can be done to a client: replace its secret, disable it, enable it, remove it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from connector.console.confirm import confirm
+from connector.console.ground import public_url, use_cases
+from connector.console.notices import notify
+from connector.console.viewer import actor
+from connector.console.words import DISABLED, State
+from connector.domain.environment import SANDBOX
+from connector.domain.openid.clients import Client
+from connector.services.openid.clients import Clients
+
+VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add", "update", "delete"))
+ONE = "/<client_id>"
+
+
+def clients() -> Clients:
+    """Return the use case for clients."""
+    known: Clients = use_cases().openid_clients
+    return known
+
+
+def show_one(client: Client, secret: str | None = None) -> str:
+    """Show a client; its secret if it was made just now."""
+    provider = use_cases().providers.get(g.tenant, client.config.provider_id)
+    issuer = public_url() + g.tenant.path
+    return render_template(
+        "console/clients/client.html",
+        client=client,
+        provider=provider,
+        is_sandbox=provider.environment == SANDBOX,
+        state_of_client=state_of(client),
+        secret=secret,
+        addresses=_addresses(issuer),
+    )
+
+
+def state_of(client: Client) -> State:
+    """Return how the state of a client is shown."""
+    return State("good", "check-lg", _("Enabled")) if client.config.is_enabled else DISABLED
+
+
+def ask_rotate(client_id: str) -> str:
+    """Ask before the secret is replaced."""
+    consequence = _(
+        "A new secret is made and shown once. The client goes on with the present one until the overlap ends: "
+        "give it the new one before."
+    )
+    return _ask(client_id, "rotate", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
+
+
+def rotate(client_id: str) -> str:
+    """Replace the secret, and show the new one once."""
+    return show_one(*clients().rotate_secret(g.tenant, client_id, actor()))
+
+
+def ask_disable(client_id: str) -> str:
+    """Ask before a client can send nobody any more."""
+    return _ask(client_id, "disable", _("Disable this client?"), _stopped(client_id), _("Disable"))
+
+
+def disable(client_id: str) -> Response:
+    """Disable a client."""
+    undo = url_for(".enable", client_id=client_id)
+    return _set_enabled(client_id, _("The client is disabled."), undo, is_enabled=False)
+
+
+def enable(client_id: str) -> Response:
+    """Enable a client."""
+    return _set_enabled(client_id, _("The client is enabled."), "", is_enabled=True)
+
+
+def ask_remove(client_id: str) -> str:
+    """Ask before a client is removed, by its name."""
+    client = clients().get(g.tenant, client_id)
+    consequence = " ".join(
+        (
+            _stopped(client_id),
+            _("Its id and secret are never valid again: another client has to be set up at its side."),
+            _("Verifications and what they verified stay. Cannot be undone."),
+        )
+    )
+    name = client.config.name
+    return _ask(client_id, "remove", _("Remove this client?"), consequence, _("Remove"), type_to_confirm=name)
+
+
+def remove(client_id: str) -> Response:
+    """Remove a client, once its name was typed."""
+    client = clients().get(g.tenant, client_id)
+    if request.form.get("typed", "").strip() != client.config.name:
+        notify(_("Nothing was removed: the name was not typed as it is."), kind="bad")
+        return redirect(url_for(".show", client_id=client_id))
+    clients().remove(g.tenant, client_id, actor())
+    notify(_("The client was removed."))
+    return redirect(url_for(".show_list"))
+
+
+def _stopped(client_id: str) -> str:
+    """Return what happens to the client's requests once it is gone."""
+    number = clients().count_under_way(g.tenant, client_id)
+    if not number:
+        return str(_("It can send nobody here any more. No request of its is under way."))
+    return str(
+        ngettext(
+            "It can send nobody here any more. %(num)s person is on the way and is not sent back.",
+            "It can send nobody here any more. %(num)s people are on the way and are not sent back.",
+            number,
+        )
+    )
+
+
+def _ask(
+    client_id: str,
+    act: str,
+    title: str,
+    consequence: str,
+    verb: str,
+    *,
+    is_harmless: bool = False,
+    type_to_confirm: str = "",
+) -> str:
+    clients().get(g.tenant, client_id)
+    action, back = (url_for(f".{name}", client_id=client_id) for name in (act, "show"))
+    return confirm(
+        title,
+        consequence,
+        verb=verb,
+        action=action,
+        back=back,
+        is_harmless=is_harmless,
+        type_to_confirm=type_to_confirm,
+    )
+
+
+def _set_enabled(client_id: str, text: str, undo_url: str, *, is_enabled: bool) -> Response:
+    client = clients().get(g.tenant, client_id)
+    clients().change(g.tenant, client_id, replace(client.config, is_enabled=is_enabled), actor())
+    notify(text, undo_url=undo_url)
+    return redirect(url_for(".show", client_id=client_id))
+
+
+def _addresses(issuer: str) -> list[tuple[str, str]]:
+    """Return what the client's side has to be configured with."""
+    return [
+        (_("Metadata"), f"{issuer}/.well-known/openid-configuration"),
+        (_("Issuer"), issuer),
+        (_("Pushed requests"), f"{issuer}/oauth2/par"),
+        (_("Authorization"), f"{issuer}/oauth2/authorize"),
+        (_("Token"), f"{issuer}/oauth2/token"),
+        (_("Keys"), f"{issuer}/.well-known/jwks.json"),
+    ]

@@ -1,0 +1,84 @@
+"""The list of clients, one client, and the form."""
+
+from __future__ import annotations
+
+from flask import g, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from connector.console.clients import acts
+from connector.console.clients.acts import ADD, CHANGE, DELETE, ONE, VIEW, clients, show_one, state_of
+from connector.console.clients.forms import FIELDS, ClientForm, data_of
+from connector.console.ground import use_cases
+from connector.console.notices import notify
+from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.errors import InvalidField
+from connector.services.providers.registry import Providers
+
+story = Story("clients")
+
+
+@story.page(scope=VIEW)
+def show_list() -> str:
+    """Show the tenant's clients."""
+    return render_template(
+        "console/clients/list.html", clients=clients().all(g.tenant), names=_provider_names(), state_of=state_of
+    )
+
+
+@story.form("/new", scope=ADD)
+def add() -> str | Response:
+    """Add a client; its secret is shown once."""
+    form = _form(ClientForm())
+    if form.validate_on_submit():
+        try:
+            client, secret = clients().add(g.tenant, form.config(is_enabled=True), actor())
+        except InvalidField as error:
+            form.reject(error, FIELDS)
+        else:
+            return show_one(client, secret=None if client.config.keys else secret)
+    return render_template("console/clients/form.html", form=form, client=None)
+
+
+@story.page(ONE, scope=VIEW)
+def show(client_id: str) -> str:
+    """Show one client."""
+    return show_one(clients().get(g.tenant, client_id))
+
+
+@story.form(f"{ONE}/edit", scope=CHANGE)
+def edit(client_id: str) -> str | Response:
+    """Change a client; its secret stays."""
+    client = clients().get(g.tenant, client_id)
+    form = _form(ClientForm(data=data_of(client.config)))
+    if form.validate_on_submit():
+        try:
+            clients().change(g.tenant, client_id, form.config(is_enabled=client.config.is_enabled), actor())
+        except InvalidField as error:
+            form.reject(error, FIELDS)
+        else:
+            notify(_("The client was changed."))
+            return redirect(url_for(".show", client_id=client_id))
+    return render_template("console/clients/form.html", form=form, client=client)
+
+
+def _form(form: ClientForm) -> ClientForm:
+    names: dict[str, str] = use_cases().openid_names
+    form.offer(_provider_names().items(), sorted(set(names.values())))
+    return form
+
+
+def _provider_names() -> dict[str, str]:
+    providers: Providers = use_cases().providers
+    return {each.provider_id: each.name for each in providers.all(g.tenant)}
+
+
+story.act(f"{ONE}/enable", scope=CHANGE)(acts.enable)
+for _name, _scope, _ask, _act in (
+    ("disable", CHANGE, acts.ask_disable, acts.disable),
+    ("rotate", CHANGE, acts.ask_rotate, acts.rotate),
+    ("remove", DELETE, acts.ask_remove, acts.remove),
+):
+    story.page(f"{ONE}/{_name}", scope=_scope)(_ask)
+    story.act(f"{ONE}/{_name}", scope=_scope)(_act)
