@@ -49,9 +49,9 @@ from connector.api import (
 )
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.bootstrap import create_services
+from connector.bootstrap.ground import Clock, utc_now
 from connector.connections import connections
 from connector.domain.text import encodable
-from connector.ground import Clock, utc_now
 from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from connector.bootstrap import Services, create_services
+from connector.bootstrap.ground import Clock, utc_now
 from connector.connections import PartCheck, checks_of, directory_part, issuer_parts
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError, DatabaseUnavailable
-from connector.ground import Clock, utc_now
 from connector.heartbeat import SERVE
 from connector.http.client import HttpClient
 from connector.installation import warning

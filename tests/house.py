@@ -35,7 +35,6 @@ _LIBRARIES = "sqlalchemy structlog"
 HOUSE: Mapping[str, Room] = {
     "": room(),
     "errors": room(),
-    "part": room(),
     "loading": room(),
     "shipped": room(),
     "telemetry": room("errors", "structlog"),
@@ -74,27 +73,16 @@ HOUSE: Mapping[str, Room] = {
     "courier": room("errors telemetry services store", _LIBRARIES),
     "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
-    "ground": room(f"{_CELLAR} part services.assurance services.providers services.signing private_file settings"),
-    "notifying": room(f"{_CELLAR} http ground part services.application"),
-    "providing": room(f"{_CELLAR} http ground part services.providers"),
-    "lookups": room(
-        f"{_CELLAR} ground notifying part services.jobs services.lookup services.providers services.results"
-    ),
-    "numbers": room(f"{_CELLAR} lookups part services.providers services.lookup"),
-    "signal_parts": room(f"{_FLOOR} notifying part services services.signals"),
-    "openid_parts": room(f"{_FLOOR} part providing services services.openid"),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings numbers openid_parts signal_parts services.providers "
-        "services.results "
-        "services.starting services.lookup services.people services.application services.jobs services.upkeep "
-        "job_kinds"
+        f"{_CELLAR} exports http private_file relay settings services.assurance services.providers services.results "
+        "services.signing services.starting services.lookup services.people services.application services.jobs "
+        "services.openid services.signals services.upkeep"
     ),
     "exports": room(
         f"{_FLOOR} api store services services.assurance services.results services.lookup services.people "
         "services.application services.jobs",
         "sqlalchemy",
     ),
-    "job_kinds": room("bootstrap domain exports ground services services.jobs"),
     "connections": room(f"{_FLOOR} access directory settings"),
     "secret_files": room("private_file settings", "structlog"),
     "heartbeat": room("errors secret_files services settings", "structlog"),
@@ -102,7 +90,7 @@ HOUSE: Mapping[str, Room] = {
         f"{_FLOOR} access bootstrap heartbeat http private_file services services.providers settings store",
         "sqlalchemy",
     ),
-    "settings_check": room(f"{_FLOOR} bootstrap connections ground heartbeat http installation services settings"),
+    "settings_check": room(f"{_FLOOR} bootstrap connections heartbeat http installation services settings"),
     "reloading": room("errors settings", "structlog"),
     "worker": room(
         "bootstrap errors heartbeat listening metrics probes relay reloading services services.upkeep settings store "
@@ -128,7 +116,7 @@ HOUSE: Mapping[str, Room] = {
     "signals": room(
         f"{_FLOOR} access api services services.signals services.signing", "flask marshmallow structlog werkzeug"
     ),
-    "app": room(f"{_FLOOR} access api bootstrap connections oidc console ground services settings signals", "flask"),
+    "app": room(f"{_FLOOR} access api bootstrap connections oidc console services settings signals", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
         "access api app bootstrap domain heartbeat listening metrics private_file reloading serving settings startup "
@@ -136,7 +124,7 @@ HOUSE: Mapping[str, Room] = {
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap ground listening loading metrics_directory private_file server settings "
+        f"{_FLOOR} access api bootstrap listening loading metrics_directory private_file server settings "
         "settings_check shipped "
         "startup simulator worker services services.providers services.results services.lookup services.people "
         "services.application services.jobs services.assurance services.signing services.signals signals",

@@ -70,7 +70,7 @@ def rotate_keys(context: click.Context) -> None:
 @click.pass_context
 def migrate(context: click.Context) -> None:
     """Migrate the database to this version's schema."""
-    from connector.ground import open_database  # noqa: PLC0415
+    from connector.bootstrap.ground import open_database  # noqa: PLC0415
 
     database = open_database(load_settings(context))
     try:

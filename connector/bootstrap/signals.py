@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connector.notifying import Notifying
-from connector.part import part
+from connector.bootstrap.notifying import Notifying
+from connector.bootstrap.part import part
 from connector.services.signals.levels import Levels
 from connector.services.signals.polling import Polling
 from connector.services.signals.pushing import Pushing

@@ -1,11 +1,11 @@
-"""The part of `bootstrap.py` for use cases that only read stored data, and for requesting jobs."""
+"""Wiring of use cases that only read stored data, and for requesting jobs."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from connector.notifying import Notifying
-from connector.part import part
+from connector.bootstrap.notifying import Notifying
+from connector.bootstrap.part import part
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import Readings

@@ -12,7 +12,7 @@ from connector.services.jobs.run_comparison import RunComparison
 
 if TYPE_CHECKING:
     from connector.bootstrap import Services
-    from connector.ground import Clock
+    from connector.bootstrap.ground import Clock
     from connector.services.jobs.steps import Kind
     from connector.services.values import UserValues
 

@@ -1,10 +1,10 @@
-"""The part of `bootstrap.py` for setting up and checking providers."""
+"""Wiring of setting up and checking providers."""
 
 from __future__ import annotations
 
-from connector.ground import Ground
+from connector.bootstrap.ground import Ground
+from connector.bootstrap.part import part
 from connector.http.client import HttpClient
-from connector.part import part
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.health_checks import HealthChecks
 from connector.services.providers.progress import SetupProgress

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
-from connector.ground import Clock, open_database, utc_now
-from connector.job_kinds import job_kinds
-from connector.numbers import Numbers
-from connector.openid_parts import OpenIdParts
-from connector.part import part
+from connector.bootstrap.ground import Clock, open_database, utc_now
+from connector.bootstrap.job_kinds import job_kinds
+from connector.bootstrap.numbers import Numbers
+from connector.bootstrap.openid import OpenIdParts
+from connector.bootstrap.part import part
+from connector.bootstrap.signals import SignalParts
 from connector.private_file import make_data_dir
 from connector.services.application.delivery_proof import DeliveryProofs
 from connector.services.application.tasks import Tasks
@@ -51,7 +52,6 @@ from connector.services.starting.refusals import Refusals
 from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
-from connector.signal_parts import SignalParts
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 

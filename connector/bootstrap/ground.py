@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector import __version__
+from connector.bootstrap.part import part
 from connector.directory.directories import Directories
 from connector.directory.local import LocalDirectory
 from connector.directory.openid import openid_names
@@ -15,7 +16,6 @@ from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
-from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
 from connector.services.assurance import VerifiedClaims

@@ -1,11 +1,11 @@
-"""The part of `bootstrap.py` for statistics: counting days, and looking up the counts."""
+"""Wiring of statistics: counting days, and looking up the counts."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from connector.lookups import Lookups
-from connector.part import part
+from connector.bootstrap.lookups import Lookups
+from connector.bootstrap.part import part
 from connector.services.daily_counts import DailyCounts
 from connector.services.lookup.match_impact import MatchImpact
 from connector.services.lookup.remapping import Remapping

@@ -1,13 +1,13 @@
-"""The part of `bootstrap.py` for the OpenID provider."""
+"""Wiring of the OpenID provider."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+from connector.bootstrap.part import part
+from connector.bootstrap.providing import Providing
 from connector.domain.urls import UrlPolicy
-from connector.part import part
-from connector.providing import Providing
 from connector.services.openid.clients import Clients
 from connector.services.openid.flows import Flows
 from connector.services.openid.proving import Proving
@@ -16,7 +16,7 @@ from connector.services.openid.proving import Proving
 class OpenIdParts(Providing):
     """Clients of the OpenID provider and their requests."""
 
-    verifications: Any  # wired in `bootstrap.py`
+    verifications: Any  # wired in `bootstrap`
 
     @part
     def openid_clients(self) -> Clients:

@@ -1,13 +1,13 @@
-"""The part of `bootstrap.py` for notices and for the administration of deliveries."""
+"""Wiring of notices and for the administration of deliveries."""
 
 from __future__ import annotations
 
 from ipaddress import ip_network
 
-from connector.ground import Ground
+from connector.bootstrap.ground import Ground
+from connector.bootstrap.part import part
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
-from connector.part import part
 from connector.services.application.deliveries import Deliveries
 from connector.services.application.endpoints import Endpoints
 from connector.services.application.notices import Notices
