@@ -1,4 +1,4 @@
-"""The audit log: who changed what, from what to what, through what; and on every object what was last done to it."""
+"""The audit log: who changed what, from which value to which and how; and the last changes of an object."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def show_list() -> str:
 
 @story.page("/audit.csv", scope=SCOPE)
 def export() -> Response:
-    """Send the entries that match as CSV, which the log tells of itself."""
+    """Send the matching entries as CSV; the export is itself recorded."""
     criteria = _criteria(_filters())
     readings: Readings = use_cases().readings
     readings.record_audit_export(g.tenant, criteria, actor())
@@ -70,7 +70,7 @@ def export() -> Response:
 
 @story.page("/changes", scope=SCOPE)
 def show_changes() -> str:
-    """Show what was last done to one object, as a panel of its page: `object` is its name or id, `user` a user's."""
+    """Show the last changes of one object as a panel of its page: `object` is its name or id, `user` a user's id."""
     name, user_id = request.args.get("object"), request.args.get("user")
     criteria = AuditFilter(name=name, user_id=user_id)
     page = _audit().page(g.tenant, criteria, limit=LATEST)
@@ -153,7 +153,7 @@ def subjects() -> dict[str, str]:
 
 
 def actions() -> dict[str, str]:
-    """Return what is done to objects most often, in words."""
+    """Return the most frequent actions, in words."""
     return {
         history.ADDED: _("Added"),
         history.CHANGED: _("Changed"),

@@ -1,4 +1,4 @@
-"""All texts of the pages, those of the rules included: the catalogue that translators begin with.
+"""The template of the translation catalogues: all texts of the pages, including those of the domain.
 
 python -m connector.console.catalogue > messages.pot
 """
@@ -29,7 +29,7 @@ Text = str | tuple[str, ...]
 
 
 def texts(files: Iterable[Path] | None = None) -> Iterator[Text]:
-    """Yield the texts of files; without any, those of all pages. One that counts comes with its plural."""
+    """Yield the texts of these files, by default those of all pages. A text that counts comes with its plural."""
     for path in _files() if files is None else files:
         for _line, text, _comments, _context in extract_from_file(_METHODS[path.suffix], path, keywords=KEYWORDS):
             yield text
@@ -38,7 +38,7 @@ def texts(files: Iterable[Path] | None = None) -> Iterator[Text]:
 
 
 def codes() -> set[str]:
-    """Return what the error codes mean."""
+    """Return the meanings of the error codes."""
     return {code.message for code in Code}
 
 

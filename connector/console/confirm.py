@@ -1,6 +1,6 @@
 """The question before a destructive act: what will happen, how many it concerns, the verb on the button.
 
-A page of its own, so that it works without JavaScript; a link with the macro `ask` opens it as a dialog.
+It is a separate page, so that it works without JavaScript; a link with the macro `ask` opens it as a dialog.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def confirm(
     template: str = "console/confirm.html",
     **context: object,
 ) -> str:
-    """Return the question; its form posts `fields` to `action`, and `back` is where Cancel leads.
+    """Return the question; its form posts `fields` to `action`, and Cancel leads to `back`.
 
-    `type_to_confirm` is what has to be typed (checked by the act itself, as `typed`); `reason_label` asks for a
+    `type_to_confirm` is the text that has to be typed (the act itself checks it, as `typed`); `reason_label` asks for a
     reason, posted as `reason`.
     """
     return render_template(
@@ -46,5 +46,5 @@ def confirm(
 
 
 def is_part_wanted() -> bool:
-    """Whether htmx asks, for a part of a page."""
+    """Whether htmx requests a part of a page."""
     return request.headers.get("HX-Request") == "true"

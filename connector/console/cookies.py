@@ -1,6 +1,6 @@
-"""The signed cookie of what is not kept: a sign-in on its way, the token of forms, the notice for the next page.
+"""The signed cookie for what is not stored: a sign-in in progress, the token of forms, the notice for the next page.
 
-Who is signed in is in the database (viewer.py), not here.
+The session of a person who is signed in is in the database (viewer.py).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class ConsoleCookies(SecureCookieSessionInterface):
         return host_cookie(f"console-flow-{request.environ.get('connector.tenant', DEFAULT_TENANT)}")
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether it is sent over https only."""
+        """Whether the cookie is sent over https only."""
         return is_secure()
 
     def get_cookie_samesite(self, app: Flask) -> str:
-        """Return Lax: the issuer's redirect back has to bring it."""
+        """Return Lax: the browser must send the cookie with the issuer's redirect."""
         return "Lax"
 
     def get_cookie_path(self, app: Flask) -> str:
-        """Return the path that `__Host-` asks for."""
+        """Return the path that `__Host-` requires."""
         return "/"

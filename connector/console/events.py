@@ -1,4 +1,4 @@
-"""The events that Onfido posted: whether it reaches us, what became of each, and which posts were refused."""
+"""The events that Onfido posted: whether they arrive, what each led to, and which posts were refused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def show_event(event_id: str) -> str:
 
 @story.act("/<event_id>/body", scope=VIEW)
 def show_body(event_id: str) -> str:
-    """Show one event with its body, which is written to the audit log."""
+    """Show one event with its body; this is recorded in the audit log."""
     body = _lookup().body(g.tenant, event_id, actor())
     text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     return _event_page(_lookup().get(g.tenant, event_id), text)
@@ -140,7 +140,7 @@ def _filters(names: dict[str, str]) -> Filters:
 
 
 def _causes() -> dict[str, str]:
-    """Return the causes for which posts are refused, in words."""
+    """Return the reasons for which posts are refused, in words."""
     return {
         "wrong_signature": _("Signed with another token than the one that is registered here"),
         "no_signature": _("Not signed: somebody else than Onfido, or a proxy that drops the header"),

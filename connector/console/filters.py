@@ -1,4 +1,4 @@
-"""Filters of a list: chips above it, and all of them in the address, so that a list can be shared and bookmarked."""
+"""Filters of a list: chips above it, all of them in the address, so that a list can be shared and bookmarked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter with some values to choose from; with `is_several`, more than one of them at once."""
+    """A filter with a fixed set of values; with `is_several`, more than one of them can be chosen."""
 
     name: str
     label: str
@@ -29,9 +29,9 @@ class Chip:
 
 
 class Filters:
-    """The filters of a list, as the request's query has them; values that no filter knows are left out.
+    """The filters of a list, as the request's query sets them; unknown values are ignored.
 
-    `text` are filters with any text, such as a user's id; `dates` those with a day.
+    `text` are filters with free text, such as a user's id; `dates` those with a day.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Filters:
         self._query = request.args
 
     def values(self, name: str) -> list[str]:
-        """Return the values that a filter with several has."""
+        """Return the values of a filter that allows several."""
         options = next((each.options for each in self.choices if each.name == name), None)
         given = (value.strip() for value in self._query.getlist(name))
         return [value for value in dict.fromkeys(given) if value and (options is None or value in options)]
@@ -63,7 +63,7 @@ class Filters:
         return list(self._chips())
 
     def url(self, **changes: str | list[str] | None) -> str:
-        """Return the list's address with some filters changed, from its first page on; None takes one away."""
+        """Return the first page of the list with some filters changed; None removes a filter."""
         query = MultiDict((name, value) for name in self._names() for value in self.values(name))
         for name, value in changes.items():
             query.setlist(name, value if isinstance(value, list) else [] if value is None else [value])
@@ -76,7 +76,7 @@ class Filters:
 
     @property
     def cursor(self) -> str | None:
-        """The page that is asked for; None for the first."""
+        """The requested page; None for the first."""
         return self._query.get("cursor") or None
 
     def _names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""How times, durations, ids and numbers are written on pages; all in the viewer's language and zone."""
+"""Times, durations, ids and numbers as pages show them, in the viewer's language and time zone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORT_ID = 8
 
 
 def viewers_zone() -> str:
-    """Return the zone that the browser told; UTC until it has."""
+    """Return the time zone that the browser reported; UTC until then."""
     zone = request.cookies.get(ZONE_COOKIE, "")
     try:
         find_timezone(zone or "UTC")
@@ -54,7 +54,7 @@ _PATTERNS = {"auto": "d MMM y, HH:mm", "date": "d MMM y", "clock": "HH:mm:ss"}
 
 
 def duration(value: timedelta | float | None) -> str:
-    """Write a duration with the two units that matter: 2 min 41 s."""
+    """Write a duration with its two largest units: 2 min 41 s."""
     if value is None:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
@@ -69,7 +69,7 @@ def duration(value: timedelta | float | None) -> str:
 
 
 def short_id(value: str | None) -> Markup:
-    """Return the start of an id, with the whole in the tooltip."""
+    """Return the start of an id, with the complete id in the tooltip."""
     if not value:
         return Markup('<span class="faint">–</span>')
     short = value if len(value) <= SHORT_ID + 4 else f"{value[:SHORT_ID]}…"
@@ -87,7 +87,7 @@ def percent(value: float | None) -> str:
 
 
 def claim_name(uri: str) -> str:
-    """Return what people call a claim: its last part, as two words where it has two."""
+    """Return a claim's name for people: its last part, separated into words."""
     known = {"givenname": _("Given name"), "lastname": _("Last name"), "dob": _("Date of birth")}
     known |= {"given_name": _("Given name"), "family_name": _("Last name"), "birthdate": _("Date of birth")}
     last = uri.rstrip("/").rpartition("/")[2] if urlsplit(uri).scheme else uri
@@ -95,7 +95,7 @@ def claim_name(uri: str) -> str:
 
 
 def nothing(value: object) -> Markup:
-    """Return a value, or a dash where there is none."""
+    """Return a value, or a dash if it is missing."""
     return escape(value) if value not in (None, "") else Markup('<span class="faint">–</span>')
 
 

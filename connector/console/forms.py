@@ -1,6 +1,6 @@
 """Forms: Flask-WTF's, with the fields that the console adds.
 
-Texts are lazy, so that they are in the language of the request; the errors of a service are put at their fields.
+Texts are lazy, so that they are in the language of the request; the errors of a service are shown at their fields.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from connector.errors import InvalidField
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
-    """A form; posts are checked for their origin before the view runs, so it needs no token check of its own."""
+    """A form; posts are protected against forgery before the view runs, so the form needs no token check."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        """What all forms have in common."""
+        """Options that all forms share."""
 
         csrf = False  # `Story` has checked it, and the macro `form` writes the token
 
     def reject(self, error: InvalidField, names: dict[str, str]) -> None:
-        """Show the error of a service at the field that it names, else above the form; `names`: theirs to ours."""
+        """Show a service's error at the field that it names, else above the form; `names` maps theirs to ours."""
         field = self._fields.get(names.get(error.where, error.where))
         (field.errors if field is not None else self.form_errors).append(error.why)
 
 
 class SecretField(PasswordField):  # type: ignore[misc]
-    """A secret: never sent to the browser; left empty, the stored one is kept."""
+    """A secret, never sent to the browser; if it is left empty, the stored one is kept."""
 
     def __init__(self, label: object = None, *args: Any, is_set: bool = False, **kwargs: Any) -> None:
         super().__init__(label, *args, **kwargs)

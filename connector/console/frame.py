@@ -1,4 +1,4 @@
-"""Puts the console into the application: its blueprint, libraries, templates, files, headers and errors."""
+"""Installs the console in the application: its blueprint, libraries, templates, files, headers and errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ meanwhile.install(console)
 
 @console.route("")
 def show_first() -> Response:
-    """Lead to the first page that the person may see."""
+    """Redirect to the first page that the person may see."""
     admit(None)
     lines = menu_of(g.viewer)
     return redirect(lines[0].url if lines else url_for("console.sessions.show_list"))
@@ -54,14 +54,14 @@ def show_first() -> Response:
 
 @console.route("/<path:_path>")
 def show_nothing(_path: str) -> str:
-    """Answer for a page that there is not."""
+    """Answer a request for a page that does not exist."""
     raise NotFound
 
 
 @console.context_processor
 @verify.context_processor
 def _names() -> dict[str, Any]:
-    """Return what every page may use."""
+    """Return the names that are available in every page."""
     viewer = current_viewer()
     return {
         "viewer": viewer,
@@ -105,7 +105,7 @@ def _clients(settings: Settings) -> list[OpenIdClient]:
 
 
 def _install_words(app: Flask) -> None:
-    """Add what templates call."""
+    """Add the functions and values that templates use."""
     environment = app.jinja_env
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.finalize = say

@@ -1,4 +1,4 @@
-"""What the application has put together: the use cases, the settings, the clock, the turns to sign in."""
+"""What the application provides to the console: use cases, settings, clock, and the limit on sign-ins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TURNS = "console_turns"
 
 
 def use_cases() -> Any:
-    """Return the use cases; who takes one says of which class it is."""
+    """Return the use cases; the caller declares the class."""
     return current_app.extensions["services"]
 
 
@@ -27,7 +27,7 @@ def console_sessions() -> ConsoleSessions:
 
 
 def sign_in_record() -> SignInRecord:
-    """Return the use case that records what is refused of sign-ins."""
+    """Return the use case that records refused sign-ins."""
     record: SignInRecord = use_cases().sign_in_record
     return record
 
@@ -39,7 +39,7 @@ def settings() -> Settings:
 
 
 def public_url() -> str:
-    """Return where browsers reach the connector."""
+    """Return the address at which browsers reach the connector."""
     return str(current_app.config["PUBLIC_URL"])
 
 
@@ -50,6 +50,6 @@ def now() -> datetime:
 
 
 def turns() -> SignInTurns:
-    """Return the turns to sign in."""
+    """Return the limit on sign-ins."""
     given: SignInTurns = current_app.extensions[TURNS]
     return given

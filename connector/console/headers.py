@@ -1,4 +1,4 @@
-"""What the console's answers tell the browser: what a page may load and do, and what may be kept."""
+"""The headers of the console's answers: what a page may load and do, and what may be cached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ASKED = "public, max-age=3600"
 
 
 def protect(response: Response) -> Response:
-    """Add the headers of a page. `g.content_policy` is another policy, for a page that needs more."""
+    """Add the headers of a page. `g.content_policy` replaces the policy for a page that needs more."""
     headers = response.headers
     headers["Content-Security-Policy"] = g.get("content_policy", POLICY)
     headers["X-Frame-Options"] = "DENY"

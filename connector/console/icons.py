@@ -1,4 +1,4 @@
-"""Icons: Bootstrap Icons, taken from the file that Bootstrap-Flask brings, and written into the page."""
+"""Icons: Bootstrap Icons, read from the file that comes with Bootstrap-Flask and written into the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "icons
 
 @cache
 def icon(name: str) -> Markup:
-    """Return an icon by its name at Bootstrap Icons; it says nothing to a screen reader, the word beside it does."""
+    """Return an icon by its name; screen readers ignore it and read the word beside it."""
     symbol = re.search(
         rf'<symbol[^>]*viewBox="([^"]*)"[^>]*id="{re.escape(name)}"[^>]*>(.*?)</symbol>',
         _FILE.read_text(encoding="utf-8"),

@@ -1,4 +1,4 @@
-"""Long work that goes on when the tab is closed, with its progress."""
+"""Jobs, which continue when the tab is closed, with their progress."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PAGE = 25
 
 
 class ResendForm(Form):
-    """Which deliveries to make again."""
+    """Which deliveries to resend."""
 
     which = RadioField(
         _l("Which"),
@@ -53,7 +53,7 @@ class ResendForm(Form):
 
 
 class FetchForm(Form):
-    """Which provider's runs to ask for."""
+    """The provider whose runs are fetched."""
 
     provider = SelectField(_l("Provider"))
     since = DateTimeLocalField(_l("Since"), [InputRequired(_l("must be a date and a time"))])
@@ -81,7 +81,7 @@ def show(job_id: str) -> str:
 
 @story.page("/<job_id>/state", scope=SCOPE)
 def show_state(job_id: str) -> File:
-    """Show how far a job is."""
+    """Show a job's progress."""
     job = _jobs().get(g.tenant, job_id)
     shown = _shown(job)
     return live_part("console/jobs/state.html", shown.pop("version"), is_final=not job.is_open, **shown)
@@ -89,7 +89,7 @@ def show_state(job_id: str) -> File:
 
 @story.page("/<job_id>/result", scope=SCOPE)
 def download(job_id: str) -> File:
-    """Download a result; the audit trail records it."""
+    """Download a result; the audit log records it."""
     if _jobs().get(g.tenant, job_id).kind == USER_RECORD:
         admit(VALUES_SCOPE)
     chosen, parts = _jobs().result(g.tenant, job_id, request.args.get("format"), actor())
@@ -111,7 +111,7 @@ def ask_cancel(job_id: str) -> str:
 
 @story.act("/<job_id>/cancel", scope=SCOPE)
 def cancel(job_id: str) -> Response:
-    """Cancel a job; that of somebody else needs a scope."""
+    """Cancel a job; a job of another person requires a scope."""
     if _jobs().get(g.tenant, job_id).owner != actor():
         admit(RESEND_SCOPE)
     _jobs().cancel(g.tenant, job_id, actor())
@@ -121,7 +121,7 @@ def cancel(job_id: str) -> Response:
 
 @story.form("/new/resend", scope=RESEND_SCOPE)
 def resend() -> str | Response:
-    """Ask for deliveries to be made again."""
+    """Request that deliveries are resent."""
     form = ResendForm(since=_midnight())
     if request.method == "POST" and form.validate():
         is_everything = form.which.data == EVERYTHING
@@ -131,7 +131,7 @@ def resend() -> str | Response:
 
 @story.form("/new/fetch-runs", scope=FETCH_SCOPE)
 def fetch_runs() -> str | Response:
-    """Ask Onfido for runs."""
+    """Request that runs are fetched from Onfido."""
     providers: Providers = use_cases().providers
     form = FetchForm(since=_midnight())
     form.provider.choices = [SelectChoice(each.provider_id, each.name) for each in providers.all(g.tenant)]
@@ -167,7 +167,7 @@ def _midnight() -> datetime:
 
 
 def _moment(local: datetime) -> datetime:
-    """Return a time that was entered in the viewer's zone."""
+    """Return a time that was entered in the viewer's time zone."""
     moment: datetime = to_utc(local)
     return moment.replace(tzinfo=UTC)
 

@@ -1,7 +1,7 @@
-"""The languages of pages that are not for administrators only: a choice on each page, which works without JavaScript.
+"""The languages of pages for users: a choice on each page, which works without JavaScript.
 
-A page is shown in the language that its query names (`ui_locales`, OpenID's parameter: several, the preferred first),
-else in that of the cookie which such a query leaves, of the OpenID request (`g.ui_locales`), or of the browser.
+The language of a page is determined by its query (`ui_locales`, OpenID's parameter: several, the preferred first),
+else by the cookie that such a query sets, by the OpenID request (`g.ui_locales`), or by the browser.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from connector.domain.capture import LANGUAGES
 
 
 def speak_all(blueprint: Blueprint) -> None:
-    """Show a blueprint's pages in every language that there is."""
+    """Show a blueprint's pages in every available language."""
     blueprint.before_request(_choose)
     blueprint.after_request(_remember)
     blueprint.context_processor(lambda: {"language": str(get_locale()), "choices": _choices()})
 
 
 def prefer(ui_locales: str | None) -> None:
-    """Use the languages that an OpenID request names, where the user has chosen none."""
+    """Use the languages of an OpenID request, unless the user has chosen one."""
     g.ui_locales = ui_locales
     refresh()
 
 
 def onfido_language() -> str | None:
-    """Return the page's language as Onfido names those of its own pages; None where it has none such."""
+    """Return the page's language by Onfido's name for it; None if Onfido's pages do not have it."""
     return next((each for each in LANGUAGES if each.startswith(f"{get_locale()}_")), None)
 
 
@@ -49,7 +49,7 @@ def _name(language: str) -> str:
 
 
 def _choices() -> list[tuple[str, str, bool]]:
-    """Return each language with its name, and whether the page is in it; none for the answer to a post."""
+    """Return each language with its name and whether the page is in it; empty for the answer to a post."""
     if request.method != "GET":
         return []
     current = str(get_locale())

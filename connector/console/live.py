@@ -1,6 +1,6 @@
-"""Parts of a page that follow what happens, by polling while the tab is visible.
+"""Parts of a page that follow changes by polling while the tab is visible.
 
-    {% call live(url_for(".show_state", run_id=run.id), version, seconds=3) %} … {% endcall %}
+{% call live(url_for(".show_state", run_id=run.id), version, seconds=3) %} … {% endcall %}
 
 The part's view answers 304 while its version is unchanged, which costs one small query.
 """
@@ -15,7 +15,7 @@ STOP_POLLING = 286  # htmx's
 
 
 def live_part(template: str, version: str, *, is_final: bool = False, **context: object) -> Response:
-    """Return a part, or 304 where the page has this version of it already; a final one is asked for no more."""
+    """Return a part, or 304 if the page already has this version; a final part is not polled again."""
     if request.headers.get("If-None-Match") == etag(version) and not is_final:
         return Response(status=304)
     response = Response(render_template(template, version=version, **context))
@@ -26,12 +26,12 @@ def live_part(template: str, version: str, *, is_final: bool = False, **context:
 
 
 def part(template: str, title: str, back: str, **context: object) -> str:
-    """Return a part that a page asks for later; to a browser without JavaScript, a page of its own."""
+    """Return a part that a page loads later; without JavaScript, a complete page."""
     if is_part_wanted():
         return render_template(template, **context)
     return render_template("console/part_page.html", part=template, title=title, back=back, **context)
 
 
 def etag(version: str) -> str:
-    """Return a version as a header has it."""
+    """Return a version as an entity tag."""
     return f'"{version}"'

@@ -1,4 +1,4 @@
-"""The menu: an entry for each story that is there and that the person may see."""
+"""The menu: an entry for each installed story that the person may see."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Entry:
 
     @property
     def endpoint(self) -> str:
-        """The view that it leads to."""
+        """The endpoint of the view."""
         return f"console.{self.story}.{self.view}"
 
 

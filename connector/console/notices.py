@@ -1,6 +1,6 @@
-"""The sentence at the top of the next page: what was done, and how to undo it where that can be done.
+"""The message at the top of the next page: what was done, and its undo if there is one.
 
-It travels in a signed cookie, which the page takes away.
+It is carried in a signed cookie, which the next page clears.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from flask import flash, get_flashed_messages
 
 
 def notify(text: str, *, kind: str = "good", undo_url: str = "", undo: Mapping[str, str] | None = None) -> None:
-    """Show a sentence on the next page; `undo_url` is what its button posts `undo` to."""
+    """Show a message on the next page; its button posts `undo` to `undo_url`."""
     flash({"text": str(text), "kind": kind, "undo_url": undo_url, "undo": dict(undo or {})})  # type: ignore[arg-type]
 
 
 def take_notices() -> list[Any]:
-    """Return the sentences to be shown, once."""
+    """Return the messages to be shown, and clear them."""
     return list(get_flashed_messages())

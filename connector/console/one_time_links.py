@@ -1,4 +1,4 @@
-"""Signing in under --dev, where there is no issuer: a link that works once, within minutes."""
+"""Signing in under --dev, without an issuer: a link that is valid once, for a few minutes."""
 
 from __future__ import annotations
 

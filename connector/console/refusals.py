@@ -1,4 +1,4 @@
-"""Errors as pages: what failed, what to do next, and the trace id to report; as a part where htmx asked for one."""
+"""Errors as pages: what failed, what to do next, and the trace id to report; as a part if htmx requested one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 def install(blueprint: Blueprint) -> None:
-    """Answer every error of the console's with a page."""
+    """Answer every error of the console with a page."""
     blueprint.register_error_handler(SignedOut, _signed_out)
     blueprint.register_error_handler(ScopeMissing, _scope_missing)
     blueprint.register_error_handler(SignInFailed, _sign_in_failed)

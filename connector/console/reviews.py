@@ -53,7 +53,7 @@ def decide(verification_id: str) -> str | Response:
 
 @story.page("/<verification_id>/pictures", scope=UPDATE)
 def show_pictures(verification_id: str) -> str:
-    """Show what pictures there are; each is opened by itself."""
+    """Show which pictures are available; each is opened separately."""
     pictures = _pictures().list(g.tenant, verification_id)
     template, back = "console/verification/pictures.html", url_for(".show", verification_id=verification_id)
     return part(template, _("Pictures"), back, verification_id=verification_id, pictures=pictures)
@@ -61,7 +61,7 @@ def show_pictures(verification_id: str) -> str:
 
 @story.page("/<verification_id>/pictures/<picture_id>", scope=UPDATE)
 def get_picture(verification_id: str, picture_id: str) -> Response:
-    """Return a picture; that it was looked at is in the audit log."""
+    """Return a picture; this is recorded in the audit log."""
     response = pass_on(_pictures().open(g.tenant, verification_id, picture_id, actor=actor()))
     response.headers["Content-Disposition"] = "inline"
     g.content_policy = PICTURE_POLICY
@@ -86,7 +86,7 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
 
 
 def _names(attributes: list[Attribute], *, may_verify: bool) -> str:
-    """Return the attributes that an approval verifies, or the others."""
+    """Return the names of the attributes that an approval verifies, or of the others."""
     return ", ".join(claim_name(each.uri) for each in attributes if each.may_verify is may_verify)
 
 

@@ -1,4 +1,4 @@
-"""A page that shows every part that pages are built of, for those who build pages; under --dev only."""
+"""A page that shows every component of pages, for developers; under --dev only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SampleForm(Form):
 
 @story.page(scope=SCOPE)
 def show() -> str:
-    """Show all parts."""
+    """Show all components."""
     _require_dev()
     filters = Filters(
         Choice("status", _("Status"), {"review": _("In review"), "approved": _("Approved")}, is_several=True),
@@ -89,7 +89,7 @@ def ask() -> str:
 
 @story.act("/remove", scope=SCOPE)
 def remove() -> Response:
-    """Remove it, where the id was typed."""
+    """Remove it if the id was typed."""
     _require_dev()
     is_typed = request.form.get("typed") == "onfido-eu"
     notify(
@@ -101,7 +101,7 @@ def remove() -> Response:
 
 @story.page("/live", scope=SCOPE)
 def show_live() -> Response:
-    """Show the part that follows what happens."""
+    """Show the part that is polled."""
     return live_part("console/sample_live.html", "1", now=now())
 
 
@@ -113,14 +113,14 @@ def show_later() -> str:
 
 @story.page("/broken", scope=SCOPE)
 def show_broken() -> str:
-    """Fail, as a panel may while the page stands."""
+    """Fail, as a panel may without its page."""
     _require_dev()
     raise RuntimeError("a sample of an error")
 
 
 @story.page("/control", scope=SCOPE)
 def show_control() -> str:
-    """Show a page with an inline handler, which the policy stops: so the tests know that they would see one."""
+    """Show a page with an inline handler, which the policy blocks: the tests make sure that they would notice one."""
     _require_dev()
     return render_template("console/sample_control.html")
 

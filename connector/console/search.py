@@ -1,4 +1,4 @@
-"""The search box: an exact id leads straight to what it names; else the users whose ids begin so."""
+"""The search box: an exact id leads to its object; other text lists the users whose ids begin with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _URLS = {VERIFICATION: verification_url, USER: user_url, EVENT: event_url, JOB: 
 
 @story.page(scope="internal_idv_claim_view")
 def find() -> Response | str:
-    """Lead to what an id names, or show what begins with it."""
+    """Redirect to the object with this id, or show the users whose ids begin with the text."""
     text = request.args.get("q", "").strip()[:LONGEST]
     hit = _find(text)
     if hit is not None:

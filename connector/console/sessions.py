@@ -1,4 +1,4 @@
-"""The person's own sessions at the console, each to be ended."""
+"""The person's own sessions at the console, each with a button that ends it."""
 
 from __future__ import annotations
 

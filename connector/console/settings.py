@@ -23,7 +23,7 @@ SCOPE = "internal_idv_operate"
 
 @story.page(scope=SCOPE)
 def show_list() -> str:
-    """Show the settings of this process, and what others have otherwise."""
+    """Show the settings of this process, and those that differ in other processes."""
     body = settings_in_force()
     filters = Filters(Choice("source", _("Source"), sources()))
     known: list[ShownSetting] = body["settings"]
@@ -52,7 +52,7 @@ def show_connections() -> str:
 
 @story.page("/connections/checks", scope=SCOPE)
 def show_checks() -> str:
-    """Make the checks, or show those of the last minute."""
+    """Run the checks, or show those of the last minute."""
     connections: Connections = current_app.extensions["connections"]
     checked = connections.check()
     tenants: dict[str, list[Any]] = {}
@@ -65,7 +65,7 @@ _MARKS = {True: ("good", "check-lg"), False: ("bad", "x-lg"), None: ("none", "da
 
 
 def sources() -> dict[str, str]:
-    """Return where a value comes from, in words."""
+    """Return the sources of values, in words."""
     return {
         "file": _("File"),
         "environment": _("Environment"),
@@ -75,7 +75,7 @@ def sources() -> dict[str, str]:
 
 
 def in_words(sentence: str) -> Markup:
-    """Return a sentence with what is between backticks as code."""
+    """Return a sentence with the parts between backticks as code."""
     parts = [
         Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
         for at, part in enumerate(sentence.split("`"))
@@ -84,7 +84,7 @@ def in_words(sentence: str) -> Markup:
 
 
 def text(value: Any) -> str:
-    """Write a value: one that has an inner structure as JSON."""
+    """Write a value; a structured one as JSON."""
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))
     if isinstance(value, list) and all(isinstance(each, str) for each in value):

@@ -1,8 +1,8 @@
 """Signing in and out, with OpenID Connect at the tenant's issuer.
 
-/console/sign-in ──► /console/sign-in/start ──► the issuer ──► /console/callback ──► the page that was asked for
+/console/sign-in ──► /console/sign-in/start ──► the issuer ──► /console/callback ──► the requested page
 /console/sign-out          ends the session here; its page offers to sign out at the issuer as well
-/console/backchannel       the issuer's word that a person has signed out there
+/console/backchannel       the issuer's notification that a person has signed out there
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NOT_SIGNED_IN = (AuthlibBaseError, JoseError, SignInRefused, TokenRefused, Fetch
 
 
 class SignInFailed(Exception):  # noqa: N818  named for what it tells
-    """A sign-in that came to nothing: `text` is for the person, the reason is in the log."""
+    """A sign-in that failed: `text` is for the person, the reason is in the log."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -48,7 +48,7 @@ class SignInFailed(Exception):  # noqa: N818  named for what it tells
 
 @blueprint.get("/sign-in")
 def show_sign_in() -> BaseResponse | str:
-    """Lead to the issuer, or ask which where the tenant has several."""
+    """Redirect to the issuer, or ask which one if the tenant has several."""
     next_url = safe_next(request.args.get("next"))
     if current_viewer() is not None:
         return redirect(next_url)
@@ -122,7 +122,7 @@ def show_signed_out() -> str:
 
 @blueprint.post("/backchannel")
 def take_sign_out() -> Response:
-    """End the sessions that an issuer says have been signed out."""
+    """End the sessions that an issuer reports as signed out."""
     turns().count(request.remote_addr or "")
     text = request.form.get("logout_token", "")
     for client in clients():
@@ -151,7 +151,7 @@ def clients() -> list[OpenIdClient]:
 
 
 def safe_next(url: str | None) -> str:
-    """Return a page of ours, which people sign in to see; the console's first page instead of any other address."""
+    """Return the page to show after signing in; the console's first page if the address is not one of its own."""
     home, own = f"{request.script_root}/console", f"{request.script_root}/verify"
     if not url or not url.isprintable() or "\\" in url:
         return home
@@ -164,7 +164,7 @@ def safe_next(url: str | None) -> str:
 
 
 def _begun() -> tuple[OpenIdClient, str]:
-    """Return the client of the sign-in that has come back, and where it leads."""
+    """Return the client of the sign-in that has returned, and the page it leads to."""
     for client in clients():
         if (next_url := client.next_url()) is not None:
             return client, safe_next(next_url)
@@ -174,7 +174,7 @@ def _begun() -> tuple[OpenIdClient, str]:
 
 
 def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
-    """Log why a sign-in came to nothing, without what the issuer sent, and return what the person is told."""
+    """Log why a sign-in failed, without the issuer's data, and return the message for the person."""
     code = getattr(error, "error", None)
     if isinstance(error, TokenRefused):
         reason = f"{error.check}: {error.reason}"

@@ -1,11 +1,11 @@
-"""A story of the console: its pages and acts, each with the scope that it needs.
+"""A story of the console: its pages and acts, each with the scope that it requires.
 
-    providers = Story("providers")
+providers = Story("providers")
 
-    @providers.page("/<provider_id>/setup", scope="internal_idvp_view")      GET   /console/providers/…/setup
-    @providers.act("/<provider_id>/disable", scope="internal_idvp_update")   POST, only from our own forms
+@providers.page("/<provider_id>/setup", scope="internal_idvp_view")      GET   /console/providers/…/setup
+@providers.act("/<provider_id>/disable", scope="internal_idvp_update")   POST, only from the console's forms
 
-The wrappers see to it that somebody is signed in, has the scope, and that a post is the console's own.
+The wrappers make sure that the person is signed in and has the scope, and that a post comes from the console.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class SignedOut(Exception):  # noqa: N818  named for what it tells
-    """Nobody is signed in, or no longer."""
+    """The person is not signed in, or no longer."""
 
 
 class ScopeMissing(Exception):  # noqa: N818  named for what it tells
@@ -46,11 +46,11 @@ class Story(Blueprint):
         super().__init__(name, __name__, url_prefix=prefix or None)
 
     def page(self, rule: str = "", *, scope: str | None) -> Callable[[View], View]:
-        """Declare a page; who has the scope may see it."""
+        """Declare a page for people who have the scope."""
         return self._view(rule, scope, "GET")
 
     def act(self, rule: str, *, scope: str | None) -> Callable[[View], View]:
-        """Declare what a form posts to; who has the scope may do it."""
+        """Declare the target of a form, for people who have the scope."""
         return self._view(rule, scope, "POST")
 
     def form(self, rule: str, *, scope: str | None) -> Callable[[View], View]:
@@ -73,9 +73,9 @@ class Story(Blueprint):
 
 
 def admit(scope: str | None) -> None:
-    """Admit a request: `g.viewer` and `g.principal` are who makes it.
+    """Admit a request and set `g.viewer` and `g.principal` to the person who makes it.
 
-    Raises `SignedOut`, `ScopeMissing`, or the error for a post that does not come from one of our pages.
+    Raises `SignedOut`, `ScopeMissing`, or an error if a post does not come from one of the console's pages.
     """
     viewer = current_viewer()
     if viewer is None:

@@ -1,7 +1,7 @@
 """Translations, read from their sources: the `.po` files of `translations/`.
 
-They are compiled in memory when a language is first asked for, so that a clone, a wheel and the tests use what
-translators wrote, and no compiled file can be older than it.
+They are compiled in memory when a language is first used, so that a clone, a wheel and the tests use what translators
+wrote, and a compiled file cannot be out of date.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
 
 
 def load(language: str) -> NullTranslations:
-    """Return the catalogue of a language; an empty one where there is none: texts then stay English."""
+    """Return the catalogue of a language, or an empty one if it has none: texts then remain English."""
     path = FOLDER / language / "LC_MESSAGES" / "messages.po"
     if not path.exists():
         return NullTranslations()
@@ -59,9 +59,9 @@ def load(language: str) -> NullTranslations:
 
 
 def say(value: object) -> object:
-    """Return a text of the rules in the request's language, its times in the viewer's zone; all else as it is.
+    """Return a text of the domain in the request's language, its times in the viewer's zone; other values unchanged.
 
-    Templates do this with whatever they show.
+    Templates apply this to every value.
     """
     if not isinstance(value, Message) or not value.text:
         return value
@@ -78,12 +78,12 @@ def _say_part(part: Part) -> object:
 
 
 def languages() -> list[str]:
-    """Return the languages that there are."""
+    """Return the available languages."""
     return [SOURCE, *sorted(each.parent.parent.name for each in FOLDER.glob("*/LC_MESSAGES/messages.po"))]
 
 
 def choose_language() -> str:
-    """Return the language of the request, of those that its pages have been translated to (`g.languages`)."""
+    """Return the language of the request, one of those in which its pages exist (`g.languages`)."""
     known = g.get("languages", (SOURCE,))
     for text in (request.args.get(PARAMETER), request.cookies.get(LANGUAGE_COOKIE), g.get(PARAMETER)):
         if (chosen := named_language(text, known)) is not None:
@@ -92,6 +92,6 @@ def choose_language() -> str:
 
 
 def named_language(text: str | None, known: Collection[str]) -> str | None:
-    """Return the first of these languages that a text names, such as `de-CH en`; None where it names none."""
+    """Return the first of these languages that a text such as `de-CH en` names; None if it names none."""
     tags = (text or "").replace("_", "-").lower().split()[:_MOST]
     return next((each for tag in tags if (each := tag.partition("-")[0]) in known), None)

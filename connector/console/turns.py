@@ -1,4 +1,4 @@
-"""How often people may try to sign in, and how many at once: a sign-in holds a thread while it calls the issuer."""
+"""The limit on sign-ins, by rate and by concurrency: a sign-in occupies a thread while it calls the issuer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SignInTurns:
         self._tries: OrderedDict[str, tuple[float, int]] = OrderedDict()  # when the window began, how many in it
 
     def count(self, address: str) -> None:
-        """Count a try; raise `TooManyRequests` if the address has had its tries."""
+        """Count a try; raise `TooManyRequests` if the address has used all of its tries."""
         now = self._clock()
         with self._lock:
             began, number = self._tries.pop(address, (now, 0))
@@ -39,7 +39,7 @@ class SignInTurns:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Hold a turn to call the issuer; raises `TooManyRequests` if all are taken."""
+        """Hold a permit to call the issuer; raises `TooManyRequests` if all are taken."""
         if not self._turns.acquire(blocking=False):
             raise TooManyRequests("Many people are signing in right now: try again in a few seconds.", 5)
         try:

@@ -1,4 +1,4 @@
-"""What the page of one user shows: attributes with their origin, verifications, deliveries, last changes."""
+"""The facts of one user's page: attributes with their origin, verifications, deliveries, last changes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Attribute:
 
 
 def facts_of(user_id: str, values: Mapping[str, str] | None) -> dict[str, Any]:
-    """Return what is shown; raise `RequestError` if nothing is known of the user."""
+    """Return the facts; raise `RequestError` if nothing is known of the user."""
     try:
         statuses: UserStatuses = use_cases().user_statuses
         providers = statuses.get(g.tenant, user_id).providers

@@ -1,4 +1,4 @@
-"""Users: what is verified of each, and how it got there."""
+"""Users: what is verified of each, and since which verification or correction."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PAGE = 25
 
 
 class CorrectionForm(Form):
-    """An administrator vouches for an attribute, or takes that away."""
+    """A correction by an administrator, who declares an attribute verified or not verified."""
 
     verified = RadioField(
         _l("This attribute is"),
@@ -75,7 +75,7 @@ def show(user_id: str) -> str:
 
 @story.act("/<user_id>/values", scope=VALUES_SCOPE)
 def show_values(user_id: str) -> str:
-    """Show one user with the values, which the audit trail records."""
+    """Show one user with the values; this is recorded in the audit log."""
     shown: ShownValues = use_cases().shown_values
     return _page(user_id, shown.show(g.tenant, user_id, actor()))
 
@@ -130,7 +130,7 @@ def unlock(user_id: str) -> Response:
 
 @story.act("/<user_id>/record", scope=VALUES_SCOPE)
 def request_record(user_id: str) -> Response:
-    """Ask for the user's record, and lead to the job."""
+    """Request the user's record, and redirect to the job."""
     jobs: Jobs = use_cases().jobs
     return redirect(job_url(jobs.request(g.tenant, record_of(user_id), actor()).job_id))
 
@@ -159,7 +159,7 @@ def ask_remove(user_id: str) -> str:
 
 @story.act("/<user_id>/remove", scope=DELETE_SCOPE)
 def remove(user_id: str) -> Response:
-    """Remove a user whose id was typed."""
+    """Remove a user if the id was typed."""
     if request.form.get("typed") != user_id:
         notify(_("Nothing was removed: the id that was typed is another one."), kind="bad")
         return redirect(user_url(user_id))

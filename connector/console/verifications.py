@@ -1,4 +1,4 @@
-"""The list of verifications: what happened lately, and finding one."""
+"""The list of verifications, with filters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MOST_NEW = 99  # that the note above the list counts
 
 @dataclass(frozen=True)
 class Row:
-    """A verification as the list shows it; `took` is the time to its result."""
+    """A verification in the list; `took` is the time to its result."""
 
     verification: Verification
     tags: Sequence[str]
@@ -73,7 +73,7 @@ def show_list() -> str:
 
 @story.page("/news", scope=SCOPE)
 def show_news() -> Response:
-    """Show how many verifications were started since the list was made."""
+    """Show how many verifications were started since the list was loaded."""
     known = {each.provider_id: each for each in _providers().all(g.tenant)}
     filters = _filters(known)
     since = _moment(request.args.get("since", ""))
@@ -86,7 +86,7 @@ def show_news() -> Response:
 
 @story.act("/csv", scope=SCOPE)
 def request_csv() -> Response:
-    """Ask for the list as CSV, and lead to the job."""
+    """Request the list as CSV, and redirect to the job."""
     given = {name: request.form.get(name) or None for name in _QUERY}
     provider_id = request.form.get("provider") or None
     if provider_id is not None:

@@ -1,4 +1,4 @@
-"""Who looks at a page: the session that the browser's cookie names, and what the person may do."""
+"""Who views a page: the session that the browser's cookie names, and what the person may do."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class Viewer:
 
     @property
     def name(self) -> str:
-        """How the person is named on pages."""
+        """The person's name on pages."""
         return self.session.name
 
     def may(self, scope: str) -> bool:
-        """Whether the person has a scope, or one that includes it; what needs none has an empty one."""
+        """Whether the person has a scope, or one that includes it; an empty scope is always granted."""
         if scope == OPERATE and g.tenant.name != settings().operator_tenant:
             return False
         return not scope or not {scope, *INCLUDED_IN.get(scope, ())}.isdisjoint(self.session.scopes)
 
     @property
     def principal(self) -> Principal:
-        """The caller, as the API knows callers."""
+        """The caller, as the API represents callers."""
         session = self.session
         return Principal(session.user_id, session.client_id, session.scopes, session.tenant, session.issuer)
 
 
 def current_viewer() -> Viewer | None:
-    """Return who is signed in at the request's tenant; None if nobody is."""
+    """Return the person who is signed in at the request's tenant; None if the browser has no session."""
     if "viewer" not in g:
         secret = request.cookies.get(cookie_name())
         session = console_sessions().find(g.tenant, secret) if secret else None
@@ -50,13 +50,13 @@ def current_viewer() -> Viewer | None:
 
 
 def actor() -> str:
-    """Return who acts, for the history."""
+    """Return the actor for the history."""
     principal: Principal = g.principal
     return principal.actor
 
 
 def sign_in(response: Response, person: Person, *, is_by_link: bool = False) -> None:
-    """Begin a session and give the browser its cookie; whatever session the browser had here ends."""
+    """Begin a session and set its cookie; any earlier session of the browser ends."""
     who = Principal(person.user_id, person.client_id, person.scopes, g.tenant.name, person.issuer)
     replaced = request.cookies.get(cookie_name())
     secret = console_sessions().begin(g.tenant, person, who.actor, replaced, is_by_link=is_by_link)
@@ -66,19 +66,19 @@ def sign_in(response: Response, person: Person, *, is_by_link: bool = False) -> 
 
 
 def sign_out(response: Response) -> None:
-    """End the session, and take the cookie away."""
+    """End the session, and delete the cookie."""
     if viewer := current_viewer():
         console_sessions().end(g.tenant, viewer.session.session_id, viewer.principal.actor)
     response.delete_cookie(cookie_name(), secure=is_secure(), httponly=True, samesite="Lax", path="/")
 
 
 def cookie_name() -> str:
-    """Return the cookie's name: `__Host-` binds it to this host over https; each tenant has one of its own."""
+    """Return the cookie's name: `__Host-` binds it to this host over https; each tenant has its own name."""
     return host_cookie(f"console-{g.tenant.name}")
 
 
 def host_cookie(name: str) -> str:
-    """Return the name of a cookie that no other host can set; over http, for development, there is no such name."""
+    """Return the name of a cookie that no other host can set; over http, for development, the plain name."""
     return f"__Host-{name}" if is_secure() else name
 
 

@@ -1,7 +1,7 @@
-"""How a state is shown: never by colour alone, always icon, word and colour.
+"""How a state is shown: never by colour alone, always by icon, word and colour.
 
 The colours mean one thing each: `good` verified, approved, delivered; `bad` declined, differs, given up; `wait` review,
-warning, retry; `run` under way; `none` nothing to say; `fault` a technical error or a refused event; `test` sandbox.
+warning, retry; `run` under way; `none` nothing to report; `fault` a technical error or a refused event; `test` sandbox.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ DISABLED = State("none", "dash-lg", _l("Disabled"))
 
 
 def run_state(status: str) -> State:
-    """Return how the status of a run is shown; one that is not known counts as open."""
+    """Return the badge for the status of a run; an unknown status counts as open."""
     return RUN_STATES.get(status) or State("run", "arrow-repeat", _('Onfido says "%(status)s"', status=status))
 
 
 def attribute_state(status: str | None, *, is_verified: bool) -> State:
-    """Return how the result of an attribute is shown."""
+    """Return the badge for the result of an attribute."""
     if is_verified:
         return ATTRIBUTE_STATES["verified"]
     if status is None:
@@ -110,30 +110,30 @@ def attribute_state(status: str | None, *, is_verified: bool) -> State:
 
 
 def finding_state(finding: str | None) -> State:
-    """Return how a finding of Onfido's is shown, whatever became of it."""
+    """Return the badge for a finding of Onfido, independent of the result."""
     return ATTRIBUTE_STATES.get(finding or "") or State("none", "dash-lg", _("Not checked yet"))
 
 
 def delivery_state(state: str) -> State:
-    """Return how the state of a delivery is shown."""
+    """Return the badge for the state of a delivery."""
     return DELIVERY_STATES.get(state) or State("none", "question-lg", state)
 
 
 def event_state(state: str) -> State:
-    """Return how the state of an event is shown."""
+    """Return the badge for the state of an event."""
     return EVENT_STATES.get(state) or State("none", "question-lg", state)
 
 
 def job_state(state: str) -> State:
-    """Return how the state of a job is shown."""
+    """Return the badge for the state of a job."""
     return JOB_STATES.get(state) or State("none", "question-lg", state)
 
 
 def decision(decided: str) -> object:
-    """Return how an administrator's decision is named."""
+    """Return the words for an administrator's decision."""
     return DECISIONS.get(decided, decided)
 
 
 def environment_state(environment: str | None) -> State | None:
-    """Return the badge of an environment: the sandbox's is shown wherever it applies, one that is not known nowhere."""
+    """Return the badge of an environment: the sandbox always has one, an unknown environment none."""
     return {"sandbox": SANDBOX, "live": LIVE}.get(environment or "")

@@ -1,4 +1,4 @@
-"""What is done to deliveries: resend one, resend all that were given up since a time, drop one."""
+"""Acts on deliveries: resend one, resend all that were given up since a time, drop one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def install(story: Story) -> None:
 
 
 def resend(delivery_id: str) -> Response:
-    """Make one delivery again."""
+    """Resend one delivery."""
     deliveries().retry(g.tenant, delivery_id, actor())
     notify(_("It is sent again now, with the same id."))
     return redirect(url_for(".show", delivery_id=delivery_id))
@@ -68,7 +68,7 @@ def show_given_up() -> str:
 
 
 def ask_resend_all() -> str:
-    """Ask before making all again that were given up since a time."""
+    """Ask before resending all deliveries that were given up since a time."""
     since = _since(request.args.get("since"))
     number = deliveries().count_given_up(g.tenant, since)
     consequence = _("The applications may see an id twice. At most 200 in a second become due.")
@@ -86,7 +86,7 @@ def ask_resend_all() -> str:
 
 
 def resend_all() -> Response:
-    """Ask for a job that makes all again that were given up since a time."""
+    """Request a job that resends all deliveries that were given up since a time."""
     jobs: Jobs = use_cases().jobs
     jobs.request(g.tenant, resending_since(_since(request.form.get("since")), is_everything=False), actor())
     notify(_("They are sent again, at most 200 in a second. Jobs shows the progress."))
@@ -94,7 +94,7 @@ def resend_all() -> Response:
 
 
 def _since(text: str | None) -> datetime:
-    """Read a time; a day ago where it cannot be read."""
+    """Read a time; a day ago if it cannot be read."""
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)
     except ValueError:

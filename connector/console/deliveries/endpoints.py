@@ -37,7 +37,7 @@ ONE = "/endpoints/<endpoint_id>"
 
 
 class SelectMultipleCheckboxes(SelectMultipleField):  # type: ignore[misc]  # WTForms is untyped
-    """Several of some values, as checkboxes."""
+    """A choice of several values, as checkboxes."""
 
     widget = ListWidget()
     option_widget = CheckboxInput()
@@ -77,7 +77,7 @@ def install(story: Story) -> None:
 
 
 def show_endpoints() -> str:
-    """Show all endpoints with how each answered within a day."""
+    """Show all endpoints with the share of notices that each accepted within a day."""
     known = endpoints().all(g.tenant)
     shares = [Share(each, endpoints().rate(each, now() - DAY)) for each in known]
     return render_template(
@@ -104,7 +104,7 @@ def add_endpoint() -> str | Response:
 
 
 def edit_endpoint(endpoint_id: str) -> str | Response:
-    """Change an endpoint; its secret stays."""
+    """Change an endpoint; its secret is unchanged."""
     endpoint = endpoints().get(g.tenant, endpoint_id)
     config = endpoint.config
     form = _form(url=config.url, events=list(config.events), provider=config.provider_id or "")
@@ -148,7 +148,7 @@ def rotate_endpoint(endpoint_id: str) -> str:
 
 
 def ask_disable_endpoint(endpoint_id: str) -> str:
-    """Ask before nothing is sent to an endpoint any more."""
+    """Ask before an endpoint is disabled."""
     consequence = _("Nothing is sent to it until it is enabled again. What happens meanwhile is not queued for it.")
     return _ask(endpoint_id, "disable_endpoint", _("Disable this endpoint?"), consequence, _("Disable"))
 
@@ -178,7 +178,7 @@ def remove_endpoint(endpoint_id: str) -> Response:
 
 
 def state_of(endpoint: Endpoint) -> State:
-    """Return how the state of an endpoint is shown."""
+    """Return the badge for the state of an endpoint."""
     if endpoint.disabled_because == GONE:
         return State("bad", "x-lg", _("Gone"))
     if endpoint.disabled_because:

@@ -28,7 +28,7 @@ SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 @dataclass(frozen=True)
 class Share:
-    """How much of what was sent to an endpoint within a day it took."""
+    """The notices that an endpoint was sent within a day, and how many of them it accepted."""
 
     endpoint: Endpoint
     rate: DeliveryRate
@@ -51,7 +51,7 @@ def install(story: Story) -> None:
 
 
 def show_list() -> str:
-    """Show the deliveries, and how each destination answered within a day."""
+    """Show the deliveries, and the share that each destination accepted within a day."""
     known = endpoints().all(g.tenant)
     filters = _filters(known)
     page = deliveries().page(g.tenant, _criteria(filters), limit=PAGE, cursor=filters.cursor)

@@ -1,4 +1,4 @@
-"""A delivery as pages show it: what it is in words, where it goes, how it was answered."""
+"""A delivery as pages show it: its kind in words, its destination, and the last answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EVENTS: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt, and how it ended."""
+    """An attempt and its outcome."""
 
     number: int
     at: datetime
@@ -54,7 +54,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Line:
-    """A delivery of a list."""
+    """A delivery in a list."""
 
     row: StoredDelivery
     state: State
@@ -70,7 +70,7 @@ class Line:
 
     @property
     def may_be_sent(self) -> bool:
-        """Whether it can be made again: one that was not made, or a notice."""
+        """Whether it can be resent: it was not delivered, or it is a notice."""
         return not self.is_finished or bool(self.row.endpoint_id)
 
 
@@ -88,18 +88,18 @@ def line_of(row: StoredDelivery, endpoints: Mapping[str, Endpoint]) -> Line:
 
 
 def attempts_of(row: StoredDelivery) -> list[Attempt]:
-    """Return the attempts that are known, the latest first."""
+    """Return the recorded attempts, the latest first."""
     return [_attempt(each) for each in reversed(row.history)]
 
 
 def what(row: StoredDelivery) -> str:
-    """Return what a delivery is, in words."""
+    """Return in words what a delivery is."""
     event = EVENTS.get(str(row.payload.get("event")))
     return str(event or kind_words(row.kind))
 
 
 def kind_words(kind: str) -> str:
-    """Return what deliveries of a kind are, in words."""
+    """Return in words what deliveries of a kind are."""
     return str(KINDS.get(kind) or kind.replace("_", " ").capitalize())
 
 

@@ -1,6 +1,6 @@
-"""The first page: does it work, what needs the administrator, and how does it go?
+"""The first page: whether verification works, what needs the administrator, and the figures of a period.
 
-Each part is looked up by itself: one that fails says so, and the others stand.
+Each part is looked up separately: if one fails, it shows its error and the others remain.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def show_home() -> str:
 
 @story.page("/needs", scope=None)
 def show_needs() -> Response:
-    """Show the head of the first page again, where it has changed."""
+    """Show the head of the first page again if it has changed."""
     top = _top()
     return live_part("console/home/top.html", top.pop("version"), **top)
 
@@ -74,7 +74,7 @@ def _health() -> list[Health]:
 
 
 def _fields(providers: Sequence[Provider]) -> dict[str, str]:
-    """Return what claims are sent as, by the provider that the page is about, or by all."""
+    """Return the Onfido fields of the claims, for the provider that the page is about or for all."""
     chosen = request.args.get("provider")
     return {
         uri: name for each in providers if chosen in (None, "", each.provider_id) for uri, name in each.claims.items()

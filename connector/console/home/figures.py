@@ -1,4 +1,4 @@
-"""The numbers of the first page: five figures, the results of each day, the funnel, the attributes."""
+"""The figures of the first page: five numbers, the results of each day, the funnel, the attributes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILED, CHANGED = ("consider", "differs", "watchlist_match"), ("value_changed",)
 
 @dataclass(frozen=True)
 class Figure:
-    """One number: what it is, how it stands to the period before, and how it went day by day."""
+    """One number, with its change from the previous period and its course by day."""
 
     label: str
     value: str
@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Step:
-    """A stage of the funnel, and what became of those that did not reach it."""
+    """A stage of the funnel, and the outcome of those that did not reach it."""
 
     text: str
     n: int
@@ -60,7 +60,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Numbers:
-    """All of a period."""
+    """All figures of a period."""
 
     figures: Sequence[Figure]
     days: Sequence[tuple[str, Sequence[int]]]
@@ -82,7 +82,7 @@ def filters_of(providers: Sequence[Provider]) -> Filters:
 
 
 def periods_of(filters: Filters) -> Sequence[tuple[str, str, bool]]:
-    """Return the tabs: text, address, whether it is this one."""
+    """Return the tabs: text, address, whether it is the current one."""
     has_dates = filters.value("from") is not None or filters.value("to") is not None
     here = None if has_dates else filters.value("period") or DEFAULT_PERIOD
     cleared: dict[str, str | list[str] | None] = {"from": None, "to": None}
@@ -90,7 +90,7 @@ def periods_of(filters: Filters) -> Sequence[tuple[str, str, bool]]:
 
 
 def numbers_of(filters: Filters) -> Numbers:
-    """Look up the numbers, beside those of the period before; raise `InvalidQuery` for a period that cannot be."""
+    """Look up the figures of a period and of the one before; raise `InvalidQuery` for an invalid period."""
     lookup: StatisticsLookup = use_cases().statistics
     asked = {name: filters.value(name) for name in ("period", "from", "to")}
     if asked["from"] or asked["to"]:

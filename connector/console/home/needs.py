@@ -1,4 +1,4 @@
-"""What needs the administrator, most harmful first; each with one button that leads to where it is done."""
+"""What needs the administrator, most harmful first; each with one button that leads to the page for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
 @dataclass(frozen=True)
 class Need:
-    """Something to be done; `url` is None if its page is not there."""
+    """Something to be done; `url` is None if its page is not installed."""
 
     kind: str
     icon: str
@@ -50,14 +50,14 @@ class Need:
 
 @dataclass(frozen=True)
 class Needs:
-    """What was found, and the traces of what could not be looked up."""
+    """The needs, and the trace ids of the look-ups that failed."""
 
     items: list[Need] = field(default_factory=list)
     traces: list[str] = field(default_factory=list)
 
 
 def find_needs() -> Needs:
-    """Return what needs the viewer; what they may not see is left out."""
+    """Return what needs the viewer, without what they may not see."""
     needs = Needs()
     for scope, finder in _FINDERS:
         if g.viewer.may(scope):
@@ -195,12 +195,12 @@ def _providers() -> Providers:
 
 
 def provider_url(provider_id: str) -> str | None:
-    """Return the address of a provider's first page; None if there is none."""
+    """Return the address of a provider's first page; None if the page is not installed."""
     return link("providers.show_provider", provider_id=provider_id) or _provider("setup", provider_id)
 
 
 def _provider(tab: str, provider_id: str) -> str | None:
-    """Return the address of a provider's tab, or of one that is there."""
+    """Return the address of a provider's tab, or of another tab if that one is not installed."""
     names = (tab, "setup", "attributes")
     return next((url for name in names if (url := link(f"providers.show_{name}", provider_id=provider_id))), None)
 

@@ -1,4 +1,4 @@
-"""Parts of a page that may fail alone."""
+"""Parts of a page, each of which may fail without the others."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """What was looked up; None if that failed, with the trace id under which the log has the cause.
+    """The result of a look-up; None if it failed, with the trace id of the failure in the log.
 
-    `reason` is what the person can correct, such as a period that cannot be.
+    `reason` is an error that the person can correct, such as an invalid period.
     """
 
     value: T | None
@@ -30,12 +30,12 @@ class Part(Generic[T]):
 
     @property
     def has_failed(self) -> bool:
-        """Whether it could not be looked up."""
+        """Whether the look-up failed."""
         return self.trace is not None
 
 
 def attempt(name: str, look_up: Callable[[], T]) -> Part[T]:
-    """Look something up; a failure is logged and part of the page. Without the database there is no page at all."""
+    """Look something up; a failure is logged and shown in the part. Without the database the whole page fails."""
     try:
         return Part(look_up())
     except DatabaseUnavailable:
@@ -48,6 +48,6 @@ def attempt(name: str, look_up: Callable[[], T]) -> Part[T]:
 
 
 def link(endpoint: str, **values: object) -> str | None:
-    """Return the address of a page; None if it is not there."""
+    """Return the address of a page; None if it is not installed."""
     name = f"console.{endpoint}"
     return url_for(name, **values) if name in current_app.view_functions else None  # type: ignore[arg-type]

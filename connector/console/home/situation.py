@@ -1,4 +1,4 @@
-"""The sentence at the top: whether verification works, what needs the viewer, and how fresh that is."""
+"""The sentence at the top: whether verification works, what needs the viewer, and how recent the figures are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATE = timedelta(minutes=5)  # the worker counts each minute
 
 @dataclass(frozen=True)
 class Situation:
-    """Whether it works, in a sentence; the last result and event, and when the worker last counted."""
+    """The sentence, the last result and event, and the time of the worker's last count."""
 
     sentence: str
     last_result: datetime | None
@@ -36,7 +36,7 @@ class Situation:
 
 
 def describe(needs: int) -> Situation:
-    """Return the situation of the tenant, as far as the viewer may see it."""
+    """Return the situation of the tenant, restricted to what the viewer may see."""
     worker_at = _worker_at()
     has_numbers = g.viewer.may(VALUES)
     return Situation(

@@ -1,4 +1,4 @@
-"""Providers: whether each is healthy, and how it is set up."""
+"""Providers: the health of each, and its configuration."""
 
 from __future__ import annotations
 

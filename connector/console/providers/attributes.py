@@ -1,6 +1,6 @@
 """Attributes of a provider: which claim is sent as which of Onfido's fields, and what verifies it.
 
-A draft until it is saved: it travels in the form. It can be tried against a run whose output is still kept.
+A draft is carried in the form until it is saved. It can be tried against a run whose output is still stored.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass
 class Editing:
-    """The draft, and what came of it."""
+    """The draft and its outcome."""
 
     rows: list[Row]
     error: str = ""
@@ -67,7 +67,7 @@ class Editing:
 
     @property
     def mapping(self) -> dict[str, str]:
-        """The draft as a mapping, without rows that are not filled in."""
+        """The draft as a mapping, without incomplete rows."""
         return {row["uri"]: row["field"] for row in self.rows if row["uri"] and row["field"]}
 
 
@@ -85,7 +85,7 @@ def show_attributes(provider_id: str) -> str:
 
 
 def edit_attributes(provider_id: str) -> str | Response:
-    """Change the draft, try it, or save it: as the button says that was pressed."""
+    """Change the draft, try it, or save it, depending on the button."""
     provider = page.find(provider_id)
     do = request.form.get("do", "save")
     rows = change_rows(read_rows(request.form, COLUMNS), do, COLUMNS)
@@ -98,7 +98,7 @@ def edit_attributes(provider_id: str) -> str | Response:
 
 
 def undo_attributes(provider_id: str) -> Response:
-    """Restore the mapping that a change has replaced; what was changed since then stays."""
+    """Restore the mapping that a change has replaced; changes since then are kept."""
     provider = page.find(provider_id)
     before = json.loads(request.form.get("claims", "{}"))
     page.change(provider, claims={str(uri): str(name) for uri, name in dict(before).items()})
@@ -197,7 +197,7 @@ def _shares(provider: Provider) -> Mapping[str, Share]:
 
 
 def _runs(provider: Provider) -> Sequence[ListedVerification]:
-    """Return the latest runs that a draft may be tried against."""
+    """Return the latest runs against which a draft can be tried."""
     if not g.viewer.may("internal_idv_claim_view"):
         return []
     lookup: VerificationLookup = use_cases().lookup

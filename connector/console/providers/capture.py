@@ -1,4 +1,4 @@
-"""Capture of a provider: how users go through it, and what a watchlist match does afterwards."""
+"""Capture of a provider: how users go through it, and the effect of a later watchlist match."""
 
 from __future__ import annotations
 

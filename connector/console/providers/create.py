@@ -1,7 +1,7 @@
-"""Registering a provider in one form, which tests before it saves.
+"""Registering a provider in one form, which is tested before it is saved.
 
-The form is posted in the background where there is JavaScript: then the page stays, and so does the token in its field.
-It is never sent back by the server.
+With JavaScript the form is posted in the background, so that the token remains in its field: the server never sends
+it back.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FIELDS = {
 
 
 class CreateForm(Form):
-    """What a provider needs to begin with."""
+    """The fields that a new provider needs."""
 
     name = StringField(
         _l("Name"),
@@ -77,7 +77,7 @@ def install(story: Story) -> None:
 
 
 def create() -> str | BaseResponse:
-    """Show the form; test what it says, and register the provider."""
+    """Show the form; test its values, and register the provider."""
     form = CreateForm()
     if request.method == "GET":
         return render_template("console/providers/new.html", form=form, readiness=None)

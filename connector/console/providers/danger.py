@@ -1,4 +1,4 @@
-"""Danger: enabling, disabling and deleting a provider, each with what follows from it."""
+"""Danger: enabling, disabling and deleting a provider, each with its consequences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def install(story: Story) -> None:
 
 
 def show_danger(provider_id: str) -> str:
-    """Show what can be done, and what follows from each."""
+    """Show the destructive acts and their consequences."""
     provider = page.find(provider_id)
     usage = _usage(provider_id)
     return page.show_tab(
@@ -89,7 +89,7 @@ def ask_delete(provider_id: str) -> str:
 
 
 def delete(provider_id: str) -> Response:
-    """Delete a provider, and first its webhook at Onfido where that is chosen."""
+    """Delete a provider, after its webhook at Onfido if that is chosen."""
     provider = page.find(provider_id)
     if request.form.get("typed") != provider.provider_id:
         notify(_("Nothing was deleted: the id did not match."), kind="bad")
@@ -102,7 +102,7 @@ def delete(provider_id: str) -> Response:
 
 
 def _remove_webhook(provider: Provider) -> None:
-    """Remove the webhook at Onfido; that there is none is no error, that Onfido does not answer is one."""
+    """Remove the webhook at Onfido; a missing webhook is not an error, a failed request to Onfido is."""
     setup: Setup = use_cases().setup
     try:
         setup.remove_webhook(g.tenant, provider.provider_id, public_url(), actor())

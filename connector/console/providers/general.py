@@ -22,7 +22,7 @@ FIELDS = {f"configProperties.{name}": name for name in ("workflow_id", "base_url
 
 
 class GeneralForm(Form):
-    """What a provider is called, and which workflow it runs where."""
+    """The name of a provider, its region and its workflow."""
 
     name = StringField(_l("Name"), [InputRequired(_EMPTY), Length(max=255)])
     description = TextAreaField(_l("Description"), [Optional(), Length(max=2048)])

@@ -1,4 +1,4 @@
-"""How the health of a provider and the steps of its set-up are shown, in words."""
+"""The health of a provider and the steps of its set-up, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits: how often a user may try, and what is sent for a person with one name."""
+"""Limits: how often a user may try, and what is sent for a person with only one name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of providers: whether every one is healthy."""
+"""The list of providers, with the health of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REGIONS = {
 
 @dataclass(frozen=True)
 class Line:
-    """A provider as the list shows it."""
+    """A provider in the list."""
 
     provider: Provider
     health: Health

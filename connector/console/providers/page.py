@@ -1,4 +1,4 @@
-"""What the tabs of a provider share: the head with the tabs, the provider itself, and a change of it."""
+"""What the tabs of a provider share: the head with the tabs, the provider, and saving a change to it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find(provider_id: str) -> Provider:
 
 
 def tabs_of(provider_id: str, here: str) -> Sequence[tuple[str, str, bool]]:
-    """Return the tabs that are there and that the person may see: text, address, whether it is this one."""
+    """Return the installed tabs that the person may see: text, address, whether it is the current one."""
     views = current_app.view_functions
     shown = [(name, text, f"console.providers.show_{name}") for name, text in TABS]
     return [
@@ -79,13 +79,13 @@ def show_tab(template: str, provider: Provider, here: str, sentence: str, **cont
 
 
 def list_url() -> str | None:
-    """Return the address of the list of providers, once it is there."""
+    """Return the address of the list of providers; None if it is not installed."""
     endpoint = "console.providers.show_list"
     return url_for(endpoint) if endpoint in current_app.view_functions else None
 
 
 def shown_of(provider: Provider) -> dict[str, Any]:
-    """Return what the forms of a provider are made of."""
+    """Return the fields of a provider that its forms show."""
     return {name: getattr(provider, name) for name in SHOWN}
 
 

@@ -1,6 +1,6 @@
-"""Tables in forms: rows of fields, which buttons add and remove without any script.
+"""Tables in forms: rows of fields, which buttons add and remove without scripts.
 
-Each cell of a column has the same name; `do` is the button that was pressed: `add`, `remove-<row>`, or another.
+The cells of a column share a name; `do` is the button that was pressed: `add`, `remove-<row>`, or another.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def show_secrets(provider_id: str) -> str:
 
 
 def replace_secrets(provider_id: str) -> str | Response:
-    """Replace the secrets that are filled in."""
+    """Replace the secrets whose fields are not empty."""
     provider = page.find(provider_id)
     form = _form(provider)
     changes = {name: (value or "").strip() for name, value in form.data.items() if (value or "").strip()}
@@ -79,7 +79,7 @@ def replace_secrets(provider_id: str) -> str | Response:
 
 
 def ask_end_overlap(provider_id: str) -> str:
-    """Ask before the previous webhook token ends."""
+    """Ask before the previous webhook token becomes invalid."""
     page.find(provider_id)
     return confirm(
         _("End the overlap now?"),
@@ -91,7 +91,7 @@ def ask_end_overlap(provider_id: str) -> str:
 
 
 def end_overlap(provider_id: str) -> Response:
-    """End the validity of the previous webhook token."""
+    """Invalidate the previous webhook token."""
     page.registry().end_overlap(g.tenant, provider_id, actor())
     notify(_("The old webhook token is refused from now on."))
     return redirect(url_for(".show_secrets", provider_id=provider_id))

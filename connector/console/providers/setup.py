@@ -1,4 +1,4 @@
-"""Set up: the steps that tick themselves off, and what completes each."""
+"""Set up: the steps, each detected as complete or shown with what completes it."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def install(story: Story) -> None:
 
 
 def show_provider(provider_id: str) -> Response:
-    """Lead to the first tab of a provider."""
+    """Redirect to the first tab of a provider."""
     return redirect(url_for(".show_setup", provider_id=provider_id))
 
 
 def show_setup(provider_id: str) -> str:
-    """Show how far a provider is set up, and check it where the last check is old."""
+    """Show how far a provider is set up, and check it if the last check is old."""
     provider = page.find(provider_id)
     progress = _progress(provider_id)
     return page.show_tab(
@@ -59,7 +59,7 @@ def show_setup(provider_id: str) -> str:
 
 
 def show_steps(provider_id: str) -> Response:
-    """Show the steps alone, as they are now."""
+    """Show the steps only, in their current state."""
     provider = page.find(provider_id)
     progress = _progress(provider_id)
     context = _context(provider, progress)
@@ -138,7 +138,7 @@ def _context(provider: Provider, progress: Progress) -> dict[str, Any]:
 
 
 def _alone(provider: Provider) -> dict[str, Any]:
-    """Return what the steps need where they are shown without their tab."""
+    """Return what the steps need when they are shown without their tab."""
     return {"provider": provider, "may_change": g.viewer.may(page.UPDATE)}
 
 

@@ -1,4 +1,4 @@
-"""Notices: which endpoints are told of a provider, and whether they take what they are told."""
+"""Notices: the endpoints that are notified of a provider, and whether they accept the notices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def install(story: Story) -> None:
 
 
 def show_notices(provider_id: str) -> str:
-    """Show the endpoints that are told of a provider."""
+    """Show the endpoints that are notified of a provider."""
     provider = page.find(provider_id)
     known = _endpoints().all(g.tenant, provider_id)
     return page.show_tab("console/providers/notices.html", provider, "notices", _sentence(known), endpoints=known)

@@ -1,4 +1,4 @@
-"""A provider as a file: written without secrets, and read with the differences shown before anything is changed."""
+"""A provider as a file: exported without secrets; an import shows the differences before it changes anything."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def show_import(provider_id: str) -> str:
 
 
 def take_file(provider_id: str) -> str | Response:
-    """Show what a file would change; apply it, where that was shown before."""
+    """Show what a file would change; apply it if that was shown before."""
     provider = page.find(provider_id)
     try:
         file = read_file(_given())

@@ -13,9 +13,9 @@ from connector.services.providers.trial import Trials
 
 
 def refused_by_onfido(provider: Provider, **changes: Any) -> str:
-    """Return what fails with a change, in words; empty if nothing does, or nothing that Onfido is asked about.
+    """Return in words which checks fail with a change; empty if none does, or if it does not affect Onfido.
 
-    Raises `InvalidField` for what could not be saved either.
+    Raises `InvalidField` for values that could not be saved either.
     """
     trials: Trials = use_cases().trials
     kept = {name: getattr(provider, name) for name in page.KEPT}

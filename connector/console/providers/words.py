@@ -1,4 +1,4 @@
-"""How sources, warnings and limits of a mapping are written."""
+"""Sources, warnings and limits of a mapping, in words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FIELDS: Mapping[str, object] = {
 
 
 def field_name(field: str) -> str:
-    """Return what people call an applicant field."""
+    """Return an applicant field's name for people."""
     last = field.rpartition(".")[2]
     return str(FIELDS.get(field) or last.replace("_", " ").capitalize())
 

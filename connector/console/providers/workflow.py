@@ -1,4 +1,4 @@
-"""Workflow of a provider: what a run is given beside the applicant, and which claims its output has."""
+"""Workflow of a provider: the input of a run beside the applicant, and the claims in its output."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def install(story: Story) -> None:
 
 
 def show_workflow(provider_id: str) -> str:
-    """Show what the workflow is given, and what is read from its output."""
+    """Show the input of the workflow, and what is read from its output."""
     provider = page.find(provider_id)
     return _page(provider, _stored(provider.studio))
 
@@ -126,7 +126,7 @@ def _posted() -> tuple[Editing, str]:
 
 
 def _studio(before: Studio, editing: Editing) -> Studio:
-    """Return the features of the form; raise `InvalidField` for what cannot be read."""
+    """Return the features of the form; raise `InvalidField` for values that cannot be read."""
     return replace(
         before,
         tags=tuple(dict.fromkeys(tag.strip() for tag in editing.tags.splitlines() if tag.strip())),

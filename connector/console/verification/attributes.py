@@ -1,4 +1,4 @@
-"""Each attribute of a verification with the chain of its decision, from `domain/judgement.py`'s own explanation."""
+"""Each attribute of a verification with the steps of its decision, from the explanation of `domain/judgement.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from connector.services.lookup.verifications import VerificationDetails
 
 @dataclass(frozen=True)
 class Link:
-    """A step of the chain."""
+    """A step of the decision."""
 
     kind: str
     icon: str
@@ -30,7 +30,7 @@ class Link:
 class Attribute:
     """An attribute as the page shows it; `others` are the rules that were tried before and do not apply.
 
-    `finding` is what Onfido found, whatever the run's end; an approval of a run in review verifies what `may_verify`.
+    `finding` is Onfido's, independent of the run's end; an approval of a run in review verifies what `may_verify`.
     """
 
     uri: str
@@ -47,7 +47,7 @@ class Attribute:
 
 
 def attributes_of(details: VerificationDetails, explanations: Sequence[Explanation]) -> list[Attribute]:
-    """Return the attributes; the first that is not verified is open."""
+    """Return the attributes; the first that is not verified is expanded."""
     current = {each.uri: each for each in details.current}
     rows = [_attribute(each, current.get(each.claim.uri)) for each in explanations]
     first = next((each.uri for each in rows if each.chain and not each.is_verified), None)
@@ -55,7 +55,7 @@ def attributes_of(details: VerificationDetails, explanations: Sequence[Explanati
 
 
 def verdict_of(attributes: Sequence[Attribute], *, has_ended: bool) -> State | None:
-    """Return the badge that says how many attributes are verified; None if none is judged yet."""
+    """Return the badge with the number of verified attributes; None if none is judged yet."""
     missing = [each for each in attributes if not each.is_verified]
     if not has_ended or not attributes:
         return None
@@ -87,7 +87,7 @@ def _attribute(explanation: Explanation, current: Claim | None) -> Attribute:
 
 
 def _now(current: Claim | None, *, is_verified: bool) -> State | None:
-    """Return what holds today, where that is not what this verification says."""
+    """Return the current state if it differs from what this verification found."""
     if current is None or current.is_verified == is_verified:
         return None
     return attribute_state(current.verification_status, is_verified=current.is_verified)
@@ -104,7 +104,7 @@ def _sent(claim: VerificationClaim) -> Link:
 
 
 def _links(explanation: Explanation) -> list[Link]:
-    """Return what Onfido found, how the run ended, and the rule that has decided."""
+    """Return what Onfido found, how the run ended, and the rule that decided."""
     steps = {each.name: each for each in explanation.steps if each.applies}
     links = []
     if finding := steps.pop(FINDING, None):
@@ -126,7 +126,7 @@ def _rule(explanation: Explanation, step: Step) -> Link:
 
 
 def sentence_of(details: VerificationDetails, attributes: Sequence[Attribute]) -> str:
-    """Return the sentence that answers the page's question."""
+    """Return the page's sentence: whether and why the attributes are verified."""
     verification = details.listed.verification
     first = say(reason_of_run(verification.status, verification.decision).administrator)
     if verification.closed_at is None:

@@ -1,4 +1,4 @@
-"""Where the time of a verification went, from start to result."""
+"""How the time of a verification was spent, from start to result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.services.lookup.verifications import VerificationDetails
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the time: where it begins and how long it is, of 100."""
+    """A part of the time: its start and its length, in percent."""
 
     text: str
     length: timedelta
@@ -24,7 +24,7 @@ class Stretch:
 
 
 def durations_of(details: VerificationDetails) -> tuple[timedelta | None, list[Stretch]]:
-    """Return the whole time, None while it is open, and its parts as far as they are known."""
+    """Return the total time, None while the verification is open, and those of its parts that are known."""
     verification = details.listed.verification
     end = verification.closed_at or verification.completed_at
     if end is None or verification.run_id is None:

@@ -41,7 +41,7 @@ def show(verification_id: str) -> str:
 
 @story.page("/<verification_id>/live", scope=VIEW)
 def show_live(verification_id: str) -> Response:
-    """Show the part that follows an open verification; at its end the page is loaded again."""
+    """Show the part that follows an open verification; when it ends, the page is reloaded."""
     verification = _lookup().find(g.tenant, verification_id)
     response = live_part(
         "console/verification/live.html", version_of(verification), state=run_state(verification.status)
@@ -53,7 +53,7 @@ def show_live(verification_id: str) -> Response:
 
 @story.page("/<verification_id>/tasks", scope=VIEW)
 def show_tasks(verification_id: str) -> str:
-    """Show the run's tasks, which only Onfido knows."""
+    """Show the run's tasks, which are read from Onfido."""
     live = _lookup().tasks(_lookup().find(g.tenant, verification_id))
     back = url_for(".show", verification_id=verification_id)
     return part("console/verification/tasks.html", _("Tasks at Onfido"), back, live=live)
@@ -61,7 +61,7 @@ def show_tasks(verification_id: str) -> str:
 
 @story.page("/<verification_id>/json", scope=VIEW)
 def get_json(verification_id: str) -> Response:
-    """Return the record as JSON, as the API has it, without what only Onfido knows."""
+    """Return the record as JSON, as the API does, without the data that is read from Onfido."""
     details = _lookup().get(g.tenant, verification_id)
     text = VerificationDetailsSchema().dumps(details_body(details, LiveTasks(None)), indent=2)
     response = Response(text, mimetype="application/json")
@@ -71,7 +71,7 @@ def get_json(verification_id: str) -> Response:
 
 @story.act("/<verification_id>/refresh", scope=UPDATE)
 def refresh(verification_id: str) -> BaseResponse:
-    """Ask Onfido for the run, and apply its answer."""
+    """Read the run from Onfido, and apply the answer."""
     before = _lookup().find(g.tenant, verification_id)
     after = _lookup().refresh(g.tenant, verification_id)
     if before.status == after.status:
@@ -95,14 +95,14 @@ def get_evidence_folder(verification_id: str) -> Response:
 
 @story.act("/<verification_id>/timeline", scope=VIEW)
 def create_timeline(verification_id: str) -> BaseResponse:
-    """Ask Onfido for its timeline as a PDF, and lead to the page that waits for it."""
+    """Request Onfido's timeline as a PDF, and redirect to the page that waits for it."""
     file_id = _evidence().create_timeline(g.tenant, verification_id)
     return redirect(url_for(".show_timeline", verification_id=verification_id, file_id=file_id))
 
 
 @story.page("/<verification_id>/timeline/<file_id>", scope=VIEW)
 def show_timeline(verification_id: str, file_id: str) -> str:
-    """Offer Onfido's timeline."""
+    """Offer Onfido's timeline for download."""
     verification = _lookup().find(g.tenant, verification_id)
     return render_template("console/verification/timeline_file.html", verification=verification, file_id=file_id)
 
@@ -114,7 +114,7 @@ def get_timeline(verification_id: str, file_id: str) -> Response:
 
 
 def version_of(verification: Verification) -> str:
-    """Return what changes whenever the verification does."""
+    """Return a version that changes whenever the verification does."""
     return f"{verification.status}-{verification.updated_at.timestamp():.6f}"
 
 

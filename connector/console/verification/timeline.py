@@ -1,4 +1,4 @@
-"""What happened to a verification, in words: its start, its history, and what the application was told."""
+"""What happened to a verification, in words: its start, its history, and the notices to the application."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class Told:
 
 
 def timeline_of(details: VerificationDetails, deliveries: Sequence[StoredDelivery]) -> list[Moment]:
-    """Return what happened, the first thing first."""
+    """Return what happened, in order of time."""
     moments = [*_start(details), *_moments(details.history), *_told(deliveries)]
     return sorted(moments, key=lambda each: each.at)
 
 
 def told_of(deliveries: Sequence[StoredDelivery]) -> list[Told]:
-    """Return the deliveries that concern a verification, with how the last attempt was answered."""
+    """Return the deliveries that concern a verification, each with the answer to its last attempt."""
     return [
         Told(delivery_state(each.state), KINDS.get(each.kind, each.kind), _answer(each), each) for each in deliveries
     ]
@@ -100,7 +100,7 @@ def _start(details: VerificationDetails) -> Iterator[Moment]:
 
 
 def _moments(changes: Sequence[Change]) -> Iterator[Moment]:
-    """Return the entries of the history; attributes that became verified at one moment are named together."""
+    """Return the entries of the history; attributes that became verified at the same time are named together."""
     for (verified, _at), group in groupby(changes, lambda each: (_is_verified(each), each.at)):
         entries = list(group)
         if verified:
@@ -138,7 +138,7 @@ def _mark(change: Change) -> tuple[str, str]:
 
 
 def _by(change: Change) -> str:
-    """Return how it came about, where the sentence does not say so."""
+    """Return how it came about, unless the sentence contains it."""
     words = [str(CAUSES.get(change.cause, change.cause.replace("_", " ")))]
     if change.actor and change.actor != SYSTEM and change.cause != INITIATED:
         words.append(name_of(change.actor))

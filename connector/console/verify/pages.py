@@ -35,7 +35,7 @@ speak_all(verify)
 
 @verify.page(scope=None)
 def show_first() -> BaseResponse | str:
-    """Lead to the page of the tenant's provider; where there are several, let the user choose."""
+    """Redirect to the page of the tenant's provider; if there are several, offer a choice."""
     offered = [each for each in use_cases().providers.all(g.tenant) if each.is_enabled]
     if len(offered) == 1:
         return redirect(url_for(".show", provider_id=offered[0].provider_id))
@@ -44,7 +44,7 @@ def show_first() -> BaseResponse | str:
 
 @verify.page("/<provider_id>", scope=None)
 def show(provider_id: str) -> Response:
-    """Show what is verified, and what to do now."""
+    """Show what is verified, and what to do next."""
     return _page(_status(provider_id, asks=True))
 
 
@@ -78,7 +78,7 @@ def start(provider_id: str) -> BaseResponse:
 
 @verify.form("/<provider_id>/return", scope=None)
 def come_back(provider_id: str) -> BaseResponse:
-    """Ask for the result of a user who comes back from Onfido, and show the page."""
+    """Request the result of a user who returns from Onfido, and show the page."""
     status = _status(provider_id)
     if standing_of(status).is_live:
         _ask(status)
@@ -87,7 +87,7 @@ def come_back(provider_id: str) -> BaseResponse:
 
 @verify.page("/<provider_id>/accent.css", scope=None)
 def show_accent(provider_id: str) -> Response:
-    """Return the provider's accent colour, as a stylesheet: the policy allows no other style of its own."""
+    """Return the provider's accent colour as a stylesheet, because the policy forbids inline styles."""
     provider = _provider(provider_id)
     color = provider.accent_color
     style = (
@@ -110,7 +110,7 @@ def _provider(provider_id: str) -> Provider:
 
 
 def _status(provider_id: str, *, asks: bool = False) -> ProviderStatus:
-    """Return the user's status with a provider; `asks` asks Onfido as well where it checks: a webhook may be lost."""
+    """Return the user's status; with `asks`, read it from Onfido while a check is open: a webhook may be lost."""
     status = _own_status(provider_id)
     if asks and standing_of(status).state == CHECKING and status.last_run and status.last_run.run_id:
         _ask(status)
@@ -131,14 +131,14 @@ def _own_status(provider_id: str) -> ProviderStatus:
 
 
 def _ask(status: ProviderStatus) -> None:
-    """Ask Onfido for the result, and apply it; where that fails, the page shows what is known."""
+    """Read the result from Onfido and apply it; if that fails, the page shows what is known."""
     uris = [claim.uri for claim in status.claims if claim.has_value]
     with suppress(OnfidoError, RequestError, TooManyRequests):
         _verifications().complete(g.tenant, g.principal.subject, status.provider.provider_id, uris)
 
 
 def _begin(provider: Provider, uris: list[str], standing: Standing) -> Capture:
-    """Start a verification; of one that is open, return the way to continue it."""
+    """Start a verification, or return the way to continue the open one."""
     verifications, options = _verifications(), _options(provider)
     try:
         return verifications.initiate(
@@ -157,7 +157,7 @@ def _begin(provider: Provider, uris: list[str], standing: Standing) -> Capture:
 
 
 def _options(provider: Provider) -> RunRequest:
-    """Return the options of a run: back to this page, where the provider allows that, in the page's language."""
+    """Return the options of a run: the return address if the provider allows this page, and the page's language."""
     here = f"{public_url()}{g.tenant.path}/verify/{provider.provider_id}/return"
     back = here if here in provider.studio.link.redirect_urls else None
     return RunRequest(
@@ -168,7 +168,7 @@ def _options(provider: Provider) -> RunRequest:
 
 
 def _lead_on(provider: Provider, capture: Capture) -> BaseResponse:
-    """Lead to Onfido's pages, or open its Web SDK; a run that needs nothing of the user is at its result already."""
+    """Redirect to Onfido's pages, or open its Web SDK; a run that needs no input already has its result."""
     if capture.link_url is not None:
         return _written(render_template("verify/leaving.html", url=capture.link_url, **_brand(provider)), provider)
     if capture.sdk_token is None:

@@ -1,4 +1,4 @@
-"""What the user's page may load: the provider's logo, and Onfido's Web SDK on the page that opens it."""
+"""The content policy of the user's page: the provider's logo, and Onfido's Web SDK on the page that opens it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sdk_policy(image: str) -> str:
 
 
 def logo_of(image: str) -> str | None:
-    """Return the address of a provider's logo, where browsers can load it: an https address, or a path here."""
+    """Return the address of a provider's logo if browsers can load it: an https address, or a path here."""
     return image if image.startswith("/") or _origin(image) else None
 
 

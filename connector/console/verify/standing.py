@@ -1,4 +1,4 @@
-"""How a user stands with a provider: one of a few states, with what to say and what can be done."""
+"""A user's state with a provider: one of a few, each with a sentence and the possible next step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the page shows; `uris` are the attributes that a start is to verify."""
+    """The content of the page; `uris` are the attributes that a start is to verify."""
 
     state: str
     sentence: str
@@ -74,19 +74,19 @@ class Standing:
 
     @property
     def is_live(self) -> bool:
-        """Whether the state changes by itself."""
+        """Whether the state changes without the user."""
         return self.state in (CHECKING, WAITING)
 
     @property
     def version(self) -> str:
-        """What changes when the page has to be written again."""
+        """A version that changes when the page has to be rendered again."""
         run = self.run
         of_run = "" if run is None else f"{run.verification_id}:{run.updated_at.timestamp()}"
         return f"{self.state}:{of_run}:{':'.join(str(item.state.text) for item in self.items)}"
 
 
 def standing_of(status: ProviderStatus) -> Standing:
-    """Return how a user stands."""
+    """Return a user's state."""
     run, to_verify = status.last_run, [claim for claim in status.claims if claim.has_value]
     state = next(name for name, applies in _RULES if applies(status, run))
     return Standing(
@@ -100,7 +100,7 @@ def standing_of(status: ProviderStatus) -> Standing:
 
 
 def _is_open(run: Verification | None) -> bool:
-    """Whether a run is open; a start that broke off before it had one can simply be repeated."""
+    """Whether a run is open; a start that failed before it had one can simply be repeated."""
     return run is not None and run.closed_at is None and run.run_id is not None
 
 
@@ -124,14 +124,14 @@ _RULES: Sequence[tuple[str, _Rule]] = (
 
 
 def _sentence(state: str, run: Verification | None) -> str:
-    """Return what to say: of the run where it decides the state, else of the state."""
+    """Return the sentence: that of the run if it decides the state, else that of the state."""
     if run is not None and state in (WAITING, CHECKING, RETRY, IN_REVIEW):
         return str(say(reason_of_run(run.status, run.decision).user))
     return str(_SENTENCES[state])
 
 
 def _item(claim: ClaimStatus) -> Item:
-    """Return an attribute; one that was withdrawn after a watchlist match looks as if it was never checked."""
+    """Return an attribute; one that was withdrawn after a watchlist match appears as never checked."""
     status = None if claim.verification_status == WATCHLIST_MATCH else claim.verification_status
     reason = reason_of_claim(status, is_verified=claim.is_verified)
     return Item(claim.uri, _badge(status, is_verified=claim.is_verified), str(say(reason.user)))
