@@ -101,7 +101,7 @@ class Code(StrEnum):
 
     WEBHOOK_PROVIDER_UNKNOWN = "OIDV-60001", "No such identity verification provider"
     WEBHOOK_SIGNATURE_WRONG = "OIDV-60002", "The signature is missing or wrong"
-    WEBHOOK_UNREADABLE = "OIDV-60007", "No event can be read from the body"
+    WEBHOOK_UNREADABLE = "OIDV-60007", "The body is not an event"
     WEBHOOK_TOO_LARGE = "OIDV-60008", "The body is too large"
     WEBHOOK_UNEXPECTED = "OIDV-65000", "Unexpected error"
     WEBHOOK_DATABASE_AWAY = "OIDV-65001", "The database is not available"

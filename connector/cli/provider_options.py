@@ -114,7 +114,9 @@ def configuration(command: Any) -> Any:
                 "--max-attempts", type=int, help="Verifications a user may start within the window (default 5)."
             ),
             click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
-            click.option("--missing-name", help="For a person with one name: repeat, or a placeholder; empty: none."),
+            click.option(
+                "--missing-name", help="For a person with only one name: repeat, or a placeholder; empty: none."
+            ),
             click.option("--image", help="The logo of the user's page: an https URL or a path."),
             click.option("--accent-color", help="The colour of the user's page, such as #2450c8; empty: none."),
             tenant_option,

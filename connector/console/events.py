@@ -92,7 +92,9 @@ def replay(event_id: str) -> Response:
     """Apply an event again."""
     state = _lookup().replay(g.tenant, event_id, actor())
     if state == "parked":
-        notify(_("The event still waits: its run is not known yet, or Onfido is being asked about it."), kind="wait")
+        notify(
+            _("The event still waits: its run is not known yet, or data is being requested from Onfido."), kind="wait"
+        )
     else:
         notify(_("The event is applied."))
     return redirect(url_for(".show_event", event_id=event_id))
@@ -113,9 +115,9 @@ def _event_page(event: StoredEvent, body: str = "") -> str:
 
 def _words(event: StoredEvent) -> str:
     words: dict[str, str] = {
-        "applied": _("It was applied: what it says is in the verification."),
-        "parked": _("It waits until its run is known, or until Onfido was asked for what it lacks."),
-        "noted": _("It means nothing here: another application's run, or an event that is not used."),
+        "applied": _("It was applied to its verification."),
+        "parked": _("It waits until its run is known, or until missing data has been read from Onfido."),
+        "noted": _("It is not used: it belongs to another application's run, or its type is ignored."),
     }
     return words.get(event.state, "")
 
@@ -126,7 +128,7 @@ def _sentence(page: Page[StoredEvent], refused: list[RefusedPosts]) -> str:
     if refused:
         number = sum(each.number for each in refused)
         return str(ngettext("No event, but %(num)s refused post.", "No event, but %(num)s refused posts.", number))
-    return str(_("Nothing has come from Onfido that matches."))
+    return str(_("No event from Onfido matches."))
 
 
 def _filters(names: dict[str, str]) -> Filters:
@@ -142,11 +144,11 @@ def _filters(names: dict[str, str]) -> Filters:
 def _causes() -> dict[str, str]:
     """Return the reasons for which posts are refused, in words."""
     return {
-        "wrong_signature": _("Signed with another token than the one that is registered here"),
-        "no_signature": _("Not signed: somebody else than Onfido, or a proxy that drops the header"),
+        "wrong_signature": _("Signed with a token other than the registered one"),
+        "no_signature": _("Not signed: not sent by Onfido, or a proxy removed the header"),
         "no_token": _("No webhook token is registered here"),
-        "unreadable": _("Signed, but no event can be read from it"),
-        "too_large": _("Larger than events of Onfido's are"),
+        "unreadable": _("Signed, but not a valid event"),
+        "too_large": _("Larger than any event of Onfido"),
     }
 
 

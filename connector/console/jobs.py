@@ -102,7 +102,7 @@ def ask_cancel(job_id: str) -> str:
     job = _jobs().get(g.tenant, job_id)
     return confirm(
         _("Cancel this job?"),
-        _("It ends now. What it has done stays done; what it has written is erased."),
+        _("It ends now. Completed steps are not undone; its result is deleted."),
         verb=_("Cancel the job"),
         action=url_for(".cancel", job_id=job.job_id),
         back=job_url(job.job_id),

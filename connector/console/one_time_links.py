@@ -30,7 +30,7 @@ def use(secret: str) -> BaseResponse:
     if link is None:
         log.warning("console.sign_in_refused", reason="link: it was used, or has expired")
         sign_in_record().refuse(g.tenant, LINK_USED)
-        raise SignInFailed(_("This link was used already, or has expired. Get another: connector console link"))
+        raise SignInFailed(_("This link has already been used, or has expired. Create another: connector console link"))
     session.clear()
     response = redirect(safe_next(request.args.get("next")))
     person = Person(link.user_id, link.user_id, development.CLIENT_ID, development.IDENTIFIER, link.scopes)

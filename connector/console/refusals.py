@@ -51,7 +51,7 @@ def _signed_out(_error: SignedOut) -> BaseResponse:
     if is_get:
         return redirect(url)
     log.warning("console.refused", reason="nobody is signed in", path=request.path)
-    response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, and do it again."))
+    response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, then try again."))
     if request.method == "GET":
         response.headers["HX-Redirect"] = url
     return response
@@ -75,7 +75,9 @@ def _sign_in_failed(error: SignInFailed) -> Response:
 def _posted_from_elsewhere(_error: CSRFError) -> Response:
     log.warning("console.refused", reason="the form's token is missing or old", path=request.path)
     return _page(
-        400, _("Nothing was done"), _("The page was open for too long, or is not ours. Load it again, then try again.")
+        400,
+        _("Nothing was done"),
+        _("The page was open for too long, or does not belong to this site. Reload it, then try again."),
     )
 
 
@@ -97,14 +99,16 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
 
 def _refused(error: ConnectorError) -> Response:
     if isinstance(error, ChangedMeanwhile):
-        return _page(409, _("Nothing was saved"), _("Others are changing the same. Look at it again, then save."))
+        return _page(
+            409, _("Nothing was saved"), _("Someone else is changing the same data. Reload the page, then save.")
+        )
     if isinstance(error, InvalidField):
         return _page(400, _("That cannot be done"), error.description)
     if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
     status = STATUS.get(error.code, 400)
     log.info("request.refused", code=error.code, status=status)
-    title = _("There is no such thing here") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
+    title = _("Not found") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
     is_source = str(get_locale()) == SOURCE  # descriptions are English; what a code means is translated
     sentence = error.description if is_source else f"{gettext(error.code.message)}."
     return _page(status, title, sentence, code=error.code)
@@ -117,13 +121,13 @@ def _http_error(error: HTTPException) -> BaseResponse:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
     if status == HTTPStatus.NOT_FOUND:
-        return _page(404, _("There is no such page"), _("The address is wrong, or what it named has been removed."))
+        return _page(404, _("Page not found"), _("The address is wrong, or its content has been removed."))
     return _page(status, error.name, str(error.description))
 
 
 def _unexpected(error: Exception) -> Response:
     log.error("request.failed", exc_info=error)
-    return _page(500, _("Something went wrong here"), _("Try again. The log has the details under this trace id."))
+    return _page(500, _("An unexpected error occurred"), _("Try again. The log has the details under this trace id."))
 
 
 def _page(status: int, title: str, sentence: str, **context: object) -> Response:

@@ -36,7 +36,7 @@ class SampleForm(Form):
         default="eu",
     )
     dialect = SelectField(_l("Claims"), choices=[SelectChoice("wso2", "WSO2"), SelectChoice("oidc", "OpenID Connect")])
-    token = SecretField(_l("API token"), is_set=True, description=_l("It is kept encrypted and never shown."))
+    token = SecretField(_l("API token"), is_set=True, description=_l("It is stored encrypted and never shown."))
     note = TextAreaField(_l("Description"))
     is_enabled = BooleanField(_l("Enabled"), description=_l("Users can start verifications."))
 

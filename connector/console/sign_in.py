@@ -170,7 +170,7 @@ def _begun() -> tuple[OpenIdClient, str]:
             return client, safe_next(next_url)
     log.warning("console.sign_in_refused", reason="state: this browser has not begun it, or too long ago")
     sign_in_record().refuse(g.tenant, NOT_BEGUN)
-    raise SignInFailed(_("This sign-in was not begun in this browser, or too long ago. Begin again."))
+    raise SignInFailed(_("This sign-in was started in another browser, or too long ago. Start again."))
 
 
 def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
@@ -189,8 +189,8 @@ def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
     if isinstance(error, FetchError | ExchangeError):
         return SignInFailed(_("The identity provider does not answer. Try again in a minute."))
     if isinstance(error, TokenRefused) and error.check == "tenant":
-        return SignInFailed(_("Your account belongs to another organization than this console."))
-    return SignInFailed(_("The identity provider’s answer could not be accepted. The log says why."))
+        return SignInFailed(_("Your account belongs to a different organization."))
+    return SignInFailed(_("The identity provider’s answer could not be accepted. The log contains the reason."))
 
 
 def _cause(error: Exception, code: object) -> str:

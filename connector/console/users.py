@@ -43,7 +43,7 @@ class CorrectionForm(Form):
     verified = RadioField(
         _l("This attribute is"),
         choices=[
-            SelectChoice("yes", _l("verified, for the value that the user has now")),
+            SelectChoice("yes", _l("verified, for the user's present value")),
             SelectChoice("no", _l("not verified")),
         ],
     )
@@ -161,7 +161,7 @@ def ask_remove(user_id: str) -> str:
 def remove(user_id: str) -> Response:
     """Remove a user if the id was typed."""
     if request.form.get("typed") != user_id:
-        notify(_("Nothing was removed: the id that was typed is another one."), kind="bad")
+        notify(_("Nothing was removed: the typed id does not match."), kind="bad")
         return redirect(user_url(user_id))
     number = _users().remove(g.tenant, user_id, actor())
     notify(

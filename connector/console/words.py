@@ -66,13 +66,13 @@ JOB_STATES: Mapping[str, State] = {
 JOB_KINDS: Mapping[str, object] = {
     "verifications_csv": _l("Verifications as CSV"),
     "user_record": _l("Record of a user"),
-    "resend_deliveries": _l("Deliveries made again"),
-    "fetch_runs": _l("Runs asked of Onfido"),
+    "resend_deliveries": _l("Deliveries resent"),
+    "fetch_runs": _l("Runs fetched from Onfido"),
 }
 JOB_COUNTS: Mapping[str, object] = {
     "queued": _l("Queued"),
     "listed": _l("Runs in Onfido’s list"),
-    "ours": _l("Of these started here"),
+    "ours": _l("Started by this connector"),
 }
 JOB_PARAMETERS: Mapping[str, object] = {
     "since": _l("Since"),

@@ -120,54 +120,54 @@ _OUTCOMES = {
             "It ran in Onfido's sandbox, where no document is looked at, and the provider's credentials are not "
             "known to be for that: it verifies nothing."
         ),
-        _("It did not run in Onfido's sandbox, or the provider is there as well: its result counts."),
+        _("It did not run in Onfido's sandbox, or the provider uses the sandbox too: its result counts."),
         SANDBOX,
         lambda facts: not facts.is_counted,
     ),
     Rule.VALUE_CHANGED: _Outcome(
         None,
-        _("The user's value has changed since it was sent: the result is that of another value."),
+        _("The user's value has changed since it was sent: the result applies to another value."),
         _("The user's value had not changed since it was sent."),
         VALUE_CHANGED,
         lambda facts: facts.is_stale,
     ),
     Rule.CONSIDER: _Outcome(
         False,
-        _("Onfido found that the value is not the document's: the claim is not verified, also where it was before."),
+        _("Onfido found that the document differs from the value: the claim is not verified, even if it was before."),
         _("Onfido found nothing against the value."),
         applies=lambda facts: facts.finding == Comparison.CONSIDER,
     ),
     Rule.CLEAR_AND_APPROVED: _Outcome(
         True,
-        _("The value was found to be right, and the run was approved: the claim is verified for this value."),
-        _("It takes a value that was found to be right and a run that was approved; one of the two is missing."),
+        _("The value was confirmed and the run was approved: the claim is verified for this value."),
+        _("The value has to be confirmed and the run approved; one of the two is missing."),
         applies=lambda facts: facts.finding == Comparison.CLEAR and facts.is_approved,
     ),
     Rule.NOT_APPROVED: _Outcome(
         None,
-        _("The value was found to be right, but the run was not approved: it verifies nothing."),
-        _("The value was not found to be right."),
+        _("The value was confirmed, but the run was not approved: it verifies nothing."),
+        _("The value was not confirmed."),
         applies=lambda facts: facts.finding == Comparison.CLEAR,
     ),
     Rule.DIFFERS: _Outcome(
         None,
-        _("The workflow's output holds another value than the user's: it verifies nothing."),
-        _("The workflow's output holds no other value than the user's."),
+        _("The workflow's output contains a value that differs from the user's: it verifies nothing."),
+        _("The workflow's output contains no value that differs from the user's."),
         applies=lambda facts: facts.finding == DIFFERS,
     ),
     Rule.UNIDENTIFIED: _Outcome(
         None,
-        _("Onfido could not find or read the value: the run says nothing of it."),
-        _("Onfido did not say that it could not read the value."),
+        _("Onfido could not find or read the value: the run has no result for it."),
+        _("Onfido did not report that it could not read the value."),
         applies=lambda facts: facts.finding == Comparison.UNIDENTIFIED,
     ),
     Rule.NOT_COMPARED: _Outcome(
-        None, _("The value was compared with nothing: the run says nothing of it."), applies=lambda facts: True
+        None, _("The value was not compared: the run has no result for it."), applies=lambda facts: True
     ),
     # Used if a verification ends without a result.
     Rule.RUN_GONE: _Outcome(
         None,
-        _("Onfido does not know the run any more, so that it has no result: it verifies nothing."),
+        _("The run no longer exists at Onfido, so that it has no result: it verifies nothing."),
         status=RUN_GONE,
     ),
     Rule.RUN_ELSEWHERE: _Outcome(
@@ -257,7 +257,7 @@ def _run_in_words(verification: Verification) -> str:
 
 def _finding_in_words(claim: VerificationClaim, verdict: Verdict) -> str:
     if claim.is_stand_in:
-        return _("The user had no value for this claim; what was sent in its place is not the user's.")
+        return _("The user had no value for this claim; the placeholder that was sent is not the user's value.")
     place = verdict.found_at
     finding = _("%(finding)s, at %(place)s", finding=verdict.finding, place=place) if place else verdict.finding
     if claim.output_role is OutputRole.VALUE:

@@ -19,14 +19,14 @@ REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK, DELIVERY = (
 )
 MOST_COUNTED = 1000  # results of the sandbox; counting more would take longer
 _ABOUT_ENVIRONMENT = {
-    SANDBOX: _("The token is for the sandbox: no document is really looked at."),
-    LIVE: _("The token is for live: runs are paid for."),
+    SANDBOX: _("The token is for the sandbox: documents are not really checked."),
+    LIVE: _("The token is for the live environment: runs are charged."),
 }
 
 _DOCUMENT = _("Compared with the document")
-_ADDRESS = _("Compared with a proof of address, where the workflow asks for one")
-_OUTPUT = _("Told by the workflow's output")
-_NOTHING = _("Never verified, unless studio.outputClaims says which output of the workflow tells of it")
+_ADDRESS = _("Compared with a proof of address, if the workflow requests one")
+_OUTPUT = _("Determined by the workflow's output")
+_NOTHING = _("Never verified, unless studio.outputClaims names the workflow's output that determines it")
 _COMPARED = {
     **dict.fromkeys(("first_name", "last_name", "date_of_birth"), _DOCUMENT),
     "address": _ADDRESS,
@@ -75,7 +75,7 @@ def check_environment(environment: str | None, sandbox_results: int = 0) -> Chec
     """Return the check that names the Onfido environment of the credentials, and its consequences."""
     note = sandbox_note(sandbox_results)
     if environment is None:
-        check = not_checked(ENVIRONMENT, _("neither a token's prefix nor an applicant at Onfido tells it yet"))
+        check = not_checked(ENVIRONMENT, _("neither the token's prefix nor an applicant at Onfido shows it yet"))
         return replace(check, detail=joined((check.detail, note)))
     return Check(ENVIRONMENT, True, joined((_ABOUT_ENVIRONMENT[environment], note)))
 
@@ -96,7 +96,7 @@ def check_claims(provider: Provider) -> Check:
     """Return the check that lists how each claim is verified; one that is never verified is reported, not failed."""
     if missing := [name for name in REQUIRED_FIELDS if name not in provider.claims.values()]:
         names = " and ".join(missing)
-        detail = _("Onfido wants %(names)s with every applicant: map a claim to it.", names=names)
+        detail = _("Onfido requires %(names)s for every applicant: map a claim to it.", names=names)
         return Check(CLAIMS, False, detail)
     if missing := missing_of_address(provider.claims.values()):
         names = " and ".join(missing)

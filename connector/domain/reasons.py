@@ -44,57 +44,54 @@ NO_VALUE = Reason(
     _("Your profile has no entry for this, so that it cannot be checked."), _("The user has no value for it.")
 )
 _OTHER_VALUE = _("Your document shows something else. Compare your profile with it, then try again.")
-_AGAIN = _("Let the user verify again.")
+_AGAIN = _("Ask the user to verify again.")
 _CHECK_AGAIN = _("This could not be checked. Have it checked again.")
 OF_CLAIM: Mapping[str, Reason] = {
     VERIFIED: Reason(_("This is verified."), _("It is verified for the user's present value.")),
     Comparison.CLEAR: Reason(
         _("This is not confirmed yet."),
         _("It is the same as on the document, but the run was not approved."),
-        _("The value was right: let the user try again."),
+        _("The value was right: ask the user to try again."),
     ),
     Comparison.CONSIDER: Reason(
         _OTHER_VALUE,
         _("The document differs from it."),
         _(
-            "Compare the profile with the document. If the profile is wrong, correct it and let the user verify again. "
-            "If the document was misread, an administrator can vouch for the value, with a reason."
+            "Compare the profile with the document. If the profile is wrong, correct it and ask the user to verify "
+            "again. If the document was misread, an administrator can mark the value as verified, with a reason."
         ),
     ),
     Comparison.UNIDENTIFIED: Reason(
         _("This could not be read from your document. Try again with another one, or in better light."),
         _("It was not found on the document, or could not be read."),
-        _("Let the user try again with another document, in good light."),
+        _("Ask the user to try again with another document, in good light."),
     ),
     Comparison.NOT_COMPARED: Reason(
         _("This could not be checked with your document. You do not have to do anything."),
         _("Onfido did not compare it: check the mapping, and the comparison checks of the workflow."),
-        _(
-            "Turn on the comparison of this field in Onfido Studio, let the workflow's output hold it, and verify "
-            "again."
-        ),
+        _("Turn on the comparison of this field in Onfido Studio, add it to the workflow's output, and verify again."),
     ),
     DIFFERS: Reason(
         _OTHER_VALUE,
-        _("The workflow's output holds another value."),
+        _("The workflow's output contains another value."),
         _("Compare the profile with the document; the user corrects the profile, or verifies again."),
     ),
     VALUE_CHANGED: Reason(
         _("You have changed this since it was checked. Have it checked again."),
         _("Its value has changed since it was sent."),
-        _("The result is that of the former value: let the user verify again."),
+        _("The result applies to the former value: ask the user to verify again."),
     ),
     SANDBOX: Reason(
         _("This was checked as a test only. Have it checked again."),
-        _("Its run was in Onfido's sandbox, which the provider's credentials are not for."),
+        _("Its run was in Onfido's sandbox, but the provider's credentials are for the live environment."),
         _AGAIN,
     ),
     LIVE: Reason(
         _CHECK_AGAIN,
-        _("Its run was in Onfido's live environment, which the provider's credentials are not for."),
+        _("Its run was in Onfido's live environment, but the provider's credentials are for the sandbox."),
         _AGAIN,
     ),
-    RUN_GONE: Reason(_CHECK_AGAIN, _("Onfido does not know its run any more."), _AGAIN),
+    RUN_GONE: Reason(_CHECK_AGAIN, _("Its run no longer exists at Onfido."), _AGAIN),
     # The user must not learn of a match: the same text as for a claim that was never checked.
     WATCHLIST_MATCH: Reason(NOT_CHECKED.user, _("It was withdrawn after a watchlist match: do not tell the user.")),
 }

@@ -28,7 +28,7 @@ _PROPERTIES = {
     "base_url": _("the base URL"),
     "max_attempts": _("the number of attempts"),
     "attempt_window": _("the time for attempts"),
-    "missing_name": _("what stands for a missing name"),
+    "missing_name": _("the replacement for a missing name"),
     "accent_color": _("the accent colour"),
     "is_enabled": _("whether it is enabled"),
     "url": _("the URL"),
@@ -224,7 +224,7 @@ def _of_request(change: Change) -> str:
     who, name = _who(change), change.name or ""
     reason = str(change.detail.get("reason") or "").rstrip(".") or _(message_of(change.current))
     if not reason:
-        return _("%(who)s was refused %(name)s: (%(code)s).", who=who, name=name, code=change.current)
+        return _("%(who)s was refused %(name)s (%(code)s).", who=who, name=name, code=change.current)
     return _(
         "%(who)s was refused %(name)s: %(reason)s (%(code)s).", who=who, name=name, reason=reason, code=change.current
     )

@@ -35,13 +35,13 @@ TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS = (
 STATES = (TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS)
 MOST_RUNS = 100  # the number of the latest runs that are considered
 _CAUSES = {
-    WRONG_SIGNATURE: _("signed with another token than the one that is registered here"),
+    WRONG_SIGNATURE: _("signed with a token other than the registered one"),
     NO_TOKEN: _("no webhook token is registered here"),
     NO_SIGNATURE: _("no signature"),
     TOO_LARGE: _("larger than max_body_bytes"),
 }
 _UNREADABLE = _("no event of Onfido's")
-_UNKNOWN_ENVIRONMENT = _("It cannot be told yet whether the credentials are for the sandbox or live.")
+_UNKNOWN_ENVIRONMENT = _("It is not known yet whether the credentials are for the sandbox or live.")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _of_check(health: Health, check: Check | None) -> State:
     """Return the state of a check's subject; if Onfido did not answer, the text has the previous result."""
     if health.is_checking:
         before = None if check is None else _("Before: %(detail)s", detail=check.detail)
-        return CHECKING, joined((_("It is being checked."), before or ""))
+        return CHECKING, joined((_("The check is running."), before or ""))
     if check is None:
         is_silent = health.is_answered is False
         return (UNKNOWN, _("Onfido did not answer.")) if is_silent else (TODO, _("It was not checked yet."))
@@ -136,7 +136,7 @@ def _of_check(health: Health, check: Check | None) -> State:
     if check.is_unanswered:
         return UNKNOWN, check.detail
     if health.is_answered is False:
-        return UNKNOWN, _("Onfido did not answer. When it last did: %(detail)s", detail=check.detail)
+        return UNKNOWN, _("Onfido did not answer. Its last answer: %(detail)s", detail=check.detail)
     return (DONE if check.passed else FAILED), check.detail
 
 
@@ -203,7 +203,7 @@ def _comparisons(_provider: Provider, facts: SetupFacts) -> State:
     return FAILED, joined((_nothing_compared(facts.approved), _COMPARE))
 
 
-_COMPARE = _("Turn on Comparison Checks at Onfido, and let the workflow output data_comparison.")
+_COMPARE = _("Turn on Comparison Checks at Onfido, and add data_comparison to the workflow's output.")
 
 
 def _nothing_compared(runs: int) -> str:
@@ -235,7 +235,7 @@ def _application(_provider: Provider, facts: SetupFacts) -> State | None:
             all=facts.endpoints,
         )
     if facts.was_told:
-        return DONE, _("The application took a notice.")
+        return DONE, _("The application accepted a notice.")
     return TODO, _("No notice was sent yet: send a test notice.")
 
 

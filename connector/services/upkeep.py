@@ -184,5 +184,5 @@ class Upkeep:
                 run_id=run_id,
                 status=run.status,
                 days=age.days,
-                advice="Give the workflow's tasks a time-out in Onfido Studio, so that abandoned runs end.",
+                advice="Set a time-out for the workflow's tasks in Onfido Studio, so that abandoned runs end.",
             )

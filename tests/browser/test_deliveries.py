@@ -116,7 +116,7 @@ def test_one_is_resent_and_one_dropped_after_a_question(
     page = visitor.open(f"/console/deliveries/{first}")
     visitor.look_at("delivery-given-up")
     page.get_by_role("button", name="Resend", exact=True).click()
-    expect(page.get_by_text("It is sent again now, with the same id.")).to_be_visible()
+    expect(page.get_by_text("It is being sent again, with the same id.")).to_be_visible()
     place.wait_until(lambda: first in {each.delivery_id for each in stored(place, tenant, endpoint_id, "done")})
 
     visitor.page.set_viewport_size({"width": 1280, "height": 900})
@@ -146,7 +146,7 @@ def test_all_that_were_given_up_are_resent_with_a_preview(
     visitor.look_at("given-up")
     row.get_by_role("link", name="Resend").click()
     confirm(page, f"Resend {number}")
-    expect(page.get_by_text("They are sent again, at most 200 in a second.")).to_be_visible()
+    expect(page.get_by_text("They are being sent again, at most 200 per second.")).to_be_visible()
     place.wait_until(lambda: len(stored(place, tenant, endpoint_id, "done")) == number)
 
 

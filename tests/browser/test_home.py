@@ -109,13 +109,13 @@ def test_it_says_what_needs_the_administrator(visit: Visit, home: World) -> None
     ):
         expect(needs).to_contain_text(sentence)
     needs.get_by_role("link", name="Map it").click()
-    expect(page.get_by_text("Onfido takes no address without").first).to_be_visible()
+    expect(page.get_by_text("Onfido accepts no address without").first).to_be_visible()
 
 
 def test_nothing_needs_anybody_where_all_is_well(visit: Visit, home: World) -> None:
     page = open_home(visit, home)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. Nothing needs you.")
-    expect(page.get_by_text("Nobody has started in this period.")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. Nothing needs attention.")
+    expect(page.get_by_text("No verification was started in this period.")).to_be_visible()
 
 
 def test_the_numbers_are_those_of_the_period_and_the_filters(visit: Visit, home: World) -> None:
@@ -184,7 +184,7 @@ def test_another_tenant_sees_nothing_of_it(visit: Visit, home: World, place: Wor
     body = provider_body(place.simulator, name="Another")
     assert place.connector.as_admin(other).post(PROVIDERS, body).status_code == 201
     page = visit(tenant=other).open(f"{HOME}?environment=all")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. Nothing needs you.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. Nothing needs attention.")
     assert "Onfido EU" not in page.content()
     assert page.locator(".figures").inner_text().count("0") >= 1
     visit(tenant=other).open(f"{HOME}?provider={home.provider_id}")  # no such provider here: the filter is left out
@@ -193,10 +193,10 @@ def test_another_tenant_sees_nothing_of_it(visit: Visit, home: World, place: Wor
 @pytest.mark.one_database
 def test_it_follows_what_happens(visit: Visit, home: World) -> None:
     page = open_home(visit, home)
-    expect(page.get_by_text("Nothing needs you.").first).to_be_visible()
+    expect(page.get_by_text("Nothing needs attention.").first).to_be_visible()
     end(home, "ann", "review")
     page.evaluate("htmx.ajax('GET', document.querySelector('[data-live]').getAttribute('hx-get'), '[data-live]')")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. 1 thing needs you.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. 1 thing needs attention.")
 
 
 def test_it_works_without_javascript(visit: Visit, home: World) -> None:

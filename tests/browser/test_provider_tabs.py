@@ -86,7 +86,7 @@ def test_a_claim_is_mapped_once_it_is_saved_and_the_change_can_be_undone(
     page.get_by_label("Field in row 4").select_option("address.postcode")
     page.get_by_role("button", name="Check the draft").click()
     expect(page.get_by_text("This is a draft.")).to_be_visible()
-    expect(page.get_by_text("Onfido takes no address without Country")).to_be_visible()
+    expect(page.get_by_text("Onfido accepts no address without Country")).to_be_visible()
     assert stored(place, provider_id).claims == MAPPING
 
     page.get_by_role("button", name="Save", exact=True).click()
@@ -103,8 +103,8 @@ def test_a_draft_says_what_is_wrong_and_what_it_concerns(visit: Visit, place: Wo
     page.get_by_label("Field in row 3").select_option("email")
     page.get_by_role("button", name="Save", exact=True).focus()
     page.get_by_label("Claim in row 3").press("Enter")  # checks the draft, and saves nothing
-    expect(page.get_by_text("1 claim was verified by the mapping that you change")).to_be_visible()
-    expect(page.get_by_text("Onfido compares it with nothing")).to_be_visible()
+    expect(page.get_by_text("1 claim was verified by the previous mapping")).to_be_visible()
+    expect(page.get_by_text("Onfido does not compare it")).to_be_visible()
     page.get_by_role("button", name=f"Remove {GIVEN_NAME}").click()
     expect(page.get_by_text("Onfido requires First name of everybody")).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
@@ -119,7 +119,7 @@ def test_a_draft_is_tried_against_a_run(visit: Visit, place: World, provider_id:
     page = visit().open(at(provider_id, "attributes"))
     page.get_by_label("Field in row 1").select_option("email")
     page.get_by_role("button", name="Try").click()
-    table = page.get_by_role("table", name="What the draft would say")
+    table = page.get_by_role("table", name="Result under the draft")
     expect(table.get_by_role("row", name="Given name")).to_contain_text("Not compared")
     expect(table.get_by_role("row", name="Last name")).to_contain_text("Differs")
     assert stored(place, provider_id).claims == MAPPING
@@ -193,7 +193,7 @@ def test_capture_is_chosen_in_a_form(visit: Visit, place: World, provider_id: st
     expect(page.get_by_text("In the last 90 days no match was reported.")).to_be_visible()
     page.get_by_label("on Onfido's page, at a link").check()
     page.get_by_label("Addresses that the application may send users back to").fill("https://shop.example.com/done")
-    page.get_by_label("A link is good for, in hours").fill("48")
+    page.get_by_label("A link is valid for, in hours").fill("48")
     page.get_by_label("Language").select_option("fr_FR")
     page.get_by_label("Withdraw what is verified").check()
     page.get_by_role("button", name="Save").click()

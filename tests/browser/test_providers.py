@@ -53,7 +53,7 @@ def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
     page.get_by_text("Advanced").click()
     page.get_by_label("Base URL").fill(place.simulator.api_url)
     page.get_by_role("button", name="Test and create").click()
-    expect(page.get_by_text("Onfido refused something")).to_be_visible()
+    expect(page.get_by_text("Onfido refused one of the values")).to_be_visible()
     expect(page.locator(".checks")).to_contain_text("Workflow")
     expect(page.get_by_label("API token")).to_have_value(API_TOKEN)  # in the browser only
     visitor.look_at("provider-new-refused")
@@ -133,7 +133,7 @@ def test_limits_and_the_general_form_are_saved_and_a_wrong_value_is_shown_at_its
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".field-error")).to_contain_text("must be a number from 1")
     page.get_by_label("Verifications a user may start").fill("7")
-    page.get_by_label("Within so many hours").fill("48")
+    page.get_by_label("Within this number of hours").fill("48")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     assert stored(place, provider)["max_attempts"] == "7"

@@ -85,7 +85,7 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
     assert {each["name"] for each in seen if each["subject"] == "file"} == {
         *("passport-front.png", "passport-back.png", "selfie.png")
     }
-    expect(page.get_by_text("Verifies Given name, Last name, which Onfido found the same.")).to_be_visible()
+    expect(page.get_by_text("Verifies Given name, Last name, which Onfido confirmed.")).to_be_visible()
     expect(page.get_by_text("Stays unverified: Date of birth.")).to_be_visible()
     page.get_by_label("Approve").check()
     page.get_by_role("button", name="Decide for good").click()
@@ -98,7 +98,7 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
     claims = place.connector.as_user(user_id).claims()
     assert sorted(each["isVerified"] for each in claims.values()) == [False, True, True]
     visitor.open(f"/console/verifications/{verification_id}/review")
-    expect(page.get_by_text("There is nothing to decide any more")).to_be_visible()
+    expect(page.get_by_text("It has already been decided")).to_be_visible()
 
 
 @pytest.mark.one_database

@@ -23,9 +23,9 @@ def test_every_claim_is_told_by_what_can_verify_it() -> None:
     assert check.passed
     assert check.detail.split(". ") == [
         "Compared with the document: given, family, born",
-        "Compared with a proof of address, where the workflow asks for one: street, code, land",
-        "Told by the workflow's output: town, mail, expiry",
-        "Never verified, unless studio.outputClaims says which output of the workflow tells of it: phone, passport.",
+        "Compared with a proof of address, if the workflow requests one: street, code, land",
+        "Determined by the workflow's output: town, mail, expiry",
+        "Never verified, unless studio.outputClaims names the workflow's output that determines it: phone, passport.",
     ]
 
 

@@ -35,7 +35,7 @@ def install(story: Story) -> None:
 def resend(delivery_id: str) -> Response:
     """Resend one delivery."""
     deliveries().retry(g.tenant, delivery_id, actor())
-    notify(_("It is sent again now, with the same id."))
+    notify(_("It is being sent again, with the same id."))
     return redirect(url_for(".show", delivery_id=delivery_id))
 
 
@@ -71,7 +71,7 @@ def ask_resend_all() -> str:
     """Ask before resending all deliveries that were given up since a time."""
     since = _since(request.args.get("since"))
     number = deliveries().count_given_up(g.tenant, since)
-    consequence = _("The applications may see an id twice. At most 200 in a second become due.")
+    consequence = _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second.")
     return confirm(
         _("Resend all that were given up?")
         if number is None
@@ -89,7 +89,7 @@ def resend_all() -> Response:
     """Request a job that resends all deliveries that were given up since a time."""
     jobs: Jobs = use_cases().jobs
     jobs.request(g.tenant, resending_since(_since(request.form.get("since")), is_everything=False), actor())
-    notify(_("They are sent again, at most 200 in a second. Jobs shows the progress."))
+    notify(_("They are being sent again, at most 200 per second. Jobs shows the progress."))
     return redirect(url_for(".show_list"))
 
 

@@ -56,7 +56,7 @@ class EndpointForm(Form):
         [InputRequired(_l("choose at least one"))],
         choices=[SelectChoice(*each) for each in EVENTS.items()],
     )
-    provider = SelectField(_l("Provider"), description=_l("Whose events it is told of."))
+    provider = SelectField(_l("Provider"), description=_l("Only events of this provider are sent."))
 
 
 def install(story: Story) -> None:
@@ -132,13 +132,15 @@ def test_endpoint(endpoint_id: str) -> Response:
     if wrong is None:
         notify(_("It answered %(status)s in %(number)s ms.", status=answered.status, number=milliseconds))
     else:
-        notify(_("The test notice was not taken: %(reason)s", reason=wrong), kind="bad")
+        notify(_("The test notice was not accepted: %(reason)s", reason=wrong), kind="bad")
     return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
 
 
 def ask_rotate_endpoint(endpoint_id: str) -> str:
     """Ask before the secret is replaced."""
-    consequence = _("A new secret is made and shown once. The present one signs as well until the overlap ends.")
+    consequence = _(
+        "A new secret is created and shown once. Notices are also signed with the present one until the overlap ends."
+    )
     return _ask(endpoint_id, "rotate_endpoint", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
 
 
@@ -149,7 +151,7 @@ def rotate_endpoint(endpoint_id: str) -> str:
 
 def ask_disable_endpoint(endpoint_id: str) -> str:
     """Ask before an endpoint is disabled."""
-    consequence = _("Nothing is sent to it until it is enabled again. What happens meanwhile is not queued for it.")
+    consequence = _("Nothing is sent to it until it is enabled again. Notices are not queued meanwhile.")
     return _ask(endpoint_id, "disable_endpoint", _("Disable this endpoint?"), consequence, _("Disable"))
 
 

@@ -21,14 +21,14 @@ KINDS: Mapping[str, object] = {
     "tell_matches": _l("Notice: watchlist matches changed"),
     "write_status": _l("Status, into the directory"),
     "write_statuses": _l("Status of all users, into the directory"),
-    "check_verification": _l("Asking Onfido for a run"),
+    "check_verification": _l("Reading a run from Onfido"),
     "check_user": _l("Looking a user up in the directory"),
     "check_users": _l("Looking users up in the directory"),
     "keep_document": _l("Keeping a document’s values"),
     "delete_applicant": _l("Deleting an applicant at Onfido"),
     "delete_customer": _l("Deleting a user’s keys at Onfido"),
     "resend_notices": _l("Sending notices again"),
-    "update_matches": _l("Asking Onfido for watchlist matches"),
+    "update_matches": _l("Reading watchlist matches from Onfido"),
     "advance_job": _l("Next step of a job"),
 }
 EVENTS: Mapping[str, object] = {

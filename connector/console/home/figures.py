@@ -139,7 +139,7 @@ def _figures(now: Statistics, before: Statistics) -> Iterator[Figure]:
         percent(through),
         _nothing()
         if points is None
-        else _("as in the period before")
+        else _("as in the previous period")
         if points == 0
         else ngettext("%(sign)s%(num)s point", "%(sign)s%(num)s points", abs(points), sign=_sign(points)),
         _kind(points),
@@ -159,7 +159,7 @@ def _figures(now: Statistics, before: Statistics) -> Iterator[Figure]:
     yield Figure(
         _("Results"),
         number(results),
-        _("%(n)s in the period before", n=number(former)),
+        _("%(n)s in the previous period", n=number(former)),
         "muted",
         [float(sum(each.by_status.values())) for each in now.days],
         link("verifications.show_list"),

@@ -89,7 +89,7 @@ def _silent_providers() -> Iterator[Need]:
     for health in records.all(g.tenant):
         if health.state == UNKNOWN:
             text = _("Onfido did not answer when “%(name)s” was checked.", name=health.provider_name)
-            detail = _("What was known before still stands. It is checked again by itself.")
+            detail = _("The last known state is shown. The check is repeated automatically.")
             yield Need("wait", "cloud-slash", text, detail, _("Look"), _provider("setup", health.provider_id))
 
 
@@ -113,7 +113,7 @@ def _given_up() -> Iterator[Need]:
     if page.rows:
         count = _counted(len(page.rows), is_more=page.next_cursor is not None)
         text = ngettext("%(n)s delivery was given up.", "%(n)s deliveries were given up.", len(page.rows), n=count)
-        detail = _("Each was tried for about an hour. Once the receiver answers again, send them anew.")
+        detail = _("Each was tried for about an hour. Once the receiver answers again, resend them.")
         yield Need("bad", "send-x", text, detail, _("Look"), link("deliveries.show_list", state=DEAD))
 
 
@@ -123,7 +123,7 @@ def _reviews() -> Iterator[Need]:
     if n := lookup.count(g.tenant, criteria, MOST_COUNTED):
         count = _counted(n, is_more=n >= MOST_COUNTED)
         text = ngettext("%(n)s verification waits for a review.", "%(n)s verifications wait for a review.", n, n=count)
-        detail = _("Its user is not verified until somebody decides.")
+        detail = _("Its user is not verified until an administrator decides.")
         url = link("reviews.show_list") or link("verifications.show_list", status="review")
         yield Need("wait", "hourglass-split", text, detail, _("Review"), url)
 
@@ -152,8 +152,8 @@ def _never_compared() -> Iterator[Need]:
         if compared.n == compared.of >= LEAST_APPROVED:
             text = _("“%(name)s” was never compared.", name=claim_name(claim.uri))
             detail = ngettext(
-                "In %(num)s approved run of 14 days Onfido compared nothing for it.",
-                "In %(num)s approved runs of 14 days Onfido compared nothing for it.",
+                "Onfido did not compare it in %(num)s approved run of the last 14 days.",
+                "Onfido did not compare it in %(num)s approved runs of the last 14 days.",
                 compared.of,
             )
             url = link("verifications.show_list", claim=claim.uri, result="not_compared")
@@ -169,7 +169,7 @@ def _long_open() -> Iterator[Need]:
         text = ngettext(
             "%(n)s run is open for more than a week.", "%(n)s runs are open for more than a week.", n, n=count
         )
-        detail = _("Give the workflow's tasks a time-out in Onfido Studio, so that abandoned runs end.")
+        detail = _("Set a time-out for the workflow's tasks in Onfido Studio, so that abandoned runs end.")
         url = link("verifications.show_list", status=list(OPEN), to=f"{before:%Y-%m-%d}")
         yield Need("wait", "clock-history", text, detail, _("Look"), url)
 
@@ -213,8 +213,8 @@ def _counted(n: int, *, is_more: bool) -> str:
 def _cause(cause: str) -> str:
     texts = {
         NO_TOKEN: _("The provider has no webhook token yet."),
-        NO_SIGNATURE: _("They had no signature: something on the way may remove it."),
-        WRONG_SIGNATURE: _("They were signed with another token than ours."),
+        NO_SIGNATURE: _("They had no signature: a proxy may have removed it."),
+        WRONG_SIGNATURE: _("They were signed with a token other than the registered one."),
         TOO_LARGE: _("They were too large."),
     }
     return str(texts.get(cause, _("They could not be read.")))

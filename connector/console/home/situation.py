@@ -49,7 +49,11 @@ def describe(needs: int) -> Situation:
 
 
 def _sentence(needs: int) -> str:
-    todo = ngettext("%(num)s thing needs you.", "%(num)s things need you.", needs) if needs else _("Nothing needs you.")
+    todo = (
+        ngettext("%(num)s thing needs attention.", "%(num)s things need attention.", needs)
+        if needs
+        else _("Nothing needs attention.")
+    )
     return f"{_works()} {todo}"
 
 

@@ -64,9 +64,9 @@ class CaptureForm(Form):
     completed = StringField(_l("Where users go when they have finished"), [Length(max=2048)])
     expired = StringField(_l("Where users go when the link has expired"), [Length(max=2048)])
     hours = IntegerField(
-        _l("A link is good for, in hours"),
+        _l("A link is valid for, in hours"),
         [Optional(), NumberRange(min=1, max=24 * 365)],
-        description=_l("Empty: as long as Onfido's own default."),
+        description=_l("Empty: Onfido's default."),
     )
     language = SelectField(
         _l("Language"),
@@ -76,12 +76,12 @@ class CaptureForm(Form):
         ],
     )
     referrer = StringField(
-        _l("Web pages that the SDK's token is good on"),
+        _l("Web pages on which the SDK's token is valid"),
         [Length(max=2048)],
         description=_l("A pattern such as https://*.example.com/*. Empty: on any page."),
     )
-    application_id = StringField(_l("Mobile application that the token is good in"), [Length(max=255)])
-    cross_device = StringField(_l("Page that users continue at on their phone"), [Length(max=2048)])
+    application_id = StringField(_l("Mobile application in which the token is valid"), [Length(max=255)])
+    cross_device = StringField(_l("Page on which users continue on their phone"), [Length(max=2048)])
     withdraws = BooleanField(
         _l("Withdraw what is verified when a watchlist matches"),
         description=_l("Everything that is verified of the user then has to be verified again."),

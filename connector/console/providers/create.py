@@ -44,7 +44,7 @@ class CreateForm(Form):
     name = StringField(
         _l("Name"),
         [InputRequired(_l("must not be empty")), Length(max=255)],
-        description=_l("How administrators tell it from others."),
+        description=_l("Distinguishes it from other providers."),
         default="Onfido",
     )
     region = RadioField(
@@ -54,7 +54,7 @@ class CreateForm(Form):
         validators=[Optional()],
     )
     token = SecretField(
-        _l("API token"), description=_l("From Onfido's dashboard. It is kept encrypted, and never shown.")
+        _l("API token"), description=_l("From Onfido's dashboard. It is stored encrypted and never shown.")
     )
     workflow_id = StringField(
         _l("Workflow id"),
@@ -66,9 +66,9 @@ class CreateForm(Form):
         choices=[SelectChoice("wso2", "WSO2"), SelectChoice("oidc", "OpenID Connect")],
         description=_l("How your identity provider names them. Each can be changed later."),
     )
-    client_id = StringField(_l("Client id"), [Optional()], description=_l("With its secret, in place of a token."))
+    client_id = StringField(_l("Client id"), [Optional()], description=_l("With its secret, instead of a token."))
     client_secret = SecretField(_l("Client secret"))
-    base_url = StringField(_l("Base URL"), [Optional()], description=_l("In place of the region."))
+    base_url = StringField(_l("Base URL"), [Optional()], description=_l("Instead of the region."))
 
 
 def install(story: Story) -> None:

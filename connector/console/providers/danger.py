@@ -39,7 +39,7 @@ def show_danger(provider_id: str) -> str:
         "console/providers/danger.html",
         provider,
         "danger",
-        _("Each asks once, and says what follows."),
+        _("Each asks for confirmation and states its consequences."),
         disabling=_of_disabling(usage),
         deleting=_of_deleting(usage),
         may_delete=g.viewer.may(DELETE),
@@ -123,7 +123,7 @@ def _of_disabling(usage: Usage) -> str:
         usage.open_verifications,
         count=_counted(usage.open_verifications),
     )
-    return " ".join((_("No user can start a verification with it."), goes_on, _("What is verified stays.")))
+    return " ".join((_("No user can start a verification with it."), goes_on, _("Verified attributes stay verified.")))
 
 
 def _of_deleting(usage: Usage) -> str:

@@ -28,9 +28,11 @@ class LimitsForm(Form):
     """The limits of a provider."""
 
     max_attempts = IntegerField(_l("Verifications a user may start"), [InputRequired(_l("must be a whole number"))])
-    attempt_hours = DecimalField(_l("Within so many hours"), [InputRequired(_l("must be a number"))], places=None)
+    attempt_hours = DecimalField(
+        _l("Within this number of hours"), [InputRequired(_l("must be a number"))], places=None
+    )
     missing_name = StringField(
-        _l("For a person with one name"),
+        _l("For a person with only one name"),
         [Optional(), Length(max=255)],
         description=_l(
             "What is sent as the other name: repeat (the same one), or a placeholder. Empty: such a person cannot be "

@@ -31,14 +31,14 @@ class SecretsForm(Form):
     """The secrets of a provider; a field that is left empty keeps the stored one."""
 
     api_token = SecretField(_l("API token"), description=_l("It is tried at Onfido before it takes effect."))
-    client_id = StringField(_l("Client id"), [Optional()], description=_l("With its secret, in place of a token."))
+    client_id = StringField(_l("Client id"), [Optional()], description=_l("With its secret, instead of a token."))
     client_secret = SecretField(_l("Client secret"))
     webhook_token = SecretField(
         _l("Webhook token"),
-        description=_l("The one that it replaces stays valid for a while, so that no event is lost."),
+        description=_l("The replaced token stays valid for a while, so that no event is lost."),
     )
     notice_secret = SecretField(
-        _l("Secret for notices"), description=_l("What notices to the application are signed with.")
+        _l("Secret for notices"), description=_l("Notices to the application are signed with it.")
     )
 
 
@@ -114,5 +114,5 @@ def _page(provider: Provider, form: SecretsForm, *, has_failed: bool = False) ->
     setup: Setup = use_cases().setup
     facts: ProviderFacts = setup.facts(provider)
     more: dict[str, Any] = {"form": form, "facts_known": facts, "has_failed": has_failed}
-    sentence = _("Secrets are kept encrypted, and never shown. An empty field keeps what is stored.")
+    sentence = _("Secrets are stored encrypted and never shown. An empty field keeps the stored one.")
     return page.show_tab("console/providers/secrets.html", provider, "secrets", sentence, **more)

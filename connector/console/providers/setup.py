@@ -52,7 +52,7 @@ def show_setup(provider_id: str) -> str:
         "console/providers/setup.html",
         provider,
         "setup",
-        _("Steps are detected, never ticked by hand."),
+        _("Steps are detected automatically."),
         is_old=_is_old(progress),
         **_context(provider, progress),
     )
@@ -103,7 +103,7 @@ def ask_remove_webhook(provider_id: str) -> str:
     provider = page.find(provider_id)
     return confirm(
         _("Remove the webhook of %(name)s?", name=provider.name),
-        _("It is deleted at Onfido, and its token here at once. Results then come later: Onfido is asked for each."),
+        _("It is deleted at Onfido and its token here. Results then arrive later, because each is read from Onfido."),
         verb=_("Remove"),
         action=url_for(".remove_webhook", provider_id=provider_id),
         back=url_for(".show_setup", provider_id=provider_id),

@@ -34,16 +34,16 @@ def send_test(provider_id: str, endpoint_id: str) -> Response:
     page.find(provider_id)
     answered, problem = _endpoints().test(g.tenant, endpoint_id, actor())
     if problem is None:
-        notify(_("The application took the test notice: it answered %(status)s.", status=answered.status))
+        notify(_("The application accepted the test notice: it answered %(status)s.", status=answered.status))
     else:
-        notify(_("The application did not take the test notice: %(why)s", why=problem), kind="bad")
+        notify(_("The application did not accept the test notice: %(why)s", why=problem), kind="bad")
     return redirect(url_for(".show_notices", provider_id=provider_id))
 
 
 def _sentence(known: list[Endpoint]) -> str:
     if not known:
-        return str(_("No application is told of what happens with this provider."))
-    return str(ngettext("%(num)s endpoint is told.", "%(num)s endpoints are told.", len(known)))
+        return str(_("No application is notified of events of this provider."))
+    return str(ngettext("%(num)s endpoint is notified.", "%(num)s endpoints are notified.", len(known)))
 
 
 def _endpoints() -> Endpoints:

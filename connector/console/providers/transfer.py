@@ -78,6 +78,6 @@ def _given() -> bytes:
 
 
 def _page(provider: Provider, *, text: str = "", changes: list[Difference] | None = None, error: object = "") -> str:
-    sentence = _("A file changes everything but the secrets. Differences are shown first.")
+    sentence = _("A file replaces everything except the secrets. The differences are shown first.")
     more: dict[str, Any] = {"text": text, "differences": changes, "error": error, "file": file_of(provider)}
     return page.show_tab("console/providers/import.html", provider, "general", sentence, **more)

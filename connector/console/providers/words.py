@@ -48,10 +48,10 @@ def warning(it: MappingWarning) -> str:
     names = ", ".join(field_name(each) for each in it.fields)
     match it.flaw:
         case Flaw.NAME_MISSING:
-            return str(_("Onfido requires %(names)s of everybody: map a claim to it.", names=names))
+            return str(_("Onfido requires %(names)s for every applicant: map a claim to it.", names=names))
         case Flaw.ADDRESS_INCOMPLETE:
-            return str(_("Onfido takes no address without %(names)s: map a claim to it.", names=names))
+            return str(_("Onfido accepts no address without %(names)s: map a claim to it.", names=names))
         case Flaw.MAPPED_TWICE:
-            return str(_("Another claim is sent as %(names)s as well: only names are joined.", names=names))
+            return str(_("Another claim is also sent as %(names)s: only names can be joined.", names=names))
         case Flaw.NEVER_VERIFIED:
-            return str(_("Onfido compares it with nothing; the workflow's output can tell of it."))
+            return str(_("Onfido does not compare it; it can be read from the workflow's output."))

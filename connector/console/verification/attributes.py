@@ -95,7 +95,7 @@ def _now(current: Claim | None, *, is_verified: bool) -> State | None:
 
 def _sent(claim: VerificationClaim) -> Link:
     if claim.is_stand_in:
-        return Link("wait", "person-dash", _("The user had no value: a placeholder was sent in its place."))
+        return Link("wait", "person-dash", _("The user had no value: a placeholder was sent instead."))
     if claim.applicant_field is None:
         return Link("none", "person", _("Not sent: the workflow’s output is compared with the user’s value."))
     since = _("It has changed since.") if claim.is_stale else _("It has not changed since.")
@@ -133,9 +133,9 @@ def sentence_of(details: VerificationDetails, attributes: Sequence[Attribute]) -
         return str(first)
     missing = sum(not each.is_verified for each in attributes)
     if not missing:
-        second = _("Every attribute that was asked for is verified.")
+        second = _("Every requested attribute is verified.")
     elif missing == len(attributes):
-        second = _("None of the attributes is verified by it.")
+        second = _("It verifies none of the attributes.")
     else:
         second = ngettext("One attribute is not verified.", "%(num)s attributes are not verified.", missing)
     return f"{first} {second}"

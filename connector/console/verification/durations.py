@@ -49,4 +49,4 @@ def _points(details: VerificationDetails, end: datetime) -> Iterator[tuple[str, 
         yield _("The user: photos"), "wait", verification.captured_at
     completed = min(verification.completed_at or end, end)
     yield _("Onfido: checks") if verification.captured_at else _("The user and Onfido"), "run", completed
-    yield _("The result’s way to us"), "good", end
+    yield _("Result’s delivery"), "good", end

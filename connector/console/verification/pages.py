@@ -75,7 +75,7 @@ def refresh(verification_id: str) -> BaseResponse:
     before = _lookup().find(g.tenant, verification_id)
     after = _lookup().refresh(g.tenant, verification_id)
     if before.status == after.status:
-        notify(_("Onfido says the same as before."), kind="none")
+        notify(_("Onfido’s answer has not changed."), kind="none")
     else:
         notify(_("Onfido’s answer was applied: %(state)s.", state=run_state(after.status).text))
     return redirect(url_for(".show", verification_id=verification_id))

@@ -36,8 +36,8 @@ CAUSES = {
     "webhook": _l("Onfido’s event"),
     "initiated": "",
     "decided": _l("decided in review"),
-    "refreshed": _l("Onfido was asked again"),
-    "sweep": _l("Onfido was asked by the worker"),
+    "refreshed": _l("read from Onfido again"),
+    "sweep": _l("read from Onfido by the worker"),
     "completed": _l("the application asked for the result"),
 }
 KINDS = {
@@ -45,7 +45,7 @@ KINDS = {
     "tell_task": _l("Notice about a task"),
     "tell_matches": _l("Notice about watchlist matches"),
     "write_status": _l("Status written to the directory"),
-    "check_verification": _l("Asking Onfido for the run"),
+    "check_verification": _l("Reading the run from Onfido"),
     "keep_document": _l("Keeping the document’s values"),
     "delete_applicant": _l("Deleting the applicant at Onfido"),
 }
@@ -96,7 +96,7 @@ def _start(details: VerificationDetails) -> Iterator[Moment]:
     by = _("through the application %(client)s", client=verification.client_id) if verification.client_id else ""
     yield Moment(verification.created_at, "none", "person", text, by)
     if verification.captured_at:
-        yield Moment(verification.captured_at, "run", "camera", _("The user had sent what was asked for."))
+        yield Moment(verification.captured_at, "run", "camera", _("The user had sent everything that was required."))
 
 
 def _moments(changes: Sequence[Change]) -> Iterator[Moment]:

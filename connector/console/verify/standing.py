@@ -32,7 +32,7 @@ TITLES: Mapping[str, object] = {
     OFF: _l("Not available now"),
 }
 _SENTENCES: Mapping[str, object] = {
-    NOTHING: _l("Your profile has no entry that could be checked here. Complete your profile first."),
+    NOTHING: _l("Your profile has no entry that can be checked here. Complete your profile first."),
     READY: _l("Have your identity document ready. It takes a few minutes."),
     DONE: _l("Everything that is checked here is verified. You do not have to do anything."),
     PARTLY: _l("Your document was accepted. Not everything in your profile could be confirmed with it."),
