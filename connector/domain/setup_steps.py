@@ -248,7 +248,7 @@ _STEPS: Sequence[tuple[str, str, Callable[[Provider, SetupFacts], State | None]]
     ("attributes", _("Attributes are mapped"), _attributes),
     ("comparisons", _("Comparisons arrive"), _comparisons),
     ("users", _("Users can be found"), _users),
-    ("application", _("The application is told"), _application),
+    ("application", _("The application is notified"), _application),
 )
 NAMES = tuple(name for name, _, _ in _STEPS)
 
