@@ -1,4 +1,4 @@
-"""Watching the files of secrets while a process runs: one that is removed is noticed before it is needed again."""
+"""Watching the files of secrets while a process runs, so that a missing file is noticed before a restart needs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class SecretFiles:
-    """The files of one process' settings; what changes is logged once."""
+    """The files of one process' settings; each change is logged once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -23,7 +23,7 @@ class SecretFiles:
         self._is_first = True
 
     def look(self) -> None:
-        """Log which files are missing, or are there again; at first also those that their group may read."""
+        """Log which files are missing or have returned; at first also those that their group may read."""
         if self._is_first:
             self._is_first = False
             self._warn_of_groups()

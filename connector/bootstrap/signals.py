@@ -14,7 +14,7 @@ from connector.services.signals.writing import SignalWriter
 
 
 class SignalParts(Notifying):
-    """Streams and their events, on the ground of all use cases."""
+    """Streams and their events, as part of all use cases."""
 
     @part
     def signal_streams(self) -> Streams:
@@ -24,7 +24,7 @@ class SignalParts(Notifying):
 
     @part
     def signal_polling(self) -> Polling:
-        """Hand out events to receivers who poll."""
+        """Return events to receivers that poll."""
         waiting = max(1, self.settings.threads // 4)
         return Polling(self.database, self.signal_streams, self._event_tokens, waiting)
 
@@ -44,5 +44,5 @@ class SignalParts(Notifying):
 
     @part
     def signal_upkeep(self) -> SignalUpkeep:
-        """Look after streams."""
+        """Keep streams in order."""
         return SignalUpkeep(self.database, self._signal_writer, self._clock)

@@ -1,10 +1,10 @@
-"""Two people who edit the same thing: a form carries what it was made of, and overwrites nothing that changed since.
+"""Concurrent edits of an object: a form carries the values that it was shown with, and overwrites no later change.
 
-    {{ shown(provider) }}      in the form: what the page showed, as a hidden field
-    merged(name, theirs, mine) in the act: what to save, or `Overtaken` with what is to be decided first
+    {{ shown(provider) }}      in the form: the values that the page showed, as a hidden field
+    merged(name, theirs, mine) in the act: what to save, or `Overtaken` with what has to be decided first
 
-What only one of the two has changed is saved as that one has it. What both have changed is shown: as it was, as it is
-stored now, and as it would be saved; the person then saves theirs after all, or leaves it.
+A value that only one of the two has changed is saved with that change. A value that both have changed is shown: as it
+was, as it is stored now, and as it would be saved; the person then saves theirs, or keeps the stored one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Saved = TypeVar("Saved")
 
 
 class Overtaken(Exception):  # noqa: N818  named for what it tells
-    """Somebody else has changed what the form changes; `now` is how it stands, for the form that is posted again."""
+    """Another person has changed the same values; `now` is their present state, for the form that is posted again."""
 
     def __init__(self, conflicts: Sequence[Conflict], now: Any, object_id: str, *, has_secrets: bool = False) -> None:
         super().__init__(", ".join(each.name for each in conflicts))
@@ -41,18 +41,18 @@ class Overtaken(Exception):  # noqa: N818  named for what it tells
 
 
 def install(blueprint: Blueprint) -> None:
-    """Show what is to be decided as a page."""
+    """Show the conflicts to be decided as a page."""
     blueprint.register_error_handler(Overtaken, _decide)
 
 
 def shown_field(value: Any) -> Markup:
-    """Return the hidden field with what a form was made of; a form that is shown again keeps what it had."""
+    """Return the hidden field with the values that a form was shown with; a form that is shown again keeps them."""
     text = request.form.get(FIELD) or json.dumps(snapshot(value))
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, text)
 
 
 def shown_before() -> Any:
-    """Return what the posted form was made of; None if it does not say."""
+    """Return the values that the posted form was shown with; None if it contains none."""
     try:
         return json.loads(request.form.get(FIELD, "")[:MAX_SHOWN])
     except ValueError:
@@ -60,7 +60,7 @@ def shown_before() -> Any:
 
 
 def merged(object_id: str, theirs: Any, mine: Any, now: Any) -> Any:
-    """Return what to save; raise `Overtaken` if the form and somebody else have changed the same since it was shown."""
+    """Return what to save; raise `Overtaken` if another person has changed the same values since the form was shown."""
     before = shown_before()
     value, conflicts = merge(snapshot(theirs) if before is None else before, theirs, mine)
     if conflicts:
@@ -69,7 +69,7 @@ def merged(object_id: str, theirs: Any, mine: Any, now: Any) -> Any:
 
 
 def until_saved(save: Callable[[], Saved]) -> Saved:
-    """Return what `save` returns, which reads and merges anew while others save at the same moment."""
+    """Return the result of `save`, which reads and merges again if others save at the same time."""
     for _number in range(TRIES - 1):
         try:
             return save()

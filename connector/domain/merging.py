@@ -1,9 +1,9 @@
-"""Two people who change the same thing at once: what can be saved on top of the other, and what has to be decided.
+"""Concurrent changes to the same object: what can be saved, and what has to be decided.
 
     as it was shown ──┬──► as it is stored now   (theirs)
                       └──► as it is to be saved  (mine)
 
-What only one of the two has changed is kept as that one has it; what both have changed, differently, is a conflict.
+A value that only one of the two has changed keeps that change; one that both have changed differently is a conflict.
 Records are merged field by field, mappings key by key.
 """
 
@@ -19,7 +19,7 @@ _ABSENT: Any = object()
 
 @dataclass(frozen=True)
 class Conflict:
-    """A property that two have changed since one of them was shown it; each value as JSON has it."""
+    """A property that both have changed since the form was shown; each value in its JSON form."""
 
     name: str
     shown: Any
@@ -28,7 +28,7 @@ class Conflict:
 
 
 def snapshot(value: Any) -> Any:
-    """Return a value as JSON has it, to be compared later."""
+    """Return the JSON form of a value, to be compared later."""
     if is_dataclass(value) and not isinstance(value, type):
         return snapshot(asdict(value))
     if isinstance(value, Mapping):
@@ -41,7 +41,7 @@ def snapshot(value: Any) -> Any:
 
 
 def merge(shown: Any, theirs: Any, mine: Any, name: str = "") -> tuple[Any, list[Conflict]]:
-    """Return what to save, and what is to be decided first; `shown` is the snapshot of what the form was made of."""
+    """Return what to save, and the conflicts to be decided first; `shown` is the snapshot from the form."""
     before, stored, intended = shown, _snapshot(theirs), _snapshot(mine)
     if intended in (before, stored):
         return theirs, []

@@ -1,8 +1,8 @@
-"""Signals to other systems, by the Shared Signals Framework 1.0: streams of security events, and what events say.
+"""Signals to other systems, by the Shared Signals Framework 1.0: streams of security events, and their contents.
 
-A stream belongs to a receiver, the client whose token created it. A user is at one of two levels of assurance, verified
-or not, as the status that is written to directories has it; a change of level is an event of CAEP 1.0. The namespace
-and the names of the levels are the operator's: without them, no level is asserted.
+A stream belongs to a receiver, the client whose token created it. A user is at one of two levels of assurance,
+verified or not, like the status that is written to directories; a change of level is an event of CAEP 1.0. The
+operator defines the namespace and the names of the levels: without them, no level is asserted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TOO_OLD = f"Events waited for {RETENTION_DAYS} days and are dropped: read the us
 
 @dataclass(frozen=True)
 class SignalChoice:
-    """The signals of a tenant, as its operator describes them; without a namespace, no change of level is an event.
+    """The signals of a tenant, as its operator defines them; without a namespace, a change of level is not an event.
 
     `subject_issuer` issues the ids of users; empty: the stream's issuer.
     """
@@ -65,7 +65,7 @@ class SignalChoice:
 
 @dataclass(frozen=True)
 class Receiver:
-    """The client that a stream belongs to, and the issuer of its tokens: another issuer may have a client so named."""
+    """The client that owns a stream, and its tokens' issuer: client ids of other issuers may be the same."""
 
     issuer: str
     client_id: str
@@ -73,7 +73,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """What a receiver chooses; `authorization_header` goes with each push."""
+    """The receiver's part of a configuration; `authorization_header` is sent with each push."""
 
     method: str = POLL
     endpoint_url: str | None = None
@@ -84,10 +84,10 @@ class StreamConfig:
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream as it is stored; its configuration has the header encrypted.
+    """A stream as it is stored; the header in its configuration is encrypted.
 
-    `turn` numbers the deliveries that push its events: one at a time, so that events arrive in their order. `waiting`
-    is the number of its events. `is_seeded`: the levels that its tenant's users were at have been noted.
+    `turn` numbers the deliveries that push its events, one at a time, so that events arrive in their order. `waiting`
+    is the number of its events. `is_seeded`: the present levels of its tenant's users have been recorded.
     """
 
     stream_id: str
@@ -110,19 +110,19 @@ class Stream:
         return self.config.method == PUSH
 
     def delivered(self, choice: SignalChoice) -> list[str]:
-        """Return the events that it has, of those that can be had."""
+        """Return the requested events that are available."""
         return [event for event in choice.events if event in self.config.events_requested]
 
     def includes(self, is_named: bool | None) -> bool:
-        """Whether a user is a subject; `is_named`: the receiver has added or removed it, None where neither."""
+        """Whether a user is a subject; `is_named`: the receiver has added (or removed) the user, None if neither."""
         return self.default_subjects == ALL if is_named is None else is_named
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event of a stream that was not delivered yet; its id is the same at each attempt.
+    """An event of a stream that was not delivered yet; its id is the same for each attempt.
 
-    `user_id` is the subject, None where that is the stream itself.
+    `user_id` is the subject, None if that is the stream itself.
     """
 
     event_id: str
@@ -148,7 +148,7 @@ def set_claims(stream: Stream, event: Event, choice: SignalChoice) -> dict[str, 
 
 
 def level_change(choice: SignalChoice, *, is_verified: bool, was_verified: bool | None, at: datetime) -> dict[str, Any]:
-    """Return what the change of a user's level says; where the level before is not known, `was_verified` is None."""
+    """Return the content of an event for a change of level; `was_verified` is None if the former level is not known."""
     payload: dict[str, Any] = {
         "namespace": choice.namespace,
         "current_level": choice.level(is_verified=is_verified),
@@ -161,13 +161,13 @@ def level_change(choice: SignalChoice, *, is_verified: bool, was_verified: bool 
 
 
 def read_subject(subject: Mapping[str, Any], issuers: Sequence[str]) -> str:
-    """Return the user whom a subject identifier names; raise `InvalidField` where it can name none.
+    """Return the user whom a subject identifier names; raise `InvalidField` if it cannot name one.
 
     `issuers` are those whose subjects are the users.
     """
     kind = subject.get("format")
     if kind not in (ISS_SUB, OPAQUE):
-        raise InvalidField("subject.format", f"must be {ISS_SUB} or {OPAQUE}: users are known by their ids alone")
+        raise InvalidField("subject.format", f"must be {ISS_SUB} or {OPAQUE}: users are known by their ids only")
     if kind == ISS_SUB and subject.get("iss") not in issuers:
         raise InvalidField("subject.iss", f"must be {issuers[0]}")
     name = "id" if kind == OPAQUE else "sub"
@@ -191,7 +191,7 @@ def _objections(config: StreamConfig, policy: UrlPolicy) -> Iterator[tuple[str, 
     if config.authorization_header is not None and not _is_header(config.authorization_header):
         yield "delivery.authorization_header", f"must have 1 to {MAX_HEADER} printable characters of ASCII"
     if config.description is not None and not is_label(config.description):
-        yield "description", "must hold no control characters, line separators or direction marks"
+        yield "description", "must not contain control characters, line separators or direction marks"
 
 
 def _url_objection(url: str | None, policy: UrlPolicy) -> str | None:

@@ -1,7 +1,7 @@
-"""Whether this machine's clock is right: tokens are refused where it differs by more than `LEEWAY` from their issuer's.
+"""Whether this machine's clock is right: tokens are refused if it differs by more than `LEEWAY` from their issuer's.
 
-The database's clock decides when deliveries are due and leases expire. Of a server it is the header `Date`, which has
-whole seconds: a difference counts only beyond those and the time that the answer took.
+The database's clock determines when deliveries are due and leases expire. A server's clock is read from its header
+`Date`, which has whole seconds: only a difference beyond those and the duration of the call counts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Clock = Callable[[], datetime]
 
 
 def check_database_clock(database: Database, clock: Clock) -> Check:
-    """Compare with the database's clock; one in a file is this machine's."""
+    """Compare with the database's clock; an embedded database uses this machine's."""
     if database.is_sqlite:
         return not_checked(CLOCK, "the embedded database has this machine's clock")
     with database.read() as connection:
@@ -49,12 +49,12 @@ def check_server_clock(url: str, client: HttpClient, clock: Clock) -> Check:
     except ConnectorError as error:
         return not_checked(CLOCK, error.description.rstrip("."))
     if theirs is None:
-        return not_checked(CLOCK, f"{host} does not say what time it is")
+        return not_checked(CLOCK, f"{host} does not send the time")
     return judged(f"that of {host}", theirs, began, clock(), precision=WHOLE_SECOND)
 
 
 def judged(whose: str, theirs: datetime, began: datetime, ended: datetime, *, precision: float) -> Check:
-    """Return the check that compares a clock that was read between two times of this machine's."""
+    """Return the check that compares another clock, which was read between two times of this machine's."""
     ahead = (began - theirs).total_seconds() - precision  # at least
     behind = (theirs - ended).total_seconds()  # at least
     differs, way = max((ahead, "ahead of"), (behind, "behind"))

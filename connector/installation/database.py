@@ -20,7 +20,7 @@ DATABASE, TLS, SCHEMA, WRITES = "database", "tls", "schema", "writes"
 OLDEST_SERVER = 14
 _VERSION = text("SHOW server_version")
 _IS_ENCRYPTED = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-_ADVICE = "Check `database_url`, that the server runs, and that it lets this host and role in."
+_ADVICE = "Check `database_url`, that the server runs, and that it admits this host and role."
 _BY_FIT = {
     Fit.FITS: Check(SCHEMA, True, "It is this version's, or one that this version can use."),
     Fit.BEHIND: Check(SCHEMA, False, "It is not this version's: run `connector migrate`."),
@@ -29,7 +29,7 @@ _BY_FIT = {
 
 
 def check_database(url: str) -> Iterator[Check]:
-    """Make the checks, the later ones only where the earlier passed."""
+    """Run the checks; later ones only if the earlier ones passed."""
     parts = make_url(url)
     if parts.get_backend_name() == "sqlite":
         path = Path(parts.database or "")
@@ -65,7 +65,7 @@ def _asked(database: Database, parts: URL) -> Iterator[Check]:
     yield schema
     if schema.passed:
         database.check_writable()
-        yield Check(WRITES, True, "It takes writes.")
+        yield Check(WRITES, True, "It accepts writes.")
 
 
 def _server(version: str) -> Check:
@@ -87,7 +87,7 @@ def check_tls(url: URL, *, is_encrypted: bool) -> Check:
         )
     if mode != "verify-full":
         advice = "use `sslmode=verify-full&sslrootcert=system`"
-        return warning(TLS, f"With `sslmode={mode}` another server may answer in the database's place: {advice}.")
+        return warning(TLS, f"With `sslmode={mode}` another server may impersonate the database: {advice}.")
     return Check(TLS, True, "The connection is encrypted, and the server's certificate is checked.")
 
 

@@ -1,4 +1,4 @@
-"""Whether files with secrets are readable by the connector, and by nobody else."""
+"""Whether files with secrets are readable by the connector only."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MODE = "mode"
 
 
 def check_files(settings: Settings, keys: Sequence[Path]) -> Iterator[tuple[str, Check]]:
-    """Check each file that the settings name a secret in, and the `keys` that others read; returns its path as well."""
+    """Check each file of secrets in the settings, and the `keys` that are read elsewhere; yields its path too."""
     for path in dict.fromkeys((*settings.secret_files, *_of_data_dir(settings), *keys)):
         yield str(path), check_mode(path)
 
 
 def check_mode(path: Path) -> Check:
-    """Check that a file, or a directory, is accessible to the connector, and to no user who is not in its group."""
+    """Check that the connector can access a file or directory, and that users outside its group cannot."""
     try:
         status = path.stat()
     except OSError as error:
@@ -38,7 +38,7 @@ def check_mode(path: Path) -> Check:
 
 
 def _of_data_dir(settings: Settings) -> Iterator[Path]:
-    """Return what the connector keeps on disk: the data directory and the key file; nothing where neither is used."""
+    """Return the data directory and the key file; nothing if neither is used."""
     if settings.database_url and settings.encryption_keys:
         return
     yield from (each for each in (settings.data_dir, settings.data_dir / "encryption.key") if each.exists())

@@ -1,4 +1,4 @@
-"""Whether Onfido accepts each provider, and what its account may still send."""
+"""Whether Onfido accepts each provider, and how many calls its account may still send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 20  # providers of a tenant
 
 
 def check_providers(services: Services, tenant: Tenant) -> Iterator[tuple[str, Check]]:
-    """Make all checks of a tenant's providers; returns the provider's name as well."""
+    """Run all checks of a tenant's providers; yields the provider's name as well."""
     providers, total = services.providers.page(tenant, limit=MOST, offset=0)
     for provider in providers:
         yield from ((provider.name, check) for check in _checks(services, tenant, provider))
@@ -27,7 +27,7 @@ def check_providers(services: Services, tenant: Tenant) -> Iterator[tuple[str, C
 
 def _checks(services: Services, tenant: Tenant, provider: Provider) -> Iterator[Check]:
     if not provider.is_enabled:
-        yield Check(CONFIGURATION, None, "It is disabled, and was not checked.")
+        yield Check(CONFIGURATION, None, "It is disabled and was not checked.")
         return
     try:
         yield from services.setup.test(tenant, provider.provider_id, services.settings.public_url).checks
@@ -40,6 +40,6 @@ def _budget(services: Services, provider: Provider) -> Check:
     limit = f"All processes together may send {services.settings.onfido_rate_limit:g} calls a minute"
     held = services.onfido.held(provider)
     if held > 0:
-        advice = "Lower `onfido_rate_limit` where others use the account as well"
-        return warning(BUDGET, f"Onfido wants no calls for {held:.0f} seconds: the account sent too many. {advice}.")
-    return Check(BUDGET, True, f"{limit}, and Onfido holds none back.")
+        advice = "Lower `onfido_rate_limit` if other systems use the account"
+        return warning(BUDGET, f"Onfido accepts no calls for {held:.0f} seconds: the account sent too many. {advice}.")
+    return Check(BUDGET, True, f"{limit}, and Onfido delays none.")

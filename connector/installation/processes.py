@@ -18,7 +18,7 @@ def running_roles(services: Services) -> Counter[str]:
 
 
 def check_processes(services: Services) -> Check:
-    """Check that what answers requests and what delivers both run, with the same settings."""
+    """Check that processes for requests and for deliveries run, with the same settings."""
     roles = running_roles(services)
     if not roles:
         return not_checked(PROCESSES, "neither `connector serve` nor `connector worker` runs")
@@ -29,6 +29,6 @@ def check_processes(services: Services) -> Check:
         return warning(PROCESSES, f"There is no `connector {missing[0]}`: start one.")
     differing = sorted({name for each in services.processes.running() for name in each.differing})
     if differing:
-        advice = "give all the same settings, and restart them or send SIGHUP"
+        advice = "use the same settings for all, and restart them or send SIGHUP"
         return warning(PROCESSES, f"They run with different settings ({', '.join(differing)}): {advice}.")
     return Check(PROCESSES, True, f"{roles[SERVE]} `connector serve` and {roles[WORKER]} `connector worker` run.")

@@ -1,8 +1,8 @@
-"""Whether `public_url` leads to this installation, and whether what stands in front takes in whole requests.
+"""Whether `public_url` leads to this installation, and whether the proxy buffers requests.
 
-this process ──► proxy ──► connector       a body in two pieces, signed with a key that only this database's
-             ◄───────── ◄──────────        processes have; the answer is signed as well, and says how long the
-                                           body took to arrive: where the proxy buffers, no time at all
+this process ──► proxy ──► connector       a body in two pieces, signed with a key that only processes on this
+             ◄───────── ◄──────────        database have; the answer is signed too, and reports how long the body
+                                            took to arrive: with a buffering proxy, no time at all
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ PATIENCE = 15.0  # seconds
 PAUSE = 1.5  # seconds between the two pieces of the body
 SIZE = 4096  # bytes of the body
 MAX_ANSWER = 4096  # bytes
-UNTOLD = "This does not tell whether Onfido reaches it from the Internet"
+UNTOLD = "This does not show whether Onfido reaches it from the Internet"
 _ADVICE = {
     401: "another connector, or one with another database or other keys, answers there",
-    404: "the proxy does not pass the path on, or a former version of the connector answers",
+    404: "the proxy does not forward the path, or an older version of the connector answers",
     413: "the proxy refuses bodies of a few kilobytes: its limit must be at least `max_body_bytes`",
     502: "the proxy does not reach `connector serve`: check that it runs, and its address in the proxy's configuration",
     503: "the proxy does not reach `connector serve`: check that it runs, and its address in the proxy's configuration",
@@ -36,7 +36,7 @@ _ADVICE = {
 }
 _AWAY = (502, 503, 504)
 _UNREACHED = "Check `public_url`, its DNS name, the proxy and its certificate."
-_OTHER_ADVICE = "let the proxy pass this path on as it is, without asking for a login"
+_OTHER_ADVICE = "configure the proxy to forward this path unchanged, without a login"
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def check_public_url(
     is_served: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Check]:
-    """Send a body through `public_url`, and judge the answer.
+    """Send a body through `public_url`, and check the answer.
 
-    Where no `connector serve` runs (`is_served`) and none answers, nothing is told.
+    If no `connector serve` runs (`is_served`) and none answers, nothing is reported.
     """
     answer, reach = _ask(public_url.rstrip("/") + PATH, self_check, client, sleep)
     if not is_served and (answer is None or answer.status in _AWAY):
@@ -95,7 +95,7 @@ def _judge_reach(url: str, answer: _Answer, proof: str) -> Check:
     if answer.status == HTTPStatus.OK and secrets.compare_digest(answer.proof, proof):
         return Check(REACH, True, f"{url} leads here, as seen from this machine. {UNTOLD}.")
     if answer.status == HTTPStatus.OK:
-        return Check(REACH, False, f"Something else than this connector answers at {url}: correct `public_url`.")
+        return Check(REACH, False, f"Another server than this connector answers at {url}: correct `public_url`.")
     advice = _ADVICE.get(answer.status, _OTHER_ADVICE)
     return Check(REACH, False, f"{url} answered {answer.status}: {advice}.")
 
@@ -103,12 +103,12 @@ def _judge_reach(url: str, answer: _Answer, proof: str) -> Check:
 def _judge_buffering(answer: _Answer) -> Check:
     took = _arrival(answer.body)
     if took is None:
-        return not_checked(BUFFERING, "the server does not say how long the request took to arrive")
+        return not_checked(BUFFERING, "the server does not report how long the request took to arrive")
     if took < PAUSE / 2:
-        detail = f"A body that was sent in {PAUSE:g} seconds arrived at once: the proxy takes in whole requests."
-        return Check(BUFFERING, True, f"{detail} This does not tell whether it buffers answers.")
+        detail = f"A body that was sent in {PAUSE:g} seconds arrived in one piece: the proxy buffers requests."
+        return Check(BUFFERING, True, f"{detail} This does not show whether it buffers answers.")
     advice = "switch its buffering of requests on (deploy/DEPLOYMENT.md, Proxies)"
-    return warning(BUFFERING, f"The body arrived as slowly as it was sent: no proxy stands in front, or {advice}.")
+    return warning(BUFFERING, f"The body arrived as slowly as it was sent: there is no proxy, or {advice}.")
 
 
 def _arrival(body: bytes) -> float | None:

@@ -1,4 +1,4 @@
-"""Writing refusals to the history, within the limit; what each story records of one is its own."""
+"""Writing refusals to the history, within the limit; each story determines the content of its entries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class RefusalRecord:
-    """Records refusals; if that fails, a line in the log says so, and the caller still gets the refusal."""
+    """Records refusals; if that fails, it is logged, and the caller still gets the refusal."""
 
     def __init__(self, database: Database, journal: Journal, limit: RefusalLimit) -> None:
         self._database = database

@@ -1,9 +1,9 @@
 """Announcing that a user's level of assurance may have changed, to the tenant's streams of signals.
 
-journal ──► a claim that becomes verified, or is no longer; a user's removal  ──► tell_level    of this user
+journal ──► a claim that becomes verified, or no longer is; a user's removal  ──► tell_level    of this user
         └─► a provider's removal                                             ──► tell_levels   of all who were verified
 
-A delivery is queued only where the tenant has a stream (`store/signal_levels.py`).
+A delivery is queued only if the tenant has a stream (`store/signal_levels.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.store.signal_levels import LevelPayload
 
 @dataclass(frozen=True)
 class TellLevel(LevelPayload):
-    """Look at a user's level, and tell the streams where it has changed; `was_verified`: a claim was, until now."""
+    """Notify the streams if a user's level has changed; `was_verified`: a claim was verified until this change."""
 
     kind: ClassVar[str] = "tell_level"
     user_id: str
@@ -29,7 +29,7 @@ class TellLevel(LevelPayload):
 
 @dataclass(frozen=True)
 class TellLevels(LevelPayload):
-    """Look at the levels of all users who are at the verified one, behind `position`."""
+    """Check the levels of all users at the verified level, after `position`."""
 
     kind: ClassVar[str] = "tell_levels"
     position: str = ""
@@ -39,7 +39,7 @@ class SignalAnnouncement:
     """A subscriber of the journal."""
 
     def wants(self, change: Change) -> bool:
-        """Whether the change may change a level; a guest is known to no other system."""
+        """Whether the change may change a level; guests are unknown to other systems."""
         user_id = _user_of(change)
         return _is_removal(change, PROVIDER) or (user_id is not None and not is_guest(user_id))
 
@@ -52,7 +52,7 @@ class SignalAnnouncement:
 
 
 def _user_of(change: Change) -> str | None:
-    """Return whose level may have changed."""
+    """Return the user whose level may have changed."""
     if change.subject == CLAIM and VERIFIED in (change.previous, change.current):
         return change.user_id
     return change.name if _is_removal(change, USER) else None

@@ -12,7 +12,7 @@ from connector.settings.fields import Checked, setting
 
 @dataclass(frozen=True)
 class SignalSettings(Checked):
-    """What signals say of users' assurance."""
+    """The content of signals about users' assurance."""
 
     namespace: str = setting(
         "",

@@ -1,10 +1,10 @@
-"""The connector as a transmitter of the Shared Signals Framework 1.0: receivers are told of changes of assurance.
+"""The connector as a transmitter of the Shared Signals Framework 1.0: receivers are notified of changes.
 
 metadata.py     /.well-known/ssf-configuration
 management.py   /ssf/streams, /ssf/status, /ssf/subjects/…, /ssf/verification
 polling.py      /ssf/poll/{stream}: events (RFC 8936)
-shapes.py       what these read and write
-views.py        what their views have in common
+shapes.py       the schemas of requests and answers
+views.py        shared parts of the views
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What receivers ask for about their streams (SSF 1.0, section 8.1): each is bound to the token's tenant and client."""
+"""Requests of receivers about their streams (SSF 1.0, section 8.1), each bound to the token's tenant and client."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def create_stream() -> tuple[Response, int]:
 @blueprint.get("/streams")
 @requires(READ, MANAGE)
 def get_streams() -> Response:
-    """Return the stream that is named, or all of the receiver's."""
+    """Return the named stream, or all of the receiver's."""
     if "stream_id" in request.args:
         return jsonify(_body(streams().get(g.tenant, request.args["stream_id"].lower(), receiver())))
     return jsonify([_body(each) for each in streams().all(g.tenant, receiver())])
@@ -48,7 +48,7 @@ def get_streams() -> Response:
 @blueprint.patch("/streams")
 @requires(MANAGE)
 def update_stream() -> Response:
-    """Change what the body names of a stream."""
+    """Change the members of a stream that the body contains."""
     return _change(is_whole=False)
 
 
@@ -62,7 +62,7 @@ def replace_stream() -> Response:
 @blueprint.delete("/streams")
 @requires(MANAGE)
 def delete_stream() -> tuple[str, int]:
-    """Remove a stream; nothing is delivered of it afterwards."""
+    """Remove a stream; nothing is delivered from it afterwards."""
     streams().remove(g.tenant, _named(), receiver(), g.principal.actor)
     return "", 204
 

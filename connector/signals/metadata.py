@@ -1,6 +1,6 @@
-"""`/.well-known/ssf-configuration`: what the transmitter of a tenant offers.
+"""`/.well-known/ssf-configuration`: the capabilities of a tenant's transmitter.
 
-The framework has the path of an issuer behind that of its metadata, OpenID before it: both are answered.
+The framework appends the issuer's path to that of the metadata, OpenID puts it first: both are supported.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _POLL = PollSchema()
 @blueprint.post("/poll/<stream_id>")
 @requires(READ, MANAGE)
 def poll(stream_id: str) -> Response:
-    """Forget what is confirmed, and return the tokens of events."""
+    """Delete confirmed events, and return the tokens of others."""
     body = read(_POLL)
     asked = PollRequest(
         most=MOST_EVENTS if body["max_events"] is None else body["max_events"],

@@ -1,4 +1,4 @@
-"""What receivers send and are sent: the framework's names, with sizes that are checked before contents."""
+"""The schemas of receivers' requests and answers, with the framework's names; sizes are checked before contents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEFT_OUT = object()
 
 
 class DeliverySchema(ma.Schema):
-    """How events are delivered; where they are polled, the transmitter sets the URL."""
+    """How events are delivered; if they are polled, the transmitter sets the URL."""
 
     method = fields.String(required=True, validate=validate.OneOf(METHODS))
     endpoint_url = Text(limit=MAX_URL, load_default=None, allow_none=True)
@@ -37,7 +37,7 @@ class DeliverySchema(ma.Schema):
 
 
 class StreamSchema(ma.Schema):
-    """A stream: what its receiver chooses, and what the transmitter has set, which may come back unchanged only."""
+    """A stream: the receiver's part, and the transmitter's part, which may be sent back only unchanged."""
 
     stream_id = Id(load_default=None)
     delivery = fields.Nested(DeliverySchema(unknown=ma.EXCLUDE), allow_none=True)
@@ -79,7 +79,7 @@ class ErrorSchema(ma.Schema):
 
 
 class Errors(fields.Dict):
-    """Refusals by event, whose number is checked before each of them."""
+    """Refusals by event; their number is checked before their contents."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         if isinstance(value, dict) and len(value) > MOST_SETTLED:
@@ -101,23 +101,23 @@ class PollSchema(ma.Schema):
 
 
 def new_config(body: dict[str, Any]) -> StreamConfig:
-    """Read what a receiver chooses; what it leaves out is as the framework says: polled, without description."""
+    """Read the receiver's part of a new stream, with the framework's defaults: polled, without description."""
     return _config(body, StreamConfig())
 
 
 def changed_config(body: dict[str, Any], known: StreamConfig) -> StreamConfig:
-    """Read the changes of a configuration; what is left out stays."""
+    """Read the changes of a configuration; missing members are unchanged."""
     header = None if known.authorization_header is None else MASK
     kept = StreamConfig(known.method, known.endpoint_url, header, known.events_requested, known.description)
     return _config(body, kept)
 
 
 def check_unchanged(body: dict[str, Any], stream: Stream, choice: SignalChoice) -> None:
-    """Raise `InvalidField` where a receiver has sent another value for what the transmitter sets."""
+    """Raise `InvalidField` if a receiver has changed a value of the transmitter's part."""
     expected = stream_body(stream, choice, "")
     for name in ("iss", "aud", "events_supported", "events_delivered", "min_verification_interval"):
         if body.get(name, expected[name]) != expected[name]:
-            raise InvalidField(name, "must be as the transmitter has set it, or left out")
+            raise InvalidField(name, "must be the transmitter's value, or left out")
 
 
 def stream_body(stream: Stream, choice: SignalChoice, base: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def stream_body(stream: Stream, choice: SignalChoice, base: str) -> dict[str, An
 
 
 def operator_body(stream: Stream, choice: SignalChoice) -> dict[str, Any]:
-    """Write a stream for an operator, with its receiver and what waits."""
+    """Write a stream for an operator, with its receiver and the number of waiting events."""
     mine = {"client": stream.receiver.client_id, "client_issuer": stream.receiver.issuer, "waiting": stream.waiting}
     own = stream_body(stream, choice, stream.issuer)
     times = {"created_at": timestamp(stream.created_at), "updated_at": timestamp(stream.updated_at)}

@@ -1,4 +1,4 @@
-"""What the views of the transmitter have in common: their errors, bodies, caller and issuer."""
+"""Shared parts of the transmitter's views: errors, bodies, caller and issuer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SignalBlueprint(Blueprint):
 
 
 def read(schema: ma.Schema) -> Any:
-    """Read the request's body; members that are not known are left out, as the framework asks for."""
+    """Read the request's body; unknown members are ignored, as the framework requires."""
     try:
         return schema.load(read_json(read_body()), unknown=ma.EXCLUDE)
     except ma.ValidationError as error:
@@ -31,7 +31,7 @@ def read(schema: ma.Schema) -> Any:
 
 
 def receiver() -> Receiver:
-    """Return the client of the caller's token; raise `AccessDenied` where it names none."""
+    """Return the client of the caller's token; raise `AccessDenied` if the token names none."""
     client_id = g.principal.application
     if client_id is None:
         raise AccessDenied(403, "The token must name its client: streams belong to clients.", {})

@@ -59,7 +59,7 @@ def check_host(names: frozenset[str]) -> None:
 
 
 def check_token() -> None:
-    """Find the environment of a call's token; raises `ApiError` 401 for an unknown one, 404 for what is elsewhere."""
+    """Set the environment of a call's token; raises `ApiError` 401 for an unknown token, 404 if it differs."""
     if request.path in (PING, OAUTH):
         return
     header, state = request.headers.get("Authorization", ""), simulation().state

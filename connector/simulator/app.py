@@ -63,7 +63,7 @@ def create_app(state: State, sender: Sender, names: frozenset[str] = frozenset()
 
 
 def read_body() -> None:
-    """Read the whole body, so that the next request on the connection starts where it should, or end the connection."""
+    """Read the whole body, so that the connection is ready for the next request, or close the connection."""
     try:
         request.get_data()
     except HTTPException:
@@ -118,7 +118,7 @@ def _failure(status: int) -> Response:
 
 
 def show_error(error: ApiError) -> Response:
-    """Show an error: to a person as a page, to all others as Onfido does."""
+    """Show an error: as a page to people, as Onfido does to clients."""
     if pages.is_page(request.path):
         return pages.show_error(error)
     response = jsonify(error.body)

@@ -40,13 +40,13 @@ class Address(Input):
 
     @validates_schema(skip_on_field_errors=True)
     def check_state(self, data: Json, **_: object) -> None:
-        """Raise where a state of the USA has another form."""
+        """Raise if a state of the USA has another form."""
         if data["country"] == "USA" and "state" in data and not re.fullmatch(_STATE_CODE, data["state"]):
             raise ValidationError("must have the documented format", "state")
 
 
 class IdNumber(Input):
-    """A number that a state has given to a person."""
+    """A number that a country has issued to a person."""
 
     type = choice(*_ID_NUMBER_TYPES, required=True)
     value = text(1, required=True)
@@ -54,7 +54,7 @@ class IdNumber(Input):
 
 
 class Location(Input):
-    """Where a person is and lives."""
+    """The location of a person."""
 
     ip_address = text()
     country_of_residence = choice(*COUNTRIES)
@@ -89,7 +89,7 @@ class NewApplicant(ApplicantChange):
 
 
 class ApplicantQuery(Input):
-    """What a list of applicants is narrowed to."""
+    """The filters of a list of applicants."""
 
     page = text(pattern=_PAGE)
     per_page = text(pattern=_PAGE)
@@ -148,7 +148,7 @@ def list_consents(applicant_id: str) -> list[Json]:
 
 @blueprint.delete("/applicants/<applicant_id>")
 def delete(applicant_id: str) -> tuple[str, int]:
-    """Schedule an applicant for deletion: from now on it is gone, until restored."""
+    """Schedule an applicant for deletion: it is unavailable until restored."""
     with locked() as state:
         state.applicant(applicant_id).delete_at = now() + DELETION_DELAY
     return "", 204

@@ -28,13 +28,13 @@ class Decision(ClosedInput):
 
 
 class NewMatches(ClosedInput):
-    """How many matches a monitor gets."""
+    """The number of matches to add to a monitor."""
 
     count = integer(1, 100)
 
 
 class CustomerObjects(ClosedInput):
-    """How many objects a customer gets, and where."""
+    """The number of objects to add to a customer, and their environment."""
 
     passkeys = integer(0, 100)
     biometric_tokens = integer(0, 100)
@@ -79,7 +79,7 @@ def change_faults() -> Json:
 
 @blueprint.post("/runs/<run_id>/outcome")
 def choose_outcome(run_id: str) -> Json:
-    """End a run as asked and show it."""
+    """End a run with the requested outcome and show it."""
     parts = simulation()
     return lifecycle.choose(parts.state, parts.sender, run_id, outcomes.parse(json_body()))
 
@@ -124,7 +124,7 @@ def add_belongings(user_id: str) -> Json:
 
 
 def route_of(rule: str, method: str) -> str:
-    """Name an API call as the switches do, such as `GET /applicants/{applicant_id}`."""
+    """Return an API call's name in the switches, such as `GET /applicants/{applicant_id}`."""
     return f"{method} {rule.removeprefix(API_PATH).replace('<', '{').replace('>', '}')}"
 
 

@@ -1,6 +1,6 @@
 """`/v3.6/passkeys` and `/v3.6/biometric_tokens`: a customer's objects, by `customer_user_id`.
 
-Onfido makes them in workflows that this simulator does not play; here they come by `POST /simulator/customers/{id}`.
+Onfido creates them in workflows that are not simulated; here `POST /simulator/customers/{id}` does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def list_passkeys(username: str) -> Json:
 
 @blueprint.delete("/passkeys/<username>")
 def delete_passkeys(username: str) -> tuple[str, int]:
-    """Delete a customer's passkeys; where there are none, 404."""
+    """Delete a customer's passkeys; 404 if there are none."""
     with locked():
         if not _remove(_of(PASSKEY, username)):
             raise errors.not_found(PASSKEY)
@@ -76,7 +76,7 @@ def list_tokens(user_id: str) -> Json:
 
 @blueprint.delete("/biometric_tokens/<user_id>")
 def delete_tokens(user_id: str) -> Json:
-    """Invalidate a customer's biometric tokens and say how many there were."""
+    """Invalidate a customer's biometric tokens and return how many there were."""
     with locked():
         count = _remove(_of(BIOMETRIC_TOKEN, user_id))
     return {"biometric_tokens": {"deleted_items": {"count": count}}}

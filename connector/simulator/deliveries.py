@@ -20,10 +20,10 @@ from connector.simulator.state import State
 
 
 class Sender:
-    """Delivers in the order in which things fall due.
+    """Delivers messages in the order in which they fall due.
 
     `retry_delays` are the pauses in seconds before the second, third, … try; after the last one it gives up.
-    `timeout` in seconds is how long one try waits for its answer.
+    `timeout` is the seconds that one try waits for its answer.
     """
 
     def __init__(self, state: State, retry_delays: Sequence[float], timeout: float) -> None:
@@ -64,7 +64,7 @@ class Sender:
             self._due.clear()
 
     def send(self, messages: Sequence[Message]) -> list[Delivery]:
-        """Address each message to the webhooks that want it and return what will be delivered."""
+        """Address each message to its subscribed webhooks and return the deliveries."""
         with self._state.lock:
             is_reordered = len(messages) > 1 and self._state.takes("events_reordered")
             ordered = reversed(messages) if is_reordered else messages

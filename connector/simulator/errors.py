@@ -1,4 +1,4 @@
-"""Errors as Onfido words them: `{"error": {"type", "message", "fields"}}`."""
+"""Errors in Onfido's form: `{"error": {"type", "message", "fields"}}`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """An answer other than the one asked for; `fields` maps a field to what is wrong with it."""
+    """An error answer; `fields` maps a field to what is wrong with it."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ def bad_request(message: str, status: int = 400) -> ApiError:
 
 def invalid(fields: Mapping[str, Any]) -> ApiError:
     """Make the error for a request whose values break Onfido's rules."""
-    return ApiError(422, "validation_error", "The request holds values that are not valid", fields)
+    return ApiError(422, "validation_error", "The request contains values that are not valid", fields)
 
 
 def unauthorized() -> ApiError:
@@ -51,12 +51,12 @@ def misdirected() -> ApiError:
 
 
 def not_found(what: str) -> ApiError:
-    """Make the error for something that never existed here."""
+    """Make the error for an object that never existed."""
     return ApiError(404, "resource_not_found", f"There is no such {what}")
 
 
 def gone(what: str) -> ApiError:
-    """Make the error for something that was deleted."""
+    """Make the error for an object that was deleted."""
     return ApiError(410, "gone", f"The {what} is scheduled for deletion")
 
 

@@ -13,7 +13,7 @@ from connector.simulator.validation import Json
 
 @dataclass(frozen=True)
 class Message:
-    """An event before it is addressed; `resource` is None for what Onfido tells no more of than its id."""
+    """An event before it is addressed; `resource` is None if Onfido sends only the object's id."""
 
     event: Event
     object: Json
@@ -66,7 +66,7 @@ def matches_updated(monitor: Monitor, root_url: str) -> Message:
 
 
 def timeline_file_href(run: Run, file_id: str) -> str:
-    """Where a timeline file is fetched with a token."""
+    """Return the address at which a timeline file is fetched with a token."""
     return f"{_href(run)}/timeline_file/{file_id}"
 
 

@@ -1,6 +1,6 @@
 """Simulated faults: every switch once, with its default, its rule and its description.
 
-A switch that counts is 0 (off), n (the next n times) or -1 (every time). `route` narrows the switches for API calls,
+A counting switch is 0 (off), n (the next n times) or -1 (every time). `route` restricts the switches for API calls,
 `event` those for webhooks. Faults of both kinds combine: a run can be early and its answer dropped.
 """
 
@@ -23,7 +23,7 @@ API_SWITCHES = frozenset({"latency_ms", "unauthorized", "throttled", "failed", "
 
 
 class Shape(StrEnum):
-    """Where a workflow's output holds the comparison, and how."""
+    """Where and how a workflow's output contains the comparison."""
 
     REPORT = "report"
     FLAT = "flat"
@@ -52,16 +52,14 @@ _MILLISECONDS = integer(0, 60_000)
 
 @dataclass(frozen=True)
 class Faults:
-    """The switches; raises `ValueError` for a value that none of them has."""
+    """The switches; raises `ValueError` for an invalid value."""
 
     route: str = _switch(
         ANY,
         text(1, 100),
         "The API calls that the next six concern, such as POST /workflow_runs; * for all.",
     )
-    latency_ms: int = _switch(
-        0, _MILLISECONDS, "Each call waits so long before anything happens, or until this is switched off."
-    )
+    latency_ms: int = _switch(0, _MILLISECONDS, "Each call is delayed by this time, or until this is switched off.")
     unauthorized: int = _switch(0, _COUNT, "The call is answered 401, as if its token were unknown, and does nothing.")
     throttled: int = _switch(0, _COUNT, "The call is answered 429 and does nothing.")
     failed: int = _switch(0, _COUNT, "The call is answered with failed_status and does nothing.")
@@ -75,7 +73,7 @@ class Faults:
     lists_untagged: int = _switch(
         0, _COUNT, "A list of runs shows no tags, and filtering by tags has no effect; as in some versions of the API."
     )
-    access_token_seconds: int = _switch(3600, integer(0, 86_400), "How many seconds a granted access token lives.")
+    access_token_seconds: int = _switch(3600, integer(0, 86_400), "The lifetime of a granted access token, in seconds.")
 
     runs_without_sdk_token: int = _switch(0, _COUNT, "A new run has no SDK token.")
     runs_instant: int = _switch(0, _COUNT, "A new run has ended already in the answer that creates it.")
@@ -85,19 +83,19 @@ class Faults:
         "A new run ends, and its webhooks are answered, before the answer that creates it, which knows nothing.",
     )
     output_shape: Shape = _switch(  # noqa: RUF009  it makes a dataclass field
-        Shape.REPORT, choice(*Shape), "Where the output of a run holds the comparison, and how."
+        Shape.REPORT, choice(*Shape), "Where and how the output of a run contains the comparison."
     )
 
-    files_inline: int = _switch(0, _COUNT, "A file is answered at once, in place of a redirect to where it is kept.")
-    files_pending: int = _switch(0, _COUNT, "A file is not there yet: 404.")
-    files_bytes: int = _switch(0, integer(0, 1_000_000_000), "A file has at least so many bytes.")
+    files_inline: int = _switch(0, _COUNT, "A file is returned directly, instead of a redirect to its location.")
+    files_pending: int = _switch(0, _COUNT, "A file is not available yet: 404.")
+    files_bytes: int = _switch(0, integer(0, 1_000_000_000), "The least number of bytes of a file.")
 
     event: str = _switch(
         ANY, choice(ANY, *Event), "The webhooks that the next three concern, such as workflow_run.completed; * for all."
     )
     webhooks_lost: int = _switch(0, _COUNT, "The webhook is never sent.")
     webhooks_doubled: int = _switch(0, _COUNT, "The webhook is sent twice.")
-    webhook_delay_ms: int = _switch(0, _MILLISECONDS, "The webhook is sent so much later.")
+    webhook_delay_ms: int = _switch(0, _MILLISECONDS, "The webhook is delayed by this time.")
     events_reordered: int = _switch(0, _COUNT, "The webhooks of one step of a run are sent last first.")
 
     def __post_init__(self) -> None:
@@ -114,7 +112,7 @@ class Faults:
         return bool(getattr(self, switch)) and scope in (ANY, subject)
 
     def used(self, switch: str) -> Faults:
-        """Return these switches after a counting one went off once more."""
+        """Return these switches after a counting one has been used once more."""
         left = getattr(self, switch)
         return self if left == ALWAYS else dataclasses.replace(self, **{switch: left - 1})
 

@@ -12,7 +12,7 @@ BLOCK = 64 * 1024
 
 
 class Kind(StrEnum):
-    """What a file is of its run."""
+    """The kind of a run's file."""
 
     TIMELINE = "timeline_file"
     EVIDENCE = "signed_evidence_file"
@@ -28,7 +28,7 @@ class File:
 
     @property
     def name(self) -> str:
-        """The name it is kept under."""
+        """The name under which it is stored."""
         return f"{self.kind}_{self.run_id}.{'zip' if self.kind is Kind.FOLDER else 'pdf'}"
 
     def content(self, size: int) -> Content:
@@ -39,7 +39,7 @@ class File:
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of a file, to be taken once."""
+    """The bytes of a file, which can be read once."""
 
     mimetype: str
     length: int
@@ -100,7 +100,7 @@ def _zip_blocks(title: str, padding: int) -> Iterator[bytes]:
 
 
 class _Sink:
-    """Keeps what is written until it is taken."""
+    """Keeps written bytes until they are taken."""
 
     def __init__(self) -> None:
         self._written = bytearray()

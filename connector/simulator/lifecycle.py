@@ -41,7 +41,7 @@ _SYSTEM_ERROR = {"type": "task_failed", "message": "A task of the workflow faile
 
 
 def start(state: State, sender: Sender, values: Json, root_url: str, *, is_sandbox: bool) -> Json:
-    """Start a run for the applicant it names and return it as the creating answer shows it."""
+    """Start a run for its applicant and return the answer of the creating call."""
     with state.lock:
         run, messages = _open(state, values, root_url, is_sandbox=is_sandbox)
         is_instant, is_early = state.takes("runs_instant"), state.takes("runs_early")
@@ -74,7 +74,7 @@ def choose(state: State, sender: Sender, run_id: str, outcome: Outcome) -> Json:
 
 
 def complete_task(state: State, sender: Sender, run_id: str, task_id: str, data: Any) -> None:
-    """Close an open task with a caller's data; raises `ApiError` 404, or 422 where it is closed or they do not fit."""
+    """Close an open task with a caller's data; raises `ApiError` 404, or 422 if it is closed or the data do not fit."""
     with state.lock:
         run = state.run(run_id)
         task = run.task(task_id)
@@ -88,15 +88,15 @@ def complete_task(state: State, sender: Sender, run_id: str, task_id: str, data:
 
 
 def decide(state: State, sender: Sender, run_id: str, decision: str) -> Json:
-    """Make the manual decision that a run waits for; raises `ApiError` 404, or 409 where it waits for none.
+    """Make the manual decision that a run waits for; raises `ApiError` 404, or 409 if it waits for none.
 
-    A decision that is one of the statuses of a result takes the place of the one that was chosen.
+    A decision that is one of the statuses of a result replaces the chosen one.
     """
     with state.lock:
         run = state.run(run_id)
         task, ending = run.current, run.ending
         if task is None or ending is None or not task.definition.is_decision:
-            raise errors.conflict("The workflow run waits for no decision")
+            raise errors.conflict("The workflow run does not wait for a decision")
         if decision in RESULT_STATUSES:
             run.ending = replace(ending, status=decision)
         messages = _complete(run, task, {"outcome": decision})
@@ -106,7 +106,7 @@ def decide(state: State, sender: Sender, run_id: str, decision: str) -> Json:
 
 
 def sdk_token(applicant: Applicant, lifetime: int, **claims: str) -> str:
-    """Make something that looks like an SDK token; nothing signs it and nothing reads it."""
+    """Make a token in the form of an SDK token; it is not signed and not used."""
     payload = {"exp": int(time.time()) + lifetime, "payload": {"app": applicant.applicant_id, **claims}}
     parts = (json.dumps({"alg": "ES512"}).encode(), json.dumps(payload).encode(), secrets.token_bytes(64))
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
@@ -124,7 +124,7 @@ def _open(state: State, values: Json, root_url: str, *, is_sandbox: bool) -> tup
 
 
 def _settle(state: State, run: Run, outcome: Outcome) -> list[Message]:
-    """Complete or abandon the person's part; a status that ends nothing is only shown."""
+    """Complete or abandon the person's part; a status that does not end the run is only shown."""
     if not outcome.ends:
         run.status, run.updated_at = str(outcome.status), now()
         return []

@@ -73,7 +73,7 @@ def parse(body: Json) -> Outcome:
 
 
 def ending_of(outcome: Outcome, run: Run, default_shape: Shape) -> Ending:
-    """Return how the run will end; raises `ApiError` 422 where it would have too many tags."""
+    """Return how the run will end; raises `ApiError` 422 if it would have too many tags."""
     tags = list(dict.fromkeys([*run.tags, *outcome.tags]))
     if len(tags) > MAX_TAGS:
         raise errors.invalid({"tags": [f"must be at most {MAX_TAGS} with those of the run"]})
@@ -105,7 +105,7 @@ def status_of(outcome: Outcome, comparisons: Comparisons | None) -> str:
 
 
 def reasons_of(ending: Ending) -> list[str]:
-    """Why a run ends as it does: as chosen, else as far as the comparisons tell why it was not approved."""
+    """Return why a run ends as it does: as chosen, else as derived from the comparisons."""
     if ending.reasons is not None:
         return ending.reasons
     compared = {} if ending.status == APPROVED else ending.comparisons or {}
@@ -119,7 +119,7 @@ def _reports(shape: Shape, comparisons: Comparisons) -> Json:
 
 
 def _output(shape: Shape, comparisons: Comparisons | None, whole: Json | None) -> Any:
-    """What the workflow's output holds; a run that compared nothing has none."""
+    """Return the workflow's output; None for a run that compared nothing."""
     if comparisons is None or shape == Shape.NONE:
         return None
     if shape in (Shape.DOCUMENT_REPORT, Shape.ALL_REPORTS):

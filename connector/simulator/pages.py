@@ -136,7 +136,7 @@ def _page(run: Run) -> str:
 
 
 def _choice() -> Json:
-    """Read the form: the button says what it is about, the fields count for `choose` alone."""
+    """Read the form: the button determines its subject, the fields are used for `choose` only."""
     action = request.form.get("action")
     if action == "abandon":
         return {"status": ABANDONED}

@@ -1,4 +1,4 @@
-"""`/v3.6/documents`, `/v3.6/live_photos`: the pictures of people who have done their part, obviously samples.
+"""`/v3.6/documents`, `/v3.6/live_photos`: the pictures of people who have completed capture, marked as samples.
 
 GET /v3.6/documents?applicant_id=…         a passport and its back for each run
 GET /v3.6/documents/{document}/download    a PNG that says SAMPLE
@@ -105,7 +105,7 @@ def _answer(state: State, picture_id: str, kinds: tuple[str, ...]) -> Response:
 
 
 def draw(*, is_face: bool) -> bytes:
-    """Return a PNG of a card, or of a face, that says SAMPLE across."""
+    """Return a PNG of a card or a face with the word SAMPLE across."""
     rows = b"".join(b"\0" + bytes(row) for row in _rows(is_face=is_face))
     header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 3, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"PLTE", _PALETTE), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))

@@ -20,7 +20,7 @@ def new_id() -> str:
 
 
 def now() -> datetime:
-    """The time, to the second as Onfido tells it."""
+    """The time, to the second, as in Onfido's answers."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -31,7 +31,7 @@ def iso(moment: datetime) -> str:
 
 @dataclass
 class Applicant:
-    """A person; `values` are the fields as they were sent, but for the consents: when each was granted, if it was.
+    """A person; `values` are the fields as they were sent, except the consents: when each was granted, if it was.
 
     Deleting sets `delete_at` and keeps the rest.
     """
@@ -63,7 +63,7 @@ class Applicant:
         ]
 
     def as_json(self) -> Json:
-        """The applicant as the API shows it; consents have an endpoint of their own."""
+        """The applicant as the API shows it; consents have a separate endpoint."""
         return {
             "id": self.applicant_id,
             "created_at": iso(self.created_at),
@@ -87,7 +87,7 @@ class Belonging:
 
 @dataclass
 class Monitor:
-    """A watchlist monitor of an applicant; `matches` tells of each match whether it is enabled."""
+    """A watchlist monitor of an applicant; `matches` contains for each match whether it is enabled."""
 
     applicant: Applicant
     values: Json
@@ -127,7 +127,7 @@ class Webhook:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     def wants(self, event: Event, *, is_sandbox: bool) -> bool:
-        """Whether an event of this environment goes here."""
+        """Whether the webhook is subscribed to an event of this environment."""
         environment = "sandbox" if is_sandbox else "live"
         return self.values["enabled"] and event in self.values["events"] and environment in self.values["environments"]
 
@@ -139,9 +139,9 @@ class Webhook:
 
 @dataclass
 class Delivery:
-    """One event on its way to one webhook; `is_tried` is set once the first try is over, or none will come.
+    """One event on its way to one webhook; `is_tried` is set once the first try is over, or none will follow.
 
-    `object_id` is what the event is about, `run_id` the run that it happened in, if any.
+    `object_id` is the object of the event, `run_id` the run in which it happened, if any.
     """
 
     event: Event

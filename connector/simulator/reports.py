@@ -1,6 +1,6 @@
-"""The reports of a run, shaped as Onfido shows them ("All Data") and in keeping with what was compared.
+"""The reports of a run, in Onfido's form ("All Data") and consistent with the comparisons.
 
-The document is the sandbox's: Jane Doe's passport. What compares nothing is clear.
+The document is the sandbox's: Jane Doe's passport. Reports that compare nothing are clear.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def document_report(comparisons: Comparisons) -> Json:
 
 
 def all_reports(comparisons: Comparisons) -> Json:
-    """Make a report of each kind; an address is not compared with the document but with its own proof."""
+    """Make a report of each kind; an address is compared with its own proof, not with the document."""
     document = document_report({key: result for key, result in comparisons.items() if key != "address"})
     return {
         "document_report": document,

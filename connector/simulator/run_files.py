@@ -66,11 +66,11 @@ def fetch(name: str) -> Response:
     """Return a file for a valid signature; a request that also has a token is refused."""
     state = simulation().state
     if "Authorization" in request.headers:
-        return _refuse(400, "InvalidArgument", "A signed URL takes no other authorization.")
+        return _refuse(400, "InvalidArgument", "A signed URL accepts no other authorization.")
     with state.lock:
         file = state.files.get(request.args.get("signature", ""))
         if file is None or file.name != name:
-            return _refuse(403, "AccessDenied", "The signature is unknown, of another file, or was used already.")
+            return _refuse(403, "AccessDenied", "The signature is unknown, of another file, or already used.")
         del state.files[request.args["signature"]]
     return _stream(file)
 

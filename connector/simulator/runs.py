@@ -60,7 +60,7 @@ class Ending:
 class Run:
     """A workflow run; `coming` are the Send/Receive Data tasks that open after the capture, `current` is the open one.
 
-    `ending` is what the person's part led to; it shows once `has_ended`.
+    `ending` is the outcome of the person's part; it is shown once `has_ended`.
     """
 
     applicant: Applicant
@@ -92,12 +92,12 @@ class Run:
 
     @property
     def output(self) -> object:
-        """What the workflow's output holds; nothing before the end."""
+        """The workflow's output; None before the end."""
         return self.ending.output if self.ending and self.has_ended else None
 
     @property
     def link(self) -> Json:
-        """What was said of the link when the run was created."""
+        """The link's options from the creation of the run."""
         link: Json = self.values.get("link", {})
         return link
 
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def link_url(self) -> str:
-        """Where the person does their part."""
+        """The address of the person's part."""
         return f"{self.root_url}/link/{self.run_id}"
 
     def task(self, task_id: str) -> Task:
@@ -151,7 +151,7 @@ class Run:
         }
 
     def task_as_json(self, task: Task) -> Json:
-        """A task as the list shows it; the single task has its input and output too."""
+        """A task in a list; the single task has its input and output too."""
         return {
             "id": task.task_id,
             "workflow_run_id": self.run_id,
@@ -162,5 +162,5 @@ class Run:
         }
 
     def whole_task_as_json(self, task: Task) -> Json:
-        """A task as it is shown alone."""
+        """A single task."""
         return self.task_as_json(task) | {"input": task.definition.input, "output": task.output}

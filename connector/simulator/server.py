@@ -63,7 +63,7 @@ class Simulator:
 
     @property
     def api_url(self) -> str:
-        """What takes the place of `https://api.eu.onfido.com/v3.6`."""
+        """The replacement for `https://api.eu.onfido.com/v3.6`."""
         return self.url + API_PATH
 
     def start(self) -> None:
@@ -116,13 +116,13 @@ def serve(
 
 
 class _Handler(WSGIRequestHandler):
-    """Answers in full and keeps the connection, where werkzeug's own closes it after each answer."""
+    """Sends complete answers and keeps the connection open, unlike werkzeug's own."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def make_environ(self) -> Any:
-        """Keep a slash encoded that an id holds, so that it separates no segments."""
+        """Keep a slash in an id encoded, so that it does not separate path segments."""
         path, question, query = self.path.partition("?")
         self.path = re.sub("%2f", "%252F", path, flags=re.IGNORECASE) + question + query
         return super().make_environ()
@@ -151,14 +151,14 @@ class _Handler(WSGIRequestHandler):
                 self.wfile.write(chunk)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: the state tells what was asked."""
+        """Log nothing: the state contains the requests."""
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  the base class's name
-        """Log nothing: what cannot be parsed is answered."""
+        """Log nothing: unparsable requests are answered."""
 
 
 class _Server(ThreadedWSGIServer):
-    """Knows its connections, so that it can close them, and waits for its threads."""
+    """Keeps its connections, so that it can close them, and waits for its threads."""
 
     daemon_threads = False
 

@@ -1,4 +1,4 @@
-"""The parts of one simulator, and what its endpoints need of a request."""
+"""The parts of one simulator, and the helpers of its endpoints."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Simulation:
     stopping: threading.Event
 
     def hold_up(self, route: str, seconds: float) -> None:
-        """Wait as long as calls of this route are to be late, or until that is switched off."""
+        """Wait for the latency of this route, or until it is switched off."""
         with self.state.faults_changed:
             self.state.faults_changed.wait_for(
                 lambda: self.stopping.is_set() or not self.state.faults.concerns("latency_ms", route), seconds
             )
 
     def stop(self) -> None:
-        """Wake the calls that are held up."""
+        """Wake the delayed calls."""
         self.stopping.set()
         with self.state.lock:
             self.state.faults_changed.notify_all()
@@ -55,7 +55,7 @@ def simulation() -> Simulation:
 
 @contextmanager
 def locked() -> Iterator[State]:
-    """The state of the simulator that this request arrived at, for this request alone."""
+    """The state of the simulator of this request, locked for this request."""
     state = simulation().state
     with state.lock:
         yield state
@@ -76,7 +76,7 @@ def json_body() -> Json:
 
 
 def read_json(text: str | bytes) -> Any:
-    """Read JSON; raises `ApiError` 400 where it is none."""
+    """Read JSON; raises `ApiError` 400 for invalid JSON."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def root_url() -> str:
-    """Where the caller reaches this simulator."""
+    """Return the address at which the caller reaches this simulator."""
     return request.root_url.rstrip("/")
 
 
@@ -94,4 +94,4 @@ def page_of(records: list[Any], number: int, size: int) -> list[Any]:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

@@ -20,7 +20,7 @@ from connector.simulator.workflows import FREE, Workflow
 
 
 class State:
-    """The records of one Onfido account, the switches, and what was asked so far."""
+    """The records of one Onfido account, the switches, and the requests so far."""
 
     def __init__(self, faults: Faults) -> None:
         self.lock = threading.RLock()
@@ -51,7 +51,7 @@ class State:
             self.faults_changed.notify_all()
 
     def takes(self, switch: str, subject: str = ANY) -> bool:
-        """Whether `switch` goes off now, for this route or event; one that counts is used up by one."""
+        """Whether `switch` applies now, for this route or event; a counting one is used up by one."""
         with self.lock:
             if not self.faults.concerns(switch, subject):
                 return False
@@ -59,12 +59,12 @@ class State:
             return True
 
     def count(self, route: str) -> None:
-        """Note one request."""
+        """Count one request."""
         with self.lock:
             self.requests[route] += 1
 
     def note_throttled(self, route: str) -> None:
-        """Note one refusal."""
+        """Count one refusal."""
         with self.lock:
             self.throttled.append({"route": route, "at": iso(now())})
 
@@ -78,7 +78,7 @@ class State:
         return applicant
 
     def applicant_for(self, body: Json, *, is_sandbox: bool) -> Applicant:
-        """Find the applicant that a request's body names; raises `ApiError` 422 where it cannot be used."""
+        """Find the applicant that a request's body names; raises `ApiError` 422 if it cannot be used."""
         applicant = self.applicants.get(normal(body["applicant_id"]))
         if applicant is None or applicant.delete_at or applicant.is_sandbox is not is_sandbox:
             raise errors.invalid({"applicant_id": ["must be an applicant that exists and is not deleted"]})
@@ -126,7 +126,7 @@ class State:
 
 
 def normal(identifier: str) -> str:
-    """Write a UUID as its records are filed; anything else finds nothing."""
+    """Return a UUID in the form of the records' keys; other text is returned as it is."""
     try:
         return str(uuid.UUID(identifier))
     except ValueError:

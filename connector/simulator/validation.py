@@ -1,4 +1,4 @@
-"""Validation of JSON with marshmallow, in Onfido's words.
+"""Validation of JSON with marshmallow, with Onfido's messages.
 
 A schema lists what is wrong with each field. The problems of an object inside an object are themselves an object, as in
 `{"address": [{"postcode": ["must be given"]}]}`. Values are checked only, and kept as they were sent.

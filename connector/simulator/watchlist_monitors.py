@@ -23,7 +23,7 @@ class NewMonitor(Input):
 
 
 class MonitorQuery(Input):
-    """What a list of monitors is narrowed to."""
+    """The filters of a list of monitors."""
 
     applicant_id = identifier()
     include_deleted = choice("true", "false")
@@ -48,7 +48,7 @@ def create() -> tuple[Json, int]:
 
 @blueprint.get("/watchlist_monitors")
 def list_all() -> Json:
-    """List the monitors, those of one applicant where it is named."""
+    """List the monitors, or those of one applicant."""
     query = check(request.args, MonitorQuery())
     applicant_id, with_deleted = query.get("applicant_id"), query.get("include_deleted") == "true"
     with locked() as state:
@@ -64,7 +64,7 @@ def list_all() -> Json:
 
 @blueprint.get("/watchlist_monitors/<monitor_id>")
 def read(monitor_id: str) -> Json:
-    """Show a monitor, also one that was deactivated."""
+    """Show a monitor, deactivated or not."""
     return shown(lambda state: state.monitor(monitor_id))
 
 
@@ -92,13 +92,13 @@ def change_matches(monitor_id: str) -> Json:
     with locked() as state:
         monitor = state.monitor(monitor_id)
         if unknown := [name for name, ids in changes.items() if set(ids) - set(monitor.matches)]:
-            raise errors.invalid({name: ["must hold matches of this monitor"] for name in unknown})
+            raise errors.invalid({name: ["must contain matches of this monitor"] for name in unknown})
         monitor.matches |= dict.fromkeys(changes["enable"], True) | dict.fromkeys(changes["disable"], False)
         return monitor.matches_as_json()
 
 
 def add_matches(state: State, sender: Sender, monitor_id: str, count: int, root_url: str) -> Json:
-    """Add so many matches to a monitor and send the event; raises `ApiError` 404, or 409 once it is deactivated."""
+    """Add matches to a monitor and send the event; raises `ApiError` 404, or 409 if it is deactivated."""
     with state.lock:
         monitor = state.monitor(monitor_id)
         if monitor.deleted_at:

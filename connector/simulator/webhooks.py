@@ -1,6 +1,6 @@
 """`/v3.6/webhooks`: register, list, read, change, delete, resend.
 
-Onfido posts to https alone; the simulator also to http on loopback, where what it is used with listens.
+Onfido posts to https only; the simulator also to http on loopback, for local receivers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DEFAULTS = {"name": None, "enabled": True, "payload_version": 3, "oauth_enabled
 
 
 def _check_receiver(value: str) -> None:
-    """Raise for all but https, and http to loopback."""
+    """Raise unless the address is https, or http to loopback."""
     check_address(value)
     url = urlsplit(value)
     if url.scheme != "https" and not _is_loopback(url.hostname or ""):
@@ -99,7 +99,7 @@ def _completed(values: Json) -> Json:
 
 @blueprint.post("/webhooks")
 def create() -> tuple[Json, int]:
-    """Register a webhook; its token signs what it is sent."""
+    """Register a webhook; its token signs the events."""
     webhook = Webhook(_completed(check(json_body(), NewWebhook())))
     with locked() as state:
         state.webhooks[webhook.webhook_id] = webhook
@@ -108,7 +108,7 @@ def create() -> tuple[Json, int]:
 
 @blueprint.post("/webhooks/resend")
 def resend() -> tuple[str, int]:
-    """Accept a request to resend; there are no checks here, so nothing is sent."""
+    """Accept a request to resend; the simulator has no checks, so nothing is sent."""
     check(json_body(), Resend())
     return "", 204
 
@@ -138,7 +138,7 @@ def update(webhook_id: str) -> Json:
 
 @blueprint.delete("/webhooks/<webhook_id>")
 def delete(webhook_id: str) -> tuple[str, int]:
-    """Delete a webhook; what is on its way to it still arrives."""
+    """Delete a webhook; its queued deliveries still arrive."""
     with locked() as state:
         del state.webhooks[state.webhook(webhook_id).webhook_id]
     return "", 204

@@ -1,7 +1,7 @@
 """`/v3.6/workflow_runs` and their tasks, and `/v3.6/sdk_token`.
 
-What Onfido does not tell and is decided here: filters by date compare with midnight UTC, a filter by several tags
-wants all of them, and a list holds twenty runs a page.
+Where Onfido's documentation is silent: filters by date compare with midnight UTC, a filter by several tags requires
+all of them, and a page has twenty runs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class NewRun(Input):
 
 
 class SdkTokenRequest(Input):
-    """What an SDK token is for."""
+    """The subject of an SDK token."""
 
     applicant_id = identifier(required=True)
     referrer = text(1)
@@ -71,7 +71,7 @@ class SdkTokenRequest(Input):
 
 
 class RunQuery(Input):
-    """What a list of runs is narrowed to."""
+    """The filters of a list of runs."""
 
     page = text(pattern="[1-9][0-9]{0,8}")
     status = fields.String(validate=lambda value: _STATUSES.deserialize(value.split(",")))

@@ -1,4 +1,4 @@
-"""What a workflow wants of its runs: custom input data, and Send/Receive Data tasks to be completed after the capture.
+"""A workflow's requirements: custom input data, and Send/Receive Data tasks to be completed after the capture.
 
 A workflow without rules accepts any custom data and has no such task.
 """
@@ -60,7 +60,7 @@ class WorkflowRules(ClosedInput):
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """A task as the workflow defines it; `output_schema` types what completes it, None takes anything."""
+    """A task of the workflow; `output_schema` is the schema of the data that complete it, None accepts any."""
 
     task_def_id: str
     task_def_version: str | None = None
@@ -85,14 +85,14 @@ class TaskDefinition:
 
 @dataclass(frozen=True)
 class Workflow:
-    """The rules for a workflow's runs; `custom_data` types the input by name, None takes anything."""
+    """The rules for a workflow's runs; `custom_data` is the schema of the input by name, None accepts any."""
 
     custom_data: Mapping[str, str] | None = None
     required: tuple[str, ...] = ()
     tasks: tuple[TaskDefinition, ...] = ()
 
     def check_input(self, custom_data: object) -> None:
-        """Raise `ApiError` 422 for a run's custom data that the workflow does not take."""
+        """Raise `ApiError` 422 for custom data that the workflow does not accept."""
         if self.custom_data is not None:
             _check("custom_data", custom_data, self.custom_data, self.required)
 

@@ -1,6 +1,6 @@
-"""Deliveries that are queued only under a condition, which the database checks at that moment.
+"""Deliveries that are queued only under a condition, which the database checks in the same statement.
 
-a transaction ──► INSERT INTO outbox … SELECT … WHERE the condition holds: no row, and no round trip more, where not
+a transaction ──► INSERT INTO outbox … SELECT … WHERE condition: inserts no row, and needs no further round trip, if not
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def insertions(
 ) -> Statements:
     """Return the insertion of due deliveries, without and with a wake-up of the workers.
 
-    The tenant, the kind, the payload and the trace are parameters; `columns` are those beside them. With `is_unique`, a
-    delivery whose dedupe key exists is left out.
+    The tenant, the kind, the payload and the trace are parameters; `columns` are the others. With `is_unique`, a
+    delivery whose dedupe key exists is omitted.
     """
     extend = partial(_selected, columns, conditions, is_unique=is_unique)
     return insert(outbox, extend), insert(outbox, extend, on_postgresql=[NOTIFY])
@@ -74,7 +74,7 @@ def add(
     payload: Mapping[str, Any] | None = None,
     **others: object,
 ) -> None:
-    """Queue a delivery for which the conditions of `statements` hold; it travels with the statements after it.
+    """Queue a delivery if the conditions of `statements` hold; it is sent with the statements that follow it.
 
     `others` are the values of the parameters beside those that `insertions` names.
     """

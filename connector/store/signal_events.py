@@ -1,4 +1,4 @@
-"""Statements on the events of streams, each kept until it was delivered; its stream is locked whenever they change."""
+"""Statements on the events of streams, each stored until it is delivered; its stream is locked for every change."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def add_all(connection: Connection, tenant: str, events: Sequence[Event]) -> Non
 
 
 def find_page(connection: Connection, stream: Stream, limit: int) -> list[Event]:
-    """Return the first events that may be delivered: of a stream that is not enabled only those about its status."""
+    """Return the first events that may be delivered; for a stream that is not enabled, only those about its status."""
     may_go = [] if stream.status == ENABLED else [_T.kind == STREAM_UPDATED]
     page = select(*_COLUMNS).where(_T.stream_id == stream.stream_id, *may_go).order_by(_T.number).limit(limit)
     return [Event(**row._mapping) for row in connection.execute(page)]
 
 
 def remove(connection: Connection, stream_id: str, event_ids: Collection[str]) -> list[str]:
-    """Delete events of a stream; return the ids of those that there were."""
+    """Delete events of a stream; return the ids of those that existed."""
     some = (_T.stream_id == stream_id, _T.event_id.in_(event_ids))
     return list(connection.execute(delete(signal_events).where(*some).returning(_T.event_id)).scalars())
 
 
 def remove_all(connection: Connection, stream_id: str) -> int:
-    """Delete all events of a stream but those about its status; return how many there were."""
+    """Delete all events of a stream except those about its status; return how many there were."""
     return _delete(connection, _T.stream_id == stream_id, _T.kind != STREAM_UPDATED)
 
 
@@ -47,13 +47,13 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> list[str]:
 
 
 def find_old(connection: Connection, before: datetime, limit: int) -> list[str]:
-    """Return streams with an event from before a time, some at once."""
+    """Return streams with an event that is older than a time, up to a limit."""
     statement = select(_T.stream_id).where(_T.created_at <= before).order_by(_T.created_at).limit(limit)
     return list(dict.fromkeys(connection.execute(statement).scalars()))
 
 
 def remove_old(connection: Connection, stream_id: str, before: datetime) -> int:
-    """Delete events about a stream's status from before a time; return how many there were."""
+    """Delete events about a stream's status that are older than a time; return how many there were."""
     return _delete(connection, _T.stream_id == stream_id, _T.kind == STREAM_UPDATED, _T.created_at <= before)
 
 

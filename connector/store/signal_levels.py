@@ -1,6 +1,6 @@
-"""Statements on the levels at which users are, as streams were told last, and on the orders to look at them again.
+"""Statements on the users' levels as last sent to streams, and on the orders to check them again.
 
-a transaction ──► queue ──► INSERT … SELECT, where the tenant has a stream at that moment
+a transaction ──► queue ──► INSERT … SELECT, if the tenant has a stream at that moment
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OF_USER = (_T.tenant == bindparam("of_tenant"), _T.user_id == bindparam("of_use
 
 @dataclass(frozen=True)
 class LevelPayload:
-    """The beginning of a payload about levels, which is queued only for a tenant that has a stream."""
+    """The base of payloads about levels, which are queued only for a tenant that has a stream."""
 
     kind: ClassVar[str]
     tenant: str
@@ -49,7 +49,7 @@ def lock(connection: Connection, tenant: str, user_id: str) -> bool:
 
 
 def remove(connection: Connection, tenant: str, user_id: str) -> None:
-    """Note that a user is not at the verified level."""
+    """Record that a user is not at the verified level."""
     connection.execute(delete(signal_levels).where(*_OF_USER), {"of_tenant": tenant, "of_user": user_id})
 
 
@@ -59,32 +59,32 @@ def remove_all(connection: Connection, tenant: str, user_ids: Collection[str]) -
 
 
 def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -> set[str]:
-    """Return those of some users who are at the verified level."""
+    """Return those of these users who are at the verified level."""
     statement = select(_T.user_id).where(_T.tenant == tenant, _T.user_id.in_(user_ids))
     return set(connection.execute(statement).scalars())
 
 
 def add_all(connection: Connection, tenant: str, user_ids: Sequence[str]) -> None:
-    """Note that users are at the verified level."""
+    """Record that users are at the verified level."""
     if user_ids:
         connection.execute(_ADD(connection), [{"tenant": tenant, "user_id": each} for each in user_ids])
 
 
 def find_page(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
-    """Return ids of users who are at the verified level, in their order, behind `after`."""
+    """Return ids of users who are at the verified level, in order, after `after`."""
     statement = select(_T.user_id).where(_T.tenant == tenant, _T.user_id > after).order_by(_T.user_id).limit(limit)
     return list(connection.execute(statement).scalars())
 
 
 def forget_some(connection: Connection, tenant: str, limit: int) -> int:
-    """Delete the levels of some users of a tenant that has no stream any more; return how many."""
+    """Delete the levels of some users of a tenant that no longer has a stream; return how many."""
     some = select(_T.user_id).where(_T.tenant == tenant).order_by(_T.user_id).limit(limit)
     of_tenant = (_T.tenant == tenant, _T.user_id.in_(some.scalar_subquery()))
     return connection.execute(delete(signal_levels).where(*of_tenant, ~is_of_tenant(literal(tenant)))).rowcount
 
 
 def forget_unused(connection: Connection, tenant: str, user_id: str) -> None:
-    """Delete a user's level where the tenant has no stream: else the user's removal is told first."""
+    """Delete a user's level if the tenant has no stream; otherwise the user's removal is announced first."""
     connection.execute(
         delete(signal_levels).where(*_OF_USER, ~is_of_tenant(literal(tenant))),
         {"of_tenant": tenant, "of_user": user_id},

@@ -2,7 +2,7 @@
 
 signal_streams ──┬─< signal_events     events that were not delivered yet, or whose receipt was not confirmed
                  └─< signal_subjects   users whom a receiver has added to its stream, or removed from it
-signal_levels                          one row per user who is at the verified level, as streams were told last
+signal_levels                          one row per user who is at the verified level, as last sent to streams
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Statements on the streams of signals, and on the users whom they name."""
+"""Statements on the streams of signals, and on the users that they name."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def add(connection: Connection, stream: Stream) -> None:
 
 
 def columns(config: StreamConfig) -> dict[str, Any]:
-    """Return the columns of what a receiver chooses; its header is encrypted."""
+    """Return the columns of the receiver's part; its header is encrypted."""
     return {
         "method": config.method,
         "endpoint_url": config.endpoint_url,
@@ -89,7 +89,7 @@ def lock(connection: Connection, stream_id: str) -> Stream | None:
 
 
 def find_all(connection: Connection, tenant: str, receiver: Receiver | None = None) -> list[Stream]:
-    """Return a tenant's streams, those of a receiver where one is given, the oldest first."""
+    """Return a tenant's streams, or those of one receiver, the oldest first."""
     mine = [] if receiver is None else [_T.client_id == receiver.client_id, _T.token_issuer == receiver.issuer]
     statement = select(*_COLUMNS).where(_T.tenant == tenant, *mine).order_by(_T.created_at, _T.id)
     return [_read(row) for row in connection.execute(statement)]
@@ -107,21 +107,21 @@ def change(connection: Connection, stream_id: str, values: Mapping[str, Any]) ->
 
 
 def count_events(connection: Connection, numbers: Mapping[str, int]) -> None:
-    """Add to the numbers of waiting events of some streams, which are locked."""
+    """Change the numbers of waiting events of some streams, which are locked."""
     if numbers:
         rows = [{"of_stream": stream_id, "of_number": number} for stream_id, number in numbers.items()]
         connection.execute(_COUNT, rows)
 
 
 def take_verification(connection: Connection, stream_id: str, now: datetime, interval: timedelta) -> bool:
-    """Note that a verification is asked for; False where another was within the interval."""
+    """Record that a verification is requested; False if another was within the interval."""
     is_due = or_(_T.verification_at.is_(None), _T.verification_at <= now - interval)
     statement = update(signal_streams).where(_T.id == stream_id, is_due).values(verification_at=now)
     return connection.execute(statement).rowcount == 1
 
 
 def set_seeded(connection: Connection, tenant: str) -> None:
-    """Note that the levels of a tenant's users are known."""
+    """Record that the levels of a tenant's users are known."""
     connection.execute(
         update(signal_streams).where(_T.tenant == tenant, _T.is_seeded.is_(False)).values(is_seeded=True)
     )
@@ -139,7 +139,7 @@ def name_subject(connection: Connection, stream: Stream, user_id: str, *, is_inc
 
 
 def forget_subject(connection: Connection, stream_id: str, user_id: str) -> None:
-    """Delete what a stream says of a user: it is as others are."""
+    """Delete a stream's entry for a user, to whom its default then applies."""
     connection.execute(delete(signal_subjects).where(_S.stream_id == stream_id, _S.user_id == user_id))
 
 
@@ -150,13 +150,13 @@ def count_subjects(connection: Connection, stream_id: str, limit: int) -> int:
 
 
 def find_named(connection: Connection, tenant: str, user_id: str) -> dict[str, bool]:
-    """Return the streams that name a user, each with whether it includes it."""
+    """Return the streams that name a user, each with whether it includes the user."""
     statement = select(_S.stream_id, _S.is_included).where(_S.tenant == tenant, _S.user_id == user_id)
     return {row.stream_id: row.is_included for row in connection.execute(statement)}
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
-    """Delete what the streams of a tenant say of a user."""
+    """Delete the entries of a tenant's streams for a user."""
     connection.execute(delete(signal_subjects).where(_S.tenant == tenant, _S.user_id == user_id))
 
 
@@ -168,7 +168,7 @@ def count_waiting(connection: Connection) -> tuple[int, int]:
 
 
 def find_stuck(connection: Connection, limit: int) -> list[str]:
-    """Return streams whose events are pushed, and whose delivery is not queued: it was given up, or dropped."""
+    """Return pushed streams whose delivery is not queued, because it was given up or dropped."""
     key = literal("push_signals:") + _T.id + literal(":") + cast(_T.turn, String)
     is_queued = select(literal(1)).where(outbox.c.dedupe_key == key, is_in(READY)).exists()
     stuck = (_T.status == ENABLED, _T.method == PUSH, _T.waiting > 0, ~is_queued)

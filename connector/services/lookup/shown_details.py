@@ -1,4 +1,4 @@
-"""A verification with its kept result, shown to an administrator: each time that it shows any is in the audit trail."""
+"""A verification with its kept result, shown to an administrator; showing any values is recorded in the audit trail."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ OUTPUT, DOCUMENT = "output", "document"  # parts of a kept result that have valu
 
 
 class ShownDetails:
-    """Shows verifications; the method takes the tenant that it may see."""
+    """Shows verifications; the method takes the tenant that it may read."""
 
     def __init__(self, lookup: VerificationLookup, readings: Readings) -> None:
         self._lookup = lookup
         self._readings = readings
 
     def show(self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str) -> VerificationDetails:
-        """Return everything that is stored of a verification, once its reading is recorded; raise as its lookup does.
+        """Return everything that is stored of a verification, after its reading is recorded; raise as its lookup does.
 
-        Nothing is recorded if no value is kept, or none any more.
+        Nothing is recorded if no value is kept, or no longer.
         """
         details = self._lookup.get(tenant, run_id, provider_id)
         if parts := list(_parts(details)):

@@ -1,4 +1,4 @@
-"""What is said of a provider that there is not, or whose name is taken."""
+"""Errors about a provider that does not exist, or whose name is taken."""
 
 from __future__ import annotations
 

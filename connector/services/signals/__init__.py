@@ -1,8 +1,8 @@
-"""Signals: changes of users' assurance, told to other systems by the Shared Signals Framework 1.0.
+"""Signals: changes of users' assurance, sent to other systems by the Shared Signals Framework 1.0.
 
-journal ──► tell_level ──► levels.py: is the user's level another one?  ──► writing.py: an event for each stream
+journal ──► tell_level ──► levels.py: has the user's level changed?  ──► writing.py: an event for each stream
                                                                           ├─► pushing.py  sent in their order
-                                                                          └─► polling.py  fetched, and confirmed
-streams.py   what receivers ask for: create, change and remove streams, their status, their subjects, verification
+                                                                          └─► polling.py  fetched and confirmed
+streams.py   the requests of receivers: create, change and remove streams, their status, their subjects, verification
 upkeep.py    streams whose events wait for too long are disabled
 """

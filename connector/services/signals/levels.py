@@ -1,12 +1,12 @@
-"""Users' levels of assurance: where one has changed, each stream of the tenant that has the user as a subject is told.
+"""Users' levels of assurance: when one changes, each stream of the tenant that has the user as a subject gets an event.
 
-    tell_level ──► lock the user's level ──► lock the streams ──► read the user's claims as they stand
-               ──► the level is another one: note it, and write an event for each stream     one transaction
+    tell_level ──► lock the user's level ──► lock the streams ──► read the user's claims
+               ──► the level has changed: record it, and write an event for each stream     one transaction
 
-Deliveries may overtake each other: whichever comes last reads what all changes have left, and the user's lock has their
-events written one after another. So the last event of a user is what the database says.
+Deliveries may overtake each other: the last one reads the result of all changes, and the lock on the user orders the
+writing of events. So the last event of a user agrees with the database.
 
-    seed_levels ──► a tenant's first stream: notes who is at the verified level already, page by page, without events
+    seed_levels ──► a tenant's first stream: records who is already at the verified level, page by page, without events
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGE = 500
 
 @dataclass(frozen=True)
 class SeedLevels:
-    """Note which of a tenant's users are at the verified level, behind `position`."""
+    """Record which of a tenant's users are at the verified level, after `position`."""
 
     kind: ClassVar[str] = "seed_levels"
     tenant: str
@@ -58,7 +58,7 @@ class Levels:
         return [Handler(TellLevel, self.tell), Handler(TellLevels, self.tell_all), Handler(SeedLevels, self.seed)]
 
     def tell(self, order: TellLevel) -> None:
-        """Write the change of a user's level to the streams, where it has changed."""
+        """Write an event to the streams if the user's level has changed."""
         with self._database.write() as connection:
             was_verified = signal_levels.lock(connection, order.tenant, order.user_id)
             streams = signal_streams.lock_all(connection, order.tenant)
@@ -78,7 +78,7 @@ class Levels:
                 self._tell(connection, order, chosen, is_verified=is_verified, was_verified=before)
 
     def tell_all(self, order: TellLevels) -> None:
-        """Queue those of the next users at the verified level whom nothing verifies any more."""
+        """Queue those of the next users at the verified level of whom nothing is verified any more."""
         with self._database.write() as connection:
             page = signal_levels.find_page(connection, order.tenant, order.position, PAGE)
             others = _unverified(connection, order.tenant, page)
@@ -87,10 +87,10 @@ class Levels:
                 outbox.add(connection, TellLevels(order.tenant, page[-1]))
 
     def seed(self, order: SeedLevels) -> None:
-        """Note the next users who are at the verified level, and queue the page after them.
+        """Record the next users who are at the verified level, and queue the page after them.
 
-        Their rows are inserted before their claims are read: a change in between waits for this transaction, and finds
-        them.
+        Their rows are inserted before their claims are read: a concurrent change waits for this transaction, and finds
+        the rows.
         """
         with self._database.write() as connection:
             if not signal_streams.find_all(connection, order.tenant):
@@ -127,13 +127,13 @@ def _unverified(connection: Connection, tenant: str, user_ids: Sequence[str]) ->
 
 
 def _before(order: TellLevel, streams: Sequence[Stream], *, was_verified: bool) -> bool | None:
-    """Return at which level the user was; None where that has not been noted, and the user may have been verified."""
+    """Return the user's previous level; None if it is not recorded and the user may have been verified."""
     is_noted = was_verified or all(each.is_seeded for each in streams)
     return was_verified if is_noted or not order.was_verified else None
 
 
 def _forget(connection: Connection, order: TellLevel) -> None:
-    """Forget a user who was removed: the events that wait, and which streams name the user."""
+    """Delete the waiting events of a removed user, and the streams' entries for the user."""
     removed = Counter(signal_events.forget_user(connection, order.tenant, order.user_id))
     signal_streams.count_events(connection, {stream_id: -number for stream_id, number in removed.items()})
     signal_streams.forget_user(connection, order.tenant, order.user_id)

@@ -1,8 +1,8 @@
-"""Polling for events (RFC 8936): those that the receiver has not confirmed come again, the oldest first.
+"""Polling for events (RFC 8936): events that the receiver has not confirmed are sent again, the oldest first.
 
-    poll ──► what it confirms or refuses is forgotten ──► the first events, or a wait for some ──► their tokens
+    poll ──► confirmed and refused events are deleted ──► the first events, or a wait for some ──► their tokens
 
-A call waits for 10 seconds at most, and only so many at once: others are answered at once, with no event.
+A call waits for at most 10 seconds. The number of waiting calls is limited: further calls are answered immediately.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _REASON = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True)
 class PollRequest:
-    """What a receiver asks for; `refused` maps ids of events to why it cannot use them."""
+    """A receiver's request; `refused` maps ids of events to the reasons for which it cannot use them."""
 
     most: int = MOST_EVENTS
     returns_at_once: bool = False
@@ -47,7 +47,7 @@ class PollAnswer:
 
 
 class Polling:
-    """Hands out the events of streams that are polled; at most `max_waiting` calls wait at once."""
+    """Returns the events of polled streams; at most `max_waiting` calls wait at a time."""
 
     def __init__(self, database: Database, streams: Streams, tokens: EventTokens, max_waiting: int) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class Polling:
         self._waiting = threading.BoundedSemaphore(max_waiting)
 
     def poll(self, tenant: Tenant, stream_id: str, receiver: Receiver, request: PollRequest) -> PollAnswer:
-        """Forget what is confirmed, and return events; raise `RequestError` where there is no stream that is polled."""
+        """Delete confirmed events, and return others; raise `RequestError` if there is no such polled stream."""
         stream = self._streams.get(tenant, stream_id, receiver)
         if stream.config.method != POLL:
             raise RequestError(Code.STREAM_NOT_FOUND, f"The stream {stream_id} is pushed: there is nothing to poll.")
@@ -70,7 +70,7 @@ class Polling:
         )
 
     def _settle(self, stream: Stream, request: PollRequest) -> None:
-        """Forget events that are confirmed or refused; ids of other streams' events, or of none, change nothing."""
+        """Delete events that are confirmed or refused; ids that are not of this stream's events are ignored."""
         named = {*request.confirmed, *request.refused}
         if not named:
             return
@@ -85,7 +85,7 @@ class Polling:
     def _find(
         self, tenant: Tenant, stream: Stream, receiver: Receiver, limit: int, *, is_waiting: bool
     ) -> Sequence[Event]:
-        """Return the first events, one more than the limit where there are more."""
+        """Return the first events, one more than the limit if there are more."""
         if limit == 0:  # it only confirms
             is_waiting = False
         events = self._look(stream, limit)
@@ -106,5 +106,5 @@ class Polling:
 
 
 def _reason(given: str) -> str:
-    """Return a receiver's reason where it is a code, which may be logged."""
+    """Return a receiver's reason if it is a code, which may be logged."""
     return given if len(given) <= MAX_TEXT and _REASON.fullmatch(given) else "unknown"

@@ -46,7 +46,7 @@ FINAL_REASONS = frozenset({"invalid_request", "invalid_issuer", "invalid_audienc
 
 
 class NotAcceptedError(ConnectorError):
-    """The receiver did not accept an event, and may later."""
+    """The receiver did not accept an event, but may later."""
 
     def __init__(self, description: str, answered: Answered) -> None:
         super().__init__(description)
@@ -78,7 +78,7 @@ class Pushing:
         return [Handler(PushSignals, self.push)]
 
     def push(self, order: PushSignals) -> None:
-        """Push a stream's events, and end the turn; raise where the receiver does not answer."""
+        """Push a stream's events, and end the turn; raise if the receiver does not answer."""
         end = time.monotonic() + SENDING
         while time.monotonic() < end and (waiting := self._next(order)) is not None:
             stream, event = waiting
@@ -87,7 +87,7 @@ class Pushing:
         self._end(order)
 
     def _next(self, order: PushSignals) -> tuple[Stream, Event] | None:
-        """Return the stream and its first event; None where there is none, or this is not the stream's turn."""
+        """Return the stream and its first event; None if there is none, or if it is not the stream's turn."""
         with self._database.read() as connection:
             stream = signal_streams.find(connection, order.endpoint_id)
             if stream is None or stream.turn != order.turn or not stream.is_push:
@@ -96,7 +96,7 @@ class Pushing:
         return (stream, events[0]) if events else None
 
     def _send(self, stream: Stream, event: Event) -> str | None:
-        """Send an event; return why it was refused for good, None where it was accepted."""
+        """Send an event; return why it was refused permanently, or None if it was accepted."""
         url, begun = stream.config.endpoint_url or "", time.monotonic()
         if why := self._policy.objection(url):
             raise NotAcceptedError(f"The endpoint's url {why}.", Answered(None, 0.0))
@@ -124,7 +124,7 @@ class Pushing:
         note_settled(stream, event.event_id, reason)
 
     def _end(self, order: PushSignals) -> None:
-        """End the turn, and queue the next one where events are left."""
+        """End the turn, and queue the next one if events are left."""
         with self._database.write() as connection:
             stream = signal_streams.lock(connection, order.endpoint_id)
             if stream is None or stream.turn != order.turn:
@@ -135,7 +135,7 @@ class Pushing:
 
 
 def note_settled(stream: Stream, event_id: str, reason: str | None) -> None:
-    """Log and count that an event was delivered, or refused for good."""
+    """Log and count that an event was delivered or permanently refused."""
     method = "push" if stream.config.method == PUSH else "poll"
     metrics.SIGNALS.labels(method, "delivered" if reason is None else "refused").inc()
     names = {"jti": event_id, "stream_id": stream.stream_id, "tenant": stream.tenant}
@@ -146,7 +146,7 @@ def note_settled(stream: Stream, event_id: str, reason: str | None) -> None:
 
 
 def _read(answer: Answer, begun: float) -> str | None:
-    """Return why an event was refused for good, None where it was accepted; raise for any other answer."""
+    """Return why an event was refused permanently, or None if it was accepted; raise for any other answer."""
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     body = _body(answer)

@@ -1,4 +1,4 @@
-"""The streams of receivers: created, changed and removed, paused and disabled, verified; which users they have.
+"""The streams of receivers: creating, changing, removing, pausing, disabling and verifying them, and their subjects.
 
 Each method takes the tenant, and with `receiver` acts only on that receiver's streams: an administrator has none.
 """
@@ -48,7 +48,7 @@ SEEDING_STARTS = 5.0  # seconds; by then, what began before the tenant had a str
 
 
 class Streams:
-    """The streams of one tenant; what is done to them is in its audit trail."""
+    """The streams of a tenant; changes are recorded in its audit trail."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class Streams:
             return signal_streams.find_all(connection, tenant.name, receiver)
 
     def get(self, tenant: Tenant, stream_id: str, receiver: Receiver | None = None) -> Stream:
-        """Return a stream; raise `RequestError` where there is none."""
+        """Return a stream; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             return _known(signal_streams.find(connection, stream_id), stream_id, tenant, receiver)
 
     def add(self, tenant: Tenant, receiver: Receiver, issuer: str, config: StreamConfig, actor: str = SYSTEM) -> Stream:
-        """Create a stream; raise `InvalidField`, or `RequestError` where there are too many."""
+        """Create a stream; raise `InvalidField`, or `RequestError` if there are too many."""
         check_stream(config, self._policy)
         self._forget_levels(tenant)
         now, stream_id = self._clock(), str(uuid.uuid4())
@@ -108,7 +108,7 @@ class Streams:
     def change(
         self, tenant: Tenant, stream_id: str, receiver: Receiver, config: StreamConfig, actor: str = SYSTEM
     ) -> Stream:
-        """Replace what the receiver chooses; a masked header stays as it is. Raises as `add` does."""
+        """Replace the receiver's part of a configuration; a masked header is unchanged. Raises like `add`."""
         check_stream(config, self._policy)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
@@ -121,7 +121,7 @@ class Streams:
         return stream
 
     def remove(self, tenant: Tenant, stream_id: str, receiver: Receiver | None = None, actor: str = SYSTEM) -> None:
-        """Remove a stream with its events; once this returns, none is delivered any more."""
+        """Remove a stream with its events; after this returns, none is delivered."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
             signal_streams.remove(connection, stream_id)
@@ -139,7 +139,7 @@ class Streams:
         receiver: Receiver | None = None,
         actor: str = SYSTEM,
     ) -> Stream:
-        """Enable, pause or disable a stream; a receiver is told of it where an administrator does."""
+        """Enable, pause or disable a stream; if an administrator does, its receiver is notified."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
             is_told = receiver is None and status != known.status
@@ -148,11 +148,13 @@ class Streams:
     def verify(
         self, tenant: Tenant, stream_id: str, state: str | None = None, receiver: Receiver | None = None
     ) -> None:
-        """Send a verification event; raise where the stream is disabled, or where a receiver asks too often."""
+        """Send a verification event; raise if the stream is disabled, or if the receiver requests them too often."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
             if known.status == DISABLED:
-                raise RequestError(Code.STREAM_DISABLED, f"The stream {stream_id} is disabled: enable it, then ask.")
+                raise RequestError(
+                    Code.STREAM_DISABLED, f"The stream {stream_id} is disabled: enable it, then try again."
+                )
             interval = timedelta(seconds=VERIFICATION_INTERVAL if receiver else 0)
             if not signal_streams.take_verification(connection, stream_id, self._clock(), interval):
                 raise TooManyRequests("The stream was verified a moment ago.", VERIFICATION_INTERVAL)
@@ -167,7 +169,7 @@ class Streams:
         *,
         is_included: bool,
     ) -> None:
-        """Add a user to a stream, or remove it; whether there is such a user is not said."""
+        """Add a user to a stream, or remove it; the answer does not reveal whether the user exists."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
             issuers = [each for each in (tenant.signals.subject_issuer, known.issuer) if each]
@@ -183,7 +185,7 @@ class Streams:
         return _known(signal_streams.lock(connection, stream_id), stream_id, tenant, receiver)
 
     def _sealed(self, stream_id: str, config: StreamConfig, known: str | None = None) -> StreamConfig:
-        """Encrypt the header; the mask stands for the one that is known."""
+        """Encrypt the header; the mask means the stored one."""
         header = config.authorization_header
         if header == MASK:
             return replace(config, authorization_header=known)
@@ -207,7 +209,7 @@ class Streams:
         forget(self._database, lambda connection, size: signal_levels.forget_some(connection, tenant.name, size))
 
     def _wait_until_sent(self, stream_id: str) -> None:
-        """Wait until nothing that was being sent when the stream was removed is in flight any more."""
+        """Wait until nothing that was being sent when the stream was removed is in flight."""
         end = time.monotonic() + SENDING_ENDS
         while self._is_being_sent(stream_id) and time.monotonic() < end:
             time.sleep(0.05)

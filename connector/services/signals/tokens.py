@@ -1,4 +1,4 @@
-"""Events as Security Event Tokens (RFC 8417), signed with the keys that sign all that the connector asserts."""
+"""Events as Security Event Tokens (RFC 8417), signed with the keys of all of the connector's assertions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connector.services.signing import SigningKeys
 
 
 class EventTokens:
-    """Signs events, at each attempt anew: a key that was replaced meanwhile signs none."""
+    """Signs events for each attempt: a key that was replaced meanwhile is not used."""
 
     def __init__(self, keys: SigningKeys, tenants: Tenants) -> None:
         self._keys = keys

@@ -1,4 +1,4 @@
-"""Upkeep of streams: one whose events wait for too long is disabled; what a dead delivery has left is queued again."""
+"""Upkeep of streams: disables those whose events wait for too long, and queues those whose delivery was given up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = 200
 
 
 class SignalUpkeep:
-    """What the sweep does for streams."""
+    """The sweep's work for streams."""
 
     def __init__(self, database: Database, writer: SignalWriter, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class SignalUpkeep:
         self._clock = clock
 
     def look_after(self) -> None:
-        """Disable streams with events that are too old, and queue what a dead delivery has left."""
+        """Disable streams whose events are too old, and queue those whose delivery was given up."""
         before = self._clock() - timedelta(days=RETENTION_DAYS)
         with self._database.read() as connection:
             old = signal_events.find_old(connection, before, PAGE)

@@ -1,7 +1,7 @@
-"""Writing events to streams, and changing what streams do with them; the caller has locked the streams.
+"""Writing events to streams, and changing the status of streams; the caller has locked the streams.
 
-A stream is never incomplete without saying so: where too many events wait, or one for too long, it is disabled, all of
-them are dropped, and its receiver is told by an event and by its status.
+A stream never loses events silently: if too many events wait, or one for too long, it is disabled, all of them are
+dropped, and its receiver is notified by an event and by its status.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class PushSignals:
-    """Push the events of a stream, `endpoint_id`; of two deliveries only the one of the present turn does."""
+    """Push the events of a stream, `endpoint_id`; of two deliveries only that of the present turn does."""
 
     kind: ClassVar[str] = "push_signals"
     tenant: str
@@ -48,7 +48,7 @@ class SignalWriter:
         payload: Mapping[str, Any],
         user_id: str | None = None,
     ) -> None:
-        """Add an event to each of some streams, which are not disabled; one that is full is disabled instead."""
+        """Add an event to each of these streams, none of them disabled; one that is full is disabled instead."""
         self._insert(connection, [each for each in streams if each.waiting < MAX_WAITING], kind, payload, user_id)
         for stream in streams:
             if stream.waiting >= MAX_WAITING:
@@ -65,9 +65,9 @@ class SignalWriter:
         *,
         is_told: bool = False,
     ) -> Stream:
-        """Change a stream's status and return the stream; one that is disabled drops its events.
+        """Change a stream's status and return the stream; disabling drops its events.
 
-        The receiver is told (`is_told`) where it has not asked for it.
+        The receiver is notified (`is_told`) unless it requested the change.
         """
         now = self._clock()
         changed = replace(stream, status=status, reason=reason, updated_at=now)
@@ -86,7 +86,7 @@ class SignalWriter:
         return changed
 
     def queue(self, connection: Connection, stream: Stream) -> None:
-        """Queue the delivery of a stream's events, where they are pushed and it is not queued."""
+        """Queue the delivery of a stream's events if they are pushed and not yet queued."""
         if stream.is_push:
             order = PushSignals(stream.tenant, stream.stream_id, stream.turn)
             key = f"{order.kind}:{stream.stream_id}:{stream.turn}"
