@@ -42,7 +42,7 @@ _TEXTS = {
         "The run was not asked to verify this claim, so that no value of it is known to compare with."
     ),
     Limit.SENT_OTHERWISE: _(
-        "The run sent other values in this field than the draft would: what Onfido would say of these cannot be told."
+        "The run sent other values in this field than the draft would: Onfido's result for them cannot be known."
     ),
     Limit.SPELLING_UNKNOWN: _(
         "The output holds another spelling or another value than the user's; the run has not kept "

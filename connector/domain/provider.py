@@ -73,8 +73,8 @@ class Provider:
     """A registered provider; of its secrets it has only the encrypted credentials at Onfido: a token, or client
     credentials.
 
-    `environment` is that of the credentials, None if it is not known yet. `tells_tasks`, `tells_matches`: whether
-    further notice endpoints have chosen these events.
+    `environment` is that of the credentials, None if it is not known yet. `notifies_of_tasks` and
+    `notifies_of_matches`: whether further notice endpoints have chosen these events.
     """
 
     provider_id: str
@@ -99,13 +99,15 @@ class Provider:
     sealed_client_secret: str | None = field(default=None, repr=False)
     credentials_set_at: datetime | None = None
     studio: Studio = field(default_factory=Studio)
-    tells_tasks: bool = False
-    tells_matches: bool = False
+    notifies_of_tasks: bool = False
+    notifies_of_matches: bool = False
 
     @property
     def events(self) -> tuple[str, ...]:
         """The events of Onfido that are required."""
-        return self.studio.events(tells_tasks=self.tells_tasks, tells_matches=self.tells_matches)
+        return self.studio.events(
+            notifies_of_tasks=self.notifies_of_tasks, notifies_of_matches=self.notifies_of_matches
+        )
 
     def limited(self, attempts: int | None) -> Provider:
         """Return the provider with at most this number of attempts, if there is such a limit."""

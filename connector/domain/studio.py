@@ -83,12 +83,12 @@ class Studio:
     unverifies_on_match: bool = False
     watchlist_monitor: str | None = None
 
-    def events(self, *, tells_tasks: bool, tells_matches: bool) -> tuple[str, ...]:
+    def events(self, *, notifies_of_tasks: bool, notifies_of_matches: bool) -> tuple[str, ...]:
         """Return the events to which the webhook must be subscribed, including those of further endpoints."""
-        wants_matches = self.notices.url or self.unverifies_on_match or self.watchlist_monitor or tells_matches
+        wants_matches = self.notices.url or self.unverifies_on_match or self.watchlist_monitor or notifies_of_matches
         return (
             RESULT_EVENT,
-            *([TASK_EVENT] if self.notices.url or tells_tasks else []),
+            *([TASK_EVENT] if self.notices.url or notifies_of_tasks else []),
             *([WATCHLIST_EVENT] if wants_matches else []),
         )
 

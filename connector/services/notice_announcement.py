@@ -23,7 +23,7 @@ from connector.store.notices import NoticePayload
 
 
 @dataclass(frozen=True)
-class TellChange(NoticePayload):
+class NotifyOfChange(NoticePayload):
     """Notify an application of a change; `reason` is that of `attention.needed`."""
 
     kind: ClassVar[str] = "tell_change"
@@ -51,9 +51,9 @@ class NoticeAnnouncement:
         """Whether the change leads to the notice."""
         return self._concerns(change)
 
-    def delivery(self, change: Change) -> TellChange:
+    def delivery(self, change: Change) -> NotifyOfChange:
         """Return the notice."""
-        return TellChange(
+        return NotifyOfChange(
             tenant=change.tenant,
             provider_id=change.provider_id,
             verification_id=change.verification_id,

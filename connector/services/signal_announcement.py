@@ -18,7 +18,7 @@ from connector.store.signal_levels import LevelPayload
 
 
 @dataclass(frozen=True)
-class TellLevel(LevelPayload):
+class AnnounceLevel(LevelPayload):
     """Notify the streams if a user's level has changed; `was_verified`: a claim was verified until this change."""
 
     kind: ClassVar[str] = "tell_level"
@@ -28,7 +28,7 @@ class TellLevel(LevelPayload):
 
 
 @dataclass(frozen=True)
-class TellLevels(LevelPayload):
+class AnnounceLevels(LevelPayload):
     """Check the levels of all users at the verified level, after `position`."""
 
     kind: ClassVar[str] = "tell_levels"
@@ -47,8 +47,8 @@ class SignalAnnouncement:
         """Return the delivery for a user, or for all users of a provider."""
         user_id = _user_of(change)
         if user_id is None:
-            return TellLevels(change.tenant)
-        return TellLevel(change.tenant, user_id, change.previous == VERIFIED, _is_removal(change, USER))
+            return AnnounceLevels(change.tenant)
+        return AnnounceLevel(change.tenant, user_id, change.previous == VERIFIED, _is_removal(change, USER))
 
 
 def _user_of(change: Change) -> str | None:

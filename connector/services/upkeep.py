@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP_LIMIT = 200  # verifications that one sweep queues for a check
 CHECK_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
-TOLD_AFTER = timedelta(days=7)  # a run that is open for this long is reported to the operator
+REPORTED_AFTER = timedelta(days=7)  # a run that is open for this long is reported to the operator
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Upkeep:
                 provider.provider_id, run_id, self._onfido.of_provider(provider, background(CHECK_BUDGET))
             )
         age = self._clock() - verification.created_at
-        if not run.is_final and age > TOLD_AFTER:
+        if not run.is_final and age > REPORTED_AFTER:
             log.warning(
                 "run.long_open",
                 verification_id=verification.verification_id,

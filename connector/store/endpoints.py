@@ -37,8 +37,8 @@ def find(connection: Connection, endpoint_id: str, tenant: str | None = None) ->
 
 def find_all(connection: Connection, tenant: str, provider_id: str | None = None) -> list[Endpoint]:
     """Return a tenant's endpoints, the oldest first; with a provider, those that get its events."""
-    is_told = [] if provider_id is None else [or_(_T.provider_id == provider_id, _T.provider_id.is_(None))]
-    return list(_read(connection, _T.tenant == tenant, *is_told))
+    is_of_provider = [] if provider_id is None else [or_(_T.provider_id == provider_id, _T.provider_id.is_(None))]
+    return list(_read(connection, _T.tenant == tenant, *is_of_provider))
 
 
 def find_own(connection: Connection, provider_id: str) -> Endpoint | None:
@@ -98,7 +98,7 @@ def remove(connection: Connection, endpoint_id: str) -> None:
     connection.execute(delete(notice_endpoints).where(_T.id == endpoint_id))
 
 
-def is_told(*events: str) -> ColumnElement[bool]:
+def is_notified(*events: str) -> ColumnElement[bool]:
     """Return the condition of a provider with a notice endpoint besides that of its configuration."""
     chosen = select(notice_subscriptions.c.endpoint_id).where(
         notice_subscriptions.c.endpoint_id == _T.id, or_(*(notice_subscriptions.c.event == event for event in events))

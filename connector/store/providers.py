@@ -16,12 +16,15 @@ from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch
-from connector.store.endpoints import is_told
+from connector.store.endpoints import is_notified
 from connector.store.models import events, providers
 
 _PLAIN = Studio()  # the configuration of most providers
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
-_TOLD = (is_told(*TASK_EVENTS).label("tells_tasks"), is_told(*MATCH_EVENTS).label("tells_matches"))
+_NOTIFIED = (
+    is_notified(*TASK_EVENTS).label("notifies_of_tasks"),
+    is_notified(*MATCH_EVENTS).label("notifies_of_matches"),
+)
 _SELECT = select(
     providers.c.id.label("provider_id"),
     providers.c.tenant,
@@ -45,7 +48,7 @@ _SELECT = select(
     providers.c.client_secret.label("sealed_client_secret"),
     providers.c.credentials_set_at,
     providers.c.studio,
-    *_TOLD,
+    *_NOTIFIED,
 )
 _FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 _FIND_NAMED = _SELECT.where(providers.c.name_key == bindparam("of_key"), providers.c.tenant == bindparam("of_tenant"))
@@ -55,7 +58,7 @@ _FIND_WEBHOOK_ACCESS = select(
     providers.c.previous_webhook_token_expires_at,
     providers.c.studio,
     exists().where(events.c.provider_id == providers.c.id, events.c.digest == bindparam("of_digest")).label("is_known"),
-    *_TOLD,
+    *_NOTIFIED,
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
 
@@ -76,8 +79,8 @@ class WebhookAccess:
     tokens: Mapping[str, str] = field(repr=False)
     studio: Studio
     is_known: bool = False
-    tells_tasks: bool = False
-    tells_matches: bool = False
+    notifies_of_tasks: bool = False
+    notifies_of_matches: bool = False
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -173,7 +176,7 @@ def find_webhook_access(
     expires_at = row.previous_webhook_token_expires_at
     if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
         tokens["previous_webhook_token"] = row.previous_webhook_token
-    return WebhookAccess(tokens, read_studio(row.studio), row.is_known, row.tells_tasks, row.tells_matches)
+    return WebhookAccess(tokens, read_studio(row.studio), row.is_known, row.notifies_of_tasks, row.notifies_of_matches)
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:

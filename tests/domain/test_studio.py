@@ -108,7 +108,7 @@ def test_notices_want_a_secret_to_be_signed_with() -> None:
     ],
 )
 def test_the_webhook_is_for_what_is_used(studio: Studio, told: tuple[bool, bool], events: tuple[str, ...]) -> None:
-    assert studio.events(tells_tasks=told[0], tells_matches=told[1]) == events
+    assert studio.events(notifies_of_tasks=told[0], notifies_of_matches=told[1]) == events
 
 
 def test_the_application_is_told_of_decisions_and_of_the_tasks_that_it_wants() -> None:

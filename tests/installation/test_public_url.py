@@ -117,9 +117,9 @@ def haproxy(tmp_path: Path, upstream: int, option: str) -> Iterator[str]:
 def test_without_a_proxy_it_leads_here_and_nothing_buffers(served: Served) -> None:
     checks = served.check(f"http://127.0.0.1:{served.port}")
     assert (checks["reach"].passed, checks["reach"].is_warning) == (True, False)
-    assert "does not tell whether Onfido" in checks["reach"].detail
+    assert "does not show whether Onfido" in checks["reach"].detail
     assert (checks["buffering"].passed, checks["buffering"].is_warning) == (True, True)
-    assert "no proxy stands in front" in checks["buffering"].detail
+    assert "there is no proxy" in checks["buffering"].detail
 
 
 @pytest.mark.timeout(300)
@@ -163,7 +163,7 @@ def no_sleep(_seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(200, "Something else"), (404, "does not pass"), (413, "limit"), (302, "login"), (500, "login")],
+    [(200, "Another server"), (404, "does not forward"), (413, "limit"), (302, "login"), (500, "login")],
 )
 def test_what_else_answers_is_told_apart(status: int, words: str) -> None:
     class Handler(Quiet):

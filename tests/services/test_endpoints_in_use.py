@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from connector.services.application.endpoints import PAGE, ResendNotices
-from connector.services.notice_announcement import TellChange
+from connector.services.notice_announcement import NotifyOfChange
 from connector.store import outbox
 from connector.store.models import notice_endpoints
 from connector.store.models import outbox as rows
@@ -31,7 +31,7 @@ def admin(world: World) -> Caller:
 
 def queue(world: World, endpoint_id: str, event: str = FINISHED) -> None:
     """Queue a notice for an endpoint."""
-    notice = TellChange(world.tenant, None, None, str(uuid.uuid4()), EPOCH, endpoint_id, event, "ann")
+    notice = NotifyOfChange(world.tenant, None, None, str(uuid.uuid4()), EPOCH, endpoint_id, event, "ann")
     with world.connector.services.database.write() as connection:
         outbox.add(connection, notice)
         connection.execute(update(rows).where(rows.c.kind == "tell_change").values(endpoint_id=endpoint_id))
@@ -133,7 +133,7 @@ def test_many_notices_are_made_due_again_page_by_page(
     world.connector.rest()
     services = world.connector.services
     notices = [
-        TellChange(world.tenant, None, None, str(uuid.uuid4()), EPOCH, endpoint["id"], FINISHED, "ann")
+        NotifyOfChange(world.tenant, None, None, str(uuid.uuid4()), EPOCH, endpoint["id"], FINISHED, "ann")
         for _ in range(PAGE + 1)
     ]
     with services.database.write() as connection:

@@ -18,7 +18,7 @@ from connector.http.client import HttpClient
 from connector.http.webhook_sender import MAX_ANSWER, Notifier, NotTaken, signature_headers
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from connector.services.outbox import Undeliverable
-from connector.services.results.deliveries import TellTask
+from connector.services.results.deliveries import NotifyOfTask
 from connector.store.models import events, verifications
 from tests.bodies import event_body
 from tests.harness import Caller, ConnectorServer, World
@@ -172,7 +172,7 @@ def test_application_is_told_of_a_task_and_its_answer_completes_it(
 
     run_id, task_id = start_waiting(world, ann)
 
-    row = wait_for(world, TellTask.kind, "done")
+    row = wait_for(world, NotifyOfTask.kind, "done")
     [received] = application.received
     assert received.is_signed
     notice = received.body
@@ -203,7 +203,7 @@ def test_completion_by_an_answer_is_in_the_history_without_the_data(
 
     run_id, task_id = start_waiting(world, ann)
 
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     told = world.connector.services.lookup.get(Tenant(world.tenant), run_id).history
     [entry] = [each for each in told if each.current == "task_completed"]
     assert (entry.subject, entry.name, entry.cause) == ("run", run_id, "notice_answered")
@@ -222,7 +222,7 @@ def test_application_that_takes_a_notice_without_data_completes_the_task_later(
     run_id, task_id = start_waiting(world, ann)
 
     for number in range(1, len(bodies) + 1):
-        wait_for(world, TellTask.kind, "done", number)
+        wait_for(world, NotifyOfTask.kind, "done", number)
         task_id = newest_task(world, run_id)
         assert output_of(world, run_id, task_id) is None
         tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": number})
@@ -238,9 +238,9 @@ def test_notice_that_was_not_taken_comes_again_with_the_same_id(
 
     database = world.connector.services.database
     for number in (1, 2):
-        wait_for_failure(world, TellTask.kind, number)
+        wait_for_failure(world, NotifyOfTask.kind, number)
         let_pass(database, A_MINUTE)
-    row = wait_for(world, TellTask.kind, "done")
+    row = wait_for(world, NotifyOfTask.kind, "done")
     assert [attempt.get("status") for attempt in row.history] == [500, None, 204]
     reasons = [attempt["reason"] for attempt in row.history[:-1]]
     assert reasons == [
@@ -257,7 +257,7 @@ def test_application_that_is_gone_is_told_no_more(world: World, ann: Caller, app
 
     start_waiting(world, ann)
 
-    row = wait_for(world, TellTask.kind, "dead")
+    row = wait_for(world, NotifyOfTask.kind, "dead")
     assert row.history[-1]["reason"].startswith(f"Undeliverable: {application.host} answered HTTP 410.")
 
 
@@ -268,7 +268,7 @@ def test_data_that_onfido_refuses_are_the_applications_to_mend(
 
     run_id, task_id = start_waiting(world, ann)
 
-    row = wait_for(world, TellTask.kind, "dead")
+    row = wait_for(world, NotifyOfTask.kind, "dead")
     [attempt] = row.history
     assert "OIDV-10047 Onfido refused the task's data (data.score, " in attempt["reason"]
     assert "seven" not in str(row.history)
@@ -295,8 +295,8 @@ def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Calle
     run_id, _ = start_waiting(world, ann)
 
     for number, why in enumerate(refused, start=1):
-        wait_for(world, TellTask.kind, "dead", number)
-        assert [why in row.history[-1]["reason"] for row in rows_of(world, TellTask.kind)].count(True) == 1
+        wait_for(world, NotifyOfTask.kind, "dead", number)
+        assert [why in row.history[-1]["reason"] for row in rows_of(world, NotifyOfTask.kind)].count(True) == 1
         task_id = newest_task(world, run_id)
         assert output_of(world, run_id, task_id) is None
         world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": number})
@@ -313,9 +313,9 @@ def test_worker_that_dies_before_completing_lets_the_next_one_tell_again(
 
     run_id, task_id = start_waiting(world, ann)
 
-    wait_for_failure(world, TellTask.kind)
+    wait_for_failure(world, NotifyOfTask.kind)
     let_pass(world.connector.services.database, A_MINUTE)
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     assert len(application.received) == 2
     assert len({each.body["id"] for each in application.received}) == 1
     assert output_of(world, run_id, task_id) == {"score": 7}
@@ -329,9 +329,9 @@ def test_completion_whose_answer_was_lost_is_not_told_again(
 
     run_id, task_id = start_waiting(world, ann)
 
-    wait_for_failure(world, TellTask.kind)
+    wait_for_failure(world, NotifyOfTask.kind)
     let_pass(world.connector.services.database, A_MINUTE)
-    assert len(wait_for(world, TellTask.kind, "done").history) == 1
+    assert len(wait_for(world, NotifyOfTask.kind, "done").history) == 1
     assert len(application.received) == 1
     assert output_of(world, run_id, task_id) == {"score": 7}
 
@@ -342,11 +342,11 @@ def test_delivery_that_is_repeated_after_the_task_was_completed_with_nothing_is_
     use_workflow(world, SCORING | {"output_schema": None}, SCORING | {"task_def_id": "unlisted"})
     application.answers_data({})
     start_waiting(world, ann)
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
 
-    deliver_again(world, TellTask.kind)
+    deliver_again(world, NotifyOfTask.kind)
 
-    assert failures_of(wait_for(world, TellTask.kind, "done")) == []
+    assert failures_of(wait_for(world, NotifyOfTask.kind, "done")) == []
     assert len({each.body["id"] for each in application.received}) == 1
 
 
@@ -356,11 +356,11 @@ def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
     use_workflow(world, SCORING, SCORING | {"task_def_id": "unlisted"})  # so that the run goes on
     application.answers_data({"score": 7})
     run_id, _ = start_waiting(world, ann)
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
 
-    deliver_again(world, TellTask.kind)
+    deliver_again(world, NotifyOfTask.kind)
 
-    assert failures_of(wait_for(world, TellTask.kind, "done")) == []
+    assert failures_of(wait_for(world, NotifyOfTask.kind, "done")) == []
     assert len(application.received) == 1
     assert newest_task(world, run_id).startswith("unlisted_")
 
@@ -374,7 +374,7 @@ def test_task_that_somebody_completes_meanwhile_is_no_failure(
 
     world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": 1})
 
-    assert failures_of(wait_for(world, TellTask.kind, "done")) == []
+    assert failures_of(wait_for(world, NotifyOfTask.kind, "done")) == []
     assert output_of(world, run_id, task_id) == {"score": 1}
 
 
@@ -385,11 +385,11 @@ def test_doubled_event_is_told_once(world: World, ann: Caller, application: Appl
     world.faults(webhooks_doubled=-1)
 
     run_id, task_id = start_waiting(world, ann)
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     for indent in (1, 2, 3):
         assert world.post_event(task_event(run_id, task_id, indent=indent)).status_code == 200
 
-    assert len(rows_of(world, TellTask.kind)) == 1
+    assert len(rows_of(world, NotifyOfTask.kind)) == 1
     assert len(application.received) == 1
 
 
@@ -398,7 +398,7 @@ def test_event_that_comes_before_its_run_is_known_is_kept(world: World, ann: Cal
 
     run_id = world.start(ann)
 
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     assert [each.body["data"]["runId"] for each in application.received] == [run_id]
     assert states(world, "workflow_task.started") == {"applied": 1, "noted": 2}
 
@@ -415,7 +415,7 @@ def test_task_and_result_that_both_come_early_are_both_taken_up(
 
     assert ann.verify(world.provider_id, "INITIATED").status_code == 200
 
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     assert len(application.received) == 1
 
 
@@ -427,7 +427,7 @@ def test_event_that_comes_after_the_runs_end_is_not_told(world: World, ann: Call
 
     assert world.post_event(task_event(run_id, "risk_score_1")).status_code == 200
 
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     assert application.received == []
 
 
@@ -438,7 +438,7 @@ def test_tasks_that_are_not_listed_are_noted_at_once(world: World, ann: Caller, 
     assert world.post_event(task_event(UNKNOWN, "another_1", "another")).status_code == 200
 
     world.wait_until(lambda: states(world, "workflow_task.started") == {"noted": 4})
-    assert rows_of(world, TellTask.kind) == []
+    assert rows_of(world, NotifyOfTask.kind) == []
     assert output_of(world, run_id, task_id) is None
     assert application.received == []
 
@@ -450,7 +450,7 @@ def test_without_an_address_no_task_is_told(world: World, application: Applicati
     start_waiting(world, world.add_user())
 
     world.wait_until(lambda: states(world, "workflow_task.started") == {"noted": 3})
-    assert rows_of(world, TellTask.kind) == []
+    assert rows_of(world, NotifyOfTask.kind) == []
 
 
 def test_task_event_that_names_no_task_or_run_is_noted(world: World, ann: Caller) -> None:
@@ -490,7 +490,7 @@ def test_application_is_told_where_somebody_has_to_decide(
 
     world.outcome(run_id)
 
-    wait_for(world, TellTask.kind, "done")
+    wait_for(world, NotifyOfTask.kind, "done")
     notice = application.received[0].body
     assert notice["type"] == "manual_decision.waiting"
     assert notice["data"] == {
@@ -512,15 +512,15 @@ def undelivered(world: World, ann: Caller, application: Application) -> Any:
     """What a notice that the application did not take was made from; nobody tries it again."""
     application.answers(Reply(500))
     start_waiting(world, ann)
-    row = wait_for_failure(world, TellTask.kind)
+    row = wait_for_failure(world, NotifyOfTask.kind)
     world.connector.services.deliveries.drop(None, row.delivery_id)
     application.answers(Reply())
     application.received.clear()
-    return TellTask(**row.payload, endpoint_id=row.endpoint_id)
+    return NotifyOfTask(**row.payload, endpoint_id=row.endpoint_id)
 
 
 def test_address_that_is_no_longer_allowed_gets_nothing(
-    world: World, application: Application, undelivered: TellTask
+    world: World, application: Application, undelivered: NotifyOfTask
 ) -> None:
     settings = replace(world.connector.settings, allowed_notice_hosts=("app.example.com",))
     with ConnectorServer(settings, world.clock) as connector:
@@ -528,7 +528,7 @@ def test_address_that_is_no_longer_allowed_gets_nothing(
         use_studio(allowing, notices={"url": "https://app.example.com/hook", "tasks": [SCORE]})
 
     with pytest.raises(Undeliverable, match=r"the setting allowed_notice_hosts, not app\.example\.com"):
-        world.connector.services.tasks.tell(undelivered)
+        world.connector.services.tasks.deliver(undelivered)
 
     assert application.received == []
 
@@ -537,14 +537,14 @@ def test_what_nobody_wants_any_more_is_not_told(world: World, application: Appli
     services = world.connector.services
     wanted = notices(application, SCORE)
     use_studio(world, notices=notices(application, "another"))
-    services.tasks.tell(undelivered)
+    services.tasks.deliver(undelivered)
     use_studio(world)
-    services.tasks.tell(undelivered)
+    services.tasks.deliver(undelivered)
     use_studio(world, notices=wanted)
     services.users.remove(Tenant(world.tenant), "ann")
-    services.tasks.tell(undelivered)
+    services.tasks.deliver(undelivered)
     services.providers.remove(Tenant(world.tenant), world.provider_id)
-    services.tasks.tell(undelivered)
+    services.tasks.deliver(undelivered)
 
     assert application.received == []
 
@@ -553,10 +553,10 @@ def test_nothing_personal_is_logged(world: World, ann: Caller, application: Appl
     application.answers(Reply(500, b"Zebulon"))
     with capture_logs() as lines:
         start_waiting(world, ann)
-        wait_for_failure(world, TellTask.kind)
+        wait_for_failure(world, NotifyOfTask.kind)
         application.answers_data({"score": 918273645})
         let_pass(world.connector.services.database, A_MINUTE)
-        wait_for(world, TellTask.kind, "done")
+        wait_for(world, NotifyOfTask.kind, "done")
 
     assert {"notice.sent", "outbox.delivery_failed"} <= {line["event"] for line in lines}
     assert [line for line in lines if any(word in str(line) for word in ("Zebulon", "918273645", SECRET))] == []

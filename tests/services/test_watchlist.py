@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
-from connector.services.application.watchlist import TellMatches
+from connector.services.application.watchlist import NotifyOfMatches
 from connector.services.results.deliveries import UpdateMatches
 from connector.store.models import events, history, outbox
 from tests.bodies import API_TOKEN, provider_body
@@ -114,7 +114,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
 
     find_matches(world, monitor_id)
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert (verified(ann.claims()), statuses_for_administrators(world)) == (set(), {"watchlist_match"})
     about_user, *about_claims = told(world)
     assert (about_user.subject, about_user.name, about_user.current) == ("user", "ann", "watchlist_matches_updated")
@@ -152,13 +152,13 @@ def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
 
     assert world.post_event(event(monitor_id, workflow_run_id=str(verification.run_id))).status_code == 200
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert (verified(ann.claims()), statuses_for_administrators(world)) == (set(), {"watchlist_match"})
 
 
 def test_the_user_is_not_told_of_a_match(world: World, ann: Caller, application: Application) -> None:
     find_matches(world, monitor(world, applicant_of(ann)))
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
 
     listed = ann.get("/api/users/v1/me/idv/claims")
     each = [ann.get(f"/api/users/v1/me/idv/claims/{claim['id']}") for claim in listed.json()]
@@ -180,7 +180,7 @@ def test_claims_with_another_provider_and_of_other_users_stay(
 
     find_matches(world, monitor(world, applicant_of(ann)))
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert verified(bea.claims()) == set(MAPPING)
     mine = ann.get("/api/users/v1/me/idv/claims").json()
     assert {claim["idVProviderId"] for claim in mine if claim["isVerified"]} == {other}
@@ -199,9 +199,9 @@ def test_doubled_and_replayed_events_leave_a_correction_alone(
     world.faults(webhooks_doubled=-1)
     monitor_id = monitor(world, applicant_of(ann))
     find_matches(world, monitor_id)
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert world.post_event(event(monitor_id)).status_code == 200
-    wait_for(world, TellMatches.kind, "done", 2)
+    wait_for(world, NotifyOfMatches.kind, "done", 2)
     before = told(world)
     correct(world, GIVEN_NAME)
 
@@ -210,19 +210,19 @@ def test_doubled_and_replayed_events_leave_a_correction_alone(
     deliver_again(world, UpdateMatches.kind)
 
     assert len(rows_of(world, UpdateMatches.kind)) == 2
-    assert len(rows_of(world, TellMatches.kind)) == len(application.received) == 2
+    assert len(rows_of(world, NotifyOfMatches.kind)) == len(application.received) == 2
     assert (verified(ann.claims()), told(world)) == ({GIVEN_NAME}, before)
 
 
 def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Caller, application: Application) -> None:
     monitor_id = monitor(world, applicant_of(ann))
     find_matches(world, monitor_id)
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     correct(world, *MAPPING)
 
     assert world.post_event(event(monitor_id, at="2027-01-01T00:00:00Z")).status_code == 200
 
-    wait_for(world, TellMatches.kind, "done", 2)
+    wait_for(world, NotifyOfMatches.kind, "done", 2)
     assert verified(ann.claims()) == set()
     assert len({each.body["id"] for each in application.received}) == 2
 
@@ -230,13 +230,13 @@ def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Call
 def test_nobody_is_told_once_the_provider_sends_no_notices(world: World, ann: Caller, application: Application) -> None:
     application.answers(Reply(503))
     find_matches(world, monitor(world, applicant_of(ann)))
-    wait_for_failure(world, TellMatches.kind)
+    wait_for_failure(world, NotifyOfMatches.kind)
     use_studio(world)
     before = len(application.received)
 
     let_pass(world.connector.services.database, timedelta(hours=1))
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert len(application.received) == before
 
 
@@ -248,7 +248,7 @@ def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> No
         answers = list(pool.map(world.post_event, [body] * 8))
 
     assert {answer.status_code for answer in answers} == {200}
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert len(rows_of(world, UpdateMatches.kind)) == 1
     assert [each.subject for each in told(world)].count("user") == 1
 
@@ -259,7 +259,7 @@ def test_provider_that_only_tells_leaves_claims_verified(world: World, applicati
 
     find_matches(world, monitor(world, applicant_of(ann)))
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert verified(ann.claims()) == set(MAPPING)
     assert [each.subject for each in told(world)] == ["user"]
     assert len(application.received) == 1
@@ -273,7 +273,7 @@ def test_provider_that_tells_nobody_still_unverifies(world: World) -> None:
 
     wait_for(world, UpdateMatches.kind, "done")
     assert verified(ann.claims()) == set()
-    assert rows_of(world, TellMatches.kind) == []
+    assert rows_of(world, NotifyOfMatches.kind) == []
 
 
 def test_provider_that_wants_nothing_of_it_notes_the_event(world: World) -> None:
@@ -302,7 +302,7 @@ def test_matches_of_a_monitor_that_was_deactivated_since_count(world: World, ann
 
     assert world.post_event(event(monitor_id)).status_code == 200
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert verified(ann.claims()) == set()
 
 
@@ -316,7 +316,7 @@ def test_outage_of_onfido_puts_it_off(world: World, ann: Caller) -> None:
     world.faults(failed=0)
     let_pass(world.connector.services.database, timedelta(minutes=1))
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])
 
 
@@ -326,7 +326,7 @@ def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
     bea = verified_user(world, "bea")
     application.answers(Reply(500))
     find_matches(world, monitor(world, applicant_of(ann)))
-    wait_for_failure(world, TellMatches.kind)
+    wait_for_failure(world, NotifyOfMatches.kind)
     world.faults(route=MONITOR, failed=-1)
     find_matches(world, monitor(world, applicant_of(bea)))
     world.wait_until(lambda: any(row.history for row in rows_of(world, UpdateMatches.kind)))
@@ -338,7 +338,7 @@ def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
     world.faults(failed=0)
     let_pass(world.connector.services.database, timedelta(minutes=1))
 
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     wait_for(world, UpdateMatches.kind, "done", 2)
     assert (application.received, told(world)) == ([], before)
 
@@ -366,5 +366,5 @@ def test_event_that_was_given_up_is_asked_about_again_when_it_is_replayed(
     assert world.connector.services.event_lookup.replay(Tenant(world.tenant), event_id) == "parked"
 
     world.connector.deliver()
-    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, NotifyOfMatches.kind, "done")
     assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])

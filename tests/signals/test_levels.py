@@ -13,7 +13,7 @@ from connector.domain.history import CLAIM, Change
 from connector.domain.openid.flow import guest_of
 from connector.domain.signals import LEVEL_CHANGE
 from connector.domain.tenancy import Tenant
-from connector.services.signal_announcement import SignalAnnouncement, TellLevel
+from connector.services.signal_announcement import AnnounceLevel, SignalAnnouncement
 from connector.services.signals.levels import PAGE, SeedLevels
 from connector.store import outbox as outbox_rows
 from connector.store.models import claims, outbox
@@ -132,7 +132,7 @@ def test_an_order_that_no_stream_waits_for_any_more_notes_nothing(world: World) 
     world.add_user()
     verify_by_hand(world, "ann")
     with world.connector.services.database.write() as connection:
-        outbox_rows.add_all(connection, [TellLevel(world.tenant, "ann"), SeedLevels(world.tenant)])
+        outbox_rows.add_all(connection, [AnnounceLevel(world.tenant, "ann"), SeedLevels(world.tenant)])
     wait_for(world, "tell_level", "done")
     wait_for(world, "seed_levels", "done")
     assert users_in_rows(world) == set()

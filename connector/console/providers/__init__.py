@@ -8,19 +8,19 @@ from connector.console.providers import (
     changes,
     create,
     danger,
+    endpoints,
     general,
     limits,
     listing,
     secrets,
     setup,
-    told,
     transfer,
     workflow,
 )
 from connector.console.story import Story
 
 story = Story("providers")
-for _part in (listing, create, transfer, setup, general, told, limits, secrets, changes, danger):
+for _part in (listing, create, transfer, setup, general, endpoints, limits, secrets, changes, danger):
     _part.install(story)
 for _tab in (attributes, workflow, capture):
     _tab.install(story)

@@ -17,7 +17,7 @@ from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.verification.attributes import attributes_of, sentence_of, verdict_of
 from connector.console.verification.durations import durations_of
-from connector.console.verification.timeline import timeline_of, told_of
+from connector.console.verification.timeline import deliveries_of, timeline_of
 from connector.console.viewer import actor
 from connector.console.words import environment_state, run_state
 from connector.domain.deliveries import DeliveryFilter
@@ -135,7 +135,7 @@ def _context(verification_id: str) -> dict[str, Any]:
         "sentence": sentence_of(details, attributes),
         "attributes": attributes,
         "moments": timeline_of(details, deliveries),
-        "told": told_of(deliveries),
+        "deliveries": deliveries_of(deliveries),
         "whole": whole,
         "stretches": stretches,
         "version": version_of(verification),

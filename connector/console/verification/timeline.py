@@ -63,7 +63,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Told:
+class SentDelivery:
     """A delivery of this verification, as the page shows it."""
 
     state: State
@@ -74,14 +74,15 @@ class Told:
 
 def timeline_of(details: VerificationDetails, deliveries: Sequence[StoredDelivery]) -> list[Moment]:
     """Return what happened, in order of time."""
-    moments = [*_start(details), *_moments(details.history), *_told(deliveries)]
+    moments = [*_start(details), *_moments(details.history), *_delivery_moments(deliveries)]
     return sorted(moments, key=lambda each: each.at)
 
 
-def told_of(deliveries: Sequence[StoredDelivery]) -> list[Told]:
+def deliveries_of(deliveries: Sequence[StoredDelivery]) -> list[SentDelivery]:
     """Return the deliveries that concern a verification, each with the answer to its last attempt."""
     return [
-        Told(delivery_state(each.state), KINDS.get(each.kind, each.kind), _answer(each), each) for each in deliveries
+        SentDelivery(delivery_state(each.state), KINDS.get(each.kind, each.kind), _answer(each), each)
+        for each in deliveries
     ]
 
 
@@ -147,7 +148,7 @@ def _by(change: Change) -> str:
     return " · ".join(word for word in words if word)
 
 
-def _told(deliveries: Sequence[StoredDelivery]) -> Iterator[Moment]:
+def _delivery_moments(deliveries: Sequence[StoredDelivery]) -> Iterator[Moment]:
     for each in deliveries:
         if each.settled_at is not None and each.endpoint_id:
             state = delivery_state(each.state)

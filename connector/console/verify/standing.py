@@ -142,9 +142,9 @@ def _badge(status: str | None, *, is_verified: bool) -> State:
         return State("good", "check-lg", gettext("Verified"))
     if reason_of_claim(status, is_verified=False) is NOT_CHECKED:
         return State("none", "dash-lg", gettext("Not checked"))
-    if status in _TOLD:
+    if status in _CORRECTABLE:
         return attribute_state(status, is_verified=False)
     return State("none", "dash-lg", gettext("Not confirmed"))
 
 
-_TOLD = ("consider", "differs", "unidentified", "value_changed")  # what the user can do something about
+_CORRECTABLE = ("consider", "differs", "unidentified", "value_changed")  # by the user

@@ -38,7 +38,7 @@ from connector.domain.verification import Verification
 from connector.http.webhook_sender import Notifier, NotTaken, Taken
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.journal import Journal
-from connector.services.notice_announcement import TellChange
+from connector.services.notice_announcement import NotifyOfChange
 from connector.services.outbox import Handler, Undeliverable
 from connector.store import endpoints, verifications
 from connector.store import notices as rows
@@ -93,7 +93,7 @@ class Notices:
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
         """The handlers of this story's deliveries."""
-        return [Handler(TellChange, self.tell)]
+        return [Handler(NotifyOfChange, self.deliver)]
 
     def endpoint(self, order: NoticePayload) -> Endpoint | None:
         """Return the endpoint of a notice; None if it was removed, or has not chosen the event.
@@ -110,7 +110,7 @@ class Notices:
             raise Undeliverable(f"The endpoint's url {why}.")
         return endpoint
 
-    def tell(self, order: TellChange) -> Answered | None:
+    def deliver(self, order: NotifyOfChange) -> Answered | None:
         """Notify an application of a change."""
         endpoint = self.endpoint(order)
         if endpoint is None:

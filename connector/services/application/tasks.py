@@ -34,7 +34,7 @@ from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.results.deliveries import TellTask
+from connector.services.results.deliveries import NotifyOfTask
 from connector.services.timing import Timing, background
 from connector.store import verifications
 from connector.store.engine import Database
@@ -86,7 +86,7 @@ class Tasks:
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
         """The handlers of this story's deliveries."""
-        return [Handler(TellTask, self.tell)]
+        return [Handler(NotifyOfTask, self.deliver)]
 
     def all(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
         """List the started tasks of a run as Onfido has them now; raises as `find` does, and `OnfidoError`."""
@@ -139,7 +139,7 @@ class Tasks:
             raise _closed(task_id, "it is complete already, or its run has ended")
         return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
 
-    def tell(self, order: TellTask) -> Answered | None:
+    def deliver(self, order: NotifyOfTask) -> Answered | None:
         """Notify the application that a task has started, and complete the task with the data in its answer, if any."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id or "")

@@ -47,7 +47,7 @@ ASK_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 
 
 @dataclass(frozen=True)
-class TellMatches(NoticePayload):
+class NotifyOfMatches(NoticePayload):
     """Notify an application of a user's new matches."""
 
     kind: ClassVar[str] = "tell_matches"
@@ -81,7 +81,7 @@ class Watchlist:
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
         """The handlers of this story's deliveries."""
-        return [Handler(UpdateMatches, self.update), Handler(TellMatches, self.tell)]
+        return [Handler(UpdateMatches, self.update), Handler(NotifyOfMatches, self.deliver)]
 
     def update(self, order: UpdateMatches) -> None:
         """Read the monitor's user from Onfido, and apply the new matches."""
@@ -98,7 +98,7 @@ class Watchlist:
             else:
                 events.resolve(connection, order.event_id, events.NOTED)
 
-    def tell(self, order: TellMatches) -> Answered | None:
+    def deliver(self, order: NotifyOfMatches) -> Answered | None:
         """Notify the application of a user's new matches."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id or "")
@@ -144,9 +144,9 @@ class Watchlist:
                 actor=event_id,
             )
         self._journal.record(connection, changes)
-        key = f"{TellMatches.kind}:event:{event_id}"
+        key = f"{NotifyOfMatches.kind}:event:{event_id}"
         owner = (verification.tenant, verification.provider_id, verification.verification_id)
-        queued.queue(connection, [TellMatches(*owner, *stamp(key, now), "", order.monitor_id)], key)
+        queued.queue(connection, [NotifyOfMatches(*owner, *stamp(key, now), "", order.monitor_id)], key)
         log.info(
             "watchlist.matches_updated",
             verification_id=verification.verification_id,

@@ -42,7 +42,7 @@ USER_GONE = "user_gone"  # a cause, and the claims' status
 DIRECTORY = "directory"  # the actor
 _ADVICE = (
     "More than 5 % of the verified users are not in the directory: none was changed. Correct the directory's "
-    "settings. Of users who are gone indeed, tell the connector one by one with attributes-changed."
+    "settings. For users who are really gone, call attributes-changed for each."
 )
 
 

@@ -40,7 +40,7 @@ class KeepDocument(VerificationPayload):
 
 
 @dataclass(frozen=True)
-class TellTask(NoticePayload):
+class NotifyOfTask(NoticePayload):
     """Notify an application of a task that has started: for its data, or for a decision in Onfido's dashboard."""
 
     kind: ClassVar[str] = "tell_task"

@@ -39,7 +39,7 @@ from connector.services.outbox import stamp
 from connector.services.providers.registry import Providers
 from connector.services.refused_posts import RefusedPostCounts
 from connector.services.results.capture import note_capture
-from connector.services.results.deliveries import TellTask, UpdateMatches
+from connector.services.results.deliveries import NotifyOfTask, UpdateMatches
 from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
@@ -233,11 +233,11 @@ class Events:
         if verification is None:
             return
         provider_id, task_id = verification.provider_id, event.task_id or ""
-        key = f"{TellTask.kind}:{provider_id}:{verification.run_id}:{task_id}"
+        key = f"{NotifyOfTask.kind}:{provider_id}:{verification.run_id}:{task_id}"
         notice_id, at = stamp(key, self._clock())
         name = DECISION_WAITING if event.task_def_id == MANUAL_REVIEW else TASK_STARTED
         owner = (verification.tenant, provider_id, verification.verification_id)
-        notices.queue(connection, [TellTask(*owner, notice_id, at, "", task_id, name)], key)
+        notices.queue(connection, [NotifyOfTask(*owner, notice_id, at, "", task_id, name)], key)
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
@@ -286,9 +286,11 @@ def _first_state(event: Event, access: WebhookAccess) -> str:
 def _is_wanted(event: Event, access: WebhookAccess) -> bool:
     """Whether an event is relevant to a provider with these Studio features, or to a notice endpoint."""
     if event.kind == TASK_EVENT and event.task_id is not None:
-        return event.run_id is not None and (access.tells_tasks or access.studio.notifies(event.task_def_id))
+        return event.run_id is not None and (access.notifies_of_tasks or access.studio.notifies(event.task_def_id))
     if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
-        return WATCHLIST_EVENT in access.studio.events(tells_tasks=False, tells_matches=access.tells_matches)
+        return WATCHLIST_EVENT in access.studio.events(
+            notifies_of_tasks=False, notifies_of_matches=access.notifies_of_matches
+        )
     return event.run is not None
 
 

@@ -24,7 +24,7 @@ from connector.domain.signals import DISABLED, LEVEL_CHANGE, Stream, level_chang
 from connector.domain.tenancy import Tenants
 from connector.domain.written_status import status_of
 from connector.services.outbox import Handler
-from connector.services.signal_announcement import TellLevel, TellLevels
+from connector.services.signal_announcement import AnnounceLevel, AnnounceLevels
 from connector.services.signals.writing import SignalWriter
 from connector.store import outbox, signal_events, signal_levels, signal_streams, verified_claims
 from connector.store.engine import Database
@@ -55,9 +55,13 @@ class Levels:
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
         """The handlers of this story's deliveries."""
-        return [Handler(TellLevel, self.tell), Handler(TellLevels, self.tell_all), Handler(SeedLevels, self.seed)]
+        return [
+            Handler(AnnounceLevel, self.announce),
+            Handler(AnnounceLevels, self.announce_all),
+            Handler(SeedLevels, self.seed),
+        ]
 
-    def tell(self, order: TellLevel) -> None:
+    def announce(self, order: AnnounceLevel) -> None:
         """Write an event to the streams if the user's level has changed."""
         with self._database.write() as connection:
             was_verified = signal_levels.lock(connection, order.tenant, order.user_id)
@@ -75,16 +79,16 @@ class Levels:
                 _forget(connection, order)
             if before is not is_verified:
                 chosen = [each for each in streams if each.includes(named.get(each.stream_id))]
-                self._tell(connection, order, chosen, is_verified=is_verified, was_verified=before)
+                self._write(connection, order, chosen, is_verified=is_verified, was_verified=before)
 
-    def tell_all(self, order: TellLevels) -> None:
+    def announce_all(self, order: AnnounceLevels) -> None:
         """Queue those of the next users at the verified level of whom nothing is verified any more."""
         with self._database.write() as connection:
             page = signal_levels.find_page(connection, order.tenant, order.position, PAGE)
             others = _unverified(connection, order.tenant, page)
-            outbox.add_all(connection, [TellLevel(order.tenant, user_id) for user_id in others])
+            outbox.add_all(connection, [AnnounceLevel(order.tenant, user_id) for user_id in others])
             if len(page) == PAGE:
-                outbox.add(connection, TellLevels(order.tenant, page[-1]))
+                outbox.add(connection, AnnounceLevels(order.tenant, page[-1]))
 
     def seed(self, order: SeedLevels) -> None:
         """Record the next users who are at the verified level, and queue the page after them.
@@ -105,10 +109,10 @@ class Levels:
             else:
                 signal_streams.set_seeded(connection, order.tenant)
 
-    def _tell(
+    def _write(
         self,
         connection: Connection,
-        order: TellLevel,
+        order: AnnounceLevel,
         streams: Sequence[Stream],
         *,
         is_verified: bool,
@@ -121,18 +125,18 @@ class Levels:
 
 
 def _unverified(connection: Connection, tenant: str, user_ids: Sequence[str]) -> list[str]:
-    """Return those of some users who are not verified."""
+    """Return those of these users who are not verified."""
     records = verified_claims.find_records_of(connection, tenant, user_ids)
     return [user_id for user_id in user_ids if status_of(records.get(user_id, ())).verified is not True]
 
 
-def _before(order: TellLevel, streams: Sequence[Stream], *, was_verified: bool) -> bool | None:
+def _before(order: AnnounceLevel, streams: Sequence[Stream], *, was_verified: bool) -> bool | None:
     """Return the user's previous level; None if it is not recorded and the user may have been verified."""
     is_noted = was_verified or all(each.is_seeded for each in streams)
     return was_verified if is_noted or not order.was_verified else None
 
 
-def _forget(connection: Connection, order: TellLevel) -> None:
+def _forget(connection: Connection, order: AnnounceLevel) -> None:
     """Delete the waiting events of a removed user, and the streams' entries for the user."""
     removed = Counter(signal_events.forget_user(connection, order.tenant, order.user_id))
     signal_streams.count_events(connection, {stream_id: -number for stream_id, number in removed.items()})

@@ -142,8 +142,8 @@ class Streams:
         """Enable, pause or disable a stream; if an administrator does, its receiver is notified."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, stream_id, receiver)
-            is_told = receiver is None and status != known.status
-            return self._writer.switch(connection, known, status, reason, actor, is_told=is_told)
+            is_notified = receiver is None and status != known.status
+            return self._writer.switch(connection, known, status, reason, actor, is_notified=is_notified)
 
     def verify(
         self, tenant: Tenant, stream_id: str, state: str | None = None, receiver: Receiver | None = None

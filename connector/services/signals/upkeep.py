@@ -48,7 +48,7 @@ class SignalUpkeep:
             if stream.status != DISABLED:
                 log.warning("signals.events_too_old", stream_id=stream_id, tenant=stream.tenant)
                 left = replace(stream, waiting=stream.waiting - dropped)
-                self._writer.switch(connection, left, DISABLED, TOO_OLD, is_told=True)
+                self._writer.switch(connection, left, DISABLED, TOO_OLD, is_notified=True)
 
     def queue_again(self, stream_id: str) -> None:
         """Queue the delivery of a stream whose present one was given up."""

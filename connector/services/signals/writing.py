@@ -53,7 +53,7 @@ class SignalWriter:
         for stream in streams:
             if stream.waiting >= MAX_WAITING:
                 log.warning("signals.stream_full", stream_id=stream.stream_id, tenant=stream.tenant)
-                self.switch(connection, stream, DISABLED, OVERFLOW, is_told=True)
+                self.switch(connection, stream, DISABLED, OVERFLOW, is_notified=True)
 
     def switch(
         self,
@@ -63,11 +63,11 @@ class SignalWriter:
         reason: str | None,
         actor: str = SYSTEM,
         *,
-        is_told: bool = False,
+        is_notified: bool = False,
     ) -> Stream:
         """Change a stream's status and return the stream; disabling drops its events.
 
-        The receiver is notified (`is_told`) unless it requested the change.
+        The receiver is notified (`is_notified`) unless it requested the change.
         """
         now = self._clock()
         changed = replace(stream, status=status, reason=reason, updated_at=now)
@@ -75,7 +75,7 @@ class SignalWriter:
             changed = replace(changed, waiting=stream.waiting - signal_events.remove_all(connection, stream.stream_id))
         names = ("status", "reason", "waiting", "updated_at")
         signal_streams.change(connection, stream.stream_id, {name: getattr(changed, name) for name in names})
-        if is_told:
+        if is_notified:
             payload = {"status": status} | ({"reason": reason} if reason else {})
             self._insert(connection, [changed], STREAM_UPDATED, payload, None)
         elif status == ENABLED:
