@@ -38,9 +38,7 @@ class NotifyOfChange(NoticePayload):
 
 
 class NoticeAnnouncement:
-    """A subscriber of the journal for one event; `concerns` says whether a change belongs to it, `reason` returns its
-    reason.
-    """
+    """A subscriber of the journal for one event; `concerns` selects its changes, `reason` returns their reason."""
 
     def __init__(self, event: str, concerns: Callable[[Change], bool], reason: str | None = None) -> None:
         self._event = event

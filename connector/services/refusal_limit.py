@@ -37,9 +37,7 @@ class RefusalLimit:
 
     @contextmanager
     def turn(self, entry: Change) -> Iterator[bool]:
-        """Yield whether this thread may record an entry now, if there is room for it; meanwhile no other thread records
-        it.
-        """
+        """Yield whether there is room to record an entry now; no other thread records the same one meanwhile."""
         key, actor = _key(entry), _actor(entry)
         is_mine = self._take(key, actor)
         try:

@@ -29,9 +29,7 @@ Missing = Callable[[Collection[str]], tuple[str, ...]]
 
 @dataclass
 class Count:
-    """The numbers of users that were, or would be, added, changed, unchanged or refused; and those who cannot be
-    verified.
-    """
+    """The numbers of users added, changed, unchanged or refused, done or planned; and those who cannot be verified."""
 
     total: int
     added: int = 0

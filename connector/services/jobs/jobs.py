@@ -128,9 +128,7 @@ class Jobs:
         queue(connection, AdvanceJob(job.tenant, job.job_id, 0))
 
     def _parts(self, job: Job, chosen: Format) -> Iterator[str]:
-        """Yield the parts; raise if the result is erased meanwhile, so that a partial result is not taken for the
-        whole.
-        """
+        """Yield the parts; raise if the result is erased meanwhile: a partial result must not pass for the whole."""
         number = -1
         while (part := self._next_part(job, chosen, number)) is not None:
             number, content = part

@@ -51,9 +51,7 @@ class UserList:
         self._clock = clock
 
     def describe(self, tenant: Tenant, page: Page[str]) -> Page[ListedUser]:
-        """Return the users of a page of ids with their state; the number of statements does not depend on that of
-        users.
-        """
+        """Return the users of a page of ids with their state, with a constant number of statements."""
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         names = {uri for provider in registered for uri in verifiable(provider)}
         known = self._read(tenant, page.rows)

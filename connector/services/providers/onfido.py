@@ -44,9 +44,7 @@ class Onfido:
         return self._transport.held(provider.base_url, account)
 
     def with_credentials(self, credentials: Credentials, base_url: str, deadline: Deadline) -> OnfidoClient:
-        """Return a client with credentials that are not stored yet; raise `InvalidField` for a base URL that is not
-        allowed.
-        """
+        """Return a client with credentials that are not stored yet; raise `InvalidField` for a forbidden base URL."""
         self._policy.check(base_url)
         return self._transport.client(base_url, credentials, deadline=deadline.at, is_background=False)
 

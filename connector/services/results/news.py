@@ -32,9 +32,7 @@ class News:
 
     @property
     def has_to_wait(self) -> bool:
-        """Whether the snapshot can only be applied later: its run is not known yet, or data must be read from Onfido
-        first.
-        """
+        """Whether the snapshot has to wait: for its run to be known, or for data that must be read from Onfido."""
         return self.outcome in {Outcome.RUN_UNKNOWN, Outcome.COMPARISON_WANTED}
 
     @property

@@ -28,9 +28,7 @@ from connector.store.verifications import Fence
 
 @dataclass(frozen=True)
 class Changed:
-    """A change of a status, for the journal; without a lock on the verification, the caller must check whether it was
-    made.
-    """
+    """A change of a status, for the journal; unless the verification is locked, the caller must check its success."""
 
     entry: Change
     answer: Answer

@@ -58,8 +58,7 @@ class ApplicantUpdate:
 
 @dataclass(frozen=True)
 class BoundValues:
-    """The values to send, by applicant field and by the workflow's own input, and the claims that are verified for
-    them.
+    """The values to send, by applicant field and by workflow input, and the claims verified for these values.
 
     `fields` are those of a new applicant, used if `update` is None. `values` are all of the user's values, by claim
     URI. `has_outdated`: some of these claims are verified for other values.
