@@ -69,7 +69,7 @@ _NUMBER: ColumnElement[int] = column("number", BigInteger)
 
 @dataclass(frozen=True)
 class Place:
-    """Where users are put; `prefix` begins their ids, of which no two places may share one."""
+    """A place for users; `prefix` begins their ids and must be unique to the place."""
 
     tenant: str
     provider_id: str
@@ -163,7 +163,7 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
 
 
 def _fews(place: Place, each: ColumnElement[int]) -> Iterator[tuple[Table, Columns]]:
-    """Yield rows of which there are few, but not many more once there are many users."""
+    """Yield rows whose number does not grow with that of users."""
     user_id, verification_id = _ids(place, each)
     today, later = from_now(each * literal_column("-60.0")), from_now(literal_column(str(DAY)))
     yield verification_tags, _tag(place, verification_id, today, RARE_TAG)

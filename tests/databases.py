@@ -99,7 +99,7 @@ def of_another_version(database: Database) -> Iterator[None]:
 
 
 def drop_database(server: str, name: str) -> None:
-    """Drop a database, whoever uses it."""
+    """Drop a database even if it is in use."""
     _made.discard((server, name))
     execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -58,7 +58,7 @@ class Clock:
         return (self._stopped_at or datetime.now(UTC)) + self._ahead
 
     def stop(self) -> None:
-        """Move only when told to, however long the machine takes."""
+        """Move only on request, however long the machine takes."""
         self._stopped_at = datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
@@ -106,7 +106,7 @@ class ConnectorServer:
         self._relay.start()
 
     def rest(self) -> None:
-        """Deliver nothing: a connector that stands between tests looks at its database for nobody."""
+        """Deliver nothing: a connector that is kept between tests does not read its database."""
         if self._relay:
             self._relay.stop()
             self._relay = None

@@ -180,7 +180,7 @@ def writers_of_history(tree: ast.Module) -> Iterator[str]:
 
 
 def test_only_the_journal_writes_the_history() -> None:
-    """What is written without it would be announced to nobody."""
+    """Changes written without it would not be announced."""
     users = {module_of(path): tree_of(path) for path in SOURCES if any(writers_of_history(tree_of(path)))}
     writers = {name for name, tree in users.items() if name not in READERS_OF_HISTORY or changes_rows(tree)}
     assert writers == {"connector.services.journal", "connector.store.history"}

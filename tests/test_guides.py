@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 def run(script: str, directory: Path, environ: dict[str, str]) -> tuple[int, str]:
-    """Run a script in a session of its own, all of which ends with it; returns its status and what it printed."""
+    """Run a script in a separate session, which ends with it; returns its status and output."""
     log = directory / "transcript"
     with log.open("w") as output:
         shell = subprocess.Popen(

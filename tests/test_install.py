@@ -1,4 +1,4 @@
-"""Installing: the wheel holds what the documents name, and a Python that is too old is refused at once."""
+"""Installing: the wheel contains what the documents name, and a Python that is too old is refused."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class TestMake:
         assert not venv.exists()
 
     @pytest.mark.parametrize(("python", "is_made_anew"), [("exit 1", True), ("exit 0", False)])
-    def test_an_environment_whose_python_is_of_no_use_is_made_anew(
+    def test_an_environment_whose_python_is_of_no_use_is_created_again(
         self, tmp_path: Path, python: str, is_made_anew: bool
     ) -> None:
         venv = tmp_path / "venv"

@@ -382,7 +382,7 @@ class TestIssuers:
         assert (issuer.algorithms, issuer.tenant_claim) == (("ES256",), "org")
 
     @pytest.mark.parametrize("name", ["issuer", "audience"])
-    def test_a_missing_name_is_told_with_the_place_of_its_issuer(self, name: str) -> None:
+    def test_a_missing_name_is_reported_with_the_place_of_its_issuer(self, name: str) -> None:
         entry = {key: value for key, value in ISSUER.items() if key != name}
         environ = {"CONNECTOR_ISSUERS": json.dumps([ISSUER, entry])}
         assert refusal(environ=environ) == f"Issuer 2: {name} is missing."

@@ -39,7 +39,7 @@ def test_a_ca_file_that_is_not_there_is_named_at_the_start(tmp_path: Path) -> No
         IssuerKeys(issuer)
 
 
-def test_an_issuer_that_redirects_and_drips_gets_nothing_and_holds_nobody_up(
+def test_an_issuer_that_redirects_and_drips_gets_nothing_and_blocks_no_other_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / ".netrc"

@@ -674,7 +674,7 @@ class TestKeys:
         site.clock.now += 1801
         assert site.get(withdrawn).status_code == 401
 
-    def test_a_key_in_use_is_asked_for_again_after_half_an_hour_and_nobody_waits(
+    def test_a_key_in_use_is_asked_for_again_after_half_an_hour_without_waiting(
         self, site: Site, issuer: AuthIssuer
     ) -> None:
         withdrawn = issuer.mint()
@@ -914,7 +914,7 @@ class TestDevelopment:
         with pytest.raises(ConfigurationError, match=r"development-issuer\.jwk"):
             mint_token(tmp_path, "alice", [])
 
-    def test_without_any_issuer_the_operator_is_told_what_to_set(self) -> None:
+    def test_without_any_issuer_the_operator_is_informed_what_to_set(self) -> None:
         with pytest.raises(ConfigurationError) as refused:
             check_access_configured(load(None, {}))
         assert all(word in refused.value.description for word in ("[[issuers]]", "CONNECTOR_ISSUERS", "--dev"))

@@ -36,7 +36,7 @@ def tenant() -> str:
 
 
 def notified(place: World, tenant: str, application: Application) -> tuple[World, str, str]:
-    """Verify a user of a tenant whose application is told of it; returns the place, the endpoint and the user."""
+    """Verify a user of a tenant whose application is notified; returns the place, the endpoint and the user."""
     world, user_id = with_provider(place, tenant), f"user-{uuid.uuid4().hex[:8]}"
     config = EndpointConfig(application.url, (FINISHED, CLAIMS_CHANGED))
     endpoint, _ = place.connector.services.endpoints.add(Tenant(tenant), config)

@@ -20,7 +20,7 @@ BROKEN = "Response Status Error Code 500 from /console/sample/broken"
 
 @pytest.fixture
 def visitor(visit: Visit) -> Visitor:
-    """Somebody with every scope, at the page that shows every part."""
+    """A person with every scope, at the page that shows every component."""
     visitor = visit()
     visitor.expected.append(BROKEN)
     return visitor

@@ -1,4 +1,4 @@
-"""Two administrators who edit the same thing at once: nothing is overwritten silently."""
+"""Two administrators who edit the same object concurrently: nothing is overwritten silently."""
 
 from __future__ import annotations
 

@@ -295,7 +295,7 @@ def test_it_speaks_german_to_germans(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_a_watchlist_match_cannot_be_told_from_never_checked(own: Own) -> None:
+def test_a_watchlist_match_cannot_be_distinguished_from_never_checked(own: Own) -> None:
     visitor = own.come()
     before = visitor.text()
     press(visitor.page, "Agree and start")

@@ -1,4 +1,4 @@
-"""Somebody who uses the console in a browser, and what is watched meanwhile."""
+"""A person who uses the console in a browser, and what is observed meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command on a terminal, and somebody who reads along and presses keys."""
+"""A command on a terminal whose output is read and whose keys are pressed."""
 
 from __future__ import annotations
 

@@ -82,9 +82,7 @@ class TestWhichDatabase:
         assert not file.exists()
         assert not (tmp_path / "none.db").exists()
 
-    def test_what_is_not_committed_yet_is_not_in_it_and_nobody_waits(
-        self, run: Run, data_dir: Path, file: Path
-    ) -> None:
+    def test_what_is_not_committed_yet_is_not_in_it_without_waiting(self, run: Run, data_dir: Path, file: Path) -> None:
         run("user", "add", "ann")
         database = Database(f"sqlite:///{data_dir / 'connector.db'}")
         with database.write() as connection:
@@ -183,7 +181,7 @@ class TestWhatIsNotOverwritten:
             opened.close()
         assert users(run) == ["ben"]
 
-    def test_a_damaged_database_is_replaced_only_if_told(self, run: Run, data_dir: Path, file: Path) -> None:
+    def test_a_damaged_database_is_replaced_only_on_request(self, run: Run, data_dir: Path, file: Path) -> None:
         run("user", "add", "ann")
         run("backup", str(file))
         (data_dir / "connector.db").write_text("no database at all" * 100)

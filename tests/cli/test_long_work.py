@@ -232,7 +232,7 @@ def on_terminal(data_dir: Path, *arguments: str) -> tuple[str, str]:
 
 
 def read_all(descriptor: int) -> str:
-    """Read what a terminal shows until nobody writes to it any more."""
+    """Read what a terminal shows until it is closed."""
     parts: list[bytes] = []
     while True:
         try:

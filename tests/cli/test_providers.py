@@ -104,7 +104,7 @@ class TestAdd:
 
     @pytest.mark.parametrize("option", ["--max-attempts", "--attempt-window"])
     @pytest.mark.parametrize("number", ["0", "-1"])
-    def test_refuses_a_limit_that_lets_nobody_try(self, run: Run, option: str, number: str) -> None:
+    def test_refuses_a_limit_that_allows_no_attempt(self, run: Run, option: str, number: str) -> None:
         assert option.strip("-").replace("-", "_") in refused(run, *NAMES, option, number)
 
     def test_takes_one_claim_from_the_command_line_over_the_files(self, run: Run, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_issuer_that_is_away_fails_alone(site: Site) -> None:
     assert "503" in details["carbon.super discovery"]
 
 
-def test_issuer_without_usable_keys_is_told_from_one_without_discovery(site: Site) -> None:
+def test_issuer_without_usable_keys_is_distinguished_from_one_without_discovery(site: Site) -> None:
     site.signing.publish()
     try:
         assert site.check()[1] == EVERYTHING | {"carbon.super keys": False, "acme user": None}

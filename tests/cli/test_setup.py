@@ -138,7 +138,7 @@ class TestAdd:
         assert "data_comparison" in result.stdout.partition("Next:")[2], "what nobody but a person can do"
         assert connector("test", provider_id(connector)).exit_code == 0
 
-    def test_scripts_are_told_the_same(self, add: Run) -> None:
+    def test_scripts_get_the_same(self, add: Run) -> None:
         provider = json.loads(add("--json").stdout)
 
         readiness = provider["readiness"]
@@ -167,7 +167,7 @@ class TestAdd:
         assert marks(result.stdout)["webhook"] == "-"
         assert provider_id(connector) in result.stderr
 
-    def test_a_token_that_onfido_refuses_is_told(self, add: Run, simulator: Simulator) -> None:
+    def test_a_token_that_onfido_refuses_is_reported(self, add: Run, simulator: Simulator) -> None:
         result = add("--json", ONFIDO_API_TOKEN="no-token-of-onfidos")
 
         assert result.exit_code == 1
@@ -177,7 +177,7 @@ class TestAdd:
         assert "no-token-of-onfidos" not in result.output
         assert webhooks(simulator) == []
 
-    def test_a_public_url_that_onfido_cannot_post_to_is_told(self, add: Run, simulator: Simulator) -> None:
+    def test_a_public_url_that_onfido_cannot_post_to_is_reported(self, add: Run, simulator: Simulator) -> None:
         result = add(CONNECTOR_PUBLIC_URL="http://idv.example.com")
 
         assert_left_over(result, "webhook")

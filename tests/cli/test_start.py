@@ -45,7 +45,7 @@ def said(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port on which somebody listens."""
+    """A port on which a server listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -170,7 +170,7 @@ class TestWorker:
         assert requests.get(running.url + "/healthz", timeout=60).status_code == 200
         assert running.stop() == 0
 
-    def test_a_client_that_hangs_up_or_is_silent_disturbs_nobody(self, tmp_path: Path, start: Start) -> None:
+    def test_a_client_that_hangs_up_or_is_idle_does_not_affect_others(self, tmp_path: Path, start: Start) -> None:
         log = tmp_path / "log"
         running = start("worker", ready="/healthz", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
         address = ("127.0.0.1", int(running.url.rpartition(":")[2]))

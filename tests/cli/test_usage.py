@@ -67,7 +67,7 @@ def test_help_tells_what_a_command_does(run: Run, arguments: tuple[str, ...]) ->
     assert "Usage: " in result.output
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_printed(run: Run) -> None:
     assert run("--version").stdout.strip().endswith(__version__)
 
 
@@ -134,7 +134,7 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert_one_line(run("user", "list", **{variable: value}), mentioned)
 
 
-def test_a_damaged_database_is_told_in_one_line(run: Run, data_dir: Path) -> None:
+def test_a_damaged_database_is_reported_in_one_line(run: Run, data_dir: Path) -> None:
     (data_dir / "connector.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
     assert_one_line(run("user", "list"), "database")
 

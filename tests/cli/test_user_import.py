@@ -120,7 +120,7 @@ class TestFilesAsPeopleMakeThem:
         assert users() == {"ann": {BIRTH_DATE: "1990-01-01"}, "ben": {GIVEN_NAME: "Ben"}}
 
     @pytest.mark.parametrize(("name", "content"), [("users.csv", "id\n"), ("users.json", "[]")])
-    def test_a_file_without_users_adds_nobody(self, import_file: Import, name: str, content: str) -> None:
+    def test_a_file_without_users_adds_no_user(self, import_file: Import, name: str, content: str) -> None:
         assert import_file(content, name=name).stdout == count()
 
 

@@ -102,7 +102,7 @@ class TestList:
                 options
             )
 
-    def test_what_the_limit_leaves_out_is_told_beside_the_table(self, world: World, ann: Caller, run: Run) -> None:
+    def test_what_the_limit_leaves_out_is_reported_beside_the_table(self, world: World, ann: Caller, run: Run) -> None:
         for caller in (ann, world.add_user("ben"), world.add_user("cleo")):
             start(world, caller)
         result = run("list", "--limit", "1")
@@ -255,7 +255,7 @@ class TestExport:
 class TestFiles:
     @pytest.fixture
     def ended(self, world: World, ann: Caller) -> str:
-        """A run that has ended at Onfido, and nobody has told the connector."""
+        """A run that has ended at Onfido without an event."""
         run_id = start(world, ann)
         world.outcome(run_id)
         return run_id
@@ -302,9 +302,7 @@ class TestFiles:
         assert [each.name for each in tmp_path.iterdir() if "evidence" in each.name] == ["evidence.pdf"]
 
     @pytest.mark.parametrize("command", ["export", "timeline {}", "evidence {}", "evidence {} --folder"])
-    def test_no_file_is_replaced_without_being_told_to(
-        self, ended: str, run: Run, tmp_path: Path, command: str
-    ) -> None:
+    def test_no_file_is_replaced_without_confirmation(self, ended: str, run: Run, tmp_path: Path, command: str) -> None:
         path = tmp_path / "file"
         path.write_bytes(b"of yesterday")
         arguments = command.format(ended).split()

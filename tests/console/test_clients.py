@@ -23,7 +23,7 @@ _SECRET = re.compile(r'data-copy="([\w-]{43})"')
 
 
 class Administrator:
-    """Somebody at the pages of clients."""
+    """A person at the pages of clients."""
 
     def __init__(self, world: World, tenant: str = DEFAULT_TENANT) -> None:
         self.world = world

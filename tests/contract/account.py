@@ -1,4 +1,4 @@
-"""A provider's account at Onfido from both sides: what the connector does about it, and what somebody does there."""
+"""A provider's account at Onfido: what the connector does, and what its administrators do there."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def url_of(world: World, provider_id: str) -> str:
 
 
 def ask_onfido(world: World, method: str, *path: str, **body: Any) -> Any:
-    """Do at Onfido what somebody does in its dashboard."""
+    """Do at Onfido what an administrator does in its dashboard."""
     url = "/".join((world.simulator.api_url, "webhooks", *path))
     headers = {"Authorization": f"Token token={API_TOKEN}"}
     answer = requests.request(method, url, headers=headers, json=body or None, timeout=60)

@@ -265,7 +265,7 @@ def test_deleting_what_is_deleted_is_done_already(shared: World, admin: Caller) 
         assert admin.request("DELETE", path(shared, applicant_id)).status_code == 204
 
 
-def test_the_user_of_a_deleted_applicant_starts_anew_with_another(shared: World, admin: Caller) -> None:
+def test_the_user_of_a_deleted_applicant_starts_again_with_another(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     first_run = shared.start(me)
     applicant_id = applicant_of(me)

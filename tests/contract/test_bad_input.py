@@ -505,7 +505,7 @@ def test_slash_in_a_user_id_leads_to_no_other_user(shared: World) -> None:
         assert shared.connector.as_admin().claims(part) == {}
 
 
-def test_user_ids_are_told_apart_by_case_and_by_form(shared: World) -> None:
+def test_user_ids_are_distinguished_by_case_and_by_form(shared: World) -> None:
     ids = ["Zoe", "zoe", "Zoe ", "Zoé", "Zoe\N{COMBINING ACUTE ACCENT}"]  # the last two look the same
     callers = [shared.add_user(user_id, PERSON) for user_id in ids]
 

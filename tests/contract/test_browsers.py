@@ -1,4 +1,4 @@
-"""What browsers are told: which origins' pages may call, and that answers about people are kept nowhere."""
+"""Headers for browsers: which origins' pages may call, and that answers about people are not cached."""
 
 from __future__ import annotations
 

@@ -48,14 +48,14 @@ def test_user_without_claims_has_an_empty_list(shared: World, admin: Caller) -> 
     assert answer_on(admin.get(path_of(user_id)), 200) == []
 
 
-def test_token_of_a_user_whom_the_directory_does_not_know_finds_nobody(shared: World) -> None:
+def test_token_of_a_user_whom_the_directory_does_not_know_finds_no_user(shared: World) -> None:
     stranger = shared.connector.as_user("stranger")
 
     assert_error(stranger.get(path_of("me")), 404, "IDV-10001", "stranger")
     assert_error(stranger.verify(shared.provider_id, "INITIATED"), 404, "IDV-10001", "stranger")
 
 
-def test_claims_of_one_provider_are_told_from_those_of_another(shared: World, admin: Caller) -> None:
+def test_claims_of_one_provider_are_distinguished_from_those_of_another(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     other = new_provider(shared)
     mine = add_claim(shared, user_id)
@@ -157,7 +157,7 @@ def test_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> N
     assert me.claims() == {}
 
 
-def test_empty_list_for_nobody_finds_nobody(admin: Caller) -> None:
+def test_empty_list_for_nobody_finds_no_user(admin: Caller) -> None:
     for method in ("POST", "PUT"):
         assert_error(admin.request(method, path_of("stranger"), json=[]), 404, "IDV-10001", "stranger")
 
@@ -255,7 +255,7 @@ def test_administrator_overrules_a_result(shared: World, admin: Caller) -> None:
     assert me.claims()[LAST_NAME]["isVerified"]
 
 
-def test_metadata_put_back_does_not_outlive_what_it_told(shared: World, admin: Caller) -> None:
+def test_metadata_put_back_does_not_outlive_what_it_said(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     verify(shared, me)
     admin.put(path_of(user_id), [claim | {"isVerified": False} for claim in me.claims().values()])

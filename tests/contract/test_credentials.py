@@ -71,7 +71,7 @@ def test_token_that_onfido_refuses_is_renewed(onfido: World) -> None:
     assert counts["counts"]["runs"] == 2
 
 
-def test_client_that_onfido_refuses_is_told_so(onfido: World) -> None:
+def test_client_that_onfido_refuses_gets_an_error(onfido: World) -> None:
     provider_id = with_client(onfido)
     onfido.faults(unauthorized=-1)
     _, me = new_user(onfido)
@@ -204,7 +204,7 @@ def test_unreachable_token_endpoint_leaves_the_user_free_to_start(onfido: World)
     assert onfido.onfido_state()["counts"]["runs"] == 1
 
 
-def test_no_secret_is_told(onfido: World, admin: Caller) -> None:
+def test_no_secret_is_returned(onfido: World, admin: Caller) -> None:
     provider_id = with_client(onfido)
     for text in (admin.get(PROVIDERS, params={"limit": 1000}).text, admin.get(f"{PROVIDERS}/{provider_id}").text):
         assert SECRET not in text

@@ -77,7 +77,7 @@ def test_an_event_of_our_own_arrives_and_leaves_nothing(shared: World, admin: Ca
     assert number_of_events(shared) == before
 
 
-def test_the_time_of_onfidos_last_event_is_told(shared: World, admin: Caller, provider_id: str) -> None:
+def test_the_time_of_onfidos_last_event_is_reported(shared: World, admin: Caller, provider_id: str) -> None:
     _, me = new_user(shared)
     started = answer_on(me.verify(provider_id, "INITIATED"), 200)
     shared.outcome(started["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
@@ -90,7 +90,7 @@ def test_without_a_token_there_is_nothing_to_sign_with(shared: World, admin: Cal
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "another"), (404, "path"), (302, "proxy"), (502, "proxy")])
-def test_what_answers_otherwise_is_told(
+def test_what_answers_otherwise_is_reported(
     shared: World, admin: Caller, provider_id: str, status: int, advice: str
 ) -> None:
     with serving(answering(status)) as url, public_url(shared, url):
@@ -113,7 +113,7 @@ def test_what_cannot_be_reached_from_here_is_not_known(shared: World, admin: Cal
     assert "cannot be reached from this host" in detail
 
 
-def test_onfido_is_not_told_what_is_not_for_it(shared: World, admin: Caller, provider_id: str) -> None:
+def test_onfido_does_not_receive_what_is_not_for_it(shared: World, admin: Caller, provider_id: str) -> None:
     with public_url(shared, "http://connector.example.com"):
         passed, detail = delivery(admin, provider_id)
     assert (passed, "the check of the webhook failed" in detail) == (None, True)

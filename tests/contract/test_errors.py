@@ -213,7 +213,7 @@ def test_verified_claims_with_unchanged_values_are_not_verified_again(shared: Wo
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "COMPLETED", "REINITIATED"])
-def test_unknown_and_disabled_providers_verify_nobody(shared: World, status: str) -> None:
+def test_unknown_and_disabled_providers_verify_no_user(shared: World, status: str) -> None:
     _, me = new_user(shared)
     disabled = new_provider(shared, isEnabled=False)
 
@@ -258,7 +258,7 @@ def test_claim_without_mapping_is_named(shared: World, status: str) -> None:
     assert GIVEN_NAME not in description
 
 
-def test_user_who_tried_too_often_is_told_when_to_try_again(shared: World) -> None:
+def test_user_who_tried_too_often_learns_when_to_try_again(shared: World) -> None:
     _, me = new_user(shared)
     provider_id = provider_with(shared, max_attempts="2", attempt_window="3600")
     for _ in range(2):
@@ -324,7 +324,7 @@ def test_an_attempt_that_onfido_refused_has_no_run_that_could_be_resumed(shared:
 
 
 @pytest.mark.parametrize("route", ["POST /applicants", "POST /workflow_runs"])
-def test_throttled_caller_is_told_when_to_come_back(onfido: World, route: str) -> None:
+def test_throttled_caller_learns_when_to_come_back(onfido: World, route: str) -> None:
     _, me = new_user(onfido)
     onfido.faults(route=route, throttled=1, retry_after=1)
 
@@ -488,7 +488,7 @@ def test_caller_without_a_token_is_challenged(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_with_a_token_that_is_none_is_told_so(
+def test_caller_with_a_token_that_is_none_gets_an_error(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     answer = ask(operation, Caller(shared.connector.url, {"Authorization": "Bearer of.bad.news"}))
@@ -500,7 +500,7 @@ def test_caller_with_a_token_that_is_none_is_told_so(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_without_the_scope_is_told_which_is_missing(
+def test_caller_without_the_scope_learns_which_is_missing(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     others = [scope for scope in ALL_SCOPES if scope not in (operation.scope, *operation.others)]

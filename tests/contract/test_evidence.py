@@ -44,7 +44,7 @@ each_file = pytest.mark.parametrize("file", FILES)
 
 @pytest.fixture
 def own(onfido: World) -> World:
-    """The shared connector, with a provider that nobody else has; Onfido posts nothing by itself."""
+    """The shared connector, with a separate provider; Onfido posts nothing by itself."""
     properties = config_properties(onfido.simulator, webhook_token=WEBHOOK_TOKEN)
     return replace(onfido, provider_id=new_provider(onfido, configProperties=properties))
 
@@ -257,7 +257,7 @@ def test_a_large_file_takes_little_memory(own: World, admin: Caller, ended: str)
 
 
 class Upstream(ThreadingHTTPServer):
-    """An Onfido that answers whatever it is asked with a file, `size` bytes of which it sends."""
+    """An Onfido that answers every request with a file, and sends only `size` bytes of it."""
 
     daemon_threads = True
 

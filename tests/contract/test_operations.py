@@ -205,7 +205,7 @@ def test_development_token_in_the_documentation_is_good_for_every_operation(shar
 @pytest.mark.parametrize(
     "host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "192.0.2.7:8080", "localhost.evil"]
 )
-def test_no_token_is_for_a_browser_that_was_told_another_name_for_this_host(shared: World, host: str) -> None:
+def test_no_token_is_for_a_browser_that_received_another_name_for_this_host(shared: World, host: str) -> None:
     answer = requests.get(f"{shared.connector.url}/docs/", headers={"Host": host}, timeout=60)
     assert answer.status_code == 200
     assert TOKEN.findall(answer.text) == []

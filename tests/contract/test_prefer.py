@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` with COMPLETED: waiting for a result, for so long, and not for everybody at once."""
+"""`Prefer: wait=N` with COMPLETED: waiting for a result, with limits on time and on the number of waiting calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def complete(world: World, me: Caller, prefer: str | None) -> requests.Response:
 
 @contextmanager
 def waiting(world: World, me: Caller, prefer: str) -> Iterator[Future[requests.Response]]:
-    """Somebody who waits: Onfido was asked and had no result, and the answer has not come since."""
+    """A waiting caller: the run was read from Onfido without a result, and none has arrived since."""
     reads = reads_of(world)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(complete, world, me, prefer)
@@ -148,7 +148,7 @@ def test_half_of_the_threads_wait_and_others_are_answered_at_once(world: World) 
     assert complete(world, second, "wait=1").headers["Preference-Applied"] == "wait=1"  # the place is free again
 
 
-def test_waiting_keeps_nobody_from_anything_else(shared: World) -> None:
+def test_waiting_does_not_block_other_requests(shared: World) -> None:
     _, me = new_user(shared)
     _, other = new_user(shared)
     run_id = shared.start(me, [GIVEN_NAME])

@@ -71,7 +71,7 @@ def properties(world: World, **changes: Any) -> dict[str, Any]:
         {"studio": {"tags": ["idvp-connector:x"]}},
     ],
 )
-def test_provider_is_told_what_it_must_be(shared: World, admin: Caller, changes: dict[str, Any]) -> None:
+def test_provider_error_states_the_requirement(shared: World, admin: Caller, changes: dict[str, Any]) -> None:
     description = assert_error(admin.post(PROVIDERS, provider_body(shared.simulator) | changes), 400, "IDVP-60002")
 
     assert REQUIREMENT.fullmatch(description), description
@@ -94,7 +94,7 @@ def test_provider_is_told_what_it_must_be(shared: World, admin: Caller, changes:
         {"attempt_window": "-1"},
     ],
 )
-def test_configuration_property_is_told_what_it_must_be(
+def test_configuration_property_error_states_the_requirement(
     shared: World, admin: Caller, changes: dict[str, str | None]
 ) -> None:
     body = provider_body(shared.simulator) | properties(shared, **changes)
@@ -104,7 +104,7 @@ def test_configuration_property_is_told_what_it_must_be(
     assert REQUIREMENT.fullmatch(description), description
 
 
-def test_type_that_would_change_is_told_what_it_must_stay(shared: World, admin: Caller) -> None:
+def test_error_of_a_changed_type_states_the_requirement(shared: World, admin: Caller) -> None:
     body = provider_body(shared.simulator, type="EVIDENT")
 
     description = assert_error(admin.put(f"{PROVIDERS}/{shared.provider_id}", body), 400, "IDVP-60003")
@@ -126,7 +126,7 @@ def test_type_that_would_change_is_told_what_it_must_stay(shared: World, admin: 
         ("filter", "x" * 1025),
     ],
 )
-def test_query_is_told_what_it_must_be(admin: Caller, name: str, value: str) -> None:
+def test_query_error_states_the_requirement(admin: Caller, name: str, value: str) -> None:
     description = assert_error(admin.get(PROVIDERS, params={name: value}), 400, "IDVP-60004", name)
 
     assert REQUIREMENT.fullmatch(description), description
@@ -157,7 +157,7 @@ def test_query_is_told_what_it_must_be(admin: Caller, name: str, value: str) -> 
         {"properties": {"referrer": "x", "application_id": "y"}},
     ],
 )
-def test_verification_is_told_what_it_must_be(shared: World, changes: dict[str, Any]) -> None:
+def test_verification_error_states_the_requirement(shared: World, changes: dict[str, Any]) -> None:
     _, me = new_user(shared)
     properties = changes.get("properties", [])
     if isinstance(properties, dict):
@@ -182,7 +182,7 @@ def test_verification_is_told_what_it_must_be(shared: World, changes: dict[str, 
         [{"uri": "x", "idVProviderId": "x", "claimMetadata": {"x": "y" * 9000}}],
     ],
 )
-def test_claims_are_told_what_they_must_be(shared: World, admin: Caller, body: Any) -> None:
+def test_claims_error_states_the_requirement(shared: World, admin: Caller, body: Any) -> None:
     user_id, _ = new_user(shared)
 
     for method in ("POST", "PUT"):
@@ -192,7 +192,7 @@ def test_claims_are_told_what_they_must_be(shared: World, admin: Caller, body: A
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"a": 1, "a": 2}', b"[" * 100 + b"]" * 100, b'{"a": 1e999}'])
-def test_body_is_told_what_it_must_be(shared: World, admin: Caller, raw: bytes) -> None:
+def test_body_error_states_the_requirement(shared: World, admin: Caller, raw: bytes) -> None:
     user_id, _ = new_user(shared)
 
     description = assert_error(admin.request("POST", f"{USERS}/{user_id}/idv/claims", data=raw), 400, "IDV-10005")
@@ -200,7 +200,7 @@ def test_body_is_told_what_it_must_be(shared: World, admin: Caller, raw: bytes) 
     assert description.startswith("body: must ")
 
 
-def test_claim_named_twice_is_told_that_it_must_not_be(shared: World, admin: Caller) -> None:
+def test_claim_named_twice_is_refused(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     both = [entry(shared.provider_id), entry(shared.provider_id)]
 

@@ -147,7 +147,7 @@ def test_onfido_that_breaks_off_fails_what_it_did_not_answer(
     assert "Test again" in details[failed]
 
 
-def test_what_nothing_can_verify_is_told_and_no_failure(shared: World, admin: Caller) -> None:
+def test_what_nothing_can_verify_is_reported_and_no_failure(shared: World, admin: Caller) -> None:
     claims = {"given": "first_name", "family": "last_name", "mail": "email", "phone": "phone_number"}
     provider_id = new_provider(
         shared,
@@ -171,7 +171,7 @@ def test_what_nothing_can_verify_is_told_and_no_failure(shared: World, admin: Ca
         ({"payload_version": 2}, "payload_version is 2"),
     ],
 )
-def test_webhook_that_is_told_too_little_is_found_and_repaired(
+def test_webhook_that_is_subscribed_to_too_little_is_found_and_repaired(
     shared: World, admin: Caller, provider_id: str, change: dict[str, Any], named: str
 ) -> None:
     webhook = register(admin, provider_id, 201)

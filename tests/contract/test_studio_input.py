@@ -397,7 +397,7 @@ def test_tags_that_cannot_be_and_those_of_other_runs_are_refused(shared: World, 
     assert_error(ask(me, shared.provider_id, properties={"tags": tags}), 400, "IDV-10005", "tags")
 
 
-def test_onfido_is_told_whose_run_it_is_if_the_provider_wants_so(shared: World) -> None:
+def test_onfido_receives_whose_run_it_is_if_the_provider_wants_so(shared: World) -> None:
     user_id, me = new_user(shared)
 
     run_id = run_id_of(ask(me, studio_provider(shared, sendUserId=True)))

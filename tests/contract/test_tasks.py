@@ -233,7 +233,7 @@ def test_data_within_the_limits_is_taken(onfido: World, backend: Caller) -> None
     assert answer_on(complete(backend, task, data), 200)["output"] == data
 
 
-def test_what_onfido_refuses_is_told_without_the_data(onfido: World, backend: Caller) -> None:
+def test_what_onfido_refuses_is_reported_without_the_data(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido)
 
     answer = complete(backend, task, {"score": PERSONAL, "more": 1})
@@ -244,7 +244,7 @@ def test_what_onfido_refuses_is_told_without_the_data(onfido: World, backend: Ca
     assert "task_completed" not in [each["to"] for each in history_of(onfido, run_id)]
 
 
-def test_outage_of_onfido_is_told_and_asking_again_helps(onfido: World, backend: Caller) -> None:
+def test_outage_of_onfido_is_reported_and_asking_again_helps(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido)
     onfido.faults(failed=-1)
     for answer in (backend.get(path), backend.get(task), complete(backend, task, {"score": 7})):
@@ -258,7 +258,7 @@ def test_outage_of_onfido_is_told_and_asking_again_helps(onfido: World, backend:
     assert answer_on(backend.get(task), 200)["output"] == {"score": 7}
 
 
-def test_run_that_onfido_has_no_more_is_told(onfido: World, backend: Caller) -> None:
+def test_run_that_onfido_has_no_more_is_reported(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido)
     assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=60).ok
 

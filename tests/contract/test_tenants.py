@@ -74,7 +74,7 @@ def test_list_of_providers_is_the_tenants_own(ours: World, theirs: World) -> Non
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "COMPLETED", "REINITIATED"])
-def test_provider_of_another_tenant_verifies_nobody(ours: World, theirs: World, status: str) -> None:
+def test_provider_of_another_tenant_verifies_no_user(ours: World, theirs: World, status: str) -> None:
     user_id, me = new_user(ours)
     admin = ours.connector.as_admin(ours.tenant)
 

@@ -55,7 +55,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @pytest.fixture
 def own(onfido: World) -> World:
-    """The shared connector, with a provider that nobody else has; Onfido posts nothing by itself."""
+    """The shared connector, with a separate provider; Onfido posts nothing by itself."""
     properties = config_properties(onfido.simulator, webhook_token=WEBHOOK_TOKEN)
     return replace(onfido, provider_id=new_provider(onfido, configProperties=properties))
 
@@ -139,7 +139,7 @@ def test_an_attempt_without_a_run_is_listed_with_why_it_failed(own: World, admin
     assert_error(admin.post(runs_path(own, entry["id"], "refresh"), None), 404, "IDVP-60010", "no run")
 
 
-def test_runs_are_listed_in_pages_the_latest_first_unless_told_otherwise(own: World, admin: Caller) -> None:
+def test_runs_are_listed_in_pages_the_latest_first_by_default(own: World, admin: Caller) -> None:
     ids = [start(own)[1] for _ in range(3)]
 
     assert listed(own, admin) == listed(own, admin, sort="desc") == ids[::-1]
@@ -295,7 +295,7 @@ def test_a_run_is_shown_by_the_verifications_id_too(own: World, admin: Caller) -
     assert answer_on(admin.get(runs_path(own, run["id"])), 200) == run
 
 
-def test_what_the_output_tells_of_a_claim_is_shown(own: World, admin: Caller) -> None:
+def test_the_result_in_the_output_is_shown(own: World, admin: Caller) -> None:
     studio = {"outputClaims": [{"localClaim": "country", "pointer": "/nationality", "as": "value"}]}
     body = provider_body(own.simulator, name=str(uuid.uuid4()), studio=studio)
     assert admin.put(f"{PROVIDERS}/{own.provider_id}", body).status_code == 200
@@ -309,7 +309,7 @@ def test_what_the_output_tells_of_a_claim_is_shown(own: World, admin: Caller) ->
     assert run["output"] == {"nationality": "DEU"}
 
 
-def test_a_value_that_changed_during_the_run_is_told(own: World, admin: Caller) -> None:
+def test_a_value_that_changed_during_the_run_is_reported(own: World, admin: Caller) -> None:
     user_id, run_id = start(own)
     own.connector.services.users.change(Tenant(own.tenant), user_id, {GIVEN_NAME: "Another"})
     run = answer_on(admin.get(runs_path(own, run_id)), 200)

@@ -98,7 +98,7 @@ def test_whole_reports_tell_of_claims_that_are_sent_and_of_some_that_are_not(sha
     assert values(claims) == {EXPIRY: "2031-05-28"}
 
 
-def test_what_only_the_output_tells_of_is_part_of_every_run_and_can_be_asked_for_alone(shared: World) -> None:
+def test_what_only_the_output_contains_is_part_of_every_run_and_can_be_asked_for_alone(shared: World) -> None:
     provider_id = studio_provider(
         shared, NAMES, outputClaims=[output_claim(EXPIRY, "/expiry"), output_claim(ADULT, "/adult", "result")]
     )
@@ -159,7 +159,7 @@ def test_the_output_of_a_run_that_was_not_approved_verifies_nothing(shared: Worl
     assert values(claims) == {EXPIRY: "2031-05-28"}
 
 
-def test_a_claim_that_is_sent_is_judged_by_the_output_where_that_tells_of_it(shared: World) -> None:
+def test_a_claim_that_is_sent_is_judged_by_the_output_where_that_contains_it(shared: World) -> None:
     provider_id = studio_provider(
         shared, outputClaims=[output_claim(GIVEN_NAME, "/given"), output_claim(LAST_NAME, "/last")]
     )
@@ -201,7 +201,7 @@ def test_an_event_tells_as_much_as_the_run(shared: World) -> None:
 
 
 def started_with(world: World, value: str | None) -> tuple[str, Caller, str, str]:
-    """Start a run whose output will hold the user's expiry date, of which the directory may have one."""
+    """Start a run whose output will contain the user's expiry date, which the directory may also have."""
     provider_id = studio_provider(world, outputClaims=[output_claim(EXPIRY, "/expiry")])
     user_id, me = new_user(world, PERSON | ({} if value is None else {EXPIRY: value}))
     return user_id, me, provider_id, run_id_of(ask(me, provider_id))
@@ -376,7 +376,7 @@ def test_what_is_kept_is_forgotten_after_its_time_and_what_is_verified_stays(wor
     assert (kept.result, kept.document) == (None, None)
 
 
-def test_a_rotation_seals_anew_what_is_kept_and_the_new_key_alone_opens_it(world: World) -> None:
+def test_a_rotation_encrypts_again_what_is_kept_and_the_new_key_alone_opens_it(world: World) -> None:
     use_studio(world, **KEPT)
     ann = world.add_user()
     run_id = world.start(ann)

@@ -166,13 +166,13 @@ WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"
 
 
 def new_user(world: World, values: Mapping[str, str] | None = None) -> tuple[str, Caller]:
-    """Add a user nobody else has; returns the id and who calls as that user."""
+    """Add a new user; returns the id and a caller for that user."""
     user_id = f"user-{next(_numbers)}"
     return user_id, world.add_user(user_id, PERSON if values is None else values)
 
 
 def new_provider(world: World, **changes: Any) -> str:
-    """Register a provider under a name nobody else has; returns its id."""
+    """Register a provider under a unique name; returns its id."""
     body = provider_body(world.simulator, name=f"provider-{next(_numbers)}") | changes
     answer = world.connector.as_admin(world.tenant).post(PROVIDERS, body)
     assert answer.status_code == 201, answer.text

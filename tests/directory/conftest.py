@@ -58,7 +58,7 @@ def standing_deployment(
 
 @pytest.fixture
 def deployment(standing_deployment: Deployment, scim: ScimServer, simulator: Simulator) -> Deployment:
-    """A connector whose tenants have remote directories, and that knows nobody yet; all directories are empty."""
+    """A connector whose tenants have remote directories, without users; all directories are empty."""
     del scim, simulator
     standing_deployment.begin_anew()
     return standing_deployment

@@ -1,4 +1,4 @@
-"""Users compared with their directory: on a schedule, and at once; what is done about those who are gone."""
+"""Users compared with their directory, on a schedule and on request, and the handling of missing ones."""
 
 from __future__ import annotations
 

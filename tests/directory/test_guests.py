@@ -1,4 +1,4 @@
-"""Guests of the OpenID provider, whose values came with a request: no directory is asked about them, or told."""
+"""Guests of the OpenID provider, whose values came with a request: their directory is neither read nor written."""
 
 from __future__ import annotations
 

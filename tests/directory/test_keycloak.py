@@ -75,7 +75,7 @@ def test_a_user_who_is_not_there_has_no_values(faulty: FaultyDirectory) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", {"error": "Realm not found."}, {"error": ["User not found"]}])
-def test_a_404_for_another_reason_makes_nobody_look_gone(faulty: FaultyDirectory, body: Any) -> None:
+def test_a_404_for_another_reason_is_not_a_missing_user(faulty: FaultyDirectory, body: Any) -> None:
     faulty.replies = [Reply(404, body)]
     with pytest.raises(DirectoryError, match="correct its URL"):
         directory_of(faulty).values("1")
@@ -100,7 +100,7 @@ def test_another_answer_than_the_user_is_an_error(faulty: FaultyDirectory, look_
     assert caught.value.code is Code.DIRECTORY_REFUSED
 
 
-def test_a_client_without_permission_is_told(faulty: FaultyDirectory) -> None:
+def test_a_client_without_permission_is_reported(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(403, {"error": "HTTP 403 Forbidden"})]
     with pytest.raises(DirectoryError, match="give the client the permission"):
         directory_of(faulty).values("1")

@@ -218,7 +218,7 @@ def test_an_answer_of_another_shape_is_an_error(faulty: FaultyDirectory, answer:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>no such page</html>", b"{}", b'{"schemas": "x"}'])
-def test_a_404_that_is_not_the_server_s_own_makes_nobody_look_gone(faulty: FaultyDirectory, body: bytes) -> None:
+def test_a_404_that_is_not_the_server_s_own_is_not_a_missing_user(faulty: FaultyDirectory, body: bytes) -> None:
     faulty.replies = [Reply(404, body)]
     with pytest.raises(DirectoryError, match="HTTP 404: correct its URL"):
         directory_of(faulty.url, bearer("t")).values("1")

@@ -92,7 +92,7 @@ def test_what_is_wrong_with_a_directory_s_files_is_said_when_it_is_opened(change
         open_directory(DirectorySettings(kind="scim", url=URL, **CLIENT, **changes).choice())
 
 
-def test_a_directory_is_opened_once_and_anew_when_its_settings_change(tmp_path: Path) -> None:
+def test_a_directory_is_opened_once_and_again_when_its_settings_change(tmp_path: Path) -> None:
     directories = Directories(None)  # type: ignore[arg-type]  # no tenant here has the embedded one
     first = DirectorySettings(kind="scim", url=URL, **CLIENT).choice()
     opened = directories.remote(Tenant("acme", first))

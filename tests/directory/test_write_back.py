@@ -165,7 +165,7 @@ def write_back(deployment: Deployment) -> WriteBack:
 
 
 def test_deliveries_that_overtake_each_other_leave_the_last_state(deployment: Deployment, world: World) -> None:
-    """Eight deliveries at once, while the status changes all the time; who finds another at work comes again."""
+    """Eight concurrent deliveries while the status changes; one that meets another is retried."""
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
     settled(deployment)

@@ -158,7 +158,7 @@ def test_an_incomplete_address_is_left_out_and_nothing_else() -> None:
     assert without_incomplete_address(FIELDS) == FIELDS
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     described = refusal(NAMES | {"first_name": "<", "dob": "soon", "address.town": "Sheffield"})
 
     for field in ("first_name", "dob", "address.postcode", "address.country"):

@@ -33,7 +33,7 @@ def said(verdict: Verdict) -> Said:
 
 
 def verdict_on(applicant_field: str, run: RunSnapshot, *, is_stale: bool = False) -> Verdict:
-    """Judge a claim that was sent as this field and of which the workflow's output tells nothing by itself."""
+    """Judge a claim that was sent as this field and has no result in the workflow's output."""
     claim = VerificationClaim("claim", applicant_field, fingerprint="of the value", is_stale=is_stale)
     return judge(claim, run, ClaimOutput(), is_same=lambda value: pytest.fail(f"{value} was compared"))
 
@@ -154,7 +154,7 @@ def test_the_users_value_is_held_against_the_one_that_was_read_however_documents
     assert said(judge(claim, approved(), ClaimOutput(value=read), is_same=knows("Jane"))) == verdict
 
 
-def test_where_the_output_tells_of_a_claim_its_comparison_does_not_matter() -> None:
+def test_a_result_in_the_output_overrides_the_comparison() -> None:
     claim = of_output(OutputRole.VALUE, "first_name", fingerprint="of Jane")
     jane, joan = ClaimOutput(value="Jane"), ClaimOutput(value="Joan")
 

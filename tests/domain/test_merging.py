@@ -1,4 +1,4 @@
-"""What two people have changed at once: merged if it is not the same, a conflict if it is."""
+"""Concurrent changes of two people: merged if they concern different values, else a conflict."""
 
 from __future__ import annotations
 

@@ -13,5 +13,5 @@ def test_a_pointer_into_something_is_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "foo", "foo/bar", "#/foo", "/~", "/~2", "/foo~", "$.foo", "/" * (MAX_LENGTH + 1)])
-def test_a_text_that_is_no_pointer_into_something_is_told(text: str) -> None:
+def test_a_text_that_is_no_pointer_into_something_is_reported(text: str) -> None:
     assert not is_pointer(text)

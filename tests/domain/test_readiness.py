@@ -11,7 +11,7 @@ from connector.domain.studio import OutputClaim, OutputRole, Studio
 from tests.domain.examples import PROVIDER
 
 
-def test_every_claim_is_told_by_what_can_verify_it() -> None:
+def test_every_claim_is_listed_by_what_can_verify_it() -> None:
     claims = dict(PROVIDER.claims) | {"born": "dob", "street": "address.street", "town": "address.town"}
     claims |= {"code": "address.postcode", "land": "address.country"}
     claims |= {"mail": "email", "phone": "phone_number", "passport": "id_numbers.passport"}
@@ -29,7 +29,7 @@ def test_every_claim_is_told_by_what_can_verify_it() -> None:
     ]
 
 
-def test_what_there_is_none_of_is_not_told() -> None:
+def test_what_there_is_none_of_is_not_reported() -> None:
     assert check_claims(PROVIDER).detail == "Compared with the document: given, family."
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_environment_is_not_held_against_the_token() -> None:
 
 
 @pytest.mark.parametrize("environment", ["sandbox", "live", None])
-def test_results_that_verify_nothing_are_told_with_the_environment(environment: str | None) -> None:
+def test_results_that_verify_nothing_are_reported_with_the_environment(environment: str | None) -> None:
     assert "nothing now" not in check_environment(environment).detail
     assert "1 verification of Onfido's sandbox verifies nothing now" in check_environment(environment, 1).detail
     assert "2 verifications of Onfido's sandbox verify nothing now" in check_environment(environment, 2).detail

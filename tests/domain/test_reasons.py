@@ -35,7 +35,7 @@ def test_reasons_are_sentences(reason: Reason) -> None:
     assert not re.search(r"Onfido|watchlist|workflow|run\b|sandbox|match", reason.user, re.IGNORECASE)
 
 
-def test_a_watchlist_match_cannot_be_told_from_what_was_never_checked() -> None:
+def test_a_watchlist_match_cannot_be_distinguished_from_what_was_never_checked() -> None:
     assert reason_of_claim(WATCHLIST_MATCH, is_verified=False).user == reason_of_claim(None, is_verified=False).user
 
 

@@ -111,7 +111,7 @@ def test_the_webhook_is_for_what_is_used(studio: Studio, told: tuple[bool, bool]
     assert studio.events(notifies_of_tasks=told[0], notifies_of_matches=told[1]) == events
 
 
-def test_the_application_is_told_of_decisions_and_of_the_tasks_that_it_wants() -> None:
+def test_the_application_is_notified_of_decisions_and_of_the_tasks_that_it_wants() -> None:
     assert FULL.notifies("collect_salary")
     assert FULL.notifies(MANUAL_REVIEW)
     assert not FULL.notifies("document_check")

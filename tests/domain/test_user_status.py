@@ -47,7 +47,7 @@ def test_a_status_that_is_not_known_is_named() -> None:
     )
 
 
-def test_the_failure_of_an_attempt_is_told() -> None:
+def test_the_failure_of_an_attempt_is_reported() -> None:
     run = verification("error", failure="The link has expired.")
     assert reason(run) == "The run ended with an error, which is not the user's fault. The link has expired."
 
@@ -61,7 +61,7 @@ def test_an_attempt_without_a_run_is_being_started_unless_it_was_refused_since()
     )
 
 
-def test_a_code_of_another_version_is_told_without_its_message() -> None:
+def test_a_code_of_another_version_is_reported_without_its_message() -> None:
     refusal = Change(NOW, "t", START, "OIDV-99999", REFUSED, detail={"claims": ["name"]})
     assert reason(None, refusal) == "The last start was refused: OIDV-99999 () for name."
 

@@ -36,7 +36,7 @@ class PostgresqlServer:
         self._pg_ctl("restart", "-m", "immediate")
 
     def cut_connections(self) -> None:
-        """Hang up on whoever is in the middle of a transaction."""
+        """Close the connections that are in a transaction."""
         databases.execute(self._postgres, CUT)
 
     def stop(self) -> None:

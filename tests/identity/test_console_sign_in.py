@@ -27,7 +27,7 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 class Person:
-    """Somebody with a browser, at the console and at the provider."""
+    """A person with a browser, at the console and at the provider."""
 
     def __init__(self, connector: ConnectorServer, provider: OidcProvider) -> None:
         self.connector = connector
@@ -169,7 +169,7 @@ def test_an_answer_is_accepted_once(person: Person) -> None:
 
 
 @pytest.mark.one_database
-def test_a_wrong_code_and_an_error_of_the_issuer_sign_nobody_in(person: Person) -> None:
+def test_a_wrong_code_and_an_error_of_the_issuer_sign_no_user_in(person: Person) -> None:
     for changes in ({"code": "forged"}, {"code": None, "error": "access_denied"}):
         back = changed(person.begin().headers["Location"])
         state = parse_qs(urlsplit(back).query)["state"][0]

@@ -34,7 +34,7 @@ Connect = Callable[..., OpenIdClient]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Connect an openid-client that stands for a registered party."""
+    """Connect an openid-client as a registered party."""
     if not has_openid_client():
         pytest.skip("openid-client: not installed (npm --prefix tests/identity/node ci)")
     with ExitStack() as stack:

@@ -58,11 +58,11 @@ def test_a_larger_one_is_named_with_its_direction_and_what_to_do(seconds: float,
 
 
 @pytest.mark.parametrize("date", [None, "yesterday", "Thu, 99 Nov 2026 11:51:14 GMT"])
-def test_a_server_that_does_not_say_the_time_tells_nothing(date: str | None) -> None:
+def test_a_server_that_does_not_say_the_time_says_nothing(date: str | None) -> None:
     assert compared(lambda: date).passed is None
 
 
-def test_a_server_that_is_away_tells_nothing() -> None:
+def test_a_server_that_is_away_says_nothing() -> None:
     check = check_server_clock("http://127.0.0.1:1", HttpClient(), off_by(0))
     assert (check.passed, "not checked" in check.detail) == (None, True)
 

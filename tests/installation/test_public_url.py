@@ -1,4 +1,4 @@
-"""Whether the public URL leads here: through nothing, through real proxies, to others, to nobody."""
+"""Whether the public URL leads here: directly, through real proxies, to other servers, to none."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_without_a_proxy_it_leads_here_and_nothing_buffers(served: Served) -> No
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
 @pytest.mark.parametrize(("buffering", "is_warning"), [("on", False), ("off", True)])
-def test_nginx_is_told_to_buffer_or_not(served: Served, tmp_path: Path, buffering: str, is_warning: bool) -> None:
+def test_nginx_is_configured_to_buffer_or_not(served: Served, tmp_path: Path, buffering: str, is_warning: bool) -> None:
     with nginx(tmp_path, served.port, buffering) as url:
         checks = served.check(url)
     assert (checks["reach"].passed, checks["buffering"].passed) == (True, True)
@@ -135,7 +135,7 @@ def test_nginx_is_told_to_buffer_or_not(served: Served, tmp_path: Path, bufferin
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(HAPROXY is None, reason="haproxy is a package of Debian's")
 @pytest.mark.parametrize(("option", "is_warning"), [("option http-buffer-request", False), ("", True)])
-def test_haproxy_is_told_to_buffer_or_not(served: Served, tmp_path: Path, option: str, is_warning: bool) -> None:
+def test_haproxy_is_configured_to_buffer_or_not(served: Served, tmp_path: Path, option: str, is_warning: bool) -> None:
     with haproxy(tmp_path, served.port, option) as url:
         checks = served.check(url)
     assert (checks["reach"].passed, checks["buffering"].is_warning) == (True, is_warning)
@@ -165,7 +165,7 @@ def no_sleep(_seconds: float) -> None:
     ("status", "words"),
     [(200, "Another server"), (404, "does not forward"), (413, "limit"), (302, "login"), (500, "login")],
 )
-def test_what_else_answers_is_told_apart(status: int, words: str) -> None:
+def test_what_else_answers_is_distinguished(status: int, words: str) -> None:
     class Handler(Quiet):
         def do_POST(self) -> None:  # noqa: N802
             self.rfile.read(int(self.headers["Content-Length"]))

@@ -23,7 +23,7 @@ def party(world: World) -> RelyingParty:
 
 
 def signed_in(party: RelyingParty, user_id: str = "ann") -> UserBrowser:
-    """Return the browser of somebody who has signed in at the tenant's issuer."""
+    """Return the browser of a person who has signed in at the tenant's issuer."""
     browser = UserBrowser(party)
     services = party.world.connector.services
     secret = services.console_sessions.make_link(Tenant(party.tenant), user_id, ())
@@ -61,7 +61,7 @@ def test_a_user_who_signs_in_is_verified_with_the_directorys_values_and_then_ans
     assert len(world.verifications()) == 1, "what is verified already is not paid for again"
 
 
-def test_a_user_whose_earlier_verification_was_declined_begins_anew(world: World, party: RelyingParty) -> None:
+def test_a_user_whose_earlier_verification_was_declined_starts_again(world: World, party: RelyingParty) -> None:
     ann = world.add_user("ann")
     world.outcome(world.start(ann), status="declined")
     world.wait_until(lambda: world.verifications()[0].closed_at is not None)
@@ -74,7 +74,7 @@ def test_a_user_whose_earlier_verification_was_declined_begins_anew(world: World
     assert len(world.verifications()) == 2
 
 
-def test_a_user_who_is_not_in_the_directory_is_told_that_it_did_not_start(party: RelyingParty) -> None:
+def test_a_user_who_is_not_in_the_directory_learns_that_it_did_not_start(party: RelyingParty) -> None:
     pushed, browser = party.push(ASKED), signed_in(party, "nobody-here")
     browser.authorize(pushed)
     answer = browser.press("start")

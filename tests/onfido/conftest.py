@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class FakeTime:
-    """A clock that moves when it is told to, or when somebody sleeps."""
+    """A clock that moves on request, or when a thread sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -234,7 +234,7 @@ def client(onfido: ScriptedOnfido, transport: OnfidoTransport) -> OnfidoClient:
 
 
 def self_signed(path: Path) -> Path:
-    """Write a certificate for 127.0.0.1 and `files.example`, with its key, that nobody vouches for."""
+    """Write a self-signed certificate for 127.0.0.1 and `files.example`, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("files.example")]

@@ -225,7 +225,9 @@ def test_runs_whose_tags_the_list_does_not_show_are_found_by_applicant_and_time(
     assert timedelta(days=1) <= datetime.now(UTC).date() - date.fromisoformat(asked["created_at_gt"][0])
 
 
-def test_without_onfidos_date_the_age_of_a_run_is_told_by_ours(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_without_onfidos_date_the_age_of_a_run_is_determined_by_our_clock(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
     now = datetime.now(UTC)
     runs = [
         {"id": name, "status": "processing", "applicant_id": "a", "created_at": (now - age).isoformat()}
@@ -421,7 +423,7 @@ def test_an_sdk_token_is_bound_to_what_is_asked_for(
     assert onfido.received[0].json == {"applicant_id": "applicant-1", **sent}
 
 
-def test_a_watchlist_monitor_tells_whom_it_watches(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_watchlist_monitor_names_whom_it_watches(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "m", "applicant_id": "a", "deleted_at": "2026-03-01T10:00:00Z"}))
     assert client.get_watched_applicant("m") == "a"
     assert onfido.received[0].path == "/v3.6/watchlist_monitors/m"

@@ -108,7 +108,7 @@ def test_a_state_of_the_usa_is_known_by_its_code_and_name(text: str, code: str |
     assert state_code(text) == code
 
 
-def test_only_countries_and_states_of_the_usa_are_written_anew() -> None:
+def test_only_countries_and_states_of_the_usa_are_rewritten() -> None:
     values = {
         "first_name": "GB",
         "address.country": "United States",

@@ -40,7 +40,7 @@ def test_a_timeline_file_is_created_and_its_id_given(onfido: ScriptedOnfido, cli
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_timeline_file_that_cannot_be_had_is_told_so(
+def test_a_timeline_file_that_cannot_be_had_gets_an_error(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int
 ) -> None:
     complaint = {"error": {"type": "validation_error", "message": "The workflow run has not ended"}}
@@ -121,7 +121,7 @@ def test_a_reader_that_fails_closes_the_connection(onfido: ScriptedOnfido, clien
     assert onfido.broken.wait(GENEROUS)
 
 
-def test_a_file_that_is_not_there_is_told_with_advice(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_file_that_is_not_there_is_reported_with_advice(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(404, {"error": {"type": "resource_not_found", "message": "No"}}, {"X-Request-Id": "req-1"}))
     error = failure(client.open_timeline_file("run-1", "file-1"))
     assert (error.code, error.status, error.type) == (Code.FILE_UNAVAILABLE, 404, "resource_not_found")

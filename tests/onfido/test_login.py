@@ -1,4 +1,4 @@
-"""OAuth 2 client credentials instead of an API token: granted, kept, renewed, refused; never told to anybody."""
+"""OAuth 2 client credentials instead of an API token: granted, kept, renewed, refused; never returned."""
 
 from __future__ import annotations
 

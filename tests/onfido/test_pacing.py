@@ -70,7 +70,7 @@ steps = st.tuples(st.sampled_from(["interactive", "background", "hold", "impatie
 def test_no_window_holds_more_turns_than_the_rate_and_one_burst(
     per_minute: float, script: list[tuple[str, float]]
 ) -> None:
-    """Nobody's sleep moves the clock, so that any number of calls wait at once."""
+    """Sleeping does not move the clock, so that any number of calls wait at the same time."""
     time = FakeTime()
     held_until = 0.0
     turns: list[float] = []
@@ -147,7 +147,7 @@ def test_where_a_bucket_holds_one_call_background_calls_still_go(time: FakeTime,
     assert held_back(lambda: limit.wait_for_turn(0)).retry_after == pytest.approx(60 / per_minute, abs=1)
 
 
-def test_interactive_calls_queue_and_are_told_at_once_that_the_queue_is_too_long(time: FakeTime) -> None:
+def test_interactive_calls_queue_and_are_informed_immediately_that_the_queue_is_too_long(time: FakeTime) -> None:
     waits: list[float] = []
     limit = RateLimit(60, clock=time, sleep=waits.append)
     for _ in range(6 + 3):
@@ -262,7 +262,7 @@ def test_of_many_threads_one_probes(time: FakeTime, circuit: Circuit) -> None:
     assert pause_of(circuit) == 10
 
 
-def test_a_probe_that_tells_nothing_makes_way_for_the_next(time: FakeTime, circuit: Circuit) -> None:
+def test_a_probe_that_says_nothing_makes_way_for_the_next(time: FakeTime, circuit: Circuit) -> None:
     fail(circuit, FAILURES_TO_OPEN)
     time.now += 10
     circuit.leave(circuit.enter(), is_alive=None)
@@ -305,7 +305,7 @@ def test_an_answer_to_any_call_closes_the_circuit(circuit: Circuit) -> None:
     circuit.check()
 
 
-def test_each_key_has_one_of_its_own_whoever_asks_first() -> None:
+def test_each_key_has_one_of_its_own_for_any_first_caller() -> None:
     recent = Recent(object)
     start = threading.Barrier(50)
 

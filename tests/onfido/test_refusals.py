@@ -255,7 +255,7 @@ def test_no_number_survives_where_it_stands_alone(number: float, words: str) -> 
         b"[" * 100_000,
     ],
 )
-def test_an_error_answer_of_any_shape_is_told_by_its_status(
+def test_an_error_answer_of_any_shape_is_reported_by_its_status(
     onfido: ScriptedOnfido, create_applicant: Callable[[], object], body: bytes
 ) -> None:
     onfido.answers(Reply(502, body), Reply(409, body))

@@ -109,7 +109,7 @@ def test_a_webhook_is_changed_in_place(onfido: ScriptedOnfido, client: OnfidoCli
     assert request.json == {"enabled": False, "events": [RESULT], "environments": ["live"], "payload_version": 3}
 
 
-def test_a_webhook_that_is_to_tell_everything_names_everything(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_webhook_that_is_to_receive_everything_names_everything(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     """What is left out of a change might stay as it was."""
     onfido.answers(Reply(200, TOLD))
     client.update_webhook("webhook-1", events=[], environments=[])

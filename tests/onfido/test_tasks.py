@@ -85,7 +85,7 @@ def test_each_refusal_of_data_has_its_code(
     assert len(onfido.received) == 1
 
 
-def test_the_schemas_complaint_is_told_field_by_field_without_the_data(
+def test_the_schemas_complaint_is_reported_field_by_field_without_the_data(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     fields = {

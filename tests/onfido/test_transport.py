@@ -199,7 +199,7 @@ def test_a_host_that_cannot_exist_is_a_wrong_base_url(transport: OnfidoTransport
     ("code", "expected"),
     [(socket.EAI_NONAME, Code.BASE_URL_WRONG), (socket.EAI_AGAIN, Code.ONFIDO_UNREACHABLE)],
 )
-def test_a_name_that_does_not_resolve_is_wrong_but_a_silent_name_server_is_not(
+def test_a_name_that_does_not_resolve_is_wrong_but_an_unresponsive_name_server_is_not(
     transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch, code: int, expected: Code
 ) -> None:
     def resolve(*_: object, **__: object) -> None:
@@ -210,7 +210,7 @@ def test_a_name_that_does_not_resolve_is_wrong_but_a_silent_name_server_is_not(
     assert (error.code, error.is_sent) == (expected, False)
 
 
-def test_a_certificate_that_is_not_trusted_is_told_in_words(onfido: ScriptedOnfido, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_reported_in_words(onfido: ScriptedOnfido, tmp_path: Path) -> None:
     onfido.speak_tls(self_signed(tmp_path / "self-signed.pem"))
     with closing(OnfidoTransport(read_retries=0)) as transport:
         error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).get_run("run-1"))

@@ -1,4 +1,4 @@
-"""Somebody at the console or at the user's page, without a browser."""
+"""A person at the console or at the user's page, without a browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.plans.forms import filled, forms_of
 
 
 class Console:
-    """Somebody who is signed in."""
+    """A person who is signed in."""
 
     def __init__(self, world: World, user_id: str, scopes: Sequence[str]) -> None:
         self._base = world.connector.url

@@ -139,7 +139,7 @@ def verify(world: World, admin: Caller) -> str:
 
 
 def be_an_openid_provider(world: World, admin: Caller) -> None:
-    """Register a client, and let it send somebody here."""
+    """Register a client, which sends a user here."""
     path = "/api/server/v1/openid-clients"
     body = {
         "name": "plans",

@@ -83,7 +83,7 @@ def verdicts(caller: Caller) -> dict[str, str | None]:
 
 
 def runs_at_onfido(world: World) -> set[str]:
-    """Return the ids of all runs that were ever made, each of which costs money."""
+    """Return the ids of all runs ever started, each of which is charged."""
     return {run["id"] for run in world.onfido_state()["runs"]}
 
 
@@ -172,7 +172,7 @@ def change_values(world: World, values: Mapping[str, str], user_id: str = "ann")
 
 
 def change_silently(world: World, values: Mapping[str, str], user_id: str = "ann") -> None:
-    """Change some of a user's values as a directory does that tells nobody."""
+    """Change some of a user's values without notifying the connector, as a directory does."""
     settings = world.connector.settings
     vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
     sealed = {uri: vault.seal(value, user_value(world.tenant, user_id, uri)) for uri, value in values.items()}

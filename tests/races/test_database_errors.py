@@ -1,4 +1,4 @@
-"""A database that fails in the middle of an initiation: nobody waits for a lease that nobody can use any more."""
+"""A database that fails during an initiation: no request waits for a lease that is no longer used."""
 
 from __future__ import annotations
 

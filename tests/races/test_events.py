@@ -1,4 +1,4 @@
-"""Webhooks as they really come: doubled, late, early, out of order, of others, and in shapes nobody announced."""
+"""Webhooks as they really arrive: doubled, late, early, out of order, of other systems, and in undocumented forms."""
 
 from __future__ import annotations
 

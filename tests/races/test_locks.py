@@ -235,7 +235,7 @@ def test_provider_is_removed_while_a_value_changes(world: World, database: Datab
     assert removed.status_code == 204
 
 
-def test_event_for_a_provider_that_is_removed_meanwhile_is_told_so(world: World) -> None:
+def test_event_for_a_provider_that_is_removed_meanwhile_gets_an_error(world: World) -> None:
     run_id = world.start(world.add_user())
 
     with meanwhile("providers.previous_webhook_token", lambda: remove_provider(world)):
@@ -244,7 +244,7 @@ def test_event_for_a_provider_that_is_removed_meanwhile_is_told_so(world: World)
     assert outcome_of(answer) == (404, "OIDV-60001")
 
 
-def test_initiation_with_a_provider_that_is_removed_meanwhile_is_told_so(world: World) -> None:
+def test_initiation_with_a_provider_that_is_removed_meanwhile_gets_an_error(world: World) -> None:
     ann = world.add_user()
 
     with meanwhile("FROM providers", lambda: remove_provider(world)):
@@ -311,7 +311,7 @@ def test_user_who_is_put_while_removed_is_there(world: World, database: Database
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
-def test_request_for_a_user_who_is_removed_meanwhile_is_told_so(world: World, status: str) -> None:
+def test_request_for_a_user_who_is_removed_meanwhile_gets_an_error(world: World, status: str) -> None:
     ann = world.add_user()
     world.start(ann)
 

@@ -232,7 +232,7 @@ def test_value_that_changed_after_the_run_was_started_is_not_verified_by_it(quie
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_applicant_deleted_in_between_is_made_anew(quiet: World, ann: Caller) -> None:
+def test_applicant_deleted_in_between_is_created_again(quiet: World, ann: Caller) -> None:
     settle(quiet, first := quiet.start(ann), "declined")
     break_off(quiet, ann, START_RUN, "throttled")
     delete_applicant(quiet, first)
@@ -242,7 +242,7 @@ def test_applicant_deleted_in_between_is_made_anew(quiet: World, ann: Caller) ->
     assert applicants_at_onfido(quiet) == 2
 
 
-def test_verification_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
+def test_verification_is_not_leased_by_others_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
     quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(initiate, quiet, ann)

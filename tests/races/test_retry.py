@@ -116,7 +116,7 @@ def test_nothing_is_started_where_all_is_verified_already(quiet: World, ann: Cal
     assert run_status(ann) == {"approved"}
 
 
-def test_changed_value_may_be_verified_anew(quiet: World, ann: Caller) -> None:
+def test_changed_value_may_be_verified_again(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann))
     change_values(quiet, {GIVEN_NAME: "Bea"})
 
@@ -171,7 +171,7 @@ def test_run_is_not_given_up_while_onfido_cannot_be_asked(quiet: World, ann: Cal
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_applicant_that_was_deleted_at_onfido_is_made_anew(quiet: World, ann: Caller) -> None:
+def test_applicant_that_was_deleted_at_onfido_is_created_again(quiet: World, ann: Caller) -> None:
     first = quiet.start(ann)
     settle(quiet, first, "declined")
     delete_applicant(quiet, first)
@@ -185,7 +185,7 @@ def test_applicant_that_was_deleted_at_onfido_is_made_anew(quiet: World, ann: Ca
     assert applicants_at_onfido(quiet) == 2
 
 
-def test_run_that_is_gone_at_onfido_locks_nobody_out(quiet: World, ann: Caller) -> None:
+def test_run_that_is_gone_at_onfido_locks_no_user_out(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), date_of_birth="unidentified")
     gone = quiet.start(ann)
     forget_everything(quiet)

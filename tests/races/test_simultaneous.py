@@ -136,7 +136,7 @@ def test_of_contradicting_events_at_once_one_holds_as_a_whole(quiet: World) -> N
     assert verified(ann.claims()) == (set(MAPPING) if is_verified else set())
 
 
-def test_result_is_applied_once_whoever_brings_it(quiet: World) -> None:
+def test_result_is_applied_once_from_any_source(quiet: World) -> None:
     for number in range(4):
         user = quiet.add_user(f"user-{number}")
         body = end_run(quiet, quiet.start(user), "approved", ALL_CLEAR | {"last_name": "consider"})

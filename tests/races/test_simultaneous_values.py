@@ -111,7 +111,7 @@ def test_corrections_of_the_same_claims_in_any_order_all_succeed(quiet: World) -
     assert Counter(answer.status_code for answer in answers) == {201: 24}
 
 
-def test_corrections_results_and_changes_at_once_fail_nobody(quiet: World) -> None:
+def test_corrections_results_and_changes_at_once_fail_no_request(quiet: World) -> None:
     other = add_provider(quiet, "Second")
     for number in range(6):
         user_id = f"user-{number}"

@@ -1,4 +1,4 @@
-"""A verification holds for the value that was verified: whenever the value changes, and whoever says so meanwhile."""
+"""A verification applies to the verified value only, whenever and however the value changes."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_value_that_is_removed_is_verified_no_longer(quiet: World, ann: Caller, 
 
 
 @pytest.mark.parametrize("moment", ["during", "after"])
-def test_value_that_changes_and_changes_back_has_to_be_verified_anew(quiet: World, ann: Caller, moment: str) -> None:
+def test_value_that_changes_and_changes_back_has_to_be_verified_again(quiet: World, ann: Caller, moment: str) -> None:
     run_id = quiet.start(ann)
     if moment == "after":
         settle(quiet, run_id)
@@ -300,7 +300,7 @@ def test_initiation_for_what_is_verified_withdraws_nothing_of_the_rest(quiet: Wo
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_values_that_never_stand_still_start_nothing_and_lock_nobody_out(quiet: World, ann: Caller) -> None:
+def test_values_that_never_stand_still_start_nothing_and_lock_no_user_out(quiet: World, ann: Caller) -> None:
     names = iter(ascii_lowercase)
     with meanwhile(VALUES_READ, lambda: change_values(quiet, {GIVEN_NAME: next(names)}), every=True):
         assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == BEING_STARTED

@@ -57,7 +57,7 @@ def number_of_runs(world: World) -> int:
     return int(world.onfido_state()["counts"]["runs"])
 
 
-def test_a_try_too_many_is_told_when_the_next_is_allowed(limited: World) -> None:
+def test_the_refusal_of_an_attempt_contains_the_time_of_the_next(limited: World) -> None:
     ann = limited.add_user()
     began_at = limited.clock().timestamp()
     fail_once(limited, ann)
@@ -149,7 +149,7 @@ def test_last_allowed_attempt_that_broke_off_is_gone_on_with(limited: World) -> 
     assert number_of_runs(limited) == 2
 
 
-def test_open_verification_is_told_of_though_it_was_the_last_allowed(limited: World) -> None:
+def test_open_verification_is_reported_although_it_was_the_last_allowed(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.start(ann)
@@ -186,7 +186,7 @@ def test_new_limits_hold_at_once(limited: World) -> None:
 
 
 @pytest.mark.parametrize(("attempts", "window"), [(0, WINDOW), (1, 0)])
-def test_limits_that_would_let_nobody_in_are_refused(world: World, attempts: int, window: int) -> None:
+def test_limits_that_allow_no_attempt_are_refused(world: World, attempts: int, window: int) -> None:
     refused = allow(world, attempts=attempts, window=window)
     assert (refused.status_code, refused.json()["code"]) == (400, "IDVP-60002")
 

@@ -132,7 +132,7 @@ class TestBeforeAndAfter:
 
 
 class TestOrigin:
-    def test_a_request_is_told_with_channel_address_and_trace(self, world: World, admin: Caller) -> None:
+    def test_a_request_is_recorded_with_channel_address_and_trace(self, world: World, admin: Caller) -> None:
         put(world, admin, {"X-Correlation-ID": TRACE}, description="x")
         [entry, *_] = entries(admin, subject="provider")
         assert (entry["channel"], entry["address"], entry["traceId"]) == (API, "127.0.0.1", TRACE)
@@ -153,7 +153,7 @@ class TestOrigin:
         [entry, *_] = entries(admin, subject="provider")
         assert entry["address"] == expected
 
-    def test_a_start_is_told_with_its_caller_and_a_result_with_onfido(self, world: World) -> None:
+    def test_a_start_is_recorded_with_its_caller_and_a_result_with_onfido(self, world: World) -> None:
         ann = world.add_user()
         answer = ann.verify(world.provider_id, "INITIATED", headers={"X-Correlation-ID": TRACE})
         [run_id] = {claim["claimMetadata"]["onfido_workflow_run_id"] for claim in answer.json()["claims"]}
@@ -193,7 +193,7 @@ class TestOrigin:
         world.wait_until(lambda: any(each["to"] == "approved" for each in history(world, run_id)))
         assert {each["channel"] for each in history(world, run_id) if each["to"] == "approved"} == {WORKER}
 
-    def test_nothing_of_one_request_is_told_of_the_next(self, world: World, admin: Caller) -> None:
+    def test_nothing_of_one_request_is_recorded_for_the_next(self, world: World, admin: Caller) -> None:
         put(world, admin, {"X-Correlation-ID": TRACE, "X-Forwarded-For": "203.0.113.7"}, description="x")
         world.connector.services.users.add(Tenant(world.tenant), "direct", {})
         [entry] = entries(admin, object="direct")

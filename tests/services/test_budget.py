@@ -138,7 +138,7 @@ def test_a_pause_that_onfido_asks_one_process_for_holds_all(budget: AccountBudge
 
 
 @pytest.mark.parametrize("hours", [-1, 24 * 365])
-def test_a_clock_that_was_set_keeps_nobody_waiting_for_long(
+def test_a_clock_that_was_set_does_not_delay_calls_for_long(
     budget: AccountBudgets, database: Database, hours: int
 ) -> None:
     """The times were made by a clock that was so far ahead, or behind."""
@@ -152,7 +152,7 @@ def test_a_clock_that_was_set_keeps_nobody_waiting_for_long(
     assert (budget.held(ACCOUNT) or 0) <= LONGEST_RETRY_AFTER + AHEAD
 
 
-def test_whoever_cannot_book_because_others_do_is_told_in_time(
+def test_whoever_cannot_book_because_others_do_is_informed_in_time(
     budget: AccountBudgets, others: AccountBudgets, database: Database
 ) -> None:
     """Another process has stopped in the middle: its transaction holds the account's row, on SQLite the database."""

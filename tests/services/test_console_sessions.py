@@ -217,7 +217,7 @@ def test_of_several_processes_one_records_a_refusal(world: World, sessions: Cons
 
 
 @pytest.mark.one_database
-def test_a_refusal_that_cannot_be_written_hinders_nobody(world: World, sessions: ConsoleSessions) -> None:
+def test_a_refusal_that_cannot_be_written_does_not_block_the_request(world: World, sessions: ConsoleSessions) -> None:
     broken = world.connector.services.sign_in_record
     with world.connector.services.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE history RENAME TO hidden")

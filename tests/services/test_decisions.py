@@ -144,7 +144,7 @@ def test_declining_verifies_nothing_and_asks_onfido_nothing(world: World, ann: C
     assert calls(world, READ_RUN) == asked
 
 
-def test_the_decision_is_told_with_its_reason_and_who_made_it(world: World, ann: Caller) -> None:
+def test_the_decision_is_recorded_with_its_reason_and_who_made_it(world: World, ann: Caller) -> None:
     run_id = end(world, ann, comparisons=MIXED)
 
     moved, claim = decisions_in(decided(world, run_id))
@@ -338,7 +338,7 @@ def test_what_onfido_did_not_answer_is_not_decided(world: World, ann: Caller, sw
 
 
 def test_a_run_that_onfido_has_not_ended_is_not_approved(world: World, ann: Caller) -> None:
-    """Whoever signs events can say that a run is in review; what is verified by it is for Onfido to say."""
+    """A signed event may report that a run is in review; what it verifies is read from Onfido."""
     run_id = world.start(ann)
     world.outcome(run_id, status="processing")
     mark_as_review(world, run_id)
@@ -350,7 +350,7 @@ def test_a_run_that_onfido_has_not_ended_is_not_approved(world: World, ann: Call
 
 
 def mark_as_review(world: World, run_id: str) -> None:
-    """Post the event of a review to the connector, of which Onfido knows nothing."""
+    """Post the event of a review that does not exist at Onfido to the connector."""
     assert world.post_event(event_body(run_id, "review", dict.fromkeys(MIXED, "clear"))).status_code == 200
 
 
@@ -391,7 +391,7 @@ def test_a_value_that_is_gone_is_not_verified_by_a_decision(world: World, ann: C
 
 
 @pytest.mark.parametrize("moment", ["before the end", "after the end"])
-def test_a_value_that_changed_and_changed_back_has_to_be_verified_anew(world: World, ann: Caller, moment: str) -> None:
+def test_a_value_that_changed_and_changed_back_has_to_be_verified_again(world: World, ann: Caller, moment: str) -> None:
     run_id = world.start(ann)
     if moment == "before the end":
         change_and_change_back(world)

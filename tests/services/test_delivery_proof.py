@@ -1,4 +1,4 @@
-"""Proof of delivery: who was told what of a verification, as the signature says."""
+"""Proof of delivery: which notices of a verification were sent, and to whom, by their signatures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def admin(world: World) -> Caller:
 
 
 def told(world: World, admin: Caller, application: Application) -> str:
-    """Finish a verification of which the application takes the notice the second time; return the run's id."""
+    """Finish a verification whose notice the application accepts at the second attempt; return the run's id."""
     application.answers(Reply(503, b"later"), Reply(200, b"thanks"))
     answer_on(admin.post(ENDPOINTS, {"url": application.url, "events": ["verification.finished"]}), 201)
     run_id = world.start(world.add_user("ann"))
@@ -42,7 +42,9 @@ def proof(world: World, admin: Caller, run_id: str) -> Any:
     return answer_on(admin.get(path(world, run_id)), 200)
 
 
-def test_it_says_who_was_told_what_and_how_it_answered(world: World, admin: Caller, application: Application) -> None:
+def test_it_says_who_was_notified_of_what_and_how_it_answered(
+    world: World, admin: Caller, application: Application
+) -> None:
     run_id = told(world, admin, application)
     statement = proof(world, admin, run_id)["statement"]
     [notice] = statement["notices"]
@@ -63,7 +65,7 @@ def test_the_signature_is_that_of_the_statement(world: World, admin: Caller, app
     assert token.claims["iss"] == world.connector.url
 
 
-def test_a_verification_that_nobody_was_told_of_has_a_proof_too(world: World, admin: Caller) -> None:
+def test_a_verification_that_nobody_was_notified_of_has_a_proof_too(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ann"))
     assert proof(world, admin, run_id)["statement"]["notices"] == []
 

@@ -1,4 +1,4 @@
-"""Endpoints: any number, told of the events that they chose, in a form that the specification's own library accepts."""
+"""Endpoints: any number, notified of their selected events, in a form that the specification's library accepts."""
 
 from __future__ import annotations
 
@@ -217,7 +217,9 @@ def test_each_change_of_the_journal_leads_to_its_notices(
         assert not any(value in each.raw.decode() for value in ("Zebulon", "Another"))
 
 
-def test_each_direction_is_told_with_whom_it_concerns(world: World, admin: Caller, application: Application) -> None:
+def test_each_direction_is_reported_with_whom_it_concerns(
+    world: World, admin: Caller, application: Application
+) -> None:
     endpoint = register(admin, application, CLAIMS)
     finish(world)
     [verification] = world.verifications()
@@ -235,7 +237,7 @@ def test_each_direction_is_told_with_whom_it_concerns(world: World, admin: Calle
     assert all(verify(endpoint["secret"], each)["type"] == CLAIMS for each in application.received)
 
 
-def test_an_endpoint_is_told_of_what_it_chose_and_of_its_provider_and_tenant_only(
+def test_an_endpoint_is_notified_of_what_it_chose_and_of_its_provider_and_tenant_only(
     world: World, admin: Caller, application: Application, another: Application
 ) -> None:
     register(admin, application, FINISHED, providerId=world.provider_id)

@@ -257,7 +257,7 @@ def test_no_result_of_the_sandbox_slips_by_while_the_credentials_change(world: W
 # The operator
 
 
-def test_operator_is_told(world: World, ann: Caller, run: Run) -> None:
+def test_operator_is_notified(world: World, ann: Caller, run: Run) -> None:
     verify(world, ann)
     shown = run("provider", "show", world.provider_id).stdout
     assert "sandbox" in shown

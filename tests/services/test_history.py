@@ -1,4 +1,4 @@
-"""What happened, for whoever has to account for it: every change with its cause, in order, without a value."""
+"""The history: every change with its cause, in order, without a value."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def rows(world: World) -> list[RowMapping]:
         return list(connection.execute(select(history).order_by(history.c.id)).mappings())
 
 
-def test_every_change_is_told_with_its_cause_in_order(world: World) -> None:
+def test_every_change_is_recorded_with_its_cause_in_order(world: World) -> None:
     run_id = world.start(world.add_user())
     settle(world, run_id)
 
@@ -77,7 +77,7 @@ def test_every_change_is_told_with_its_cause_in_order(world: World) -> None:
     assert {entry["actor"] for entry in entries if entry["cause"] == "initiated"} == {as_actor("ann")}
 
 
-def test_start_that_onfido_refuses_is_told_of(world: World) -> None:
+def test_start_that_onfido_refuses_is_recorded(world: World) -> None:
     properties = config_properties(world.simulator, workflow_id=UNKNOWN_WORKFLOW)
     body = provider_body(world.simulator, name="Refused", configProperties=properties)
     provider = world.connector.as_admin(world.tenant).post(PROVIDERS, body).json()
@@ -114,7 +114,7 @@ def test_the_sweep_is_the_cause_of_what_it_fetched(world: World) -> None:
     assert {entry["cause"] for entry in told(world, run_id)} == {"initiated", "sweep"}
 
 
-def test_open_statuses_are_told_too_and_nothing_is_told_twice(world: World) -> None:
+def test_open_statuses_are_recorded_too_and_nothing_is_recorded_twice(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     world.outcome(run_id, status="processing")
@@ -142,7 +142,7 @@ def test_run_that_is_handed_over_at_the_second_request_started_once(world: World
     assert about(told(world, run_id), "run") == [(run_id, "starting", "awaiting_input", "initiated")]
 
 
-def test_change_of_a_value_is_told_where_it_withdraws_a_verification(world: World) -> None:
+def test_change_of_a_value_is_recorded_if_it_withdraws_a_verification(world: World) -> None:
     run_id = world.start(world.add_user())
     settle(world, run_id)
     world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Zebulonia"})
@@ -156,7 +156,7 @@ def correct(world: World, admin: Caller, uri: str, *, is_verified: bool) -> None
     assert answer.status_code == 201, answer.text
 
 
-def test_administrators_correction_is_told_and_a_replayed_event_does_not_undo_it(world: World) -> None:
+def test_administrators_correction_is_recorded_and_a_replayed_event_does_not_undo_it(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     event = settle(world, run_id)
@@ -229,7 +229,7 @@ def test_the_command_line_shows_a_verification_and_its_history(world: World, run
     assert run_id in refused.stderr
 
 
-def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world: World, run: Run) -> None:
+def test_changes_of_providers_and_users_are_recorded_without_secrets_or_values(world: World, run: Run) -> None:
     admin = world.connector.caller("the-admin", ADMIN_SCOPES)
     path = f"{PROVIDERS}/{world.provider_id}"
     properties = config_properties(
@@ -264,7 +264,7 @@ def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world
         assert secret not in text
 
 
-def test_providers_and_claims_that_an_administrator_adds_are_told(world: World) -> None:
+def test_providers_and_claims_that_an_administrator_adds_are_recorded(world: World) -> None:
     world.add_user()
     admin = world.connector.caller("the-admin", ADMIN_SCOPES)
     added = admin.post(PROVIDERS, provider_body(world.simulator, name="Second"))
@@ -302,7 +302,7 @@ def test_history_outlives_provider_and_user(world: World) -> None:
     assert run_id in str(after)
 
 
-def test_imported_user_is_told_as_added_and_then_as_changed(world: World) -> None:
+def test_imported_user_is_recorded_as_added_and_then_as_changed(world: World) -> None:
     for given_name in ("Zebulonia", "Zelda"):
         world.put_user("zoe", {GIVEN_NAME: given_name})
     assert [row["current"] for row in rows(world) if row["name"] == "zoe"] == ["added", "changed"]

@@ -103,7 +103,7 @@ def test_a_notice_is_posted_with_its_signature_and_the_answer_is_given(applicati
 
 
 @pytest.mark.parametrize("status", [300, 304, 400, 401, 404, 410, 429, 500, 503])
-def test_any_answer_but_success_is_told_by_its_status(application: Application, status: int) -> None:
+def test_any_answer_but_success_is_reported_by_its_status(application: Application, status: int) -> None:
     application.answers(Reply(status))
 
     error = refused(application.url)
@@ -134,7 +134,7 @@ def test_answer_that_only_drips_in_is_given_up(application: Application) -> None
     assert "no answer in time" in refused(application.url, timeout=0.4).description
 
 
-def test_receiver_that_hangs_up_or_is_away_is_told_without_the_address(application: Application) -> None:
+def test_receiver_that_hangs_up_or_is_away_is_reported_without_the_address(application: Application) -> None:
     application.answers(Reply(hangs_up=True))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         away = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks/secret?key=secret"
@@ -165,7 +165,7 @@ def test_credentials_that_lie_around_are_not_sent(
 # A task that waits for the application
 
 
-def test_application_is_told_of_a_task_and_its_answer_completes_it(
+def test_application_is_notified_of_a_task_and_its_answer_completes_it(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 7})
@@ -252,7 +252,7 @@ def test_notice_that_was_not_taken_comes_again_with_the_same_id(
     assert len({each.headers["webhook-id"] for each in application.received}) == 1
 
 
-def test_application_that_is_gone_is_told_no_more(world: World, ann: Caller, application: Application) -> None:
+def test_application_that_is_gone_is_not_notified_again(world: World, ann: Caller, application: Application) -> None:
     application.answers(Reply(410))
 
     start_waiting(world, ann)
@@ -321,7 +321,7 @@ def test_worker_that_dies_before_completing_lets_the_next_one_tell_again(
     assert output_of(world, run_id, task_id) == {"score": 7}
 
 
-def test_completion_whose_answer_was_lost_is_not_told_again(
+def test_completion_whose_answer_was_lost_is_not_sent_again(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 7})
@@ -381,7 +381,7 @@ def test_task_that_somebody_completes_meanwhile_is_no_failure(
 # Events
 
 
-def test_doubled_event_is_told_once(world: World, ann: Caller, application: Application) -> None:
+def test_doubled_event_is_announced_once(world: World, ann: Caller, application: Application) -> None:
     world.faults(webhooks_doubled=-1)
 
     run_id, task_id = start_waiting(world, ann)
@@ -419,7 +419,9 @@ def test_task_and_result_that_both_come_early_are_both_taken_up(
     assert len(application.received) == 1
 
 
-def test_event_that_comes_after_the_runs_end_is_not_told(world: World, ann: Caller, application: Application) -> None:
+def test_event_that_comes_after_the_runs_end_is_not_announced(
+    world: World, ann: Caller, application: Application
+) -> None:
     use_workflow(world)
     run_id = world.start(ann)
     world.outcome(run_id)
@@ -443,7 +445,7 @@ def test_tasks_that_are_not_listed_are_noted_at_once(world: World, ann: Caller, 
     assert application.received == []
 
 
-def test_without_an_address_no_task_is_told(world: World, application: Application) -> None:
+def test_without_an_address_no_task_is_announced(world: World, application: Application) -> None:
     use_workflow(world, DECIDING)
     use_studio(world)
 
@@ -476,9 +478,7 @@ def states(world: World, kind: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_application_is_told_where_somebody_has_to_decide(
-    world: World, application: Application, is_known: bool
-) -> None:
+def test_application_is_notified_of_a_pending_decision(world: World, application: Application, is_known: bool) -> None:
     use_studio(world, notices=notices(application))
     use_workflow(world, DECIDING)
     ann = world.add_user()
@@ -509,7 +509,7 @@ def test_application_is_told_where_somebody_has_to_decide(
 
 @pytest.fixture
 def undelivered(world: World, ann: Caller, application: Application) -> Any:
-    """What a notice that the application did not take was made from; nobody tries it again."""
+    """The order of a notice that the application did not accept; it is not retried."""
     application.answers(Reply(500))
     start_waiting(world, ann)
     row = wait_for_failure(world, NotifyOfTask.kind)
@@ -533,7 +533,7 @@ def test_address_that_is_no_longer_allowed_gets_nothing(
     assert application.received == []
 
 
-def test_what_nobody_wants_any_more_is_not_told(world: World, application: Application, undelivered: Any) -> None:
+def test_unwanted_notices_are_not_sent(world: World, application: Application, undelivered: Any) -> None:
     services = world.connector.services
     wanted = notices(application, SCORE)
     use_studio(world, notices=notices(application, "another"))

@@ -140,7 +140,7 @@ def test_a_delivery_may_write_to_the_database_itself(database: Database) -> None
     assert [(row.kind, row.state) for row in outbox.page((READY,), 10)] == [("another", READY)]
 
 
-def test_what_failed_is_tried_again_later_and_each_attempt_is_told(
+def test_what_failed_is_tried_again_later_and_each_attempt_is_recorded(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.failure = RequestError(Code.CLAIM_INVALID, "not today")
@@ -160,7 +160,7 @@ def test_what_failed_is_tried_again_later_and_each_attempt_is_told(
     assert all(datetime.fromisoformat(attempt["at"]).tzinfo for attempt in row.history)
 
 
-def test_what_fails_too_often_is_dead_with_every_attempt_told(
+def test_what_fails_too_often_is_dead_with_every_attempt_recorded(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.failure = RequestError(Code.CLAIM_INVALID, "never")
@@ -364,7 +364,7 @@ def test_who_lost_the_leases_of_a_batch_in_mid_delivery_finishes_none_of_it(data
         assert rows.finish_all(connection, [each.delivery_id for each in leased], "second").rowcount == 2
 
 
-def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_rest(database: Database) -> None:
+def test_a_relay_that_is_stopped_finishes_its_delivery_and_gives_back_the_rest(database: Database) -> None:
     begun, received = threading.Event(), []
 
     def slow(notice: Notice) -> None:
@@ -384,7 +384,7 @@ def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_r
     assert states == {(DONE, 1): len(received), (READY, 0): 300 - len(received)}
 
 
-def test_periodic_work_is_put_there_once_whoever_does_it(database: Database, receiver: Receiver) -> None:
+def test_periodic_work_is_put_there_once_by_any_process(database: Database, receiver: Receiver) -> None:
     ticks: list[Tick] = []
     outbox = Outbox(database, [Handler(Tick, ticks.append)])
     relays = [Relay(database, outbox, {Tick(): 86_400.0}, threads=3, poll_interval=0.01) for _ in range(3)]

@@ -64,9 +64,7 @@ def ends_of(world: World, verification_id: str) -> list[Any]:
 # Requests
 
 
-def test_request_that_others_overtake_again_and_again_is_told_to_wait_for_their_answer(
-    world: World, ann: Caller
-) -> None:
+def test_request_that_others_overtake_again_and_again_has_to_wait_for_their_answer(world: World, ann: Caller) -> None:
     break_off(world, ann, times=-1)
 
     with meanwhile(OPEN_ATTEMPT, lambda: initiate(world, ann), every=True):
@@ -119,7 +117,7 @@ def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: Worl
     assert "PUT /applicants/{applicant_id}" not in world.onfido_state()["requests"]
 
 
-def test_correction_of_a_user_who_is_removed_meanwhile_is_told_so(world: World, ann: Caller) -> None:
+def test_correction_of_a_user_who_is_removed_meanwhile_gets_an_error(world: World, ann: Caller) -> None:
     world.start(ann)
     claim_id = ann.claims()[GIVEN_NAME]["id"]
     admin = world.connector.as_admin()

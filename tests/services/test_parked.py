@@ -1,4 +1,4 @@
-"""Events that wait for runs which nobody here knows: others' in the same Onfido account, most of them."""
+"""Events that wait for unknown runs, most of them of other systems in the same Onfido account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes as an operator runs them: told to stop (SIGTERM) they end what they are at; they share what is one's."""
+"""Processes as an operator runs them: at SIGTERM they finish their work; they share their state."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
     simulator: Simulator,
     tmp_path: Path,
 ) -> None:
-    """Of four threads, one tenant's calls that wait for Onfido hold two; the rest are refused, and nobody waits."""
+    """One tenant's calls to Onfido occupy two of four threads; further calls are refused without waiting."""
     users = [f"user-{number}" for number in range(12)]
     for user_id in users:
         services.users.add(Tenant(DEFAULT_TENANT), user_id, VALUES)
@@ -254,8 +254,8 @@ SLOW = (
 )
 
 
-def test_clients_that_send_or_read_slowly_keep_nobody_out(served: Deployment) -> None:
-    """Nobody waits for them: 200 of them hold their connections, and every request is answered meanwhile."""
+def test_clients_that_send_or_read_slowly_do_not_block_others(served: Deployment) -> None:
+    """They block no other request: 200 of them hold their connections, and every request is answered meanwhile."""
     with ExitStack() as stack:
         slow = [connect(stack, served, buffer=1_024) for _ in range(200)]
         for client, begun in zip(slow, itertools.cycle(SLOW), strict=False):

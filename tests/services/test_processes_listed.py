@@ -157,7 +157,9 @@ class TestProcesses:
         assert replaced["changes"] == [{"property": "metrics_token", "from": "set", "to": "replaced"}]
         assert SECRET not in trail.text
 
-    def test_one_that_ended_or_is_silent_is_no_longer_listed(self, world: World, started: list[Heartbeat]) -> None:
+    def test_one_that_ended_or_does_not_report_is_no_longer_listed(
+        self, world: World, started: list[Heartbeat]
+    ) -> None:
         settings = world.connector.settings
         self.start(world, started, SERVE, settings).stop()
         assert ask(world, SETTINGS).json()["processes"] == []
@@ -194,7 +196,7 @@ def rows(world: World) -> list[Any]:
 
 
 class Answering:
-    """A part that answers once it is told to, and counts how often it was asked."""
+    """A check that answers on request, and counts its calls."""
 
     def __init__(self, result: bool | None = True) -> None:
         self.asked, self.result = 0, result
@@ -216,7 +218,7 @@ class Silent:
 
 
 class TestConnections:
-    def test_results_hold_for_a_minute_whoever_asks(self) -> None:
+    def test_results_hold_for_a_minute_for_all_callers(self) -> None:
         part, now = Answering(), [0.0]
         connections = Connections(lambda: [Part("acme", "idp", part)], Clock(), monotonic=lambda: now[0])
         for _ in range(5):

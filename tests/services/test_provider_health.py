@@ -201,7 +201,7 @@ def test_a_check_that_is_under_way_is_seen_and_no_other_one_begins(world: World,
 
 @contextmanager
 def waiting_onfido() -> Iterator[tuple[str, threading.Event, threading.Event]]:
-    """An Onfido that answers nothing before it is told to; returns its base URL."""
+    """An Onfido that answers only on request; returns its base URL."""
     arrived, go_on = threading.Event(), threading.Event()
     refusal = json.dumps({"error": {"type": "expired_token", "message": "No.", "fields": {}}}).encode()
 
@@ -262,7 +262,7 @@ def test_one_sweep_queues_a_bounded_number(world: World, admin: Caller) -> None:
     assert sweep(world) == []
 
 
-def test_the_last_event_is_told_and_what_depends_on_a_provider_is_counted(world: World, admin: Caller) -> None:
+def test_the_last_event_is_reported_and_what_depends_on_a_provider_is_counted(world: World, admin: Caller) -> None:
     assert health(admin, world.provider_id)["lastEventAt"] is None
     path = f"{PROVIDERS}/{world.provider_id}/usage"
     assert admin.get(path).json() == {"openVerifications": 0, "verifications": 0, "verifiedClaims": 0}

@@ -41,7 +41,7 @@ def trail(admin: Caller, **query: str) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def test_an_export_is_told_with_what_it_was_limited_to(world: World, admin: Caller, ended: str) -> None:
+def test_an_export_is_recorded_with_what_it_was_limited_to(world: World, admin: Caller, ended: str) -> None:
     assert ended in admin.get(f"{runs(world)}.csv").text
     query = {"status": "approved,review", "userId": "ann", "tag": "vip", "from": "2026-01-01", "to": "2026-01-31"}
     assert admin.get(f"{runs(world)}.csv", params=query).status_code == 200
@@ -61,7 +61,7 @@ def test_an_export_is_told_with_what_it_was_limited_to(world: World, admin: Call
     }
 
 
-def test_files_and_evidence_that_are_read_are_told_with_the_user_they_are_about(
+def test_files_and_evidence_that_are_read_are_recorded_with_the_user_they_are_about(
     world: World, admin: Caller, ended: str
 ) -> None:
     file_id = admin.post(f"{runs(world)}/{ended}/timeline-file", {}).json()["fileId"]
@@ -80,7 +80,7 @@ def test_files_and_evidence_that_are_read_are_told_with_the_user_they_are_about(
     assert [entry["name"] for entry in history if entry["subject"] == "file"] == [entry["name"] for entry in found]
 
 
-def test_what_was_not_handed_out_is_not_told(world: World, admin: Caller) -> None:
+def test_what_was_not_handed_out_is_not_recorded(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ben"))
     for path in ("signed-evidence", "evidence-folder", "timeline-file/nothing"):
         assert admin.get(f"{runs(world)}/{run_id}/{path}").status_code == 409
@@ -90,7 +90,9 @@ def test_what_was_not_handed_out_is_not_told(world: World, admin: Caller) -> Non
     assert trail(admin, subject="file") == trail(admin, subject="export") == []
 
 
-def test_the_command_line_is_told_as_well(world: World, admin: Caller, ended: str, run: Run, tmp_path: Path) -> None:
+def test_the_command_line_is_recorded_as_well(
+    world: World, admin: Caller, ended: str, run: Run, tmp_path: Path
+) -> None:
     for arguments in (
         ("export", "--user", "ann", "--output", str(tmp_path / "runs.csv")),
         ("timeline", ended, "--output", str(tmp_path / "timeline.pdf")),
@@ -164,7 +166,7 @@ def test_the_data_of_a_task_is_read_by_name_and_without_values(world: World, adm
     assert trail(others, subject="task") == []
 
 
-def test_values_that_onfido_read_are_told_where_they_are_shown_to_others_than_the_user(
+def test_values_that_onfido_read_are_recorded_if_they_are_shown_to_others_than_the_user(
     world: World, admin: Caller
 ) -> None:
     use_studio(world, documentValues=True)

@@ -1,4 +1,4 @@
-"""How often Onfido is asked for one run: by one at a time, at most once in two seconds, whoever asks and where."""
+"""How often one run is read from Onfido: once at a time, at most every two seconds, for all callers and processes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def asked(world: World) -> int:
 
 
 def open_run(world: World, caller: Caller) -> str:
-    """Start a run of which Onfido knows more than was told."""
+    """Start a run of which Onfido knows more than was sent."""
     run_id = world.start(caller)
     world.clock.advance(60)
     return run_id

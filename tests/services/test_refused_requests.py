@@ -45,7 +45,7 @@ def mallory(world: World) -> Caller:
     return world.connector.caller("mallory", ["internal_idvp_view", "internal_login"])
 
 
-def test_a_missing_scope_is_told_with_the_operation_and_the_scope(world: World, mallory: Caller) -> None:
+def test_a_missing_scope_is_recorded_with_the_operation_and_the_scope(world: World, mallory: Caller) -> None:
     path = f"{PROVIDERS}/{world.provider_id}"
     answer = mallory.request("DELETE", path, headers={"X-Correlation-ID": "trace-of-mallory"})
     assert answer.status_code == 403
@@ -60,14 +60,14 @@ def test_a_missing_scope_is_told_with_the_operation_and_the_scope(world: World, 
 
 
 @pytest.mark.parametrize("scope", ["internal_idvp_view", "internal_idv_claim_view", "internal_login"])
-def test_it_is_told_of_readers_and_users_too(world: World, scope: str) -> None:
+def test_it_is_recorded_for_readers_and_users_too(world: World, scope: str) -> None:
     caller = world.connector.caller("reader", [scope])
     path = PROVIDERS if scope != "internal_idvp_view" else f"{USERS}/ann/idv/claims"
     assert caller.get(path).status_code == 403
     assert [each["actor"] for each in refused(world)] == [as_actor("reader")]
 
 
-def test_a_change_that_was_not_made_is_told_with_the_code(world: World) -> None:
+def test_a_change_that_was_not_made_is_recorded_with_the_code(world: World) -> None:
     admin = world.connector.as_admin()
     assert admin.put(f"{PROVIDERS}/{world.provider_id}", provider_body(world.simulator, name="")).status_code == 400
     assert admin.post(PROVIDERS, provider_body(world.simulator)).status_code == 409
@@ -82,7 +82,7 @@ def test_a_change_that_was_not_made_is_told_with_the_code(world: World) -> None:
     assert refused(world)[2]["sentence"].startswith(f"admin was refused POST {PROVIDERS}: ")
 
 
-def test_what_is_read_in_vain_and_what_applications_meet_every_day_is_not_told(world: World) -> None:
+def test_what_is_read_in_vain_and_what_applications_meet_every_day_is_not_recorded(world: World) -> None:
     admin, ann = world.connector.as_admin(), world.add_user()
     assert admin.get(f"{PROVIDERS}/none").status_code == 404
     world.start(ann)

@@ -140,7 +140,7 @@ def test_approved_runs_in_which_nothing_was_compared_are_a_failure(world: World,
     assert text_of(admin, world.provider_id, "comparisons").startswith("Something was compared in 1 of the last 2")
 
 
-def test_the_application_is_a_step_where_it_is_to_be_told(world: World, admin: Caller) -> None:
+def test_the_application_is_a_step_where_it_is_to_be_notified(world: World, admin: Caller) -> None:
     assert "application" not in states(admin, world.provider_id)
     with Application() as application:
         body = {"url": application.url, "events": ["verification.finished"]}

@@ -43,7 +43,7 @@ NAMES: dict[str, str | None] = dict.fromkeys(("period", "from", "to"))
 
 @dataclass
 class Year:
-    """A connector with a year of verifications, of which every day is counted."""
+    """A connector with the statistics of a year of verifications."""
 
     connector: ConnectorServer
     clock: Clock

@@ -129,7 +129,7 @@ def test_two_sweeps_at_once_ask_for_a_run_once(world: World) -> None:
     assert calls(world, READ_RUN) == 1
 
 
-def test_run_that_stays_open_for_long_is_told_to_the_operator(world: World) -> None:
+def test_run_that_stays_open_for_long_is_reported_to_the_operator(world: World) -> None:
     run_id = world.start(world.add_user())
     world.clock.advance(8 * DAY)
     with capture_logs() as logs:
@@ -341,7 +341,7 @@ def applicant_at_onfido(world: World, applicant_id: str) -> int:
     return requests.get(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=60).status_code
 
 
-def test_removal_of_a_user_is_told_with_who_did_it_and_when(world: World, run: Run) -> None:
+def test_removal_of_a_user_is_recorded_with_who_did_it_and_when(world: World, run: Run) -> None:
     verify(world, "the-user")
     remove_through_api(world, run, "the-user")
     with world.connector.services.database.read() as connection:
@@ -412,7 +412,7 @@ def test_applicant_of_a_removed_provider_is_left_to_the_operator(world: World, r
     assert "dashboard" in row.history[-1]["reason"]
 
 
-def test_applicant_deleted_at_onfido_is_made_anew_at_the_next_attempt(world: World) -> None:
+def test_applicant_deleted_at_onfido_is_created_again_at_the_next_attempt(world: World) -> None:
     ann = world.add_user()
     world.outcome(world.start(ann), status="declined", comparisons={"first_name": "consider"})
     world.wait_until(lambda: world.verifications()[0].closed_at is not None)

@@ -352,7 +352,7 @@ class TestUnlock:
         assert {each["nextAttemptAt"] for each in unlocked.json()["providers"]} == {None}
         assert locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED").status_code == 200
 
-    def test_starts_that_onfido_refuses_are_told_and_freed_as_well(self, quiet: World, run: Run) -> None:
+    def test_starts_that_onfido_refuses_are_reported_and_freed_as_well(self, quiet: World, run: Run) -> None:
         ann = quiet.add_user()
         change_provider(quiet, max_attempts="2", token="api_nothing.of-onfidos")
         for _ in range(2):

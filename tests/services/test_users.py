@@ -14,7 +14,7 @@ from connector.store.models import users
 from tests.harness import World
 
 
-def test_all_users_of_a_tenant_are_told_in_their_order(world: World) -> None:
+def test_all_users_of_a_tenant_are_listed_in_order(world: World) -> None:
     user_ids = [f"user-{number:04}" for number in range(PAGE_SIZE + 1)]
     rows = [{"tenant": world.tenant, "user_id": user_id, "created_at": datetime.now(UTC)} for user_id in user_ids]
     with world.connector.services.database.write() as connection:
@@ -23,7 +23,7 @@ def test_all_users_of_a_tenant_are_told_in_their_order(world: World) -> None:
     assert list(world.connector.services.users.ids(Tenant(world.tenant))) == user_ids
 
 
-def test_a_full_page_of_users_is_told_once(world: World) -> None:
+def test_a_full_page_of_users_is_listed_once(world: World) -> None:
     rows = [{"tenant": world.tenant, "user_id": f"{at:04}", "created_at": datetime.now(UTC)} for at in range(PAGE_SIZE)]
     with world.connector.services.database.write() as connection:
         connection.execute(insert(users), rows)

@@ -77,7 +77,7 @@ def working(database: Database, poll_interval: float = HOUR) -> Iterator[Worker]
 
 @pytest.fixture
 def other(database_url: str) -> Iterator[Database]:
-    """The same database as another process opens it: its commits wake nobody here directly."""
+    """The same database, opened as by another process: its commits wake no worker here directly."""
     opened = Database(make_url(database_url).update_query_dict({"application_name": "other"}).render_as_string(False))
     yield opened
     opened.close()
@@ -160,7 +160,7 @@ def test_several_deliveries_of_one_transaction_and_a_retried_one_start_at_their_
         wait_until(lambda: worker.received[-1] == 9)
 
 
-def test_what_is_rolled_back_wakes_nobody(database: Database) -> None:
+def test_what_is_rolled_back_wakes_no_worker(database: Database) -> None:
     count = database.wake_up.count
     with pytest.raises(DBAPIError), database.write() as connection:
         add_and_fail(connection)

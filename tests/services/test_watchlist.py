@@ -1,4 +1,4 @@
-"""Watchlist monitoring: new matches of a user are recorded, told, and where it is wanted they un-verify."""
+"""Watchlist monitoring: new matches of a user are recorded and announced, and withdraw claims if configured."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def statuses_for_administrators(world: World, user_id: str = "ann") -> set[str |
     return statuses(world.connector.as_admin(world.tenant), user_id)
 
 
-def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, application: Application) -> None:
+def test_new_matches_are_recorded_reported_and_unverify(world: World, ann: Caller, application: Application) -> None:
     applicant_id = applicant_of(ann)
     monitor_id = monitor(world, applicant_id)
 
@@ -156,7 +156,7 @@ def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
     assert (verified(ann.claims()), statuses_for_administrators(world)) == (set(), {"watchlist_match"})
 
 
-def test_the_user_is_not_told_of_a_match(world: World, ann: Caller, application: Application) -> None:
+def test_the_user_is_not_notified_of_a_match(world: World, ann: Caller, application: Application) -> None:
     find_matches(world, monitor(world, applicant_of(ann)))
     wait_for(world, NotifyOfMatches.kind, "done")
 
@@ -227,7 +227,9 @@ def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Call
     assert len({each.body["id"] for each in application.received}) == 2
 
 
-def test_nobody_is_told_once_the_provider_sends_no_notices(world: World, ann: Caller, application: Application) -> None:
+def test_no_notice_is_sent_once_the_provider_sends_no_notices(
+    world: World, ann: Caller, application: Application
+) -> None:
     application.answers(Reply(503))
     find_matches(world, monitor(world, applicant_of(ann)))
     wait_for_failure(world, NotifyOfMatches.kind)

@@ -39,7 +39,7 @@ def settings(own_settings: Settings) -> Settings:
 def worker(
     settings: Settings, notes: Path, stuck_at: int | None = None, threads: int = 2
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker; told to stop at the end, where it still runs."""
+    """Run a worker, which is stopped at the end if it still runs."""
     orders = {
         "data_dir": str(settings.data_dir),
         "database_url": settings.database_url,
@@ -131,9 +131,7 @@ def test_delivery_of_a_worker_killed_in_the_middle_is_taken_over_once_its_lease_
     assert 1 in numbers(notes[1])
 
 
-def test_worker_that_is_told_to_stop_leaves_nothing_leased(
-    settings: Settings, database: Database, tmp_path: Path
-) -> None:
+def test_worker_that_is_stopped_leaves_nothing_leased(settings: Settings, database: Database, tmp_path: Path) -> None:
     notes = tmp_path / "stopped"
     put(database, 2000)
     with worker(settings, notes):

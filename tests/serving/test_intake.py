@@ -162,7 +162,7 @@ def test_body_of_the_longest_length_is_read(intake: Intake) -> None:
     assert len(intake.take().body.read()) == LIMIT
 
 
-def test_client_that_asks_is_told_to_go_on_before_its_body_comes_and_not_after(intake: Intake) -> None:
+def test_client_that_asks_gets_100_continue_before_its_body_comes_and_not_after(intake: Intake) -> None:
     intake.feed(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
     assert intake.take() is None
     assert intake.awaits_body

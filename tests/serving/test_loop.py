@@ -134,7 +134,7 @@ def test_requests_on_one_connection_are_answered_in_their_order(stack: ExitStack
         assert answers.read(1) == body
 
 
-def test_client_is_told_to_go_on_with_its_body(stack: ExitStack) -> None:
+def test_client_gets_100_continue(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     client = site.connect(stack, b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -179,7 +179,7 @@ def drip(client: socket.socket) -> None:
         time.sleep(0.01)
 
 
-def test_client_that_is_late_with_its_body_is_told_so(stack: ExitStack) -> None:
+def test_client_that_is_late_with_its_body_gets_an_error(stack: ExitStack) -> None:
     site = stack.enter_context(Site(replace(PATIENT, body=SHORT)))
     status, body = read_answer(site.connect(stack, POST % 9))
     assert (status, b'"HTTP-408"' in body) == (408, True)

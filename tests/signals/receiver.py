@@ -64,7 +64,7 @@ class Receiver:
         return str(self.stream["stream_id"])
 
     def poll(self, **body: Any) -> Any:
-        """Poll, without waiting unless told otherwise; return the answer's body."""
+        """Poll, by default without waiting; return the answer's body."""
         answer = self.caller.post(f"/ssf/poll/{self.stream_id}", {"returnImmediately": True, **body})
         assert answer.status_code == 200, answer.text
         return answer.json()

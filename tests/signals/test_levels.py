@@ -1,4 +1,4 @@
-"""What streams are told of users' levels: up, down, at a user's removal, and never twice."""
+"""The events of streams about users' levels: up, down, at a user's removal, and never twice."""
 
 from __future__ import annotations
 

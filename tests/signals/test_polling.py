@@ -167,7 +167,7 @@ def test_a_paused_stream_keeps_events_and_a_disabled_one_drops_them(world: World
     assert receiver.poll()["sets"] == {}
 
 
-def test_an_operator_who_pauses_a_stream_has_its_receiver_told(world: World, receiver: Receiver) -> None:
+def test_an_operator_who_pauses_a_stream_notifies_its_receiver(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann")
     streams, tenant = world.connector.services.signal_streams, Tenant(world.tenant)
     streams.switch(tenant, receiver.stream_id, "paused", "maintenance")

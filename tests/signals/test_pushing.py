@@ -175,7 +175,7 @@ def test_a_delivery_of_another_turn_sends_nothing(world: World) -> None:
         assert len(endpoint.received) == 1
 
 
-def test_a_disabled_stream_is_told_of_it_and_of_nothing_else(world: World) -> None:
+def test_a_disabled_stream_is_notified_of_it_and_of_nothing_else(world: World) -> None:
     with Endpoint() as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.connector.services.signal_streams.switch(Tenant(world.tenant), receiver.stream_id, "disabled", "misuse")

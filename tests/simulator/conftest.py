@@ -159,7 +159,7 @@ def receiver_url(received: queue.Queue[tuple[bytes, str]], answers: queue.Queue[
 
 @pytest.fixture
 def subscribe(simulator: Simulator, http: requests.Session, receiver_url: str) -> Callable[..., dict[str, Any]]:
-    """Register the receiver: for the end of runs alone, unless told otherwise."""
+    """Register the receiver, by default for the end of runs only."""
 
     def register(**values: Any) -> dict[str, Any]:
         body = {"url": receiver_url, "events": ["workflow_run.completed"]} | values

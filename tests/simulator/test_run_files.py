@@ -169,7 +169,7 @@ def test_a_caller_that_hangs_up_stops_no_one_else(
     assert http.get(evidence_url, timeout=60, allow_redirects=False).status_code == 302
 
 
-def test_a_new_timeline_file_tells_of_itself(
+def test_a_new_timeline_file_sends_an_event(
     vendor: onfido.DefaultApi,
     run_id: uuid.UUID,
     subscribe: Callable[..., Json],

@@ -118,7 +118,7 @@ def test_a_match_that_is_unknown_is_refused(
     assert list(answer.json()["error"]["fields"]) == ["disable"]
 
 
-def test_new_matches_are_told_of(
+def test_new_matches_send_an_event(
     vendor: onfido.DefaultApi,
     monitor: onfido.WatchlistMonitor,
     find_matches: Callable[..., requests.Response],

@@ -124,7 +124,7 @@ def test_another_token_does_not_verify(
         WebhookEventVerifier("another").read_payload(body.decode(), signature)
 
 
-def test_the_tasks_of_a_run_tell_of_themselves_in_order(
+def test_the_tasks_of_a_run_send_events_in_order(
     received: Received, subscribe: Callable[..., Json], new_run: Callable[..., Json], end_run: Callable[..., Json]
 ) -> None:
     subscribe(events=[])
@@ -144,7 +144,7 @@ def test_the_tasks_of_a_run_tell_of_themselves_in_order(
     assert {event["object"].get("workflow_run_id", run["id"]) for event in events} == {run["id"]}
 
 
-def test_a_completed_task_tells_of_itself(
+def test_a_completed_task_sends_an_event(
     simulator: Simulator,
     http: requests.Session,
     received: Received,

@@ -1,4 +1,4 @@
-"""Each process in turn is told to end and started anew, as in an upgrade; every fifth is killed."""
+"""Each process in turn is stopped and started again, as in an upgrade; every fifth is killed."""
 
 from __future__ import annotations
 

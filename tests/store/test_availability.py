@@ -1,4 +1,4 @@
-"""A database that is away or takes no writes, told apart from a statement that is wrong; on both databases."""
+"""An unavailable or read-only database, distinguished from an invalid statement; on both databases."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_postgresql_that_restarts_is_away_for_a_moment(new_database: Callable[[s
         "postgresql+psycopg://ann:top-secret@/connector?host=/nowhere",
     ],
 )
-def test_postgresql_that_is_not_there_is_away_and_no_password_is_told(url: str) -> None:
+def test_postgresql_that_is_not_there_is_away_and_no_password_is_reported(url: str) -> None:
     database = Database(url)
     with pytest.raises(DatabaseUnavailable) as refused, database.read():
         pass
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_database_is_away(tmp_path: Path) -> None:
         *((state, False) for state in ("22012", "23505", "42601", "42P01", "0A000", "22P02")),
     ],
 )
-def test_postgresqls_errors_are_told_apart_by_their_states(state: str, is_outage: bool) -> None:
+def test_postgresqls_errors_are_distinguished_by_their_states(state: str, is_outage: bool) -> None:
     original = psycopg.errors.lookup(state)("words")
     assert is_unavailable(DBAPIError("SELECT 1", None, original)) is is_outage
 
@@ -110,7 +110,7 @@ def test_postgresqls_errors_are_told_apart_by_their_states(state: str, is_outage
         *((code, False) for code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE)),
     ],
 )
-def test_sqlites_errors_are_told_apart_by_their_codes(code: int, is_outage: bool) -> None:
+def test_sqlites_errors_are_distinguished_by_their_codes(code: int, is_outage: bool) -> None:
     original = sqlite3.OperationalError("words")
     original.sqlite_errorcode = code
     assert is_unavailable(DBAPIError("SELECT 1", None, original)) is is_outage
@@ -147,7 +147,7 @@ def test_whoever_asks_often_has_it_written_to_once_a_second(database_url: str) -
                 assert time.monotonic() < end
 
 
-def test_a_write_under_way_holds_up_nobody_else_who_asks(database: Database) -> None:
+def test_a_write_under_way_blocks_no_other_check(database: Database) -> None:
     health, is_held, release = Health(database), threading.Event(), threading.Event()
     answers: list[str | None] = []
 
@@ -174,7 +174,7 @@ def test_a_write_under_way_holds_up_nobody_else_who_asks(database: Database) -> 
             each.join()
 
 
-def test_a_disk_that_is_nearly_full_is_told_before_a_write_fails(new_database: Callable[[str], str]) -> None:
+def test_a_disk_that_is_nearly_full_is_reported_before_a_write_fails(new_database: Callable[[str], str]) -> None:
     database = Database(new_database("sqlite"))
     with nearly_full():
         assert Health(database).problem() == "The database accepts no writes."

@@ -150,7 +150,7 @@ def test_errors_reach_those_who_listen_to_errors(database: Database) -> None:
     assert isinstance(heard[0].sqlalchemy_exception, IntegrityError)
 
 
-def test_a_lost_connection_is_told_as_such_and_replaced(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_a_lost_connection_is_reported_as_such_and_replaced(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     kill = select(text("pg_terminate_backend(pg_backend_pid())"))
     with pytest.raises(DatabaseUnavailable) as caught, database.read() as connection:

@@ -104,7 +104,7 @@ def test_what_waits_although_its_run_is_known_can_be_matched(database: Database,
         assert events.find_matchable(connection) == [(provider_id, "run-1")]
 
 
-def test_an_event_is_resolved_once_whoever_tries(database: Database, add: Add) -> None:
+def test_an_event_is_resolved_once_by_concurrent_processes(database: Database, add: Add) -> None:
     waiting, noted = add("waiting", state=events.PARKED) or "", add("noted", state=events.NOTED) or ""
     with database.write() as connection:
         assert events.resolve(connection, waiting, events.NOTED)

@@ -1,4 +1,4 @@
-"""The schema: migrations reach exactly what the tables say, once, whoever runs them."""
+"""The schema: migrations lead exactly to the tables, and run once, in one of several processes."""
 
 from __future__ import annotations
 

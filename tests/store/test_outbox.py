@@ -90,7 +90,7 @@ def test_rows_are_locked_once_before_they_are_taken(database: Database) -> None:
     assert ("FOR UPDATE SKIP LOCKED" in taken) == (not database.is_sqlite)
 
 
-def test_a_leased_row_is_nobody_elses_until_its_lease_expires(database: Database) -> None:
+def test_a_leased_row_is_not_leased_by_others_until_its_lease_expires(database: Database) -> None:
     put(database)
     [mine] = lease(database, "first", seconds=0.2)
     assert lease(database, "second") == []

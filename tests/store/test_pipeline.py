@@ -129,7 +129,7 @@ def test_answers_larger_than_the_sockets_buffers_come_back(database: Database) -
 
 
 def test_an_interruption_ends_the_connection_and_not_the_database(database: Database) -> None:
-    """Answers that nobody has read must never be taken for those of the next statements."""
+    """Unread answers must never be used for the next statements."""
 
     class Interrupted(BaseException):
         pass

@@ -54,7 +54,7 @@ class TestSealing:
         for secret in ("the-secret", sealed, KEY.hex(), OLD_KEY.hex(), encoded(KEY), encoded(OLD_KEY)):
             assert secret not in description
 
-    def test_damage_is_told_without_what_was_damaged(self) -> None:
+    def test_damage_is_reported_without_what_was_damaged(self) -> None:
         sealed = VAULT.seal("the-secret", CONTEXT)
         with pytest.raises(ConfigurationError) as refused:
             VAULT.open(sealed, "providers/2/api_token")

@@ -113,7 +113,7 @@ class TestFind:
 
 
 class TestPage:
-    def test_the_latest_come_first_unless_told_otherwise(self, database: Database, add: Add, now: datetime) -> None:
+    def test_the_latest_come_first_by_default(self, database: Database, add: Add, now: datetime) -> None:
         ids = [add(created_at=now + number * SECOND) for number in (0, 2, 1)]
         falling = [ids[1], ids[2], ids[0]]
         assert page(database) == falling

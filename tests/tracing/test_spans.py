@@ -319,7 +319,7 @@ def _must_not_be_asked() -> list[str]:
     raise AssertionError
 
 
-def test_baggage_of_callers_is_passed_to_nobody(peer: tuple[str, list[dict[str, str]]], recorded: Recorded) -> None:
+def test_baggage_of_callers_is_not_forwarded(peer: tuple[str, list[dict[str, str]]], recorded: Recorded) -> None:
     url, received = peer
     with tracing.root(tracing.Kind.SERVER, "test", {}, {"traceparent": CALLER, "baggage": f"user={SECRET}"}):
         HttpClient().open("GET", f"{url}/200", seconds=60).read(100)
