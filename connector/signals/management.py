@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import marshmallow as ma
 from flask import Response, g, jsonify, request
 
 from connector.access.gate import requires
+from connector.api.fields import Id
 from connector.domain.signals import Stream
 from connector.errors import InvalidField
 from connector.signals.shapes import (
@@ -24,6 +26,7 @@ from connector.signals.views import MANAGE, READ, SignalBlueprint, issuer, read,
 
 blueprint = SignalBlueprint("signals", __name__, url_prefix="/ssf")
 
+_ID = Id(required=True)
 _STREAM, _STATUS, _SUBJECT, _VERIFICATION = StreamSchema(), StatusSchema(), SubjectSchema(), VerificationSchema()
 
 
@@ -41,7 +44,7 @@ def create_stream() -> tuple[Response, int]:
 def get_streams() -> Response:
     """Return the named stream, or all of the receiver's."""
     if "stream_id" in request.args:
-        return jsonify(_body(streams().get(g.tenant, request.args["stream_id"].lower(), receiver())))
+        return jsonify(_body(streams().get(g.tenant, _named(), receiver())))
     return jsonify([_body(each) for each in streams().all(g.tenant, receiver())])
 
 
@@ -124,9 +127,11 @@ def _name_subject(*, is_included: bool) -> str:
 
 def _named() -> str:
     """Return the stream that the query names."""
-    if not (stream_id := request.args.get("stream_id")):
-        raise InvalidField("stream_id", "is required in the query")
-    return stream_id.lower()
+    try:
+        stream_id: str = _ID.deserialize(request.args.get("stream_id"))
+    except ma.ValidationError as error:
+        raise InvalidField("stream_id", "must be the id of a stream, in the query") from error
+    return stream_id
 
 
 def _body(stream: Stream) -> dict[str, Any]:

@@ -49,7 +49,7 @@ from tests.plans.console_pages import drive_pages
 from tests.plans.console_work import drive_console
 from tests.plans.recording import Recorder
 from tests.services.receiving import SCORE, SCORING, SECRET, Application, newest_task, notices, task_event, use_workflow
-from tests.signals.receiver import STREAMS, VERIFICATION, Endpoint, as_client, connect
+from tests.signals.receiver import STREAMS, VERIFICATION, Endpoint, as_client, connect, verify_by_hand
 from tests.values import GIVEN_NAME
 
 MATCHES = "watchlist_monitor.matches_updated"
@@ -81,7 +81,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         watch(world, recorder)
         command(world, recorder, endpoint_id)
         use_streams(world, recorder, endpoint, stream_id)
-        for user_id in ("ann", "bea", "cid"):
+        for user_id in ("ann", "bea", "cid", "dee"):
             done(admin.request("DELETE", f"{USERS}/{user_id}/idv"))
         work(world, recorder)
 
@@ -344,6 +344,8 @@ def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id:
     services, tenant = world.connector.services, Tenant(world.tenant)
     with services.database.write() as connection:
         outbox.add(connection, SeedLevels(world.tenant, "b-~"))
+    world.add_user("dee")
+    verify_by_hand(world, "dee")
     work(world, recorder)
     assert endpoint.received
     with recorder.sending("the worker"):

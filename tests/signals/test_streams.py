@@ -174,7 +174,12 @@ def test_a_change_of_what_the_transmitter_sets_is_refused(receiver: Receiver) ->
     for method in ("PATCH", "PUT"):
         assert receiver.caller.request(method, STREAMS, json={}).status_code == 400
         assert receiver.caller.request(method, STREAMS, json={"stream_id": UNKNOWN_ID}).status_code == 404
-    assert receiver.caller.request("DELETE", STREAMS).status_code == 400
+    for query in ("", "?stream_id=%00", f"?stream_id={'x' * 300}"):
+        for answer in (receiver.caller.request("DELETE", STREAMS + query), receiver.caller.get(STATUS + query)):
+            assert answer.status_code == 400
+            assert "stream_id" in answer.json()["description"]
+    assert receiver.caller.get(f"{STREAMS}?stream_id=%00").status_code == 400
+    assert receiver.caller.post("/ssf/poll/%00", {}).status_code in (400, 404)
 
 
 @pytest.mark.one_database

@@ -30,6 +30,10 @@ KINDS: Mapping[str, object] = {
     "resend_notices": _l("Sending notices again"),
     "update_matches": _l("Reading watchlist matches from Onfido"),
     "advance_job": _l("Next step of a job"),
+    "push_signals": _l("Signals to another system"),
+    "tell_level": _l("Comparing a user’s level of assurance"),
+    "tell_levels": _l("Comparing levels of assurance"),
+    "seed_levels": _l("Noting levels of assurance"),
 }
 EVENTS: Mapping[str, object] = {
     notices.FINISHED: _l("Verification finished"),
@@ -81,10 +85,17 @@ def line_of(row: StoredDelivery, endpoints: Mapping[str, Endpoint]) -> Line:
         row=row,
         state=_state(row),
         what=what(row),
-        destination=endpoint.config.url if endpoint else _("removed endpoint") if row.endpoint_id else "",
+        destination=endpoint.config.url if endpoint else _elsewhere(row),
         answer=_answer(row),
         user_id=row.payload.get("user_id"),
     )
+
+
+def _elsewhere(row: StoredDelivery) -> str:
+    """Return where a delivery goes that is for none of the endpoints."""
+    if row.kind == "push_signals":
+        return str(_("receiver of the stream %(stream)s", stream=row.endpoint_id or ""))
+    return str(_("removed endpoint")) if row.endpoint_id else ""
 
 
 def attempts_of(row: StoredDelivery) -> list[Attempt]:
