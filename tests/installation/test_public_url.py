@@ -215,3 +215,21 @@ def test_a_signed_question_without_a_nonce_is_refused(connector: ConnectorServer
 def test_other_methods_and_long_questions_are_refused(connector: ConnectorServer) -> None:
     assert HTTP.get(connector.url + PATH).status_code == 405
     assert HTTP.post(connector.url + PATH, data=b"x" * 9000).status_code == 413
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"arrival": null}', b'{"arrival": "at once"}'])
+def test_a_server_that_does_not_say_how_the_body_arrived_tells_nothing_of_buffering(content: bytes) -> None:
+    ours = SelfCheck(Fingerprints(b"k"))
+
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header(PROOF_HEADER, ours.answer(body, self.headers[SIGNATURE_HEADER]))
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    with serving(Handler) as url:
+        [reach, buffering] = check_public_url(url, ours, HttpClient(), is_served=True, sleep=no_sleep)
+    assert (reach.passed, buffering.passed) == (True, None)

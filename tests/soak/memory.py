@@ -14,6 +14,7 @@ from tests.soak.site import Process
 
 EVERY = 2.0  # seconds
 SETTLING = 0.25  # of the time: caches, pools and prepared statements are filled
+FEWEST = 6  # samples that tell anything
 MOST_GROWTH = 0.05  # of what it was, and beyond that
 MOST_BYTES = 4 * 2**20
 
@@ -57,7 +58,7 @@ def judged(samples: Sequence[Sample]) -> dict[str, Any]:
     """Compare the quarter after the settling with the last one."""
     settled = samples[int(len(samples) * SETTLING) :]
     quarter = max(1, len(settled) // 3)
-    if len(settled) < 3:
+    if len(settled) < FEWEST:
         return {"samples": len(samples), "is_flat": None}
     first, last = (median(each.size for each in part) for part in (settled[:quarter], settled[-quarter:]))
     slope = linear_regression([each.at for each in settled], [each.size for each in settled]).slope

@@ -45,7 +45,7 @@ def problems(site: Site, people: People) -> list[str]:
     runs = {run["id"]: run["status"] for run in state_of(site)["runs"]}
     return [
         *people.failures,
-        *_about_runs(people, rows, runs),
+        *about_runs(len(people.users), rows, runs),
         *_about_notices(site, rows),
         *(f"{number} deliveries of {kind} were given up" for kind, number in given_up),
         *([f"{undelivered} deliveries were not made"] if undelivered else []),
@@ -53,13 +53,14 @@ def problems(site: Site, people: People) -> list[str]:
     ]
 
 
-def _about_runs(people: People, rows: Any, runs: dict[str, str]) -> Iterator[str]:
+def about_runs(users: int, rows: Any, runs: dict[str, str]) -> Iterator[str]:
+    """Yield each run that is not here as it is at Onfido, and each user with none or several."""
     here = {row.run_id: row.status for row in rows if row.run_id}
     for run_id, status in runs.items():
         if here.get(run_id) != status:
             yield f"run {run_id} is {status} at Onfido, here {here.get(run_id)}"
-    if len(runs) != len(people.users):
-        yield f"{len(people.users)} users, but {len(runs)} runs were paid for"
+    if len(runs) != users:
+        yield f"{users} users, but {len(runs)} runs were paid for"
     for user_id, number in Counter(row.user_id for row in rows if row.run_id).items():
         if number != 1:
             yield f"{user_id} has {number} runs"

@@ -1,0 +1,59 @@
+"""What a soak says of memory and of losses: growth and losses are found, and steady work passes."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.soak.memory import Sample, judged
+from tests.soak.verdict import about_runs
+
+MIB = 2**20
+
+
+def samples(size: Any, number: int = 200) -> list[Sample]:
+    return [Sample(2.0 * at, int(size(at))) for at in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("size", "is_flat"),
+    [
+        (lambda _: 90 * MIB, True),
+        (lambda at: 60 * MIB + min(at, 40) * MIB // 2, True),  # it warms up
+        (lambda at: 90 * MIB + random.Random(at).randrange(3 * MIB), True),
+        (lambda at: 90 * MIB + at * MIB // 10, False),
+        (lambda at: 90 * MIB + (at > 150) * 30 * MIB, False),
+    ],
+)
+def test_memory_that_grows_is_told_from_memory_that_settles(size: Any, is_flat: bool) -> None:
+    assert judged(samples(size))["is_flat"] is is_flat
+
+
+def test_too_few_samples_tell_nothing() -> None:
+    assert judged(samples(lambda _: MIB, 3))["is_flat"] is None
+
+
+def row(run_id: str, status: str, user_id: str) -> SimpleNamespace:
+    return SimpleNamespace(run_id=run_id, status=status, user_id=user_id)
+
+
+@pytest.mark.parametrize(
+    ("rows", "runs", "words"),
+    [
+        ([row("r1", "approved", "u1")], {"r1": "approved"}, []),
+        ([row("r1", "processing", "u1")], {"r1": "approved"}, ["is approved at Onfido"]),
+        ([], {"r1": "approved"}, ["here None"]),
+        (
+            [row("r1", "approved", "u1"), row("r2", "approved", "u1")],
+            {"r1": "approved", "r2": "approved"},
+            ["2 runs", "2 runs"],
+        ),
+    ],
+)
+def test_a_result_that_is_lost_or_paid_for_twice_is_found(rows: Any, runs: dict[str, str], words: list[str]) -> None:
+    problems = list(about_runs(1, rows, runs))
+    assert len(problems) == len(words)
+    assert all(word in problem for word, problem in zip(words, problems, strict=True))
