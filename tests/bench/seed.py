@@ -26,12 +26,13 @@ KEY = base64.b64encode(bytes(32)).decode()
 BODY_BYTES = 3072
 
 
-def fill(database: Database, run_ids: list[str]) -> None:
-    """Migrate a database and put a provider and one open verification for each run into it."""
+def fill(database: Database, run_ids: list[str], *, is_first: bool = True) -> None:
+    """Migrate a database and put one open verification for each run into it; the first time a provider as well."""
     database.migrate()
     now = datetime.now(UTC)
     with database.write() as connection:
-        connection.execute(insert(providers), [_provider(now)])
+        if is_first:
+            connection.execute(insert(providers), [_provider(now)])
         for start in range(0, len(run_ids), 1000):
             batch = run_ids[start : start + 1000]
             connection.execute(insert(users), [_user(run_id, now) for run_id in batch])

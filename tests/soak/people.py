@@ -36,6 +36,12 @@ class Times:
             self.answers[f"{operation} {answer}"] += 1
 
 
+def _code(answer: requests.Response) -> str:
+    """Return the error's code; empty where there is none, as in an answer of the proxy's."""
+    is_ours = answer.headers.get("Content-Type", "").startswith("application/json") and not answer.ok
+    return str(answer.json()["code"]) if is_ours else ""
+
+
 class People:
     """Begins verifications at a rate, until stopped."""
 
@@ -88,7 +94,7 @@ class People:
             answer = self._ask(caller, tenant, status)
             if answer is not None and answer.status_code == 200:
                 return run_id_of(answer)
-            is_open = answer is not None and answer.status_code == 400 and answer.json()["code"] == OPEN_ALREADY
+            is_open = answer is not None and _code(answer) == OPEN_ALREADY
             status = "REINITIATED" if is_open else "INITIATED"
             time.sleep(0.5)
         raise TimeoutError(f"it could not start; the last answer: {answer.text if answer is not None else None}")
@@ -105,7 +111,7 @@ class People:
         except requests.RequestException as error:
             self.times.note(status, began, type(error).__name__)
             return None
-        self.times.note(status, began, str(answer.status_code))
+        self.times.note(status, began, f"{answer.status_code} {_code(answer)}".rstrip())
         return answer
 
     def _read(self, caller: Caller) -> None:
