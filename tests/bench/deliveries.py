@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from sqlalchemy import func, select, text
 
+from connector.services.upkeep import Sweep
 from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
@@ -86,7 +87,8 @@ def _delays(directory: Path, url: str, number: int = 40) -> list[float]:
 
 
 def _ready(database: Database) -> int:
-    statement = select(func.count()).where(outbox_table.c.state == outbox.READY)
+    ready = outbox_table.c.state == outbox.READY, outbox_table.c.kind != Sweep.kind  # that one is the worker's own
+    statement = select(func.count()).where(*ready)
     with database.read() as connection:
         return int(connection.execute(statement).scalar_one())
 
