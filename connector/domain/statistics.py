@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import repeat
 
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 
@@ -61,14 +62,35 @@ class Count:
     n: int
 
 
-@dataclass(frozen=True)
-class DayCount:
-    """The number of occurrences in a period; `day` is set only for numbers that are shown by day."""
+@dataclass
+class Numbers:
+    """The numbers of a period, by key: measure and bucket. `lines` have one for each day, of what is shown so."""
 
-    measure: str
-    bucket: str
-    day: date | None
-    n: int
+    totals: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, numbers: Iterable[tuple[str, int]]) -> None:
+        """Add to the totals."""
+        totals = self.totals
+        for key, n in numbers:
+            totals[key] = totals.get(key, 0) + n
+
+    def by_measure(self) -> dict[str, Counter[str]]:
+        """Return the totals by measure, then by bucket."""
+        measures: dict[str, Counter[str]] = defaultdict(Counter)
+        for key, n in self.totals.items():
+            measure, _, bucket = key.partition(SEPARATOR)
+            measures[measure][bucket] = n
+        return measures
+
+    def lines_of(self, measure: Measure) -> dict[str, list[int]]:
+        """Return the lines of a measure, by bucket."""
+        beginning = key_of(measure, "")
+        return {key.removeprefix(beginning): line for key, line in self.lines.items() if key.startswith(beginning)}
+
+    def line_of(self, measure: Measure, length: int) -> list[int]:
+        """Return the sum of a measure's lines."""
+        return list(map(sum, zip(*self.lines_of(measure).values(), strict=True))) or [0] * length
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,16 @@ class Cohort:
             yield Measure.VERIFIED, ""
         if self.verified > 1:
             yield Measure.ALL_VERIFIED, ""
+
+
+def key_of(measure: str, bucket: str) -> str:
+    """Return the key of a count, within a provider and environment."""
+    return f"{measure}{SEPARATOR}{bucket}"
+
+
+def measure_of(key: str) -> str:
+    """Return the measure of a key."""
+    return key.partition(SEPARATOR)[0]
 
 
 def seconds_bucket(seconds: float) -> str:
@@ -199,54 +231,43 @@ class Period:
         return [self.since.date() + timedelta(days=at) for at in range(number)]
 
 
-@dataclass
-class _Totals:
-    by_measure: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    by_day: dict[str, dict[date, Counter[str]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
-    )
-
-    def of(self, measure: Measure) -> int:
-        return self.by_measure[measure].total()
-
-
-def summary(counts: Iterable[DayCount], period: Period, today: date, counted_at: datetime | None = None) -> Statistics:
-    """Return the statistics of a period from its counts."""
-    totals = _Totals()
-    for each in counts:
-        totals.by_measure[each.measure][each.bucket] += each.n
-        if each.day is not None:
-            totals.by_day[each.measure][each.day][each.bucket] += each.n
-    seconds, approved = totals.by_measure[Measure.SECONDS], _by_claim(totals.by_measure[Measure.ATTRIBUTE_APPROVED])
+def summary(numbers: Numbers, period: Period, today: date, counted_at: datetime | None = None) -> Statistics:
+    """Return the numbers of a period from what was counted in it."""
+    by_measure = numbers.by_measure()
+    seconds, approved = by_measure[Measure.SECONDS], _by_claim(by_measure[Measure.ATTRIBUTE_APPROVED])
+    started = by_measure[Measure.STARTED].total() - _young(numbers, period, today)
     return Statistics(
         since=period.since,
         before=period.before,
-        funnel=list(_funnel(totals)),
-        got_through=Share(totals.of(Measure.VERIFIED), totals.of(Measure.STARTED) - _young(totals, today)),
+        funnel=list(_funnel(by_measure)),
+        got_through=Share(by_measure[Measure.VERIFIED].total(), started),
         times=Times(seconds.total(), _quantile(seconds, 0.5), _quantile(seconds, 0.9)),
-        days=[_results(totals, day) for day in period.days],
-        ended=_falling(totals.by_measure[Measure.ENDED]),
+        days=list(_results(numbers, period.days)),
+        ended=_falling(by_measure[Measure.ENDED]),
         not_compared=_not_compared(approved.values()),
-        claims=list(_claims(totals, approved)),
-        refused=_falling(totals.by_measure[Measure.REFUSED]),
-        given_up=_falling(totals.by_measure[Measure.GIVEN_UP]),
+        claims=list(_claims(by_measure, approved)),
+        refused=_falling(by_measure[Measure.REFUSED]),
+        given_up=_falling(by_measure[Measure.GIVEN_UP]),
         counted_at=counted_at,
     )
 
 
-def _funnel(totals: _Totals) -> Iterator[Stage]:
-    """Yield the stages; that of captures only if the time of any capture is known."""
-    is_capture_known = totals.by_measure[Measure.CAPTURED][RECORDED] > 0
+def _funnel(by_measure: Mapping[str, Counter[str]]) -> Iterator[Stage]:
+    """Yield the stages; that of captures only if the time of one is known at all."""
+    is_capture_known = by_measure[Measure.CAPTURED][RECORDED] > 0
     stages = (Measure.STARTED, Measure.RUN, Measure.CAPTURED, Measure.RESULT, Measure.APPROVED, Measure.ALL_VERIFIED)
     for measure in stages:
         if measure is not Measure.CAPTURED or is_capture_known:
-            yield Stage(measure, totals.of(measure))
+            yield Stage(measure, by_measure[measure].total())
 
 
-def _young(totals: _Totals, today: date) -> int:
-    """Return the number of open verifications that were started today or yesterday and may still succeed."""
-    days = totals.by_day[Measure.STARTED].items()
-    return sum(by_bucket[OPEN] for day, by_bucket in days if day >= today - timedelta(days=1))
+def _young(numbers: Numbers, period: Period, today: date) -> int:
+    """Return how many are open that were started today or yesterday: they may still get through."""
+    key = key_of(Measure.STARTED, OPEN)
+    if not period.is_of_days:
+        return numbers.totals.get(key, 0)
+    first = max(0, (today - timedelta(days=1) - period.since.date()).days)
+    return sum(numbers.lines.get(key, [])[first:])
 
 
 def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
@@ -259,15 +280,15 @@ def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
     return None
 
 
-def _results(totals: _Totals, day: date) -> DayResults:
-    on_day = {measure: totals.by_day[measure][day] for measure in Measure}
-    return DayResults(
-        day,
-        on_day[Measure.STARTED].total(),
-        _falling(on_day[Measure.ENDED]),
-        on_day[Measure.VERIFIED].total(),
-        on_day[Measure.GIVEN_UP].total(),
+def _results(numbers: Numbers, days: Sequence[date]) -> Iterator[DayResults]:
+    """Yield what happened on each day."""
+    started, verified, given_up = (
+        numbers.line_of(measure, len(days)) for measure in (Measure.STARTED, Measure.VERIFIED, Measure.GIVEN_UP)
     )
+    ended = numbers.lines_of(Measure.ENDED)
+    by_day = zip(*ended.values(), strict=True) if ended else repeat((), len(days))
+    for day, begun, statuses, proven, dead in zip(days, started, by_day, verified, given_up, strict=True):
+        yield DayResults(day, begun, _falling(dict(zip(ended, statuses, strict=True))), proven, dead)
 
 
 def _by_claim(buckets: Mapping[str, int]) -> dict[str, Counter[str]]:
@@ -283,13 +304,14 @@ def _not_compared(results: Iterable[Counter[str]]) -> Share:
     return Share(sum(each[Comparison.NOT_COMPARED] for each in counters), sum(each.total() for each in counters))
 
 
-def _claims(totals: _Totals, approved: Mapping[str, Counter[str]]) -> Iterator[ClaimNumbers]:
-    verified = totals.by_measure[Measure.ATTRIBUTE_VERIFIED]
-    for uri, results in sorted(_by_claim(totals.by_measure[Measure.ATTRIBUTE]).items()):
+def _claims(by_measure: Mapping[str, Counter[str]], approved: Mapping[str, Counter[str]]) -> Iterator[ClaimNumbers]:
+    verified = by_measure[Measure.ATTRIBUTE_VERIFIED]
+    for uri, results in sorted(_by_claim(by_measure[Measure.ATTRIBUTE]).items()):
         of_approved = _not_compared([approved.get(uri, Counter())])
         yield ClaimNumbers(uri, _falling(results), Share(verified[uri], results.total()), of_approved)
 
 
-def _falling(counter: Counter[str]) -> dict[str, int]:
+def _falling(counter: Mapping[str, int]) -> dict[str, int]:
     """Return the numbers that are not 0, the largest first."""
-    return {name: n for name, n in sorted(counter.items(), key=lambda item: (-item[1], item[0])) if n}
+    positive = sorted((-n, name) for name, n in counter.items() if n)
+    return {name: -n for n, name in positive}

@@ -1,4 +1,4 @@
-"""Statements on daily counts: whole days are replaced, and read for a period.
+"""Statements on daily counts, which are kept by month: whole days are replaced, and read for a period.
 
 A day is counted by one pass at a time: it leases the day by compare-and-set, counts, and writes only while it holds the
 lease.
@@ -6,19 +6,21 @@ lease.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
+from sqlalchemy import JSON, ColumnElement, Connection, Row, Select, case, delete, select, type_coerce, update
 
-from connector.domain.statistics import Count, DayCount, Measure
+from connector.domain.month_counts import MonthCounts, is_whole, month_of
+from connector.domain.statistics import Count, key_of
 from connector.store.dialect import insert as insert_or
 from connector.store.models import providers, verifications
-from connector.store.statistics_models import counted_days, daily_counts
+from connector.store.statistics_models import counted_days, daily_counts, monthly_counts
 
-SHOWN_BY_DAY = (Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Measure.GIVEN_UP)
 _ADD_DAY = insert_or(counted_days, lambda statement: statement.on_conflict_do_nothing())
+_ADD_MONTH = insert_or(monthly_counts, lambda statement: statement.on_conflict_do_nothing())
 
 
 def find_providers(connection: Connection, tenant: str | None = None) -> Sequence[str]:
@@ -74,24 +76,26 @@ def replace(
     Providers that were removed meanwhile are left out: each provider is locked first, and its counts are deleted with
     it.
     """
-    rows = [asdict(each) | {"day": day} for each in counts]
-    known = _share_providers(connection, {row["provider_id"] for row in rows} - {""})
+    by_place = _by_place(counts)
+    known = _share_providers(connection, {provider_id for _, provider_id, _ in by_place} - {""})
     held = select(counted_days.c.day).where(counted_days.c.day == day, counted_days.c.owner == owner)
     if connection.execute(held.with_for_update()).one_or_none() is None:
         return False
-    old = [daily_counts.c.day == day, daily_counts.c.measure.in_(measures)]
-    if provider_ids is not None:
-        old.append(daily_counts.c.provider_id.in_(provider_ids))
-    connection.execute(delete(daily_counts).where(*old))
-    if rows := [row for row in rows if row["provider_id"] in known]:
-        connection.execute(insert(daily_counts), rows)
+    by_place = {place: counted for place, counted in by_place.items() if place[1] in known}
+    _add_months(connection, day, by_place, is_of_verifications=provider_ids is not None)
+    for row in connection.execute(_months(day, provider_ids)).all():
+        before = MonthCounts(row.shown, row.days, row.totals)
+        place = (row.tenant, row.provider_id, row.environment)
+        after = before.with_day(day, by_place.get(place, {}), measures)
+        if after != before:
+            connection.execute(update(monthly_counts).where(*_is_at(row)).values(asdict(after)))
     return True
 
 
 def forget_provider(connection: Connection, tenant: str, provider_id: str) -> None:
     """Delete the counts of a removed provider."""
-    of_provider = (daily_counts.c.tenant == tenant, daily_counts.c.provider_id == provider_id)
-    connection.execute(delete(daily_counts).where(*of_provider))
+    for table in (monthly_counts, daily_counts):
+        connection.execute(delete(table).where(table.c.tenant == tenant, table.c.provider_id == provider_id))
 
 
 def find(
@@ -100,21 +104,57 @@ def find(
     provider_ids: Collection[str],
     days: tuple[date, date],
     environments: Collection[str],
-) -> Iterator[DayCount]:
-    """Yield the counts from one day to another, both included; by day only for measures that are shown by day."""
-    day = case((daily_counts.c.measure.in_(SHOWN_BY_DAY), daily_counts.c.day), else_=null()).label("of_day")
-    statement = (
-        select(daily_counts.c.measure, daily_counts.c.bucket, day, func.sum(daily_counts.c.n))
-        .where(
-            daily_counts.c.tenant == tenant,
-            daily_counts.c.provider_id.in_(provider_ids),
-            daily_counts.c.day.between(*days),
-            daily_counts.c.environment.in_(environments),
-        )
-        .group_by(daily_counts.c.measure, daily_counts.c.bucket, text(day.name))
+) -> list[tuple[date, MonthCounts]]:
+    """Return the months of a period: with their totals if it has them whole, else with their days."""
+    months = [month for month in {month_of(day) for day in days} if not is_whole(month, *days)]
+    is_part = monthly_counts.c.month.in_(months)
+    statement = select(
+        monthly_counts.c.month,
+        monthly_counts.c.shown,
+        type_coerce(case((is_part, monthly_counts.c.days)), JSON).label("days"),
+        type_coerce(case((~is_part, monthly_counts.c.totals)), JSON).label("totals"),
+    ).where(
+        monthly_counts.c.tenant == tenant,
+        monthly_counts.c.provider_id.in_(provider_ids),
+        monthly_counts.c.month.between(month_of(days[0]), month_of(days[1])),
+        monthly_counts.c.environment.in_(environments),
     )
-    for measure, bucket, of_day, n in connection.execute(statement):
-        yield DayCount(measure, bucket, of_day, int(n))
+    return [(row.month, MonthCounts(row.shown, row.days, row.totals)) for row in connection.execute(statement)]
+
+
+Place: TypeAlias = tuple[str, str, str]  # tenant, provider, environment
+
+
+def _by_place(counts: Iterable[Count]) -> dict[Place, dict[str, int]]:
+    by_place: dict[Place, dict[str, int]] = {}
+    for each in counts:
+        place = (each.tenant, each.provider_id, each.environment)
+        by_place.setdefault(place, {})[key_of(each.measure, each.bucket)] = each.n
+    return by_place
+
+
+def _add_months(connection: Connection, day: date, places: Iterable[Place], *, is_of_verifications: bool) -> None:
+    """Add a month's rows that are missing, in an order that all keep: two passes may add rows at once."""
+    empty = {"shown": {}, "days": {}, "totals": {}, "month": month_of(day), "is_of_verifications": is_of_verifications}
+    rows = [dict(zip(("tenant", "provider_id", "environment"), place, strict=True)) | empty for place in sorted(places)]
+    if rows:
+        connection.execute(_ADD_MONTH(connection), rows)
+
+
+def _months(day: date, provider_ids: Collection[str] | None) -> Select[Any]:
+    """Return the statement that reads and locks the rows of a day's month: other days of it may be replaced as well."""
+    of_month = [
+        monthly_counts.c.month == month_of(day),
+        monthly_counts.c.is_of_verifications.is_(provider_ids is not None),
+    ]
+    if provider_ids is not None:
+        of_month.append(monthly_counts.c.provider_id.in_(provider_ids))
+    in_order = (monthly_counts.c.tenant, monthly_counts.c.provider_id, monthly_counts.c.environment)
+    return select(monthly_counts).where(*of_month).order_by(*in_order).with_for_update()
+
+
+def _is_at(row: Row[Any]) -> list[ColumnElement[bool]]:
+    return [column == row._mapping[column] for column in monthly_counts.primary_key]
 
 
 def _share_providers(connection: Connection, provider_ids: Collection[str]) -> set[str]:

@@ -1,14 +1,29 @@
 """The tables of the numbers that administrators ask for: how many, day by day. They hold no personal data.
 
-daily_counts     one row per tenant, provider, environment, UTC day, measure and bucket
+monthly_counts   one row per tenant, provider, environment and UTC month: lists with a number for each day
+daily_counts     as processes of the version before keep them; to be removed with the next version
 counted_days     one row per day: when it was counted last
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, Integer, String, Table
+from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, String, Table
 
 from connector.store.columns import METADATA, time_column
+
+monthly_counts = Table(
+    "monthly_counts",
+    METADATA,
+    Column("tenant", String(255), primary_key=True),
+    Column("provider_id", String(36), primary_key=True, comment="empty: of no provider that exists"),
+    Column("month", Date, primary_key=True, comment="its first day, in UTC"),
+    Column("environment", String(8), primary_key=True, comment="empty: not known"),
+    Column("is_of_verifications", Boolean, primary_key=True, comment="else of refused starts and deliveries given up"),
+    Column("shown", JSON, nullable=False, comment="what is shown by day: a list for each measure and bucket"),
+    Column("days", JSON, nullable=False, comment="the others, in the same form"),
+    Column("totals", JSON, nullable=False, comment="the sums of `days`"),
+)
+Index(None, monthly_counts.c.month, monthly_counts.c.is_of_verifications, monthly_counts.c.provider_id)
 
 daily_counts = Table(
     "daily_counts",

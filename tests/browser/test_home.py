@@ -145,7 +145,9 @@ def test_a_part_that_fails_leaves_the_others(visit: Visit, home: World) -> None:
     end(home, "ann", "review")
     visitor = visit(tenant=home.tenant)
     with broken(
-        database(home), "ALTER TABLE daily_counts RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO daily_counts"
+        database(home),
+        "ALTER TABLE monthly_counts RENAME TO elsewhere",
+        "ALTER TABLE elsewhere RENAME TO monthly_counts",
     ):
         page = visitor.open(HOME)
         expect(page.get_by_text("This part could not be looked up.")).to_be_visible()

@@ -19,7 +19,15 @@ from tests.plans.recording import Statement
 
 # The tables that grow with the number of users.
 _FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endpoints", "notice_subscriptions"} | {
-    *("console_links", "console_sessions", "provider_health", "refused_posts", "daily_counts", "counted_days"),
+    *(
+        "console_links",
+        "console_sessions",
+        "provider_health",
+        "refused_posts",
+        "daily_counts",
+        "monthly_counts",
+        "counted_days",
+    ),
     *(
         "processes",
         "schema_support",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Connection
+
 from connector.domain.environment import LIVE, SANDBOX
-from connector.domain.statistics import Count, DayCount, Period, Statistics, summary
+from connector.domain.month_counts import numbers_of
+from connector.domain.statistics import Numbers, Period, Statistics, key_of, summary
 from connector.domain.statistics_period import ALL, read_period
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
@@ -46,39 +49,41 @@ class StatisticsLookup:
         """Return the numbers; raises `RequestError` if the tenant has no such provider."""
         if criteria.provider_id is not None:
             self._providers.get(tenant, criteria.provider_id)
-        counts, counted_at = (
+        numbers, counted_at = (
             self._days(tenant, criteria) if criteria.period.is_of_days else self._hours(tenant, criteria)
         )
-        return summary(counts, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
+        return summary(numbers, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
 
     def counted_at(self) -> datetime | None:
         """Return when the worker last counted the present day; None if it never did."""
         with self._database.read() as connection:
             return daily_counts.find_counted_at(connection, self._clock().astimezone(UTC).date())
 
-    def _days(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[list[DayCount], datetime | None]:
+    def _days(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[Numbers, datetime | None]:
         period = criteria.period
         days = (period.since.date(), (period.before - timedelta(days=1)).date())
         environments = ENVIRONMENTS[criteria.environment]
         with self._database.read() as connection:
-            chosen = daily_counts.find_providers(connection, tenant.name)
-            provider_ids = [*chosen, ""] if criteria.provider_id is None else [criteria.provider_id]
-            counts = list(daily_counts.find(connection, tenant.name, provider_ids, days, environments))
-            return counts, daily_counts.find_counted_at(connection, days[1])
+            chosen = self._chosen(connection, tenant, criteria)
+            provider_ids = [*chosen, ""] if criteria.provider_id is None else chosen
+            months = daily_counts.find(connection, tenant.name, provider_ids, days, environments)
+            return numbers_of(months, *days), daily_counts.find_counted_at(connection, days[1])
 
-    def _hours(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[list[DayCount], datetime | None]:
+    def _hours(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[Numbers, datetime | None]:
         window = Window(criteria.period.since, criteria.period.before)
         with self._database.read() as connection:
-            chosen = daily_counts.find_providers(connection, tenant.name)
-            provider_ids = chosen if criteria.provider_id is None else [criteria.provider_id]
+            provider_ids = self._chosen(connection, tenant, criteria)
             counts = counting.count_verifications(connection, provider_ids, window)
             others = counting.count_others(connection, window, tenant.name)
         known = {*provider_ids, *([""] if criteria.provider_id is None else [])}
-        of_providers = [each for each in (*counts, *others) if each.provider_id in known]
-        return list(_of_window(of_providers, ENVIRONMENTS[criteria.environment], window)), criteria.period.before
+        environments, numbers = ENVIRONMENTS[criteria.environment], Numbers()
+        of_providers = (each for each in (*counts, *others) if each.provider_id in known)
+        numbers.add(
+            (key_of(each.measure, each.bucket), each.n) for each in of_providers if each.environment in environments
+        )
+        return numbers, criteria.period.before
 
-
-def _of_window(counts: Iterable[Count], environments: Sequence[str], window: Window) -> Iterable[DayCount]:
-    """Yield the counts of some environments, as those of the period's last day."""
-    day = window.before.astimezone(UTC).date()
-    return (DayCount(each.measure, each.bucket, day, each.n) for each in counts if each.environment in environments)
+    def _chosen(self, connection: Connection, tenant: Tenant, criteria: StatisticsFilter) -> Sequence[str]:
+        if criteria.provider_id is not None:
+            return [criteria.provider_id]
+        return daily_counts.find_providers(connection, tenant.name)
