@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from operator import add
 
-from connector.domain.statistics import Measure, Numbers, measure_of
+from connector.domain.measures import Measure, Numbers, measure_of
 
 SHOWN_BY_DAY = frozenset({Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Measure.GIVEN_UP})
 

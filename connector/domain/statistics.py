@@ -15,82 +15,16 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from itertools import repeat
 
+from connector.domain.measures import SEPARATOR, Measure, Numbers, key_of
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 
 GROWTH = math.log(1.15)  # growth of the histogram's buckets
 OPEN, ENDED = "open", "ended"  # buckets of started verifications
 RECORDED, IMPLIED = "recorded", "implied"  # buckets of captures: known by their time, or implied by the result
-SEPARATOR = "|"  # between a claim and its result, in a bucket; a result never contains it
-
-
-class Measure(StrEnum):
-    """A counted quantity."""
-
-    STARTED = "started"
-    RUN = "run"
-    CAPTURED = "captured"
-    RESULT = "result"
-    APPROVED = "approved"
-    VERIFIED = "verified"
-    ALL_VERIFIED = "all_verified"
-    ENDED = "ended"
-    SECONDS = "seconds"
-    ATTRIBUTE = "attribute"
-    ATTRIBUTE_APPROVED = "attribute_approved"
-    ATTRIBUTE_VERIFIED = "attribute_verified"
-    REFUSED = "refused"
-    GIVEN_UP = "given_up"
-
-
-OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSED, Measure.GIVEN_UP))
-
-
-@dataclass(frozen=True)
-class Count:
-    """The number of occurrences: of a tenant's provider, in an environment; empty if these are not known."""
-
-    tenant: str
-    provider_id: str
-    environment: str
-    measure: str
-    bucket: str
-    n: int
-
-
-@dataclass
-class Numbers:
-    """The numbers of a period, by key: measure and bucket. `lines` have one for each day, of what is shown so."""
-
-    totals: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, list[int]] = field(default_factory=dict)
-
-    def add(self, numbers: Iterable[tuple[str, int]]) -> None:
-        """Add to the totals."""
-        totals = self.totals
-        for key, n in numbers:
-            totals[key] = totals.get(key, 0) + n
-
-    def by_measure(self) -> dict[str, Counter[str]]:
-        """Return the totals by measure, then by bucket."""
-        measures: dict[str, Counter[str]] = defaultdict(Counter)
-        for key, n in self.totals.items():
-            measure, _, bucket = key.partition(SEPARATOR)
-            measures[measure][bucket] = n
-        return measures
-
-    def lines_of(self, measure: Measure) -> dict[str, list[int]]:
-        """Return the lines of a measure, by bucket."""
-        beginning = key_of(measure, "")
-        return {key.removeprefix(beginning): line for key, line in self.lines.items() if key.startswith(beginning)}
-
-    def line_of(self, measure: Measure, length: int) -> list[int]:
-        """Return the sum of a measure's lines."""
-        return list(map(sum, zip(*self.lines_of(measure).values(), strict=True))) or [0] * length
 
 
 @dataclass(frozen=True)
@@ -122,16 +56,6 @@ class Cohort:
             yield Measure.VERIFIED, ""
         if self.verified > 1:
             yield Measure.ALL_VERIFIED, ""
-
-
-def key_of(measure: str, bucket: str) -> str:
-    """Return the key of a count, within a provider and environment."""
-    return f"{measure}{SEPARATOR}{bucket}"
-
-
-def measure_of(key: str) -> str:
-    """Return the measure of a key."""
-    return key.partition(SEPARATOR)[0]
 
 
 def seconds_bucket(seconds: float) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from connector.domain.counting import bounds, due_days
-from connector.domain.statistics import OF_VERIFICATIONS, Count, Measure
+from connector.domain.measures import OF_VERIFICATIONS, Count, Measure
 from connector.store import counting, daily_counts
 from connector.store.counting import Window
 from connector.store.engine import Database

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, null, select, text
 
 from connector.domain.history import START
-from connector.domain.statistics import Cohort, Count, Measure, attribute_bucket, seconds_bucket
+from connector.domain.measures import Count, Measure
+from connector.domain.statistics import Cohort, attribute_bucket, seconds_bucket
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES
 from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.dialect import seconds_between

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import JSON, ColumnElement, Connection, Row, Select, case, delete, select, type_coerce, update
 
+from connector.domain.measures import Count, key_of
 from connector.domain.month_counts import MonthCounts, is_whole, month_of
-from connector.domain.statistics import Count, key_of
 from connector.store.dialect import insert as insert_or
 from connector.store.models import providers, verifications
 from connector.store.statistics_models import counted_days, daily_counts, monthly_counts

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from connector.domain.statistics import Count, Period, Statistics
+from connector.domain.measures import Count
+from connector.domain.statistics import Period, Statistics
 from connector.domain.statistics_period import read_period
 from connector.domain.tenancy import Tenant
 from connector.errors import RequestError

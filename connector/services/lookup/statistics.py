@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.measures import Numbers, key_of
 from connector.domain.month_counts import numbers_of
-from connector.domain.statistics import Numbers, Period, Statistics, key_of, summary
+from connector.domain.statistics import Period, Statistics, summary
 from connector.domain.statistics_period import ALL, read_period
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
