@@ -57,7 +57,7 @@ def is_whole(month: date, first: date, last: date) -> bool:
 
 
 def numbers_of(months: Iterable[tuple[date, MonthCounts]], first: date, last: date) -> Numbers:
-    """Put the months of a period together, from the first day to the last."""
+    """Return the numbers of a period, from the first day to the last, out of its months."""
     length = (last - first).days + 1
     numbers = Numbers()
     for month, counts in months:
