@@ -70,7 +70,7 @@ def downgrade() -> None:
 
 
 def _fill(connection: sa.Connection) -> None:
-    """Put what was counted into months: days that are older than 60 cannot be counted again."""
+    """Copy what was counted into months: days that are older than 60 cannot be counted again."""
     place = (_counts.c.tenant, _counts.c.provider_id, _counts.c.environment)
     in_order = sa.select(_counts).order_by(*place, _counts.c.day)
     rows = connection.execute(in_order, execution_options={"yield_per": 1000})
