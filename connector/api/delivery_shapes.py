@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import marshmallow as ma
@@ -17,6 +18,7 @@ from connector.services.application.deliveries import MOST_COUNTED, MOST_OF_KIND
 from connector.services.cursors import Page
 
 MAX_PAGE = 1000
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00", re.ASCII)  # as payloads have it
 
 
 class DeliveryQuerySchema(ma.Schema):
@@ -135,7 +137,7 @@ def delivery_body(row: StoredDelivery) -> dict[str, Any]:
         "verificationId": row.verification_id,
         "endpointId": row.endpoint_id,
         "lastFailure": reasons[-1] if reasons else None,
-        "payload": {_camel(name): value for name, value in row.payload.items()},
+        "payload": {_camel(name): _written(value) for name, value in row.payload.items()},
         "history": list(row.history),
     }
 
@@ -143,6 +145,12 @@ def delivery_body(row: StoredDelivery) -> dict[str, Any]:
 def timestamp(at: datetime | None) -> str | None:
     """Write a time."""
     return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _written(value: Any) -> Any:
+    """Return a payload's value; a time is written as all times are."""
+    is_time = isinstance(value, str) and _TIME.fullmatch(value)
+    return timestamp(datetime.fromisoformat(value).astimezone(UTC)) if is_time else value
 
 
 def _camel(name: str) -> str:

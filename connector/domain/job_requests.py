@@ -49,4 +49,4 @@ def fetching_since(since: datetime, provider_id: str) -> JobRequest:
 
 
 def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
