@@ -29,6 +29,7 @@ from tests.plans.driving import drive
 from tests.plans.judging import GROWING, fault_on_postgresql, fault_on_sqlite
 from tests.plans.populating import name_requests, populate
 from tests.plans.recording import Recorder, Statement
+from tests.signals.receiver import SIGNALS
 
 pytestmark = pytest.mark.timeout(900)  # its fixture calls everything that there is
 
@@ -56,7 +57,7 @@ def driven(
     request: pytest.FixtureRequest, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Driven]:
     settings = patient_settings(
-        tmp_path_factory.mktemp("data"), new_database(request.param), metrics_token=METRICS_TOKEN
+        tmp_path_factory.mktemp("data"), new_database(request.param), metrics_token=METRICS_TOKEN, signals=SIGNALS
     )
     clock, recorder = Clock(), Recorder()
     with recorder.installed(), Simulator() as simulator, ConnectorServer(settings, clock) as connector:
