@@ -172,6 +172,8 @@ def forget_of_verifications(connection: Connection, verification_ids: Collection
 
     This includes events of such a run without a tag.
     """
+    if not verification_ids:  # for none, SQLite would read them all
+        return
     of_verifications = (events.c.verification_id.in_(verification_ids), events.c.body.is_not(None))
     of_runs = select(events.c.provider_id, events.c.run_id).where(*of_verifications, events.c.run_id.is_not(None))
     runs = connection.execute(of_runs.distinct()).all()
