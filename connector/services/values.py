@@ -11,7 +11,7 @@ A reading that began before the last recorded one is older, and records nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -78,11 +78,22 @@ class UserValues:
         began = self._clock()
         values = self._directories.values(tenant, user_id, access_token, at_most=at_most, ask=ask)
         if values is not None and (remote := self._directories.remote(tenant)) is not None:
-            marked = {uri: self._fingerprint(tenant, user_id, uri, values.get(uri, "")) for uri in remote.uris}
-            self._compare(tenant, user_id, marked, began, reader)
+            self._compare(tenant, user_id, self._marked(tenant, user_id, remote.uris, values), began, reader)
             with self._database.read() as connection:
                 ask(connection)
         return values
+
+    def is_intact(self, tenant: Tenant, user_id: str) -> bool:
+        """Compare a user of a remote directory; False if the user is gone, or has lost a value that was verified.
+
+        Then nothing is recorded: a directory that hides attributes answers as if their values had been removed.
+        """
+        began, remote = self._clock(), self._directories.remote(tenant)
+        values = self._directories.values(tenant, user_id)
+        if values is None or remote is None:
+            return values is not None
+        marked = self._marked(tenant, user_id, remote.uris, values)
+        return self._compare(tenant, user_id, marked, began, records_losses=False)
 
     def share(
         self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
@@ -99,8 +110,17 @@ class UserValues:
         """Whether values may change without the connector's transactions."""
         return self._directories.remote(tenant) is not None
 
-    def _compare(self, tenant: Tenant, user_id: str, marked: Marked, began: datetime, reader: str | None) -> None:
-        """Record the changes since the values were last read.
+    def _compare(
+        self,
+        tenant: Tenant,
+        user_id: str,
+        marked: Marked,
+        began: datetime,
+        reader: str | None = None,
+        *,
+        records_losses: bool = True,
+    ) -> bool:
+        """Record the changes since the values were last read; False if nothing is recorded because values are lost.
 
         A claim without a value that was verified for the one in the workflow's output still has none.
         """
@@ -110,14 +130,20 @@ class UserValues:
             verified = verified_claims.find(connection, tenant.name, user_id)
             unsent = verified_claims.find_unsent(connection, tenant.name, user_id) if verified else frozenset()
         held = {uri: each for uri, each in marked.items() if each is not None or uri not in unsent}
+        if not records_losses and _has_losses(verified, held):
+            return False
         if last is not None and last.mark == mark and not _is_outdated(verified, held):
-            return
+            return True
         with self._database.write() as connection:
             users.add_or_lock(connection, tenant.name, [user_id], began)
             if user_marks.set_read(connection, tenant.name, user_id, mark, began):
                 verification_claims.mark_stale(connection, tenant.name, {user_id: marked}, reader)
                 changes = claims.unverify_changed(connection, tenant.name, {user_id: held}, self._clock())
                 self._journal.record(connection, changes)
+        return True
+
+    def _marked(self, tenant: Tenant, user_id: str, uris: Iterable[str], values: Mapping[str, str]) -> Marked:
+        return {uri: self._fingerprint(tenant, user_id, uri, values.get(uri, "")) for uri in uris}
 
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, value: str) -> str | None:
         return None if is_blank(value) else self._fingerprints.of(tenant.name, user_id, uri, value)
@@ -143,3 +169,8 @@ def values_changed(
 
 def _is_outdated(verified: verified_claims.Verified, marked: Marked) -> bool:
     return any(each.fingerprint != marked.get(each.uri, each.fingerprint) for each in verified)
+
+
+def _has_losses(verified: verified_claims.Verified, marked: Marked) -> bool:
+    """Whether a value that was verified is there no longer."""
+    return any(each.fingerprint is not None and marked.get(each.uri, "") is None for each in verified)

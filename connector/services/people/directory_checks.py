@@ -4,6 +4,9 @@
     on a schedule      ──► the verified users, page by page, at a limited rate ──► more than 5 % gone: no change
                                                                                └─► otherwise each is read once more
 
+A user who has lost a verified value counts as gone until then: a directory that hides attributes, because a right was
+taken from the connector's client, answers like one from which they were removed. A value that has changed cannot be
+such an error, so it is recorded at once.
 The tenant's setting determines what happens to a user who is gone: keep, unverify or remove.
 """
 
@@ -21,7 +24,7 @@ import structlog
 
 from connector import metrics
 from connector.domain.openid.flow import is_guest
-from connector.domain.tenancy import KEEP, REMOVE, UNVERIFY, Tenant, Tenants
+from connector.domain.tenancy import REMOVE, UNVERIFY, Tenant, Tenants
 from connector.errors import Code, DirectoryError, RequestError
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
@@ -41,8 +44,9 @@ MOST_GONE = 20  # one in this number of users may be gone; more indicate a fault
 USER_GONE = "user_gone"  # a cause, and the claims' status
 DIRECTORY = "directory"  # the actor
 _ADVICE = (
-    "More than 5 % of the verified users are not in the directory: none was changed. Correct the directory's "
-    "settings. For users who are really gone, call attributes-changed for each."
+    "More than 5 % of the verified users are not in the directory, or their verified values are not: none was changed. "
+    "Correct the directory's settings, and the rights of the connector's client to see attributes. If users or values "
+    "are really gone, call attributes-changed for each user."
 )
 
 
@@ -163,7 +167,7 @@ class DirectoryChecks:
         Otherwise the pass would end there, and later users would never be checked.
         """
         try:
-            return self._values.read(tenant, user_id) is None
+            return not self._values.is_intact(tenant, user_id)
         except DirectoryError as error:
             if error.is_retryable:
                 raise
@@ -189,7 +193,7 @@ class DirectoryChecks:
         is_likely = current.gone * MOST_GONE <= current.checked
         with self._database.write() as connection:
             is_ours = directory_checks.end(connection, tenant.name, current.pass_id, self._clock())
-            if is_ours and is_likely and tenant.directory.gone_users != KEEP:
+            if is_ours and is_likely:
                 missing = directory_checks.find_missing(connection, tenant.name, current.pass_id)
                 outbox.add_all(connection, [CheckUser(tenant.name, user_id) for user_id in missing])
         counts = {"tenant": tenant.name, "checked": current.checked, "gone": current.gone}
