@@ -81,7 +81,8 @@ def test_keycloak_that_hides_attributes_unverifies_nobody(deployment: Deployment
     ann = {"id": "k1", "username": "ann", "firstName": "Ann", "lastName": "Example"}
     faulty.replies = [Reply(200, ann | {"attributes": {"birthdate": ["1990-01-01"]}})]
     verify(world, "k1")
-    for hidden in (ann, ann | {"attributes": {}}, {"id": "k1", "username": "ann"}):
+    answers: tuple[dict[str, Any], ...] = (ann, {**ann, "attributes": {}}, {"id": "k1", "username": "ann"})
+    for hidden in answers:
         faulty.replies = [Reply(200, hidden)]
         with capture_logs() as logs:
             pass_over(deployment, world)
