@@ -108,7 +108,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         tracing.begin(SERVE)  # in each process, because threads do not survive a fork
         with keeping_known():  # of a file that was removed since the master read it
             app = create_app(self._settings)
-        shares.install(app, self._settings.threads)
+        shares.install(app, self._settings.threads, self._settings.console_threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
         return app
 

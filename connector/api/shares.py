@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 
+from connector.api.traffic import CONSOLE, REQUESTS, lane
 from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
 
@@ -44,10 +45,11 @@ class Limit:
 class Shares:
     """The long calls in progress in this process, with a number of threads."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, of_user: int = 4) -> None:
+        """Create the shares of so many threads, of which one user may have one in `of_user`."""
         self._all = max(1, threads - max(1, threads // 4))
         self._tenant = max(1, self._all - max(1, self._all // 4))
-        self._user = max(1, threads // 4)
+        self._user = max(1, threads // of_user)
         self._downloads = max(1, threads // 2)
         self._held: Counter[tuple[str, ...]] = Counter()
         self._lock = threading.Lock()
@@ -88,9 +90,12 @@ def _least(most: int, limit: int | None) -> int:
     return most if limit is None else min(most, limit)
 
 
-def install(app: Flask, threads: int) -> None:
-    """Limit callers to their parts of a number of threads."""
-    app.extensions[EXTENSION] = Shares(threads)
+def install(app: Flask, threads: int, console_threads: int = 0) -> None:
+    """Limit callers to their shares of the threads of the API, and of those of the console.
+
+    One person of the console may have half of its threads: a page asks for several parts at once.
+    """
+    app.extensions[EXTENSION] = {REQUESTS: Shares(threads), CONSOLE: Shares(console_threads, of_user=2)}
 
 
 def begin(kind: Lasting, user_id: str | None) -> Callable[[], None]:
@@ -98,7 +103,7 @@ def begin(kind: Lasting, user_id: str | None) -> Callable[[], None]:
 
     Raises `TooManyRequests` if it is one too many.
     """
-    shares: Shares | None = current_app.extensions.get(EXTENSION)
+    shares: Shares | None = current_app.extensions.get(EXTENSION, {}).get(lane(request.path))
     return _end_nothing if shares is None else shares.take(kind, g.tenant, user_id)
 
 

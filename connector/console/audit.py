@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from connector.api.attachments import csv_attachment
 from connector.api.audit_csv import audit_pieces
+from connector.api.shares import Lasting
 from connector.console.filters import Choice, Filters
 from connector.console.ground import use_cases
 from connector.console.story import Story
@@ -59,7 +60,7 @@ def show_list() -> str:
     )
 
 
-@story.page("/audit.csv", scope=SCOPE)
+@story.page("/audit.csv", scope=SCOPE, lasting=Lasting.DOWNLOAD)
 def export() -> Response:
     """Send the matching entries as CSV; the export is itself recorded."""
     criteria = _criteria(_filters())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -90,7 +91,7 @@ def claim_name(uri: str) -> str:
     """Return a claim's name for people: its last part, separated into words."""
     known = {"givenname": _("Given name"), "lastname": _("Last name"), "dob": _("Date of birth")}
     known |= {"given_name": _("Given name"), "family_name": _("Last name"), "birthdate": _("Date of birth")}
-    last = uri.rstrip("/").rpartition("/")[2] if urlsplit(uri).scheme else uri
+    last = re.split(r"[/#:]", uri.rstrip("/#:"))[-1] if urlsplit(uri).scheme else uri
     return known.get(last) or last.replace("_", " ").replace(".", " ").capitalize()
 
 

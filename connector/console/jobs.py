@@ -16,6 +16,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from connector.api.attachments import attachment
+from connector.api.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.filters import Filters
 from connector.console.forms import Form
@@ -87,7 +88,7 @@ def show_state(job_id: str) -> File:
     return live_part("console/jobs/state.html", shown.pop("version"), is_final=not job.is_open, **shown)
 
 
-@story.page("/<job_id>/result", scope=SCOPE)
+@story.page("/<job_id>/result", scope=SCOPE, lasting=Lasting.DOWNLOAD)
 def download(job_id: str) -> File:
     """Download a result; the audit log records it."""
     if _jobs().get(g.tenant, job_id).kind == USER_RECORD:

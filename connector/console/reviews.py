@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.api.evidence import pass_on
+from connector.api.shares import Lasting
 from connector.console.formats import claim_name
 from connector.console.ground import use_cases
 from connector.console.live import part
@@ -51,7 +52,7 @@ def decide(verification_id: str) -> str | Response:
     return redirect(url_for("console.verification.show", verification_id=verification_id))
 
 
-@story.page("/<verification_id>/pictures", scope=UPDATE)
+@story.page("/<verification_id>/pictures", scope=UPDATE, lasting=Lasting.ONFIDO)
 def show_pictures(verification_id: str) -> str:
     """Show which pictures are available; each is opened separately."""
     pictures = _pictures().list(g.tenant, verification_id)
@@ -59,7 +60,7 @@ def show_pictures(verification_id: str) -> str:
     return part(template, _("Pictures"), back, verification_id=verification_id, pictures=pictures)
 
 
-@story.page("/<verification_id>/pictures/<picture_id>", scope=UPDATE)
+@story.page("/<verification_id>/pictures/<picture_id>", scope=UPDATE, lasting=Lasting.DOWNLOAD)
 def get_picture(verification_id: str, picture_id: str) -> Response:
     """Return a picture; this is recorded in the audit log."""
     response = pass_on(_pictures().open(g.tenant, verification_id, picture_id, actor=actor()))

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 from connector.api.operator import settings_in_force
+from connector.api.shares import Lasting
 from connector.connections import Connections
 from connector.console.filters import Choice, Filters
 from connector.console.story import Story
@@ -50,7 +51,7 @@ def show_connections() -> str:
     return render_template("console/settings/connections.html")
 
 
-@story.page("/connections/checks", scope=SCOPE)
+@story.page("/connections/checks", scope=SCOPE, lasting=Lasting.ONFIDO)
 def show_checks() -> str:
     """Run the checks, or show those of the last minute."""
     connections: Connections = current_app.extensions["connections"]

@@ -19,6 +19,7 @@ from flask import Blueprint, current_app, g, request
 from werkzeug.wrappers import Response
 
 from connector.access.gate import REQUIRED_SCOPE
+from connector.api.shares import LASTING, Lasting, lasts
 from connector.console.viewer import current_viewer
 
 log = structlog.get_logger(__name__)
@@ -45,27 +46,30 @@ class Story(Blueprint):
         prefix = f"/{name}" if path is None else path
         super().__init__(name, __name__, url_prefix=prefix or None)
 
-    def page(self, rule: str = "", *, scope: str | None) -> Callable[[View], View]:
-        """Declare a page for people who have the scope."""
-        return self._view(rule, scope, "GET")
+    def page(self, rule: str = "", *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
+        """Declare a page for people who have the scope; `lasting` if it calls Onfido or a directory, or sends a file."""
+        return self._view(rule, scope, lasting, "GET")
 
-    def act(self, rule: str, *, scope: str | None) -> Callable[[View], View]:
+    def act(self, rule: str, *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
         """Declare the target of a form, for people who have the scope."""
-        return self._view(rule, scope, "POST")
+        return self._view(rule, scope, lasting, "POST")
 
-    def form(self, rule: str, *, scope: str | None) -> Callable[[View], View]:
+    def form(self, rule: str, *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
         """Declare a page with a form that is posted to its own address."""
-        return self._view(rule, scope, "GET", "POST")
+        return self._view(rule, scope, lasting, "GET", "POST")
 
-    def _view(self, rule: str, scope: str | None, *methods: str) -> Callable[[View], View]:
+    def _view(self, rule: str, scope: str | None, lasting: Lasting | None, *methods: str) -> Callable[[View], View]:
         def decorate(view: View) -> View:
+            counted = lasts(lasting, view, is_callers_own=True) if lasting else view
+
             @functools.wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Response | str:
                 admit(scope)
-                answer: Response | str = view(*args, **kwargs)
+                answer: Response | str = counted(*args, **kwargs)
                 return answer
 
             setattr(guarded, REQUIRED_SCOPE, scope)
+            setattr(guarded, LASTING, lasting)
             self.add_url_rule(rule, view.__name__, guarded, methods=list(methods))
             return view
 

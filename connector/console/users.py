@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 
+from connector.api.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.filters import Filters
 from connector.console.forms import Form, reason_field
@@ -67,20 +68,20 @@ def show_list() -> str:
     )
 
 
-@story.page("/<user_id>", scope=SCOPE)
+@story.page("/<user_id>", scope=SCOPE, lasting=Lasting.ONFIDO)
 def show(user_id: str) -> str:
     """Show one user; the values are masked."""
     return _page(user_id, None)
 
 
-@story.act("/<user_id>/values", scope=VALUES_SCOPE)
+@story.act("/<user_id>/values", scope=VALUES_SCOPE, lasting=Lasting.ONFIDO)
 def show_values(user_id: str) -> str:
     """Show one user with the values; this is recorded in the audit log."""
     shown: ShownValues = use_cases().shown_values
     return _page(user_id, shown.show(g.tenant, user_id, actor()))
 
 
-@story.form("/<user_id>/claims/<claim_id>", scope=UPDATE_SCOPE)
+@story.form("/<user_id>/claims/<claim_id>", scope=UPDATE_SCOPE, lasting=Lasting.ONFIDO)
 def correct(user_id: str, claim_id: str) -> str | Response:
     """Correct an attribute by hand."""
     claims: Claims = use_cases().claims

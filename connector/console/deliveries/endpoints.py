@@ -16,6 +16,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from connector.api.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.deliveries.pages import Share, endpoints
 from connector.console.deliveries.rows import EVENTS
@@ -65,7 +66,7 @@ def install(story: Story) -> None:
     story.form("/endpoints/new", scope=ADD)(add_endpoint)
     story.page(ONE, scope=VIEW)(show_endpoint)
     story.form(f"{ONE}/edit", scope=CHANGE)(edit_endpoint)
-    story.act(f"{ONE}/test", scope=CHANGE)(test_endpoint)
+    story.act(f"{ONE}/test", scope=CHANGE, lasting=Lasting.ONFIDO)(test_endpoint)
     story.act(f"{ONE}/enable", scope=CHANGE)(enable_endpoint)
     for name, scope, ask, act in (
         ("disable", CHANGE, ask_disable_endpoint, disable_endpoint),
@@ -73,7 +74,8 @@ def install(story: Story) -> None:
         ("remove", DELETE, ask_remove_endpoint, remove_endpoint),
     ):
         story.page(f"{ONE}/{name}", scope=scope)(ask)
-        story.act(f"{ONE}/{name}", scope=scope)(act)
+        lasting = Lasting.ONFIDO if act is remove_endpoint else None  # it waits for a notice that is being sent
+        story.act(f"{ONE}/{name}", scope=scope, lasting=lasting)(act)
 
 
 def show_endpoints() -> str:

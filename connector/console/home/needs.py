@@ -123,7 +123,11 @@ def _reviews() -> Iterator[Need]:
     if n := lookup.count(g.tenant, criteria, MOST_COUNTED):
         count = _counted(n, is_more=n >= MOST_COUNTED)
         text = ngettext("%(n)s verification waits for a review.", "%(n)s verifications wait for a review.", n, n=count)
-        detail = _("Its user is not verified until an administrator decides.")
+        detail = ngettext(
+            "Its user is not verified until an administrator decides.",
+            "Their users are not verified until an administrator decides.",
+            n,
+        )
         url = link("reviews.show_list") or link("verifications.show_list", status="review")
         yield Need("wait", "hourglass-split", text, detail, _("Review"), url)
 

@@ -14,6 +14,7 @@ from wtforms import RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
+from connector.api.shares import Lasting
 from connector.console.confirm import is_part_wanted
 from connector.console.forms import Form, SecretField
 from connector.console.ground import use_cases
@@ -73,7 +74,7 @@ class CreateForm(Form):
 
 def install(story: Story) -> None:
     """Add the form to the story of providers."""
-    story.form("/new", scope=ADD)(create)
+    story.form("/new", scope=ADD, lasting=Lasting.ONFIDO)(create)
 
 
 def create() -> str | BaseResponse:

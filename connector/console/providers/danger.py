@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from connector.api.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.ground import public_url, use_cases
 from connector.console.notices import notify
@@ -28,7 +29,7 @@ def install(story: Story) -> None:
     story.act("/<provider_id>/danger/disable", scope=page.UPDATE)(disable)
     story.act("/<provider_id>/danger/enable", scope=page.UPDATE)(enable)
     story.page("/<provider_id>/danger/delete", scope=DELETE)(ask_delete)
-    story.act("/<provider_id>/danger/delete", scope=DELETE)(delete)
+    story.act("/<provider_id>/danger/delete", scope=DELETE, lasting=Lasting.ONFIDO)(delete)
 
 
 def show_danger(provider_id: str) -> str:

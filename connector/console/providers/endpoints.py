@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from connector.api.shares import Lasting
 from connector.console.ground import use_cases
 from connector.console.notices import notify
 from connector.console.providers import page
@@ -19,7 +20,7 @@ from connector.services.application.endpoints import Endpoints
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/notices", scope=page.VIEW)(show_notices)
-    story.act("/<provider_id>/notices/<endpoint_id>/test", scope=page.UPDATE)(send_test)
+    story.act("/<provider_id>/notices/<endpoint_id>/test", scope=page.UPDATE, lasting=Lasting.ONFIDO)(send_test)
 
 
 def show_notices(provider_id: str) -> str:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
+from connector.api.shares import Lasting
 from connector.console.forms import Form
 from connector.console.notices import notify
 from connector.console.providers import page
@@ -45,7 +46,7 @@ class GeneralForm(Form):
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/general", scope=page.VIEW)(show_general)
-    story.act("/<provider_id>/general", scope=page.UPDATE)(save_general)
+    story.act("/<provider_id>/general", scope=page.UPDATE, lasting=Lasting.ONFIDO)(save_general)
 
 
 def show_general(provider_id: str) -> str:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import Optional
 
+from connector.api.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.forms import Form, SecretField
 from connector.console.ground import use_cases
@@ -45,7 +46,7 @@ class SecretsForm(Form):
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/secrets", scope=page.VIEW)(show_secrets)
-    story.act("/<provider_id>/secrets", scope=page.UPDATE)(replace_secrets)
+    story.act("/<provider_id>/secrets", scope=page.UPDATE, lasting=Lasting.ONFIDO)(replace_secrets)
     story.page("/<provider_id>/secrets/overlap", scope=page.UPDATE)(ask_end_overlap)
     story.act("/<provider_id>/secrets/overlap", scope=page.UPDATE)(end_overlap)
 

@@ -10,6 +10,7 @@ from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from connector.api.shares import Lasting
 from connector.console.confirm import confirm, is_part_wanted
 from connector.console.ground import now, public_url, use_cases
 from connector.console.live import live_part
@@ -32,11 +33,11 @@ def install(story: Story) -> None:
     story.page("/<provider_id>", scope=page.VIEW)(show_provider)
     story.page("/<provider_id>/setup", scope=page.VIEW)(show_setup)
     story.page("/<provider_id>/setup/steps", scope=page.VIEW)(show_steps)
-    story.act("/<provider_id>/setup/check", scope=page.UPDATE)(check)
-    story.act("/<provider_id>/setup/webhook", scope=page.UPDATE)(register_webhook)
-    story.act("/<provider_id>/setup/webhook-token", scope=page.UPDATE)(set_webhook_token)
+    story.act("/<provider_id>/setup/check", scope=page.UPDATE, lasting=Lasting.ONFIDO)(check)
+    story.act("/<provider_id>/setup/webhook", scope=page.UPDATE, lasting=Lasting.ONFIDO)(register_webhook)
+    story.act("/<provider_id>/setup/webhook-token", scope=page.UPDATE, lasting=Lasting.ONFIDO)(set_webhook_token)
     story.page("/<provider_id>/setup/webhook/remove", scope=page.UPDATE)(ask_remove_webhook)
-    story.act("/<provider_id>/setup/webhook/remove", scope=page.UPDATE)(remove_webhook)
+    story.act("/<provider_id>/setup/webhook/remove", scope=page.UPDATE, lasting=Lasting.ONFIDO)(remove_webhook)
 
 
 def show_provider(provider_id: str) -> Response:

@@ -45,6 +45,13 @@
     dialog.showModal();
     check(dialog);
   });
+  // A person has a share of the server's threads: of many pictures at once, some are asked for again.
+  document.addEventListener("error", (event) => {
+    const image = event.target, left = Number(image.dataset?.again || 0);
+    if (!left) return;
+    image.dataset.again = left - 1;
+    setTimeout(() => { image.src = image.src; }, 1200);
+  }, true);
   document.addEventListener("click", (event) => {
     const close = event.target.closest("[data-close]");
     const dialog = close?.closest("dialog");

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.evidence import pass_on
+from connector.api.shares import Lasting
 from connector.api.verification_shapes import VerificationDetailsSchema, details_body
 from connector.console.ground import now, use_cases
 from connector.console.live import live_part, part
@@ -51,7 +52,7 @@ def show_live(verification_id: str) -> Response:
     return response
 
 
-@story.page("/<verification_id>/tasks", scope=VIEW)
+@story.page("/<verification_id>/tasks", scope=VIEW, lasting=Lasting.ONFIDO)
 def show_tasks(verification_id: str) -> str:
     """Show the run's tasks, which are read from Onfido."""
     live = _lookup().tasks(_lookup().find(g.tenant, verification_id))
@@ -69,7 +70,7 @@ def get_json(verification_id: str) -> Response:
     return response
 
 
-@story.act("/<verification_id>/refresh", scope=UPDATE)
+@story.act("/<verification_id>/refresh", scope=UPDATE, lasting=Lasting.ONFIDO)
 def refresh(verification_id: str) -> BaseResponse:
     """Read the run from Onfido, and apply the answer."""
     before = _lookup().find(g.tenant, verification_id)
@@ -81,33 +82,33 @@ def refresh(verification_id: str) -> BaseResponse:
     return redirect(url_for(".show", verification_id=verification_id))
 
 
-@story.page("/<verification_id>/evidence", scope=VIEW)
+@story.page("/<verification_id>/evidence", scope=VIEW, lasting=Lasting.DOWNLOAD)
 def get_evidence(verification_id: str) -> Response:
     """Return the evidence that Onfido has signed."""
     return pass_on(_evidence().open_evidence(g.tenant, verification_id, actor=actor()))
 
 
-@story.page("/<verification_id>/evidence-folder", scope=VIEW)
+@story.page("/<verification_id>/evidence-folder", scope=VIEW, lasting=Lasting.DOWNLOAD)
 def get_evidence_folder(verification_id: str) -> Response:
     """Return all evidence of the run, as a zip."""
     return pass_on(_evidence().open_evidence_folder(g.tenant, verification_id, actor=actor()))
 
 
-@story.act("/<verification_id>/timeline", scope=VIEW)
+@story.act("/<verification_id>/timeline", scope=VIEW, lasting=Lasting.ONFIDO)
 def create_timeline(verification_id: str) -> BaseResponse:
     """Request Onfido's timeline as a PDF, and redirect to the page that waits for it."""
     file_id = _evidence().create_timeline(g.tenant, verification_id)
     return redirect(url_for(".show_timeline", verification_id=verification_id, file_id=file_id))
 
 
-@story.page("/<verification_id>/timeline/<file_id>", scope=VIEW)
+@story.page("/<verification_id>/timeline/<file_id>", scope=VIEW, lasting=Lasting.ONFIDO)
 def show_timeline(verification_id: str, file_id: str) -> str:
     """Offer Onfido's timeline for download."""
     verification = _lookup().find(g.tenant, verification_id)
     return render_template("console/verification/timeline_file.html", verification=verification, file_id=file_id)
 
 
-@story.page("/<verification_id>/timeline/<file_id>/file", scope=VIEW)
+@story.page("/<verification_id>/timeline/<file_id>/file", scope=VIEW, lasting=Lasting.DOWNLOAD)
 def get_timeline(verification_id: str, file_id: str) -> Response:
     """Return Onfido's timeline."""
     return pass_on(_evidence().open_timeline(g.tenant, verification_id, file_id, actor=actor()))

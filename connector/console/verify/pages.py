@@ -10,6 +10,7 @@ from flask import Response, g, make_response, redirect, render_template, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
+from connector.api.shares import Lasting, begin
 from connector.console import headers, refusals
 from connector.console.ground import public_url, use_cases
 from connector.console.languages import onfido_language, speak_all
@@ -42,7 +43,7 @@ def show_first() -> BaseResponse | str:
     return render_template("verify/choose.html", providers=offered)
 
 
-@verify.page("/<provider_id>", scope=None)
+@verify.page("/<provider_id>", scope=None, lasting=Lasting.ONFIDO)
 def show(provider_id: str) -> Response:
     """Show what is verified, and what to do next."""
     return _page(_status(provider_id, asks=True))
@@ -51,14 +52,21 @@ def show(provider_id: str) -> Response:
 @verify.page("/<provider_id>/state", scope=None)
 def show_state(provider_id: str) -> Response:
     """Return the part of the page that follows the result."""
-    status = _status(provider_id, asks=True)
+    try:
+        end = begin(Lasting.ONFIDO, g.principal.subject)
+    except TooManyRequests:
+        return Response(status=304)  # the page keeps what it has, and asks again
+    try:
+        status = _status(provider_id, asks=True)
+    finally:
+        end()
     standing = standing_of(status)
     return live_part(
         "verify/state.html", standing.version, is_final=not standing.is_live, **_shown(status.provider, standing)
     )
 
 
-@verify.act("/<provider_id>/start", scope=None)
+@verify.act("/<provider_id>/start", scope=None, lasting=Lasting.ONFIDO)
 def start(provider_id: str) -> BaseResponse:
     """Start a verification, or continue the open one: at Onfido's pages, or with its Web SDK on a page here."""
     status = _status(provider_id)
@@ -76,7 +84,7 @@ def start(provider_id: str) -> BaseResponse:
     return _lead_on(status.provider, capture)
 
 
-@verify.form("/<provider_id>/return", scope=None)
+@verify.form("/<provider_id>/return", scope=None, lasting=Lasting.ONFIDO)
 def come_back(provider_id: str) -> BaseResponse:
     """Request the result of a user who returns from Onfido, and show the page."""
     status = _status(provider_id)
