@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import g
 
+from connector.console.deliveries.rows import what
 from connector.console.ground import use_cases
 from connector.domain.assurance import ProvenClaim
 from connector.domain.claims import Claim
@@ -62,6 +63,7 @@ def facts_of(user_id: str, values: Mapping[str, str] | None) -> dict[str, Any]:
         "deliveries": _deliveries(verification_ids),
         "changes": _changes(user_id),
         "directory": g.tenant.directory.kind,
+        "what_of": what,
     }
 
 

@@ -22,7 +22,7 @@ CALLING = {
     "console.deliveries.remove_endpoint",
     "console.deliveries.test_endpoint",
     *(f"console.providers.{name}" for name in ("check", "create", "delete", "save_general", "replace_secrets")),
-    *(f"console.providers.{name}" for name in ("register_webhook", "remove_webhook", "set_webhook_token", "send_test")),
+    *(f"console.providers.{name}" for name in ("register_webhook", "remove_webhook", "set_webhook_token")),
     "console.reviews.show_pictures",
     "console.settings.show_checks",
     *(f"console.users.{name}" for name in ("show", "show_values", "correct")),

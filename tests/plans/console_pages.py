@@ -65,8 +65,6 @@ def drive_providers(console: Console, world: World) -> None:
     console.submit(f"{path}/attributes", do="try", run=kept[0])
     provider = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id)
     console.post(f"{path}/attributes/undo", claims=json.dumps(dict(provider.claims)))
-    for url in set(re.findall(rf'action="({path}/notices/{_ID}/test)"', console.open(f"{path}/notices"))):
-        console.post(url)
     console.post(f"{path}/setup/check")
     console.post(f"{path}/danger/disable")
     console.post(f"{path}/danger/enable")

@@ -1,4 +1,7 @@
-"""The endpoints at which applications are notified: add, change, test, rotate the secret, disable, remove."""
+"""The endpoints at which applications are notified: add, change, test, rotate the secret, disable, remove.
+
+A provider's tab of notices leads to the same pages, with `?from=` its id: they lead back there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from flask import g, redirect, render_template, url_for
+from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -35,6 +38,7 @@ VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add",
 MAX_URL = 2048
 DAY = timedelta(hours=24)
 ONE = "/endpoints/<endpoint_id>"
+FROM = "from"  # the provider on whose tab an act was begun
 
 
 class SelectMultipleCheckboxes(SelectMultipleField):  # type: ignore[misc]  # WTForms is untyped
@@ -94,7 +98,7 @@ def show_endpoint(endpoint_id: str) -> str:
 
 def add_endpoint() -> str | Response:
     """Add an endpoint; its secret is shown once."""
-    form = _form()
+    form = _form(provider=request.args.get(FROM, ""))
     if form.validate_on_submit():
         try:
             endpoint, secret = endpoints().add(g.tenant, _config(form), actor=actor())
@@ -102,7 +106,7 @@ def add_endpoint() -> str | Response:
             form.reject(error, {"providerId": "provider"})
         else:
             return _page(endpoint, secret=secret)
-    return render_template("console/deliveries/endpoint_form.html", form=form, endpoint=None)
+    return render_template("console/deliveries/endpoint_form.html", form=form, endpoint=None, back=back_to(None))
 
 
 def edit_endpoint(endpoint_id: str) -> str | Response:
@@ -118,8 +122,10 @@ def edit_endpoint(endpoint_id: str) -> str | Response:
             form.reject(error, {"providerId": "provider"})
         else:
             notify(_("The endpoint was changed."))
-            return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
-    return render_template("console/deliveries/endpoint_form.html", form=form, endpoint=endpoint)
+            return redirect(back_to(endpoint_id))
+    return render_template(
+        "console/deliveries/endpoint_form.html", form=form, endpoint=endpoint, back=back_to(endpoint_id)
+    )
 
 
 def _save(endpoint_id: str, changed: EndpointConfig) -> None:
@@ -135,7 +141,7 @@ def test_endpoint(endpoint_id: str) -> Response:
         notify(_("It answered %(status)s in %(number)s ms.", status=answered.status, number=milliseconds))
     else:
         notify(_("The test notice was not accepted: %(reason)s", reason=wrong), kind="bad")
-    return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
+    return redirect(back_to(endpoint_id))
 
 
 def ask_rotate_endpoint(endpoint_id: str) -> str:
@@ -159,7 +165,7 @@ def ask_disable_endpoint(endpoint_id: str) -> str:
 
 def disable_endpoint(endpoint_id: str) -> Response:
     """Disable an endpoint."""
-    undo = url_for(".enable_endpoint", endpoint_id=endpoint_id)
+    undo = _address("enable_endpoint", endpoint_id)
     return _set_enabled(endpoint_id, _("The endpoint is disabled."), undo, is_enabled=False)
 
 
@@ -178,7 +184,7 @@ def remove_endpoint(endpoint_id: str) -> Response:
     """Remove an endpoint."""
     endpoints().remove(g.tenant, endpoint_id, actor())
     notify(_("The endpoint was removed."))
-    return redirect(url_for(".show_endpoints"))
+    return redirect(back_to(None))
 
 
 def state_of(endpoint: Endpoint) -> State:
@@ -201,13 +207,14 @@ def _page(endpoint: Endpoint, secret: str | None = None) -> str:
         secret=secret,
         events=EVENTS,
         provider_name=_provider_names().get(endpoint.config.provider_id or ""),
+        from_url=back_to(None) if request.args.get(FROM) else None,
     )
 
 
 def _ask(endpoint_id: str, act: str, title: str, consequence: str, verb: str, *, is_harmless: bool = False) -> str:
     endpoints().get(g.tenant, endpoint_id)
-    action, back = (url_for(f".{name}", endpoint_id=endpoint_id) for name in (act, "show_endpoint"))
-    return confirm(title, consequence, verb=verb, action=action, back=back, is_harmless=is_harmless)
+    action = _address(act, endpoint_id)
+    return confirm(title, consequence, verb=verb, action=action, back=back_to(endpoint_id), is_harmless=is_harmless)
 
 
 def _set_enabled(endpoint_id: str, text: str, undo_url: str, *, is_enabled: bool) -> Response:
@@ -217,7 +224,20 @@ def _set_enabled(endpoint_id: str, text: str, undo_url: str, *, is_enabled: bool
 
     until_saved(save)
     notify(text, undo_url=undo_url)
-    return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
+    return redirect(back_to(endpoint_id))
+
+
+def _address(view: str, endpoint_id: str) -> str:
+    """Return the address of an act, which leads back to where this one was begun."""
+    query: dict[str, Any] = {FROM: request.args.get(FROM)}
+    return url_for(f".{view}", endpoint_id=endpoint_id, **query)
+
+
+def back_to(endpoint_id: str | None) -> str:
+    """Return where an act leads: the tab of the provider that it was begun on, the endpoint, or the list."""
+    if provider_id := request.args.get(FROM):
+        return url_for("console.providers.show_notices", provider_id=provider_id)
+    return url_for(".show_endpoint", endpoint_id=endpoint_id) if endpoint_id else url_for(".show_endpoints")
 
 
 def _form(**data: Any) -> EndpointForm:

@@ -74,6 +74,7 @@ def show_tab(template: str, provider: Provider, here: str, sentence: str, **cont
         list_url=list_url(),
         may_change=g.viewer.may(UPDATE),
         shown_of=shown_of,
+        here=here,
         **context,
     )
 
