@@ -54,7 +54,7 @@ def limited(world: World) -> Iterator[World]:
 
 @contextmanager
 def occupied(world: World, path: str, user_id: str, number: int) -> Iterator[None]:
-    """Have calls of a user under way."""
+    """Hold places of a user, as calls under way do."""
     with world.connector.app.test_request_context(path), ExitStack() as stack:
         from flask import g  # noqa: PLC0415
 
