@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +20,9 @@ import requests
 from werkzeug.serving import make_server
 
 from connector.access.development import mint_token
+from tests.cli.terminal import Terminal
 from tests.harness import World
+from tests.waiting import wait_until
 
 FOLDER = Path(__file__).parent.parent / "config" / "examples" / "web-app"
 
@@ -85,3 +94,47 @@ def test_a_refusal_is_passed_on_in_words(world: World, url: str) -> None:
     answer = requests.post(f"{url}/complete", timeout=60)
     assert answer.status_code == 400
     assert "INITIATED first" in answer.json()["message"]
+
+
+@pytest.mark.one_database
+def test_its_readme_works_in_a_clean_directory(tmp_path: Path) -> None:
+    """The demo's own lines are all that the application takes; it runs as a process of its own, with the stub."""
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "web-app", ignore=shutil.ignore_patterns("__pycache__")))
+    with Terminal("demo") as demo:
+        demo.expect("SDK_URL=/sdk-stub.js\n")
+        [token] = re.findall(r"^ +TOKEN=(\S+)", demo.shown, re.MULTILINE)
+        [onfido] = re.findall(r"Simulated Onfido +(\S+?)/\s", demo.shown)
+        [line] = re.findall(r"^ +export (.*)$", demo.shown, re.MULTILINE)
+        given = dict(each.split("=", 1) for each in line.replace("$TOKEN", token).split())
+        with running(folder, given) as url:
+            page = requests.get(url, timeout=60)
+            assert 'src="/sdk-stub.js"' in page.text
+            assert "script-src 'nonce-" in (policy := page.headers["Content-Security-Policy"])
+            assert " 'self' https://*.onfido.com 'wasm-unsafe-eval'" in policy
+            assert "window.Onfido" in requests.get(f"{url}/sdk-stub.js", timeout=60).text
+            run_id = post(url, "/start")["run"]
+            outcome = {"status": "approved", "comparisons": dict.fromkeys(("first_name", "last_name"), "clear")}
+            answer = requests.post(f"{onfido}/simulator/runs/{run_id}/outcome", json=outcome, timeout=60)
+            assert answer.ok, answer.text
+            assert post(url, "/complete")["status"] == "approved"
+
+
+@contextmanager
+def running(folder: Path, given: dict[str, str]) -> Iterator[str]:
+    """Run the application as its README says, on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {**os.environ, **given, "PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=environ, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: is_listening(port))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -157,6 +157,10 @@ def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
          "properties": [{{"key": "status", "value": "INITIATED"}}]}}'
 
   Then open the simulated Onfido, play the person, and ask again with COMPLETED in place of INITIATED.
+
+  The example application of config/examples/web-app takes from here:
+
+  export IDV_URL={api} PROVIDER_ID={provider_id} ACCESS_TOKEN=$TOKEN SDK_URL=/sdk-stub.js
 """
     )
     signal.pause()

@@ -17,12 +17,25 @@ from typing import Any
 
 import requests
 from authlib.integrations.flask_client import OAuth
-from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
 
 CLAIMS = ("http://wso2.org/claims/givenname", "http://wso2.org/claims/lastname", "http://wso2.org/claims/dob")
 VERIFICATION_OPEN, NOTHING_TO_VERIFY = "OIDV-10004", "OIDV-10049"
 OK, UNAUTHORIZED, FORBIDDEN = 200, 401, 403
 TIMEOUT = 40  # seconds; COMPLETED waits for up to 10 of them
+STUB = "/sdk-stub.js"
 ONFIDO = "https://*.onfido.com"
 TOKENS: dict[str, str] = {}  # access tokens by session; several processes need a store that they share
 
@@ -71,6 +84,12 @@ def page() -> str:
     return render_template("page.html", sdk_url=current_app.config["SDK_URL"], nonce=g.nonce)
 
 
+@pages.get(STUB)
+def stub() -> Response:
+    """Return what stands in for the SDK in the demo."""
+    return send_file(Path(__file__).parent / "sdk-stub.js")
+
+
 @pages.post("/start")
 def start() -> Any:
     """Start a verification, or continue the one that is open."""
@@ -117,7 +136,8 @@ def signed_in() -> Any:
 @pages.after_request
 def protect(response: Response) -> Response:
     """Allow this page's own script, and what Onfido's SDK needs: it fetches itself from Onfido's hosts."""
-    sdk_host = "/".join(current_app.config["SDK_URL"].split("/")[:3])
+    sdk_url = current_app.config["SDK_URL"]
+    sdk_host = "'self'" if sdk_url == STUB else "/".join(sdk_url.split("/")[:3])
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'nonce-{g.nonce}' {sdk_host} {ONFIDO} 'wasm-unsafe-eval'; "
         f"style-src 'self' 'unsafe-inline' {ONFIDO}; img-src 'self' data: blob: {ONFIDO}; font-src data: {ONFIDO}; "
