@@ -152,10 +152,15 @@ def body(code: str, message: str, description: str, status: int, headers: Mappin
 def _connector_error(error: ConnectorError) -> Response:
     if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
+    status, headers = answer_of(error)
+    return body(error.code, error.code.message, error.description, status, headers)
+
+
+def answer_of(error: RequestError | OnfidoError) -> tuple[int, dict[str, str]]:
+    """Return the HTTP status and headers for an error with a code, and log it; the console answers with the same."""
     status = STATUS.get(error.code, 400)
     log.info("request.refused", code=error.code, status=status, **_onfido_details(error))
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
-    return body(error.code, error.code.message, error.description, status, headers)
+    return status, {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
 
 
 def _onfido_details(error: ConnectorError) -> dict[str, Any]:

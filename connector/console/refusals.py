@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from connector.api.errors import STATUS
+from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
 from connector.console.confirm import is_part_wanted
 from connector.console.sign_in import SignInFailed
 from connector.console.story import ScopeMissing, SignedOut
@@ -93,7 +93,7 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
     response = _page(
         503, _("The database does not answer"), _("Nothing was changed or lost. Try again in a few seconds.")
     )
-    response.headers["Retry-After"] = "5"
+    response.headers["Retry-After"] = str(DATABASE_RETRY_AFTER)
     return response
 
 
@@ -106,12 +106,13 @@ def _refused(error: ConnectorError) -> Response:
         return _page(400, _("That cannot be done"), error.description)
     if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
-    status = STATUS.get(error.code, 400)
-    log.info("request.refused", code=error.code, status=status)
+    status, headers = answer_of(error)
     title = _("Not found") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
     is_source = str(get_locale()) == SOURCE  # descriptions are English; what a code means is translated
     sentence = error.description if is_source else f"{gettext(error.code.message)}."
-    return _page(status, title, sentence, code=error.code)
+    response = _page(status, title, sentence, code=error.code)
+    response.headers.update(headers)
+    return response
 
 
 def _http_error(error: HTTPException) -> BaseResponse:
