@@ -47,7 +47,7 @@ class Story(Blueprint):
         super().__init__(name, __name__, url_prefix=prefix or None)
 
     def page(self, rule: str = "", *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
-        """Declare a page for people who have the scope; `lasting` if it calls others in the request, or sends a file."""
+        """Declare a page for people who have the scope; `lasting` if it calls others, or sends a file."""
         return self._view(rule, scope, lasting, "GET")
 
     def act(self, rule: str, *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
