@@ -18,11 +18,12 @@ MAX_PAGE = 200
 
 
 class UserQuerySchema(ma.Schema):
-    """Filter and page of the list of users, ordered by id."""
+    """Filter and page of the list of users, ordered by id; `total` requests `totalResults`."""
 
     prefix = Text(load_default="", metadata={"description": "The beginning of the ids.", "example": "ann"})
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
+    total = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
 
 
 class ListedVerificationSchema(ma.Schema):
@@ -49,13 +50,18 @@ class ListedUserSchema(ma.Schema):
 
 
 class UserPageSchema(ma.Schema):
-    """A page of users; `nextCursor` is null on the last one."""
+    """A page of users; `nextCursor` is null on the last one.
+
+    `totalResults` is present if it was requested, and is at most 1000.
+    """
 
     count = fields.Integer(required=True)
+    totalResults = fields.Integer()
     users = fields.List(fields.Nested(ListedUserSchema), required=True)
     nextCursor = next_cursor()
 
 
-def users_body(page: Page[ListedUser]) -> dict[str, Any]:
+def users_body(page: Page[ListedUser], total: int | None = None) -> dict[str, Any]:
     """Return what `UserPageSchema` writes."""
-    return {"count": len(page.rows), "users": page.rows, "next_cursor": page.next_cursor}
+    body: dict[str, Any] = {} if total is None else {"totalResults": total}
+    return body | {"count": len(page.rows), "users": page.rows, "next_cursor": page.next_cursor}

@@ -36,11 +36,12 @@ def list_users(query: dict[str, Any]) -> dict[str, Any]:
     """List users ordered by id, with their verification state, and when the next attempt is possible.
 
     `prefix` finds ids by their beginning. Values are encrypted, so users cannot be searched by name. For the next page,
-    send `nextCursor` as `cursor`.
+    send `nextCursor` as `cursor`. `total=true` adds `totalResults`, up to 1000.
     """
     services = current_app.extensions["services"]
     page = services.users.page(g.tenant, limit=query["limit"], cursor=query["cursor"], prefix=query["prefix"])
-    return users_body(services.user_list.describe(g.tenant, page))
+    total = services.user_list.count(g.tenant, query["prefix"]) if query["total"] else None
+    return users_body(services.user_list.describe(g.tenant, page), total)
 
 
 @blueprint.get("/<user_id>/idv")

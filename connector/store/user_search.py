@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, not_, or_, select
+from sqlalchemy import Connection, Select, func, not_, or_, select
 
 from connector.domain.verification import Verification
 from connector.store.attempt_limits import COUNTS
@@ -19,11 +19,21 @@ _LAST = "\U0010ffff"  # after every other character
 
 def find_page(connection: Connection, tenant: str, prefix: str, *, after: str, limit: int) -> list[str]:
     """Return ids of the tenant's users with a prefix, in the order of code points, after `after`."""
+    return list(connection.execute(_page(tenant, prefix, after, limit)).scalars())
+
+
+def count(connection: Connection, tenant: str, prefix: str, most: int) -> int:
+    """Return how many users with a prefix the tenant has, up to `most`."""
+    counted = select(func.count()).select_from(_page(tenant, prefix, "", most).subquery())
+    return connection.execute(counted).scalar_one()
+
+
+def _page(tenant: str, prefix: str, after: str, limit: int) -> Select[tuple[str]]:
     statement = select(users.c.user_id).where(users.c.tenant == tenant, precedes(after, users.c.user_id))
     if prefix:
         is_before = precedes(users.c.user_id, prefix)
         statement = statement.where(not_(is_before), precedes(users.c.user_id, prefix + _LAST))
-    return list(connection.execute(statement.order_by(in_code_points(users.c.user_id)).limit(limit)).scalars())
+    return statement.order_by(in_code_points(users.c.user_id)).limit(limit)
 
 
 def is_known(connection: Connection, tenant: str, user_id: str) -> bool:

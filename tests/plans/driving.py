@@ -403,7 +403,7 @@ def ask_for_jobs(world: World, admin: Caller, recorder: Recorder) -> None:
     done(admin.get(f"{path}/result"))
     cancelled = done(admin.post(f"{JOBS}/verifications-csv", {"userId": "bea"})).json()["id"]
     done(admin.post(f"{JOBS}/{cancelled}/cancel", None))
-    for query in ({}, {"prefix": "b-"}):
+    for query in ({}, {"prefix": "b-"}, {"total": "true"}, {"total": "true", "prefix": "b-"}):
         turn_pages(admin, f"{USERS}/idv", {"limit": "5", **query})
 
 

@@ -110,3 +110,18 @@ def test_another_tenant_sees_none_of_them(world: World) -> None:
     world.connector.services.users.add(Tenant(OTHERS), "ann", {})
     [theirs] = listed(others)
     assert (theirs["verifiable"], theirs["lastVerification"]) == (0, None)
+
+
+def test_the_total_is_counted_on_request_for_the_filter_and_the_tenant(world: World, admin: Caller) -> None:
+    for user_id in ("ann", "anna", "bea"):
+        world.add_user(user_id)
+    world.connector.services.users.add(Tenant(OTHERS), "anton", {})
+
+    def total(caller: Caller, **query: Any) -> Any:
+        return answer_on(caller.get(LIST, params={"limit": 1, **query}), 200).get("totalResults")
+
+    assert total(admin) is None
+    assert (total(admin, total="true"), total(admin, total="true", prefix="ann")) == (3, 2)
+    assert (total(admin, total="true", prefix="z"), total(admin, total="false")) == (0, None)
+    assert total(world.connector.as_admin(OTHERS), total="true", prefix="an") == 1
+    assert_error(admin.get(LIST, params={"total": "yes"}), 400, "IDV-10005", "total")

@@ -18,6 +18,7 @@ from connector.store.engine import Database
 from connector.store.refused_starts import RefusedStarts
 
 MOST = 200  # users of one page
+MOST_COUNTED = 1000  # users in the total of a list
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class UserList:
         self._database = database
         self._providers = providers
         self._clock = clock
+
+    def count(self, tenant: Tenant, prefix: str = "") -> int:
+        """Return how many users with a prefix there are, up to `MOST_COUNTED`."""
+        with self._database.read() as connection:
+            return user_search.count(connection, tenant.name, prefix, MOST_COUNTED)
 
     def describe(self, tenant: Tenant, page: Page[str]) -> Page[ListedUser]:
         """Return the users of a page of ids with their state, with a constant number of statements."""
