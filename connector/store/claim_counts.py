@@ -18,7 +18,7 @@ def count_verified(connection: Connection, provider_id: str, uris: Collection[st
     return min(most, connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
-def _of_kind(provider_id: str, uri: str, most: int) -> Select[tuple[str]]:
+def _of_kind(provider_id: str, uri: str, most: int) -> Select[str]:
     """Return the statement for claims with one URI, ordered by their index, because with only a limit the table would
     be read.
 

@@ -28,7 +28,7 @@ def count(connection: Connection, tenant: str, prefix: str, most: int) -> int:
     return connection.execute(counted).scalar_one()
 
 
-def _page(tenant: str, prefix: str, after: str, limit: int) -> Select[tuple[str]]:
+def _page(tenant: str, prefix: str, after: str, limit: int) -> Select[str]:
     statement = select(users.c.user_id).where(users.c.tenant == tenant, precedes(after, users.c.user_id))
     if prefix:
         is_before = precedes(users.c.user_id, prefix)
