@@ -28,6 +28,7 @@ def drive_pages(world: World, run_id: str) -> None:
     drive_other_provider(console, world)
     drive_verification(console, world, run_id)
     drive_endpoints(console)
+    drive_clients(console, world)
     drive_deliveries(console, world)
     drive_events(console, world)
     drive_users_page(world)
@@ -129,6 +130,25 @@ def drive_endpoints(console: Console) -> None:
     console.post(f"{path}/test")
     console.open(f"{path}/remove")
     console.post(f"{path}/remove")
+
+
+def drive_clients(console: Console, world: World) -> None:
+    path = "/console/clients"
+    console.open(path)
+    page = console.submit(
+        f"{path}/new", name="by hand", redirect_uris="https://127.0.0.1/back", provider=world.provider_id
+    )
+    made = re.search(rf"{path}/([\w-]+)/edit", page)
+    assert made, page
+    path = f"{path}/{made[1]}"
+    console.open(path)
+    console.submit(f"{path}/edit")
+    for act in ("rotate", "disable"):
+        console.open(f"{path}/{act}")
+        console.post(f"{path}/{act}")
+    console.post(f"{path}/enable")
+    console.open(f"{path}/remove")
+    console.post(f"{path}/remove", typed="by hand")
 
 
 def drive_deliveries(console: Console, world: World) -> None:
