@@ -39,9 +39,11 @@ pytestmark = pytest.mark.timeout(900)  # to fill the databases takes long on a b
 
 # What is about all of a provider's rows by its nature, and read or removed batch by batch where it can be.
 ABOUT_ALL = ("DELETE providers.remove_provider", "the removal of a provider", "POST console.providers.delete")
-# What reads no table: files, the answer to our own question, the page of all parts, and sign-in at an issuer, which ends in what a link's does.
+# What reads no table: files, the answer to our own question, the page of all parts, and sign-in at an issuer, which
+# ends in what a link's does.
 LEFT_OUT = re.compile(
-    r"\.static$| self_check\.answer_question$| console\.(show_nothing|sample\.|sign_in\.(start|complete|take_sign_out|show_))"
+    r"\.static$| self_check\.answer_question$"
+    r"| console\.(show_nothing|sample\.|sign_in\.(start|complete|take_sign_out|show_))"
 )
 
 
