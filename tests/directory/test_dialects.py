@@ -69,7 +69,7 @@ def test_of_several_paths_the_first_with_a_value_counts(tmp_path: Path) -> None:
         (read_keycloak, "[keycloak.claims]\na = 'firstName'\n[keycloak.status]\nverified='c'", "as attributes.<name>"),
         (read_userinfo, "[userinfo.claims]\na = 'b'\n[userinfo.status]\nverified = 'c'", "must have claims only"),
         (read_userinfo, "[userinfo.claims]\na = 'b..c'", "a must be the name of a member"),
-        (read_userinfo, "[userinfo.claims", "must be readable TOML"),
+        (read_userinfo, "[userinfo.claims", "must be TOML"),
         (read_userinfo, f"a = {'9' * 5000}", "must be readable TOML"),
         (read_userinfo, f"a = {'[' * 5000}{']' * 5000}", "must be readable TOML"),
         (read_userinfo, "\xff", "must be UTF-8"),
