@@ -14,7 +14,7 @@ KINDS = (
     *("write_status", "write_statuses", "check_users", "check_user"),
     *("delete_applicant", "delete_customer"),
     *("update_monitor", "update_monitors_of_user", "update_monitors_of_provider"),
-    *("check_provider", "advance_job", "sweep"),
+    *("check_provider", "advance_job", "push_signals", "sweep"),
 )
 
 
