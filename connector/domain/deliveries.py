@@ -14,7 +14,8 @@ KINDS = (
     *("write_status", "write_statuses", "check_users", "check_user"),
     *("delete_applicant", "delete_customer"),
     *("update_monitor", "update_monitors_of_user", "update_monitors_of_provider"),
-    *("check_provider", "advance_job", "push_signals", "sweep"),
+    *("tell_level", "tell_levels", "seed_levels", "push_signals"),
+    *("check_provider", "advance_job", "sweep"),
 )
 
 
