@@ -1,4 +1,4 @@
-"""Wiring of use cases that only read stored data, and for requesting jobs."""
+"""Wiring of use cases that only read stored data, and of requests for jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wiring of notices and for the administration of deliveries."""
+"""Wiring of notices and of the administration of deliveries."""
 
 from __future__ import annotations
 

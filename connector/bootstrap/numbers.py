@@ -1,4 +1,4 @@
-"""Wiring of statistics: counting days, and looking up the counts."""
+"""Wiring of statistics: counting days and looking up the counts."""
 
 from __future__ import annotations
 
