@@ -138,7 +138,7 @@ BODIES: dict[str, Any] = {  # one operation of each kind of body
         "idVProviderId": UNKNOWN_ID,
         "redirectUris": ["https://application.example/callback"],
         "claims": ["given_name"],
-        "keys": [{"kty": "EC", "crv": "P-256", "x": "text", "y": "text", "key_ops": ["verify"]}],
+        "keys": [{"kty": "EC", "crv": "P-256", "x": "x" * 43, "y": "y" * 43, "key_ops": ["verify"]}],
         "isEnabled": True,
     },
 }
