@@ -59,8 +59,8 @@ _CLAIM = {
     "sent as": "sentAs",
     "verified": "isVerified",
     "comparison": "verificationStatus",
-    "meaning": "meaning",
     "value changed since": "valueChanged",
+    "meaning": "meaning",
 }
 _CHANGE = {"at": "at", "what": "subject", "name": "name", "from": "from", "to": "to", "cause": "cause", "by": "actor"}
 

@@ -59,7 +59,7 @@ def test_a_client_is_registered_shown_changed_and_removed(world: World, admin: C
         ({"idVProviderId": "00000000-0000-4000-8000-000000000000"}, "idVProviderId"),
         ({"allowsSandbox": "perhaps"}, "allowsSandbox"),
     ],
-    ids=str,
+    ids=["name", "profile", "no URI", "http", "claim", "no key", "private key", "provider", "sandbox"],
 )
 def test_a_client_that_could_never_work_is_refused_with_its_field(
     world: World, admin: Caller, changes: dict[str, Any], field: str
