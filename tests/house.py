@@ -51,7 +51,7 @@ HOUSE: Mapping[str, Room] = {
     "onfido": room("errors telemetry metrics tracing domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
     "store": room(f"{_FLOOR} private_file", "alembic cryptography psycopg sqlalchemy"),
-    "directory": room(f"{_FLOOR} store http shipped", "sqlalchemy"),
+    "directory": room(f"{_FLOOR} store http shipped", "sqlalchemy structlog"),
     # The use cases, by story: the ground, and what stands on it.
     "services": room(f"{_FLOOR} store directory", _LIBRARIES),
     "services.signing": room(f"{_FLOOR} store services", f"{_LIBRARIES} joserfc"),
@@ -74,9 +74,9 @@ HOUSE: Mapping[str, Room] = {
     "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
     "bootstrap": room(
-        f"{_CELLAR} exports http private_file relay settings services.assurance services.providers services.results "
-        "services.signing services.starting services.lookup services.people services.application services.jobs "
-        "services.openid services.signals services.upkeep"
+        f"{_CELLAR} access exports http private_file relay settings services.assurance services.providers "
+        "services.results services.signing services.starting services.lookup services.people services.application "
+        "services.jobs services.openid services.signals services.upkeep"
     ),
     "exports": room(
         f"{_FLOOR} api store services services.assurance services.results services.lookup services.people "

@@ -9,6 +9,7 @@ That file allows calls as any user: it must not exist where real people are veri
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 import uuid
@@ -78,11 +79,11 @@ class _OwnKeys:
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys
 
-    def find(self, kid: str | None) -> KeySet:
+    def find(self, kid: str | None, at_most: float = math.inf) -> KeySet:
         """Return the key, for any kid."""
         return self._keys
 
-    def find_newer(self, tried: KeySet) -> None:
+    def find_newer(self, tried: KeySet, at_most: float = math.inf) -> None:
         """Return None: there is only one key."""
 
     def prepare(self) -> None:

@@ -11,6 +11,7 @@ while the issuer does not answer.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -79,28 +80,28 @@ class IssuerKeys:
         self._lock = threading.Lock()
         self._fetching: threading.Event | None = None
 
-    def find(self, kid: str | None) -> KeySet:
-        """Return the keys, after a fetch if `kid` is not among them.
+    def find(self, kid: str | None, at_most: float = math.inf) -> KeySet:
+        """Return the keys, after a fetch if `kid` is not among them, for which it waits `at_most` seconds.
 
         Raises `KeysUnavailableError` if there are none, or too many callers wait for that fetch.
         """
         kept = self._kept
         if kept is not None and kept.has(kid):
-            self._renew(kept)
+            self._renew(kept, at_most)
         else:
-            self._wait_for_fetch(REFETCH_AFTER)
+            self._wait_for_fetch(REFETCH_AFTER, at_most)
         if self._kept is None:
             raise KeysUnavailableError(int(REFETCH_AFTER))
         return self._kept.keys
 
-    def find_newer(self, tried: KeySet) -> KeySet | None:
+    def find_newer(self, tried: KeySet, at_most: float = math.inf) -> KeySet | None:
         """Return other keys than those that do not match a signature, after a fetch if one is due; None if there are
         none.
 
         Raises `KeysUnavailableError` if too many callers wait for that fetch.
         """
         if self._keys() is tried:
-            self._wait_for_fetch(REFETCH_SIGNED_AFTER)
+            self._wait_for_fetch(REFETCH_SIGNED_AFTER, at_most)
         newer = self._keys()
         return None if newer is tried else newer
 
@@ -108,7 +109,7 @@ class IssuerKeys:
         """Start fetching the keys, so that the first caller does not wait for them."""
         return self._begin(REFETCH_AFTER)
 
-    def _renew(self, kept: _Kept) -> None:
+    def _renew(self, kept: _Kept, at_most: float) -> None:
         """Start fetching old keys; wait only if they are very old and no fetch has been tried since."""
         age = self._clock() - kept.fetched_at
         if age < RENEW_AFTER or self._fetching is not None:
@@ -116,19 +117,19 @@ class IssuerKeys:
         has_failed = self._has_failed
         fetching = self._begin(RETRY_RENEWAL_AFTER)
         if age >= EXPIRE_AFTER and not has_failed:
-            _wait(fetching)
+            _wait(fetching, at_most)
 
     def _keys(self) -> KeySet | None:
         return self._kept.keys if self._kept else None
 
-    def _wait_for_fetch(self, pause: float) -> None:
+    def _wait_for_fetch(self, pause: float, at_most: float) -> None:
         """Wait for a fetch, if one is due; only few callers may, so that forged tokens block few threads."""
         if (fetching := self._begin(pause)) is None:
             return
         if not self._waiting.acquire(blocking=False):
             raise KeysUnavailableError(1)
         try:
-            _wait(fetching)
+            _wait(fetching, at_most)
         finally:
             self._waiting.release()
 
@@ -155,9 +156,9 @@ class IssuerKeys:
             done.set()
 
 
-def _wait(fetching: threading.Event | None) -> None:
+def _wait(fetching: threading.Event | None, at_most: float) -> None:
     if fetching is not None:
-        fetching.wait(FETCH_TIMEOUT + 1)
+        fetching.wait(max(0.0, min(FETCH_TIMEOUT + 1, at_most)))
 
 
 def fetch_keys(issuer: Issuer, client: HttpClient) -> KeySet:

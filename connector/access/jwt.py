@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 MAX_TOKEN = 16 * 1024  # characters of a token that is introspected
+MAX_PAYLOAD = 16 * 1024  # characters of a signed token's payload
 BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 
@@ -54,10 +55,10 @@ class Algorithms(JWSRegistry):
     """The signature algorithms of one issuer; unknown header parameters are ignored (RFC 7515, 4)."""
 
     max_header_length = 4096  # room for a certificate
-    max_payload_length = 16 * 1024
 
-    def __init__(self, algorithms: Collection[str]) -> None:
+    def __init__(self, algorithms: Collection[str], max_payload: int = MAX_PAYLOAD) -> None:
         super().__init__(algorithms=algorithms, strict_check_header=False)
+        self.max_payload_length = max_payload
 
     def get_alg(self, name: str) -> JWSAlgModel:
         """Return an algorithm of this issuer; the operator chooses them, including ones that joserfc does not
@@ -71,10 +72,10 @@ class Algorithms(JWSRegistry):
 _PARSER = Algorithms(())
 
 
-def parse(text: str) -> Token:
-    """Parse a token without verifying it. Raise `TokenRefused` if it is not a JWS."""
+def parse(text: str, parser: Algorithms = _PARSER) -> Token:
+    """Parse a token without verifying it. Raise `TokenRefused` if it is not a JWS, or longer than the parser allows."""
     try:
-        signature = extract_compact(text.encode("ascii"), registry=_PARSER)
+        signature = extract_compact(text.encode("ascii"), registry=parser)
         claims = json.loads(signature.payload)
     except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise no_jwt(text) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from connector import __version__
 from connector.bootstrap.part import part
+from connector.bootstrap.signed_userinfo import Verifier
 from connector.directory.directories import Directories
 from connector.directory.local import LocalDirectory
 from connector.directory.openid import openid_names
@@ -104,7 +105,9 @@ class Ground:
         self._afterwards = Afterwards()
         self.refused_posts = RefusedPostCounts(database, clock)
         local = LocalDirectory(database, vault)
-        self.directories = Directories(local, proxy=settings.outgoing_proxy, threads=settings.threads)
+        self.directories = Directories(
+            local, proxy=settings.outgoing_proxy, threads=settings.threads, verifier=Verifier(settings)
+        )
         self._user_values = UserValues(database, self.directories, fingerprints, self._journal, clock)
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
         self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)

@@ -4,7 +4,7 @@ directories.py     the directory of each tenant
 local.py           the embedded one, in the connector's own database
 scim.py            a SCIM 2 server
 keycloak.py        Keycloak's Admin REST API
-userinfo.py        an OpenID provider's UserInfo, with the user's own access token
+userinfo.py        an OpenID provider's UserInfo, with the user's own access token; signed_answers.py: its JWTs
 
 dialects.py        the mapping of claims to attributes, read from a file; paths.py: paths of attributes
 exchange.py        JSON over HTTP with a directory; credentials.py, limits.py, failures.py: its parts

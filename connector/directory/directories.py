@@ -22,6 +22,7 @@ from connector.directory.limits import Budget, Limits
 from connector.directory.local import LocalDirectory
 from connector.directory.paths import parse_scim
 from connector.directory.scim import ScimDirectory
+from connector.directory.signed_answers import AnswerVerifier, SignedAnswers
 from connector.directory.userinfo import UserInfoDirectory
 from connector.domain.tenancy import KEYCLOAK, SCIM, DirectoryChoice, Tenant
 from connector.errors import ConfigurationError
@@ -34,11 +35,14 @@ class Directories:
     """Reads users' values from their directories; shared by the threads of a process, of which there are `threads`.
 
     At most half of them may wait for one directory, and three quarters for all: directories that do not answer leave a
-    quarter to tenants without one.
+    quarter to tenants without one. `verifier` verifies signed answers of UserInfo.
     """
 
-    def __init__(self, local: LocalDirectory, *, proxy: str = "", threads: int = 8) -> None:
+    def __init__(
+        self, local: LocalDirectory, *, proxy: str = "", threads: int = 8, verifier: AnswerVerifier | None = None
+    ) -> None:
         self._local = local
+        self._verifier = verifier
         self._proxy = proxy
         self._places = max(1, threads // 2)
         self._shared = threading.BoundedSemaphore(max(1, threads - max(1, threads // 4)))
@@ -53,7 +57,8 @@ class Directories:
         with self._lock:
             opened = self._opened.get(tenant.name)
             if opened is None or opened[0] != choice:
-                remote = open_directory(choice, self._proxy, self._places, self._shared)
+                signed = SignedAnswers(self._verifier, tenant, choice.answer_audiences) if self._verifier else None
+                remote = open_directory(choice, self._proxy, self._places, self._shared, signed)
                 opened = self._opened[tenant.name] = choice, remote
             return opened[1]
 
@@ -95,7 +100,11 @@ class Directories:
 
 
 def open_directory(
-    choice: DirectoryChoice, proxy: str = "", places: int = 4, shared: threading.BoundedSemaphore | None = None
+    choice: DirectoryChoice,
+    proxy: str = "",
+    places: int = 4,
+    shared: threading.BoundedSemaphore | None = None,
+    signed: SignedAnswers | None = None,
 ) -> RemoteDirectory:
     """Return a remote directory, without calling it; raises `ConfigurationError`."""
     http, dialect = HttpClient(ca_file=choice.ca_file, proxy=proxy), _dialect_file(choice.dialect)
@@ -109,7 +118,7 @@ def open_directory(
         return ScimDirectory(exchange, _with_status(choice, read_scim(dialect)), look_up_by)
     if choice.kind == KEYCLOAK:
         return KeycloakDirectory(exchange, _with_status(choice, read_keycloak(dialect)), choice.look_up_by)
-    return UserInfoDirectory(exchange, read_userinfo(dialect), choice.look_up_by)
+    return UserInfoDirectory(exchange, read_userinfo(dialect), choice.look_up_by, signed)
 
 
 def _with_status(choice: DirectoryChoice, dialect: Dialect[P]) -> Dialect[P]:

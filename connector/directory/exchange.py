@@ -13,19 +13,24 @@ from urllib.parse import urlsplit
 from connector.directory.credentials import Credentials
 from connector.directory.failures import misunderstood, unreachable, unusable_status
 from connector.directory.limits import Budget, Limits
-from connector.http.client import BodyTooLargeError, ExchangeError, HttpClient
+from connector.http.client import Answer, BodyTooLargeError, ExchangeError, HttpClient
 
 MAX_ANSWER = 1024 * 1024
+JWT = "application/jwt"
 _UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A directory's answer; `content` is the JSON object of its body, empty if there is none."""
+    """A directory's answer; `content` is the JSON object of its body, empty if there is none.
+
+    `jwt` is the body of an answer that is a JWT, in a session that reads these.
+    """
 
     status: int
     content: Mapping[str, Any] = field(repr=False)
     items: list[Any] | None = field(default=None, repr=False)
+    jwt: str | None = field(default=None, repr=False)
 
     @property
     def is_success(self) -> bool:
@@ -52,16 +57,21 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Session:
-    """The calls of one request to a directory."""
+    """The calls of one request to a directory; with `reads_jwt`, an answer may be a JWT, which is not verified here."""
 
     http: HttpClient
     exchange: Exchange
     credentials: Credentials
     budget: Budget
+    reads_jwt: bool = False
 
     def with_credentials(self, credentials: Credentials) -> Session:
         """Return the session with other credentials, within the same budget."""
         return replace(self, credentials=credentials)
+
+    def reading_jwt(self) -> Session:
+        """Return the session in which an answer may be a JWT, within the same budget."""
+        return replace(self, reads_jwt=True)
 
     def send(
         self,
@@ -78,7 +88,8 @@ class Session:
         Raises `DirectoryError`, which names the purpose of a change. After a 401 the request is sent once more with a
         new access token.
         """
-        sent = {"Accept": f"{media_type}, application/json;q=0.9", **(headers or {})}
+        other = JWT if self.reads_jwt else "application/json"
+        sent = {"Accept": f"{media_type}, {other};q=0.9", **(headers or {})}
         content = None
         if body is not None:
             content = json.dumps(body).encode()
@@ -96,16 +107,26 @@ class Session:
             with self.http.open(method, url, seconds=self.budget.left(), headers=headers, body=content) as answer:
                 if failure := unusable_status(host, answer, purpose):
                     raise failure
-                return _reply(host, answer.status, answer.read(MAX_ANSWER))
+                return self._reply(answer)
         except BodyTooLargeError as error:
             raise misunderstood(host, f"it is longer than {MAX_ANSWER} bytes") from error
         except ExchangeError as error:
             raise unreachable(host, error.reason) from error
 
+    def _reply(self, answer: Answer) -> Reply:
+        body = answer.read(MAX_ANSWER)
+        if self.reads_jwt and _media_type(answer) == JWT:
+            return Reply(answer.status, {}, jwt=body.decode("ascii", "replace").strip())
+        return _reply(self.exchange.host, answer.status, body)
+
 
 def is_id(value: object) -> TypeGuard[str]:
     """Whether a value can be an id in a path; servers and proxies normalize `.` and `..`, even escaped."""
     return isinstance(value, str) and value not in ("", ".", "..")
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.header("Content-Type").partition(";")[0].strip().lower()
 
 
 def _reply(host: str, status: int, body: bytes) -> Reply:

@@ -35,7 +35,7 @@ class DirectoryChoice:
 
     `dialect` is a file that maps claims to attributes. `look_up_by` is the attribute with the users' ids. `timeout`
     limits all calls of one request, in seconds; `check_interval` is the time between two passes over the verified
-    users, 0: none.
+    users, 0: none. A signed answer of UserInfo must have one of `answer_audiences`, if there are any, in `aud`.
     """
 
     kind: str = LOCAL
@@ -49,6 +49,7 @@ class DirectoryChoice:
     checks_per_minute: int = 300
     gone_users: str = UNVERIFY
     writes_status: bool = False
+    answer_audiences: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:

@@ -25,6 +25,7 @@ _DAY = 86_400
 _DIALECTS = {SCIM: "scim", KEYCLOAK: "keycloak", USERINFO: "oidc"}
 _LOOK_UP_BY = {SCIM: "id", KEYCLOAK: "id", USERINFO: "sub"}
 _OF_ALL = frozenset({"kind", "url", "dialect", "look_up_by", "ca_file", "timeout"})
+_AUDIENCES = "answer_audiences"
 _LOGINS = {"bearer_token": ("bearer_token",), "username": ("username", "password"), "token_url": ("client_id",)}
 
 
@@ -93,6 +94,13 @@ class DirectorySettings(Checked):
         False, "Whether users' status is written to the attributes that the dialect names for it."
     )
 
+    answer_audiences: tuple[str, ...] = setting(
+        (),
+        "userinfo: the client ids of the applications whose users' tokens are sent; an answer that is a signed JWT "
+        "must have one of them in `aud`. Empty: its `aud` is not compared. JSON answers have none.",
+        checks.not_blank,
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if foreign := sorted(self._given() - _allowed(self.kind)):
@@ -122,6 +130,7 @@ class DirectorySettings(Checked):
             checks_per_minute=self.checks_per_minute,
             gone_users=self.gone_users,
             writes_status=self.writes_status,
+            answer_audiences=self.answer_audiences,
         )
 
     def _login(self) -> DirectoryLogin:
@@ -151,7 +160,9 @@ class DirectorySettings(Checked):
 def _allowed(kind: str) -> set[str] | frozenset[str]:
     if kind == LOCAL:
         return {"kind"}
-    return _OF_ALL if kind == USERINFO else {each.name for each in fields(DirectorySettings)}
+    if kind == USERINFO:
+        return _OF_ALL | {_AUDIENCES}
+    return {each.name for each in fields(DirectorySettings)} - {_AUDIENCES}
 
 
 def _secret(reference: str) -> str:

@@ -164,21 +164,23 @@ class OidcProvider(Server):
         form = {"grant_type": "client_credentials", "scope": SCOPES[1], "resource": f"urn:connector:{kind}"}
         return str(self.token(**form)["access_token"])
 
-    def sign_in(self, kind: str, user: str = "ann", scope: str = SCOPES[1]) -> dict[str, Any]:
-        """Return the tokens of a user, who signs in at the provider's own pages and consents."""
+    def sign_in(self, kind: str, user: str = "ann", scope: str = SCOPES[1], client: str = "shop") -> dict[str, Any]:
+        """Return the tokens of a user, who signs in at the provider's own pages and consents.
+
+        Without a kind, the access token is for UserInfo.
+        """
         browser = requests.Session()
         browser.trust_env = False
         query = {
-            "client_id": "shop",
+            "client_id": client,
             "response_type": "code",
             "redirect_uri": CALLBACK,
             "scope": f"openid offline_access {scope}",
             "prompt": "consent",
             "nonce": "n",
-            "resource": f"urn:connector:{kind}",
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
-        }
+        } | ({"resource": f"urn:connector:{kind}"} if kind else {})
         page = browser.get(f"{self.issuer}/auth", params=query, timeout=60, allow_redirects=False)
         for form in ({"prompt": "login", "login": user, "password": "any"}, {"prompt": "consent"}):
             page = self._follow(browser, page)
@@ -187,7 +189,8 @@ class OidcProvider(Server):
         page = self._follow(browser, page)
         code = parse_qs(urlsplit(page.headers["Location"]).query)["code"][0]
         browser.close()
-        return self.token(grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=VERIFIER)
+        form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        return self.post(self.token_path, client, code=code, **form)
 
     def _follow(self, browser: requests.Session, page: requests.Response) -> requests.Response:
         """Follow redirects within the provider."""

@@ -1,0 +1,32 @@
+"""Wiring of signed UserInfo answers: the directory reads them with the keys of the issuers that the settings trust."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from connector.access.discovery import IssuerUnavailableError
+from connector.access.refusals import TokenRefused
+from connector.access.userinfo import SignedUserInfo
+from connector.directory.signed_answers import AnswerRefusedError, KeysAwayError
+from connector.domain.tenancy import Tenant
+from connector.settings import Settings
+
+
+class Verifier:
+    """Verifies signed answers, with the directory's errors; the issuers' keys are fetched on first use."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        waiting = threading.BoundedSemaphore(settings.threads)  # the directory limits its callers itself
+        self._answers = SignedUserInfo(settings.all_issuers, clock, proxy=settings.outgoing_proxy, waiting=waiting)
+
+    def read(self, tenant: Tenant, text: str, seconds: float) -> Mapping[str, Any]:
+        """Return the claims of an answer, at most `seconds` later; raises `AnswerRefusedError` or `KeysAwayError`."""
+        try:
+            return self._answers.read(tenant, text, seconds)
+        except TokenRefused as refusal:
+            raise AnswerRefusedError(refusal.check) from refusal
+        except IssuerUnavailableError as error:
+            raise KeysAwayError(error.retry_after) from error
