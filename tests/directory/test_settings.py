@@ -62,7 +62,7 @@ def test_each_kind_opens_its_directory(given: dict[str, Any], expected: type, lo
         ({"kind": "scim", "url": URL}, "Exactly one of token_url, username and bearer_token must be set"),
         ({"kind": "scim", "url": URL, "username": "a"}, "password must be set with username"),
         ({"kind": "scim", "url": URL, "token_url": URL}, "client_id must be set with token_url"),
-        ({"kind": "scim", "url": URL, "username": "a", "password": "env:A", **CLIENT}, "and not more"),
+        ({"kind": "scim", "url": URL, "username": "a", "password": "env:A", **CLIENT}, "Exactly one of token_url"),
         ({"kind": "scim", "url": "http://idp.example.com"}, "url must be an https URL"),
         ({"kind": "scim", "url": URL + "?a=b"}, "url must be an https URL"),
         ({"kind": "keycloak", "url": URL, "look_up_by": "email", **CLIENT}, "look_up_by must be id or username"),
