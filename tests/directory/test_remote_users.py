@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import requests
+from joserfc.jwk import ECKey
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from connector.errors import InvalidField
+from tests.api.test_auth import sign
 from tests.bodies import API_TOKEN, event_body
 from tests.contract.studio import studio_provider
 from tests.contract.wire import USERS, entry
@@ -298,6 +301,19 @@ def test_a_userinfo_about_somebody_else_starts_nothing(deployment: Deployment) -
     answer = world.connector.as_user("dan", world.tenant).verify(world.provider_id, "INITIATED")
     assert (answer.status_code, answer.json()["code"]) == (502, "OIDV-10052")
     assert world.verifications("dan") == []
+
+
+def test_a_signed_userinfo_that_cannot_be_verified_starts_nothing(deployment: Deployment) -> None:
+    world, faulty = deployment.world("userinfo"), deployment.faulty
+    key, claims = ECKey.generate_key("P-256"), {"iss": "https://idp.example.com", "sub": "eve", **PERSON}
+    signed = sign({"alg": "ES256"}, json.dumps(claims).encode(), key)
+    answers = {signed: "its iss must be", f"{signed}.a.b": "encrypted answers"}
+    for content, words in answers.items():
+        faulty.replies = [Reply(200, content.encode(), {"Content-Type": "application/jwt"})]
+        answer = world.connector.as_user("eve", world.tenant).verify(world.provider_id, "INITIATED")
+        assert (answer.status_code, answer.json()["code"]) == (502, "OIDV-10052")
+        assert words in answer.json()["description"]
+    assert world.verifications("eve") == []
 
 
 # ── Keycloak ─────────────────────────────────────────────────────────────────────────────────────────────────────────
