@@ -68,10 +68,11 @@ def patiently(settings: Settings, file: Path) -> Settings:
 
 
 def check(world: World, user_id: str) -> dict[str, Check]:
-    """Check the settings as `connector check-settings --user` does; returns the checks by name."""
+    """Return the checks of issuers and directories by name, as `connector check-settings --user` makes them."""
     settings = world.connector.settings
     tenant = read_tenants(settings).named(world.tenant)
-    return {each.check.name: each.check for each in check_settings(settings, tenant, user_id)}
+    parts = {tenant.directory.url or "directory", *(issuer.issuer for issuer in settings.all_issuers)}
+    return {each.check.name: each.check for each in check_settings(settings, tenant, user_id) if each.part in parts}
 
 
 def register(world: World) -> None:
