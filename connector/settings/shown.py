@@ -21,7 +21,7 @@ SET, NOT_SET = "set", "not set"
 OF_A_PROCESS = frozenset(
     {
         *("data_dir", "host", "port", "workers", "threads", "console_threads", "worker_threads", "worker_port"),
-        *("worker_in_server", "onfido_rate_limit", "graceful_timeout", "log_level", "log_format", "dev"),
+        *("worker_in_server", "graceful_timeout", "log_level", "log_format", "dev"),
     }
 )
 

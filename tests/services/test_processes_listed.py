@@ -67,7 +67,7 @@ class TestShown:
 
     def test_what_all_processes_share_is_exact_and_what_each_has_is_left_out(self, read: Settings) -> None:
         assert SECRET in exact(read)["metrics_token"]
-        assert not {"port", "workers", "threads", "onfido_rate_limit", "dev"} & exact(read).keys()
+        assert not {"port", "workers", "threads", "dev"} & exact(read).keys()
 
 
 class TestOverHttp:
