@@ -92,6 +92,7 @@ def test_continuous_integration_checks_style_and_types_and_runs_the_tests() -> N
         "npm --prefix tests/identity/node ci",
         "make deploy-check",
         "make test",
+        "make coverage",
         "make browser-test",
     ]
 

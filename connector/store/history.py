@@ -11,9 +11,23 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, text, true
 
-from connector.domain.history import AUDITED, REFUSED, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
+from connector.domain.history import (
+    AUDITED,
+    READ,
+    REFUSED,
+    REMOVED,
+    RESULT,
+    RUN,
+    START,
+    TASK,
+    USER,
+    AuditFilter,
+    Change,
+    Entry,
+    name_of,
+)
 from connector.store import batch, pages
 from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.models import history
@@ -60,8 +74,12 @@ def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:
 
 
 def find_of_verification(connection: Connection, verification_id: str) -> list[Change]:
-    """Return the changes of a verification and its claims, the oldest first."""
-    statement = select(*_COLUMNS).where(history.c.verification_id == verification_id).order_by(history.c.id)
+    """Return the changes of a verification and its claims, the oldest first.
+
+    Readings of its result are in the audit trail alone: to look at a verification would otherwise change it.
+    """
+    is_look = and_(history.c.subject.in_((RESULT, TASK)), func.coalesce(history.c.current, "") == READ)
+    statement = select(*_COLUMNS).where(history.c.verification_id == verification_id, ~is_look).order_by(history.c.id)
     return [Change(**row._asdict()) for row in connection.execute(statement)]
 
 

@@ -183,7 +183,7 @@ def test_an_endpoint_is_added_with_a_secret_that_is_shown_once_and_tested(
     expect(page.get_by_text(re.compile(r"It answered 204 in [\d,]+ ms\."))).to_be_visible()
     application.answers(Reply(500, b"no"))
     page.get_by_role("button", name="Send a test notice").click()
-    expect(page.get_by_text("The test notice was not taken")).to_be_visible()
+    expect(page.get_by_text("The test notice was not accepted")).to_be_visible()
 
 
 def test_an_endpoint_is_changed_disabled_and_removed(
@@ -206,7 +206,7 @@ def test_an_endpoint_is_changed_disabled_and_removed(
     page = visitor.open(address)
     page.get_by_role("link", name="Replace the secret").click()
     confirm(page, "Replace")
-    expect(page.get_by_text("the former one signs as well until")).to_be_visible()
+    expect(page.get_by_text("notices are also signed with the former one until")).to_be_visible()
     assert page.locator(".notice .copy code").inner_text() != secret
 
     page = visitor.open(address)

@@ -98,7 +98,7 @@ def test_it_says_what_needs_the_administrator(visit: Visit, home: World) -> None
 
     page = open_home(visit, home)
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. 5 things need you.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. 5 things need attention.")
     needs = page.get_by_role("region", name="Needs you")
     for sentence in (
         "1 verification waits for a review.",

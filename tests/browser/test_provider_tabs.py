@@ -106,7 +106,7 @@ def test_a_draft_says_what_is_wrong_and_what_it_concerns(visit: Visit, place: Wo
     expect(page.get_by_text("1 claim was verified by the previous mapping")).to_be_visible()
     expect(page.get_by_text("Onfido does not compare it")).to_be_visible()
     page.get_by_role("button", name=f"Remove {GIVEN_NAME}").click()
-    expect(page.get_by_text("Onfido requires First name of everybody")).to_be_visible()
+    expect(page.get_by_text("Onfido requires First name for every applicant")).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("first_name")
     page.get_by_role("link", name="Discard").click()

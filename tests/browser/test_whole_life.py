@@ -35,7 +35,7 @@ def test_an_administrator_sets_everything_up_and_decides_on_a_verification(visit
     person = world.add_user(user_id)
     run_id = world.start(person)
     page = visitor.open(f"/console/verifications/{run_id}")
-    expect(page.get_by_text("The user has the link")).to_be_visible()
+    expect(page.get_by_text("The run waits for the user").first).to_be_visible()
 
     comparisons = {"first_name": "clear", "last_name": "clear", "date_of_birth": "consider"}
     world.outcome(run_id, status="review", comparisons=comparisons)

@@ -98,7 +98,7 @@ class TestDryRun:
         claims = tried(world, end(world, ann), swapped)
         assert [claims[uri]["limit"] for uri in (GIVEN_NAME, LAST_NAME)] == ["sent_otherwise"] * 2
         assert claims[GIVEN_NAME]["verdict"] is None
-        assert "cannot be told" in claims[GIVEN_NAME]["reason"]
+        assert "cannot be known" in claims[GIVEN_NAME]["reason"]
         assert said(claims[BIRTH_DATE]["verdict"]) == ("unidentified", False)
 
     def test_another_claim_in_the_same_field_changes_what_is_sent(self, world: World, ann: Caller) -> None:
