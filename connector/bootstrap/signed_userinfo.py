@@ -5,22 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from connector.access.discovery import IssuerUnavailableError
 from connector.access.refusals import TokenRefused
-from connector.access.userinfo import SignedUserInfo
 from connector.directory.signed_answers import AnswerRefusedError, KeysAwayError
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
+
+if TYPE_CHECKING:
+    from connector.access.userinfo import SignedUserInfo
 
 
 class Verifier:
     """Verifies signed answers, with the directory's errors; the issuers' keys are fetched on first use."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        waiting = threading.BoundedSemaphore(settings.threads)  # the directory limits its callers itself
-        self._answers = SignedUserInfo(settings.all_issuers, clock, proxy=settings.outgoing_proxy, waiting=waiting)
+        self._settings = settings
+        self._clock = clock
+        self._waiting = threading.BoundedSemaphore(settings.threads)  # the directory limits its callers itself
+
+    @cached_property
+    def _answers(self) -> SignedUserInfo:
+        from connector.access.userinfo import SignedUserInfo  # noqa: PLC0415  it takes memory, and is seldom needed
+
+        settings = self._settings
+        return SignedUserInfo(settings.all_issuers, self._clock, proxy=settings.outgoing_proxy, waiting=self._waiting)
 
     def read(self, tenant: Tenant, text: str, seconds: float) -> Mapping[str, Any]:
         """Return the claims of an answer, at most `seconds` later; raises `AnswerRefusedError` or `KeysAwayError`."""

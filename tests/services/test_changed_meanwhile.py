@@ -1,0 +1,45 @@
+"""A change that is made for a state that has passed is refused, inside the transaction that would make it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from connector.domain.notices import CLAIMS_CHANGED, FINISHED, EndpointConfig
+from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.tenancy import Tenant
+from connector.errors import ChangedMeanwhile
+from tests.harness import World
+
+URL = "http://127.0.0.1:9/notices"
+
+
+def test_an_endpoint_that_was_changed_meanwhile_stays_as_it_is(world: World) -> None:
+    endpoints, tenant = world.connector.services.endpoints, Tenant(world.tenant)
+    seen = EndpointConfig(URL, (CLAIMS_CHANGED,), world.provider_id)
+    endpoint, _ = endpoints.add(tenant, seen)
+    other = replace(seen, events=(FINISHED,))
+    endpoints.change(tenant, endpoint.endpoint_id, other, seen=seen)
+
+    with pytest.raises(ChangedMeanwhile, match="read it again"):
+        endpoints.change(tenant, endpoint.endpoint_id, replace(seen, is_enabled=False), seen=seen)
+
+    assert endpoints.get(tenant, endpoint.endpoint_id).config == other
+
+
+def test_a_provider_that_was_changed_meanwhile_stays_as_it_is(world: World) -> None:
+    providers, tenant = world.connector.services.providers, Tenant(world.tenant)
+    seen = providers.get(tenant, world.provider_id)
+    first = providers.change(tenant, world.provider_id, config_of(seen, "First"), seen=seen)
+
+    with pytest.raises(ChangedMeanwhile, match="read it again"):
+        providers.change(tenant, world.provider_id, config_of(seen, "Second"), seen=seen)
+
+    assert providers.get(tenant, world.provider_id).name == first.name == "First"
+
+
+def config_of(provider: Provider, name: str) -> ProviderConfig:
+    """Return the provider's configuration under another name; its secrets are kept."""
+    kept = {each.name: getattr(provider, each.name) for each in fields(ProviderConfig) if hasattr(provider, each.name)}
+    return ProviderConfig(**kept | {"name": name})
