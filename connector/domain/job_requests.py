@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from connector.domain.jobs import (
     EVERYTHING,
@@ -14,6 +14,7 @@ from connector.domain.jobs import (
     VERIFICATIONS_CSV,
     JobRequest,
 )
+from connector.domain.utc import utc_text
 from connector.domain.verification_filter import read_filter
 
 
@@ -49,4 +50,4 @@ def fetching_since(since: datetime, provider_id: str) -> JobRequest:
 
 
 def _written(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return utc_text(moment)

@@ -33,6 +33,7 @@ from connector.domain.notices import (
 )
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
+from connector.domain.utc import utc_text
 from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
 from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
 from connector.services.batches import forget
@@ -194,7 +195,7 @@ class Endpoints:
         """Send all notices since a time again, with their ids; the worker queues them page by page."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id, is_own_allowed=True)
-            detail = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            detail = {"since": utc_text(since)}
             self._record(connection, tenant, endpoint_id, RESENT, actor, known.config, detail)
             outbox.add(connection, ResendNotices(tenant.name, endpoint_id, since.astimezone(UTC).isoformat()))
 

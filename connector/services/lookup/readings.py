@@ -25,6 +25,7 @@ from connector.domain.history import (
 )
 from connector.domain.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
+from connector.domain.utc import utc_text
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.store.engine import Database
@@ -105,4 +106,4 @@ def _written_filter(criteria: AuditFilter) -> Mapping[str, object]:
 
 
 def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return None if moment is None else utc_text(moment)
