@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeGuard
 
+from connector.domain.utc import utc_text
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -103,7 +105,7 @@ def is_time(value: object) -> TypeGuard[float]:
 def write_time(value: float) -> str:
     """Format a time of a token."""
     try:
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_text(datetime.fromtimestamp(value, UTC))
     except (OverflowError, ValueError, OSError):
         return shown(value)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Id
+from connector.api.fields import Id, timestamp
 from connector.domain.deliveries import KINDS, STATES, KindCount
+from connector.domain.utc import utc_text
 from connector.services.application.deliveries import MOST_COUNTED, MOST_OF_KIND, StoredDelivery
 from connector.services.cursors import Page
 
@@ -142,15 +143,10 @@ def delivery_body(row: StoredDelivery) -> dict[str, Any]:
     }
 
 
-def timestamp(at: datetime | None) -> str | None:
-    """Write a time."""
-    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _written(value: Any) -> Any:
     """Return a payload's value; a time is written as all times are."""
     is_time = isinstance(value, str) and _TIME.fullmatch(value)
-    return timestamp(datetime.fromisoformat(value).astimezone(UTC)) if is_time else value
+    return utc_text(datetime.fromisoformat(value)) if is_time else value
 
 
 def _camel(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import marshmallow as ma
@@ -12,6 +12,7 @@ from marshmallow import fields, validate
 from connector.api import requirements  # noqa: F401  before any field is created
 from connector.domain.ids import normal_id
 from connector.domain.text import is_blank, is_label
+from connector.domain.utc import utc_text
 
 MANY = 100  # elements of a list
 MAX_DIGITS = 12  # digits of a limit; a number that is truncated to these is above every maximum
@@ -103,6 +104,21 @@ class Limit(fields.Integer):
         return min(super()._validated(value), self.maximum)
 
 
+class Since(fields.AwareDateTime):
+    """The beginning of a period, in UTC if it names no zone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            format="iso", default_timezone=UTC, required=True, metadata={"example": "2026-01-31T09:30:00Z"}
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> datetime:
+        try:
+            return super()._deserialize(value, attr, data, **options).astimezone(UTC)
+        except OverflowError as error:  # at the ends of the calendar, UTC's year can be 0 or 10000
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
+
+
 class Moment(fields.String):
     """A time in an answer: ISO 8601 in UTC, to the second."""
 
@@ -115,4 +131,4 @@ class Moment(fields.String):
 
 def timestamp(moment: datetime | None) -> str | None:
     """Write a time as Onfido does: ISO 8601 in UTC, to the second."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else utc_text(moment)

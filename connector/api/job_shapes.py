@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Id, Moment, Name
+from connector.api.fields import Id, Moment, Name, Since
 from connector.api.verification_shapes import VerificationFilterSchema
 from connector.domain.deliveries import KINDS as DELIVERY_KINDS
 from connector.domain.jobs import EVERYTHING, FORMATS, GIVEN_UP, KINDS, STATES, Job
@@ -19,7 +18,6 @@ if TYPE_CHECKING:  # the command line prints these schemas, and imports the use 
 
 MAX_PAGE = 1000
 _FORMATS = sorted({each.name for formats in FORMATS.values() for each in formats})
-_SINCE: dict[str, Any] = {"required": True, "format": "iso", "default_timezone": UTC}
 
 
 class CsvRequestSchema(VerificationFilterSchema):
@@ -40,7 +38,7 @@ class ResendRequestSchema(ma.Schema):
     Optionally of one endpoint, one provider or one kind.
     """
 
-    since = fields.AwareDateTime(metadata={"example": "2026-01-31T09:30:00Z"}, **_SINCE)
+    since = Since()
     which = fields.String(load_default=GIVEN_UP, validate=validate.OneOf((GIVEN_UP, EVERYTHING)))
     endpointId = Id(load_default=None, allow_none=True)
     providerId = Id(load_default=None, allow_none=True)
@@ -51,7 +49,7 @@ class FetchRequestSchema(ma.Schema):
     """The provider whose runs are to be read from Onfido, and since when."""
 
     providerId = Id(required=True)
-    since = fields.AwareDateTime(metadata={"example": "2026-01-31T09:30:00Z"}, **_SINCE)
+    since = Since()
 
 
 class JobQuerySchema(ma.Schema):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.delivery_shapes import timestamp
-from connector.api.fields import Flag, Id, Items, Text
+from connector.api.fields import Flag, Id, Items, Since, Text, timestamp
 from connector.api.studio_shapes import MAX_URL
 from connector.domain.answered import Answered
 from connector.domain.credentials import MASK
@@ -39,9 +38,7 @@ class NewEndpointSchema(EndpointRequestSchema, SecretSchema):
 class SinceSchema(ma.Schema):
     """The time since which notices are sent again."""
 
-    since = fields.AwareDateTime(
-        required=True, format="iso", default_timezone=UTC, metadata={"example": "2026-01-31T09:30:00Z"}
-    )
+    since = Since()
 
 
 class RateSchema(ma.Schema):

@@ -9,6 +9,7 @@ import click
 
 from connector.cli.output import actor, json_option, print_json, print_table, services
 from connector.domain.signing import SigningKey
+from connector.domain.utc import utc_text
 
 _COLUMNS = ("id", "role", "createdAt", "expiresAt")
 
@@ -59,6 +60,6 @@ def _view(key: SigningKey) -> Mapping[str, Any]:
     return {
         "id": key.key_id,
         "role": key.role,
-        "createdAt": f"{key.created_at:%Y-%m-%dT%H:%M:%SZ}",
-        "expiresAt": key.expires_at and f"{key.expires_at:%Y-%m-%dT%H:%M:%SZ}",
+        "createdAt": utc_text(key.created_at),
+        "expiresAt": key.expires_at and utc_text(key.expires_at),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from babel.dates import get_timezone as find_timezone
@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from connector.console.ground import now
 from connector.console.translations import EXACT
+from connector.domain.utc import utc_text
 
 ZONE_COOKIE = "zone"
 RECENT = timedelta(hours=24)
@@ -47,7 +48,7 @@ def time_tag(at: datetime | None, style: str = "auto") -> Markup:
     is_relative = style == "relative" or (style == "auto" and abs(age) < RECENT)
     text = _relative(age) if is_relative else exact if style == "exact" else format_datetime(at, _PATTERNS[style])
     mark = Markup(' data-relative=""') if is_relative else Markup("")
-    iso = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    iso = utc_text(at)
     return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(iso, exact, mark, text)
 
 

@@ -39,15 +39,11 @@ def resending_since(
 ) -> JobRequest:
     """Return the request to repeat deliveries: those given up since a time, or all since then."""
     which = EVERYTHING if is_everything else GIVEN_UP
-    chosen = {"since": _written(since), "which": which, "endpointId": endpoint_id}
+    chosen = {"since": utc_text(since), "which": which, "endpointId": endpoint_id}
     of_kind = {} if kind is None else {"kind": kind}
     return JobRequest(RESEND_DELIVERIES, chosen | of_kind, provider_id=provider_id)
 
 
 def fetching_since(since: datetime, provider_id: str) -> JobRequest:
     """Return the request to read a provider's runs since a time from Onfido."""
-    return JobRequest(FETCH_RUNS, {"since": _written(since)}, provider_id=provider_id)
-
-
-def _written(moment: datetime) -> str:
-    return utc_text(moment)
+    return JobRequest(FETCH_RUNS, {"since": utc_text(since)}, provider_id=provider_id)

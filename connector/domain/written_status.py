@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+
+from connector.domain.utc import utc_text
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def status_of(records: Sequence[ClaimRecord]) -> WrittenStatus:
     if through is None:
         return WrittenStatus(False, verified, None, None, flags)
     name, at = through
-    return WrittenStatus(True, verified, f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", name, flags)
+    return WrittenStatus(True, verified, utc_text(at), name, flags)
 
 
 def _verified_through(judged: Sequence[ClaimRecord]) -> tuple[str, datetime] | None:

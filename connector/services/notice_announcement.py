@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import ClassVar
 
 from connector.domain.capture import LINK
 from connector.domain.health import BAD
 from connector.domain.history import CHECKED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_EXPIRED, PROVIDER_FAILS, REVIEW
+from connector.domain.utc import utc_text
 from connector.domain.workflow_run import ABANDONED, is_final
 from connector.domain.workflow_run import REVIEW as IN_REVIEW
 from connector.store.notices import NoticePayload
@@ -56,7 +56,7 @@ class NoticeAnnouncement:
             provider_id=change.provider_id,
             verification_id=change.verification_id,
             notice_id="",
-            at=f"{change.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            at=utc_text(change.at),
             endpoint_id="",
             event=self._event,
             user_id=change.name if change.subject == USER else change.user_id,

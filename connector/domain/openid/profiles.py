@@ -9,12 +9,13 @@ ida    OpenID Identity Assurance 1.0: `verified_claims` is an object with the re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim
 from connector.domain.openid.clients import OKTA
 from connector.domain.openid.groups import flat, nested
+from connector.domain.utc import utc_text
 
 DELEGATED = "IDV-DELEGATED"  # Okta's name of the trust framework: the vendor decides
 VERIFIED, FAILED = "VERIFIED", "FAILED"  # Okta's levels
@@ -38,7 +39,7 @@ def _okta(
     request: ClaimsRequest, asserted: Mapping[str, Any] | None, now: datetime, process: str | None
 ) -> dict[str, Any]:
     verified = flat({} if asserted is None else asserted["claims"])
-    time = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if asserted is None else asserted["verification"]["time"]
+    time = utc_text(now) if asserted is None else asserted["verification"]["time"]
     is_verified = bool(request.claims) and all(each.name in verified for each in request.claims)
     verification = {
         "trust_framework": _asked_value(request, "trust_framework") or DELEGATED,

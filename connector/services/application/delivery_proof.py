@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.tenancy import Tenant
+from connector.domain.utc import utc_text
 from connector.domain.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
 from connector.services.application.endpoints import Endpoints
@@ -104,4 +105,4 @@ def _verification(verification: Verification) -> dict[str, Any]:
 
 
 def _time(at: datetime | None) -> str | None:
-    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return None if at is None else utc_text(at)

@@ -183,7 +183,7 @@ class Endpoints:
         with self._database.write() as connection:
             sealed = endpoints.find_secrets(connection, endpoint_id)
             self._record(connection, tenant, endpoint_id, TESTED, actor, endpoint.config, {})
-        notice_id, at = str(uuid.uuid4()), f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        notice_id, at = str(uuid.uuid4()), utc_text(now)
         body = {"type": TEST, "id": notice_id, "at": at, "data": {"tenant": tenant.name, "endpointId": endpoint_id}}
         secrets = self._secrets.valid(endpoint_id, sealed)
         try:
