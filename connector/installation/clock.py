@@ -6,7 +6,7 @@ The database's clock determines when deliveries are due and leases expire. A ser
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -70,8 +70,3 @@ def _date(header: str) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def distinct_hosts(urls: Iterator[str]) -> list[str]:
-    """Return one URL for each host."""
-    return list({urlsplit(each).netloc: each for each in urls}.values())

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Row,
     String,
     bindparam,
-    case,
     cast,
     delete,
     func,
@@ -158,13 +157,6 @@ def find_named(connection: Connection, tenant: str, user_id: str) -> dict[str, b
 def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
     """Delete the entries of a tenant's streams for a user."""
     connection.execute(delete(signal_subjects).where(_S.tenant == tenant, _S.user_id == user_id))
-
-
-def count_waiting(connection: Connection) -> tuple[int, int]:
-    """Return how many streams are not enabled, and how many events wait in all."""
-    others = func.coalesce(func.sum(case((_T.status == ENABLED, 0), else_=1)), 0)
-    row = connection.execute(select(others, func.coalesce(func.sum(_T.waiting), 0))).one()
-    return int(row[0]), int(row[1])
 
 
 def find_stuck(connection: Connection, limit: int) -> list[str]:

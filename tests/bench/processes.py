@@ -33,7 +33,13 @@ def at_distance(url: str, milliseconds: float) -> Iterator[str]:
     if not milliseconds:
         yield url
         return
-    command = [sys.executable, "-m", "tests.bench.delay", url, str(milliseconds)]
+    with started([sys.executable, "-m", "tests.bench.delay", url, str(milliseconds)]) as address:
+        yield address
+
+
+@contextmanager
+def started(command: Sequence[str]) -> Iterator[str]:
+    """Run a program of the tests, and return the line that it prints once it is ready."""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -22,7 +22,7 @@ from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.store.engine import Database
 from tests.bench.processes import ROOT as CODE
-from tests.bench.processes import free_port, wait_for
+from tests.bench.processes import free_port, started, wait_for
 from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.faults import postgresql
 from tests.harness import ADMIN_SCOPES, Caller
@@ -176,17 +176,6 @@ def _receiver(told: list[str]) -> type[Quiet]:
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Iterator[str]:
-    """Run a program of the tests that prints one line once it is ready."""
-    with subprocess.Popen(command, cwd=CODE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-
-
-@contextmanager
 def _simulator(directory: Path) -> Iterator[str]:
     port, log = free_port(), directory / "simulator.log"
     command = [sys.executable, "-m", "connector", "simulate", "--port", str(port)]
@@ -206,17 +195,17 @@ def _reachable(hosts: Sequence[Host], ports: Sequence[int]) -> Iterator[None]:
     with ExitStack() as stack:
         forward = [sys.executable, "-m", "tests.soak.forward"]
         if hosts[0].is_namespace:
-            stack.enter_context(_started([*forward, *(f"{ROOT}:{port}=127.0.0.1:{port}" for port in ports)]))
+            stack.enter_context(started([*forward, *(f"{ROOT}:{port}=127.0.0.1:{port}" for port in ports)]))
             for host in hosts:
                 pairs = [f"127.0.0.1:{port}={ROOT}:{port}" for port in ports]
-                stack.enter_context(_started([*host.command, *forward, *pairs]))
+                stack.enter_context(started([*host.command, *forward, *pairs]))
         yield
 
 
 @contextmanager
 def _distant(host: Host, url: str) -> Iterator[str]:
     """Return a URL that leads from a host to the database, which is `DISTANCE` away."""
-    with _started([*host.command, sys.executable, "-m", "tests.bench.delay", url, str(DISTANCE)]) as distant:
+    with started([*host.command, sys.executable, "-m", "tests.bench.delay", url, str(DISTANCE)]) as distant:
         yield distant
 
 

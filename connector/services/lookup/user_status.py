@@ -57,12 +57,13 @@ class UserStatuses:
 
     def get(self, tenant: Tenant, user_id: str) -> UserStatus:
         """Return a user's verification state; raise `RequestError` if the user is unknown, or was removed."""
-        values = self._user_values.read(tenant, user_id) if self._user_values.is_readable(tenant, user_id) else None
+        is_readable = self._user_values.is_readable(tenant, user_id)
+        values = self._user_values.read(tenant, user_id) if is_readable else None
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         known = self._read(tenant, user_id)
         if values is None and not known.is_any:
             raise self.no_such_user(tenant, user_id)
-        if values is None and not self._user_values.is_readable(tenant, user_id):
+        if not is_readable:
             values = {uri: uri for _, uri in known.claims}  # claims that were part of a verification had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 
