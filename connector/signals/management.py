@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import marshmallow as ma
@@ -9,6 +10,7 @@ from flask import Response, g, jsonify, request
 
 from connector.access.gate import requires
 from connector.api.fields import Id
+from connector.api.shares import Lasting, lasts
 from connector.domain.signals import Stream
 from connector.errors import InvalidField
 from connector.signals.shapes import (
@@ -27,6 +29,7 @@ from connector.signals.views import MANAGE, READ, SignalBlueprint, issuer, read,
 blueprint = SignalBlueprint("signals", __name__, url_prefix="/ssf")
 
 _ID = Id(required=True)
+counted = partial(lasts, Lasting.ONFIDO, is_callers_own=False)
 _STREAM, _STATUS, _SUBJECT, _VERIFICATION = StreamSchema(), StatusSchema(), SubjectSchema(), VerificationSchema()
 
 
@@ -64,6 +67,7 @@ def replace_stream() -> Response:
 
 @blueprint.delete("/streams")
 @requires(MANAGE)
+@counted  # it waits for an event that is being sent
 def delete_stream() -> tuple[str, int]:
     """Remove a stream; nothing is delivered from it afterwards."""
     streams().remove(g.tenant, _named(), receiver(), g.principal.actor)

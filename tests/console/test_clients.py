@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import Any
@@ -19,6 +20,7 @@ from tests.oidc.relying_party import REDIRECT_URI, RelyingParty, UserBrowser, re
 pytestmark = pytest.mark.one_database
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_SHOWN = re.compile(r'name="shown" value="([^"]+)"')
 _SECRET = re.compile(r'data-copy="([\w-]{43})"')
 
 
@@ -38,6 +40,15 @@ class Administrator:
         token = _TOKEN.search(self.open(form).text)
         assert token, form
         return self._browser.post(self._base + path, data={"csrf_token": token[1], **fields}, timeout=60)
+
+    def shown(self, path: str) -> tuple[dict[str, Any], str]:
+        """Open a form; returns what posts it unchanged, and the values that it carries."""
+        carried = _SHOWN.search(self.open(path).text)
+        assert carried, path
+        config = json.loads(shown := html.unescape(carried[1]))
+        given = {name: config[name] for name in ("name", "profile", "claims")}
+        given |= {"provider": config["provider_id"], "redirect_uris": "\n".join(config["redirect_uris"])}
+        return given | {"method": "secret", "allows_sandbox": "y" if config["allows_sandbox"] else None}, shown
 
     def clients(self) -> list[Client]:
         return self.world.connector.services.openid_clients.all(self.tenant)
@@ -130,6 +141,45 @@ def test_a_change_keeps_secret_and_state_and_is_in_the_audit_log(world: World, a
     audit = admin.open("/../audit").text
     assert "Staff" in audit
     assert "allows_sandbox" in audit
+
+
+def test_changes_of_two_people_to_different_values_are_both_saved(world: World, admin: Administrator) -> None:
+    party = register(world)
+    path = f"/{party.client_id}/edit"
+    form, shown = admin.shown(path)
+    admin.post(path, path, **form | {"name": "Named by another"})
+
+    page = admin.post(path, path, **form | {"allows_sandbox": None, "shown": shown})
+
+    assert "The client was changed." in page.text
+    [client] = admin.clients()
+    assert (client.config.name, client.config.allows_sandbox) == ("Named by another", False)
+
+
+def test_a_value_that_two_people_have_changed_is_decided(world: World, admin: Administrator) -> None:
+    party = register(world)
+    path = f"/{party.client_id}/edit"
+    form, shown = admin.shown(path)
+    admin.post(path, path, **form | {"name": "Named by another"})
+
+    page = admin.post(path, path, **form | {"name": "Named by me", "shown": shown})
+
+    assert page.status_code == 409
+    assert "Named by another" in page.text
+    assert "Named by me" in page.text
+    assert [each.config.name for each in admin.clients()] == ["Named by another"]
+
+
+def test_what_disables_a_client_keeps_what_another_person_changes(world: World, admin: Administrator) -> None:
+    party = register(world)
+    path = f"/{party.client_id}"
+    form, shown = admin.shown(f"{path}/edit")
+    admin.post(f"{path}/disable", f"{path}/disable")
+
+    admin.post(f"{path}/edit", f"{path}/edit", **form | {"name": "Staff", "shown": shown})
+
+    [client] = admin.clients()
+    assert (client.config.name, client.config.is_enabled) == ("Staff", False)
 
 
 def test_a_secret_is_replaced_with_overlap(world: World, admin: Administrator) -> None:

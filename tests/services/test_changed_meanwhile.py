@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from connector.domain.notices import CLAIMS_CHANGED, FINISHED, EndpointConfig
+from connector.domain.openid.clients import ClientConfig
 from connector.domain.provider import Provider, ProviderConfig
 from connector.domain.tenancy import Tenant
 from connector.errors import ChangedMeanwhile
@@ -43,3 +44,16 @@ def config_of(provider: Provider, name: str) -> ProviderConfig:
     """Return the provider's configuration under another name; its secrets are kept."""
     kept = {each.name: getattr(provider, each.name) for each in fields(ProviderConfig) if hasattr(provider, each.name)}
     return ProviderConfig(**kept | {"name": name})
+
+
+def test_a_client_that_was_changed_meanwhile_stays_as_it_is(world: World) -> None:
+    clients, tenant = world.connector.services.openid_clients, Tenant(world.tenant)
+    seen = ClientConfig("Staff", "ida", world.provider_id, ("https://application.example/callback",))
+    client, _ = clients.add(tenant, seen)
+    other = replace(seen, name="Other")
+    clients.change(tenant, client.client_id, other, seen=seen)
+
+    with pytest.raises(ChangedMeanwhile, match="read it again"):
+        clients.change(tenant, client.client_id, replace(seen, is_enabled=False), seen=seen)
+
+    assert clients.get(tenant, client.client_id).config == other

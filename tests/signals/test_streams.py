@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import g
 
+from connector.api import shares
+from connector.api.shares import Lasting
 from connector.domain.signals import LEVEL_CHANGE, MAX_STREAMS, MAX_SUBJECTS, POLL, PUSH
+from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.store import signal_streams
 from connector.store.signal_models import signal_subjects
@@ -249,3 +253,22 @@ def test_what_receivers_do_is_in_the_audit_trail(world: World, receiver: Receive
 @pytest.mark.one_database
 def test_without_a_namespace_no_level_is_signalled(settings: Settings) -> None:
     assert Settings(data_dir=settings.data_dir).signals.choice.events == ()
+
+
+@pytest.mark.one_database
+def test_removals_which_wait_for_what_is_being_sent_take_no_more_than_their_share(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    query = {"stream_id": receiver.stream_id}
+    shares.install(world.connector.app, 4)
+    try:
+        with world.connector.app.test_request_context(STREAMS):
+            g.tenant = Tenant(world.tenant)
+            ends = [shares.begin(Lasting.ONFIDO, None) for _ in range(2)]
+        refused = receiver.caller.request("DELETE", STREAMS, params=query)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        assert receiver.caller.get(f"{STREAMS}?stream_id={receiver.stream_id}").status_code == 200
+        for end in ends:
+            end()
+        assert receiver.caller.request("DELETE", STREAMS, params=query).status_code == 204
+    finally:
+        del world.connector.app.extensions[shares.EXTENSION]

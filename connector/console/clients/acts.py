@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from connector.console.confirm import confirm
 from connector.console.ground import public_url, use_cases
+from connector.console.meanwhile import until_saved
 from connector.console.notices import notify
 from connector.console.viewer import actor
 from connector.console.words import DISABLED, State
@@ -141,8 +142,11 @@ def _ask(
 
 
 def _set_enabled(client_id: str, text: str, undo_url: str, *, is_enabled: bool) -> Response:
-    client = clients().get(g.tenant, client_id)
-    clients().change(g.tenant, client_id, replace(client.config, is_enabled=is_enabled), actor())
+    def save() -> None:
+        now = clients().get(g.tenant, client_id).config
+        clients().change(g.tenant, client_id, replace(now, is_enabled=is_enabled), actor(), seen=now)
+
+    until_saved(save)
     notify(text, undo_url=undo_url)
     return redirect(url_for(".show", client_id=client_id))
 

@@ -10,9 +10,11 @@ from connector.console.clients import acts
 from connector.console.clients.acts import ADD, CHANGE, DELETE, ONE, VIEW, clients, show_one, state_of
 from connector.console.clients.forms import FIELDS, ClientForm, data_of
 from connector.console.ground import use_cases
+from connector.console.meanwhile import merged, until_saved
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
+from connector.domain.openid.clients import ClientConfig
 from connector.errors import InvalidField
 from connector.services.providers.registry import Providers
 
@@ -54,13 +56,19 @@ def edit(client_id: str) -> str | Response:
     form = _form(ClientForm(data=data_of(client.config)))
     if form.validate_on_submit():
         try:
-            clients().change(g.tenant, client_id, form.config(is_enabled=client.config.is_enabled), actor())
+            changed = form.config(is_enabled=client.config.is_enabled)
+            until_saved(lambda: _save(client_id, changed))
         except InvalidField as error:
             form.reject(error, FIELDS)
         else:
             notify(_("The client was changed."))
             return redirect(url_for(".show", client_id=client_id))
     return render_template("console/clients/form.html", form=form, client=client)
+
+
+def _save(client_id: str, changed: ClientConfig) -> None:
+    now = clients().get(g.tenant, client_id).config
+    clients().change(g.tenant, client_id, merged(client_id, now, changed, now), actor(), seen=now)
 
 
 def _form(form: ClientForm) -> ClientForm:

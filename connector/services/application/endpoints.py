@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +37,7 @@ from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
 from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
 from connector.services.batches import forget
 from connector.services.endpoint_secrets import EndpointSecrets
+from connector.services.in_flight import wait_until_sent
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.providers.registry import Providers
@@ -158,7 +158,7 @@ class Endpoints:
             known = self._lock(connection, tenant, endpoint_id)
             endpoints.remove(connection, endpoint_id)
             self._record(connection, tenant, endpoint_id, REMOVED, actor, known.config, {})
-        self._wait_until_sent(endpoint_id)
+        wait_until_sent(self._database, endpoint_id, SENDING_ENDS)
         forget(self._database, lambda connection, size: notices.drop_some(connection, endpoint_id, size))
 
     def rotate_secret(
@@ -241,16 +241,6 @@ class Endpoints:
         key = tenant.name, ENDPOINT, endpoint_id, what
         entry = by_administrator(self._clock(), actor, *key, detail, config.provider_id, changes)
         self._journal.record(connection, [entry])
-
-    def _wait_until_sent(self, endpoint_id: str) -> None:
-        """Wait until notices that were being sent when the endpoint was removed have been sent."""
-        end = time.monotonic() + SENDING_ENDS
-        while self._is_being_sent(endpoint_id) and time.monotonic() < end:
-            time.sleep(0.05)
-
-    def _is_being_sent(self, endpoint_id: str) -> bool:
-        with self._database.read() as connection:
-            return notices.is_being_sent(connection, endpoint_id)
 
 
 def _properties(config: EndpointConfig) -> list[str]:

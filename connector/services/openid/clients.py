@@ -17,7 +17,7 @@ from connector.domain.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by
 from connector.domain.openid.clients import Client, ClientConfig, check_client
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
-from connector.errors import Code, InvalidField, RequestError
+from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
 from connector.services.digests import digest_of
 from connector.services.journal import Journal
 from connector.services.providers.registry import Providers
@@ -85,11 +85,24 @@ class Clients:
             self._record(connection, tenant, client.client_id, ADDED, actor, config, differences({}, asdict(config)))
         return client, secret
 
-    def change(self, tenant: Tenant, client_id: str, config: ClientConfig, actor: str = SYSTEM) -> Client:
-        """Replace a client's configuration; its secret stays. Raises as `add` does."""
+    def change(
+        self,
+        tenant: Tenant,
+        client_id: str,
+        config: ClientConfig,
+        actor: str = SYSTEM,
+        *,
+        seen: ClientConfig | None = None,
+    ) -> Client:
+        """Replace a client's configuration; its secret stays. Raises as `add` does.
+
+        With `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
+        """
         self._check(tenant, config)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
+            if seen is not None and known.config != seen:
+                raise ChangedMeanwhile(f"The client {client_id} was changed meanwhile: read it again.")
             openid_clients.change(connection, client_id, config, self._clock())
             changes = differences(asdict(known.config), asdict(config))
             self._record(connection, tenant, client_id, CHANGED, actor, config, changes)

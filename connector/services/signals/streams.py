@@ -5,7 +5,6 @@ Each method takes the tenant, and with `receiver` acts only on that receiver's s
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -35,6 +34,7 @@ from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError, TooManyRequests
 from connector.services.batches import forget
+from connector.services.in_flight import wait_until_sent
 from connector.services.journal import Journal
 from connector.services.signals.levels import SeedLevels
 from connector.services.signals.pushing import SENDING_ENDS
@@ -126,7 +126,7 @@ class Streams:
             known = self._lock(connection, tenant, stream_id, receiver)
             signal_streams.remove(connection, stream_id)
             self._record(connection, known, REMOVED, actor, {})
-        self._wait_until_sent(stream_id)
+        wait_until_sent(self._database, stream_id, SENDING_ENDS)
         forget(self._database, lambda connection, size: notices.drop_some(connection, stream_id, size))
         self._forget_levels(tenant)
 
@@ -207,16 +207,6 @@ class Streams:
     def _forget_levels(self, tenant: Tenant) -> None:
         """Forget the levels of the tenant's users, unless it has a stream."""
         forget(self._database, lambda connection, size: signal_levels.forget_some(connection, tenant.name, size))
-
-    def _wait_until_sent(self, stream_id: str) -> None:
-        """Wait until nothing that was being sent when the stream was removed is in flight."""
-        end = time.monotonic() + SENDING_ENDS
-        while self._is_being_sent(stream_id) and time.monotonic() < end:
-            time.sleep(0.05)
-
-    def _is_being_sent(self, stream_id: str) -> bool:
-        with self._database.read() as connection:
-            return notices.is_being_sent(connection, stream_id)
 
 
 def _known(stream: Stream | None, stream_id: str, tenant: Tenant, receiver: Receiver | None) -> Stream:

@@ -1,0 +1,22 @@
+"""Deliveries that are in flight when their receiver is removed."""
+
+from __future__ import annotations
+
+import time
+
+from connector.store import notices
+from connector.store.engine import Database
+
+PAUSE = 0.05  # seconds between two looks
+
+
+def wait_until_sent(database: Database, endpoint_id: str, seconds: float) -> None:
+    """Wait until nothing is being sent to a receiver that was removed, at most so many seconds."""
+    end = time.monotonic() + seconds
+    while _is_being_sent(database, endpoint_id) and time.monotonic() < end:
+        time.sleep(PAUSE)
+
+
+def _is_being_sent(database: Database, endpoint_id: str) -> bool:
+    with database.read() as connection:
+        return notices.is_being_sent(connection, endpoint_id)
