@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeGuard
 
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -105,7 +105,7 @@ def is_time(value: object) -> TypeGuard[float]:
 def write_time(value: float) -> str:
     """Format a time of a token."""
     try:
-        return utc_text(datetime.fromtimestamp(value, UTC))
+        return timestamp(datetime.fromtimestamp(value, UTC))
     except (OverflowError, ValueError, OSError):
         return shown(value)
 

@@ -12,9 +12,9 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Id, timestamp
+from connector.api.fields import Id
 from connector.domain.deliveries import KINDS, STATES, KindCount
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.services.application.deliveries import MOST_COUNTED, MOST_OF_KIND, StoredDelivery
 from connector.services.cursors import Page
 
@@ -146,7 +146,7 @@ def delivery_body(row: StoredDelivery) -> dict[str, Any]:
 def _written(value: Any) -> Any:
     """Return a payload's value; a time is written as all times are."""
     is_time = isinstance(value, str) and _TIME.fullmatch(value)
-    return utc_text(datetime.fromisoformat(value)) if is_time else value
+    return timestamp(datetime.fromisoformat(value)) if is_time else value
 
 
 def _camel(name: str) -> str:

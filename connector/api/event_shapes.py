@@ -9,8 +9,9 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Flag, Id, Moment, Text, timestamp
+from connector.api.fields import Flag, Id, Moment, Text
 from connector.domain.events import EVENT_STATES, REFUSALS, EventFilter, RefusedPosts, StoredEvent, delay
+from connector.domain.utc import timestamp
 from connector.domain.verification_filter import FROM, TO, read_period
 from connector.services.cursors import Page
 

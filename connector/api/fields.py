@@ -12,7 +12,7 @@ from marshmallow import fields, validate
 from connector.api import requirements  # noqa: F401  before any field is created
 from connector.domain.ids import normal_id
 from connector.domain.text import is_blank, is_label
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 MANY = 100  # elements of a list
 MAX_DIGITS = 12  # digits of a limit; a number that is truncated to these is above every maximum
@@ -126,9 +126,5 @@ class Moment(fields.String):
         super().__init__(metadata={"format": "date-time"}, **options)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
-        return timestamp(value)
-
-
-def timestamp(moment: datetime | None) -> str | None:
-    """Write a time as Onfido does: ISO 8601 in UTC, to the second."""
-    return None if moment is None else utc_text(moment)
+        moment: datetime | None = value
+        return timestamp(moment)

@@ -9,9 +9,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, timestamp
+from connector.api.fields import Flag
 from connector.api.setup_shapes import CheckSchema
 from connector.domain.health import BAD, GOOD, STATES, UNCHECKED, Health
+from connector.domain.utc import timestamp
 
 _TIME = {"format": "date-time", "example": "2026-01-31T09:30:00Z"}
 

@@ -8,11 +8,12 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Id, Items, Since, Text, timestamp
+from connector.api.fields import Flag, Id, Items, Since, Text
 from connector.api.studio_shapes import MAX_URL
 from connector.domain.answered import Answered
 from connector.domain.credentials import MASK
 from connector.domain.notices import EVENTS, DeliveryRate, Endpoint, EndpointConfig
+from connector.domain.utc import timestamp
 
 
 class EndpointRequestSchema(ma.Schema):

@@ -7,10 +7,11 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Id, Items, Text, timestamp
+from connector.api.fields import Flag, Id, Items, Text
 from connector.api.studio_shapes import MAX_URL
 from connector.domain.credentials import MASK
 from connector.domain.openid.clients import MAX_NAME, PROFILES, Client, ClientConfig
+from connector.domain.utc import timestamp
 
 MAX_CLAIM = 100  # characters of a claim's name
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Items, Limit, Name, Text, timestamp
+from connector.api.fields import Flag, Items, Limit, Name, Text
 from connector.api.properties import by_key, is_number
 from connector.api.studio_shapes import StudioSchema, read_studio, studio_body
 from connector.domain.credentials import MASK
@@ -23,6 +23,7 @@ from connector.domain.provider import (
     setup_guide,
 )
 from connector.domain.studio import Studio
+from connector.domain.utc import timestamp
 
 if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
     from connector.services.providers.setup import ProviderFacts

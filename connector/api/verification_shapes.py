@@ -9,11 +9,12 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Flag, Moment, Text, timestamp
+from connector.api.fields import Flag, Moment, Text
 from connector.domain.claims import Claim
 from connector.domain.history import Change, differences_of
 from connector.domain.sentences import sentence
 from connector.domain.studio import MAX_TAG_LENGTH, OutputRole
+from connector.domain.utc import timestamp
 from connector.domain.verification import MAX_REASON, VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, STATUSES
 from connector.errors import message_of

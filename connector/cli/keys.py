@@ -9,7 +9,7 @@ import click
 
 from connector.cli.output import actor, json_option, print_json, print_table, services
 from connector.domain.signing import SigningKey
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 _COLUMNS = ("id", "role", "createdAt", "expiresAt")
 
@@ -60,6 +60,6 @@ def _view(key: SigningKey) -> Mapping[str, Any]:
     return {
         "id": key.key_id,
         "role": key.role,
-        "createdAt": utc_text(key.created_at),
-        "expiresAt": key.expires_at and utc_text(key.expires_at),
+        "createdAt": timestamp(key.created_at),
+        "expiresAt": timestamp(key.expires_at),
     }

@@ -25,7 +25,7 @@ from connector.cli.resending import print_preview
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.notices import EVENTS, EndpointConfig
 from connector.domain.tenancy import Tenant
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 _COLUMNS = ("id", "url", "events", "providerId", "isEnabled", "failuresInARow")
 _ATTEMPTS = {name: name for name in ("id", "kind", "state", "attempts")}
@@ -212,7 +212,7 @@ def recover(
             print_preview(count, as_json=as_json)
             return
         opened.endpoints.recover(tenant, endpoint_id, at, actor())
-    click.echo(f"The notices since {utc_text(at)} are queued again.")
+    click.echo(f"The notices since {timestamp(at)} are queued again.")
 
 
 def _print(view: dict[str, Any], *, as_json: bool) -> None:

@@ -30,7 +30,7 @@ from connector.domain.provider import Provider, ProviderConfig, setup_guide, web
 from connector.domain.readiness import Readiness, sandbox_note
 from connector.domain.studio import Studio
 from connector.domain.tenancy import Tenant
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 if TYPE_CHECKING:  # the use cases load when a command opens them
     from connector.bootstrap import Services
@@ -257,7 +257,7 @@ def _record(shown: Provider) -> dict[str, Any]:
         "credentials": "an API token" if shown.client_id is None else f"the client {shown.client_id}",
         "webhook token": "registered" if shown.has_webhook_token else None,
         "notice secret": "registered" if shown.has_notice_secret else None,
-        "previous token": f"valid until {utc_text(expiry)}" if expiry else None,
+        "previous token": f"valid until {timestamp(expiry)}" if expiry else None,
         "missing name": shown.missing_name,
         "accent color": shown.accent_color,
         "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from connector.console.ground import now
 from connector.console.translations import EXACT
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 ZONE_COOKIE = "zone"
 RECENT = timedelta(hours=24)
@@ -48,7 +48,7 @@ def time_tag(at: datetime | None, style: str = "auto") -> Markup:
     is_relative = style == "relative" or (style == "auto" and abs(age) < RECENT)
     text = _relative(age) if is_relative else exact if style == "exact" else format_datetime(at, _PATTERNS[style])
     mark = Markup(' data-relative=""') if is_relative else Markup("")
-    iso = utc_text(at)
+    iso = timestamp(at)
     return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(iso, exact, mark, text)
 
 

@@ -21,7 +21,7 @@ from connector.domain.environment import SANDBOX
 from connector.domain.openid.groups import GROUPS, nested
 from connector.domain.studio import OutputRole
 from connector.domain.text import is_blank
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 CHECKED_BY = "Onfido"
 # OpenID's identifiers of check methods: a picture taken elsewhere is inspected; data is compared with a record.
@@ -159,7 +159,7 @@ def _verification(claims: Sequence[ProvenClaim], assurance: Assurance, *, has_ev
     verification: dict[str, Any] = {"trust_framework": assurance.trust_framework}
     if assurance.level:
         verification["assurance_level"] = assurance.level
-    verification["time"] = utc_text(min(_time(each) for each in claims))
+    verification["time"] = timestamp(min(_time(each) for each in claims))
     if has_evidence:
         verification["evidence"] = _evidence(claims)
     return verification
@@ -205,7 +205,7 @@ def _check(proof: Proof, method: str) -> dict[str, str]:
         "check_method": method,
         "organization": CHECKED_BY,
         "check_id": proof.run_id or proof.verification_id,
-        "time": utc_text(proof.at),
+        "time": timestamp(proof.at),
     }
 
 

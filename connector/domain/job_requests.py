@@ -14,7 +14,7 @@ from connector.domain.jobs import (
     VERIFICATIONS_CSV,
     JobRequest,
 )
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.verification_filter import read_filter
 
 
@@ -39,11 +39,11 @@ def resending_since(
 ) -> JobRequest:
     """Return the request to repeat deliveries: those given up since a time, or all since then."""
     which = EVERYTHING if is_everything else GIVEN_UP
-    chosen = {"since": utc_text(since), "which": which, "endpointId": endpoint_id}
+    chosen = {"since": timestamp(since), "which": which, "endpointId": endpoint_id}
     of_kind = {} if kind is None else {"kind": kind}
     return JobRequest(RESEND_DELIVERIES, chosen | of_kind, provider_id=provider_id)
 
 
 def fetching_since(since: datetime, provider_id: str) -> JobRequest:
     """Return the request to read a provider's runs since a time from Onfido."""
-    return JobRequest(FETCH_RUNS, {"since": utc_text(since)}, provider_id=provider_id)
+    return JobRequest(FETCH_RUNS, {"since": timestamp(since)}, provider_id=provider_id)

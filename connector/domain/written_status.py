@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def status_of(records: Sequence[ClaimRecord]) -> WrittenStatus:
     if through is None:
         return WrittenStatus(False, verified, None, None, flags)
     name, at = through
-    return WrittenStatus(True, verified, utc_text(at), name, flags)
+    return WrittenStatus(True, verified, timestamp(at), name, flags)
 
 
 def _verified_through(judged: Sequence[ClaimRecord]) -> tuple[str, datetime] | None:

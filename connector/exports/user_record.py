@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from connector.api.audit_shapes import AuditEntrySchema, audit_body
 from connector.api.claim_shapes import claim_body
 from connector.api.delivery_shapes import delivery_body
-from connector.api.fields import timestamp
 from connector.api.user_status_shapes import UserStatusSchema, status_body
 from connector.api.verification_shapes import VerificationDetailsSchema, details_body
 from connector.domain.deliveries import DeliveryFilter
@@ -23,6 +22,7 @@ from connector.domain.history import AuditFilter
 from connector.domain.jobs import HTML, JSON, Job, JobFailed, Step
 from connector.domain.tenancy import Tenant, Tenants
 from connector.domain.text import json_text
+from connector.domain.utc import timestamp
 from connector.domain.verification import Verification, VerificationFilter
 from connector.errors import Code, RequestError
 from connector.exports import readable

@@ -11,7 +11,7 @@ from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.tasks import Task, TaskSummary
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.workflow_run import ListedRun, RunSnapshot, is_final
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
@@ -64,7 +64,7 @@ def link_fields(link: LinkOptions | None) -> dict[str, str]:
     """Return the JSON of a link's options, without Onfido's defaults."""
     if link is None:
         return {}
-    expires_at = link.expires_at and utc_text(link.expires_at)
+    expires_at = timestamp(link.expires_at)
     return present(
         completed_redirect_url=link.completed_redirect_url,
         expired_redirect_url=link.expired_redirect_url,

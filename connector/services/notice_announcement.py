@@ -16,7 +16,7 @@ from connector.domain.capture import LINK
 from connector.domain.health import BAD
 from connector.domain.history import CHECKED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_EXPIRED, PROVIDER_FAILS, REVIEW
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.workflow_run import ABANDONED, is_final
 from connector.domain.workflow_run import REVIEW as IN_REVIEW
 from connector.store.notices import NoticePayload
@@ -56,7 +56,7 @@ class NoticeAnnouncement:
             provider_id=change.provider_id,
             verification_id=change.verification_id,
             notice_id="",
-            at=utc_text(change.at),
+            at=timestamp(change.at),
             endpoint_id="",
             event=self._event,
             user_id=change.name if change.subject == USER else change.user_id,

@@ -22,7 +22,7 @@ import structlog
 
 from connector import metrics, tracing
 from connector.domain.answered import Answered
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.services import origin
 from connector.store import delivery_counts, notices, outbox
@@ -235,7 +235,7 @@ def _traced(delivery: Delivery) -> Iterator[tracing.Span]:
 
 def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:
     """Return the id and time of a payload's notice; the id is the same for the same key."""
-    return str(uuid.uuid5(_NAMESPACE, dedupe_key)), utc_text(now)
+    return str(uuid.uuid5(_NAMESPACE, dedupe_key)), timestamp(now)
 
 
 def retry_delay(attempts: int, error: Exception | None = None) -> float:
@@ -284,7 +284,7 @@ def _fields(delivery: Delivery) -> Mapping[str, Any]:
 
 def _attempt(number: int, answered: Answered | None) -> dict[str, Any]:
     """Record an attempt, with the receiver's answer if there was one."""
-    attempt = {"number": number, "at": utc_text(datetime.now(UTC))}
+    attempt = {"number": number, "at": timestamp(datetime.now(UTC))}
     return attempt if answered is None else attempt | {"status": answered.status, "seconds": round(answered.seconds, 3)}
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from connector.domain.history import ADDED, KEY, REMOVED, by_administrator
 from connector.domain.signing import CURRENT, NEXT, PREVIOUS, SigningKey
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.errors import ConnectorError
 from connector.services.journal import Journal
 from connector.store import signing_keys
@@ -131,5 +131,5 @@ class SigningKeys:
 def _too_soon(at: datetime) -> ConnectorError:
     return ConnectorError(
         "The next key must be published for an hour before it signs, so that verifiers know it: rotate after "
-        f"{utc_text(at)}, or say --force.",
+        f"{timestamp(at)}, or say --force.",
     )

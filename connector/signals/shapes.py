@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Id, Items, Text, timestamp
+from connector.api.fields import Flag, Id, Items, Text
 from connector.domain.credentials import MASK
 from connector.domain.signals import (
     MAX_EVENTS,
@@ -22,6 +22,7 @@ from connector.domain.signals import (
     Stream,
     StreamConfig,
 )
+from connector.domain.utc import timestamp
 from connector.errors import InvalidField
 
 MOST_SETTLED = 500  # events that one poll confirms or refuses

@@ -15,7 +15,7 @@ from typing import Any
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim
 from connector.domain.openid.clients import OKTA
 from connector.domain.openid.groups import flat, nested
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 
 DELEGATED = "IDV-DELEGATED"  # Okta's name of the trust framework: the vendor decides
 VERIFIED, FAILED = "VERIFIED", "FAILED"  # Okta's levels
@@ -39,7 +39,7 @@ def _okta(
     request: ClaimsRequest, asserted: Mapping[str, Any] | None, now: datetime, process: str | None
 ) -> dict[str, Any]:
     verified = flat({} if asserted is None else asserted["claims"])
-    time = utc_text(now) if asserted is None else asserted["verification"]["time"]
+    time = timestamp(now) if asserted is None else asserted["verification"]["time"]
     is_verified = bool(request.claims) and all(each.name in verified for each in request.claims)
     verification = {
         "trust_framework": _asked_value(request, "trust_framework") or DELEGATED,

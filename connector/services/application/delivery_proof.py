@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.tenancy import Tenant
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
 from connector.services.application.endpoints import Endpoints
@@ -79,9 +79,9 @@ class DeliveryProofs:
             "url": urls.get(row.endpoint_id or ""),
             "kind": row.kind,
             "told": {name: value for name, value in row.payload.items() if name not in _STATED},
-            "queuedAt": _time(row.created_at),
+            "queuedAt": timestamp(row.created_at),
             "state": row.state,
-            "settledAt": _time(row.settled_at),
+            "settledAt": timestamp(row.settled_at),
             "attempts": [dict(attempt) for attempt in row.history],
             "answer": self._deliveries.answer(row),
         }
@@ -99,10 +99,6 @@ def _verification(verification: Verification) -> dict[str, Any]:
         "tenant": verification.tenant,
         "userId": verification.user_id,
         "status": verification.status,
-        "createdAt": _time(verification.created_at),
-        "completedAt": _time(verification.completed_at),
+        "createdAt": timestamp(verification.created_at),
+        "completedAt": timestamp(verification.completed_at),
     }
-
-
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else utc_text(at)

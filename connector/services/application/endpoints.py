@@ -32,7 +32,7 @@ from connector.domain.notices import (
 )
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
 from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
 from connector.services.batches import forget
@@ -183,7 +183,7 @@ class Endpoints:
         with self._database.write() as connection:
             sealed = endpoints.find_secrets(connection, endpoint_id)
             self._record(connection, tenant, endpoint_id, TESTED, actor, endpoint.config, {})
-        notice_id, at = str(uuid.uuid4()), utc_text(now)
+        notice_id, at = str(uuid.uuid4()), timestamp(now)
         body = {"type": TEST, "id": notice_id, "at": at, "data": {"tenant": tenant.name, "endpointId": endpoint_id}}
         secrets = self._secrets.valid(endpoint_id, sealed)
         try:
@@ -195,7 +195,7 @@ class Endpoints:
         """Send all notices since a time again, with their ids; the worker queues them page by page."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id, is_own_allowed=True)
-            detail = {"since": utc_text(since)}
+            detail = {"since": timestamp(since)}
             self._record(connection, tenant, endpoint_id, RESENT, actor, known.config, detail)
             outbox.add(connection, ResendNotices(tenant.name, endpoint_id, since.astimezone(UTC).isoformat()))
 

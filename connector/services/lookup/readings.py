@@ -25,7 +25,7 @@ from connector.domain.history import (
 )
 from connector.domain.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.store.engine import Database
@@ -93,8 +93,8 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
         "claim": criteria.claim,
         "result": criteria.result,
         "needsReview": "true" if criteria.needs_review else None,
-        "from": _written(criteria.created_from),
-        "before": _written(criteria.created_before),
+        "from": timestamp(criteria.created_from),
+        "before": timestamp(criteria.created_before),
     }
     return {word: value for word, value in words.items() if value is not None}
 
@@ -102,8 +102,4 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
 def _written_filter(criteria: AuditFilter) -> Mapping[str, object]:
     """Return the filter of an export of the audit trail, without what is None."""
     given = {name: value for name, value in vars(criteria).items() if value is not None}
-    return {name: _written(value) if isinstance(value, datetime) else value for name, value in given.items()}
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else utc_text(moment)
+    return {name: timestamp(value) if isinstance(value, datetime) else value for name, value in given.items()}

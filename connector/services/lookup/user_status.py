@@ -17,7 +17,7 @@ from connector.domain.user_status import (
     claim_status,
     next_attempt_at,
 )
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
@@ -80,7 +80,7 @@ class UserStatuses:
     def no_such_user(self, tenant: Tenant, user_id: str) -> RequestError:
         """Create the error for a user who is unknown, or was removed."""
         removal = self.removal(tenant, user_id)
-        removed = f" (removed at {utc_text(removal.at)} by {removal.actor})" if removal else ""
+        removed = f" (removed at {timestamp(removal.at)} by {removal.actor})" if removal else ""
         return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}: check the id, or add the user.")
 
     def _read(self, tenant: Tenant, user_id: str) -> _Known:

@@ -23,7 +23,7 @@ from connector.domain.claims import APPLICANT_FIELDS
 from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.countries import as_onfido_writes
@@ -96,7 +96,7 @@ class Applicants:
             delete_at = onfido.find_deletion(applicant_id)
         with self._database.write() as connection:
             deleted = self._entry(
-                verification, "deleted", actor, {"deleteAt": utc_text(delete_at)} if delete_at else {}
+                verification, "deleted", actor, {"deleteAt": timestamp(delete_at)} if delete_at else {}
             )
             self._journal.record(connection, [deleted, *self._end_open(connection, verification, actor)])
 

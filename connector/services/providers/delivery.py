@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from connector.domain.readiness import DELIVERY, Check, not_checked, webhook_objection
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.errors import ConnectorError
 from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
 from connector.services.providers.webhook import ProviderWebhook
@@ -34,7 +34,7 @@ def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, pos
         return not_checked(DELIVERY, "no webhook token is registered here")
     if webhook_objection(account.provider, account.url) is not None:
         return not_checked(DELIVERY, "the check of the webhook failed")
-    last = f"Onfido last posted at {utc_text(last_event_at)}" if last_event_at else "Onfido has not posted yet"
+    last = f"Onfido last posted at {timestamp(last_event_at)}" if last_event_at else "Onfido has not posted yet"
     body, probe_id = _event(), str(uuid.uuid4())
     headers = {
         SIGNATURE_HEADER: sign(body, account.token).decode(),

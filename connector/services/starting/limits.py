@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connector.domain.provider import Provider
 from connector.domain.user_status import next_attempt_at
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.errors import Code, RequestError
 
 
@@ -19,6 +19,6 @@ def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) 
         raise RequestError(
             Code.ATTEMPT_LIMIT,
             f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
-            f"allowed. The next is allowed at {utc_text(allowed_at)}.",
+            f"allowed. The next is allowed at {timestamp(allowed_at)}.",
             retry_after=seconds,
         )

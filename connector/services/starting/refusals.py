@@ -19,7 +19,7 @@ from connector.domain.history import REFUSED, START, Change
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.user_status import REFUSED_STARTS_WINDOW
-from connector.domain.utc import utc_text
+from connector.domain.utc import timestamp
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.refusal_record import RefusalRecord
 from connector.store import refused_starts
@@ -68,7 +68,7 @@ class Refusals:
         raise RequestError(
             Code.ATTEMPT_LIMIT,
             f"Onfido refused {refused.number} starts for this user in a row. Correct what it refused: the next is "
-            f"allowed at {utc_text(allowed_at)}, or after a change of the provider.",
+            f"allowed at {timestamp(allowed_at)}, or after a change of the provider.",
             retry_after=max(1, math.ceil((allowed_at - now).total_seconds())),
         )
 
