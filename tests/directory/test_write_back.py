@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from connector.services.application.write_back import BusyError, WriteBack
 from connector.services.outbox import Undeliverable
 from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.store import status_writes
+from connector.store.dialect import from_now
 from connector.store.directory_models import status_writes as status_writes_table
 from connector.store.models import outbox as outbox_table
 from tests.bodies import event_body, provider_body
@@ -229,9 +229,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_writing_is_made_up_for(deploym
     worker.wait()
     scim.answers_changes.set()
     assert written(deployment, user_id)["identityVerified"] == "true"
-    with services.database.write() as connection:  # its leases have expired
+    with services.database.write() as connection:  # its leases, by the clock of the database, have expired
         for table in (status_writes_table, outbox_table):
-            connection.execute(update(table).values(lease_until=deployment.clock() - timedelta(days=1)))
+            connection.execute(update(table).values(lease_until=from_now(-1)))
     admin = world.connector.as_admin(world.tenant)
     claim_id = admin.claims(user_id)[BIRTH_DATE]["id"]
     path = f"{USERS}/{user_id}/idv/claims/{claim_id}"
