@@ -17,6 +17,7 @@ from tests.soak import hosts, site, verdict
 from tests.soak.memory import Memory
 from tests.soak.people import People
 from tests.soak.restarts import Restarts
+from tests.soak.signals import Poller
 
 MINUTES = float(os.environ.get("MINUTES") or 10)
 RATE = float(os.environ.get("RATE") or 2)
@@ -41,7 +42,8 @@ def main() -> int:
 def soak(here: site.Site) -> dict[str, Any]:
     """Work for half of the time while processes are replaced, and for the other half while memory is measured."""
     people, restarts, memory = People(here, RATE, SEED), Restarts(here), Memory(here.processes)
-    load = os.getloadavg()[0]
+    load, poller = os.getloadavg()[0], Poller(here.streams)
+    poller.start()
     people.start()
     restarts.start()
     time.sleep(MINUTES * 30)
@@ -52,6 +54,7 @@ def soak(here: site.Site) -> dict[str, Any]:
     memory.stop()
     people.stop()
     settled = verdict.settle(here)
+    poller.stop()
     sizes = memory.report()
     grown = [f"{name} grows: {size}" for name, size in sizes.items() if size["is_flat"] is False]
     return {
@@ -60,6 +63,7 @@ def soak(here: site.Site) -> dict[str, Any]:
         "minutes": MINUTES,
         "verifications": len(people.users),
         "notices": len(here.notices),
+        "signals": {each.name: len(each.tokens) for each in here.streams},
         "settled_after_seconds": settled,
         "while_processes_are_replaced": during | {"restarts": restarts.told},
         "while_all_run": verdict.summary(people.times),

@@ -6,13 +6,15 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
-from tests.harness import Caller, run_id_of
+from tests.contract.wire import entry
+from tests.harness import ADMIN_SCOPES, Caller, run_id_of
 from tests.soak.site import REMOTE, TENANTS, Site, add_user
 
 THREADS = 24
@@ -20,6 +22,18 @@ PATIENCE = 300.0  # seconds that a user goes on trying
 STATUSES = ("approved", "approved", "approved", "approved", "declined", "review", "abandoned")
 OPEN_ALREADY = "OIDV-10004"
 SHARE_OF_REMOTE = 0.3
+CORRECTIONS = ((), (), (), (False,), (False, True))  # by an administrator, of one claim
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a user does, and what is done with the user's claims."""
+
+    tenant: str
+    user_id: str
+    status: str
+    completes: bool
+    corrections: Sequence[bool]
 
 
 @dataclass
@@ -71,21 +85,27 @@ class People:
             tenant = REMOTE if self._random.random() < SHARE_OF_REMOTE else TENANTS[0]
             user_id = f"user-{len(self.users):06}"
             self.users.append((tenant, user_id))
-            self._pool.submit(self._verify, tenant, user_id, self._random.choice(STATUSES), self._random.random() < 0.4)
+            status, corrections = self._random.choice(STATUSES), self._random.choice(CORRECTIONS)
+            self._pool.submit(self._live, Visit(tenant, user_id, status, self._random.random() < 0.4, corrections))
             due += 1 / self._rate
             self._stopping.wait(max(0.0, due - time.monotonic()))
 
-    def _verify(self, tenant: str, user_id: str, status: str, completes: bool) -> None:
+    def _live(self, visit: Visit) -> None:
         try:
-            add_user(self._site, user_id, tenant)
-            caller = self._site.caller(user_id, tenant)
-            run_id = self._start(caller, tenant)
-            self._end_run(run_id, status)
-            if completes:
-                self._ask(caller, tenant, "COMPLETED")
-            self._read(caller)
+            self._verify(visit)
         except Exception as error:  # noqa: BLE001  reported in the end
-            self.failures.append(f"{user_id}: {error!r}")
+            self.failures.append(f"{visit.user_id}: {error!r}")
+
+    def _verify(self, visit: Visit) -> None:
+        add_user(self._site, visit.user_id, visit.tenant)
+        caller = self._site.caller(visit.user_id, visit.tenant)
+        run_id = self._start(caller, visit.tenant)
+        self._end_run(run_id, visit.status)
+        if visit.completes:
+            self._ask(caller, visit.tenant, "COMPLETED")
+        self._send("claims", lambda: caller.get("/api/users/v1/me/idv/claims"))
+        for is_verified in visit.corrections:
+            self._correct(visit, is_verified=is_verified)
 
     def _start(self, caller: Caller, tenant: str) -> str:
         end = time.monotonic() + PATIENCE
@@ -99,25 +119,36 @@ class People:
             time.sleep(0.5)
         raise TimeoutError(f"it could not start; the last answer: {answer.text if answer is not None else None}")
 
+    def _correct(self, visit: Visit, *, is_verified: bool) -> None:
+        """Have an administrator withdraw a claim of a user, or confirm it."""
+        admin = self._site.caller("admin", visit.tenant, ADMIN_SCOPES)
+        path = f"/api/users/v1/{visit.user_id}/idv/claims"
+        body = [entry(self._site.providers[visit.tenant], isVerified=is_verified)]
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            answer = self._send("correction", lambda: admin.put(path, body))
+            if answer is not None and answer.ok:
+                return
+            time.sleep(0.5)
+        raise TimeoutError(
+            f"a claim could not be corrected; the last answer: {answer.text if answer is not None else None}"
+        )
+
     def _end_run(self, run_id: str, status: str) -> None:
         outcome: dict[str, Any] = {"status": status}
         answer = requests.post(f"{self._site.simulator}/simulator/runs/{run_id}/outcome", json=outcome, timeout=60)
         assert answer.ok, answer.text
 
     def _ask(self, caller: Caller, tenant: str, status: str) -> requests.Response | None:
-        began = time.monotonic()
-        try:
-            answer = caller.verify(self._site.providers[tenant], status)
-        except requests.RequestException as error:
-            self.times.note(status, began, type(error).__name__)
-            return None
-        self.times.note(status, began, f"{answer.status_code} {_code(answer)}".rstrip())
-        return answer
+        return self._send(status, lambda: caller.verify(self._site.providers[tenant], status))
 
-    def _read(self, caller: Caller) -> None:
+    def _send(self, operation: str, send: Callable[[], requests.Response]) -> requests.Response | None:
+        """Send a request, and note how long it took; None if there was no answer."""
         began = time.monotonic()
         try:
-            answer = str(caller.get("/api/users/v1/me/idv/claims").status_code)
+            answer = send()
         except requests.RequestException as error:
-            answer = type(error).__name__
-        self.times.note("claims", began, answer)
+            self.times.note(operation, began, type(error).__name__)
+            return None
+        self.times.note(operation, began, f"{answer.status_code} {_code(answer)}".rstrip())
+        return answer

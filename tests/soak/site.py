@@ -28,6 +28,7 @@ from tests.faults import postgresql
 from tests.harness import ADMIN_SCOPES, Caller
 from tests.identity.scim_server import CLIENT_ID, CLIENT_SECRET, CUSTOM, ScimServer
 from tests.loopback import Quiet, serving
+from tests.soak import signals
 from tests.soak.hosts import ROOT, Host
 from tests.values import MAPPING, VALUES
 
@@ -42,6 +43,7 @@ SETTINGS = {
     "graceful_timeout": "20",
     "log_format": "json",
     "onfido_rate_limit": "1000000",
+    "signals": json.dumps(signals.SETTINGS),
     "sweep_interval": "10",
     "worker_threads": "2",
 }
@@ -81,6 +83,7 @@ class Site:
     processes: list[Process]
     providers: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    streams: list[signals.Stream] = field(default_factory=list)
     scim: ScimServer | None = None
 
     def caller(self, user_id: str, tenant: str, scopes: Sequence[str] = ("internal_login",)) -> Caller:
@@ -105,7 +108,8 @@ def running(directory: Path, hosts: Sequence[Host]) -> Iterator[Site]:
         scim = stack.enter_context(ScimServer())
         simulator = stack.enter_context(_simulator(directory))
         ports = [int(each.rpartition(":")[2]) for each in (receiver, scim.root, simulator)]
-        stack.enter_context(_reachable(hosts, ports))
+        pushed = stack.enter_context(signals.receiver(directory, hosts[-1]))
+        stack.enter_context(_reachable(hosts, ports, pushed))
         urls = [stack.enter_context(_distant(host, server.url)) for host in hosts]
         webs = [free_port() for _ in hosts]
         url = stack.enter_context(_nginx(directory, hosts, webs))
@@ -119,6 +123,9 @@ def running(directory: Path, hosts: Sequence[Host]) -> Iterator[Site]:
         for each in processes:
             each.start()
         _register_notices(site, receiver)
+        for tenant in TENANTS:
+            caller = site.caller("receiver", tenant, signals.SCOPES)
+            site.streams += signals.connect(tenant, caller, directory, pushed)
         yield site
 
 
@@ -190,14 +197,15 @@ def _simulator(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _reachable(hosts: Sequence[Host], ports: Sequence[int]) -> Iterator[None]:
-    """Make services on this machine's loopback reachable at each host's own."""
+def _reachable(hosts: Sequence[Host], ports: Sequence[int], on_last: int) -> Iterator[None]:
+    """Make services on this machine's loopback, and one of the last host's, reachable at each host's own."""
     with ExitStack() as stack:
         forward = [sys.executable, "-m", "tests.soak.forward"]
         if hosts[0].is_namespace:
             stack.enter_context(started([*forward, *(f"{ROOT}:{port}=127.0.0.1:{port}" for port in ports)]))
             for host in hosts:
                 pairs = [f"127.0.0.1:{port}={ROOT}:{port}" for port in ports]
+                pairs += [f"127.0.0.1:{on_last}={hosts[-1].address}:{on_last}"] * (host != hosts[-1])
                 stack.enter_context(started([*host.command, *forward, *pairs]))
         yield
 

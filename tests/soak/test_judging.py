@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from connector.domain.signals import LEVEL_CHANGE
 from tests.soak.memory import Sample, judged
+from tests.soak.signals import HIGH, LOW, about_stream
 from tests.soak.verdict import about_runs
 
 MIB = 2**20
@@ -55,5 +57,33 @@ def row(run_id: str, status: str, user_id: str) -> SimpleNamespace:
 )
 def test_a_result_that_is_lost_or_paid_for_twice_is_found(rows: Any, runs: dict[str, str], words: list[str]) -> None:
     problems = list(about_runs(1, rows, runs))
+    assert len(problems) == len(words)
+    assert all(word in problem for word, problem in zip(words, problems, strict=True))
+
+
+def event(event_id: str, before: str | None, now: str, user_id: str = "u1") -> dict[str, Any]:
+    change = {"current_level": now} | ({} if before is None else {"previous_level": before})
+    return {"jti": event_id, "sub_id": {"sub": user_id}, "events": {LEVEL_CHANGE: change}}
+
+
+RISE, FALL = event("1", LOW, HIGH), event("2", HIGH, LOW)
+
+
+@pytest.mark.parametrize(
+    ("events", "verified", "words"),
+    [
+        ([RISE, FALL, event("3", LOW, HIGH), event("4", LOW, HIGH, "u2")], {"u1", "u2"}, []),
+        ([RISE, RISE, FALL, RISE], set(), []),  # it came again
+        ([event("1", None, HIGH)], {"u1"}, []),  # from before the levels were noted
+        ([RISE, event("1", HIGH, LOW)], {"u1"}, ["two contents"]),
+        ([RISE], set(), ["u1 is proofed"]),
+        ([RISE, FALL], {"u1"}, ["u1 is asserted"]),
+        ([], {"u1"}, ["u1 is asserted"]),
+        ([RISE, event("3", LOW, HIGH)], {"u1"}, ["one is missing"]),
+        ([FALL], set(), ["one is missing"]),
+    ],
+)
+def test_a_signal_that_is_lost_or_changed_is_found(events: Any, verified: set[str], words: list[str]) -> None:
+    problems = list(about_stream(events, verified))
     assert len(problems) == len(words)
     assert all(word in problem for word, problem in zip(words, problems, strict=True))

@@ -13,6 +13,8 @@ from sqlalchemy import func, select
 from connector.services.upkeep import Sweep
 from connector.store.models import events, outbox, verifications
 from connector.store.outbox import DEAD, READY
+from connector.store.signal_models import signal_streams
+from tests.soak import signals
 from tests.soak.people import People, Times
 from tests.soak.site import Site, state_of
 
@@ -20,6 +22,7 @@ PATIENCE = 180.0  # seconds that everything has to settle, leases of killed proc
 ENDED = ("approved", "declined", "review", "abandoned")
 OPEN = select(func.count()).where(verifications.c.closed_at.is_(None))
 UNDELIVERED = select(func.count()).where(outbox.c.state == READY, outbox.c.kind != Sweep.kind)
+WAITING = select(func.coalesce(func.sum(signal_streams.c.waiting), 0))  # events of streams
 GIVEN_UP = select(outbox.c.kind, func.count()).where(outbox.c.state == DEAD).group_by(outbox.c.kind)
 VERIFICATIONS = select(verifications.c.id, verifications.c.user_id, verifications.c.run_id, verifications.c.status)
 
@@ -29,7 +32,7 @@ def settle(site: Site) -> float:
     began = time.monotonic()
     while time.monotonic() < began + PATIENCE:
         with site.services.database.read() as connection:
-            if not any(connection.execute(each).scalar_one() for each in (OPEN, UNDELIVERED)):
+            if not any(connection.execute(each).scalar_one() for each in (OPEN, UNDELIVERED, WAITING)):
                 break
         time.sleep(1)
     return round(time.monotonic() - began, 1)
@@ -40,15 +43,17 @@ def problems(site: Site, people: People) -> list[str]:
     with site.services.database.read() as connection:
         rows = connection.execute(VERIFICATIONS).all()
         given_up = connection.execute(GIVEN_UP).all()
-        undelivered = connection.execute(UNDELIVERED).scalar_one()
+        undelivered, waiting = (connection.execute(each).scalar_one() for each in (UNDELIVERED, WAITING))
         received = connection.execute(select(func.count()).select_from(events)).scalar_one()
     runs = {run["id"]: run["status"] for run in state_of(site)["runs"]}
     return [
         *people.failures,
         *about_runs(len(people.users), rows, runs),
         *_about_notices(site, rows),
+        *signals.problems(site.services.database, site.streams),
         *(f"{number} deliveries of {kind} were given up" for kind, number in given_up),
         *([f"{undelivered} deliveries were not made"] if undelivered else []),
+        *([f"{waiting} events of streams were not delivered"] if waiting else []),
         *([] if received else ["no event was received"]),
     ]
 
