@@ -11,18 +11,13 @@ from connector import __version__, signals
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
 from connector.api import (
-    access_log,
     applicants,
     assurance,
     audit,
-    browsers,
     console_sessions,
-    content_policy,
     csv,
     deliveries,
     delivery_proof,
-    docs,
-    document,
     errors,
     events,
     evidence,
@@ -32,21 +27,27 @@ from connector.api import (
     openid_clients,
     operations,
     operator,
-    origins,
-    paths,
     pictures,
     providers,
-    refused_requests,
     self_check,
     setup,
     statistics,
-    tenancy,
-    tracing,
     user_status,
     users,
     verifications,
     webhooks,
 )
+from connector.api.middleware import (
+    access_log,
+    browsers,
+    content_policy,
+    origins,
+    paths,
+    refused_requests,
+    tenancy,
+    tracing,
+)
+from connector.api.openapi import docs, document
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.bootstrap import create_services
 from connector.bootstrap.ground import Clock, utc_now

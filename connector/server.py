@@ -20,17 +20,18 @@ from gunicorn.errors import HaltServer
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
-from connector import startup, telemetry, tracing
+from connector import telemetry, tracing
 from connector.access.development import check_access_configured, trusted_issuers
-from connector.api import shares, traffic
+from connector.api.middleware import shares, traffic
 from connector.app import create_app
 from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.heartbeat import SERVE, Heartbeat
-from connector.listening import take_port
 from connector.metrics import processes
 from connector.private_file import scratch_dir
-from connector.reloading import read_again
+from connector.process import startup
+from connector.process.heartbeat import SERVE, Heartbeat
+from connector.process.listening import take_port
+from connector.process.reloading import read_again
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
 from connector.settings.secret import keeping_known, read_secret

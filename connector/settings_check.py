@@ -14,7 +14,6 @@ from connector.connections import PartCheck, checks_of, directory_part, issuer_p
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError, DatabaseUnavailable
-from connector.heartbeat import SERVE
 from connector.http.client import HttpClient
 from connector.installation import warning
 from connector.installation.clock import check_database_clock, check_server_clock
@@ -23,6 +22,7 @@ from connector.installation.files import check_files
 from connector.installation.onfido import check_providers
 from connector.installation.processes import check_processes, running_roles
 from connector.installation.public_url import check_public_url
+from connector.process.heartbeat import SERVE
 from connector.settings import Settings
 
 CONNECTOR = "connector"  # the part that is this machine's own

@@ -12,12 +12,12 @@ import structlog
 
 from connector import telemetry, tracing
 from connector.bootstrap import Services, create_services
-from connector.heartbeat import WORKER, Heartbeat
-from connector.listening import take_port
 from connector.metrics.exposition import exposition
-from connector.probes import Probes
+from connector.process.heartbeat import WORKER, Heartbeat
+from connector.process.listening import take_port
+from connector.process.probes import Probes
+from connector.process.reloading import read_again
 from connector.relay import Relay
-from connector.reloading import read_again
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
 from connector.store.outbox import Payload

@@ -40,11 +40,12 @@ HOUSE: Mapping[str, Room] = {
     "telemetry": room("errors", "structlog"),
     "metrics": room("errors", "prometheus_client structlog"),
     "tracing": room(others="opentelemetry structlog"),
-    "metrics_directory": room("private_file"),
+    "process.metrics_directory": room("private_file"),
     "private_file": room("errors"),
-    "listening": room("errors"),
-    "probes": room("metrics"),
-    "startup": room("bootstrap domain services settings", "click structlog"),
+    "process.listening": room("errors"),
+    "process.probes": room("metrics"),
+    "process": room(),
+    "process.startup": room("bootstrap domain services settings", "click structlog"),
     "domain": room("errors"),
     "settings": room("errors domain private_file"),
     "http": room("errors telemetry tracing domain", "certifi requests standardwebhooks structlog urllib3"),
@@ -84,17 +85,17 @@ HOUSE: Mapping[str, Room] = {
         "sqlalchemy",
     ),
     "connections": room(f"{_FLOOR} access directory settings"),
-    "secret_files": room("private_file settings", "structlog"),
-    "heartbeat": room("errors secret_files services settings", "structlog"),
+    "process.secret_files": room("private_file settings", "structlog"),
+    "process.heartbeat": room("errors process.secret_files services settings", "structlog"),
     "installation": room(
-        f"{_FLOOR} access bootstrap heartbeat http private_file services services.providers settings store",
+        f"{_FLOOR} access bootstrap process.heartbeat http private_file services services.providers settings store",
         "sqlalchemy",
     ),
-    "settings_check": room(f"{_FLOOR} bootstrap connections heartbeat http installation services settings"),
-    "reloading": room("errors settings", "structlog"),
+    "settings_check": room(f"{_FLOOR} bootstrap connections process.heartbeat http installation services settings"),
+    "process.reloading": room("errors settings", "structlog"),
     "worker": room(
-        "bootstrap errors heartbeat listening metrics probes relay reloading services services.upkeep settings store "
-        "telemetry tracing",
+        "bootstrap errors metrics process.heartbeat process.listening process.probes process.reloading relay services "
+        "services.upkeep settings store telemetry tracing",
         "structlog",
     ),
     "api": room(
@@ -119,14 +120,14 @@ HOUSE: Mapping[str, Room] = {
     "app": room(f"{_FLOOR} access api bootstrap connections oidc console services settings signals", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
-        "access api app bootstrap domain heartbeat listening metrics private_file reloading serving settings startup "
-        "telemetry tracing worker",
+        "access api app bootstrap domain metrics private_file process.heartbeat process.listening process.reloading "
+        "process.startup serving settings telemetry tracing worker",
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap listening loading metrics_directory private_file server settings "
-        "settings_check shipped "
-        "startup simulator worker services services.providers services.results services.lookup services.people "
+        f"{_FLOOR} access api bootstrap loading private_file process.listening process.metrics_directory "
+        "process.startup server settings settings_check shipped "
+        "simulator worker services services.providers services.results services.lookup services.people "
         "services.application services.jobs services.assurance services.signing services.signals signals",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),

@@ -16,7 +16,7 @@ import pytest
 
 from connector import __version__
 from connector.api.errors import STATUS
-from connector.api.studio_shapes import StudioSchema, read_studio
+from connector.api.shapes.studio import StudioSchema, read_studio
 from connector.cli import main
 from connector.errors import Code
 from connector.settings import Issuer, Settings

@@ -14,12 +14,12 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import update
 
-from connector import metrics_directory
 from connector.bootstrap import Services, create_services
 from connector.errors import Code, DatabaseUnavailable, OnfidoError
 from connector.metrics.exposition import exposition
 from connector.onfido.measuring import Measured, endpoint
 from connector.onfido.pacing import HeldBackError
+from connector.process import metrics_directory
 from connector.services.starting.counting import counted
 from connector.services.upkeep import Sweep
 from connector.settings import Settings

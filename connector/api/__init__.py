@@ -14,16 +14,11 @@
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
     events.py        /api/server/v1/events                 events from Onfido, and refused posts
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
-    document.py      /openapi.json; docs.py: /, /docs/
-    browsers.py      CORS, caches
-    content_policy.py  the content security policy of answers
-    paths.py         final slashes, encoded slashes
-    traffic.py       lanes and body limits by path
     operations.py    /healthz /readyz /metrics
-
-    provider_shapes.py, studio_shapes.py, setup_shapes.py, claim_shapes.py, verification_shapes.py, …
-                     the schema of each of these: its only view, which the command line prints with `--json`
-                     and `csv_lines.py` writes as CSV
+    openapi/         /openapi.json; /, /docs/: the description of the API
+    shapes/          the schemas of all of these; an object's schema is its only view, which the command line prints
+                     with `--json` and `csv_lines.py` writes as CSV
+    middleware/      what applies to requests of every route: paths, tenants, limits, CORS, tracing
 
 Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.
 """

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from flask import current_app, g
 
-from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import DIRECTORY, ONFIDO
 from connector.api.parsing import Blueprint, View
-from connector.api.shares import Lasting
 from connector.errors import Code
 from connector.services.people.applicants import Applicants
 

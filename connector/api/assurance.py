@@ -9,9 +9,9 @@ from flask import Blueprint as PublicBlueprint
 from flask import Response, current_app, g, jsonify, request
 from marshmallow import fields
 
-from connector.api.error_responses import DIRECTORY
 from connector.api.errors import USER_ERRORS
 from connector.api.ids import own_id
+from connector.api.openapi.error_responses import DIRECTORY
 from connector.api.parsing import Blueprint
 from connector.errors import Code
 from connector.services.assurance import VerifiedClaims

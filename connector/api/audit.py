@@ -8,10 +8,10 @@ from flask import Response, current_app, g
 
 from connector.api.attachments import CSV, csv_attachment
 from connector.api.audit_csv import audit_pieces
-from connector.api.audit_shapes import AuditFilterSchema, AuditPageSchema, AuditQuerySchema, audit_body
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.middleware.shares import Lasting
 from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
+from connector.api.shapes.audit import AuditFilterSchema, AuditPageSchema, AuditQuerySchema, audit_body
 from connector.domain.audit_filter import read_audit_filter
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import AUDIT_FILE, Readings

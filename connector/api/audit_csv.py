@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 
-from connector.api.audit_shapes import AuditEntrySchema, entry_body
 from connector.api.csv_lines import sheet_pieces
+from connector.api.shapes.audit import AuditEntrySchema, entry_body
 from connector.domain.history import Entry
 
 _SCHEMA = AuditEntrySchema()

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.console_session_shapes import SessionPageSchema, SessionQuerySchema, SessionsOfSchema, sessions_body
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.api.shapes.console_session import SessionPageSchema, SessionQuerySchema, SessionsOfSchema, sessions_body
 from connector.services.console_sessions import ConsoleSessions
 
 blueprint = Blueprint(

@@ -9,9 +9,9 @@ from flask import Response, current_app, g
 from connector.api.attachments import CSV, csv_attachment
 from connector.api.csv_lines import csv_pieces
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.middleware.shares import Lasting
 from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
-from connector.api.verification_shapes import VerificationFilterSchema
+from connector.api.shapes.verification import VerificationFilterSchema
 from connector.api.verifications import PREFIX, check_provider
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code

@@ -15,7 +15,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from connector.api.verification_shapes import VerificationSchema
+from connector.api.shapes.verification import VerificationSchema
 from connector.domain.text import encodable
 
 if TYPE_CHECKING:

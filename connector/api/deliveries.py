@@ -6,7 +6,9 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.delivery_shapes import (
+from connector.api.errors import PROVIDER_ERRORS
+from connector.api.parsing import Blueprint
+from connector.api.shapes.delivery import (
     DeliveryPageSchema,
     DeliveryQuerySchema,
     KindCountQuerySchema,
@@ -18,9 +20,7 @@ from connector.api.delivery_shapes import (
     kind_counts_body,
     preview_body,
 )
-from connector.api.errors import PROVIDER_ERRORS
-from connector.api.job_shapes import ResendRequestSchema
-from connector.api.parsing import Blueprint
+from connector.api.shapes.job import ResendRequestSchema
 from connector.domain.deliveries import STATES, DeliveryFilter
 from connector.domain.jobs import EVERYTHING
 from connector.errors import Code

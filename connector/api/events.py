@@ -7,7 +7,8 @@ from typing import Any
 from flask import Response, current_app, g
 
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.event_shapes import (
+from connector.api.parsing import Blueprint
+from connector.api.shapes.event import (
     EventPageSchema,
     EventQuerySchema,
     EventSchema,
@@ -18,7 +19,6 @@ from connector.api.event_shapes import (
     events_body,
     refused_body,
 )
-from connector.api.parsing import Blueprint
 from connector.api.webhooks import EVENT
 from connector.errors import Code
 from connector.services.lookup.events import EventLookup

@@ -14,11 +14,11 @@ import structlog
 from flask import Response, current_app, g, url_for
 
 from connector.api.attachments import attachment
-from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import ONFIDO
 from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
-from connector.api.verification_shapes import TimelineFileSchema
+from connector.api.shapes.verification import TimelineFileSchema
 from connector.api.verifications import PREFIX, check_provider
 from connector.errors import Code, OnfidoError
 from connector.services.lookup.evidence import PDF, ZIP, Evidence, EvidenceFile

@@ -10,7 +10,9 @@ from flask import Response, current_app, g, request
 from connector.access.gate import EXTENSION, Access
 from connector.api.attachments import attachment
 from connector.api.errors import PROVIDER_ERRORS, refuse
-from connector.api.job_shapes import (
+from connector.api.middleware.shares import Lasting
+from connector.api.parsing import Blueprint
+from connector.api.shapes.job import (
     CsvRequestSchema,
     FetchRequestSchema,
     JobPageSchema,
@@ -22,8 +24,6 @@ from connector.api.job_shapes import (
     job_body,
     jobs_body,
 )
-from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
 from connector.api.verifications import check_provider
 from connector.domain.job_requests import csv_of, fetching_since, record_of, resending_since
 from connector.domain.jobs import EVERYTHING, USER_RECORD, Job, JobRequest

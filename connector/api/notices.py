@@ -7,7 +7,9 @@ from typing import Any
 from flask import current_app, g
 
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.notice_shapes import (
+from connector.api.middleware.shares import Lasting
+from connector.api.parsing import Blueprint
+from connector.api.shapes.notice import (
     EndpointListSchema,
     EndpointQuerySchema,
     EndpointRequestSchema,
@@ -22,8 +24,6 @@ from connector.api.notice_shapes import (
     rate_body,
     tested_body,
 )
-from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
 from connector.errors import Code
 from connector.services.application.endpoints import Endpoints
 

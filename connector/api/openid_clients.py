@@ -7,8 +7,8 @@ from typing import Any
 from flask import current_app, g
 
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.openid_shapes import ClientListSchema, ClientRequestSchema, ClientSchema, client_body, client_config
 from connector.api.parsing import Blueprint
+from connector.api.shapes.openid import ClientListSchema, ClientRequestSchema, ClientSchema, client_body, client_config
 from connector.errors import Code
 from connector.services.openid.clients import Clients
 

@@ -10,9 +10,9 @@ from flask import current_app, g
 
 from connector.access.gate import AccessDenied
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.operator_shapes import ConnectionsSchema, SettingsInForceSchema, connections_body, settings_body
+from connector.api.middleware.shares import Lasting
 from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
+from connector.api.shapes.operator import ConnectionsSchema, SettingsInForceSchema, connections_body, settings_body
 from connector.connections import Connections
 from connector.services.processes import Processes
 from connector.settings import Settings

@@ -14,11 +14,11 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.access.gate import requires
-from connector.api.error_responses import PROTECTED, error_responses
 from connector.api.errors import ErrorFamily, InvalidShape, refuse
 from connector.api.fields import check_length
-from connector.api.shares import Lasting, lasts
-from connector.api.traffic import MAX_API_BODY
+from connector.api.middleware.shares import Lasting, lasts
+from connector.api.middleware.traffic import MAX_API_BODY
+from connector.api.openapi.error_responses import PROTECTED, error_responses
 from connector.domain.nesting import is_deeper
 from connector.errors import Code
 

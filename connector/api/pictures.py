@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response, current_app, g
 
-from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.evidence import pass_on
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import ONFIDO
 from connector.api.parsing import Blueprint
-from connector.api.picture_shapes import PictureSchema
-from connector.api.shares import Lasting
+from connector.api.shapes.picture import PictureSchema
 from connector.api.verifications import PREFIX, check_provider
 from connector.errors import Code
 from connector.services.lookup.pictures import Pictures

@@ -9,7 +9,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from connector.api.provider_shapes import ProviderRequestSchema, provider_body, provider_config
+from connector.api.shapes.provider import ProviderRequestSchema, provider_body, provider_config
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
 from connector.errors import InvalidField
 

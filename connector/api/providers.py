@@ -10,7 +10,7 @@ from flask import current_app, g
 from connector.api.errors import PROVIDER_ERRORS, refuse
 from connector.api.filters import parse_filter
 from connector.api.parsing import Blueprint
-from connector.api.provider_shapes import (
+from connector.api.shapes.provider import (
     ProviderListSchema,
     ProviderQuerySchema,
     ProviderRequestSchema,

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.claim_shapes import claim_body
+from connector.api.shapes.claim import claim_body
 from connector.domain.claims import Claim, as_users_see
 from connector.services.lookup.readings import Readings
 from connector.services.results.kept import KeptResults

@@ -6,16 +6,16 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.dry_run_shapes import RemappingImpactSchema, RemappingSchema, read_mapping
-from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.health_shapes import HealthListSchema, HealthSchema, health_body, health_list_body
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import ONFIDO
 from connector.api.parsing import Blueprint
-from connector.api.progress_shapes import ProgressSchema, progress_body
-from connector.api.provider_shapes import ProviderRequestSchema
 from connector.api.providers import PREFIX, read_config
-from connector.api.setup_shapes import MatchImpactSchema, ReadinessSchema, UsageSchema, WebhookSchema
-from connector.api.shares import Lasting
+from connector.api.shapes.dry_run import RemappingImpactSchema, RemappingSchema, read_mapping
+from connector.api.shapes.health import HealthListSchema, HealthSchema, health_body, health_list_body
+from connector.api.shapes.progress import ProgressSchema, progress_body
+from connector.api.shapes.provider import ProviderRequestSchema
+from connector.api.shapes.setup import MatchImpactSchema, ReadinessSchema, UsageSchema, WebhookSchema
 from connector.domain.readiness import Readiness
 from connector.errors import Code
 from connector.services.lookup.match_impact import Impact, MatchImpact

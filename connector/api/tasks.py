@@ -8,11 +8,11 @@ import marshmallow as ma
 from flask import current_app, g
 from marshmallow import fields
 
-from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import ONFIDO
 from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
-from connector.api.verification_shapes import TaskSchema
+from connector.api.shapes.verification import TaskSchema
 from connector.domain.tasks import Task, TaskSummary
 from connector.errors import Code
 from connector.services.application.tasks import Tasks

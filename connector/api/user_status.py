@@ -9,11 +9,11 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g
 
-from connector.api.error_responses import DIRECTORY
 from connector.api.errors import USER_ERRORS, refuse
+from connector.api.openapi.error_responses import DIRECTORY
 from connector.api.parsing import Blueprint, read_body, read_json
-from connector.api.user_list_shapes import UserPageSchema, UserQuerySchema, users_body
-from connector.api.user_status_shapes import ReasonSchema, UnlockSchema, UserStatusSchema, status_body
+from connector.api.shapes.user_list import UserPageSchema, UserQuerySchema, users_body
+from connector.api.shapes.user_status import ReasonSchema, UnlockSchema, UserStatusSchema, status_body
 from connector.errors import Code
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.people.directory_checks import DirectoryChecks

@@ -9,7 +9,15 @@ import marshmallow as ma
 from flask import current_app, g, request
 
 from connector.access.claims import Principal
-from connector.api.claim_shapes import (
+from connector.api.errors import USER_ERRORS, refuse
+from connector.api.ids import own_id
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import DIRECTORY, ONFIDO
+from connector.api.openapi.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
+from connector.api.parsing import Blueprint
+from connector.api.properties import by_key
+from connector.api.read_values import claim_bodies
+from connector.api.shapes.claim import (
     ClaimQuerySchema,
     ClaimRequestSchema,
     ClaimSchema,
@@ -22,14 +30,6 @@ from connector.api.claim_shapes import (
     run_request,
     status_property,
 )
-from connector.api.error_responses import DIRECTORY, ONFIDO
-from connector.api.errors import USER_ERRORS, refuse
-from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
-from connector.api.ids import own_id
-from connector.api.parsing import Blueprint
-from connector.api.properties import by_key
-from connector.api.read_values import claim_bodies
-from connector.api.shares import Lasting
 from connector.domain.tenancy import Tenant
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.dry_run_shapes import DraftSchema, DryRunSchema, dry_run_body, read_draft
-from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.explanation_shapes import ExplanationSchema, explanation_body
+from connector.api.middleware.shares import Lasting
+from connector.api.openapi.error_responses import DIRECTORY, ONFIDO
 from connector.api.parsing import Blueprint
-from connector.api.shares import Lasting
-from connector.api.verification_shapes import (
+from connector.api.shapes.dry_run import DraftSchema, DryRunSchema, dry_run_body, read_draft
+from connector.api.shapes.explanation import ExplanationSchema, explanation_body
+from connector.api.shapes.verification import (
     APPROVE,
     ChangeSchema,
     DecisionSchema,

@@ -73,7 +73,7 @@ def audit(
 
 
 def _page(opened: Services, tenant: Tenant, criteria: AuditFilter, limit: int, cursor: str | None) -> Mapping[str, Any]:
-    from connector.api.audit_shapes import AuditPageSchema, audit_body  # noqa: PLC0415
+    from connector.api.shapes.audit import AuditPageSchema, audit_body  # noqa: PLC0415
 
     page = opened.audit.page(tenant, criteria, limit=limit, cursor=cursor)
     body: Mapping[str, Any] = AuditPageSchema().dump(audit_body(page))

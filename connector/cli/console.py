@@ -27,7 +27,7 @@ def link(context: click.Context, user_id: str, tenant: Tenant) -> None:
     from contextlib import closing  # noqa: PLC0415
 
     from connector.bootstrap import create_services  # noqa: PLC0415
-    from connector.startup import console_link  # noqa: PLC0415
+    from connector.process.startup import console_link  # noqa: PLC0415
 
     with closing(create_services(load_settings(context, dev=True))) as opened:
         url = console_link(opened, tenant, user_id, actor())
@@ -44,7 +44,7 @@ def sessions(
     context: click.Context, /, limit: int, cursor: str | None, tenant: Tenant, as_json: bool, user_id: str | None
 ) -> None:
     """List the sessions, the latest first."""
-    from connector.api.console_session_shapes import SessionPageSchema, sessions_body  # noqa: PLC0415
+    from connector.api.shapes.console_session import SessionPageSchema, sessions_body  # noqa: PLC0415
 
     with services(context) as opened:
         page = opened.console_sessions.search(tenant, user_id=user_id, limit=limit, cursor=cursor)

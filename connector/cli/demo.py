@@ -25,9 +25,9 @@ from connector import settings
 from connector.access.development import mint_token
 from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
+from connector.process.startup import console_link
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.startup import console_link
 
 USER = "alice"
 GIVEN_NAME = "http://wso2.org/claims/givenname"

@@ -48,7 +48,7 @@ def list_(
     **query: str | None,
 ) -> None:
     """List events, the latest first."""
-    from connector.api.event_shapes import EventPageSchema, event_filter, events_body  # noqa: PLC0415
+    from connector.api.shapes.event import EventPageSchema, event_filter, events_body  # noqa: PLC0415
 
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None
@@ -67,7 +67,7 @@ def list_(
 @view_options
 def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, as_json: bool) -> None:
     """Show one event."""
-    from connector.api.event_shapes import event_body  # noqa: PLC0415
+    from connector.api.shapes.event import event_body  # noqa: PLC0415
 
     with services(context) as opened:
         view = event_body(opened.event_lookup.get(tenant, event_id))
@@ -86,7 +86,7 @@ def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, 
 @view_options
 def replay(context: click.Context, event_id: str, tenant: Tenant, as_json: bool) -> None:
     """Apply an event again; results that were already applied do not change."""
-    from connector.api.event_shapes import event_body  # noqa: PLC0415
+    from connector.api.shapes.event import event_body  # noqa: PLC0415
 
     with services(context) as opened:
         state = opened.event_lookup.replay(tenant, event_id, actor())
@@ -102,7 +102,7 @@ def replay(context: click.Context, event_id: str, tenant: Tenant, as_json: bool)
 @view_options
 def refused(context: click.Context, provider: str | None, tenant: Tenant, as_json: bool) -> None:
     """Report the number of refused posts, by provider and cause."""
-    from connector.api.event_shapes import RefusedPageSchema, refused_body  # noqa: PLC0415
+    from connector.api.shapes.event import RefusedPageSchema, refused_body  # noqa: PLC0415
 
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None
@@ -117,7 +117,7 @@ def refused(context: click.Context, provider: str | None, tenant: Tenant, as_jso
 
 def _news(opened: Services, tenant: Tenant, criteria: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
     """Yield, repeatedly, the events that are new since, the oldest first."""
-    from connector.api.event_shapes import event_body  # noqa: PLC0415
+    from connector.api.shapes.event import event_body  # noqa: PLC0415
 
     seen: dict[str, str] = {}
     while True:

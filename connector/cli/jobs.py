@@ -149,7 +149,7 @@ def fetch_runs(
 @view_options
 def list_(context: click.Context, limit: int, cursor: str | None, tenant: Tenant, as_json: bool) -> None:
     """List jobs, the latest first."""
-    from connector.api.job_shapes import JobPageSchema, job_body, jobs_body  # noqa: PLC0415
+    from connector.api.shapes.job import JobPageSchema, job_body, jobs_body  # noqa: PLC0415
     from connector.services.cursors import Page  # noqa: PLC0415
 
     with services(context) as opened:
@@ -223,7 +223,7 @@ def _progress(job: Job) -> str:
 
 
 def _view(opened: Services, job: Job) -> Mapping[str, Any]:
-    from connector.api.job_shapes import JobSchema, job_body  # noqa: PLC0415
+    from connector.api.shapes.job import JobSchema, job_body  # noqa: PLC0415
 
     view: Mapping[str, Any] = JobSchema().dump(job_body(job, opened.jobs.state(job)))
     return view

@@ -65,7 +65,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Register an endpoint, and print its secret, which is not shown again."""
-    from connector.api.notice_shapes import endpoint_body  # noqa: PLC0415  loads the use cases: see `services`
+    from connector.api.shapes.notice import endpoint_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None
@@ -78,7 +78,7 @@ def add(
 @view_options
 def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
     """List the endpoints."""
-    from connector.api.notice_shapes import endpoint_body  # noqa: PLC0415
+    from connector.api.shapes.notice import endpoint_body  # noqa: PLC0415
 
     with services(context) as opened:
         views = [endpoint_body(each) for each in opened.endpoints.all(tenant)]
@@ -108,7 +108,7 @@ def update(
     as_json: bool,
 ) -> None:
     """Change an endpoint; options that are not given are unchanged."""
-    from connector.api.notice_shapes import endpoint_body  # noqa: PLC0415
+    from connector.api.shapes.notice import endpoint_body  # noqa: PLC0415
 
     given = {"url": url, "events": events or None, "tasks": tasks or None, "is_enabled": is_enabled}
     with services(context) as opened:
@@ -137,7 +137,7 @@ def rotate_secret(
     context: click.Context, /, endpoint_id: str, secret: str | None, tenant: Tenant, as_json: bool
 ) -> None:
     """Replace an endpoint's secret and print it; the previous one also signs until the overlap ends."""
-    from connector.api.notice_shapes import endpoint_body  # noqa: PLC0415
+    from connector.api.shapes.notice import endpoint_body  # noqa: PLC0415
 
     with services(context) as opened:
         endpoint, made = opened.endpoints.rotate_secret(tenant, endpoint_id, secret, actor())
@@ -149,7 +149,7 @@ def rotate_secret(
 @view_options
 def test(context: click.Context, /, endpoint_id: str, tenant: Tenant, as_json: bool) -> None:
     """Send a notice of the type `test` now; exit with 1 if it is not accepted."""
-    from connector.api.notice_shapes import tested_body  # noqa: PLC0415
+    from connector.api.shapes.notice import tested_body  # noqa: PLC0415
 
     with services(context) as opened:
         view = tested_body(*opened.endpoints.test(tenant, endpoint_id, actor()))
@@ -166,7 +166,7 @@ def attempts(
     context: click.Context, /, endpoint_id: str, limit: int, cursor: str | None, tenant: Tenant, as_json: bool
 ) -> None:
     """List the deliveries to an endpoint, the latest first, with their attempts."""
-    from connector.api.delivery_shapes import delivery_body  # noqa: PLC0415
+    from connector.api.shapes.delivery import delivery_body  # noqa: PLC0415
 
     with services(context) as opened:
         opened.endpoints.get(tenant, endpoint_id)
@@ -197,7 +197,7 @@ def recover(
     context: click.Context, /, endpoint_id: str, since: str, is_dry: bool, tenant: Tenant, as_json: bool
 ) -> None:
     """Send all notices to an endpoint since a time again, with their ids."""
-    from connector.api.notice_shapes import read_since  # noqa: PLC0415
+    from connector.api.shapes.notice import read_since  # noqa: PLC0415
 
     try:
         at = read_since(since)

@@ -64,7 +64,7 @@ def add_client(
     as_json: bool,
 ) -> None:
     """Register a client, and print its secret, which is not shown again."""
-    from connector.api.openid_shapes import client_body  # noqa: PLC0415  loads the use cases: see `services`
+    from connector.api.shapes.openid import client_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:
         config = ClientConfig(
@@ -84,7 +84,7 @@ def add_client(
 @view_options
 def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
     """List the clients."""
-    from connector.api.openid_shapes import client_body  # noqa: PLC0415
+    from connector.api.shapes.openid import client_body  # noqa: PLC0415
 
     with services(context) as opened:
         views = [client_body(each) for each in opened.openid_clients.all(tenant)]
@@ -117,7 +117,7 @@ def update_client(
     as_json: bool,
 ) -> None:
     """Change a client; options that are not given are unchanged."""
-    from connector.api.openid_shapes import client_body  # noqa: PLC0415
+    from connector.api.shapes.openid import client_body  # noqa: PLC0415
 
     given: dict[str, Any] = {
         "name": name,
@@ -139,7 +139,7 @@ def update_client(
 @view_options
 def rotate_secret(context: click.Context, /, client_id: str, tenant: Tenant, as_json: bool) -> None:
     """Replace a client's secret and print it; the previous one stays valid until the overlap ends."""
-    from connector.api.openid_shapes import client_body  # noqa: PLC0415
+    from connector.api.shapes.openid import client_body  # noqa: PLC0415
 
     with services(context) as opened:
         client, secret = opened.openid_clients.rotate_secret(tenant, client_id, actor())

@@ -52,7 +52,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List undelivered rows, with the reason of the last failure; with --kind or --provider those of --tenant."""
-    from connector.api.delivery_shapes import DeliveryPageSchema, deliveries_body  # noqa: PLC0415  see `services`
+    from connector.api.shapes.delivery import DeliveryPageSchema, deliveries_body  # noqa: PLC0415  see `services`
 
     criteria = DeliveryFilter(("dead",) if only_dead else ("ready", "dead"), kind=kind)
     if tenant is None and (kind or provider):
@@ -71,7 +71,7 @@ def list_(
 @view_options
 def counts(context: click.Context, /, provider: str | None, tenant: Tenant, as_json: bool) -> None:
     """Count a tenant's deliveries by kind and state, each up to 1000."""
-    from connector.api.delivery_shapes import kind_counts_body  # noqa: PLC0415  loads the use cases: see `services`
+    from connector.api.shapes.delivery import kind_counts_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:
         of_provider = delivering_provider(opened, tenant, provider) if provider else None

@@ -12,7 +12,7 @@ import click
 import marshmallow as ma
 from click.core import ParameterSource
 
-from connector.api.studio_shapes import StudioSchema, read_studio
+from connector.api.shapes.studio import StudioSchema, read_studio
 from connector.cli.output import json_option, tenant_option
 from connector.domain.studio import Studio
 from connector.shipped import dialect_files

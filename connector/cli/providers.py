@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.api.provider_shapes import facts_body, guide_body, page_body, provider_body
-from connector.api.studio_shapes import studio_body
+from connector.api.shapes.provider import facts_body, guide_body, page_body, provider_body
+from connector.api.shapes.studio import studio_body
 from connector.cli import setup
 from connector.cli.output import (
     actor,

@@ -9,7 +9,7 @@ from connector.cli.output import print_json
 
 def print_preview(count: int | None, *, as_json: bool) -> None:
     """Print how many deliveries would be repeated; None if there are very many."""
-    from connector.api.delivery_shapes import preview_body  # noqa: PLC0415  loads the use cases
+    from connector.api.shapes.delivery import preview_body  # noqa: PLC0415  loads the use cases
 
     body = preview_body(count)
     if as_json:

@@ -9,7 +9,7 @@ import click
 from connector.cli.output import load_settings, services
 from connector.cli.progress import INTERRUPTED, ending_at_once, progress, stoppable
 from connector.loading import loading
-from connector.metrics_directory import shared_by
+from connector.process.metrics_directory import shared_by
 
 
 @click.command()
@@ -96,7 +96,7 @@ def demo(once: bool) -> None:
 @click.option("--name", "names", multiple=True, help="An additional host name, besides loopback and --host.")
 def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
     """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""
-    from connector.listening import take_port  # noqa: PLC0415
+    from connector.process.listening import take_port  # noqa: PLC0415
     from connector.simulator import server  # noqa: PLC0415
     from connector.simulator.faults import HEALTHY  # noqa: PLC0415
 

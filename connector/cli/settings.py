@@ -17,7 +17,7 @@ from connector.settings.shown import shown
 @click.pass_context
 def settings(context: click.Context, only_changed: bool, as_json: bool) -> None:
     """Show the settings as a process would read them now, and the processes that run."""
-    from connector.api.operator_shapes import SettingsInForceSchema, settings_body  # noqa: PLC0415
+    from connector.api.shapes.operator import SettingsInForceSchema, settings_body  # noqa: PLC0415
 
     read = load_settings(context)
     known = [each for each in shown(read) if not only_changed or each.source != "default"]

@@ -59,7 +59,7 @@ def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
 @view_options
 def health(context: click.Context, tenant: Tenant, as_json: bool) -> None:
     """Report the last check of each provider, without calling Onfido."""
-    from connector.api.health_shapes import HealthListSchema, health_list_body  # noqa: PLC0415
+    from connector.api.shapes.health import HealthListSchema, health_list_body  # noqa: PLC0415
 
     with services(context) as opened:
         records = opened.health_records
@@ -76,7 +76,7 @@ def health(context: click.Context, tenant: Tenant, as_json: bool) -> None:
 @view_options
 def progress(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Report a provider's setup progress, without calling Onfido."""
-    from connector.api.progress_shapes import ProgressSchema, progress_body  # noqa: PLC0415
+    from connector.api.shapes.progress import ProgressSchema, progress_body  # noqa: PLC0415
 
     with services(context) as opened:
         known = opened.setup_progress.of(tenant, provider_id(opened, tenant, provider))
@@ -97,7 +97,7 @@ def _mark(state: str) -> bool | None:
 @view_options
 def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Register the webhook at Onfido, or repair the existing one, and register its token."""
-    from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
+    from connector.api.shapes.setup import WebhookSchema  # noqa: PLC0415
 
     with services(context) as opened:
         added = opened.setup.add_webhook(
@@ -124,7 +124,7 @@ def remove_webhook(context: click.Context, provider: str, tenant: Tenant) -> Non
 
 def health_view(opened: Services, tenant: Tenant, provider_id: str) -> dict[str, Any]:
     """Return the API's view of a provider's last check."""
-    from connector.api.health_shapes import HealthSchema, health_body  # noqa: PLC0415
+    from connector.api.shapes.health import HealthSchema, health_body  # noqa: PLC0415
 
     records = opened.health_records
     view: dict[str, Any] = HealthSchema().dump(health_body(records.of(tenant, provider_id), records.now()))
@@ -170,7 +170,7 @@ def print_checks(readiness: Readiness) -> None:
 
 def readiness_view(readiness: Readiness) -> dict[str, Any]:
     """Return the API's view of the checks."""
-    from connector.api.setup_shapes import ReadinessSchema  # noqa: PLC0415
+    from connector.api.shapes.setup import ReadinessSchema  # noqa: PLC0415
 
     view: dict[str, Any] = ReadinessSchema().dump(readiness)
     return view

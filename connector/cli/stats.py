@@ -29,7 +29,7 @@ def stats(
     **period: str | None,
 ) -> None:
     """Show how many users are verified, where they stop, and which claims fail."""
-    from connector.api.statistics_shapes import StatisticsSchema, statistics_body  # noqa: PLC0415
+    from connector.api.shapes.statistics import StatisticsSchema, statistics_body  # noqa: PLC0415
 
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None

@@ -24,7 +24,7 @@ def task() -> None:
 @view_options
 def list_(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
     """List the started tasks of a run, as Onfido has them now."""
-    from connector.api.verification_shapes import TaskSchema  # noqa: PLC0415
+    from connector.api.shapes.verification import TaskSchema  # noqa: PLC0415
 
     with services(context) as opened:
         views = TaskSchema(many=True).dump(opened.tasks.all(tenant, run_id))

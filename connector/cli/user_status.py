@@ -25,7 +25,7 @@ from connector.domain.tenancy import Tenant
 @view_options
 def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) -> None:
     """Show a user's attributes: which are verified, and if not, why."""
-    from connector.api.user_status_shapes import UserStatusSchema, status_body  # noqa: PLC0415
+    from connector.api.shapes.user_status import UserStatusSchema, status_body  # noqa: PLC0415
 
     with services(context) as opened:
         status = opened.user_statuses.get(tenant, user_id)

@@ -71,7 +71,7 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
 @view_options
 def list_(context: click.Context, prefix: str, limit: int, cursor: str | None, tenant: Tenant, as_json: bool) -> None:
     """List the tenant's users, ordered by id, with their verification state, and when the next attempt is possible."""
-    from connector.api.user_list_shapes import UserPageSchema, users_body  # noqa: PLC0415
+    from connector.api.shapes.user_list import UserPageSchema, users_body  # noqa: PLC0415
 
     with services(context) as opened:
         page = opened.user_list.describe(tenant, opened.users.page(tenant, limit=limit, cursor=cursor, prefix=prefix))

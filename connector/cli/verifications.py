@@ -109,7 +109,7 @@ def list_(
     **query: str | None,
 ) -> None:
     """List verifications, the latest first; with --user, also the refused starts."""
-    from connector.api.verification_shapes import VerificationListSchema, page_body  # noqa: PLC0415
+    from connector.api.shapes.verification import VerificationListSchema, page_body  # noqa: PLC0415
 
     criteria, user_id = read_filter(query), query["userId"]
     with services(context) as opened:
@@ -127,7 +127,7 @@ def list_(
 
 def _news(opened: Services, tenant: Tenant, criteria: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
     """Yield, repeatedly, the verifications that were started or changed since, the oldest first."""
-    from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
+    from connector.api.shapes.verification import VerificationSchema  # noqa: PLC0415
 
     seen: dict[str, str] = {}
     while True:
@@ -197,7 +197,7 @@ def decide(
 @view_options
 def explain(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
     """Explain in steps the verification's result for each of its claims."""
-    from connector.api.explanation_shapes import ExplanationSchema, explanation_body  # noqa: PLC0415
+    from connector.api.shapes.explanation import ExplanationSchema, explanation_body  # noqa: PLC0415
 
     with services(context) as opened:
         view = ExplanationSchema().dump(explanation_body(*opened.lookup.explain(tenant, run_id)))
@@ -211,7 +211,7 @@ def explain(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) 
 
 
 def _show(opened: Services, tenant: Tenant, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
-    from connector.api.verification_shapes import VerificationDetailsSchema, details_body  # noqa: PLC0415
+    from connector.api.shapes.verification import VerificationDetailsSchema, details_body  # noqa: PLC0415
 
     is_whole = as_json or has_output
     details = (

@@ -64,7 +64,7 @@ def dry_run(
 
     The draft starts from the provider's mapping, or from a dialect.
     """
-    from connector.api.dry_run_shapes import DryRunSchema, dry_run_body  # noqa: PLC0415
+    from connector.api.shapes.dry_run import DryRunSchema, dry_run_body  # noqa: PLC0415
 
     with services(context) as opened:
         provider = opened.providers.get(tenant, opened.lookup.find(tenant, run_id).provider_id)
@@ -94,7 +94,7 @@ def dry_run(
 @view_options
 def match_impact(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Show what `unverifyOnMatch` would have withdrawn in the last 90 days, for known matches."""
-    from connector.api.setup_shapes import MatchImpactSchema  # noqa: PLC0415
+    from connector.api.shapes.setup import MatchImpactSchema  # noqa: PLC0415
 
     with services(context) as opened:
         impact = opened.match_impact.estimate(tenant, provider_id(opened, tenant, provider))
@@ -123,7 +123,7 @@ def remapping_impact(
 
     The draft starts from the provider's mapping, or from a dialect.
     """
-    from connector.api.dry_run_shapes import RemappingImpactSchema  # noqa: PLC0415
+    from connector.api.shapes.dry_run import RemappingImpactSchema  # noqa: PLC0415
 
     with services(context) as opened:
         known = opened.providers.named(tenant, provider)

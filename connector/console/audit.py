@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 
 from connector.api.attachments import csv_attachment
 from connector.api.audit_csv import audit_pieces
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.filters import Choice, Filters
 from connector.console.ground import use_cases
 from connector.console.story import Story

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.api.evidence import pass_on
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.formats import claim_name
 from connector.console.ground import use_cases
 from connector.console.live import part

@@ -9,8 +9,8 @@ from flask import current_app, render_template
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
+from connector.api.middleware.shares import Lasting
 from connector.api.operator import settings_in_force
-from connector.api.shares import Lasting
 from connector.connections import Connections
 from connector.console.filters import Choice, Filters
 from connector.console.story import Story

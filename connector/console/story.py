@@ -19,7 +19,7 @@ from flask import Blueprint, current_app, g, request
 from werkzeug.wrappers import Response
 
 from connector.access.gate import REQUIRED_SCOPE
-from connector.api.shares import LASTING, Lasting, lasts
+from connector.api.middleware.shares import LASTING, Lasting, lasts
 from connector.console.viewer import current_viewer
 
 log = structlog.get_logger(__name__)

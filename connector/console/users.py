@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.filters import Filters
 from connector.console.forms import Form, reason_field

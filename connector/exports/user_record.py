@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.api.audit_shapes import AuditEntrySchema, audit_body
-from connector.api.claim_shapes import claim_body
-from connector.api.delivery_shapes import delivery_body
-from connector.api.user_status_shapes import UserStatusSchema, status_body
-from connector.api.verification_shapes import VerificationDetailsSchema, details_body
+from connector.api.shapes.audit import AuditEntrySchema, audit_body
+from connector.api.shapes.claim import claim_body
+from connector.api.shapes.delivery import delivery_body
+from connector.api.shapes.user_status import UserStatusSchema, status_body
+from connector.api.shapes.verification import VerificationDetailsSchema, details_body
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.history import AuditFilter
 from connector.domain.jobs import HTML, JSON, Job, JobFailed, Step

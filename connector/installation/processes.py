@@ -6,8 +6,8 @@ from collections import Counter
 
 from connector.bootstrap import Services
 from connector.domain.readiness import Check, not_checked
-from connector.heartbeat import SERVE, WORKER
 from connector.installation import warning
+from connector.process.heartbeat import SERVE, WORKER
 
 PROCESSES = "processes"
 

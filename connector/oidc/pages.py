@@ -22,7 +22,7 @@ from flask import Blueprint, abort, current_app, g, make_response, redirect, ren
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector.api.shares import Lasting, begin
+from connector.api.middleware.shares import Lasting, begin
 from connector.console import headers, refusals
 from connector.console.ground import public_url
 from connector.console.languages import onfido_language, prefer, speak_all

@@ -10,7 +10,7 @@ from flask import Response, g, jsonify, request
 
 from connector.access.gate import requires
 from connector.api.fields import Id
-from connector.api.shares import Lasting, lasts
+from connector.api.middleware.shares import Lasting, lasts
 from connector.domain.signals import Stream
 from connector.errors import InvalidField
 from connector.signals.shapes import (

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask, Response, g
 
 from connector.access.tokens import Principal
-from connector.api import shares
-from connector.api.shares import Lasting, Shares, lasts
+from connector.api.middleware import shares
+from connector.api.middleware.shares import Lasting, Shares, lasts
 from connector.domain.tenancy import Tenant, TenantLimits
 from connector.errors import TooManyRequests
 

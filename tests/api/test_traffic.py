@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.api.traffic import CONSOLE, OPERATIONS, REQUESTS, WEBHOOKS, lane, threads
+from connector.api.middleware.traffic import CONSOLE, OPERATIONS, REQUESTS, WEBHOOKS, lane, threads
 
 
 @pytest.mark.parametrize(

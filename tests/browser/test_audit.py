@@ -11,7 +11,7 @@ from dataclasses import replace
 from playwright.sync_api import expect
 
 from connector.domain.tenancy import Tenant
-from connector.heartbeat import SERVE, Heartbeat
+from connector.process.heartbeat import SERVE, Heartbeat
 from tests.bodies import config_properties, provider_body
 from tests.browser.visiting import ALL_SCOPES, Visitor
 from tests.browser.worlds import with_provider

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from connector.api.studio_shapes import (
+from connector.api.shapes.studio import (
     CustomInputSchema,
     LinkSchema,
     NoticesSchema,

@@ -19,7 +19,7 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from connector.reloading import read_again
+from connector.process.reloading import read_again
 from connector.settings import Settings
 from tests.api.test_auth import AUDIENCE, AuthIssuer
 from tests.cli.conftest import Running, free_port, wait_for

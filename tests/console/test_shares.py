@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from connector.api import shares
-from connector.api.shares import LASTING, Lasting
+from connector.api.middleware import shares
+from connector.api.middleware.shares import LASTING, Lasting
 from connector.domain.tenancy import Tenant
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World

@@ -12,7 +12,7 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from connector.api.shares import LASTING
+from connector.api.middleware.shares import LASTING
 from connector.app import create_app
 from connector.settings import Issuer, Settings
 from tests import databases

@@ -11,9 +11,9 @@ import pytest
 from connector.bootstrap import Services, create_services
 from connector.domain.provider import ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.heartbeat import SERVE, WORKER
 from connector.installation import onfido
 from connector.installation.processes import check_processes
+from connector.process.heartbeat import SERVE, WORKER
 from connector.services.processes import Starting
 from connector.settings import Settings
 from tests.bodies import API_TOKEN, WORKFLOW_ID

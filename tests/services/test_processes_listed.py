@@ -17,7 +17,7 @@ from connector.app import create_app
 from connector.connections import FRESH, Connections, Part
 from connector.domain.readiness import Check
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.heartbeat import SERVE, WORKER, Heartbeat
+from connector.process.heartbeat import SERVE, WORKER, Heartbeat
 from connector.services.processes import SILENT
 from connector.settings import Issuer, Settings, load
 from connector.settings.shown import exact, shown

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask import g
 
-from connector.api import shares
-from connector.api.shares import Lasting
+from connector.api.middleware import shares
+from connector.api.middleware.shares import Lasting
 from connector.domain.signals import LEVEL_CHANGE, MAX_STREAMS, MAX_SUBJECTS, POLL, PUSH
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import g
 from flask_babel import gettext as _
 
-from connector.api.audit_shapes import AuditPageSchema, audit_body
+from connector.api.shapes.audit import AuditPageSchema, audit_body
 from connector.console.ground import use_cases
 from connector.console.providers import page
 from connector.console.story import Story

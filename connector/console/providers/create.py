@@ -14,7 +14,7 @@ from wtforms import RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.confirm import is_part_wanted
 from connector.console.forms import Form, SecretField
 from connector.console.ground import use_cases

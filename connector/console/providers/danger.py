@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.ground import public_url, use_cases
 from connector.console.notices import notify

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.forms import Form
 from connector.console.notices import notify
 from connector.console.providers import page

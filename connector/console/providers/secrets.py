@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import Optional
 
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.forms import Form, SecretField
 from connector.console.ground import use_cases

@@ -10,7 +10,7 @@ from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector.api.shares import Lasting
+from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm, is_part_wanted
 from connector.console.ground import now, public_url, use_cases
 from connector.console.live import live_part

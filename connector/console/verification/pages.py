@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.evidence import pass_on
-from connector.api.shares import Lasting
-from connector.api.verification_shapes import VerificationDetailsSchema, details_body
+from connector.api.middleware.shares import Lasting
+from connector.api.shapes.verification import VerificationDetailsSchema, details_body
 from connector.console.ground import now, use_cases
 from connector.console.live import live_part, part
 from connector.console.notices import notify

@@ -10,7 +10,7 @@ from flask import Response, g, make_response, redirect, render_template, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from connector.api.shares import Lasting, begin
+from connector.api.middleware.shares import Lasting, begin
 from connector.console import headers, refusals
 from connector.console.ground import public_url, use_cases
 from connector.console.languages import onfido_language, speak_all

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Id, Moment, Name, Since
-from connector.api.verification_shapes import VerificationFilterSchema
+from connector.api.shapes.verification import VerificationFilterSchema
 from connector.domain.deliveries import KINDS as DELIVERY_KINDS
 from connector.domain.jobs import EVERYTHING, FORMATS, GIVEN_UP, KINDS, STATES, Job
 

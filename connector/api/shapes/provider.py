@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Items, Limit, Name, Text
 from connector.api.properties import by_key, is_number
-from connector.api.studio_shapes import StudioSchema, read_studio, studio_body
+from connector.api.shapes.studio import StudioSchema, read_studio, studio_body
 from connector.domain.credentials import MASK
 from connector.domain.provider import (
     DEFAULT_ATTEMPT_WINDOW,

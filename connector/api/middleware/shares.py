@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, request
 
-from connector.api.traffic import CONSOLE, REQUESTS, lane
+from connector.api.middleware.traffic import CONSOLE, REQUESTS, lane
 from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
 

@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Id, Items, Since, Text
-from connector.api.studio_shapes import MAX_URL
+from connector.api.shapes.studio import MAX_URL
 from connector.domain.answered import Answered
 from connector.domain.credentials import MASK
 from connector.domain.notices import EVENTS, DeliveryRate, Endpoint, EndpointConfig

@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Id, Items, Text
-from connector.api.studio_shapes import MAX_URL
+from connector.api.shapes.studio import MAX_URL
 from connector.domain.credentials import MASK
 from connector.domain.openid.clients import MAX_NAME, PROFILES, Client, ClientConfig
 from connector.domain.utc import timestamp

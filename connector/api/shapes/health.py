@@ -10,7 +10,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag
-from connector.api.setup_shapes import CheckSchema
+from connector.api.shapes.setup import CheckSchema
 from connector.domain.health import BAD, GOOD, STATES, UNCHECKED, Health
 from connector.domain.utc import timestamp
 

@@ -12,7 +12,7 @@ import threading
 import structlog
 
 from connector.errors import DatabaseUnavailable
-from connector.secret_files import SecretFiles
+from connector.process.secret_files import SecretFiles
 from connector.services.processes import BEAT, Processes, Starting
 from connector.settings import Settings
 from connector.settings.shown import exact, shown

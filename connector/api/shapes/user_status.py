@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from connector.api.fields import Flag, Moment, Text
-from connector.api.verification_shapes import RefusalSchema, refusal_body
+from connector.api.shapes.verification import RefusalSchema, refusal_body
 from connector.domain.user_status import ProviderStatus
 from connector.domain.verification import MAX_REASON, Verification
 

@@ -9,8 +9,8 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Items
-from connector.api.provider_shapes import ClaimMappingSchema
-from connector.api.studio_shapes import OutputClaimSchema
+from connector.api.shapes.provider import ClaimMappingSchema
+from connector.api.shapes.studio import OutputClaimSchema
 from connector.domain.dry_run import Draft, Limit
 from connector.domain.judgement import Rule
 from connector.domain.studio import OutputClaim, OutputRole

@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag
-from connector.api.health_shapes import HealthSchema, health_body
+from connector.api.shapes.health import HealthSchema, health_body
 from connector.domain.setup_steps import NAMES, STATES
 
 if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them

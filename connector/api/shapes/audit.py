@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Text
-from connector.api.verification_shapes import ChangeSchema, change_body
+from connector.api.shapes.verification import ChangeSchema, change_body
 from connector.domain.audit_filter import SUBJECTS
 from connector.domain.history import DONE, OUTCOMES, REFUSED, Entry
 from connector.services.cursors import Page
