@@ -16,6 +16,7 @@ from connector.access.jwt import present
 from connector.access.openid_client import OpenIdClient
 from connector.access.refusals import TokenRefused, check_tenant
 from connector.access.tokens import TrustedIssuers
+from connector.domain.access_tokens import OwnToken, own_token
 from connector.domain.tenancy import Tenant
 
 NAMES = ("name", "preferred_username", "email")
@@ -29,6 +30,7 @@ class SignedIn:
     name: str
     subject: str
     issuer_session: str | None
+    token: OwnToken
 
 
 def read_person(tokens: Mapping[str, Any], client: OpenIdClient, trusted: TrustedIssuers, tenant: Tenant) -> SignedIn:
@@ -43,6 +45,7 @@ def read_person(tokens: Mapping[str, Any], client: OpenIdClient, trusted: Truste
         name if name.isprintable() and name else principal.subject,
         str(claims["sub"]),
         session if isinstance(session, str) else None,
+        own_token(tokens),
     )
 
 

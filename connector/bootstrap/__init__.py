@@ -242,6 +242,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
                 self.jobs.forget,
                 self.job_steps.resume_stalled,
                 self.signal_upkeep.look_after,
+                self.console_sessions.forget_tokens,
             ),
             timedelta(days=self.settings.event_retention_days),
             timedelta(days=self.settings.delivery_retention_days),

@@ -217,7 +217,9 @@ class Ground:
             timedelta(seconds=each)
             for each in (self.settings.console_session_lifetime, self.settings.console_idle_time)
         )
-        return ConsoleSessions(self.database, self._texts, self.sign_in_record, lifetime, idle_time, self._clock)
+        return ConsoleSessions(
+            self.database, self._vault, self._texts, self.sign_in_record, lifetime, idle_time, self._clock
+        )
 
     def derive_key(self, purpose: str) -> bytes:
         """Derive a key for a purpose; it is the same in every process of the deployment."""

@@ -14,14 +14,17 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
 from connector.console.confirm import is_part_wanted
+from connector.console.own_token import SignInAgain
 from connector.console.sign_in import SignInFailed
 from connector.console.story import ScopeMissing, SignedOut
 from connector.console.translations import SOURCE
 from connector.console.viewer import current_viewer
 from connector.errors import (
     ChangedMeanwhile,
+    Code,
     ConnectorError,
     DatabaseUnavailable,
+    DirectoryError,
     InvalidField,
     OnfidoError,
     RequestError,
@@ -31,10 +34,13 @@ from connector.telemetry import trace_id
 
 log = structlog.get_logger(__name__)
 
+_USER_PAGES = ("verify", "openid_pages")
+
 
 def install(blueprint: Blueprint) -> None:
     """Answer every error of the console with a page."""
     blueprint.register_error_handler(SignedOut, _signed_out)
+    blueprint.register_error_handler(SignInAgain, _sign_in_again)
     blueprint.register_error_handler(ScopeMissing, _scope_missing)
     blueprint.register_error_handler(SignInFailed, _sign_in_failed)
     blueprint.register_error_handler(CSRFError, _posted_from_elsewhere)
@@ -55,6 +61,10 @@ def _signed_out(_error: SignedOut) -> BaseResponse:
     if request.method == "GET":
         response.headers["HX-Redirect"] = url
     return response
+
+
+def _sign_in_again(error: SignInAgain) -> BaseResponse:
+    return redirect(url_for("console.sign_in.show_sign_in", next=error.next_url, again=1), 303)
 
 
 def _scope_missing(error: ScopeMissing) -> Response:
@@ -97,7 +107,7 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
     return response
 
 
-def _refused(error: ConnectorError) -> Response:
+def _refused(error: ConnectorError) -> BaseResponse:
     if isinstance(error, ChangedMeanwhile):
         return _page(
             409, _("Nothing was saved"), _("Someone else is changing the same data. Reload the page, then save.")
@@ -106,11 +116,32 @@ def _refused(error: ConnectorError) -> Response:
         return _page(400, _("That cannot be done"), error.description)
     if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
+    if isinstance(error, DirectoryError) and request.blueprint in _USER_PAGES:
+        return _profile_unreadable(error)
     status, headers = answer_of(error)
     title = _("Not found") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
     is_source = str(get_locale()) == SOURCE  # descriptions are English; what a code means is translated
     sentence = error.description if is_source else f"{gettext(error.code.message)}."
     response = _page(status, title, sentence, code=error.code)
+    response.headers.update(headers)
+    return response
+
+
+def _profile_unreadable(error: DirectoryError) -> BaseResponse:
+    """Explain to a user that the values cannot be read; the cause is for administrators, in the log."""
+    log.warning("verify.profile_unreadable", code=error.code, reason=error.description)
+    if request.method == "POST":  # the page from which it was sent explains it
+        return redirect(url_for(".show", **(request.view_args or {})), 303)
+    retry_url = None
+    if error.code is Code.NEEDS_THE_USER:
+        sentence = _("Sign in again. If that does not help, tell the people who run this service.")
+        retry_url = url_for("console.sign_in.show_sign_in", next=_here(), again=1)
+    elif error.is_retryable:
+        sentence = _("Nothing was lost. Try again in a minute.")
+    else:
+        sentence = _("It is not your fault. Tell the people who run this service, with the trace id.")
+    status, headers = answer_of(error)
+    response = _page(status, _("Your profile cannot be read"), sentence, code=error.code, retry_url=retry_url)
     response.headers.update(headers)
     return response
 

@@ -23,6 +23,7 @@ from connector.access.openid_client import OpenIdClient, SignInRefused
 from connector.access.refusals import TokenRefused
 from connector.access.signed_in import read_person
 from connector.console.ground import console_sessions, public_url, settings, sign_in_record, turns
+from connector.console.own_token import is_kept_for
 from connector.console.story import admit
 from connector.console.viewer import current_viewer, is_secure, sign_out
 from connector.console.viewer import sign_in as begin_session
@@ -48,13 +49,16 @@ class SignInFailed(Exception):  # noqa: N818  named for what it tells
 
 @blueprint.get("/sign-in")
 def show_sign_in() -> BaseResponse | str:
-    """Redirect to the issuer, or ask which one if the tenant has several."""
+    """Redirect to the issuer, or ask which one if the tenant has several; `again`: also a person with a session."""
     next_url = safe_next(request.args.get("next"))
-    if current_viewer() is not None:
+    viewer = current_viewer()
+    if viewer is not None and "again" not in request.args:
         return redirect(next_url)
     offered = clients()
-    if len(offered) == 1 and "stay" not in request.args:
-        return redirect(url_for(".start", next=next_url))
+    issuer = viewer.principal.issuer if viewer is not None else None
+    chosen = [at for at, each in enumerate(offered) if len(offered) == 1 or each.settings.issuer == issuer]
+    if chosen and "stay" not in request.args:
+        return redirect(url_for(".start", issuer=chosen[0], next=next_url))
     return render_template("console/sign_in.html", clients=offered, next_url=next_url, dev=settings().dev)
 
 
@@ -98,6 +102,7 @@ def complete() -> BaseResponse:
             principal.scopes,
             person.subject,
             person.issuer_session,
+            person.token if is_kept_for(next_url) else None,
         ),
     )
     return response

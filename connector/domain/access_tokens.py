@@ -1,13 +1,32 @@
-"""Access tokens that an OAuth 2 client receives: their allowed form, and the time of their renewal."""
+"""Access tokens that an OAuth 2 client receives: their allowed form, their lifetime, and the time of their renewal."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 MARGIN_SECONDS = 30.0  # an access token is renewed this long before it expires; a short-lived one at half its lifetime
 USUAL_LIFE_SECONDS = 300.0  # used if the server sends no lifetime
 LONGEST_LIFE_SECONDS = 86_400.0
+LONGEST_OWN = 16 * 1024  # characters; larger headers are refused by most servers
+
+
+@dataclass(frozen=True)
+class OwnToken:
+    """The access token of a person who has signed in, with its lifetime; without a text it cannot be used."""
+
+    text: str = field(default="", repr=False)
+    seconds: float = 0.0
+
+
+def own_token(answer: Mapping[str, object]) -> OwnToken:
+    """Read the access token in the answer to a sign-in; only one that a bearer can send is usable."""
+    token, kind = answer.get("access_token"), answer.get("token_type", "bearer")
+    if str(kind).lower() != "bearer" or not is_sendable(token, LONGEST_OWN):
+        return OwnToken()
+    return OwnToken(token, _life(answer.get("expires_in")))
 
 
 def is_sendable(token: object, longest: int) -> TypeGuard[str]:

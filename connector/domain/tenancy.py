@@ -56,6 +56,11 @@ class DirectoryChoice:
         """Whether it is the embedded one."""
         return self.kind == LOCAL
 
+    @property
+    def needs_the_user(self) -> bool:
+        """Whether values can be read only with the user's own access token."""
+        return self.kind == USERINFO
+
 
 @dataclass(frozen=True)
 class TenantLimits:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -26,6 +26,7 @@ from connector.api.middleware.shares import Lasting, begin
 from connector.console import headers, refusals
 from connector.console.ground import public_url
 from connector.console.languages import onfido_language, prefer, speak_all
+from connector.console.own_token import with_own_token
 from connector.console.viewer import current_viewer, host_cookie, is_secure
 from connector.domain.environment import SANDBOX
 from connector.domain.openid.clients import Client
@@ -46,6 +47,7 @@ blueprint.after_request(headers.protect)
 refusals.install(blueprint)
 speak_all(blueprint)
 
+T = TypeVar("T")
 SECRET_BYTES = 32
 FOLLOW_SECONDS = 3  # between two checks for a result
 
@@ -92,7 +94,10 @@ def start(flow_id: str) -> Response | str:
     page = public_url() + g.tenant.path + f"/oauth2/flows/{flow.flow_id}"
     try:
         with _lasting(flow):
-            link = _proving().start(g.tenant, client, flow, user_id, page, onfido_language())
+            link = _with_token(
+                flow,
+                lambda token: _proving().start(g.tenant, client, flow, user_id, page, onfido_language(), token),
+            )
             if link is None:
                 return _answer(flows().find(g.tenant, flow_id, _browser()) or flow, client)
     except (RequestError, OnfidoError) as error:
@@ -139,7 +144,15 @@ def _known_flow(flow_id: str) -> tuple[Flow, Client]:
 
 def _answer(flow: Flow, client: Client) -> Response:
     """Send the user back with a code for the result."""
-    return _respond(flow, client, _proving().result(g.tenant, client, flow, issuer()))
+    result = _with_token(flow, lambda token: _proving().result(g.tenant, client, flow, issuer(), token))
+    return _respond(flow, client, result)
+
+
+def _with_token(flow: Flow, read: Callable[[str | None], T]) -> T:
+    """Call `read` with the access token of the user whom the flow verifies, if the directory is read with it alone."""
+    if flow.is_of_guest:
+        return read(None)
+    return with_own_token(url_for(".show", flow_id=flow.flow_id), read, flow.user_id)
 
 
 def _respond(flow: Flow, client: Client, result: Mapping[str, Any]) -> Response:

@@ -1,5 +1,8 @@
 """Sessions of the console, in the database, so that they can be listed and ended.
 
+If the values of a tenant's users can be read only with their own access token, the session of a user keeps that of the
+sign-in, encrypted, until it expires or the session ends. It is used for requests of this session only.
+
 A browser's cookie contains a secret of 256 bits; the database only its digest. A session ends after its lifetime, when
 it was idle for too long, at sign-out, when the issuer signs the person out, or when an administrator ends it. Its last
 use is written at most once a minute.
@@ -15,15 +18,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from connector.domain.access_tokens import OwnToken
 from connector.domain.history import SYSTEM
 from connector.domain.tenancy import Tenant
+from connector.services.batches import forget
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.digests import digest_of
 from connector.services.sign_in_record import SignInRecord
 from connector.store import console_sessions
 from connector.store.console_sessions import ConsoleLink, ConsoleSession
 from connector.store.engine import Database
-from connector.store.vault import OpaqueTexts
+from connector.store.sealed import session_token
+from connector.store.vault import OpaqueTexts, Vault
 
 __all__ = ["ConsoleLink", "ConsoleSession", "ConsoleSessions", "Person"]
 
@@ -46,6 +52,7 @@ class Person:
     scopes: frozenset[str]
     subject: str = ""
     issuer_session: str | None = None
+    token: OwnToken | None = None
 
 
 class ConsoleSessions:
@@ -54,6 +61,7 @@ class ConsoleSessions:
     def __init__(
         self,
         database: Database,
+        vault: Vault,
         texts: OpaqueTexts,
         record: SignInRecord,
         lifetime: timedelta,
@@ -61,6 +69,7 @@ class ConsoleSessions:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._vault = vault
         self._record = record
         self._cursors = Cursors(texts, "console sessions")
         self._lifetime = lifetime
@@ -72,9 +81,10 @@ class ConsoleSessions:
     ) -> str:
         """Start a session, end the browser's previous one, and return the secret for the browser's cookie.
 
-        The `actor` is the person, in the history's format.
+        The `actor` is the person, in the history's format. The person's access token is kept if there is one.
         """
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
+        expires_at, token = now + self._lifetime, person.token
         session = ConsoleSession(
             session_id=str(uuid.uuid4()),
             tenant=tenant.name,
@@ -87,12 +97,13 @@ class ConsoleSessions:
             scopes=person.scopes,
             created_at=now,
             seen_at=now,
-            expires_at=now + self._lifetime,
+            expires_at=expires_at,
+            token_expires_at=min(now + timedelta(seconds=token.seconds), expires_at) if token else None,
         )
         with self._database.write() as connection:
             if replaced and (former := console_sessions.find(connection, digest_of(replaced))):
                 console_sessions.end(connection, former.tenant, former.session_id)
-            console_sessions.add(connection, session, digest_of(secret))
+            console_sessions.add(connection, session, digest_of(secret), self._sealed(session, token))
             self._record.begun(connection, session, actor, is_by_link=is_by_link)
         log.info("console.signed_in", tenant=tenant.name, user=person.user_id, issuer=person.issuer)
         return secret
@@ -108,6 +119,20 @@ class ConsoleSessions:
             with self._database.write() as connection:
                 console_sessions.touch(connection, session.session_id, now)
         return session
+
+    def own_token(self, session: ConsoleSession) -> str | None:
+        """Return the access token of the person of a session; None if none was kept, or it has expired."""
+        if session.token_expires_at is None or session.token_expires_at <= self._clock():
+            return None
+        with self._database.read() as connection:
+            sealed = console_sessions.find_token(connection, session.session_id)
+        return None if sealed is None else self._vault.open(sealed, session_token(session.session_id))
+
+    def forget_tokens(self) -> None:
+        """Delete the access tokens that have expired, and those of sessions that are idle for too long."""
+        now, idle_since = self._clock(), self._clock() - self._idle_time
+        forget(self._database, lambda rows, size: console_sessions.forget_expired_tokens(rows, now, size))
+        forget(self._database, lambda rows, size: console_sessions.forget_idle_tokens(rows, idle_since, size))
 
     def search(
         self, tenant: Tenant, *, user_id: str | None = None, limit: int, cursor: str | None = None
@@ -162,6 +187,9 @@ class ConsoleSessions:
         """Return the person of a sign-in link, the first time; None afterwards, or if there is no such link."""
         with self._database.write() as connection:
             return console_sessions.use_link(connection, tenant.name, digest_of(secret), self._clock())
+
+    def _sealed(self, session: ConsoleSession, token: OwnToken | None) -> str | None:
+        return self._vault.seal(token.text, session_token(session.session_id)) if token and token.text else None
 
     def _is_open(self, session: ConsoleSession, now: datetime) -> bool:
         return now < session.expires_at and now - session.seen_at < self._idle_time

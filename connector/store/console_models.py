@@ -1,4 +1,4 @@
-"""The tables of the console; they hold no token, only digests of them.
+"""The tables of the console: of its own tokens digests only, of the issuers' one, encrypted, where it is needed.
 
 console_sessions      one row for each browser that is signed in
 console_links         one-time links that sign in, under --dev
@@ -26,11 +26,15 @@ console_sessions = Table(
     time_column("created_at"),
     time_column("seen_at"),
     time_column("expires_at"),
+    Column("access_token", Text, comment="encrypted: the person's own; some directories are read with it alone"),
+    time_column("token_expires_at", nullable=True),
 )
 Index(None, console_sessions.c.tenant, console_sessions.c.created_at, console_sessions.c.id)
 Index(None, console_sessions.c.tenant, console_sessions.c.user_id, console_sessions.c.created_at, console_sessions.c.id)
 Index(None, console_sessions.c.subject)
 Index(None, console_sessions.c.expires_at)
+partial_index("ix_console_sessions_tokens", "access_token IS NOT NULL", console_sessions.c.token_expires_at)
+partial_index("ix_console_sessions_idle_tokens", "access_token IS NOT NULL", console_sessions.c.seen_at)
 partial_index("ix_console_sessions_of_issuer", "issuer_session IS NOT NULL", console_sessions.c.issuer_session)
 
 console_links = Table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, Update, delete, insert, select, update
 
 from connector.store.console_models import console_links, console_sessions
 from connector.store.pages import Branch, Order, Position, page
@@ -29,6 +29,7 @@ class ConsoleSession:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    token_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,27 @@ class ConsoleLink:
     scopes: frozenset[str]
 
 
-_COLUMNS = [each for each in console_sessions.c if each.name != "digest"]
+_COLUMNS = [each for each in console_sessions.c if each.name not in ("digest", "access_token")]
 _NEWEST_FIRST = Order(console_sessions.c.created_at, console_sessions.c.id)
 
 
-def add(connection: Connection, session: ConsoleSession, digest: str) -> None:
-    """Insert a session."""
+def add(connection: Connection, session: ConsoleSession, digest: str, sealed_token: str | None = None) -> None:
+    """Insert a session, with the person's encrypted access token if it is to be kept."""
     row = {**vars(session), "id": session.session_id, "digest": digest, "scopes": sorted(session.scopes)}
     del row["session_id"]
-    connection.execute(insert(console_sessions).values(row))
+    connection.execute(insert(console_sessions).values(row | {"access_token": sealed_token}))
 
 
 def find(connection: Connection, digest: str) -> ConsoleSession | None:
     """Return the session of a cookie."""
     row = connection.execute(select(*_COLUMNS).where(console_sessions.c.digest == digest)).one_or_none()
     return None if row is None else _read(row)
+
+
+def find_token(connection: Connection, session_id: str) -> str | None:
+    """Return the encrypted access token of a session."""
+    statement = select(console_sessions.c.access_token).where(console_sessions.c.id == session_id)
+    return connection.execute(statement).scalar_one_or_none()
 
 
 def touch(connection: Connection, session_id: str, now: datetime) -> None:
@@ -125,6 +132,24 @@ def forget_sessions(connection: Connection, now: datetime, limit: int) -> int:
     return _forget(connection, console_sessions, console_sessions.c.id, now, limit)
 
 
+def forget_expired_tokens(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete some access tokens that have expired; return their number."""
+    return _forget_tokens(connection, console_sessions.c.token_expires_at, now, limit)
+
+
+def forget_idle_tokens(connection: Connection, idle_since: datetime, limit: int) -> int:
+    """Delete some access tokens of sessions that were last used before a time; return their number."""
+    return _forget_tokens(connection, console_sessions.c.seen_at, idle_since, limit)
+
+
+def forget_tokens_of(connection: Connection, tenant: str, user_id: str) -> None:
+    """Delete the access tokens of a user."""
+    table = console_sessions.c
+    connection.execute(
+        _without_token(table.tenant == tenant, table.user_id == user_id, table.access_token.is_not(None))
+    )
+
+
 def forget_links(connection: Connection, now: datetime, limit: int) -> int:
     """Delete some expired links; return their number."""
     return _forget(connection, console_links, console_links.c.digest, now, limit)
@@ -133,6 +158,16 @@ def forget_links(connection: Connection, now: datetime, limit: int) -> int:
 def _forget(connection: Connection, table: Table, key: Any, now: datetime, limit: int) -> int:
     expired = select(key).where(table.c.expires_at <= now).order_by(table.c.expires_at).limit(limit)
     return connection.execute(delete(table).where(key.in_(expired))).rowcount
+
+
+def _forget_tokens(connection: Connection, column: Column[datetime], until: datetime, limit: int) -> int:
+    table = console_sessions.c
+    ended = select(table.id).where(table.access_token.is_not(None), column <= until).order_by(column).limit(limit)
+    return connection.execute(_without_token(table.id.in_(ended))).rowcount
+
+
+def _without_token(*conditions: ColumnElement[bool]) -> Update:
+    return update(console_sessions).where(*conditions).values(access_token=None)
 
 
 def _delete(connection: Connection, *conditions: ColumnElement[bool]) -> list[ConsoleSession]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select, tuple_, update
 
+from connector.store.console_models import console_sessions
 from connector.store.models import (
     events,
     job_parts,
@@ -83,6 +84,11 @@ def endpoint_secret(endpoint_id: str, name: str) -> str:
 def openid_flow(flow_id: str, name: str) -> str:
     """Return the context of a text of an authorization request; `name` is its column."""
     return f"openid_flows/{flow_id}/{name}"
+
+
+def session_token(session_id: str) -> str:
+    """Return the context of the access token of a person who is signed in."""
+    return f"console_sessions/{session_id}/access_token"
 
 
 def stream_header(stream_id: str) -> str:
@@ -173,6 +179,7 @@ def sealed_columns() -> Iterator[SealedColumn]:
         yield SealedColumn(notice_endpoints.c[name], _endpoint_secret_in(name))
     for name in ("parameters", "sent_values", "result"):
         yield SealedColumn(openid_flows.c[name], _openid_flow_in(name))
+    yield SealedColumn(console_sessions.c.access_token, session_token)
     yield SealedColumn(signal_streams.c.authorization_header, stream_header)
     yield SealedColumn(secrets.c.value, own_secret)
     yield SealedColumn(signing_keys.c.private_key, signing_key)

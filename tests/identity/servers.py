@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +23,7 @@ from tests.waiting import wait_until
 NODE = Path(__file__).parent / "node"
 AUDIENCE = "connector"
 SCOPES = ("internal_login", "internal_idvp_view")
+VALUES = {"given_name": "Ann", "family_name": "Example", "birthdate": "1990-01-01"}  # of users of node-oidc-provider
 CALLBACK = "https://shop.example.com/callback"
 VERIFIER = "v" * 64
 CHALLENGE = "w1TpKUdYE9hUAcNSeeSRFioHDxfUxuHho_JHAfZ_vDM"  # its SHA-256
@@ -200,8 +203,20 @@ class OidcProvider(Server):
             page = browser.get(url, timeout=60, allow_redirects=False)
         return page
 
-    def revoke(self, token: str) -> None:
-        self.post("/token/revocation", "shop", token=token)
+    def revoke(self, token: str, client: str = "shop") -> None:
+        self.post("/token/revocation", client, token=token)
+
+    @contextmanager
+    def having(self, **values: str) -> Iterator[None]:
+        """Change values of all users meanwhile."""
+        self._set_values(values)
+        try:
+            yield
+        finally:
+            self._set_values({name: VALUES[name] for name in values})
+
+    def _set_values(self, values: Mapping[str, str]) -> None:
+        assert self.http.put(f"{self.issuer}/values", json=values, timeout=60).ok
 
 
 class NoticeReceiver(Server):

@@ -13,9 +13,7 @@ from connector.errors import Code, DirectoryError
 from connector.settings import Settings
 from connector.settings.directory import DirectorySettings
 from connector.settings.issuers import Issuer
-from tests.identity.servers import OidcProvider, new_keys
-
-READ = {"given_name": "Ann", "birthdate": "1990-01-01"}
+from tests.identity.servers import VALUES, OidcProvider, new_keys
 
 
 class Reader:
@@ -41,7 +39,7 @@ def token_of(provider: OidcProvider, client: str) -> str:
 @pytest.mark.parametrize("client", ["shop", "signing-shop"])
 def test_json_and_signed_answers_are_read(oidc_provider: OidcProvider, tmp_path: Path, client: str) -> None:
     reader, token = Reader(oidc_provider, tmp_path, client), token_of(oidc_provider, client)
-    assert reader.read(token) == READ
+    assert reader.read(token) == VALUES
     with pytest.raises(DirectoryError, match="its sub must be the id of the user"):
         reader.read(token, "bob")
 
@@ -63,10 +61,10 @@ def test_other_answers_are_refused(oidc_provider: OidcProvider, tmp_path: Path, 
 
 def test_the_new_keys_of_a_provider_that_restarted_are_fetched(oidc_provider: OidcProvider, tmp_path: Path) -> None:
     reader = Reader(oidc_provider, tmp_path)
-    assert reader.read(token_of(oidc_provider, "signing-shop")) == READ
+    assert reader.read(token_of(oidc_provider, "signing-shop")) == VALUES
     for kid in ("another", "only"):  # other tests expect the last one
         oidc_provider.stop()
         oidc_provider.keys = new_keys(kid)
         oidc_provider.start()
         reader.now += 10
-        assert reader.read(token_of(oidc_provider, "signing-shop")) == READ
+        assert reader.read(token_of(oidc_provider, "signing-shop")) == VALUES

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import requests
 from click.testing import CliRunner
 
 from connector.cli import main
+from connector.domain.access_tokens import OwnToken
 from connector.domain.tenancy import Tenant
 from connector.domain.watchlist import STANDARD, MonitorTarget
 from connector.services.console_sessions import Person
@@ -360,9 +362,12 @@ def use_console(world: World, admin: Caller) -> None:
     """Sign people in to the console, list them and sign them out, by each way."""
     sessions, tenant, path = world.connector.services.console_sessions, Tenant(world.tenant), CONSOLE_SESSIONS
     person = Person("bob", "Bob", "console", "https://idp.example.com", frozenset({"internal_idvp_view"}), "b", "s")
-    secret = sessions.begin(tenant, person, "bob")
+    secret = sessions.begin(tenant, replace(person, token=OwnToken("token", 600)), "bob")
     world.clock.advance(90)
-    assert sessions.find(tenant, secret) is not None
+    found = sessions.find(tenant, secret)
+    assert found is not None
+    assert sessions.own_token(found) == "token"
+    sessions.forget_tokens()
     assert sessions.use_link(tenant, sessions.make_link(tenant, "bob", ())) is not None
     sessions.begin(tenant, person, "bob", replaced=secret)
     for query in ({}, {"userId": "bob"}):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ import requests
 from sqlalchemy import func, select
 
 from connector.bootstrap import create_services
+from connector.domain.access_tokens import OwnToken
 from connector.domain.history import LINK_USED, NOT_ACCEPTED, NOT_BEGUN, SIGN_IN_CAUSES
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.services.console_sessions import LINK_LIFETIME, ConsoleSessions, Person
@@ -76,6 +78,40 @@ def test_the_database_does_not_hold_what_the_cookie_holds(world: World, sessions
         held = str([*connection.execute(console_sessions.select()), *connection.execute(console_links.select())])
     assert secret not in held
     assert link not in held
+
+
+def tokens_of(world: World) -> list[str | None]:
+    with world.connector.services.database.read() as connection:
+        return list(connection.execute(select(console_sessions.c.access_token)).scalars())
+
+
+def test_a_token_is_kept_encrypted_for_its_session_alone_and_until_it_expires(
+    world: World, sessions: ConsoleSessions
+) -> None:
+    for person, token in ((BOB, OwnToken("of bob", 600)), (ANN, OwnToken("of ann", 600)), (ANN, OwnToken())):
+        sessions.begin(ACME, replace(person, token=token), "somebody")
+    kept = {each.user_id: sessions.own_token(each) for each in sessions.search(ACME, limit=5).rows if each.scopes}
+    assert kept == {"bob": "of bob"}
+    assert not any(each and "of bob" in each for each in tokens_of(world))
+    assert "of bob" not in str(sessions.search(ACME, limit=5).rows)
+    world.connector.services.users.add(ACME, "bob", {})
+    world.connector.services.users.remove(ACME, "bob")
+    assert [sessions.own_token(each) for each in sessions.search(ACME, limit=5).rows if each.user_id == "bob"] == [None]
+    world.clock.advance(600)
+    assert not any(sessions.own_token(each) for each in sessions.search(ACME, limit=5).rows)
+    world.connector.services.upkeep.sweep(Sweep())
+    assert tokens_of(world) == [None, None, None]
+
+
+@pytest.mark.parametrize("seconds", [31 * 60, 9 * 3600])
+def test_a_token_is_not_kept_longer_than_its_session(world: World, sessions: ConsoleSessions, seconds: int) -> None:
+    sessions.begin(ACME, replace(BOB, token=OwnToken("of bob", 86_400)), "somebody")
+    world.clock.advance(29 * 60)
+    world.connector.services.upkeep.sweep(Sweep())
+    assert None not in tokens_of(world)
+    world.clock.advance(seconds)
+    world.connector.services.upkeep.sweep(Sweep())
+    assert tokens_of(world) in ([None], [])
 
 
 def test_a_new_sign_in_ends_the_session_that_the_browser_had(sessions: ConsoleSessions) -> None:

@@ -15,6 +15,7 @@ from connector.console import headers, refusals
 from connector.console.ground import public_url, use_cases
 from connector.console.languages import onfido_language, speak_all
 from connector.console.live import live_part
+from connector.console.own_token import with_own_token
 from connector.console.story import Story
 from connector.console.verify.policy import SDK_PERMISSIONS, SDK_URL, logo_of, page_policy, sdk_policy
 from connector.console.verify.standing import CHECKING, WAITING, Standing, standing_of
@@ -46,7 +47,7 @@ def show_first() -> BaseResponse | str:
 @verify.page("/<provider_id>", scope=None, lasting=Lasting.ONFIDO)
 def show(provider_id: str) -> Response:
     """Show what is verified, and what to do next."""
-    return _page(_status(provider_id, asks=True))
+    return _page(_current_status(provider_id, asks=True))
 
 
 @verify.page("/<provider_id>/state", scope=None)
@@ -69,12 +70,12 @@ def show_state(provider_id: str) -> Response:
 @verify.act("/<provider_id>/start", scope=None, lasting=Lasting.ONFIDO)
 def start(provider_id: str) -> BaseResponse:
     """Start a verification, or continue the open one: at Onfido's pages, or with its Web SDK on a page here."""
-    status = _status(provider_id)
+    status = _current_status(provider_id)
     standing = standing_of(status)
     if not (standing.may_start or standing.state == WAITING):
         return _back(provider_id)
     try:
-        capture = _begin(status.provider, [claim.uri for claim in status.claims if claim.has_value], standing)
+        capture = with_own_token(_address(provider_id), lambda token: _begin(status, standing, token))
     except OnfidoError as error:
         log.warning("verify.unavailable", provider_id=provider_id, code=error.code)
         return _page(status, is_unavailable=True)
@@ -117,6 +118,17 @@ def _provider(provider_id: str) -> Provider:
     return provider
 
 
+def _current_status(provider_id: str, *, asks: bool = False) -> ProviderStatus:
+    """Return the user's status by the values in the directory, which may be readable with the user's token alone.
+
+    While a run is open, what is known of it is sufficient.
+    """
+    status = _status(provider_id, asks=asks)
+    if not g.tenant.directory.needs_the_user or standing_of(status).is_live:
+        return status
+    return with_own_token(_address(provider_id), lambda token: _own_status(provider_id, token))
+
+
 def _status(provider_id: str, *, asks: bool = False) -> ProviderStatus:
     """Return the user's status; with `asks`, read it from Onfido while a check is open: a webhook may be lost."""
     status = _own_status(provider_id)
@@ -126,10 +138,10 @@ def _status(provider_id: str, *, asks: bool = False) -> ProviderStatus:
     return status
 
 
-def _own_status(provider_id: str) -> ProviderStatus:
+def _own_status(provider_id: str, access_token: str | None = None) -> ProviderStatus:
     provider = _provider(provider_id)
     try:
-        known = use_cases().user_statuses.get(g.tenant, g.principal.subject)
+        known = use_cases().user_statuses.get(g.tenant, g.principal.subject, access_token)
     except RequestError as error:
         if error.code is not Code.USER_NOT_FOUND:
             raise
@@ -145,8 +157,9 @@ def _ask(status: ProviderStatus) -> None:
         _verifications().complete(g.tenant, g.principal.subject, status.provider.provider_id, uris)
 
 
-def _begin(provider: Provider, uris: list[str], standing: Standing) -> Capture:
+def _begin(status: ProviderStatus, standing: Standing, access_token: str | None) -> Capture:
     """Start a verification, or return the way to continue the open one."""
+    provider, uris = status.provider, [claim.uri for claim in status.claims if claim.has_value]
     verifications, options = _verifications(), _options(provider)
     try:
         return verifications.initiate(
@@ -156,6 +169,7 @@ def _begin(provider: Provider, uris: list[str], standing: Standing) -> Capture:
             list(standing.uris) or uris,
             options,
             actor(),
+            access_token,
             client_id=g.principal.application,
         )
     except RequestError as error:
@@ -219,7 +233,11 @@ def _brand(provider: Provider) -> dict[str, Any]:
 
 
 def _back(provider_id: str) -> BaseResponse:
-    return redirect(url_for(".show", provider_id=provider_id), 303)
+    return redirect(_address(provider_id), 303)
+
+
+def _address(provider_id: str) -> str:
+    return url_for(".show", provider_id=provider_id)
 
 
 def _verifications() -> Verifications:

@@ -55,10 +55,13 @@ class UserStatuses:
         self._kept = kept
         self._clock = clock
 
-    def get(self, tenant: Tenant, user_id: str) -> UserStatus:
-        """Return a user's verification state; raise `RequestError` if the user is unknown, or was removed."""
-        is_readable = self._user_values.is_readable(tenant, user_id)
-        values = self._user_values.read(tenant, user_id) if is_readable else None
+    def get(self, tenant: Tenant, user_id: str, access_token: str | None = None) -> UserStatus:
+        """Return a user's verification state; raise `RequestError` if the user is unknown, or was removed.
+
+        `access_token` is the user's own: some directories are read with it alone.
+        """
+        is_readable = access_token is not None or self._user_values.is_readable(tenant, user_id)
+        values = self._user_values.read(tenant, user_id, access_token) if is_readable else None
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         known = self._read(tenant, user_id)
         if values is None and not known.is_any:

@@ -73,11 +73,19 @@ class Proving:
         self._clock = clock
 
     def start(
-        self, tenant: Tenant, client: Client, flow: Flow, user_id: str, page: str, language: str | None = None
+        self,
+        tenant: Tenant,
+        client: Client,
+        flow: Flow,
+        user_id: str,
+        page: str,
+        language: str | None = None,
+        access_token: str | None = None,
     ) -> str | None:
         """Start the verification, or continue it; return the link to capture, None if there is nothing to do.
 
-        The link's page is in this language, by Onfido's name, and returns to `page`. Raises `RequestError` if the
+        The link's page is in this language, by Onfido's name, and returns to `page`. `access_token` is the user's own:
+        some directories are read with it alone. Raises `RequestError` if the
         request cannot be met, `OnfidoError`, `DirectoryError`.
         """
         self._begin(tenant, flow, user_id)
@@ -89,8 +97,8 @@ class Proving:
         try:
             if verification is not None and verification.run_id is not None:
                 return self._requests.resume(*key).link_url
-            values = flow.values or None
-            return self._requests.initiate(*key, client.config.name, client_id=client.client_id, values=values).link_url
+            name, values = client.config.name, flow.values or None
+            return self._requests.initiate(*key, name, access_token, client.client_id, values).link_url
         except RequestError as error:
             if error.code not in _NOTHING_LEFT:
                 raise
@@ -110,10 +118,15 @@ class Proving:
         is_waiting = verification.status in (STARTING, AWAITING_INPUT)
         return Progress(Stage.CAPTURE if is_waiting else Stage.CHECKING, verification)
 
-    def result(self, tenant: Tenant, client: Client, flow: Flow, issuer: str) -> dict[str, Any]:
-        """Return the claims of the flow's ID token: the subject, and the requested claims that are verified."""
+    def result(
+        self, tenant: Tenant, client: Client, flow: Flow, issuer: str, access_token: str | None = None
+    ) -> dict[str, Any]:
+        """Return the claims of the flow's ID token: the subject, and the requested claims that are verified.
+
+        `access_token` is as for `start`. Raises `DirectoryError`.
+        """
         user_id = flow.user_id or ""
-        values = flow.values if flow.is_of_guest else self._user_values.read(tenant, user_id) or {}
+        values = flow.values if flow.is_of_guest else self._user_values.read(tenant, user_id, access_token) or {}
         is_allowed = client.config.allows_sandbox
         asserted = self._assurance.of_values(tenant, user_id, values, issuer, allows_sandbox=is_allowed)
         verification = self._find(tenant, flow, user_id)

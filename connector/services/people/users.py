@@ -23,6 +23,7 @@ from connector.services.providers.deletion import DeleteApplicant, DeleteCustome
 from connector.store import (
     attempt_limits,
     claims,
+    console_sessions,
     events,
     history,
     jobs,
@@ -137,8 +138,8 @@ class Users:
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
             events.forget_of_verifications(connection, [each.verification_id for each in known])
-            verifications.forget_user(connection, tenant.name, user_id)
-            history.forget_refusals_of(connection, tenant.name, user_id)
+            for forget in (verifications.forget_user, history.forget_refusals_of, console_sessions.forget_tokens_of):
+                forget(connection, tenant.name, user_id)
             refused_starts.forget_user(connection, tenant.name, user_id)
             # otherwise together with the status, once that is removed from the directory
             if not tenant.directory.writes_status:

@@ -1,6 +1,6 @@
 // An authorization server on loopback: `node oidc_provider.mjs PORT`, with its private keys (a JWKS) on standard input.
 // The resource urn:connector:jwt has signed access tokens, urn:connector:opaque opaque ones; without a resource they are
-// for UserInfo, whose answers are JSON, signed or encrypted, by client.
+// for UserInfo, whose answers are JSON, signed or encrypted, by client. PUT /values changes values of all users.
 import { generateKeyPairSync } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
@@ -8,6 +8,7 @@ import { Provider } from 'oidc-provider';
 const port = Number(process.argv[2]);
 const scopes = ['internal_login', 'internal_idvp_view'];
 const client = (id, more) => ({ client_id: id, client_secret: `${id}-secret`, ...more });
+const values = { given_name: 'Ann', family_name: 'Example', birthdate: '1990-01-01' };
 const none = { grant_types: [], redirect_uris: [], response_types: [] };
 
 const code = {
@@ -34,11 +35,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   jwks: JSON.parse(await text(process.stdin)),
   cookies: { keys: ['of the tests'] },
   scopes: ['openid', 'offline_access', ...scopes],
-  claims: { openid: ['sub'], profile: ['given_name', 'birthdate'] },
-  findAccount: (ctx, id) => ({
-    accountId: id,
-    claims: () => ({ sub: id, given_name: 'Ann', birthdate: '1990-01-01' }),
-  }),
+  claims: { openid: ['sub'], profile: ['given_name', 'family_name', 'birthdate'] },
+  findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...values }) }),
   enabledJWA: { userinfoSigningAlgValues: ['RS256', 'HS256'] },
   ttl: { AccessToken: 600, ClientCredentials: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
   features: {
@@ -58,6 +56,11 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       }),
     },
   },
+});
+provider.use(async (ctx, next) => {
+  if (ctx.method !== 'PUT' || ctx.path !== '/values') return next();
+  Object.assign(values, JSON.parse(await text(ctx.req)));
+  ctx.status = 204;
 });
 const server = provider.listen(port, '127.0.0.1', () => console.log('ready'));
 process.on('SIGTERM', () => { server.closeAllConnections(); process.exit(0); });
