@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import pytest
 import requests
-from requests.cookies import cookiejar_from_dict
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
@@ -260,7 +259,8 @@ class TestOpenIdProvider:
         world.outcome(run_of(world))
         person.press("/console/sign-out", person.get("/console/sessions"))
         flow = person.browser.cookies["openid-flow"]
-        person.browser.cookies = cookiejar_from_dict({"openid-flow": flow})  # of the provider's, nothing is left
+        person.browser.cookies.clear()  # the provider, too, has forgotten who it was
+        person.browser.cookies.set("openid-flow", flow, domain="127.0.0.1", path="/")
         person.get(person.consent(person.begin("/verify"), "bob"))
         answer = browser.look()
         assert (answer.status_code, "Your profile cannot be read" in answer.text) == (400, True)
