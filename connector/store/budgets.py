@@ -111,12 +111,8 @@ def _holding(statement: Insert) -> Insert:
 
 _BOOK, _HOLD = insert(table, _booking), insert(table, _holding)
 _FIND_HELD = select(_HELD_UNTIL - _NOW).where(table.c.account == bindparam("of_account"))
-# For this transaction: the lock is normally held for one statement only, unless a process is stuck. The commit does not
-# wait for the disk: others see the reservation at once, and only a crash of the database could lose it.
-_RESERVING = select(
-    func.set_config("lock_timeout", bindparam("of_milliseconds"), true()),
-    func.set_config("synchronous_commit", "off", true()),
-)
+# Limited for this transaction: the lock is normally held for one statement only, unless a process is stuck.
+_WAIT_FOR_LOCK = select(func.set_config("lock_timeout", bindparam("of_milliseconds"), true()))
 
 
 def book(
@@ -135,7 +131,7 @@ def book(
     can be more than `farthest` in the future. At most `lock_patience` seconds are spent waiting for other callers.
     """
     if connection.dialect.name == "postgresql":
-        batch.execute(connection, _RESERVING, {"of_milliseconds": str(max(1, round(lock_patience * 1000)))})
+        batch.execute(connection, _WAIT_FOR_LOCK, {"of_milliseconds": str(max(1, round(lock_patience * 1000)))})
     given = {"of_interval": interval, "of_leeway": leeway, "of_farthest": farthest, "of_patience": patience}
     return batch.execute(connection, _BOOK(connection), {"of_account": account, **given})
 

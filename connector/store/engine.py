@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, select, text, true
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -36,6 +36,7 @@ MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on P
 LOOK_AGAIN = 0.005  # seconds between two attempts to lock the file, if the wait is limited
 OTHERS_WRITE = "others write to the database all the time"
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
+_DO_NOT_WAIT_FOR_DISK = select(func.set_config("synchronous_commit", "off", true()))  # until the transaction's end
 _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 
 
@@ -66,10 +67,11 @@ class Database:
             batch.flush(connection)
 
     @contextmanager
-    def write(self, patience: float | None = None) -> Iterator[Connection]:
+    def write(self, patience: float | None = None, *, waits_for_disk: bool = True) -> Iterator[Connection]:
         """Open a transaction for writing; committed at its end, rolled back on an error.
 
-        On SQLite, where writers take turns, `patience` limits the wait in seconds.
+        On SQLite, where writers take turns, `patience` limits the wait in seconds. On PostgreSQL, without
+        `waits_for_disk` a crash of the database may lose the transaction, unless a later one waits.
         """
         turn: AbstractContextManager[None] = self._queue.turn(patience) if self._queue else nullcontext()
         news = News(self.wake_up)
@@ -77,6 +79,8 @@ class Database:
             self._check_in_place()
             with told_apart(), self._writer_engine.begin() as connection:
                 news.begin(connection)
+                if not (waits_for_disk or self.is_sqlite):
+                    batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
                 yield connection
                 batch.flush(connection, commit=True)
                 after = batch.unsent(connection)

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from connector.onfido.budget import Turn
@@ -135,25 +135,6 @@ def test_a_pause_that_onfido_asks_one_process_for_holds_all(budget: AccountBudge
     assert (others.held(ACCOUNT) or 0) <= LONGEST_RETRY_AFTER
     budget.hold("new", PACE, 100)
     assert not book(others, account="new").is_booked
-
-
-def test_only_reservations_are_committed_without_waiting_for_the_disk(database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("SQLite cannot choose this for a transaction")
-    pace = {"interval": INTERVAL, "leeway": 300.0, "farthest": 1e5}
-    waits = []
-    with database.write() as connection:
-        connection.execute(text("SET LOCAL synchronous_commit = on"))
-        budgets.hold(connection, ACCOUNT, seconds=5.0, leeway=300.0, farthest=1e5)
-        waits.append(connection.execute(text("SHOW synchronous_commit")).scalar())
-        budgets.book(connection, ACCOUNT, **pace, patience=0.0, lock_patience=1.0)
-        waits.append(connection.execute(text("SHOW synchronous_commit")).scalar())
-    assert waits == ["on", "off"]
-    with database.write() as connection:
-        connection.execute(text("SET synchronous_commit = on"))
-        budgets.book(connection, ACCOUNT, **pace, patience=0.0, lock_patience=1.0)
-    with database.read() as connection:
-        assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on", "it applies to its transaction"
 
 
 @pytest.mark.parametrize("hours", [-1, 24 * 365])

@@ -158,3 +158,18 @@ def test_a_connection_that_broke_while_it_rested_is_replaced_unnoticed(database:
 
     with database.write() as connection:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
+
+
+def test_a_transaction_may_leave_the_disk_to_later_ones(database: Database) -> None:
+    if database.is_sqlite:
+        with database.write(waits_for_disk=False) as connection:
+            assert connection.execute(text("PRAGMA synchronous")).scalar() == 2, "there, each one waits"
+        return
+    setting = text("SHOW synchronous_commit")
+    with database.read() as connection:
+        connection.execute(text("SET synchronous_commit = on"))
+    for waits_for_disk, expected in ((False, "off"), (True, "on")):
+        with database.write(waits_for_disk=waits_for_disk) as connection:
+            assert connection.execute(setting).scalar() == expected
+    with database.read() as connection:
+        connection.execute(text("RESET synchronous_commit"))

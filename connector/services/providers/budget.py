@@ -34,7 +34,8 @@ class AccountBudgets:
         lock_patience = min(max(patience, SHORTEST_LOCK), LONGEST_LOCK)
         leeway = pace.leeway_of(is_background=is_background)
         try:
-            with self._database.write(patience=lock_patience) as connection:
+            # Others see the reservation at once; if a crash of the database loses it, there is no shared limit anyway.
+            with self._database.write(patience=lock_patience, waits_for_disk=False) as connection:
                 booked = budgets.book(
                     connection,
                     self._digest(account),

@@ -150,7 +150,8 @@ class Attempts:
         """Insert a verification; None if one is open, which the database's constraint determines."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
-            with self._leases.held(verification_id, lease), self._database.write() as connection:
+            # It reaches the disk with what the attempt commits next; before that, Onfido is asked for no run.
+            with self._leases.held(verification_id, lease), self._database.write(waits_for_disk=False) as connection:
                 row = {
                     "id": verification_id,
                     "tenant": provider.tenant,
