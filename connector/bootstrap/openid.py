@@ -26,7 +26,7 @@ class OpenIdParts(Providing):
             self.database,
             self.providers,
             self._journal,
-            set(self.openid_names.values()),
+            self.openid_names,
             UrlPolicy(None, allows_http_loopback=settings.allow_http_loopback),
             timedelta(seconds=settings.openid_secret_overlap),
             self._clock,

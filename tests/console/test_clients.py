@@ -111,6 +111,8 @@ def test_a_client_with_keys_has_no_secret_to_show(admin: Administrator) -> None:
         ({"redirect_uris": "http://app.example/cb"}, "redirect_uris"),
         ({"redirect_uris": "https://app.example/cb#part"}, "redirect_uris"),
         ({"claims": ["shoe_size"]}, "claims"),
+        ({"claims": ["given_name"]}, "claims"),
+        ({"claims": ["address.region"]}, "claims"),
         ({"method": "private_key_jwt"}, "keys"),
         ({"method": "private_key_jwt", "keys": "{"}, "keys"),
         ({"method": "private_key_jwt", "keys": "[" * 30_000}, "keys"),

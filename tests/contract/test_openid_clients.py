@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 
+from tests.bodies import provider_body
 from tests.cli.conftest import commands
-from tests.contract.wire import OPENID_CLIENTS
+from tests.contract.wire import OPENID_CLIENTS, PROVIDERS
 from tests.harness import Caller, World
+from tests.values import GIVEN_NAME, LAST_NAME
 
 pytestmark = pytest.mark.one_database
 
 CALLBACK = "https://org.okta.example/idp/identity-verification/callback"
 MASK = "********"
+NAMES = ["given_name", "family_name"]
 
 
 @pytest.fixture
@@ -35,8 +38,8 @@ def test_a_client_is_registered_shown_changed_and_removed(world: World, admin: C
     assert made | {"secret": MASK} == admin.get(path).json() == admin.get(OPENID_CLIENTS).json()["clients"][0]
     assert (made["allowsSandbox"], made["isEnabled"], made["claims"], made["keys"]) == (False, True, [], [])
 
-    changed = admin.put(path, body_of(world, claims=["given_name"], allowsSandbox=True, isEnabled=False)).json()
-    assert (changed["allowsSandbox"], changed["isEnabled"], changed["claims"]) == (True, False, ["given_name"])
+    changed = admin.put(path, body_of(world, claims=NAMES, allowsSandbox=True, isEnabled=False)).json()
+    assert (changed["allowsSandbox"], changed["isEnabled"], changed["claims"]) == (True, False, NAMES)
     assert admin.put(path, body_of(world)).json()["allowsSandbox"] is False, "what is left out is the default again"
 
     rotated = admin.post(f"{path}/rotate-secret", None).json()
@@ -54,12 +57,30 @@ def test_a_client_is_registered_shown_changed_and_removed(world: World, admin: C
         ({"redirectUris": []}, "redirectUris"),
         ({"redirectUris": ["http://app.example/cb"]}, "redirectUris"),
         ({"claims": ["shoe_size"]}, "claims"),
+        ({"claims": ["given_name"]}, "claims: must also include family_name"),
+        ({"claims": ["birthdate"]}, "claims: must also include family_name, given_name"),
+        ({"claims": ["address.locality", "email"]}, "claims: must include one of birthdate, family_name, given_name"),
+        ({"claims": ["address.locality"], "profile": "ida"}, "never verifies address.locality"),
         ({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}, "keys"),
         ({"keys": [RSAKey.generate_key(2048).as_dict(private=True)]}, "keys"),
         ({"idVProviderId": "00000000-0000-4000-8000-000000000000"}, "idVProviderId"),
         ({"allowsSandbox": "perhaps"}, "allowsSandbox"),
     ],
-    ids=["name", "profile", "no URI", "http", "claim", "no key", "private key", "provider", "sandbox"],
+    ids=[
+        "name",
+        "profile",
+        "no URI",
+        "http",
+        "claim",
+        "one name",
+        "no name",
+        "unmapped",
+        "unmapped ida",
+        "no key",
+        "private key",
+        "provider",
+        "sandbox",
+    ],
 )
 def test_a_client_that_could_never_work_is_refused_with_its_field(
     world: World, admin: Caller, changes: dict[str, Any], field: str
@@ -68,6 +89,20 @@ def test_a_client_that_could_never_work_is_refused_with_its_field(
     assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
     assert field in answer.json()["description"]
     assert admin.get(OPENID_CLIENTS).json()["count"] == 0
+
+
+def test_a_client_whose_provider_was_changed_can_still_be_disabled(world: World, admin: Caller) -> None:
+    body = body_of(world, claims=["birthdate"], profile="ida")
+    path = f"{OPENID_CLIENTS}/{admin.post(OPENID_CLIENTS, body).json()['clientId']}"
+    names = [
+        {"localClaim": GIVEN_NAME, "idvpClaim": "first_name"},
+        {"localClaim": LAST_NAME, "idvpClaim": "last_name"},
+    ]
+    provider = provider_body(world.simulator, claims=names)
+    assert admin.put(f"{PROVIDERS}/{world.provider_id}", provider).status_code == 200
+    assert admin.put(path, body | {"isEnabled": False}).json()["isEnabled"] is False
+    refused = admin.put(path, body | {"claims": ["birthdate", "email"]})
+    assert (refused.status_code, "never verifies" in refused.json()["description"]) == (400, True)
 
 
 def test_another_tenant_sees_and_changes_no_client(world: World, admin: Caller) -> None:
@@ -95,8 +130,12 @@ def test_the_command_line_does_the_same(world: World, admin: Caller) -> None:
     made = connector("add-client", *given, "--allow-sandbox")
     assert made | {"secret": MASK} == admin.get(f"{OPENID_CLIENTS}/{made['clientId']}").json()
     assert made["allowsSandbox"] is True
-    changed = connector("update-client", made["clientId"], "--refuse-sandbox", "--claim", "given_name")
-    assert (changed["allowsSandbox"], changed["claims"]) == (False, ["given_name"])
+    changed = connector("update-client", made["clientId"], "--refuse-sandbox", *(f"--claim={name}" for name in NAMES))
+    assert (changed["allowsSandbox"], changed["claims"]) == (False, NAMES)
+    for arguments in (("add-client", *given), ("update-client", made["clientId"])):
+        refused = run("openid", *arguments, "--claim", "given_name", **options)
+        assert refused.exit_code != 0
+        assert "must also include family_name" in refused.output
     assert connector("update-client", made["clientId"], "--name", "Staff")["allowsSandbox"] is False
     assert connector("rotate-secret", made["clientId"])["previousSecretExpiresAt"] is not None
     assert connector("list")["count"] == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from sqlalchemy import Connection
 from connector.domain.differences import differences
 from connector.domain.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
 from connector.domain.openid.clients import Client, ClientConfig, check_client
+from connector.domain.openid.reach import check_reach
+from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
@@ -37,7 +39,7 @@ class Clients:
         database: Database,
         providers: Providers,
         journal: Journal,
-        names: Collection[str],
+        names: Mapping[str, str],
         policy: UrlPolicy,
         overlap: timedelta,
         clock: Callable[[], datetime],
@@ -77,7 +79,7 @@ class Clients:
 
         Raises `InvalidField` for a configuration that could never work; `RequestError` if there is no such provider.
         """
-        self._check(tenant, config)
+        check_reach(config, self._check(tenant, config), self._names)
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
         client = Client(str(uuid.uuid4()), tenant.name, config, now, now)
         with self._database.write() as connection:
@@ -96,11 +98,14 @@ class Clients:
     ) -> Client:
         """Replace a client's configuration; its secret stays. Raises as `add` does.
 
-        With `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
+        Claims that stay are not refused, even if the provider was changed meanwhile: a client can be disabled. With
+        `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
         """
-        self._check(tenant, config)
+        provider = self._check(tenant, config)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
+            if _requested(known.config) != _requested(config):
+                check_reach(config, provider, self._names)
             if seen is not None and known.config != seen:
                 raise ChangedMeanwhile(f"The client {client_id} was changed meanwhile: read it again.")
             openid_clients.change(connection, client_id, config, self._clock())
@@ -133,10 +138,11 @@ class Clients:
         with self._database.write() as connection:
             return openid_clients.use_assertion(connection, client_id, digest_of(assertion_id), expires)
 
-    def _check(self, tenant: Tenant, config: ClientConfig) -> None:
-        check_client(config, self._names, self._policy)
+    def _check(self, tenant: Tenant, config: ClientConfig) -> Provider:
+        """Return the client's provider; raise `InvalidField` for what is wrong in itself."""
+        check_client(config, set(self._names.values()), self._policy)
         try:
-            self._providers.get(tenant, config.provider_id)
+            return self._providers.get(tenant, config.provider_id)
         except RequestError as error:
             raise InvalidField("idVProviderId", error.description.rstrip(".")) from error
 
@@ -166,6 +172,11 @@ def is_secret_of(client: Client, secret: str) -> bool:
     """Whether a secret is one of a client's, compared in constant time."""
     digest = digest_of(secret)
     return sum(hmac.compare_digest(digest, each) for each in client.digests) > 0  # all are compared
+
+
+def _requested(config: ClientConfig) -> tuple[object, ...]:
+    """Return what decides which requests can succeed."""
+    return config.profile, config.provider_id, config.claims
 
 
 def _not_found(client_id: str) -> RequestError:
