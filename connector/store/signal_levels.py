@@ -5,16 +5,18 @@ a transaction ──► queue ──► INSERT … SELECT, if the tenant has a s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqlalchemy import Connection, bindparam, delete, literal, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal, select
 
+from connector.domain.openid.flow import GUEST_PREFIX
 from connector.store import queueing
-from connector.store.dialect import insert
+from connector.store.dialect import Extended, insert
+from connector.store.models import claims
 from connector.store.signal_models import signal_levels
-from connector.store.signal_streams import is_of_tenant
+from connector.store.signal_streams import is_of_tenant, is_unseeded
 
 _T = signal_levels.c
 _OF_USER = (_T.tenant == bindparam("of_tenant"), _T.user_id == bindparam("of_user"))
@@ -30,6 +32,32 @@ class LevelPayload:
 
 _QUEUE = queueing.insertions({}, is_of_tenant(queueing.parameter("tenant", "tenant")))
 _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing())
+
+
+def _verified(condition: ColumnElement[bool]) -> Callable[[Connection], Extended]:
+    """Return the insertion of the users who are verified by claims of this condition.
+
+    It inserts nothing if the tenant's users are recorded already, or if it has no stream.
+    """
+    mine, other = claims.c, claims.alias().c
+    is_judged = other.is_verified | other.verification_id.is_(None) | other.verification_status.is_not(None)
+    of_same = (other.tenant == mine.tenant, other.user_id == mine.user_id, other.provider_id == mine.provider_id)
+    is_contradicted = select(literal(1)).where(*of_same, ~other.is_verified, is_judged).exists()
+    chosen = (
+        select(mine.tenant, mine.user_id)
+        .where(mine.tenant == bindparam("of_tenant"), condition, mine.is_verified, ~is_contradicted)
+        .where(~mine.user_id.startswith(GUEST_PREFIX, autoescape=True), is_unseeded(bindparam("of_tenant")))
+        .group_by(mine.tenant, mine.user_id)
+        .order_by(mine.user_id)
+    )
+    return insert(
+        signal_levels,
+        lambda statement: statement.from_select([_T.tenant, _T.user_id], chosen).on_conflict_do_nothing(),
+    )
+
+
+_NOTE_USER = _verified(claims.c.user_id == bindparam("of_user"))
+_NOTE_PROVIDER = _verified(claims.c.provider_id == bindparam("of_provider"))
 
 
 def queue(connection: Connection, orders: Sequence[LevelPayload]) -> None:
@@ -56,6 +84,16 @@ def remove(connection: Connection, tenant: str, user_id: str) -> None:
 def remove_all(connection: Connection, tenant: str, user_ids: Collection[str]) -> None:
     """Note that some users are not at the verified level."""
     connection.execute(delete(signal_levels).where(_T.tenant == tenant, _T.user_id.in_(user_ids)))
+
+
+def note_user(connection: Connection, tenant: str, user_id: str) -> None:
+    """Record the level of a user whose claims are about to be deleted, unless the users of the tenant are recorded."""
+    connection.execute(_NOTE_USER(connection), {"of_tenant": tenant, "of_user": user_id})
+
+
+def note_provider(connection: Connection, tenant: str, provider_id: str) -> None:
+    """Record the levels of the users whose claims with a provider are about to be deleted, in the same way."""
+    connection.execute(_NOTE_PROVIDER(connection), {"of_tenant": tenant, "of_provider": provider_id})
 
 
 def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -> set[str]:

@@ -172,6 +172,11 @@ def is_of_tenant(tenant: ColumnElement[Any]) -> ColumnElement[bool]:
     return select(literal(1)).where(_T.tenant == tenant).exists()
 
 
+def is_unseeded(tenant: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a tenant has a stream, and that its users' levels are not all recorded yet."""
+    return select(literal(1)).where(_T.tenant == tenant, _T.is_seeded.is_(False)).exists()
+
+
 def _one(row: Row[*tuple[Any, ...]] | None) -> Stream | None:
     return None if row is None else _read(row)
 

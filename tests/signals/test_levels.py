@@ -108,14 +108,40 @@ def test_a_removed_provider_takes_its_users_levels_along(world: World) -> None:
     assert sorted(levels(world, receiver, 4)[2:]) == [("ann", HIGH, LOW), ("bea", HIGH, LOW)]
 
 
+def test_users_who_are_removed_before_their_levels_are_noted_end_with_the_lower_level(world: World) -> None:
+    """A tenant's first stream notes who is verified already a moment later: nothing is lost until then."""
+    for user_id in ("ann", "bea", "cid"):
+        world.add_user(user_id)
+        verify_by_hand(world, user_id)
+    verify_by_hand(world, "cid", uri=LAST_NAME, is_verified=False)  # so cid is not verified
+    with world.connector.services.database.write() as connection:
+        connection.execute(claims.insert(), claim_of(world, guest_of("client", "flow")))
+    settle(world)
+    receiver = connect(as_client(world.connector))
+    admin = world.connector.caller("admin", ["internal_idv_claim_delete"])
+    assert admin.request("DELETE", f"{USERS}/ann/idv").status_code == 204
+    assert levels(world, receiver, 1) == [("ann", HIGH, LOW)]
+    assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
+    assert levels(world, receiver, 2)[1:] == [("bea", HIGH, LOW)]
+    settle(world)
+    assert len(receiver.events()) == 2
+    seed(world)
+    assert users_in_rows(world) == {"ann", "bea"}, "these are the events that are not confirmed yet"
+
+
+def test_a_tenant_without_a_stream_notes_nothing_of_users_who_are_removed(world: World) -> None:
+    connect(as_client(world.connector, tenant="other.example"))
+    world.add_user()
+    verify_by_hand(world, "ann")
+    world.connector.services.users.remove(Tenant(world.tenant), "ann")
+    assert users_in_rows(world) == set()
+
+
 @pytest.mark.one_database
 def test_many_users_are_noted_and_looked_at_page_by_page(world: World) -> None:
     receiver = connect(as_client(world.connector))
     with world.connector.services.database.write() as connection:
-        common = {"tenant": world.tenant, "provider_id": world.provider_id, "uri": GIVEN_NAME, "is_verified": True}
-        common |= {"metadata": {}, "created_at": NOW, "updated_at": NOW}
-        rows = [common | {"id": f"claim-{number}", "user_id": f"user-{number:04}"} for number in range(PAGE)]
-        connection.execute(claims.insert(), rows)
+        connection.execute(claims.insert(), [claim_of(world, f"user-{number:04}") for number in range(PAGE)])
     seed(world)
     wait_for(world, "seed_levels", "done", 2)
     assert len(users_in_rows(world)) == PAGE
@@ -199,6 +225,12 @@ def settle(world: World) -> None:
 
 def settled(world: World) -> bool:
     return not rows_of(world, "tell_level", ("ready",))
+
+
+def claim_of(world: World, user_id: str) -> dict[str, Any]:
+    """Return the row of a verified claim."""
+    row = {"id": f"claim-of-{user_id}", "user_id": user_id, "tenant": world.tenant, "provider_id": world.provider_id}
+    return row | {"uri": GIVEN_NAME, "is_verified": True, "metadata": {}, "created_at": NOW, "updated_at": NOW}
 
 
 def seed(world: World) -> None:

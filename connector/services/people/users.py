@@ -132,6 +132,7 @@ class Users:
             users.lock(connection, tenant.name, user_id)  # first, in lock order
             known = verifications.find_of_user(connection, tenant.name, user_id)
             is_known = users.remove(connection, tenant.name, user_id)
+            signal_levels.note_user(connection, tenant.name, user_id)
             if not claims.forget_user(connection, tenant.name, user_id) and not is_known and not known:
                 raise _not_found(user_id)
             for provider_id in sorted({each.provider_id for each in known}):

@@ -24,7 +24,15 @@ from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.refusals import name_conflict, name_taken, not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
-from connector.store import claims, daily_counts, provider_health, providers, verification_search, verifications
+from connector.store import (
+    claims,
+    daily_counts,
+    provider_health,
+    providers,
+    signal_levels,
+    verification_search,
+    verifications,
+)
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 
@@ -197,6 +205,7 @@ class Providers:
             # Dependent rows are locked in lock order, which differs from the order in which the database deletes them.
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
+            signal_levels.note_provider(connection, tenant.name, provider_id)
             providers.remove(connection, provider_id)
             daily_counts.forget_provider(connection, tenant.name, provider_id)
             self._record(connection, tenant, provider_id, REMOVED, actor, {}, {}, stored["name"])
