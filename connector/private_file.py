@@ -81,10 +81,11 @@ def make_data_dir(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ConfigurationError(f"`data_dir` {path} cannot be created: {error.strerror}.") from error
+        why = f"cannot be created ({error.strerror}): create it, or name another directory"
+        raise ConfigurationError(f"`data_dir` {path} {why}.") from error
     check_private(path)
     if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"`data_dir` {path} cannot be written to.")
+        raise ConfigurationError(f"`data_dir` {path} must be writable: correct its owner, or name another directory.")
 
 
 def scratch_dir() -> str | None:

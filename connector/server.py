@@ -122,7 +122,7 @@ def run(read: Callable[[], Settings]) -> None:
         logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # this error is reported as text
     check_access_configured(settings)
     _read_secrets(settings)
-    advice = "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."
+    advice = "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or use --port and --host."
     port = take_port(settings.host, settings.port, advice)
     with closing(create_services(settings)) as services:  # before the fork, because it migrates SQLite
         works = settings.does_workers_part(is_sqlite=services.database.is_sqlite)

@@ -95,7 +95,7 @@ def _received(signals: SimpleQueue[int]) -> set[int]:
 def _take_port(settings: Settings) -> socket | None:
     if not settings.worker_port:
         return None
-    advice = "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; with 0 no port is opened."
+    advice = "Set `worker_port` (CONNECTOR_WORKER_PORT), or use --port; with 0 no port is opened."
     return take_port(settings.host, settings.worker_port, advice)
 
 

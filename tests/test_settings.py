@@ -151,7 +151,7 @@ class TestTypes:
 
     @pytest.mark.parametrize("line", ["port = ", "[port", f"port = {'9' * 5000}", f"port = {'[' * 5000}{']' * 5000}"])
     def test_a_file_that_cannot_be_parsed_is_named(self, line: str, write: Any) -> None:
-        assert "settings.toml is not TOML: " in refusal(write(line))
+        assert "settings.toml must be TOML: " in refusal(write(line))
 
     @pytest.mark.parametrize(
         ("variable", "text", "expected"),
@@ -385,7 +385,7 @@ class TestIssuers:
     def test_a_missing_name_is_reported_with_the_place_of_its_issuer(self, name: str) -> None:
         entry = {key: value for key, value in ISSUER.items() if key != name}
         environ = {"CONNECTOR_ISSUERS": json.dumps([ISSUER, entry])}
-        assert refusal(environ=environ) == f"Issuer 2: {name} is missing."
+        assert refusal(environ=environ) == f"Issuer 2: {name} must be set."
 
     @pytest.mark.parametrize(
         "changes",
@@ -537,7 +537,7 @@ class TestTenants:
     @pytest.mark.parametrize(
         ("tenant", "reason"),
         [
-            ({}, "Tenant 1: name is missing."),
+            ({}, "Tenant 1: name must be set."),
             ({"name": ""}, "Tenant 1: name must "),
             ({"name": "a/b"}, "Tenant 1: name must "),
             ({"name": ".."}, "Tenant 1: name must "),
@@ -545,7 +545,7 @@ class TestTenants:
             ({"name": "acme", "issuer": []}, "Tenant 1: There is no setting issuer; did you mean issuers?"),
             (
                 {"name": "acme", "issuers": [{"issuer": "https://a.example"}]},
-                "Tenant 1: Issuer 1: audience is missing.",
+                "Tenant 1: Issuer 1: audience must be set.",
             ),
             ({"name": "acme", "issuers": [ISSUER | {"tenant": "other"}]}, "Tenant 1: the issuer "),
             ({"name": "acme", "issuers": [ISSUER | {"tenant_claim": "org"}]}, "Tenant 1: the issuer "),

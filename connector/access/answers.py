@@ -73,7 +73,7 @@ def read_answer(status: int, content: bytes) -> Claims | None:
     if status != 200:  # noqa: PLR2004
         raise AnswerError(_reason(status), is_away=status in AWAY)
     if not isinstance(document.get("active"), bool):
-        raise AnswerError("the answer is not a JSON object with the member active")
+        raise AnswerError("the answer must be a JSON object with the member active")
     return {name: value for name, value in document.items() if value is not None} if document["active"] else None
 
 

@@ -32,7 +32,7 @@ class IssuerChecks:
     def _discovery(self) -> Check:
         name = "introspection_endpoint" if self._issuer.is_opaque else "jwks_uri"
         if getattr(self._issuer, name):
-            return Check(DISCOVERY, None, f"It is not needed: {name} is set.")
+            return Check(DISCOVERY, None, f"Not needed, because {name} is set.")
         return _check(DISCOVERY, lambda: self._discover(name))
 
     def _discover(self, name: str) -> str:

@@ -136,7 +136,7 @@ def check_access_configured(settings: Settings) -> None:
         raise ConfigurationError(
             "No issuer of access tokens is configured. Set `issuers`: an [[issuers]] table with `issuer` and "
             '`audience` in the settings file, or CONNECTOR_ISSUERS=\'[{"issuer": "https://…", "audience": "…"}]\'. '
-            "For development, give --dev instead: it trusts the connector's own development issuer."
+            "For development, use --dev instead: it trusts the connector's own development issuer."
         )
 
 

@@ -47,9 +47,9 @@ class Fetch:
         except ExchangeError as error:
             raise FetchError(f"{url}: {error.reason}") from error
         except (ValueError, RecursionError) as error:
-            raise FetchError(f"{url}: not JSON") from error
+            raise FetchError(f"{url}: must answer JSON") from error
         if not isinstance(document, dict):
-            raise FetchError(f"{url}: not a JSON object")
+            raise FetchError(f"{url}: must answer a JSON object")
         return document
 
     def endpoint(self, issuer: str, name: str) -> str:
@@ -59,14 +59,14 @@ class Fetch:
         """
         url = self.metadata(issuer).get(name)
         if not isinstance(url, str):
-            raise FetchError(f"the discovery document names no {name}")
+            raise FetchError(f"the discovery document must name {name}, or the settings")
         return url
 
     def metadata(self, issuer: str) -> dict[str, Any]:
         """Return the metadata of an issuer."""
         document = self._discover(issuer)
         if document.get("issuer") != issuer:
-            raise FetchError("the discovery document is another issuer's")
+            raise FetchError("the discovery document must be of this issuer: `issuer` must match it exactly")
         return document
 
     def _discover(self, issuer: str) -> dict[str, Any]:
@@ -81,11 +81,11 @@ class Fetch:
     def _read(self, url: str) -> bytes:
         left = self.left()
         if not is_secure_url(url) or left <= 0:
-            raise FetchError(f"{url}: {'out of time' if left <= 0 else 'not https'}")
+            raise FetchError(f"{url}: {'no answer in time' if left <= 0 else 'must be https'}")
         headers = {"Accept": "application/json"}
         with self._client.open("GET", url, seconds=left, headers=headers) as answer:
             if answer.status != 200:  # noqa: PLR2004  HTTP's OK
-                raise FetchError(f"{url}: status {answer.status}")
+                raise FetchError(f"{url}: answered HTTP {answer.status}")
             return answer.read(MAX_DOCUMENT_BYTES)
 
 

@@ -41,11 +41,12 @@ R = TypeVar("R")
 
 
 class AccessDenied(ConnectorError):  # noqa: N818  named for what it tells the caller
-    """A request that is refused: the HTTP status, the reason, and the headers."""
+    """A request that is refused: the HTTP status, the reason, the headers, and what the caller can do."""
 
-    def __init__(self, status: int, description: str, headers: Mapping[str, str]) -> None:
-        super().__init__(description)
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str], advice: str = "") -> None:
+        super().__init__(f"{reason} {advice}".strip())
         self.status = status
+        self.reason = reason
         self.headers = headers
 
 
@@ -70,8 +71,12 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
             _log_refusal(refused, token)
             raise InvalidTokenError(refused.description) from refused
         except IssuerUnavailableError as error:
-            description = "The token cannot be checked yet: its issuer does not answer."
-            raise AccessDenied(503, description, {"Retry-After": str(error.retry_after)}) from error
+            raise AccessDenied(
+                503,
+                "The token cannot be checked yet: its issuer does not answer.",
+                {"Retry-After": str(error.retry_after)},
+                "Ask again after Retry-After.",
+            ) from error
         g.token = token
         return principal
 
@@ -119,14 +124,15 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
     def raise_error_response(self, error: OAuth2Error) -> NoReturn:
         """Raise the response that RFC 6750 defines: without an error code if no token was sent."""
         challenge = {"realm": REALM}
-        status, description = 401, "A bearer token is required."
+        status, reason, advice = 401, "A bearer token is required.", "Send the header Authorization: Bearer <token>."
         if isinstance(error, (InvalidTokenError, InsufficientScopeError)):
-            status, description = error.status_code, error.description
-            challenge |= {"error": error.error, "error_description": description}
+            status, reason = error.status_code, error.description
+            advice = error.__cause__.advice if isinstance(error.__cause__, TokenRefused) else ""
+            challenge |= {"error": error.error, "error_description": reason}
         if isinstance(error, _MissingScopeError):
             challenge["scope"] = error.scope
         parameters = ", ".join(f'{name}="{value}"' for name, value in challenge.items())
-        raise AccessDenied(status, description, {"WWW-Authenticate": f"Bearer {parameters}"}) from error
+        raise AccessDenied(status, reason, {"WWW-Authenticate": f"Bearer {parameters}"}, advice) from error
 
 
 def requires(scope: str, *others: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

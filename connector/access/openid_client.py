@@ -110,7 +110,7 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         """Check that the answer is from this issuer (RFC 9207), because another issuer's code must not be sent here."""
         is_promised = self.load_server_metadata().get(ISS_IS_SENT) is True
         if issuer != self.settings.issuer and (issuer is not None or is_promised):
-            raise SignInRefused("the answer is not from the requested issuer (iss)")
+            raise SignInRefused("the answer must be from the requested issuer (iss)")
 
     def _get_oauth_client(self, **metadata: Any) -> OAuth2Session:
         session = super()._get_oauth_client(**metadata)

@@ -21,6 +21,13 @@ MAX_SHOWN = 120  # characters of a token's value in a log line
 ENCRYPTED_PARTS = 5  # parts of a JWE; a signed JWT has three
 LARGEST_TIME = 2**53  # seconds; floats are exact up to this value
 TIMES = ("exp", "iat", "nbf")  # claims that contain a time
+SEE_LOG = "The log has the expected value under this traceId."
+_ADVICE = {  # for the caller, by the failed check
+    "form": "Send an access token of the form that its issuer's settings name.",
+    "exp": "Request another one.",
+    "tenant": "Use the path of the token's own tenant.",
+    "scope": "Request a token with this scope.",
+}
 
 
 class TokenRefused(Exception):  # noqa: N818  named for what it says of the token
@@ -33,6 +40,11 @@ class TokenRefused(Exception):  # noqa: N818  named for what it says of the toke
         self.reason = reason
         self.expected = expected
         self.actual = actual
+
+    @property
+    def advice(self) -> str:
+        """What the caller can do."""
+        return _ADVICE.get(self.check, SEE_LOG)
 
 
 def no_jwt(text: str) -> TokenRefused:

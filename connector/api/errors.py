@@ -77,6 +77,10 @@ STATUS: Mapping[Code, int] = {
 
 
 DATABASE_RETRY_AFTER = 5  # seconds
+_HTTP_DESCRIPTIONS: Mapping[int, str] = {
+    http.HTTPStatus.NOT_FOUND: "There is nothing at this path: compare it with the API's description, /docs/.",
+    http.HTTPStatus.METHOD_NOT_ALLOWED: "The path must be called with one of the methods in the header Allow.",
+}
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def http_error(error: HTTPException) -> Response:
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
     headers = {"Allow": ", ".join(valid)} if (valid := getattr(error, "valid_methods", None)) else {}
-    return body(f"HTTP-{status}", error.name, str(error.description), status, headers)
+    return body(f"HTTP-{status}", error.name, _HTTP_DESCRIPTIONS.get(status, str(error.description)), status, headers)
 
 
 def body(code: str, message: str, description: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -195,7 +199,7 @@ def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _access_denied(error: AccessDenied) -> Response:
     status = http.HTTPStatus(error.status)
-    g.refusal_reason = error.description  # it contains a scope, but no value
+    g.refusal_reason = error.reason  # it contains a scope, but no value
     return body(f"HTTP-{status.value}", status.phrase, error.description, status, error.headers)
 
 
@@ -220,7 +224,9 @@ def _unexpected(error: Exception) -> Response:
     advice = "Ask again later."
     if isinstance(error, SQLAlchemyError):
         advice = "The database did not answer as expected. " + advice
-    return body(code, code.message, f"{advice} The log has the details under this traceId.", 500)
+    return body(
+        code, code.message, f"{advice} The log has the details under this traceId: give it to the operator.", 500
+    )
 
 
 def _family() -> ErrorFamily:

@@ -40,7 +40,7 @@ def read_file(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidField("file", "must be JSON") from error
     if not isinstance(body, dict):
-        raise InvalidField("file", "must be a provider, as it was exported")
+        raise InvalidField("file", "must be an object: a provider as `connector provider export` writes it")
     properties = body.get("configProperties")
     if isinstance(properties, list):
         kept = [each for each in properties if isinstance(each, dict) and each.get("key") not in SECRETS.values()]

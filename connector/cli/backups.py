@@ -66,4 +66,4 @@ def _backups(context: click.Context) -> Backups:
 def _point_to_tools(commands: Sequence[str]) -> Path:
     for command in commands:
         click.echo(command)
-    raise click.ClickException("PostgreSQL's own tools do this: run the commands printed above.")
+    raise click.ClickException("For PostgreSQL, use its own tools: run the commands printed above.")

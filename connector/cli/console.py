@@ -32,7 +32,7 @@ def link(context: click.Context, user_id: str, tenant: Tenant) -> None:
     with closing(create_services(load_settings(context, dev=True))) as opened:
         url = console_link(opened, tenant, user_id, actor())
     if url is None:
-        raise click.ClickException("There is no console: `console_enabled` is false.")
+        raise click.ClickException("The console is disabled: set `console_enabled` to true.")
     click.echo(url)
 
 

@@ -99,7 +99,7 @@ def add(
     if readiness is not None and not readiness.passed:
         raise click.ClickException(
             f"The provider is registered, but not ready: {', '.join(readiness.failed)}. "
-            f"Mend what is said above, then: connector provider test {added.provider_id}"
+            f"Correct what these checks report, then run: connector provider test {added.provider_id}"
         )
 
 
@@ -175,7 +175,7 @@ def _check_change(opened: Services, known: Provider, config: ProviderConfig) -> 
     checks = opened.trials.of_change(tenant, known.provider_id, config).checks
     if failed := [check for check in checks if check.passed is False]:
         raise click.ClickException(
-            f"Nothing was changed: {failed[0].name}: {failed[0].detail} (use --no-test to change it anyway)"
+            f"Nothing was changed: {failed[0].name}: {failed[0].detail} To change it anyway, use --no-test."
         )
 
 

@@ -49,4 +49,4 @@ def check_settings(context: click.Context, user_id: str | None, tenant: Tenant, 
         ]
         print_marked([(True, "settings", "They can be read."), *rows])
     if failed:
-        raise click.ClickException(f"{len(failed)} of {len(results)} checks failed.")
+        raise click.ClickException(f"{len(failed)} of {len(results)} checks failed: correct what they report.")

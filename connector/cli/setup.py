@@ -160,7 +160,9 @@ def print_trial(readiness: Readiness, *, as_json: bool) -> None:
     else:
         print_checks(readiness)
     if not readiness.passed:
-        raise click.ClickException(f"It would not work: {', '.join(readiness.failed)}. Nothing was saved.")
+        raise click.ClickException(
+            f"The configuration would not work: {', '.join(readiness.failed)}. Nothing was saved."
+        )
 
 
 def print_checks(readiness: Readiness) -> None:

@@ -42,7 +42,10 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
     `claims` maps claim URIs to applicant fields. Claims, fields and reasons are named, never a value.
     """
     if objections := [f"{_named(name, claims)}: {why}" for name, why in _objections(fields)]:
-        raise RequestError(Code.APPLICANT_REFUSED, f"Onfido would refuse {'; '.join(objections)}.")
+        raise RequestError(
+            Code.APPLICANT_REFUSED,
+            f"Onfido would refuse {'; '.join(objections)}. Correct the user's values, then ask again.",
+        )
 
 
 def is_taken(fields: Mapping[str, str]) -> bool:

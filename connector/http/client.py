@@ -85,7 +85,7 @@ class Answer:
             return self._pieces()
         if encoding in ("gzip", "x-gzip", "deflate"):
             return _inflate(self._pieces())
-        raise ExchangeError(self._host, "the answer has a content encoding that was not requested")
+        raise ExchangeError(self._host, "the answer must not have a content encoding that was not requested")
 
     def _pieces(self) -> Iterator[bytes]:
         while piece := self._response.read1(PIECE):

@@ -79,7 +79,7 @@ def check_tls(url: URL, *, is_encrypted: bool) -> Check:
     """Check that a remote server is reached over TLS, and that its certificate is checked."""
     mode = str(url.query.get("sslmode", "prefer"))
     if is_near(url):
-        return Check(TLS, True, "It is not needed: the database is on this machine.")
+        return Check(TLS, True, "Not needed, because the database is on this machine.")
     if not is_encrypted:
         advice = "use `sslmode=verify-full&sslrootcert=system`, or the file of its authority"
         return warning(

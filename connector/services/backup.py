@@ -43,7 +43,7 @@ class Backups:
         if file.exists() and database.exists() and file.samefile(database):
             raise ConfigurationError(f"{file} is the database itself: name another file.")
         if file.exists() and not overwrite:
-            raise ConfigurationError(f"{file} exists: name another file, or give --overwrite.")
+            raise ConfigurationError(f"{file} exists: name another file, or use --overwrite.")
         return files.back_up(database, file)
 
     def restore(self, file: Path, database: Path, *, overwrite: bool) -> Content:
@@ -69,7 +69,7 @@ class Backups:
 
 def _check_replaceable(database: Path, file: Path, content: Content) -> None:
     """Raise `ConfigurationError` if a database is in use, has data, or cannot be read."""
-    advice = "To replace it anyway, give --overwrite."
+    advice = "To replace it anyway, use --overwrite."
     try:
         present = files.read_content(database)
     except ConfigurationError as error:

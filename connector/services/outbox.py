@@ -266,7 +266,9 @@ def _measure(delivery: Delivery, result: str, began: float) -> None:
 def _check_hope(delivery: Delivery) -> None:
     """Raise for a row whose worker died in every attempt, because it would die in the next one as well."""
     if delivery.attempts > MAX_ATTEMPTS:
-        raise Undeliverable(f"It was begun {MAX_ATTEMPTS} times, and every worker died before it finished.")
+        raise Undeliverable(
+            f"It was begun {MAX_ATTEMPTS} times, and each time the worker was killed: find out why, then retry."
+        )
 
 
 def _failure(number: int, error: Exception) -> dict[str, Any]:

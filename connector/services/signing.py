@@ -131,5 +131,5 @@ class SigningKeys:
 def _too_soon(at: datetime) -> ConnectorError:
     return ConnectorError(
         "The next key must be published for an hour before it signs, so that verifiers know it: rotate after "
-        f"{timestamp(at)}, or say --force.",
+        f"{timestamp(at)}, or use --force.",
     )

@@ -230,7 +230,7 @@ def _read_entry(item: type[Checked], place: str, table: Mapping[str, Any]) -> Ch
 def _require_all(item: type[Checked], table: Mapping[str, Any]) -> None:
     for each in fields(item):
         if each.default is MISSING and each.name not in table:
-            raise ConfigurationError(f"{each.name} is missing.")
+            raise ConfigurationError(f"{each.name} must be set.")
 
 
 def _kinds(owner: type[Checked]) -> dict[str, _Kind]:

@@ -116,7 +116,7 @@ def verify_stream() -> tuple[str, int]:
 def _change(*, is_whole: bool) -> Response:
     body = read(_STREAM)
     if body["stream_id"] is None:
-        raise InvalidField("stream_id", "is required")
+        raise InvalidField("stream_id", "must be given: the id of one of your streams")
     known = streams().get(g.tenant, body["stream_id"], receiver())
     check_unchanged(body, known, g.tenant.signals)
     config = new_config(body) if is_whole else changed_config(body, known.config)

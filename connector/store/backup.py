@@ -59,7 +59,7 @@ def read_content(path: Path) -> Content:
     with _opened(path) as connection:
         [check] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if check != "ok":
-            raise ConfigurationError(f"{path} is damaged: {check}.")
+            raise ConfigurationError(f"{path} is damaged ({check}): use another backup.")
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         if version is None or version[0] not in known_versions():
             raise ConfigurationError(f"{path} was written by another version of the connector: install that one.")
@@ -91,7 +91,7 @@ def _is_sound(database: Path) -> bool:
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open an existing database."""
     if not path.is_file():
-        raise ConfigurationError(f"There is no database {path}.")
+        raise ConfigurationError(f"There is no database {path}: check its name.")
     try:
         with closing(sqlite3.connect(path, timeout=BUSY)) as connection:
             connection.execute("SELECT version_num FROM alembic_version")

@@ -157,7 +157,9 @@ class WriterQueue:
                 path.touch(mode=0o600)
             self._file = lock.open("ab")
         except OSError as error:
-            raise ConfigurationError(f"The database {database} cannot be opened: {error.strerror}.") from error
+            raise ConfigurationError(
+                f"The database {database} cannot be opened ({error.strerror}): correct `database_url`, or its owner."
+            ) from error
 
     @contextmanager
     def turn(self, patience: float | None = None) -> Iterator[None]:

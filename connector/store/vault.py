@@ -152,7 +152,9 @@ def key_id_of(sealed: str) -> str:
 
 
 def _damaged(context: str) -> ConfigurationError:
-    return ConfigurationError(f"The encrypted data of {context} was damaged or moved.")
+    return ConfigurationError(
+        f"The encrypted data of {context} was damaged or moved: store it again, or restore a backup."
+    )
 
 
 def _key_id(key: bytes) -> str:

@@ -367,7 +367,8 @@ class TestRefusals:
     def test_a_scope_that_is_missing_is_named(self, site: Site, issuer: AuthIssuer) -> None:
         answer = site.get(issuer.mint(), "/delete")
         assert answer.status_code == 403
-        assert answer.get_json()["description"] == "The token lacks the scope internal_idvp_delete."
+        description = "The token lacks the scope internal_idvp_delete. Request a token with this scope."
+        assert answer.get_json()["description"] == description
         assert answer.headers["WWW-Authenticate"] == (
             'Bearer realm="onfido-idvp-connector", error="insufficient_scope", '
             'error_description="The token lacks the scope internal_idvp_delete.", scope="internal_idvp_delete"'
@@ -520,7 +521,8 @@ class TestTenants:
         assert site.get(issuer.mint(), Tenant="blue").get_json()["tenant"] == "blue"
         answer = site.get(issuer.mint(), Tenant="red")
         assert answer.status_code == 403
-        assert answer.get_json()["description"] == "The token is not valid for this tenant."
+        description = "The token is not valid for this tenant. Use the path of the token's own tenant."
+        assert answer.get_json()["description"] == description
         assert site.get(issuer.mint()).status_code == 403
 
     def test_a_claim_may_name_the_tenant(self, issuer: AuthIssuer) -> None:

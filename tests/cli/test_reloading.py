@@ -28,7 +28,7 @@ PATIENCE = 120.0  # seconds
 HANGUPS = 40
 CLAIMS = "/api/users/v1/me/idv/claims"
 FAULTS = {
-    "no TOML": ("[[tenants", "is not TOML"),
+    "no TOML": ("[[tenants", "must be TOML"),
     "an unknown name": ("tenant = 1", "There is no setting tenant"),
     "a value that is not allowed": ("threads = 0", "threads must be from 1 to 1024"),
     "a secret that is not there": (
@@ -43,7 +43,7 @@ FAULTS = {
     ),
     "certificates that are not there": ('notice_ca_file = "/nowhere.pem"', "The CA file /nowhere.pem cannot be read"),
     "a path that no system takes": ('notice_ca_file = "/a\\u0000b"', "must not contain control characters"),
-    "a number that Python does not read": (f"threads = {'9' * 5000}", "is not TOML"),
+    "a number that Python does not read": (f"threads = {'9' * 5000}", "must be TOML"),
 }
 
 

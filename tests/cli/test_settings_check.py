@@ -200,7 +200,7 @@ def test_userinfo_must_refuse_what_is_no_access_token(site: Site, reply: Reply, 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ("[[tenants", "is not TOML"),
+        ("[[tenants", "must be TOML"),
         ("tenant = 1", "There is no setting tenant"),
         ('[[tenants]]\nname = "a"\n[tenants.directory]\nkind = "scim"\nurl = "https://a.example"\n', "token_url"),
     ],

@@ -114,9 +114,9 @@ class TestPorts:
     @pytest.mark.parametrize(
         ("command", "advice"),
         [
-            (("serve", "--dev"), "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."),
+            (("serve", "--dev"), "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or use --port and --host."),
             (("simulate",), "Choose another with --port and --host."),
-            (("worker",), "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; with 0 no port is opened."),
+            (("worker",), "Set `worker_port` (CONNECTOR_WORKER_PORT), or use --port; with 0 no port is opened."),
         ],
     )
     def test_a_port_in_use_is_named_with_what_to_change(

@@ -74,7 +74,8 @@ def test_token_of_the_tenants_own_issuer_is_accepted(site: Site, tenant: str, is
 @pytest.mark.parametrize("path", [PROVIDERS, MY_CLAIMS, f"{USERS}/alice/idv/claims"])
 def test_token_of_another_tenants_issuer_is_refused(site: Site, tenant: str, issuer: str, path: str) -> None:
     answer = site.get(tenant, path, getattr(site, issuer).mint())
-    assert (answer.status_code, answer.json()["description"]) == (403, "The token is not valid for this tenant.")
+    assert answer.status_code == 403
+    assert answer.json()["description"].startswith("The token is not valid for this tenant.")
 
 
 @pytest.mark.parametrize("tenant", ["acme", "nobody", ""])

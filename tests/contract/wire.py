@@ -252,6 +252,7 @@ def assert_error(answer: requests.Response, status: int, code: str | None = None
     assert undocumented(answer) is None
     description = str(body["description"])
     assert [name for name in named if name not in description] == [], description
+    assert description.endswith("."), description
     assert_discreet(answer.text)
     return description
 

@@ -99,7 +99,7 @@ def test_an_answer_of_another_issuer_is_refused(person: Person, changes: dict[st
     back = changed(person.consent(person.begin()), **changes)
     with capture_logs() as logs:
         assert person.get(back).status_code == 400
-    assert reasons(logs) == ["the answer is not from the requested issuer (iss)"]
+    assert reasons(logs) == ["the answer must be from the requested issuer (iss)"]
     assert person.trail() == ["answer_refused"]
     assert person.get("/console/sessions").is_redirect
 

@@ -104,7 +104,10 @@ class TestShow:
         for command in (("show",), ("show", "--body"), ("replay",)):
             for id_, more in (("nothing", ()), (event["id"], ("--tenant", "another"))):
                 result = run("events", command[0], id_, *command[1:], *more)
-                assert (result.exit_code, result.stderr) == (1, f"Error: There is no event {id_}.\n")
+                assert (result.exit_code, result.stderr) == (
+                    1,
+                    f"Error: There is no event {id_}: list the events of this tenant.\n",
+                )
 
 
 class TestReplay:

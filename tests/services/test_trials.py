@@ -132,7 +132,7 @@ def test_the_command_line_tries_both_and_saves_nothing(world: World, admin: Call
     assert json.loads(result.stdout)["passed"] is True
     result = run(*new, "--workflow-id", NIL, **loopback)
     assert result.exit_code == 1
-    assert result.stderr == "Error: It would not work: workflow. Nothing was saved.\n"
+    assert result.stderr == "Error: The configuration would not work: workflow. Nothing was saved.\n"
     change = ("provider", "update", "Onfido", "--test-only")
     assert run(*change, CONNECTOR_ALLOW_HTTP_LOOPBACK="true").exit_code == 0
     refused = run(*change, "--api-token", WRONG_TOKEN[:-4], "--workflow-id", NIL, **loopback)

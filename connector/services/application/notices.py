@@ -105,9 +105,9 @@ class Notices:
         if endpoint is None or not endpoint.chooses(*order.events):
             return None
         if endpoint.disabled_because is not None:
-            raise Undeliverable(f"The endpoint is disabled ({endpoint.disabled_because}).")
+            raise Undeliverable(f"The endpoint is disabled ({endpoint.disabled_because}): enable it, then retry.")
         if why := self._policy.objection(endpoint.config.url):
-            raise Undeliverable(f"The endpoint's url {why}.")
+            raise Undeliverable(f"The endpoint's url {why}: correct it, then retry.")
         return endpoint
 
     def deliver(self, order: NotifyOfChange) -> Answered | None:
@@ -140,7 +140,9 @@ class Notices:
         except NotTaken as error:
             self._note(endpoint, error)
             if error.status == HTTPStatus.GONE:
-                raise Undeliverable(f"{error.description} The application accepts no more notices.") from error
+                raise Undeliverable(
+                    f"{error.description} The application accepts no more notices (410): remove its endpoint."
+                ) from error
             raise
         if endpoint.failures:
             self._recover(endpoint)

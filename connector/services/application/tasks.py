@@ -217,7 +217,7 @@ def objection(data: object) -> str | None:
 def _data_in(answer: bytes | None) -> Data | None:
     """Read the data in an application's answer; None if it has none, and completes the task later."""
     if answer is None:
-        raise Undeliverable(f"The application's answer is longer than {MAX_ANSWER} bytes.")
+        raise Undeliverable(f"The application's answer must have at most {MAX_ANSWER} bytes.")
     try:
         parsed = json.loads(answer)
     except (ValueError, RecursionError):
@@ -254,4 +254,6 @@ def _not_found(task_id: str) -> RequestError:
 
 
 def _closed(task_id: str, why: str) -> RequestError:
-    return RequestError(Code.TASK_CLOSED, f"The task {task_id} cannot be completed: {why}.")
+    return RequestError(
+        Code.TASK_CLOSED, f"The task {task_id} cannot be completed: {why}. List the run's tasks for the open ones."
+    )

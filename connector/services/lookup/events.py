@@ -18,7 +18,7 @@ from connector.store.events import ParkedEvent
 from connector.store.sealed import event_body
 from connector.store.vault import OpaqueTexts, Vault
 
-NO_BODY = "is not kept, so the event cannot be read or replayed"
+NO_BODY = "is not kept: only events within `event_retention_days` can be read and replayed"
 
 
 class EventLookup:
@@ -62,7 +62,7 @@ class EventLookup:
         with self._database.read() as connection:
             event = event_search.find(connection, tenant.name, event_id)
         if event is None:
-            raise RequestError(Code.EVENT_NOT_FOUND, f"There is no event {event_id}.")
+            raise RequestError(Code.EVENT_NOT_FOUND, f"There is no event {event_id}: list the events of this tenant.")
         return event
 
     def body(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:

@@ -24,7 +24,8 @@ class ShownValues:
         """
         if not self._user_values.is_readable(tenant, user_id):
             raise RequestError(
-                Code.NEEDS_THE_USER, "The values of this user can only be read in the user's own request."
+                Code.NEEDS_THE_USER,
+                "The values of this user can only be read in the user's own request: let the user ask, by /me.",
             )
         self._readings.record_values(tenant, user_id, actor)
         values = self._user_values.read(tenant, user_id)

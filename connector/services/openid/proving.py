@@ -146,7 +146,7 @@ class Proving:
             if openid_flows.start(connection, flow.flow_id, user_id, now) and number >= provider.max_attempts:
                 raise RequestError(
                     Code.ATTEMPT_LIMIT,
-                    "There were too many attempts to verify this person: try again later.",
+                    "There were too many attempts to verify this person: try again after Retry-After.",
                     retry_after=provider.attempt_window,
                 )
 

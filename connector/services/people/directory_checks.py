@@ -115,7 +115,7 @@ class DirectoryChecks:
         if self._values.read(tenant, user_id) is not None:
             return
         if tenant.directory.is_local or is_guest(user_id) or not self._people.is_known(tenant, user_id):
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id.")
         self._settle_gone(tenant, user_id, began)
 
     def check_user(self, order: CheckUser) -> None:

@@ -109,7 +109,7 @@ class Decisions:
         if verifications.lock_run(connection, verification.provider_id, run.run_id) is None:
             raise RequestError(
                 Code.VERIFICATION_NOT_FOUND,
-                f"The run {run.run_id} was removed meanwhile, with its user or its provider.",
+                f"The run {run.run_id} was removed meanwhile, with its user or its provider: check the id.",
             )
         if not verification_search.decide(connection, verification.verification_id, run.status, now):
             raise _not_decidable(run.run_id, "it was decided on already")
@@ -160,4 +160,7 @@ def _check_review(verification: Verification) -> str:
 
 
 def _not_decidable(run_id: str, why: str) -> RequestError:
-    return RequestError(Code.VERIFICATION_NOT_DECIDABLE, f"The run {run_id} cannot be decided on: {why}.")
+    return RequestError(
+        Code.VERIFICATION_NOT_DECIDABLE,
+        f"The run {run_id} cannot be decided on: {why}. List the runs in review for those that can.",
+    )

@@ -99,7 +99,9 @@ class Pushing:
         """Send an event; return why it was refused permanently, or None if it was accepted."""
         url, begun = stream.config.endpoint_url or "", time.monotonic()
         if why := self._policy.objection(url):
-            raise NotAcceptedError(f"The endpoint's url {why}.", Answered(None, 0.0))
+            raise NotAcceptedError(
+                f"The endpoint's url {why}: correct it, then enable the stream.", Answered(None, 0.0)
+            )
         [token] = self._tokens.of(stream, [event])
         try:
             with self._client.open(

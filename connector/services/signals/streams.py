@@ -157,7 +157,9 @@ class Streams:
                 )
             interval = timedelta(seconds=VERIFICATION_INTERVAL if receiver else 0)
             if not signal_streams.take_verification(connection, stream_id, self._clock(), interval):
-                raise TooManyRequests("The stream was verified a moment ago.", VERIFICATION_INTERVAL)
+                raise TooManyRequests(
+                    "The stream was verified a moment ago: ask again after Retry-After.", VERIFICATION_INTERVAL
+                )
             self._writer.add(connection, [known], VERIFICATION, {} if state is None else {"state": state})
 
     def name_subject(
@@ -178,7 +180,9 @@ class Streams:
                 signal_streams.forget_subject(connection, stream_id, user_id)
                 return
             if signal_streams.count_subjects(connection, stream_id, MAX_SUBJECTS) >= MAX_SUBJECTS:
-                raise RequestError(Code.STREAM_LIMIT, f"A stream names at most {MAX_SUBJECTS} subjects: remove some.")
+                raise RequestError(
+                    Code.STREAM_LIMIT, f"A stream must name at most {MAX_SUBJECTS} subjects: remove some."
+                )
             signal_streams.name_subject(connection, known, user_id, is_included=is_included)
 
     def _lock(self, connection: Connection, tenant: Tenant, stream_id: str, receiver: Receiver | None) -> Stream:
@@ -218,9 +222,12 @@ def _known(stream: Stream | None, stream_id: str, tenant: Tenant, receiver: Rece
 def _check_number(streams: list[Stream], receiver: Receiver) -> None:
     mine = sum(each.receiver == receiver for each in streams)
     if mine >= MAX_STREAMS:
-        raise RequestError(Code.STREAM_LIMIT, f"A receiver has at most {MAX_STREAMS} streams: remove one.")
+        raise RequestError(Code.STREAM_LIMIT, f"A receiver must have at most {MAX_STREAMS} streams: remove one.")
     if len(streams) >= MAX_STREAMS_OF_TENANT:
-        raise RequestError(Code.STREAM_LIMIT, f"A tenant has at most {MAX_STREAMS_OF_TENANT} streams.")
+        raise RequestError(
+            Code.STREAM_LIMIT,
+            f"A tenant must have at most {MAX_STREAMS_OF_TENANT} streams: have an administrator remove one.",
+        )
 
 
 def _differences(before: Mapping[str, Any], after: StreamConfig) -> Mapping[str, Any]:

@@ -190,7 +190,10 @@ class Verifications:
             current = verifications.get(connection, verification.verification_id)
         if current.closed_at is not None:
             raise _not_awaiting(current.status)
-        raise TooManyRequests("The verification was resumed a moment ago.", math.ceil(RESUME_PAUSE.total_seconds()))
+        raise TooManyRequests(
+            "The verification was resumed a moment ago: ask again after Retry-After.",
+            math.ceil(RESUME_PAUSE.total_seconds()),
+        )
 
     def _latest(self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:

@@ -1,0 +1,92 @@
+"""What refusals say, read from the source: each description says what to do next, and each field's what it must be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [path for path in sorted((ROOT / "connector").rglob("*.py")) if "simulator" not in path.parts]
+# Errors whose first text is a description for people.
+DESCRIBED = {
+    "AccessDenied",
+    "ChangedMeanwhile",
+    "ClickException",
+    "ConfigurationError",
+    "DirectoryError",
+    "OnfidoError",
+    "RequestError",
+    "TooManyRequests",
+    "Undeliverable",
+}
+# Errors about a field: where the requirement is among the arguments.
+REQUIRED = {"BadParameter": 0, "InvalidField": 1, "InvalidQuery": 1, "ValidationError": 0}
+# A second clause or sentence after what is wrong, a requirement, or a text that another place completes.
+NEXT_STEP = re.compile(r"[:;] \S|\. \S|\bmust\b|\{(advice|error|hint|NO_BODY|objection|reason|state|why)\}\.?$")
+
+
+def text_of(node: ast.expr) -> str | None:
+    """Return a literal text, with the expressions in it in braces; None for any other expression."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    return "".join(
+        f"{{{ast.unparse(part.value)}}}" if isinstance(part, ast.FormattedValue) else str(getattr(part, "value", ""))
+        for part in node.values
+    )
+
+
+def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func).rpartition(".")[2], node
+
+
+def unhelpful(source: str) -> list[str]:
+    """Return the descriptions that end in the middle of a sentence, or do not say what to do next."""
+    texts = [
+        " ".join(text for each in call.args if (text := text_of(each)))
+        for name, call in calls(source)
+        if name in DESCRIBED
+    ]
+    return [text for text in texts if text and not (text.endswith((".", "}")) and NEXT_STEP.search(text))]
+
+
+def unstated(source: str) -> list[str]:
+    """Return the validation messages that do not state a requirement; what is filled in may state it."""
+    texts = [
+        text_of(call.args[REQUIRED[name]])
+        for name, call in calls(source)
+        if name in REQUIRED and len(call.args) > REQUIRED[name]
+    ]
+    return [text for text in texts if text and "{" not in text and not re.search(r"\bmust\b", text)]
+
+
+def test_every_refusal_says_what_to_do_next() -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in SOURCES}
+    assert [(path, text) for path, source in sources.items() for text in unhelpful(source)] == []
+    assert [(path, text) for path, source in sources.items() for text in unstated(source)] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'raise RequestError(Code.X, f"There is no user {user_id}.")',
+        'raise RequestError(Code.X, "There is no such user: check the id")',
+        'raise click.ClickException("There is no console.")',
+    ],
+)
+def test_a_refusal_without_a_next_step_or_a_period_is_found(source: str) -> None:
+    assert len(unhelpful(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ['InvalidField("type", "it is ONFIDO")', 'ma.ValidationError("not empty")', 'BadParameter("no JSON")']
+)
+def test_a_validation_message_without_a_requirement_is_found(source: str) -> None:
+    assert len(unstated(source)) == 1
