@@ -74,7 +74,7 @@ def offences(find: Callable[[Path], Iterable[object]], paths: Iterable[Path] = S
     return {name: each for name, each in by_file.items() if each}
 
 
-def test_a_file_imports_only_what_its_room_may_know() -> None:
+def test_a_file_imports_only_what_its_package_may() -> None:
     assert offences(lambda path: violations(module_of(path), tree_of(path))) == {}
 
 
@@ -132,11 +132,11 @@ def test_an_import_that_breaks_the_rules_is_found(module: str, source: str) -> N
         "from connector import __version__, telemetry\nfrom connector.api.errors import refuse",
     ],
 )
-def test_an_import_that_keeps_the_rules_is_none(source: str) -> None:
+def test_an_import_that_keeps_the_rules_is_accepted(source: str) -> None:
     assert violations("connector.api.users", ast.parse(source)) == []
 
 
-def test_every_room_is_there_and_no_two_import_each_other() -> None:
+def test_every_listed_package_exists_and_no_two_import_each_other() -> None:
     graph: dict[str, set[str]] = {}
     for path in SOURCES:
         here = room_of(module_of(path)) or ""
@@ -330,7 +330,7 @@ def test_the_search_for_prints_and_unnamed_errors_finds_each() -> None:
     assert list(prints_and_unnamed_errors(ast.parse(source))) == [5, 2]
 
 
-def test_a_file_tells_one_story() -> None:
+def test_a_file_is_short() -> None:
     lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in SOURCES}
     too_long = {path: length for path, length in lengths.items() if length > MAX_LINES}
     assert {path: length for path, length in too_long.items() if path.parent.name != "versions"} == {}

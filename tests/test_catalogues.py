@@ -143,7 +143,7 @@ def german() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("german")
-def test_messages_are_said_in_the_viewers_language_and_zone() -> None:
+def test_messages_are_in_the_viewers_language_and_time_zone() -> None:
     verified, checking = reasons.OF_CLAIM["verified"].user, reasons.OF_RUN["processing"].administrator
     assert say(verified) == "Das ist bestätigt."
     assert say(joined((verified, checking))) == "Das ist bestätigt. Onfido prüft, was die Person geschickt hat."

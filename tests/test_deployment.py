@@ -45,7 +45,7 @@ def test_image_chart_and_compose_file_are_of_this_version() -> None:
     assert [image.rpartition(":")[2].strip("}") for image in images] == [__version__]
 
 
-def test_the_image_is_built_from_what_is_let_into_it() -> None:
+def test_the_image_is_built_from_the_files_that_dockerignore_allows() -> None:
     copied = {
         name for line in re.findall(r"^COPY (?!--from)(.+)$", CONTAINERFILE, re.MULTILINE) for name in line.split()[:-1]
     }

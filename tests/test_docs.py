@@ -229,7 +229,7 @@ def test_every_path_exists(document: Path) -> None:
             assert (ROOT / path).exists(), path
 
 
-def test_the_house_is_drawn_whole() -> None:
+def test_the_module_table_names_every_module() -> None:
     drawn = {path for first, _ in rows(section(ARCHITECTURE, "Modules")) for path in INLINE.findall(first)}
     package = ROOT / "connector"
     folders = {f"{path.parent.relative_to(ROOT)}/" for path in package.glob("*/__init__.py")}
@@ -249,7 +249,7 @@ def test_links_resolve(document: Path) -> None:
 
 
 @each_document
-def test_nothing_is_said_of_anybodys_machine(document: Path) -> None:
+def test_no_document_names_a_path_of_a_machine(document: Path) -> None:
     assert OF_A_MACHINE.findall(text_of(document)) == []
 
 

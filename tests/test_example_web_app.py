@@ -97,7 +97,7 @@ def test_a_refusal_is_passed_on_in_words(world: World, url: str) -> None:
 
 
 @pytest.mark.one_database
-def test_its_readme_works_in_a_clean_directory(tmp_path: Path) -> None:
+def test_the_commands_of_its_readme_run_in_a_clean_directory(tmp_path: Path) -> None:
     """The demo's own lines are all that the application takes; it runs as a process of its own, with the stub."""
     folder = Path(shutil.copytree(FOLDER, tmp_path / "web-app", ignore=shutil.ignore_patterns("__pycache__")))
     with Terminal("demo") as demo:

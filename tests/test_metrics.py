@@ -123,7 +123,7 @@ class TestBacklog:
         assert 495 < read.oldest_due["work"] < 700
         assert read.oldest_due["notices"] == 0.0
 
-    def test_a_database_that_is_away_is_said_to_be_and_the_rest_is_shown(self) -> None:
+    def test_an_unreachable_database_is_reported_and_the_other_metrics_shown(self) -> None:
         def away() -> None:
             raise DatabaseUnavailable("It is down.")
 

@@ -26,14 +26,16 @@ def test_a_data_directory_is_made_for_its_owner_alone(tmp_path: Path, umask: int
     ("mode", "is_refused"),
     [*((mode, False) for mode in (0o700, 0o750, 0o2770)), *((mode, True) for mode in (0o755, 0o701, 0o777, 0o2775))],
 )
-def test_one_that_everybody_can_enter_is_refused_and_a_group_may(tmp_path: Path, mode: int, is_refused: bool) -> None:
+def test_a_world_accessible_directory_is_refused_and_a_group_accessible_one_accepted(
+    tmp_path: Path, mode: int, is_refused: bool
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(mode)
     with pytest.raises(ConfigurationError, match="chmod o-rwx") if is_refused else nullcontext():
         make_data_dir(tmp_path / "data")
 
 
-def test_one_that_cannot_be_made_or_written_to_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_or_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"`data_dir` .*/file cannot be created"):
         make_data_dir(tmp_path / "file")

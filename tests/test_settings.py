@@ -563,7 +563,7 @@ class TestTenants:
             ),
         ],
     )
-    def test_a_tenant_that_would_not_work_is_refused_by_its_place(self, tenant: dict[str, Any], reason: str) -> None:
+    def test_an_invalid_tenant_is_refused_with_its_position(self, tenant: dict[str, Any], reason: str) -> None:
         assert refusal(environ={"CONNECTOR_TENANTS": json.dumps([tenant])}).startswith(reason)
 
     def test_a_tenant_named_twice_is_refused(self) -> None:

@@ -60,7 +60,7 @@ def refusal(site: Site, token: str) -> str:
 
 
 class TestAnswers:
-    def test_a_token_that_is_active_is_let_in(self, asked: Asked) -> None:
+    def test_an_active_token_is_accepted(self, asked: Asked) -> None:
         answer = site_of(asked).get(asked.issue("opaque-1"))
         assert answer.get_json() == {
             "subject": "ann",
@@ -71,10 +71,10 @@ class TestAnswers:
         }
 
     @pytest.mark.parametrize("changes", [{"iss": None, "nbf": None}, {"exp": ...}, {"iat": ..., "token_type": ...}])
-    def test_what_rfc_7662_lets_a_server_leave_out_may_be_left_out(self, changes: dict[str, Any], asked: Asked) -> None:
+    def test_members_that_rfc_7662_makes_optional_may_be_missing(self, changes: dict[str, Any], asked: Asked) -> None:
         assert site_of(asked).get(asked.issue("opaque-1", **changes)).status_code == 200
 
-    def test_an_answer_that_names_no_user_is_of_a_client_for_itself(self, asked: Asked) -> None:
+    def test_an_answer_without_a_user_is_a_client_token(self, asked: Asked) -> None:
         token = asked.issue("opaque-1", sub=...)
         for claim in ("sub", "uid"):
             assert site_of(asked, subject_claim=claim).get(token).get_json()["subject"] == "shop"
@@ -117,12 +117,12 @@ class TestAnswers:
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
     @pytest.mark.parametrize("token", ["", "ä", "a b", "a%00b", "\x00", "a" * 16_385, "a=b"])
-    def test_what_is_no_bearer_token_is_not_asked_about(self, token: str, asked: Asked) -> None:
+    def test_the_issuer_is_not_asked_about_a_malformed_token(self, token: str, asked: Asked) -> None:
         assert site_of(asked).get(token).status_code == 401
         assert asked.requests == []
 
     @pytest.mark.parametrize("error", ["unsupported_token_type", "invalid_token"])
-    def test_some_servers_say_by_an_error_that_a_token_is_none_of_theirs(self, error: str, asked: Asked) -> None:
+    def test_an_error_answer_about_an_unknown_token_is_a_refusal(self, error: str, asked: Asked) -> None:
         asked.status, asked.body = 400, json.dumps({"error": error}).encode()
         assert refusal(site_of(asked), "opaque-1") == "active"
 
@@ -137,7 +137,7 @@ class TestAnswers:
         token = asked.issue("opaque-1", aud=..., username="ann@example.com", groups=["staff"], scope=...)
         assert site_of(asked, **settings).get(token).get_json()["subject"] == "ann@example.com"
 
-    def test_a_jwt_of_an_issuer_that_is_asked_is_asked_about_as_well(self, asked: Asked) -> None:
+    def test_a_jwt_of_an_introspecting_issuer_is_introspected(self, asked: Asked) -> None:
         other = AuthIssuer()
         try:
             token = other.mint(iss=asked.identifier)
@@ -158,7 +158,7 @@ class TestQuestions:
         assert [site.get(asked.issue(f"opaque-{number}")).status_code for number in range(3)] == [200] * 3
         assert asked.discoveries == (0 if endpoint else 1)
 
-    def test_the_client_authenticates_as_rfc_6749_says(self, asked: Asked) -> None:
+    def test_the_client_authenticates_with_http_basic_as_rfc_6749_requires(self, asked: Asked) -> None:
         site_of(asked).get(asked.issue("opaque-1"))
         [(headers, form)] = asked.requests
         kind, _, credentials = headers["Authorization"].partition(" ")
@@ -166,7 +166,7 @@ class TestQuestions:
         assert (kind, name, unquote_plus(secret)) == ("Basic", CLIENT_ID, SECRET)
         assert form == {"token": "opaque-1", "token_type_hint": "access_token"}
 
-    def test_or_in_the_form(self, asked: Asked) -> None:
+    def test_the_client_may_authenticate_in_the_form(self, asked: Asked) -> None:
         site_of(asked, client_auth="client_secret_post").get(asked.issue("opaque-1"))
         [(headers, form)] = asked.requests
         assert "Authorization" not in headers
@@ -223,7 +223,7 @@ class TestTenants:
         finally:
             other.close()
 
-    def test_one_that_is_away_does_not_hide_the_token_of_another(self, asked: Asked) -> None:
+    def test_an_unreachable_issuer_does_not_hide_the_token_of_another(self, asked: Asked) -> None:
         other = Asked()
         try:
             site = Site(*read(*(table(each, shares_users=True) for each in (asked, other))))
@@ -250,7 +250,7 @@ class TestTenants:
 
 
 class TestKeptAnswers:
-    def test_an_answer_is_good_for_a_minute(self, asked: Asked) -> None:
+    def test_an_answer_is_kept_for_a_minute(self, asked: Asked) -> None:
         site = site_of(asked)
         token = asked.issue("opaque-1")
         assert [site.get(token).status_code for _ in range(3)] == [200] * 3
@@ -261,7 +261,7 @@ class TestKeptAnswers:
         site.clock.now += 1
         assert site.get(token).status_code == 401
 
-    def test_but_never_beyond_the_tokens_expiry(self, asked: Asked) -> None:
+    def test_an_answer_is_not_kept_beyond_the_tokens_expiry(self, asked: Asked) -> None:
         site = site_of(asked)
         token = asked.issue("opaque-1", exp=time.time() + 30.5)
         assert site.get(token).status_code == 200
@@ -277,7 +277,7 @@ class TestKeptAnswers:
         site.get("opaque-1")
         assert asked.seen["opaque-1"] == 2
 
-    def test_not_active_is_kept_for_a_moment(self, asked: Asked) -> None:
+    def test_an_inactive_answer_is_kept_for_a_moment(self, asked: Asked) -> None:
         site = site_of(asked)
         assert [site.get("opaque-1").status_code for _ in range(3)] == [401] * 3
         assert asked.seen["opaque-1"] == 1
@@ -292,7 +292,7 @@ class TestKeptAnswers:
         asked.status = 200
         assert site.get("opaque-1").status_code == 200
 
-    def test_many_callers_with_one_token_cause_one_question(self, asked: Asked) -> None:
+    def test_many_callers_with_one_token_cause_one_introspection(self, asked: Asked) -> None:
         site = site_of(asked)
         token = asked.issue("opaque-1")
         with ThreadPoolExecutor(DEFAULT_TURNS) as pool:
@@ -313,7 +313,7 @@ def test_answers_about_invented_tokens_push_no_others_out() -> None:
 
 class TestOutage:
     @pytest.mark.parametrize("status", [429, 503])
-    def test_a_server_that_says_to_come_back_is_left_alone(self, status: int, asked: Asked) -> None:
+    def test_the_issuer_is_not_asked_again_before_its_retry_after(self, status: int, asked: Asked) -> None:
         site = site_of(asked)
         asked.issue("opaque-1")
         asked.status = status
@@ -349,7 +349,7 @@ class TestOutage:
             (200, b'{"active": true, "padding": "' + b"x" * 70_000 + b'"}'),
         ],
     )
-    def test_an_answer_that_decides_nothing_is_no_refusal(self, status: int, body: bytes, asked: Asked) -> None:
+    def test_an_unusable_answer_does_not_refuse_the_token(self, status: int, body: bytes, asked: Asked) -> None:
         site = site_of(asked)
         asked.status, asked.body = status, body
         with capture_logs() as logs:
@@ -360,12 +360,12 @@ class TestOutage:
         asked.status, asked.body = 200, None
         assert site.get(asked.issue("opaque-2")).status_code == 200, "such an answer costs nobody else anything"
 
-    def test_one_that_is_not_there_gives_503(self, asked: Asked) -> None:
+    def test_an_unreachable_issuer_causes_503(self, asked: Asked) -> None:
         site = site_of(asked)
         asked.close()
         assert site.get("opaque-1").status_code == 503
 
-    def test_one_that_hangs_holds_few_callers_and_the_others_not_for_long(self, asked: Asked) -> None:
+    def test_an_issuer_that_hangs_delays_few_callers(self, asked: Asked) -> None:
         site = site_of(asked)
         known = asked.issue("known")
         assert site.get(known).status_code == 200
@@ -385,7 +385,7 @@ class TestOutage:
         assert {answer.status_code for answer in answers} == {503}
         assert all(token.startswith("held") or token == "known" for token in asked.seen)
 
-    def test_an_outage_of_one_issuer_is_no_outage_of_another(self, asked: Asked) -> None:
+    def test_an_outage_of_one_issuer_does_not_affect_another(self, asked: Asked) -> None:
         other, signer = Asked(), AuthIssuer()
         try:
             tables = [table(asked, tenant="blue"), table(other, tenant="red")]
@@ -422,9 +422,9 @@ class TestCheck:
         failed = [name for mark, name in self.check(asked, tmp_path, token) if mark == "failed"]
         assert failed == ["use", "iss", "aud"]
 
-    def test_so_is_one_that_is_not_active(self, asked: Asked, tmp_path: Path) -> None:
+    def test_an_inactive_token_is_explained(self, asked: Asked, tmp_path: Path) -> None:
         assert self.check(asked, tmp_path, "opaque-1") == [["ok", "issuer"], ["failed", "active"]]
 
-    def test_and_one_whose_issuer_is_away(self, asked: Asked, tmp_path: Path) -> None:
+    def test_an_unreachable_issuer_is_explained(self, asked: Asked, tmp_path: Path) -> None:
         asked.status = 503
         assert self.check(asked, tmp_path, "opaque-1") == [["ok", "issuer"], ["-", "active"]]

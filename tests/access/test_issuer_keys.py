@@ -39,7 +39,7 @@ def test_a_ca_file_that_is_not_there_is_named_at_the_start(tmp_path: Path) -> No
         IssuerKeys(issuer)
 
 
-def test_an_issuer_that_redirects_and_drips_gets_nothing_and_blocks_no_other_request(
+def test_a_slow_redirect_of_an_issuer_is_not_followed_and_blocks_no_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / ".netrc"
@@ -60,7 +60,7 @@ def test_an_issuer_that_redirects_and_drips_gets_nothing_and_blocks_no_other_req
     assert b"authorization" not in peer.heads[0].lower()
 
 
-def test_an_issuer_that_drips_its_keys_is_given_up() -> None:
+def test_an_issuer_that_sends_its_keys_slowly_times_out() -> None:
     def drip(exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 200 OK\r\n\r\n" + KEYS[:10])
         exchange.drip(b" ")

@@ -50,7 +50,7 @@ def refusal(site: Site, token: str, status: int = 401) -> str:
 
 
 @pytest.mark.parametrize("shape", ACCESS_TOKENS, ids=[shape.name for shape in ACCESS_TOKENS])
-def test_an_access_token_is_let_in(shape: Shape, issuer: AuthIssuer) -> None:
+def test_an_access_token_is_accepted(shape: Shape, issuer: AuthIssuer) -> None:
     answer = Site(read(issuer, **shape.settings)).get(mint(issuer, shape))
     assert answer.status_code == 200, answer.text
     assert (answer.get_json()["subject"], answer.get_json()["client_id"]) == (shape.subject, shape.client)
@@ -184,14 +184,14 @@ class TestSubjects:
         site = Site(read(issuer, subject_claim="uid"))
         assert refusal(site, mint(issuer, PLAIN, scope=SCOPE, **claims)) == "uid"
 
-    def test_neither_is_one_with_neither(self, issuer: AuthIssuer) -> None:
+    def test_a_token_with_neither_claim_is_refused(self, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, subject_claim="uid"))
         assert refusal(site, mint(issuer, PLAIN, scope=SCOPE, sub=LEFT_OUT, client_id=LEFT_OUT)) == "uid"
 
 
 class TestAudiences:
     @pytest.mark.parametrize("audience", ["a", "b", ["b"], ["c", "a"]])
-    def test_one_of_several_is_enough(self, audience: Any, issuer: AuthIssuer) -> None:
+    def test_one_of_several_audiences_is_enough(self, audience: Any, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, audience=["a", "b"]))
         assert site.get(mint(issuer, PLAIN, scope=SCOPE, aud=audience)).status_code == 200
 
@@ -213,7 +213,7 @@ class TestTypes:
         for typ in ("none", "", "at+jwt", "JWT"):
             assert refusal(site, mint(issuer, PLAIN, {"typ": typ}, scope=SCOPE)) == "typ"
 
-    def test_none_among_others_is_not_let_in_by_default(self, issuer: AuthIssuer) -> None:
+    def test_an_unlisted_type_is_refused_by_default(self, issuer: AuthIssuer) -> None:
         assert refusal(Site(read(issuer)), mint(issuer, PLAIN, {"typ": LEFT_OUT}, scope=SCOPE)) == "typ"
 
 

@@ -242,7 +242,7 @@ class TestGoodTokens:
         }
 
     @pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA"])
-    def test_every_algorithm_of_the_default_list_works(self, algorithm: str, site: Site, issuer: AuthIssuer) -> None:
+    def test_every_default_algorithm_is_accepted(self, algorithm: str, site: Site, issuer: AuthIssuer) -> None:
         issuer.key = make_key(algorithm)
         issuer.publish(issuer.key)
         assert site.get(issuer.mint(header={"alg": algorithm})).status_code == 200
@@ -265,7 +265,7 @@ class TestGoodTokens:
             ({}, {"nonce": "a header of Entra's"}),
         ],
     )
-    def test_what_real_issuers_do_is_let_in(
+    def test_token_variants_of_real_issuers_are_accepted(
         self, claims: dict[str, Any], header: dict[str, Any], site: Site, issuer: AuthIssuer
     ) -> None:
         assert site.get(issuer.mint(header=header, **claims)).status_code == 200
@@ -274,7 +274,7 @@ class TestGoodTokens:
         answer = site.get(issuer.mint(client_id=...))
         assert answer.get_json()["client_id"] == ""
 
-    def test_a_plain_jwt_is_let_in_only_where_its_issuer_may_send_them(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_plain_jwt_is_accepted_only_if_its_issuer_may_send_them(self, site: Site, issuer: AuthIssuer) -> None:
         token = issuer.mint(header={"typ": "JWT"})
         assert site.get(token).status_code == 401
         assert Site(Issuer(issuer.identifier, AUDIENCE, token_types=("JWT",))).get(token).status_code == 200
@@ -340,7 +340,7 @@ class TestRefusals:
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
     @pytest.mark.parametrize("expiry", ["1e999", "NaN", "-1", "1" * 5000, '"x"', "{}"])
-    def test_no_number_lives_for_ever(self, expiry: str, site: Site, issuer: AuthIssuer) -> None:
+    def test_an_expiry_that_is_not_finite_is_refused(self, expiry: str, site: Site, issuer: AuthIssuer) -> None:
         payload = json.dumps(issuer.claims(exp=0)).replace('"exp": 0', f'"exp": {expiry}')
         header = {"alg": "ES256", "typ": "at+jwt", "kid": issuer.key.kid}
         assert site.get(sign(header, payload.encode(), issuer.key)).status_code == 401
@@ -377,7 +377,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "scope", [..., None, "", 7, {"internal_idvp_view": None}, [["internal_idvp_view"]], [{}], "INTERNAL_IDVP_VIEW"]
     )
-    def test_a_scope_claim_of_another_kind_gives_no_scope(self, scope: Any, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_scope_claim_of_another_type_grants_no_scope(self, scope: Any, site: Site, issuer: AuthIssuer) -> None:
         assert site.get(issuer.mint(scope=scope)).status_code == 403
 
 
@@ -386,7 +386,7 @@ class TestForgedTokens:
         header, _, signature = issuer.mint().split(".")
         assert site.get(f"{header}.{encode(issuer.claims(sub='root'))}.{signature}").status_code == 401
 
-    def test_a_strangers_key_under_a_known_kid_is_refused(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_another_key_under_a_known_kid_is_refused(self, site: Site, issuer: AuthIssuer) -> None:
         stranger = ECKey.generate_key("P-256", {"kid": issuer.key.kid or ""})
         assert site.get(issuer.mint(key=stranger)).status_code == 401
 
@@ -403,7 +403,7 @@ class TestForgedTokens:
         assert site.get(f"{header}.{encode(issuer.claims())}.AAAA").status_code == 401
 
     @pytest.mark.parametrize("form", ["pem", "der", "jwk"])
-    def test_the_public_key_is_no_shared_secret(self, form: str, site: Site, issuer: AuthIssuer) -> None:
+    def test_the_public_key_is_not_accepted_as_a_shared_secret(self, form: str, site: Site, issuer: AuthIssuer) -> None:
         key = RSAKey.generate_key(2048, {"kid": "rsa"})
         issuer.publish(key)
         public = {
@@ -453,7 +453,7 @@ class TestForgedTokens:
             "A" * 50_000 + "." + "A" * 50_000 + "." + "A" * 50_000,
         ],
     )
-    def test_what_is_no_token_is_refused(self, token: str, site: Site) -> None:
+    def test_a_malformed_token_is_refused(self, token: str, site: Site) -> None:
         answer = site.get(token)
         assert answer.status_code == 401
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
@@ -580,7 +580,7 @@ class TestKeys:
         assert site.get(issuer.mint()).status_code == 200
         assert site.get(withdrawn).status_code == 401
 
-    def test_so_is_one_whose_new_key_is_of_another_kind_and_whose_tokens_name_none(
+    def test_a_restarted_issuer_with_a_key_of_another_type_and_no_kid_is_trusted(
         self, site: Site, issuer: AuthIssuer
     ) -> None:
         site.get(issuer.mint())
@@ -703,7 +703,7 @@ class TestKeys:
         assert site.get(issuer.mint()).status_code == 200
         assert issuer.seen[OIDC_PATH] == asked
 
-    def test_nobody_waits_for_a_renewal_that_another_caller_does(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_callers_do_not_wait_while_another_caller_renews_the_keys(self, site: Site, issuer: AuthIssuer) -> None:
         site.get(issuer.mint())
         site.clock.now += 3600
         issuer.arrived.clear()
@@ -728,7 +728,7 @@ class TestKeys:
         site.clock.now += 5
         assert site.get(issuer.mint()).status_code == 200
 
-    def test_an_issuer_that_is_not_there_gives_503(self) -> None:
+    def test_an_unreachable_issuer_causes_503(self) -> None:
         gone = AuthIssuer()
         gone.close()
         assert Site(Issuer(gone.identifier, AUDIENCE)).get(gone.mint()).status_code == 503
@@ -784,9 +784,7 @@ class TestKeys:
             {"kty": "EC", "kid": 7, "crv": "P-256", "x": "AA", "y": "AA"},
         ],
     )
-    def test_one_that_cannot_be_used_leaves_the_others_good(
-        self, unusable: Any, site: Site, issuer: AuthIssuer
-    ) -> None:
+    def test_an_unusable_key_does_not_affect_the_others(self, unusable: Any, site: Site, issuer: AuthIssuer) -> None:
         issuer.documents["/jwks"] = {"keys": [unusable, issuer.key.as_dict(private=False)]}
         assert site.get(issuer.mint()).status_code == 200
 
@@ -813,7 +811,7 @@ class TestViews:
         assert vars(view)[REQUIRED_SCOPE] == "internal_login"
         assert (view.__name__, view.__doc__) == ("view", "Do something.")
 
-    def test_it_works_on_the_views_of_a_blueprint_of_flask_smorest(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_scopes_are_required_on_views_of_a_flask_smorest_blueprint(self, site: Site, issuer: AuthIssuer) -> None:
         blueprint = Blueprint("api", __name__)
         seen: dict[str, str] = {}
 
@@ -862,7 +860,7 @@ class TestActors:
 
 
 class TestDevelopment:
-    def test_its_token_is_let_in_with_dev(self, tmp_path: Path) -> None:
+    def test_its_token_is_accepted_with_dev(self, tmp_path: Path) -> None:
         site = Site(development=development_issuer(tmp_path))
         answer = site.get(mint_token(tmp_path, "alice", ["internal_idvp_view"]))
         assert answer.status_code == 200
@@ -893,7 +891,7 @@ class TestDevelopment:
         site = Site(development=development_issuer(tmp_path / "here"))
         assert site.get(mint_token(tmp_path / "there", "alice", ["internal_idvp_view"])).status_code == 401
 
-    def test_its_key_is_for_its_owner_alone(self, tmp_path: Path) -> None:
+    def test_only_the_owner_can_read_its_key(self, tmp_path: Path) -> None:
         mint_token(tmp_path / "data", "alice", [])
         path = tmp_path / "data" / "development-issuer.jwk"
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)

@@ -71,7 +71,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
         ("GET", "/added/refused/outage", FAMILY.database_away, 503, "The database is unavailable"),
     ],
 )
-def test_api_puts_the_codes_of_its_own_family(
+def test_an_error_has_the_code_of_its_apis_family(
     app: Flask, method: str, path: str, code: Code, status: int, description: str
 ) -> None:
     answer = app.test_client().open(path, method=method, json={} if method == "POST" else None)
@@ -82,6 +82,6 @@ def test_api_puts_the_codes_of_its_own_family(
     assert answer.get_json()["description"].startswith(description)
 
 
-def test_api_has_to_name_its_family() -> None:
+def test_a_blueprint_must_name_its_error_family() -> None:
     with pytest.raises(TypeError, match="errors"):
         Blueprint("nameless", __name__)  # type: ignore[call-arg]

@@ -153,7 +153,7 @@ def test_the_answer_says_that_clocks_differ(site: Site, issuer: AuthIssuer, mint
 
 
 @pytest.mark.parametrize("token", ["7d1f0c52-an-opaque-token", "secret.secret", "a.b.c.d.e", "…", "a.b.c"])
-def test_what_is_no_signed_jwt_is_logged_by_its_form_alone(site: Site, token: str) -> None:
+def test_a_token_that_is_not_a_signed_jwt_is_logged_by_its_form_only(site: Site, token: str) -> None:
     with capture_logs() as logs:
         assert site.get(token).status_code == 401
 

@@ -63,13 +63,13 @@ def test_shares_follow_from_the_threads(threads: int, user: int, tenant: int, ev
     assert threads <= 2 or tenant < everybody, "something is left for other tenants"
 
 
-def test_one_users_calls_leave_the_others_theirs() -> None:
+def test_one_user_cannot_use_the_threads_of_others() -> None:
     shares = Shares(8)
     assert [takes(shares, user_id="ann"), takes(shares, user_id="ben")] == [2, 2]
     assert takes(shares, tenant="other", user_id="ann") == 2, "another tenant's ann is another user"
 
 
-def test_call_that_is_refused_takes_nothing() -> None:
+def test_a_refused_call_takes_no_place() -> None:
     shares = Shares(8)
     assert takes(shares, user_id="ann") == 2
     for _ in range(100):
@@ -118,7 +118,7 @@ def calling(app: Flask) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("calling")
-def test_view_that_fails_gives_its_place_back() -> None:
+def test_a_view_that_fails_releases_its_place() -> None:
     def fail() -> None:
         raise LookupError
 
@@ -142,7 +142,7 @@ def test_download_has_its_place_until_it_is_closed() -> None:
     view().close()
 
 
-def test_without_shares_nothing_is_held_back() -> None:
+def test_without_shares_no_call_is_limited() -> None:
     app, barrier = Flask(__name__, root_path="."), threading.Barrier(20)
 
     def meet() -> None:

@@ -37,7 +37,7 @@ def changed(place: World, actor: str) -> tuple[World, str]:
     return world, user_id
 
 
-def test_what_bob_changed_is_said_and_opens_to_before_and_after(visit: Visit, place: World) -> None:
+def test_a_change_is_listed_and_shows_values_before_and_after(visit: Visit, place: World) -> None:
     actor = f"bob-{uuid.uuid4().hex[:8]}"
     world, user_id = changed(place, actor)
     visitor = visit()
@@ -119,7 +119,7 @@ def test_the_last_changes_of_one_object_are_a_panel(visit: Visit, place: World) 
     expect(page.locator("tr.entry")).to_have_count(1)
 
 
-def test_a_second_tenant_and_who_lacks_the_scope_see_nothing(visit: Visit, place: World) -> None:
+def test_a_second_tenant_and_a_person_without_the_scope_see_nothing(visit: Visit, place: World) -> None:
     actor = f"secret-{uuid.uuid4().hex[:8]}"
     world, user_id = changed(place, actor)
     stranger = visit(tenant="stranger.example")

@@ -101,7 +101,7 @@ def test_what_was_sent_is_listed_with_its_answer_and_opens_to_attempts(
     visitor.look_at("delivery")
 
 
-def test_one_is_resent_and_one_dropped_after_a_question(
+def test_a_delivery_is_resent_and_one_is_dropped_after_confirmation(
     visit: Visit, place: World, tenant: str, application: Application
 ) -> None:
     application.answers(Reply(503, b"out of order"))
@@ -241,7 +241,9 @@ def test_a_second_tenant_sees_and_does_nothing(
         stranger.open(f"/console/deliveries/endpoints/{endpoint_id}/{name}", 404)
 
 
-def test_who_may_only_look_has_no_buttons(visit: Visit, place: World, tenant: str, application: Application) -> None:
+def test_a_person_who_may_only_view_has_no_buttons(
+    visit: Visit, place: World, tenant: str, application: Application
+) -> None:
     application.answers(Reply(503))
     _, endpoint_id, _ = notified(place, tenant, application)
     [delivery_id, *_] = give_up(place, tenant, endpoint_id)

@@ -57,7 +57,7 @@ def test_a_page_says_that_nothing_else_may_be_loaded_and_is_not_kept(visitor: Vi
 
 
 @pytest.mark.one_database
-def test_a_destructive_act_asks_in_a_dialog_and_gives_the_focus_back(visitor: Visitor) -> None:
+def test_a_destructive_act_is_confirmed_in_a_dialog_which_returns_the_focus(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
     remove = page.get_by_role("link", name="Remove")
     remove.click()
@@ -79,7 +79,7 @@ def test_a_destructive_act_asks_in_a_dialog_and_gives_the_focus_back(visitor: Vi
 
 
 @pytest.mark.one_database
-def test_everything_works_without_javascript(visit: Visit) -> None:
+def test_every_act_is_possible_without_javascript(visit: Visit) -> None:
     visitor = visit(javascript=False)
     page = visitor.open(SAMPLE)
     page.get_by_role("link", name="Remove").click()
@@ -93,7 +93,7 @@ def test_everything_works_without_javascript(visit: Visit) -> None:
 
 
 @pytest.mark.one_database
-def test_what_was_done_is_said_once_and_can_be_undone(visitor: Visitor) -> None:
+def test_the_result_of_an_act_is_shown_once_and_can_be_undone(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
     page.get_by_label("Name").fill("Onfido US")
     page.get_by_role("button", name="Save").click()
@@ -128,7 +128,7 @@ def test_a_panel_fails_alone_and_a_live_part_is_sent_again_only_when_it_has_chan
 
 
 @pytest.mark.one_database
-def test_the_keys_lead_around(visitor: Visitor) -> None:
+def test_the_keyboard_shortcuts_navigate(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -169,7 +169,7 @@ def test_a_page_that_needs_a_scope_names_it_and_its_entry_is_not_in_the_menu(vis
 
 
 @pytest.mark.one_database
-def test_who_is_not_signed_in_is_led_to_the_sign_in(visit: Visit) -> None:
+def test_an_unauthenticated_person_is_redirected_to_the_sign_in(visit: Visit) -> None:
     visitor = visit()
     visitor.context.clear_cookies()
     visitor.open(SAMPLE)
@@ -178,7 +178,7 @@ def test_who_is_not_signed_in_is_led_to_the_sign_in(visit: Visit) -> None:
 
 
 @pytest.mark.one_database
-def test_a_page_that_there_is_not_is_a_page(visitor: Visitor) -> None:
+def test_an_unknown_page_has_an_error_page(visitor: Visitor) -> None:
     visitor.open("/console/nothing/here", status=404)
     visitor.look_at("no-such-page")
 
@@ -209,7 +209,7 @@ def test_a_person_ends_another_browsers_session(visit: Visit) -> None:
     assert "/console/sign-in" in first.page.url
 
 
-def test_a_link_works_once(place: World) -> None:
+def test_a_link_can_be_used_once(place: World) -> None:
     sessions = place.connector.services.console_sessions
     secret = sessions.make_link(Tenant(DEFAULT_TENANT), "admin", ALL_SCOPES)
     url = f"{place.connector.url}/console/link/{secret}"

@@ -112,7 +112,7 @@ def test_it_says_what_needs_the_administrator(visit: Visit, home: World) -> None
     expect(page.get_by_text("Onfido accepts no address without").first).to_be_visible()
 
 
-def test_nothing_needs_anybody_where_all_is_well(visit: Visit, home: World) -> None:
+def test_no_task_is_listed_when_everything_is_in_order(visit: Visit, home: World) -> None:
     page = open_home(visit, home)
     expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. Nothing needs attention.")
     expect(page.get_by_text("No verification was started in this period.")).to_be_visible()
@@ -201,7 +201,7 @@ def test_it_follows_what_happens(visit: Visit, home: World) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. 1 thing needs attention.")
 
 
-def test_it_works_without_javascript(visit: Visit, home: World) -> None:
+def test_every_act_is_possible_without_javascript(visit: Visit, home: World) -> None:
     end(home, "ann", "review")
     page = visit(tenant=home.tenant, javascript=False).open(HOME)
     expect(page.get_by_text("1 verification waits for a review.")).to_be_visible()

@@ -68,7 +68,7 @@ def test_an_endpoint_lives_on_its_providers_tab(visit: Visit, place: World) -> N
 
 
 @pytest.mark.one_database
-def test_who_may_not_change_sees_no_act_and_another_tenant_no_endpoint(visit: Visit, place: World) -> None:
+def test_a_viewer_sees_no_buttons_and_another_tenant_no_endpoint(visit: Visit, place: World) -> None:
     world = with_provider(place)
     path = f"/console/providers/{world.provider_id}/notices"
     page = visit(scopes=("internal_idvp_view",), user="viewer").open(path)

@@ -125,7 +125,7 @@ def test_a_draft_is_tried_against_a_run(visit: Visit, place: World, provider_id:
     assert stored(place, provider_id).claims == MAPPING
 
 
-def test_it_works_without_javascript(visit: Visit, place: World, provider_id: str) -> None:
+def test_every_act_is_possible_without_javascript(visit: Visit, place: World, provider_id: str) -> None:
     page = visit(javascript=False).open(at(provider_id, "workflow"))
     page.get_by_role("button", name="Add a claim").click()
     page.get_by_label("Pointer in row 1").fill("/document/nationality")
@@ -229,9 +229,7 @@ def test_the_secrets_and_other_tabs_stay_as_they_are(visit: Visit, place: World,
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("tab", TABS)
-def test_a_person_who_may_only_look_finds_nothing_to_press(
-    visit: Visit, place: World, provider_id: str, tab: str
-) -> None:
+def test_a_person_who_may_only_view_has_no_buttons(visit: Visit, place: World, provider_id: str, tab: str) -> None:
     visitor = visit(scopes=VIEW_ONLY)
     page = visitor.open(at(provider_id, tab))
     expect(page.locator("main button[type=submit]")).to_have_count(0)

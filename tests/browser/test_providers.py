@@ -73,7 +73,7 @@ def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
 
 
 @pytest.mark.one_database
-def test_a_form_that_lacks_something_says_so_at_its_field(visit: Visit, place: World) -> None:
+def test_a_missing_value_is_reported_at_its_field(visit: Visit, place: World) -> None:
     visitor = visit()
     page = visitor.open("/console/providers/new")
     visitor.look("/console/providers/new", "provider-new")
@@ -203,7 +203,7 @@ def test_a_provider_is_disabled_with_a_way_back_and_deleted_where_its_id_is_type
 
 
 @pytest.mark.one_database
-def test_another_tenant_sees_nothing_and_who_may_only_look_has_no_buttons(
+def test_another_tenant_sees_nothing_and_a_viewer_has_no_buttons(
     visit: Visit, place: World, provider: str, name: str
 ) -> None:
     others = visit(tenant=OTHERS)

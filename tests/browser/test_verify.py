@@ -154,7 +154,7 @@ def test_a_closed_window_is_resumed_and_an_abandoned_run_started_again(own: Own)
 
 
 @pytest.mark.one_database
-def test_an_expired_link_gives_way_to_a_new_one(own: Own) -> None:
+def test_an_expired_link_is_replaced_by_a_new_one(own: Own) -> None:
     admin = own.place.connector.as_admin()
     body = admin.get(f"{PROVIDERS}/{own.provider_id}").json()
     body["studio"]["link"]["lifetime"] = 60
@@ -232,7 +232,7 @@ def test_a_user_is_verified_with_the_web_sdk(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_the_sdk_that_does_not_load_is_said(own: Own) -> None:
+def test_an_sdk_that_does_not_load_is_reported(own: Own) -> None:
     own.configure(capture="sdk")
     visitor = own.come()
     visitor.expected.append("Failed to load resource")
@@ -242,7 +242,7 @@ def test_the_sdk_that_does_not_load_is_said(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_it_works_without_javascript(own: Own) -> None:
+def test_every_act_is_possible_without_javascript(own: Own) -> None:
     visitor = own.come(javascript=False)
     page = visitor.page
     press(page, "Agree and start")
@@ -252,7 +252,7 @@ def test_it_works_without_javascript(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_it_works_by_keyboard_alone_on_a_small_phone(own: Own) -> None:
+def test_it_can_be_used_by_keyboard_on_a_small_phone(own: Own) -> None:
     visitor = own.come(width=320)
     page = visitor.page
     visitor.axe()
@@ -314,7 +314,7 @@ def test_a_watchlist_match_cannot_be_distinguished_from_never_checked(own: Own) 
 
 
 @pytest.mark.one_database
-def test_others_and_strangers_see_nothing_of_it(own: Own) -> None:
+def test_other_users_and_unauthenticated_visitors_do_not_see_it(own: Own) -> None:
     own.come()
     stranger = own.visit(SCOPES, user="nobody-knows")
     stranger.open(own.path)
@@ -326,7 +326,7 @@ def test_others_and_strangers_see_nothing_of_it(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_who_is_not_signed_in_is_led_there_and_back(own: Own) -> None:
+def test_an_unauthenticated_person_signs_in_and_returns(own: Own) -> None:
     visitor = own.come()
     visitor.context.clear_cookies()
     visitor.open(own.path)
@@ -334,7 +334,7 @@ def test_who_is_not_signed_in_is_led_there_and_back(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_a_disabled_provider_and_an_outage_are_said(own: Own) -> None:
+def test_a_disabled_provider_and_an_outage_are_reported(own: Own) -> None:
     visitor = own.come()
     own.place.faults(route="POST /applicants", failed=1, failed_status=503)
     press(visitor.page, "Agree and start")

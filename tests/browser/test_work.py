@@ -70,7 +70,7 @@ class TestVerifications:
         visitor.open("/console/verifications?userId=nobody")
         expect(page.get_by_text("Nothing matches.")).to_be_visible()
 
-    def test_what_is_new_is_said_above_the_list(self, visit: Visit, home: World) -> None:
+    def test_new_entries_are_announced_above_the_list(self, visit: Visit, home: World) -> None:
         verified(home, "ann")
         visitor = visit(tenant=home.tenant)
         page = visitor.open("/console/verifications")

@@ -80,7 +80,7 @@ def test_an_applicant_is_deleted_and_restored(
     assert {entry["actor"].partition(":")[0] for entry in by_hand} == {"cli"}
 
 
-def test_deletion_wants_to_be_confirmed(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:
+def test_a_deletion_must_be_confirmed(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:
     result = run("applicant", "delete", provider_id, applicant_id, input="n\n", CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
 
     assert result.exit_code == 1

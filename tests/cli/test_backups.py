@@ -74,7 +74,7 @@ class TestWhichDatabase:
         assert users(run, *words, **variables) == ["ann"]
         assert "Zoë" in run(*words, "user", "show", "ann", **variables).stdout
 
-    def test_one_that_is_not_there_is_said_to_be_so(self, run: Run, tmp_path: Path, file: Path) -> None:
+    def test_a_missing_database_is_reported(self, run: Run, tmp_path: Path, file: Path) -> None:
         url = f"sqlite:///{tmp_path / 'none.db'}"
         result = run("backup", str(file), CONNECTOR_DATABASE_URL=url)
         assert (result.exit_code, result.stdout) == (1, "")
@@ -82,7 +82,9 @@ class TestWhichDatabase:
         assert not file.exists()
         assert not (tmp_path / "none.db").exists()
 
-    def test_what_is_not_committed_yet_is_not_in_it_without_waiting(self, run: Run, data_dir: Path, file: Path) -> None:
+    def test_uncommitted_changes_are_neither_in_the_backup_nor_waited_for(
+        self, run: Run, data_dir: Path, file: Path
+    ) -> None:
         run("user", "add", "ann")
         database = Database(f"sqlite:///{data_dir / 'connector.db'}")
         with database.write() as connection:

@@ -279,7 +279,7 @@ def test_the_first_signal_asks_for_an_end_and_the_second_breaks_off() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_work_in_another_thread_leaves_signals_alone() -> None:
+def test_work_in_another_thread_does_not_handle_signals() -> None:
     done: list[int] = []
 
     def work() -> None:

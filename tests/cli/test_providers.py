@@ -69,7 +69,7 @@ class TestAdd:
         assert "connector provider add-webhook" in result.stdout
         assert "https://id.example/idv/onfido/v1/" in result.stdout
 
-    def test_gives_json_to_scripts(self, run: Run) -> None:
+    def test_prints_json_for_scripts(self, run: Run) -> None:
         provider = added(run, *NAMES, "--name", "Mine", "--region", "ca", CONNECTOR_PUBLIC_URL="https://id.example")
         assert mapping(provider) == {"givenname": "first_name", "http://idp.example/claim?a=lastname": "last_name"}
         assert (provider["name"], provider["isEnabled"]) == ("Mine", True)
@@ -114,7 +114,7 @@ class TestAdd:
         assert mapping(provider) == {"a": "first_name", "b": "email", "c": "last_name"}
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '"text"', "\ufeff{}"])
-    def test_refuses_a_dialect_that_is_none(self, run: Run, tmp_path: Path, content: str) -> None:
+    def test_refuses_a_file_that_is_not_a_dialect(self, run: Run, tmp_path: Path, content: str) -> None:
         dialect = tmp_path / "claims.json"
         dialect.write_text(content, encoding="utf-8")
         result = add(run, "--claims", str(dialect))
@@ -209,9 +209,7 @@ class TestStudio:
         names = {field.data_key or name for schema in schemas for name, field in schema.fields.items()}
         assert {name for name in names if f"`{name}`" not in page} == set()
 
-    def test_what_is_used_is_shown_and_nothing_is_said_where_nothing_is(
-        self, run: Run, use: Callable[..., Result]
-    ) -> None:
+    def test_features_in_use_are_shown_and_otherwise_left_out(self, run: Run, use: Callable[..., Result]) -> None:
         assert "Studio" not in add(run, *NAMES).stdout.partition("Next")[0]
         shown = use('{"tags": ["web", "kyc"], "capture": "link"}', "--name", "Other").stdout
         assert shown.partition("Studio:\n")[2].startswith('  tags     ["web", "kyc"]\n  capture  "link"\n')
@@ -271,7 +269,7 @@ class TestStudio:
 
 
 class TestList:
-    def test_says_so_when_there_is_none(self, run: Run) -> None:
+    def test_reports_an_empty_list(self, run: Run) -> None:
         assert run("provider", "list").stdout == "No provider is registered.\n"
         assert json.loads(run("provider", "list", "--json").stdout)["totalResults"] == 0
 
@@ -293,7 +291,7 @@ class TestList:
 
 
 class TestChange:
-    def test_what_is_not_named_stays(self, run: Run) -> None:
+    def test_properties_that_are_not_named_are_kept(self, run: Run) -> None:
         before = added(run, *NAMES, "--description", "kept", ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
         result = run("provider", "update", before["id"], "--name", "Renamed", "--disable", "--json")
         assert result.exit_code == 0, result.output
@@ -361,7 +359,7 @@ class TestChange:
             ("--base-url", "", "base_url"),
         ],
     )
-    def test_refuses_what_is_no_value_instead_of_keeping_the_old_one(
+    def test_refuses_an_invalid_value_instead_of_keeping_the_old_one(
         self, run: Run, option: str, value: str, named: str
     ) -> None:
         before = added(run, *NAMES)
@@ -381,7 +379,7 @@ class TestMissingName:
         assert run("provider", "update", provider_id, "--missing-name", "").exit_code == 0
         assert self.shown(run, provider_id) is None
 
-    def test_one_that_onfido_takes_for_no_name_is_refused(self, run: Run) -> None:
+    def test_a_placeholder_that_onfido_refuses_is_refused(self, run: Run) -> None:
         provider_id = added(run, "--claims", str(DIALECTS / "wso2.json"))["id"]
         result = run("provider", "update", provider_id, "--missing-name", "<none>")
         assert (result.exit_code, "missing_name" in result.stderr) == (1, True)

@@ -198,7 +198,7 @@ def test_server_goes_on_with_the_processes_that_it_has_where_another_cannot_star
     assert running.stop() == 0
 
 
-def test_a_fault_that_nobody_thought_of_is_refused_without_its_text() -> None:
+def test_an_unexpected_error_is_reported_without_its_text() -> None:
     def read() -> Settings:
         raise LookupError("a value")
 
@@ -226,7 +226,7 @@ def threads(worker: Site) -> int:
     return len(list(Path(f"/proc/{worker.process.pid}/task").iterdir()))
 
 
-def test_worker_works_with_the_settings_as_they_are_now(worker: Site) -> None:
+def test_a_worker_uses_the_new_settings(worker: Site) -> None:
     few = threads(worker)
 
     worker.write("worker_threads = 30\n")

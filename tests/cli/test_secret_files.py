@@ -58,7 +58,7 @@ def warnings(site: Site) -> list[str] | None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_process_to_come_has_the_secret_of_a_file_that_is_gone(
+def test_a_new_process_has_the_secret_of_a_file_that_was_removed(
     tmp_path: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer], workers: int
 ) -> None:
     secret = tmp_path / "secret"
@@ -164,7 +164,7 @@ def read_slowly(site: Site, token: str) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-def test_a_worker_says_that_a_secret_file_is_gone_and_works_on(
+def test_a_worker_reports_a_missing_secret_file_and_continues(
     tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]], issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     config, log, secret, port = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "secret", free_port()

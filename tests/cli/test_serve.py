@@ -133,7 +133,7 @@ def test_the_metrics_of_two_workers_add_up_whichever_is_asked(deployment: Deploy
     assert [deployment.requests_counted("/healthz") - before for _ in range(8)] == [40] * 8
 
 
-def test_a_stranger_is_not_let_in(deployment: Deployment) -> None:
+def test_a_caller_without_a_valid_token_is_refused(deployment: Deployment) -> None:
     for headers in ({}, {"Authorization": "Bearer nonsense"}):
         answer = requests.get(f"{deployment.url}/api/users/v1/me/idv/claims", headers=headers, timeout=60)
         assert answer.status_code == 401
@@ -190,7 +190,7 @@ def mint(data_dir: Path, *arguments: str) -> str:
     return str(result.stdout.strip())
 
 
-def test_serve_refuses_to_start_where_nobody_could_call_and_says_what_to_set(tmp_path: Path, spawn: Spawn) -> None:
+def test_serve_refuses_to_start_without_issuers_and_names_the_setting(tmp_path: Path, spawn: Spawn) -> None:
     log = tmp_path / "log"
     assert spawn("serve", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data")).wait(timeout=60) == 1
     [line] = log.read_text().splitlines()
@@ -238,7 +238,9 @@ def test_dev_is_for_loopback(tmp_path: Path, host: str) -> None:
     check_development(Settings(data_dir=tmp_path, host=host, dev=True))
 
 
-def test_dev_that_is_forced_is_said_at_the_start_and_in_readiness(tmp_path: Path, start: Callable[..., Any]) -> None:
+def test_a_forced_development_mode_is_reported_at_the_start_and_in_readiness(
+    tmp_path: Path, start: Callable[..., Any]
+) -> None:
     log = tmp_path / "log"
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
     server = start("serve", "--dev", "--force-dev", ready="/readyz", log=log, **variables)

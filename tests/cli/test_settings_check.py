@@ -98,7 +98,7 @@ EVERYTHING = {
 }
 
 
-def test_everything_works_in_one_line_each(site: Site) -> None:
+def test_every_check_that_passes_is_one_line(site: Site) -> None:
     site.scim.add_user("ann", name={"givenName": "Ann"})
     status, passed, details = site.check("--tenant", "acme", "--user", "ann")
     assert (status, passed) == (0, EVERYTHING | {"acme user": True})
@@ -114,7 +114,7 @@ def test_without_a_user_none_is_looked_up(site: Site) -> None:
     assert not any("/Users" in line for line in site.scim.requests)
 
 
-def test_user_who_is_not_there_is_a_failure(site: Site) -> None:
+def test_an_unknown_user_is_a_failure(site: Site) -> None:
     status, passed, details = site.check("--tenant", "acme", "--user", "nobody")
     assert (status, passed) == (1, EVERYTHING | {"acme user": False})
     assert "nobody" in details["acme user"]
@@ -189,7 +189,7 @@ def test_userinfo_that_is_elsewhere_fails(site: Site, answer: str, advice: str) 
         (Reply(302, headers={"Location": "/"}), False),
     ],
 )
-def test_userinfo_must_refuse_what_is_no_access_token(site: Site, reply: Reply, passed: bool) -> None:
+def test_userinfo_must_refuse_an_invalid_access_token(site: Site, reply: Reply, passed: bool) -> None:
     with FaultyDirectory() as directory:
         directory.replies = [reply]
         site.write(kind="userinfo", url=directory.url, look_up_by="sub", token_url="", client_id="", client_secret="")
@@ -205,13 +205,13 @@ def test_userinfo_must_refuse_what_is_no_access_token(site: Site, reply: Reply, 
         ('[[tenants]]\nname = "a"\n[tenants.directory]\nkind = "scim"\nurl = "https://a.example"\n', "token_url"),
     ],
 )
-def test_faulty_settings_are_said_to_be_so(site: Site, fault: str, reason: str) -> None:
+def test_faulty_settings_are_reported(site: Site, fault: str, reason: str) -> None:
     site.config.write_text(fault)
     result = site.run("--config", str(site.config), "check-settings")
     assert (result.exit_code, reason in result.stderr) == (1, True)
 
 
-def test_what_would_prevent_a_start_is_said_to_do_so(site: Site) -> None:
+def test_anything_that_would_prevent_a_start_is_reported(site: Site) -> None:
     site.write(dialect="nothing")
     status, passed, details = site.check()
     assert (status, passed["start"]) == (1, False)

@@ -102,7 +102,7 @@ class TestUpdate:
 
         assert forced.exit_code == 0, forced.output
 
-    def test_what_is_no_other_asks_onfido_nothing(self, add: Run, connector: Run, simulator: Simulator) -> None:
+    def test_an_unchanged_secret_is_not_tested_at_onfido(self, add: Run, connector: Run, simulator: Simulator) -> None:
         add()
         asked = requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]
         assert connector("update", "Onfido", "--max-attempts", "3").exit_code == 0
@@ -207,7 +207,7 @@ class TestAdd:
 
 
 class TestAfterwards:
-    def test_a_test_tells_what_somebody_changed_at_onfido(self, add: Run, connector: Run, simulator: Simulator) -> None:
+    def test_a_test_reports_what_was_changed_at_onfido(self, add: Run, connector: Run, simulator: Simulator) -> None:
         add()
         [webhook] = webhooks(simulator)
         headers = {"Authorization": f"Token token={API_TOKEN}"}
@@ -245,7 +245,7 @@ class TestAfterwards:
             json.loads(connector("list", "--json").stdout)["identityVerificationProviders"][0]
         )
 
-    def test_what_is_not_there_is_one_line(self, add: Run, connector: Run) -> None:
+    def test_a_missing_object_is_reported_in_one_line(self, add: Run, connector: Run) -> None:
         add("--offline")
         ours = provider_id(connector)
         for arguments, named in (

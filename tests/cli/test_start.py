@@ -196,13 +196,13 @@ class TestWithoutAWritableHome:
         }
 
     @pytest.mark.parametrize("home", [{}, {"XDG_DATA_HOME": ""}, {"CONNECTOR_DATA_DIR": "~no-such-user/connector"}])
-    def test_the_command_line_works_where_database_and_keys_are_set(
+    def test_the_command_line_needs_no_home_if_database_and_keys_are_set(
         self, run: Run, variables: dict[str, str], home: dict[str, str]
     ) -> None:
         assert run("user", "add", "ann", **NO_DATA_DIR | variables | home).stdout == "Added ann.\n"
         assert run("rotate-keys", **NO_DATA_DIR | variables | home).exit_code == 0
 
-    def test_the_server_works_with_several_processes(self, variables: dict[str, str], start: Start) -> None:
+    def test_several_server_processes_need_no_home(self, variables: dict[str, str], start: Start) -> None:
         running = start(
             "serve", ready="/readyz", CONNECTOR_WORKERS="2", CONNECTOR_METRICS_TOKEN=METRICS_TOKEN, **variables
         )
@@ -213,7 +213,7 @@ class TestWithoutAWritableHome:
 
     @pytest.mark.parametrize("needed", ["CONNECTOR_DATABASE_URL", "CONNECTOR_ENCRYPTION_KEYS"])
     @pytest.mark.parametrize("data_dir", [f"{NOWHERE}/data", "~no-such-user/connector"])
-    def test_what_needs_the_data_directory_says_so(
+    def test_a_command_that_needs_the_data_directory_reports_it(
         self, run: Run, variables: dict[str, str], needed: str, data_dir: str
     ) -> None:
         del variables[needed]
@@ -242,7 +242,7 @@ class TestDemo:
             assert terminal.status() == 0
             assert "Traceback" not in terminal.shown
 
-    def test_it_survives_a_terminal_that_has_not_every_character(self) -> None:
+    def test_it_prints_on_a_terminal_with_a_limited_character_set(self) -> None:
         result = said("demo", "--once", PYTHONIOENCODING="latin-1")
         assert (result.returncode, result.stderr) == (0, "")
 

@@ -117,7 +117,7 @@ def test_data_that_cannot_complete_a_task_are_refused(waiting: Waiting, data: st
     assert "high" not in result.stderr
 
 
-def test_what_is_not_there_is_reported_in_one_line(waiting: Waiting) -> None:
+def test_a_missing_object_is_reported_in_one_line(waiting: Waiting) -> None:
     for arguments in (
         ("list", "unknown"),
         ("list", waiting.run_id, "--tenant", "acme"),

@@ -172,14 +172,14 @@ def test_tracing_is_off_unless_it_is_asked_for(environ: dict[str, str]) -> None:
         ),
     ],
 )
-def test_what_is_not_supported_is_said_and_nothing_is_traced(environ: dict[str, str], variable: str) -> None:
+def test_an_unsupported_variable_is_reported_and_nothing_is_traced(environ: dict[str, str], variable: str) -> None:
     with capture_logs() as logs:
         tracing.begin("serve", environ)
     assert not tracing.is_on()
     assert [(each["event"], each["variable"]) for each in logs] == [("tracing.not_started", variable)]
 
 
-def test_a_faulty_variable_is_said_and_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_faulty_variable_is_reported_and_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1000000")  # more than the queue holds
     with capture_logs() as logs:
         tracing.begin("serve", {"OTEL_TRACES_EXPORTER": "otlp"})
@@ -187,7 +187,7 @@ def test_a_faulty_variable_is_said_and_nothing_is_traced(monkeypatch: pytest.Mon
     assert [each["event"] for each in logs] == ["tracing.not_started"]
 
 
-def test_an_installation_without_the_extra_says_so_and_goes_on() -> None:
+def test_an_installation_without_the_extra_reports_it_and_continues() -> None:
     done = subprocess.run([sys.executable, "-c", TRIES], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "False\n"
     assert json.loads(done.stderr)["event"] == "tracing.not_installed"

@@ -49,7 +49,7 @@ def test_a_binary_key_file_is_one_line(run: Run, data_dir: Path, content: bytes)
     assert_one_line(run("user", "list"), "encryption.key", "must hold an encryption key")
 
 
-def test_a_data_directory_or_key_that_everybody_can_read_is_refused(run: Run, data_dir: Path) -> None:
+def test_a_world_readable_data_directory_or_key_is_refused(run: Run, data_dir: Path) -> None:
     assert run("user", "list").exit_code == 0
     (data_dir / "encryption.key").chmod(0o644)
     assert_one_line(run("user", "list"), "encryption.key", "0644", "chmod o-rwx")
@@ -61,7 +61,7 @@ def test_a_data_directory_or_key_that_everybody_can_read_is_refused(run: Run, da
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("serve", "-h"), ("provider", "add", "--help"), ()])
-def test_help_tells_what_a_command_does(run: Run, arguments: tuple[str, ...]) -> None:
+def test_help_describes_each_command(run: Run, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
     assert result.exit_code == (0 if arguments else 2), "without a command, the help is what was missing"
     assert "Usage: " in result.output

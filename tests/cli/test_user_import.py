@@ -179,7 +179,7 @@ class TestWhatIsRefused:
             ("sep=;\nid;x\n\nann;1;2\n", ["line 4, column 3: has a value"]),
         ],
     )
-    def test_a_row_is_refused_by_its_line_and_column_and_nobody_is_written(
+    def test_an_invalid_row_is_named_by_line_and_column_and_no_user_is_written(
         self, import_file: Import, users: Callable[[], Any], content: str, places: list[str]
     ) -> None:
         result = import_file(content)
@@ -310,7 +310,7 @@ class TestWhatIsWarnedOf:
         assert "1990-12" not in result.output
         assert "31.12" not in result.output
 
-    def test_without_a_provider_the_shipped_dialects_tell_what_is_usual(self, import_file: Import) -> None:
+    def test_without_a_provider_the_shipped_dialects_name_the_usual_claims(self, import_file: Import) -> None:
         result = import_file(f"id,given_name,{GIVEN_NAME}x\nann,Ann,Ann\n")
         [line] = result.stderr.splitlines()
         assert f"{GIVEN_NAME}x: no claim dialect has it (did you mean {GIVEN_NAME}?)" in line

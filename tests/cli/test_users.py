@@ -53,7 +53,7 @@ class TestOneByOne:
             assert "nothing was changed" in run("user", "set", "ann", "-a", f"x={value}", "-a", "y=").stdout
         assert run("user", "set", "ann", "-a", "x=Zoe").stdout == "Changed ann.\n"
 
-    def test_nothing_is_said_plainly(self, run: Run) -> None:
+    def test_an_empty_list_is_reported(self, run: Run) -> None:
         assert run("user", "list").stdout == "There is no user.\n"
         run("user", "add", "ann")
         assert run("user", "show", "ann").stdout.endswith("No attributes.\n")

@@ -113,7 +113,7 @@ class TestList:
         assert first["verifications"] + rest["verifications"] == shown(run("list", "--json"))["verifications"]
         assert run("list").stderr == ""
 
-    def test_nothing_is_said_plainly(self, world: World, run: Run) -> None:
+    def test_an_empty_list_is_reported(self, world: World, run: Run) -> None:
         assert run("list", "--status", "review").stdout == "No verification was started.\n"
 
     @pytest.mark.parametrize("command", ["list", "export"])
@@ -165,7 +165,9 @@ class TestShow:
         ann.verify(world.provider_id, "COMPLETED")
         assert run("show", run_id, "--output").stdout.endswith('{\n  "level": "high"\n}\n')
 
-    def test_where_onfido_does_not_tell_the_tasks_the_rest_is_shown(self, world: World, ann: Caller, run: Run) -> None:
+    def test_a_run_is_shown_without_tasks_if_onfido_does_not_return_them(
+        self, world: World, ann: Caller, run: Run
+    ) -> None:
         run_id = start(world, ann)
         world.faults(route="GET /workflow_runs/{run_id}/tasks", failed=-1)
         assert "No tasks: Onfido failed" in run("show", run_id).stdout
@@ -189,7 +191,7 @@ class TestRefresh:
         assert (refreshed["status"], refreshed["history"][-1]["cause"]) == ("approved", "refreshed")
         assert verified(ann.claims()) == {GIVEN_NAME}
 
-    def test_an_onfido_that_is_away_is_said_so(self, world: World, ann: Caller, run: Run) -> None:
+    def test_an_outage_of_onfido_is_reported(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann)
         world.faults(route="GET /workflow_runs/{run_id}", failed=-1)
         assert "Onfido" in said(run("refresh", run_id))
@@ -244,7 +246,7 @@ class TestExport:
         assert len(run("export", "--user", "nobody").stdout.splitlines()) == 1
         assert len(run("export", "--tenant", "another").stdout.splitlines()) == 1
 
-    def test_a_file_that_cannot_be_written_is_said_so(self, world: World, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_cannot_be_written_is_reported(self, world: World, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "missing" / "runs.csv"
         assert str(path) in said(run("export", "-o", str(path)))
 
@@ -322,7 +324,9 @@ class TestFiles:
             assert "awaiting_input" in said(run(command, run_id, "-o", str(path)))
         assert not path.exists()
 
-    def test_a_file_that_onfido_has_not_is_said_so(self, world: World, ended: str, run: Run, tmp_path: Path) -> None:
+    def test_a_file_that_onfido_does_not_have_is_reported(
+        self, world: World, ended: str, run: Run, tmp_path: Path
+    ) -> None:
         run("refresh", ended)
         assert requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
         assert "not_found" in said(run("evidence", ended, "-o", str(tmp_path / "file")))

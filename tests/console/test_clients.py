@@ -71,7 +71,7 @@ def admin(world: World) -> Administrator:
     return Administrator(world)
 
 
-def test_a_client_is_added_with_a_secret_that_is_shown_once_and_works(world: World, admin: Administrator) -> None:
+def test_a_client_is_added_with_a_valid_secret_that_is_shown_once(world: World, admin: Administrator) -> None:
     assert "No client yet." in admin.open().text
     page = admin.post("/new", **admin.fields())
     [client] = admin.clients()
@@ -122,7 +122,7 @@ def test_a_client_with_keys_has_no_secret_to_show(admin: Administrator) -> None:
     ],
     ids=str,
 )
-def test_a_form_that_could_not_work_shows_what_is_wrong_at_its_field(
+def test_an_invalid_form_shows_each_error_at_its_field(
     admin: Administrator, changes: dict[str, Any], field: str
 ) -> None:
     page = admin.post("/new", **admin.fields(**changes)).text

@@ -81,7 +81,7 @@ def sign_in(world: World, tenant: str = DEFAULT_TENANT, scopes: tuple[str, ...] 
     return browser
 
 
-def test_who_is_not_signed_in_gets_nothing(world: World, planted: Mapping[str, str]) -> None:
+def test_an_unauthenticated_person_sees_no_page(world: World, planted: Mapping[str, str]) -> None:
     for each in routes(world, planted):
         answer = HTTP.request(each.method, world.connector.url + each.path, timeout=60, allow_redirects=False)
         expected = 302 if each.method == "GET" else 401
@@ -90,7 +90,7 @@ def test_who_is_not_signed_in_gets_nothing(world: World, planted: Mapping[str, s
 
 
 @pytest.mark.one_database
-def test_who_has_no_scope_gets_nothing_but_the_name_of_one(world: World, planted: Mapping[str, str]) -> None:
+def test_a_person_without_the_scope_sees_only_its_name(world: World, planted: Mapping[str, str]) -> None:
     browser = sign_in(world, scopes=())
     for each in routes(world, planted):
         if each.method == "GET" and each.scope is not None:

@@ -130,7 +130,7 @@ def test_a_request_to_no_route_is_one_line_with_its_path(
     assert "secret" not in json.dumps(line)
 
 
-def test_what_is_not_protected_writes_no_line(shared: World, lines: list[Any]) -> None:
+def test_an_unprotected_request_writes_no_line(shared: World, lines: list[Any]) -> None:
     for path in ("/healthz", "/readyz", "/openapi.json"):
         requests.get(shared.connector.url + path, timeout=60)
     requests.post(shared.connector.url + WEBHOOK.replace("{provider_id}", UNKNOWN_ID), data=b"{}", timeout=60)

@@ -134,7 +134,7 @@ def test_a_country_is_sent_by_onfidos_code(shared: World, residence: str, countr
 
 
 @pytest.mark.parametrize("country", ["Atlantis", "12", "Korea"])
-def test_what_is_no_country_is_refused_before_it_is_sent(shared: World, residence: str, country: str) -> None:
+def test_an_unknown_country_is_refused_before_it_is_sent(shared: World, residence: str, country: str) -> None:
     me = resident(shared, country)
     described = assert_error(
         ask(me, residence, claims=[W + "country"]), 400, "OIDV-10043", W + "country", "English name"
@@ -154,7 +154,7 @@ INCOMPLETE = {uri: value for uri, value in WSO2.items() if uri != W + "country"}
 NAMES = [W + "givenname", W + "lastname"]
 
 
-def test_an_incomplete_address_is_in_nobodys_way_who_asks_for_something_else(shared: World, with_address: str) -> None:
+def test_an_incomplete_address_does_not_prevent_verifying_other_claims(shared: World, with_address: str) -> None:
     _, me = new_user(shared, INCOMPLETE)
 
     run_id = run_id_of(ask(me, with_address, claims=NAMES))

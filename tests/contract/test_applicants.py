@@ -336,7 +336,7 @@ def test_a_deleted_applicant_takes_no_values_and_the_answer_says_what_to_do(shar
     assert_nothing_said(shared, applicant_id, admin, run_id, 1)
 
 
-def test_restoring_what_is_not_deleted_is_refused_in_onfidos_words(shared: World, admin: Caller) -> None:
+def test_restoring_an_applicant_that_is_not_deleted_repeats_onfidos_refusal(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
 
@@ -387,7 +387,9 @@ class TestWhose:
         assert_error(answer, 404, "IDVP-60000", shared.provider_id)
         assert at_onfido(shared, "GET", applicant_of(me)).status_code == 200
 
-    def test_where_onfido_is_away_nothing_is_said_to_be_done(self, onfido: World, method: str, action: str) -> None:
+    def test_an_outage_of_onfido_is_reported_and_nothing_is_recorded(
+        self, onfido: World, method: str, action: str
+    ) -> None:
         admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
         _, me = new_user(onfido)
         run_id = onfido.start(me)

@@ -223,7 +223,7 @@ def test_json_of_another_shape_is_refused(ask: Ask, operation: Operation) -> Non
 
 @on_sqlite
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_wrong_type_anywhere_in_a_body_is_survived(ask: Ask, operation: Operation) -> None:
+def test_wrong_type_anywhere_in_a_body_causes_no_server_error(ask: Ask, operation: Operation) -> None:
     body = example(operation, ask)
     troubles = [
         (path, value, answer.status_code)
@@ -236,7 +236,7 @@ def test_wrong_type_anywhere_in_a_body_is_survived(ask: Ask, operation: Operatio
 
 
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_nasty_text_anywhere_in_a_body_is_survived(ask: Ask, operation: Operation) -> None:
+def test_hostile_text_anywhere_in_a_body_causes_no_server_error(ask: Ask, operation: Operation) -> None:
     body = example(operation, ask)
     troubles = [
         (path, text[:20], answer.status_code)
@@ -250,7 +250,7 @@ def test_nasty_text_anywhere_in_a_body_is_survived(ask: Ask, operation: Operatio
 
 @on_sqlite
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_absent_and_unknown_members_are_survived(ask: Ask, operation: Operation) -> None:
+def test_absent_and_unknown_members_cause_no_server_error(ask: Ask, operation: Operation) -> None:
     body = example(operation, ask)
     changed = [without(body, path) for path in places(body) if path]
     whole = (0,) if isinstance(body, list) else ()
@@ -260,7 +260,7 @@ def test_absent_and_unknown_members_are_survived(ask: Ask, operation: Operation)
     assert [each for each in changed if not is_calm(ask.operate(operation, data=json.dumps(each)))] == []
 
 
-def test_nasty_key_and_value_in_metadata_is_survived(ask: Ask) -> None:
+def test_hostile_keys_and_values_in_metadata_cause_no_server_error(ask: Ask) -> None:
     path = f"{USERS}/{ask.user_id}/idv/claims/{ask.claim_id}"
     for text in NASTY:
         metadata = {text: 1, "key": text, "nested": {text: [text, [{"a": text}]]}}
@@ -300,7 +300,7 @@ json_values = st.recursive(
 
 @given(data=st.data())
 @hypothesis_settings(max_examples=60)
-def test_any_json_anywhere_in_a_body_is_survived(ask: Ask, data: st.DataObject) -> None:
+def test_any_json_anywhere_in_a_body_causes_no_server_error(ask: Ask, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(MUTABLE))
     body = example(operation, ask)
     path = data.draw(st.sampled_from(list(places(body))))
@@ -311,7 +311,7 @@ def test_any_json_anywhere_in_a_body_is_survived(ask: Ask, data: st.DataObject) 
 @on_sqlite
 @given(operation=st.sampled_from([each for each in OPERATIONS if each.takes_body]), body=st.binary(max_size=200))
 @hypothesis_settings(max_examples=40)
-def test_any_bytes_as_a_body_are_survived(ask: Ask, operation: Operation, body: bytes) -> None:
+def test_any_bytes_as_a_body_cause_no_server_error(ask: Ask, operation: Operation, body: bytes) -> None:
     assert is_calm(ask.operate(operation, data=body))
 
 
@@ -450,7 +450,7 @@ def test_server_goes_on_after_a_body_that_was_too_long(ask: Ask) -> None:
         *("%E2%80%AE", "%F0%9F%AA%AA", "x" * 255, "x" * 256, "x" * 5000, quote("身" * 85), quote("身" * 255)),
     ],
 )
-def test_id_that_cannot_be_is_not_found(ask: Ask, segment: str) -> None:
+def test_malformed_id_is_not_found(ask: Ask, segment: str) -> None:
     body = json.dumps({"isVerified": True, "claimMetadata": {}})
     paths = (
         ("GET", f"{PROVIDERS}/{segment}"),
@@ -468,7 +468,7 @@ def test_id_that_cannot_be_is_not_found(ask: Ask, segment: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["idVProviderId", "filter", "limit", "offset"])
-def test_nasty_query_is_survived(ask: Ask, name: str) -> None:
+def test_hostile_query_causes_no_server_error(ask: Ask, name: str) -> None:
     path = f"{USERS}/{ask.user_id}/idv/claims" if name == "idVProviderId" else PROVIDERS
     texts = [quote(text.encode("utf-8", "surrogatepass")) for text in NASTY]
     texts += ["%ff", "%ed%a0%80", "%", "%zz", "a&" + name + "=b", "1" * 5000, 'name%20eq%20"%00"', "name%20eq%20%ff"]
@@ -555,7 +555,7 @@ def test_head_is_get_without_a_body(ask: Ask) -> None:
 
 
 @on_sqlite
-def test_options_tells_the_methods_and_nothing_else(ask: Ask) -> None:
+def test_options_returns_only_the_methods(ask: Ask) -> None:
     for operation in OPERATIONS:
         answer = requests.options(ask.world.connector.url + operation.path_for(), timeout=60)
         assert (answer.status_code, answer.content) == (200, b"")
@@ -644,7 +644,7 @@ def test_signed_event_that_is_no_json_is_refused(shared: World, kind: str) -> No
     assert_error(shared.post_event(NOT_JSON[kind]), 400, "OIDV-60007")
 
 
-def test_signed_event_with_anything_anywhere_is_survived(shared: World) -> None:
+def test_signed_event_with_any_json_causes_no_server_error(shared: World) -> None:
     _, me = new_user(shared)
     event = json.loads(event_body(shared.start(me), comparisons={"first_name": "consider"}))
     values: tuple[Any, ...] = (None, 10**400, [], [{}], {"": None}, "\0", "\ud800", "x" * 300)
@@ -668,7 +668,7 @@ def is_calm_event(answer: requests.Response) -> bool:
 
 @given(value=json_values)
 @hypothesis_settings(max_examples=30)
-def test_signed_event_with_any_output_is_taken(shared: World, value: Any) -> None:
+def test_signed_event_with_any_output_is_accepted(shared: World, value: Any) -> None:
     event = event_body("run-of-another", output=value)
 
     assert shared.post_event(event).status_code == 200
@@ -706,5 +706,5 @@ def test_answer_is_json_whatever_is_accepted(ask: Ask, accept: str) -> None:
     assert_error(ask("GET", "/nothing", headers={"Accept": accept}), 404)
 
 
-def test_provider_body_still_works_after_all_that(ask: Ask) -> None:
+def test_valid_provider_body_is_still_accepted_afterwards(ask: Ask) -> None:
     assert ask("POST", PROVIDERS, json=provider_body(ask.world.simulator, name="Afterwards")).status_code == 201

@@ -57,7 +57,7 @@ def test_a_request_may_choose_the_sdk_where_the_provider_has_the_link(shared: Wo
     assert "link_url" not in answer.text
 
 
-def test_resuming_gives_the_link_again(shared: World, me: Caller) -> None:
+def test_resuming_returns_the_link_again(shared: World, me: Caller) -> None:
     first = metadata(ask(me, shared.provider_id, properties=BY_LINK))
     before = calls(shared)
 
@@ -175,7 +175,7 @@ def test_a_user_whose_link_has_expired_is_sent_to_another(shared: World, me: Cal
     assert [(each.name, each.current) for each in ended.history][-1] == (run_id, "error")
 
 
-def test_a_user_who_came_in_time_goes_on_after_the_link_has_expired(shared: World, me: Caller) -> None:
+def test_a_user_who_opened_the_link_in_time_continues_after_it_has_expired(shared: World, me: Caller) -> None:
     found = metadata(ask(me, shared.provider_id, properties=BY_LINK | {"link_lifetime": "60"}))
     shared.outcome(found["onfido_workflow_run_id"], status="processing")
     shared.clock.advance(61)

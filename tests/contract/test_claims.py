@@ -103,7 +103,7 @@ def test_administrators_token_opens_no_path_of_ones_own(shared: World, admin: Ca
     assert_error(admin.verify(shared.provider_id, "INITIATED"), 403, None, "internal_login")
 
 
-def test_me_is_nobody_to_an_administrator(shared: World, admin: Caller) -> None:
+def test_me_is_not_a_user_id_for_an_administrator(shared: World, admin: Caller) -> None:
     assert_error(admin.post(path_of("me"), [entry(shared.provider_id)]), 404, "IDV-10001", "me")
     assert_error(admin.put(path_of("me"), [entry(shared.provider_id)]), 404)
     assert_error(admin.put(path_of("me", UNKNOWN_ID), {"isVerified": True, "claimMetadata": {}}), 404, "IDV-10001")
@@ -157,7 +157,7 @@ def test_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> N
     assert me.claims() == {}
 
 
-def test_empty_list_for_nobody_finds_no_user(admin: Caller) -> None:
+def test_empty_list_for_an_unknown_user_is_not_found(admin: Caller) -> None:
     for method in ("POST", "PUT"):
         assert_error(admin.request(method, path_of("stranger"), json=[]), 404, "IDV-10001", "stranger")
 
@@ -186,7 +186,7 @@ def test_correction_replaces_metadata(shared: World, admin: Caller) -> None:
 
 
 @pytest.mark.parametrize("depth", [70, 968, 5000])
-def test_metadata_that_nobody_could_read_again_is_refused(shared: World, admin: Caller, depth: int) -> None:
+def test_metadata_that_cannot_be_returned_is_refused(shared: World, admin: Caller, depth: int) -> None:
     user_id, _ = new_user(shared)
     claim_id = add_claim(shared, user_id)
     body = '{"isVerified": false, "claimMetadata": {"a": ' + "[" * depth + "]" * depth + "}}"

@@ -113,7 +113,7 @@ def test_what_cannot_be_reached_from_here_is_not_known(shared: World, admin: Cal
     assert "cannot be reached from this host" in detail
 
 
-def test_onfido_does_not_receive_what_is_not_for_it(shared: World, admin: Caller, provider_id: str) -> None:
+def test_the_probe_is_not_sent_to_onfido(shared: World, admin: Caller, provider_id: str) -> None:
     with public_url(shared, "http://connector.example.com"):
         passed, detail = delivery(admin, provider_id)
     assert (passed, "the check of the webhook failed" in detail) == (None, True)

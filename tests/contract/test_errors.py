@@ -197,7 +197,7 @@ def test_claims_without_a_value_are_named(shared: World) -> None:
     assert GIVEN_NAME not in description
 
 
-def test_open_verification_stands_in_the_way_of_another(shared: World) -> None:
+def test_an_open_verification_prevents_another(shared: World) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
 
@@ -258,7 +258,7 @@ def test_claim_without_mapping_is_named(shared: World, status: str) -> None:
     assert GIVEN_NAME not in description
 
 
-def test_user_who_tried_too_often_learns_when_to_try_again(shared: World) -> None:
+def test_user_at_the_attempt_limit_gets_the_time_of_the_next_attempt(shared: World) -> None:
     _, me = new_user(shared)
     provider_id = provider_with(shared, max_attempts="2", attempt_window="3600")
     for _ in range(2):
@@ -279,7 +279,7 @@ def provider_with(world: World, **properties: str) -> str:
     return new_provider(world, configProperties=config_properties(world.simulator, **properties))
 
 
-def test_api_token_that_onfido_does_not_know_is_said(shared: World) -> None:
+def test_api_token_that_onfido_refuses_is_reported(shared: World) -> None:
     _, me = new_user(shared)
     token = "not-a-token-of-onfido"
 
@@ -288,7 +288,7 @@ def test_api_token_that_onfido_does_not_know_is_said(shared: World) -> None:
     assert token not in description
 
 
-def test_workflow_that_onfido_does_not_know_is_said(shared: World) -> None:
+def test_workflow_that_onfido_does_not_know_is_reported(shared: World) -> None:
     _, me = new_user(shared)
 
     answer = me.verify(provider_with(shared, workflow_id=NIL), "INITIATED")
@@ -336,7 +336,7 @@ def test_throttled_caller_learns_when_to_come_back(onfido: World, route: str) ->
 
 
 @pytest.mark.parametrize("switch", [{"failed": 1}, {"failed_after": 1}, {"dropped_after": 1}])
-def test_onfido_that_fails_or_hangs_up_is_said_to_be_away(onfido: World, switch: dict[str, int]) -> None:
+def test_failure_or_disconnection_of_onfido_is_reported_as_an_outage(onfido: World, switch: dict[str, int]) -> None:
     _, me = new_user(onfido)
     onfido.faults(route="POST /applicants", **switch)
 
@@ -347,7 +347,7 @@ def test_onfido_that_fails_or_hangs_up_is_said_to_be_away(onfido: World, switch:
     assert me.verify(onfido.provider_id, "INITIATED").status_code == 200  # nothing was lost
 
 
-def test_onfido_that_is_slow_is_said_to_be_away(onfido: World) -> None:
+def test_timeout_of_onfido_is_reported_as_an_outage(onfido: World) -> None:
     user_id, me = new_user(onfido)
     onfido.faults(route="POST /applicants", latency_ms=5_000)
     hasty = dataclasses.replace(onfido.connector.settings, onfido_read_timeout=0.5)
@@ -362,7 +362,7 @@ def test_onfido_that_is_slow_is_said_to_be_away(onfido: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
-def test_onfido_that_is_away_later_is_said_to_be_away(onfido: World, status: str) -> None:
+def test_later_outage_of_onfido_is_reported(onfido: World, status: str) -> None:
     _, me = new_user(onfido)
     onfido.start(me)
     onfido.faults(route="GET /workflow_runs/{run_id}", failed=1)
@@ -488,7 +488,7 @@ def test_caller_without_a_token_is_challenged(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_with_a_token_that_is_none_gets_an_error(
+def test_caller_with_an_invalid_token_gets_an_error(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     answer = ask(operation, Caller(shared.connector.url, {"Authorization": "Bearer of.bad.news"}))
@@ -514,7 +514,7 @@ def test_caller_without_the_scope_learns_which_is_missing(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_with_the_one_scope_is_let_in(
+def test_caller_with_the_required_scope_is_accepted(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     answer = ask(operation, shared.connector.caller("nobody", [operation.scope]))
@@ -533,7 +533,7 @@ def test_basic_authentication_is_challenged(shared: World) -> None:
 
 
 @pytest.mark.parametrize("trace_id", ["e0fbcfeb-3617-43c4-8dd0-7b7d38e13047", "abcdef0123456789", "Call:7.of_9-x"])
-def test_sane_correlation_id_is_taken_and_echoed(admin: Caller, trace_id: str) -> None:
+def test_valid_correlation_id_is_used_and_echoed(admin: Caller, trace_id: str) -> None:
     refused = admin.get(f"{PROVIDERS}/{UNKNOWN_ID}", headers={"X-Correlation-ID": trace_id})
     assert_error(refused, 404)
     assert refused.json()["traceId"] == trace_id
@@ -546,7 +546,7 @@ def test_sane_correlation_id_is_taken_and_echoed(admin: Caller, trace_id: str) -
     "trace_id", ["", "a b c d e f", "<script>alert(1)", "x" * 300, "é" * 20, '"quoted!"', "a,b,c,d,e"]
 )
 @pytest.mark.one_database
-def test_insane_correlation_id_is_replaced(admin: Caller, trace_id: str) -> None:
+def test_invalid_correlation_id_is_replaced(admin: Caller, trace_id: str) -> None:
     answer = admin.get(f"{PROVIDERS}/{UNKNOWN_ID}", headers={"X-Correlation-ID": trace_id.encode("latin-1")})
 
     assert_error(answer, 404)

@@ -111,7 +111,7 @@ def test_the_place_of_a_timeline_is_the_tenants(own: World) -> None:
 
 @each_file
 @pytest.mark.parametrize("is_inline", [False, True], ids=["redirected", "inline"])
-def test_a_file_is_passed_on_whole_and_for_nobody_to_keep(
+def test_a_file_is_passed_on_whole_and_may_not_be_cached(
     own: World, admin: Caller, ended: str, file: str, is_inline: bool
 ) -> None:
     own.faults(files_bytes=300_000, files_inline=-int(is_inline))
@@ -219,14 +219,14 @@ def test_an_unknown_timeline_file_is_not_there(own: World, admin: Caller, ended:
 
 @each_file
 @pytest.mark.parametrize(("switch", "code"), [("failed", "OIDV-10046"), ("throttled", "OIDV-10045")])
-def test_an_onfido_that_does_not_answer_is_said_so(
+def test_an_outage_of_onfido_is_reported(
     own: World, admin: Caller, ended: str, file: str, switch: str, code: str
 ) -> None:
     own.faults(route=ROUTES[file], retry_after=0, **{switch: -1})
     assert_error(get(own, admin, ended, file), 503, code)
 
 
-def test_a_timeline_that_onfido_does_not_begin_is_said_so(own: World, admin: Caller, ended: str) -> None:
+def test_a_timeline_that_onfido_refuses_is_reported(own: World, admin: Caller, ended: str) -> None:
     own.faults(route=CREATE, failed=-1)
     assert_error(admin.post(path_of(own, ended, "timeline-file"), None), 503, "OIDV-10046")
 
@@ -306,7 +306,7 @@ def upstream(own: World, ended: str) -> Iterator[Upstream]:
     server.server_close()
 
 
-def test_who_goes_away_is_sent_no_more_and_neither_are_we(
+def test_a_client_that_disconnects_ends_the_download_at_onfido_too(
     own: World, admin: Caller, ended: str, upstream: Upstream
 ) -> None:
     with admin.get(path_of(own, ended, "signed-evidence"), stream=True) as answer:
@@ -317,7 +317,7 @@ def test_who_goes_away_is_sent_no_more_and_neither_are_we(
     assert answer_on(admin.get(path_of(own, ended)), 200)["runId"] == ended
 
 
-def test_who_asks_for_the_headers_alone_keeps_no_connection(
+def test_a_head_request_keeps_no_connection_to_onfido(
     own: World, admin: Caller, ended: str, upstream: Upstream
 ) -> None:
     answer = admin.request("HEAD", path_of(own, ended, "signed-evidence"))

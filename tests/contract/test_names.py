@@ -100,7 +100,7 @@ def test_what_else_is_missing_is_still_missing(
     assert_error(ask(me, mononym[0], claims=requested), 400, "OIDV-10002", *missing)
 
 
-def test_who_gets_a_last_name_during_a_run_is_not_verified_for_it(shared: World, mononym: tuple[str, str]) -> None:
+def test_a_last_name_added_during_a_run_is_not_verified_by_it(shared: World, mononym: tuple[str, str]) -> None:
     provider_id, stand_in = mononym
     user_id, me = new_user(shared, {GIVEN_NAME: "Sukarno"})
     run_id = run_id_of(ask(me, provider_id, claims=NAMES))
@@ -172,14 +172,14 @@ def test_each_is_judged_by_the_comparison_of_its_field(shared: World, joining: s
     assert said == {GIVEN_NAME: "consider", MIDDLE_NAME: "consider", LAST_NAME: "clear"}
 
 
-def test_nobody_needs_a_middle_name_who_is_not_asked_for_it(shared: World, joining: str) -> None:
+def test_a_middle_name_is_needed_only_if_it_is_requested(shared: World, joining: str) -> None:
     _, me = new_user(shared, {GIVEN_NAME: "Ann", MIDDLE_NAME: "\u3000", LAST_NAME: "Example"})
     assert names_of(shared, run_id_of(ask(me, joining, claims=NAMES))) == ("Ann", "Example")
     _, me = new_user(shared, {MIDDLE_NAME: "Mary", LAST_NAME: "Example"})
     assert names_of(shared, run_id_of(ask(me, joining, claims=[LAST_NAME]))) == ("Mary", "Example")
 
 
-def test_who_is_asked_for_a_middle_name_needs_one(shared: World, joining: str) -> None:
+def test_a_requested_middle_name_must_have_a_value(shared: World, joining: str) -> None:
     _, me = new_user(shared, {GIVEN_NAME: "Ann", LAST_NAME: "Example"})
     assert_error(ask(me, joining, claims=PARTS), 400, "OIDV-10002", MIDDLE_NAME)
 

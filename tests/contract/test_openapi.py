@@ -208,7 +208,7 @@ def test_document_needs_no_token_and_is_of_no_tenant(shared: World, document: An
         assert_error(requests.get(f"{shared.connector.url}/t/acme.example/{path}", timeout=60), 404, "HTTP-404")
 
 
-def test_document_tells_of_no_machine(document: Any) -> None:
+def test_document_contains_no_path_or_host_of_a_machine(document: Any) -> None:
     text = str(document)
 
     assert not re.search(r"/home/|/root/|/tmp/|/dev/|sqlite|postgres|psycopg|Traceback", text)

@@ -82,7 +82,7 @@ def test_a_client_is_registered_shown_changed_and_removed(world: World, admin: C
         "sandbox",
     ],
 )
-def test_a_client_that_could_never_work_is_refused_with_its_field(
+def test_an_invalid_client_is_refused_with_its_field(
     world: World, admin: Caller, changes: dict[str, Any], field: str
 ) -> None:
     answer = admin.post(OPENID_CLIENTS, body_of(world, **changes))

@@ -134,7 +134,7 @@ def raw_get(shared: World, path: str, token: str) -> bytes:
         return b"".join(iter(lambda: client.recv(65_536), b""))
 
 
-def test_metrics_count_requests_by_route_and_name_nobody(shared: World) -> None:
+def test_metrics_count_requests_by_route_without_user_ids(shared: World) -> None:
     user_id, me = new_user(shared)
     run_id = shared.start(me)
     shared.connector.as_admin().get(f"{PROVIDERS}/{UNKNOWN_ID}")
@@ -231,7 +231,7 @@ def test_documentation_is_found_without_the_slash(shared: World) -> None:
 @pytest.mark.parametrize(
     ("path", "status"), [("/docs", 200), ("/docs/", 200), (f"/api/{PROVIDERS.removeprefix('/api')}", 404)]
 )
-def test_nobody_is_sent_to_the_host_that_a_request_names(shared: World, path: str, status: int) -> None:
+def test_no_redirect_uses_the_host_header_of_the_request(shared: World, path: str, status: int) -> None:
     headers = {"Host": "elsewhere.example"}
     answer = requests.get(f"{shared.connector.url}{path}", headers=headers, allow_redirects=False, timeout=60)
 

@@ -78,7 +78,7 @@ def test_operation_is_the_same_with_a_final_slash(shared: World, operation: Oper
 
 @on_sqlite
 @pytest.mark.parametrize("path", UNPROTECTED)
-def test_path_that_anybody_may_ask_is_the_same_with_a_final_slash(shared: World, path: str) -> None:
+def test_public_path_is_the_same_with_a_final_slash(shared: World, path: str) -> None:
     plain, slashed = ask(shared.connector.url + path), ask(shared.connector.url + path + "/?x=/")
     assert plain.status_code in (200, 404)
     assert said(plain)[0] == said(slashed)[0]

@@ -53,7 +53,7 @@ def test_a_run_shows_no_picture_of_the_same_persons_earlier_run(world: World, pa
     assert world.connector.as_admin().get(again).json() == []
 
 
-def test_another_tenant_and_who_may_only_view_see_none(world: World, path: str) -> None:
+def test_another_tenant_and_a_viewer_see_no_pictures(world: World, path: str) -> None:
     [picture, *_] = world.connector.as_admin().get(path).json()
     for url in (path, f"{path}/{picture['id']}"):
         assert world.connector.as_admin("other").get(url).status_code == 404

@@ -138,7 +138,7 @@ FIELDS = {name.partition(".")[0] for name in MAPPING.values()}
 @pytest.mark.parametrize(
     "broken", [{"dob": "soon"}, {"country": "Atlantis"}, {"street": "Elm \x07"}, {"agreed": "perhaps"}]
 )
-def test_a_value_that_could_not_be_sent_any_more_takes_another_applicant(
+def test_a_value_that_can_no_longer_be_sent_causes_a_new_applicant(
     shared: World, provider_id: str, broken: dict[str, str]
 ) -> None:
     user_id, me, before = ended(shared, provider_id)
@@ -147,9 +147,7 @@ def test_a_value_that_could_not_be_sent_any_more_takes_another_applicant(
     assert end(shared, me, provider_id, NAMES) != before
 
 
-def test_a_value_that_only_onfido_refuses_takes_another_applicant_where_nobody_asked_for_it(
-    shared: World, provider_id: str
-) -> None:
+def test_an_unrequested_value_that_onfido_refuses_causes_a_new_applicant(shared: World, provider_id: str) -> None:
     user_id, me, before = ended(shared, provider_id)
     change(shared, user_id, mail="no address")
 

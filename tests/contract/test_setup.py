@@ -197,7 +197,7 @@ def test_webhook_whose_token_is_not_the_registered_one_is_found_and_repaired(
     assert checked(admin, provider_id)[0]["webhook"] is True
 
 
-def test_webhook_whose_token_nobody_registered_is_found_and_taken_over(
+def test_webhook_whose_token_is_not_registered_is_found_and_replaced(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     url = url_of(shared, provider_id)

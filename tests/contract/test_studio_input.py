@@ -184,7 +184,7 @@ def test_only_what_was_changed_is_in_the_history(shared: World, admin: Caller) -
     ],
 )
 @pytest.mark.one_database
-def test_what_could_never_work_is_refused_by_its_field_and_changes_nothing(
+def test_invalid_studio_is_refused_with_its_field_and_changes_nothing(
     shared: World, admin: Caller, studio: Any, named: str
 ) -> None:
     body = provider_body(shared.simulator, name=f"Refused {uuid.uuid4()}", studio=studio)
@@ -312,7 +312,7 @@ REFUSED_INPUT: list[tuple[dict[str, Any], dict[str, str], str]] = [
 
 @pytest.mark.parametrize(("declared", "given", "named"), REFUSED_INPUT)
 @pytest.mark.one_database
-def test_input_that_the_provider_does_not_want_is_refused_before_onfido_is_asked(
+def test_undeclared_input_is_refused_before_onfido_is_called(
     shared: World, declared: dict[str, Any], given: dict[str, str], named: str
 ) -> None:
     provider_id = studio_provider(shared, customData=[{"name": "x"} | declared])
@@ -397,7 +397,7 @@ def test_tags_that_cannot_be_and_those_of_other_runs_are_refused(shared: World, 
     assert_error(ask(me, shared.provider_id, properties={"tags": tags}), 400, "IDV-10005", "tags")
 
 
-def test_onfido_receives_whose_run_it_is_if_the_provider_wants_so(shared: World) -> None:
+def test_the_user_id_is_sent_to_onfido_if_the_provider_is_configured_so(shared: World) -> None:
     user_id, me = new_user(shared)
 
     run_id = run_id_of(ask(me, studio_provider(shared, sendUserId=True)))
@@ -457,7 +457,7 @@ def of(group: str) -> dict[str, str]:
     return {name.partition(".")[2]: value for name, value in ENTIRE.items() if name.startswith(f"{group}.")}
 
 
-def test_a_request_tells_what_the_user_has_consented_to(shared: World) -> None:
+def test_a_request_passes_the_users_consents(shared: World) -> None:
     _, me = new_user(shared)
 
     answer = ask(me, shared.provider_id, properties={"consents": "privacy_notices_read, phone_number_verification"})

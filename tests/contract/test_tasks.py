@@ -64,7 +64,7 @@ def test_tasks_are_listed_as_they_started(onfido: World, backend: Caller) -> Non
     assert last["createdAt"].endswith("Z")
 
 
-def test_one_task_is_given_with_what_went_in_and_is_kept_by_nobody(onfido: World, backend: Caller) -> None:
+def test_one_task_is_returned_with_its_input_and_may_not_be_cached(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido, FREE)
 
     answer = backend.get(task)
@@ -89,7 +89,7 @@ def test_application_completes_a_task_and_the_run_goes_on(onfido: World, backend
     assert f"{path}/{answer_on(backend.get(path), 200)[-1]['id']}" != task
 
 
-def test_completion_is_in_the_history_with_who_did_it_and_without_the_data(onfido: World, backend: Caller) -> None:
+def test_completion_is_in_the_history_with_its_actor_and_without_the_data(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido, FREE)
 
     answer_on(complete(backend, task, {"name": PERSONAL}), 200)

@@ -101,7 +101,7 @@ def exported(answer: requests.Response) -> list[dict[str, str]]:
 # Lists
 
 
-def test_an_entry_tells_what_is_known_of_a_run(own: World, admin: Caller) -> None:
+def test_an_entry_has_the_known_facts_of_a_run(own: World, admin: Caller) -> None:
     user_id, run_id = start(own, tags="vip,spring")
     settle(own, run_id)
 
@@ -318,7 +318,7 @@ def test_a_value_that_changed_during_the_run_is_reported(own: World, admin: Call
 
 @pytest.mark.parametrize("switch", ["failed", "throttled", "dropped_after"])
 @pytest.mark.one_database
-def test_where_onfido_does_not_tell_the_tasks_the_rest_is_answered(own: World, admin: Caller, switch: str) -> None:
+def test_a_run_is_returned_without_tasks_if_onfido_does_not_return_them(own: World, admin: Caller, switch: str) -> None:
     _, run_id = start(own)
     settle(own, run_id)
     before = answer_on(admin.get(runs_path(own, run_id)), 200)
@@ -350,7 +350,7 @@ def test_a_provider_that_cannot_be_used_any_more_still_shows_its_runs(settings: 
     assert "https://" in run["tasksUnavailable"]
 
 
-def test_who_looks_at_a_run_does_not_wait_for_an_onfido_that_is_slow(settings: Settings, world: World) -> None:
+def test_viewing_a_run_does_not_wait_for_a_slow_onfido(settings: Settings, world: World) -> None:
     run_id = world.start(world.add_user())
     hurried = replace(settings, interactive_budget=2.0, run_settle_time=2.0, onfido_read_timeout=60)
     world.faults(route=TASKS, latency_ms=20_000)
@@ -452,7 +452,7 @@ def test_a_decision_is_answered_with_the_run(own: World, admin: Caller) -> None:
     ],
 )
 @pytest.mark.one_database
-def test_a_decision_that_is_none_is_refused_by_name_and_changes_nothing(
+def test_an_invalid_decision_is_refused_with_its_field_and_changes_nothing(
     own: World, admin: Caller, body: Any, named: tuple[str, ...]
 ) -> None:
     _, run_id = start(own)
@@ -602,7 +602,7 @@ def test_a_large_export_takes_little_memory(large: World) -> None:
     assert taken["peak"] < 3_000_000 < taken["size"]
 
 
-def test_a_large_export_bears_what_is_added_meanwhile(large: World) -> None:
+def test_a_large_export_continues_while_runs_are_added(large: World) -> None:
     with large.connector.as_admin().get(runs_path(large) + ".csv", stream=True) as answer:
         pieces = answer.iter_content(64 * 1024)
         content = next(pieces)
@@ -621,7 +621,7 @@ def wait_until_quiet(looks: list[str]) -> None:
         time.sleep(0.2)
 
 
-def test_who_goes_away_is_exported_no_further(large: World) -> None:
+def test_an_export_ends_when_its_client_disconnects(large: World) -> None:
     admin, looks = large.connector.as_admin(), list[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

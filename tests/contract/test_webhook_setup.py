@@ -161,7 +161,7 @@ def test_token_that_onfido_refuses_registers_no_webhook(shared: World, admin: Ca
         ("POST /webhooks", "dropped_after", "OIDV-10046"),
     ],
 )
-def test_onfido_that_is_away_is_said_to_be_and_asking_again_heals(
+def test_an_outage_of_onfido_is_reported_and_a_repeated_call_succeeds(
     onfido: World, admin: Caller, route: str, switch: str, code: str
 ) -> None:
     provider_id = new_provider(onfido)
@@ -255,7 +255,7 @@ def between(shared: World) -> Iterator[Between]:
 
 
 @pytest.mark.parametrize("hides_tokens", [False, True])
-def test_call_that_another_overtook_deletes_its_webhook_and_gives_the_others(
+def test_call_that_lost_a_race_deletes_its_webhook_and_returns_the_other(
     shared: World, admin: Caller, between: Between, hides_tokens: bool
 ) -> None:
     between.hides_tokens = hides_tokens
@@ -316,7 +316,7 @@ def test_webhook_that_is_registered_during_a_removal_stays(shared: World, admin:
 # Where Onfido does not tell the tokens
 
 
-def test_untold_token_is_taken_for_the_registered_one(shared: World, admin: Caller, between: Between) -> None:
+def test_webhook_whose_token_onfido_does_not_show_is_kept(shared: World, admin: Caller, between: Between) -> None:
     between.hides_tokens = True
     provider_id = provider_with(shared, base_url=between.url)
     webhook = register(admin, provider_id, 201)
@@ -371,7 +371,7 @@ def test_webhook_that_is_not_there_is_not_found(shared: World, admin: Caller, pr
     assert told(shared, provider_id) == before
 
 
-def test_token_of_a_webhook_that_somebody_deleted_at_onfido_can_be_forgotten(
+def test_token_of_a_webhook_that_was_deleted_at_onfido_can_be_removed(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     ask_onfido(shared, "DELETE", register(admin, provider_id, 201)["webhookId"])

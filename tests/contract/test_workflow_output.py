@@ -76,7 +76,7 @@ def values(claims: Mapping[str, Any]) -> dict[str, str]:
 # As a value, as a result
 
 
-def test_whole_reports_tell_of_claims_that_are_sent_and_of_some_that_are_not(shared: World) -> None:
+def test_whole_reports_verify_sent_claims_and_claims_of_the_output(shared: World) -> None:
     provider_id = studio_provider(shared, outputClaims=REPORTS)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -174,7 +174,7 @@ def test_a_claim_that_is_sent_is_judged_by_the_output_where_that_contains_it(sha
     assert verified(claims) == {GIVEN_NAME, BIRTH_DATE}
 
 
-def test_an_event_tells_as_much_as_the_run(shared: World) -> None:
+def test_an_event_verifies_as_much_as_the_run(shared: World) -> None:
     provider_id = studio_provider(
         shared, outputClaims=[output_claim(EXPIRY, "/deep/0/~1"), output_claim(ADULT, "/adult", "result")]
     )
@@ -252,7 +252,7 @@ def test_a_value_that_changes_during_the_run_is_not_verified_by_it(shared: World
 # What was read from the document
 
 
-def test_what_the_document_says_is_handed_back_where_the_provider_wants_it(shared: World) -> None:
+def test_document_values_are_returned_if_the_provider_is_configured_so(shared: World) -> None:
     provider_id = studio_provider(shared, documentValues=True)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -265,7 +265,7 @@ def test_what_the_document_says_is_handed_back_where_the_provider_wants_it(share
     assert answer_on(me.get(f"{USERS}/me/idv/claims/{one['id']}"), 200) == one
 
 
-def test_what_the_document_says_is_left_at_onfido_where_nobody_wants_it(shared: World) -> None:
+def test_document_values_stay_at_onfido_by_default(shared: World) -> None:
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, shared.provider_id))
 

@@ -134,7 +134,7 @@ def test_list_is_filtered_and_paged(admin: Wso2Client, tenant: World) -> None:
         admin.providers("DELETE", f"/{provider_id}")
 
 
-def test_provider_can_be_put_back_as_it_was_answered_and_its_secrets_still_work(
+def test_provider_can_be_put_back_as_it_was_answered_and_keeps_its_secrets(
     admin: Wso2Client, me: Wso2Client, provider: dict[str, Any]
 ) -> None:
     answered = answer_on(admin.providers("GET", f"/{provider['id']}"), 200)

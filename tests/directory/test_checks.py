@@ -84,7 +84,7 @@ def test_a_pass_that_finds_too_many_gone_changes_nothing(deployment: Deployment)
     assert [claims_of(world, user_id) for user_id in users] == [ALL] * 3
 
 
-def test_a_pass_does_what_the_setting_says_about_a_few_who_are_gone(deployment: Deployment) -> None:
+def test_a_pass_treats_missing_users_as_the_setting_says(deployment: Deployment) -> None:
     for tenant, left in (("scim", set()), ("keeping", {BIRTH_DATE})):
         world = deployment.world(tenant)
         users = [add_ann(deployment.scim, f"{tenant}-{at}") for at in range(20)]
@@ -99,7 +99,7 @@ def test_a_pass_does_what_the_setting_says_about_a_few_who_are_gone(deployment: 
         deployment.begin_anew()
 
 
-def test_who_is_back_by_the_end_of_the_pass_stays_verified(deployment: Deployment) -> None:
+def test_a_user_found_again_at_the_end_of_a_pass_stays_verified(deployment: Deployment) -> None:
     """A user who was not found is read once more before anything is done."""
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
@@ -108,7 +108,7 @@ def test_who_is_back_by_the_end_of_the_pass_stays_verified(deployment: Deploymen
     assert claims_of(world, user_id) == ALL
 
 
-def test_who_is_unknown_by_the_end_of_the_pass_is_left_alone(deployment: Deployment) -> None:
+def test_a_user_removed_before_the_end_of_a_pass_is_skipped(deployment: Deployment) -> None:
     deployment.connector.services.directory_checks.check_user(CheckUser("removing", "removed-meanwhile"))
 
 
@@ -129,7 +129,7 @@ def test_a_reading_that_is_older_than_the_last_recorded_one_changes_nothing(depl
     assert claims_of(world, user_id) == set()
 
 
-def test_a_look_at_a_user_whose_directory_is_away_is_tried_again(deployment: Deployment) -> None:
+def test_the_check_of_a_user_is_retried_after_an_outage_of_the_directory(deployment: Deployment) -> None:
     deployment.scim.fault = ("GET", "503 Service Unavailable")
     with pytest.raises(DirectoryError):
         deployment.connector.services.directory_checks.check_user(CheckUser("scim", "ann"))
@@ -222,7 +222,7 @@ def test_an_outage_in_the_middle_of_a_pass_is_made_up_for(deployment: Deployment
     world.wait_until(lambda: claims_of(world, bob) == {GIVEN_NAME, LAST_NAME})
 
 
-def test_attributes_changed_finds_a_user_who_is_gone(deployment: Deployment) -> None:
+def test_attributes_changed_detects_a_missing_user(deployment: Deployment) -> None:
     for tenant, left in (("scim", set()), ("keeping", ALL)):
         world = deployment.world(tenant)
         user_id = add_ann(deployment.scim)
@@ -233,7 +233,7 @@ def test_attributes_changed_finds_a_user_who_is_gone(deployment: Deployment) -> 
         assert changed(world, user_id) == 204
 
 
-def test_a_user_who_is_gone_is_removed_with_the_applicant_where_the_setting_says_so(deployment: Deployment) -> None:
+def test_a_missing_user_is_removed_with_the_applicant_if_the_setting_says_so(deployment: Deployment) -> None:
     world = deployment.world("removing")
     user_id = add_ann(deployment.scim)
     verify(world, user_id)

@@ -75,7 +75,7 @@ def test_of_several_paths_the_first_with_a_value_counts(tmp_path: Path) -> None:
         (read_userinfo, "\xff", "must be UTF-8"),
     ],
 )
-def test_what_is_no_dialect_is_refused(tmp_path: Path, read: Callable[[Path], object], text: str, words: str) -> None:
+def test_an_invalid_dialect_is_refused(tmp_path: Path, read: Callable[[Path], object], text: str, words: str) -> None:
     file = tmp_path / "mine.toml"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigurationError, match=rf"mine.toml: .*{words}"):

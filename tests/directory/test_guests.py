@@ -82,7 +82,7 @@ def test_a_pass_looks_at_the_directorys_users_alone(deployment: Deployment) -> N
     assert verified(world.connector.as_user(guests.pop(), world.tenant).claims())
 
 
-def test_nobody_can_have_the_directory_asked_about_a_guest(deployment: Deployment, world: World) -> None:
+def test_the_directory_is_never_asked_about_a_guest(deployment: Deployment, world: World) -> None:
     guest = verify_guest(world, register(world))
     admin = world.connector.as_admin(world.tenant)
     before = asked(deployment)

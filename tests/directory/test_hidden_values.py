@@ -65,7 +65,7 @@ def test_a_value_that_is_different_is_no_loss(deployment: Deployment) -> None:
     assert [claims_of(world, user_id) for user_id in users] == [{GIVEN_NAME, LAST_NAME}] * 3
 
 
-def test_what_is_said_of_one_user_is_believed(deployment: Deployment) -> None:
+def test_a_changed_value_of_one_user_is_applied(deployment: Deployment) -> None:
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
@@ -76,7 +76,7 @@ def test_what_is_said_of_one_user_is_believed(deployment: Deployment) -> None:
     assert claims_of(world, user_id) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_keycloak_that_hides_attributes_unverifies_nobody(deployment: Deployment) -> None:
+def test_attributes_hidden_by_keycloak_unverify_no_user(deployment: Deployment) -> None:
     world, faulty = deployment.world("keycloak"), deployment.faulty
     ann = {"id": "k1", "username": "ann", "firstName": "Ann", "lastName": "Example"}
     faulty.replies = [Reply(200, ann | {"attributes": {"birthdate": ["1990-01-01"]}})]

@@ -53,7 +53,7 @@ def test_an_id_cannot_lead_to_another_path(faulty: FaultyDirectory) -> None:
 
 
 @pytest.mark.parametrize("user_id", [".", ".."])
-def test_an_id_that_is_a_way_upward_is_nobody_s(faulty: FaultyDirectory, user_id: str) -> None:
+def test_an_id_with_path_traversal_is_unknown(faulty: FaultyDirectory, user_id: str) -> None:
     assert directory_of(faulty).values(user_id) is None
     assert not faulty.requests
     faulty.replies = [Reply(200, [ANN | {"id": user_id}])]
@@ -67,7 +67,7 @@ def test_a_user_is_found_by_name(faulty: FaultyDirectory) -> None:
     assert "username=ann&exact=true" in faulty.requests[0].line
 
 
-def test_a_user_who_is_not_there_has_no_values(faulty: FaultyDirectory) -> None:
+def test_an_unknown_user_has_no_values(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(404, {"error": "User not found"})]
     assert directory_of(faulty).values("1") is None
     faulty.replies = [Reply(200, b"[]")]

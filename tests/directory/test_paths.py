@@ -82,7 +82,7 @@ def test_a_filter_may_hold_brackets_and_quotes() -> None:
         *('emails[type eq "work" and primary eq true].value', "emails[type eq {}].value", "urn:x", "1name", "a/b"),
     ],
 )
-def test_what_is_no_scim_path_is_refused(text: str) -> None:
+def test_an_invalid_scim_path_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be a path such as"):
         parse_scim(text)
 
@@ -111,7 +111,7 @@ def test_a_member_path_reads_the_member_that_it_names(path: str, value: object) 
 
 
 @pytest.mark.parametrize("text", ["", ".a", "a.", "a..b", "a\nb"])
-def test_what_is_no_member_path_is_refused(text: str) -> None:
+def test_an_invalid_member_path_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be the name of a member"):
         parse_member(text)
     assert MemberPath("a").read({}) is None

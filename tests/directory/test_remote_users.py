@@ -82,7 +82,7 @@ def test_users_are_found_by_name_where_the_token_has_the_name(deployment: Deploy
     assert verified(world.connector.as_user("ann.by.name", world.tenant).claims()) == ALL
 
 
-def test_a_user_who_is_not_there_is_unknown(deployment: Deployment) -> None:
+def test_a_user_missing_in_the_directory_is_unknown(deployment: Deployment) -> None:
     world = deployment.world("scim")
     nobody, admin = world.connector.as_user("nobody", world.tenant), world.connector.as_admin(world.tenant)
     answers = [
@@ -123,7 +123,7 @@ def test_a_decision_verifies_what_the_user_still_has(deployment: Deployment) -> 
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_what_only_the_output_tells_stays_verified_while_the_directory_has_no_value(deployment: Deployment) -> None:
+def test_a_claim_of_the_output_stays_verified_while_the_directory_has_no_value(deployment: Deployment) -> None:
     world = deployment.world("scim")
     output_claims = [{"pointer": "/country", "localClaim": COUNTRY, "as": "value"}]
     world.provider_id = studio_provider(world, outputClaims=output_claims)
@@ -295,7 +295,7 @@ def test_with_userinfo_a_decision_is_judged_by_the_marks(deployment: Deployment)
     assert faulty.requests == []
 
 
-def test_a_userinfo_about_somebody_else_starts_nothing(deployment: Deployment) -> None:
+def test_userinfo_of_another_user_starts_nothing(deployment: Deployment) -> None:
     world, faulty = deployment.world("userinfo"), deployment.faulty
     faulty.replies = [Reply(200, {"sub": "mallory", **PERSON})]
     answer = world.connector.as_user("dan", world.tenant).verify(world.provider_id, "INITIATED")

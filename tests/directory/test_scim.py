@@ -89,7 +89,7 @@ def test_two_users_with_the_same_attribute_are_an_error(scim: ScimServer) -> Non
 
 
 @pytest.mark.parametrize("look_up_by", ["id", "userName", "externalId"])
-def test_a_user_who_is_not_there_has_no_values(scim: ScimServer, look_up_by: str) -> None:
+def test_an_unknown_user_has_no_values(scim: ScimServer, look_up_by: str) -> None:
     scim.add_user("ann", **ANN)
     assert directory_of(scim.url, client_of(scim), look_up_by).values("nobody") is None
 
@@ -167,7 +167,7 @@ def listed(*users: Any, total: object = None) -> dict[str, Any]:
 GONE = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}
 
 
-def test_a_server_that_ignores_the_filter_never_gives_another_user_s_values(faulty: FaultyDirectory) -> None:
+def test_values_of_another_user_are_never_returned_if_the_server_ignores_the_filter(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, listed(user("2", userName="bob", name={"givenName": "Bob"})))]
     with pytest.raises(DirectoryError, match="other users than those with the userName"):
         directory_of(faulty.url, bearer("t"), "userName").values("ann")
@@ -296,7 +296,7 @@ def test_a_slow_answer_holds_a_thread_no_longer_than_the_budget(faulty: FaultyDi
     assert caught.value.code is Code.DIRECTORY_UNREACHABLE
 
 
-def test_a_directory_that_is_away_is_left_alone_for_a_while(faulty: FaultyDirectory) -> None:
+def test_an_unreachable_directory_is_not_called_for_a_while(faulty: FaultyDirectory) -> None:
     now = [0.0]
     limits = Limits("idp", seconds=5, places=4, monotonic=lambda: now[0])
     exchange = Exchange(HttpClient(), faulty.url, bearer("t"), limits)
@@ -360,7 +360,7 @@ def test_a_directory_that_hangs_leaves_a_thread_to_tenants_that_need_none(
 
 
 @pytest.mark.parametrize("user_id", [".", ".."])
-def test_an_id_that_is_a_way_upward_is_nobody_s(faulty: FaultyDirectory, user_id: str) -> None:
+def test_an_id_with_path_traversal_is_unknown(faulty: FaultyDirectory, user_id: str) -> None:
     assert directory_of(faulty.url, bearer("t")).values(user_id) is None
     assert not faulty.requests
     faulty.replies = [Reply(200, {"totalResults": 1, "Resources": [user(user_id) | {"userName": "ann"}]})]

@@ -90,7 +90,7 @@ def test_a_local_directory_needs_nothing() -> None:
         ({"ca_file": "/nowhere/ca.pem"}, "CA file /nowhere/ca.pem cannot be read"),
     ],
 )
-def test_what_is_wrong_with_a_directory_s_files_is_said_when_it_is_opened(changes: dict[str, Any], words: str) -> None:
+def test_faulty_files_of_a_directory_are_reported_when_it_is_opened(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         open_directory(DirectorySettings(kind="scim", url=URL, **CLIENT, **changes).choice())
 

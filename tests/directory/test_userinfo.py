@@ -50,7 +50,7 @@ def test_the_user_may_have_another_claim_as_id(faulty: FaultyDirectory) -> None:
 
 
 @pytest.mark.parametrize("answer", [{**ANN, "sub": "bob"}, {**ANN, "sub": ["ann"]}, {"given_name": "Ann"}])
-def test_an_answer_about_somebody_else_is_not_used(faulty: FaultyDirectory, answer: Any) -> None:
+def test_an_answer_about_another_user_is_not_used(faulty: FaultyDirectory, answer: Any) -> None:
     faulty.replies = [Reply(200, answer)]
     with pytest.raises(DirectoryError, match="its sub must be the id of the user") as caught:
         directory_of(faulty).values("ann", "t")

@@ -23,7 +23,7 @@ def names(caller: Caller, path: str) -> set[str]:
     return set(body.get("verified_claims", {}).get("claims", {}))
 
 
-def test_a_value_that_was_changed_in_the_directory_is_not_asserted_though_nobody_has_said_so(
+def test_an_unannounced_change_in_the_directory_is_not_asserted(
     deployment: Deployment,
 ) -> None:
     world = deployment.world("scim")

@@ -384,7 +384,7 @@ def test_a_user_who_changed_meanwhile_is_read_again(deployment: Deployment) -> N
     assert patches[0].body == patches[1].body
 
 
-def test_a_user_who_changes_all_the_time_is_tried_again_later(deployment: Deployment) -> None:
+def test_a_user_who_keeps_changing_is_tried_again_later(deployment: Deployment) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
     faulty.replies = [Reply(200, USER), Reply(412, b"")] * 3 + [Reply(412, b"")]
     with pytest.raises(DirectoryError, match="changes all the time"):

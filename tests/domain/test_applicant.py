@@ -47,7 +47,7 @@ def refusal(fields: Mapping[str, str], claims: Mapping[str, str] = CLAIMS) -> st
     return refused.value.description
 
 
-def test_an_applicant_with_everything_is_taken() -> None:
+def test_a_complete_applicant_is_accepted() -> None:
     check_applicant(FIELDS, CLAIMS)
     assert AT_ONFIDO.validate(applicant_fields(FIELDS)) == {}
 
@@ -89,7 +89,7 @@ def _granted(field: str) -> dict[str, str]:
 
 
 @given(field=st.sampled_from(sorted(APPLICANT_FIELDS)), value=words | likely, others=st.booleans())
-def test_nobody_is_refused_whom_onfido_takes(field: str, value: str, others: bool) -> None:
+def test_no_applicant_that_onfido_accepts_is_refused(field: str, value: str, others: bool) -> None:
     fields = (FIELDS if others else NAMES) | {field: value}
     is_taken = not field.startswith("consents.") and not AT_ONFIDO.validate(applicant_fields(fields))
     if is_taken:
@@ -104,7 +104,7 @@ def test_a_states_code_without_its_number_is_not_sent_and_so_not_refused() -> No
 
 
 @pytest.mark.parametrize("missing", ["address.postcode", "address.country"])
-def test_an_address_wants_its_postcode_and_its_country(missing: str) -> None:
+def test_an_address_needs_a_postcode_and_a_country(missing: str) -> None:
     address = {"address.town": "Sheffield"} | {name: value for name, value in ADDRESS.items() if name != missing}
 
     assert f"{missing}: it is missing" in refusal(NAMES | address, {})

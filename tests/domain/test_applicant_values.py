@@ -34,7 +34,7 @@ def test_the_claims_of_a_name_are_joined_in_the_order_of_the_mapping(
     assert sent(values) == {"first_name": first, "last_name": last}
 
 
-def test_the_mapping_and_not_the_user_gives_the_order() -> None:
+def test_names_are_joined_in_the_order_of_the_mapping() -> None:
     turned = dict(reversed(MAPPING.items()))
     assert sent({"given": "Ann", "middle": "Mary"}, mapping=turned) == {"first_name": "Mary Ann"}
 

@@ -27,5 +27,5 @@ def test_a_colour_that_white_text_cannot_be_read_on_is_refused(color: str) -> No
 
 
 @pytest.mark.parametrize("color", ["", "blue", "#123", "2450c8", "#2450c8;", "#2450cg", "#2450c8\n", "rgb(0,0,0)"])
-def test_what_is_no_colour_is_refused(color: str) -> None:
+def test_an_invalid_colour_is_refused(color: str) -> None:
     assert "must be a colour such as" in (accent_objection(color) or "")

@@ -178,7 +178,7 @@ def test_what_is_not_required_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize("name", ["unknown", "fixed", "known", ""])
-def test_a_request_gives_only_what_is_left_to_it(name: str) -> None:
+def test_a_request_sets_only_the_inputs_declared_for_requests(name: str) -> None:
     declared = [
         CustomInput("fixed", InputType.STRING, value="a"),
         CustomInput("known", InputType.STRING, claim="urn:claim"),

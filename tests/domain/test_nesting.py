@@ -31,7 +31,7 @@ def test_what_holds_nothing_is_not_deep(data: object) -> None:
     assert not is_deeper(data, 1)
 
 
-def test_depth_that_no_recursion_survives_is_reported() -> None:
+def test_extreme_nesting_is_reported() -> None:
     assert is_deeper(nested(200_000), 64)
 
 

@@ -76,13 +76,13 @@ def asked(verification: Any = None, **claims: Any) -> str:
     ],
     ids=str,
 )
-def test_a_client_that_could_not_work_is_refused_with_its_field(changes: dict[str, Any], where: str) -> None:
+def test_an_invalid_client_is_refused_with_its_field(changes: dict[str, Any], where: str) -> None:
     with pytest.raises(InvalidField) as refused:
         check_client(ClientConfig(**CONFIG | changes), NAMES, UrlPolicy(None))
     assert refused.value.where == where
 
 
-def test_a_client_that_can_work_is_none() -> None:
+def test_a_valid_client_is_accepted() -> None:
     check_client(ClientConfig(**CONFIG | {"claims": ("given_name",)}), NAMES, UrlPolicy(None))
     for keys in ((POINT,), (MODULUS | {"alg": "PS256"},), (POINT | {"kid": "a", "use": "sig"}, MODULUS | {"kid": "b"})):
         check_client(ClientConfig(**CONFIG | {"keys": keys}), NAMES, UrlPolicy(None))

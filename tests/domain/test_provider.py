@@ -135,7 +135,7 @@ class TestBaseUrl:
             "javascript://api.eu.onfido.com/%0aalert(1)",
         ],
     )
-    def test_what_is_no_https_url_is_refused(self, base_url: str) -> None:
+    def test_a_url_that_is_not_https_is_refused(self, base_url: str) -> None:
         assert not is_allowed(base_url)
 
     @pytest.mark.parametrize("tail", ["?x=1", "#x", "?", "#"])

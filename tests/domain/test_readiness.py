@@ -29,7 +29,7 @@ def test_every_claim_is_listed_by_what_can_verify_it() -> None:
     ]
 
 
-def test_what_there_is_none_of_is_not_reported() -> None:
+def test_empty_groups_are_not_reported() -> None:
     assert check_claims(PROVIDER).detail == "Compared with the document: given, family."
 
 

@@ -45,7 +45,7 @@ def test_a_decision_takes_the_place_of_the_review() -> None:
     assert reason_of_run("declined", "approved") == OF_RUN["declined"]
 
 
-def test_what_is_not_known_has_a_reason_as_well() -> None:
+def test_an_unknown_state_has_a_reason() -> None:
     assert reason_of_run("paused") == OTHER_RUN
     assert reason_of_claim("weird", is_verified=False) == OTHER_CLAIM
     assert reason_of_claim(None, is_verified=False) == NOT_CHECKED

@@ -110,12 +110,12 @@ def provider(changes: dict[str, Any] | None, **detail: Any) -> Change:
         (change("settings", "changed", "serve"), "The settings of serve changed: nothing that is shown."),
     ],
 )
-def test_an_entry_is_said_in_words(entry: Change, expected: str) -> None:
+def test_an_entry_is_a_sentence(entry: Change, expected: str) -> None:
     assert sentence(entry) == expected
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_what_no_sentence_was_written_for_is_said_as_well(subject: str) -> None:
+def test_an_unknown_entry_is_a_sentence_too(subject: str) -> None:
     said = sentence(change(subject, "something_new"))
     assert said.endswith(".")
     assert "None" not in said.replace("None attempts", "")

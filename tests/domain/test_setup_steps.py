@@ -149,7 +149,7 @@ def test_attributes_are_as_the_mapping_is(claims: dict[str, str], state: str, te
         ("application", {"endpoints": 2, "was_told": True, "refusing": 1}, "failed", "1 endpoint of 2"),
     ],
 )
-def test_what_happened_tells_the_rest(name: str, facts: dict[str, Any], state: str, text: str) -> None:
+def test_the_other_steps_follow_from_recorded_facts(name: str, facts: dict[str, Any], state: str, text: str) -> None:
     step = found(name, **facts)
     assert step
     assert step.state == state

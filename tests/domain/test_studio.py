@@ -86,13 +86,13 @@ def outputs(*pairs: tuple[str, str]) -> tuple[OutputClaim, ...]:
         *((Studio(notices=Notices(NOTICES, (task,))), "notices.tasks") for task in ("", "a b", "x" * 65, "é")),
     ],
 )
-def test_what_could_never_work_is_refused_by_its_field(studio: Studio, where: str) -> None:
+def test_invalid_studio_is_refused_with_its_field(studio: Studio, where: str) -> None:
     with pytest.raises(InvalidField) as refused:
         check_studio(studio, POLICY, has_notice_secret=True)
     assert refused.value.description.startswith(f"studio.{where}: ")
 
 
-def test_notices_want_a_secret_to_be_signed_with() -> None:
+def test_notices_need_a_secret_for_signatures() -> None:
     with pytest.raises(InvalidField, match=r"studio\.notices\.url: .*notice_secret"):
         check_studio(Studio(notices=Notices(NOTICES)), POLICY, has_notice_secret=False)
 
@@ -111,7 +111,7 @@ def test_the_webhook_is_for_what_is_used(studio: Studio, told: tuple[bool, bool]
     assert studio.events(notifies_of_tasks=told[0], notifies_of_matches=told[1]) == events
 
 
-def test_the_application_is_notified_of_decisions_and_of_the_tasks_that_it_wants() -> None:
+def test_the_application_is_notified_of_decisions_and_chosen_tasks() -> None:
     assert FULL.notifies("collect_salary")
     assert FULL.notifies(MANUAL_REVIEW)
     assert not FULL.notifies("document_check")

@@ -115,7 +115,7 @@ def test_what_is_tidy_stays_so(text: str) -> None:
 @pytest.mark.parametrize(
     "blank", ["", " ", "\t\r\n", "\u00a0", "\u3000\u2003", "\u200b", "\u200f \u200d", "\ufeff", "\u3164", "\u2028"]
 )
-def test_what_nobody_can_see_is_blank(blank: str) -> None:
+def test_text_of_invisible_characters_is_blank(blank: str) -> None:
     assert is_blank(blank)
     assert fold(blank) == ""
 

@@ -66,7 +66,7 @@ def test_browsers_may_be_sent_to_any_host_by_https() -> None:
     ],
 )
 @pytest.mark.parametrize("policy", [NOTICES, BROWSERS])
-def test_what_is_no_plain_web_address_is_refused(policy: UrlPolicy, address: str) -> None:
+def test_an_invalid_web_address_is_refused(policy: UrlPolicy, address: str) -> None:
     assert policy.objection(address)
 
 

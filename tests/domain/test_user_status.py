@@ -66,7 +66,7 @@ def test_a_code_of_another_version_is_reported_without_its_message() -> None:
     assert reason(None, refusal) == "The last start was refused: OIDV-99999 () for name."
 
 
-def test_nobody_is_verified_by_having_nothing_to_verify() -> None:
+def test_a_user_without_claims_is_not_verified() -> None:
     assert not ProviderStatus(PROVIDER, [claim_status("name", None, has_value=False)], None).is_verified
     assert not ProviderStatus(PROVIDER, [], None).is_verified
     assert (

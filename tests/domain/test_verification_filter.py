@@ -125,7 +125,7 @@ def test_one_day_is_a_period() -> None:
         *("٢٠٢٦-01-31", "0001-01-01T00:00+23:00", "-2026-01-31", "2026-01-31T09:30\0"),
     ],
 )
-def test_what_is_no_time_is_refused_by_name(name: str, text: str) -> None:
+def test_an_invalid_time_is_refused_with_its_parameter(name: str, text: str) -> None:
     with pytest.raises(InvalidQuery, match=f"^{name}: "):
         read(**{name: text})
 

@@ -73,14 +73,14 @@ def test_a_link_is_made_as_the_provider_has_it() -> None:
     assert plan.link == LinkOptions(DONE, EXPIRED, NOW + timedelta(hours=1), "de_DE")
 
 
-def test_a_request_chooses_its_way_and_its_link() -> None:
+def test_a_request_chooses_capture_and_link_options() -> None:
     asked = replace(REQUEST, capture=LINK, completed_redirect_url=OTHER, lifetime=60, language="fr_FR")
 
     assert plan_run(STUDIO, asked, NOW).link == LinkOptions(OTHER, EXPIRED, NOW + timedelta(minutes=1), "fr_FR")
     assert plan_run(replace(STUDIO, capture=LINK), replace(REQUEST, capture=SDK), NOW).link is None
 
 
-def test_a_link_without_wishes_is_onfidos_default() -> None:
+def test_a_link_without_options_is_onfidos_default() -> None:
     assert plan_run(Studio(capture=LINK), RunRequest(), NOW).link == LinkOptions()
 
 

@@ -130,7 +130,7 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(script: Script) -> Non
         assert refused(peer.url, seconds=SHORT).reason == "no answer in time"
 
 
-def test_a_handshake_that_drips_is_given_up() -> None:
+def test_a_slow_handshake_times_out() -> None:
     with Peer(lambda exchange: exchange.drip(b"\x16")) as peer:
         peer.script, url = drips_before_the_head, peer.url.replace("http:", "https:")
         assert refused(url, seconds=SHORT).reason in ("no answer in time", "SSLError")
@@ -230,7 +230,7 @@ def test_a_compressed_body_is_given_as_it_was(encoding: str, compress: object) -
         HEAD + b"Content-Encoding: br\r\n\r\nbody",
     ],
 )
-def test_what_is_no_whole_answer_is_an_error(answer: bytes) -> None:
+def test_an_incomplete_answer_is_an_error(answer: bytes) -> None:
     with Peer(lambda exchange: exchange.send(answer)) as peer:
         assert refused(peer.url).description.startswith(peer.host)
 
@@ -440,7 +440,7 @@ def test_a_proxy_that_refuses_is_an_error(script: Script) -> None:
 
 
 @pytest.mark.parametrize("script", [drips_before_the_head, drips_headers, says_nothing])
-def test_a_proxy_that_drips_is_given_up(script: Script) -> None:
+def test_a_slow_proxy_times_out(script: Script) -> None:
     with Peer(script) as proxy:
         error = refused("https://behind.example/", HttpClient(proxy=f"http://{proxy.host}"), seconds=SHORT)
     assert error.reason == "no answer in time"

@@ -145,7 +145,7 @@ def test_a_wrong_code_and_an_error_of_the_issuer_sign_no_user_in(person: Person)
         "javascript:x",
     ],
 )
-def test_nobody_is_led_to_another_place(person: Person, address: str) -> None:
+def test_no_redirect_leads_to_another_site(person: Person, address: str) -> None:
     person.begin("/console/sign-in?" + urlencode({"next": address}))
     answer = person.get(person.consent(person.begin("/console/sign-in?" + urlencode({"next": address}))))
     assert answer.headers["Location"] == "/console"
@@ -222,7 +222,7 @@ def test_a_logout_token_that_is_not_the_issuers_own_ends_nothing(person: Person,
 
 
 @pytest.mark.one_database
-def test_a_person_of_another_tenant_is_not_let_in(person: Person) -> None:
+def test_a_person_of_another_tenant_cannot_sign_in(person: Person) -> None:
     answer = person.get("/t/acme/console/sign-in")
     assert "console_client_id" in answer.text, "that tenant has no issuer"
     person.sign_in()

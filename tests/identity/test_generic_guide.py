@@ -136,7 +136,7 @@ class TestScim:
         assert status["birthdate"] == "1990-01-01", "no value is written"
 
     @pytest.mark.parametrize("signed_in", ["nanoidp"], indirect=True)
-    def test_user_who_is_not_in_the_directory_is_reported_by_the_check(self, world: World, ann: str) -> None:
+    def test_user_missing_in_the_directory_is_reported_by_the_check(self, world: World, ann: str) -> None:
         assert ann
         missing = check(world, "nobody")["user"]
         assert (missing.passed, missing.detail) == (False, "There is no user nobody.")

@@ -9,7 +9,7 @@ ASKED_AS_SHOP = ASKED | {"client_id": "shop", "client_secret": "env:SHOP_SECRET"
 AUDIENCES = {"audience": ["https://connector", "openid internal_idvp_view"]}
 
 
-def test_tokens_of_users_and_clients_are_let_in(glewlwyd: Glewlwyd) -> None:
+def test_tokens_of_users_and_clients_are_accepted(glewlwyd: Glewlwyd) -> None:
     user = glewlwyd.sign_in("openid internal_idvp_view")["access_token"]
     for settings in ({}, ASKED_AS_SHOP):
         site = gate((glewlwyd.issuer, AUDIENCES | settings))

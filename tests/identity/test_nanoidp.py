@@ -8,7 +8,7 @@ from tests.identity.servers import NanoIdp
 JWT = {"token_types": ["JWT"]}
 
 
-def test_its_access_tokens_are_let_in_and_its_other_tokens_are_not(nanoidp: NanoIdp) -> None:
+def test_its_access_tokens_are_accepted_and_its_other_tokens_refused(nanoidp: NanoIdp) -> None:
     site, tokens = gate((nanoidp.issuer, JWT)), nanoidp.sign_in()
     answer = site.get(tokens["access_token"])
     assert answer.get_json()["subject"] == "ann"

@@ -15,7 +15,7 @@ BY_POST = {
 
 
 @pytest.mark.parametrize("kind", ["jwt", "opaque"])
-def test_tokens_of_users_and_clients_are_let_in(oidc_provider: OidcProvider, kind: str) -> None:
+def test_tokens_of_users_and_clients_are_accepted(oidc_provider: OidcProvider, kind: str) -> None:
     site = gate((oidc_provider.issuer, ASKED if kind == "opaque" else {}))
     user = site.get(oidc_provider.sign_in(kind)["access_token"])
     client = site.get(oidc_provider.client_token(kind))
@@ -49,7 +49,7 @@ def test_a_revoked_opaque_token_is_refused_within_a_minute(oidc_provider: OidcPr
     assert refusal(site, token) == "active"
 
 
-def test_one_that_restarts_with_new_keys_is_trusted_again(oidc_provider: OidcProvider) -> None:
+def test_a_provider_restarted_with_new_keys_is_trusted_again(oidc_provider: OidcProvider) -> None:
     signed, asked = gate((oidc_provider.issuer, {})), gate((oidc_provider.issuer, ASKED))
     before, opaque = oidc_provider.client_token("jwt"), oidc_provider.client_token("opaque")
     assert [signed.get(before).status_code, asked.get(opaque).status_code] == [200, 200]

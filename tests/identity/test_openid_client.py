@@ -112,7 +112,7 @@ def test_a_tenant_has_an_issuer_of_its_own(world: World, connect: Connect) -> No
     assert answer["claims"]["iss"] == f"{world.connector.url}/t/theirs.example"
 
 
-def test_a_person_who_leaves_is_an_error_that_names_its_issuer(world: World, connect: Connect) -> None:
+def test_leaving_returns_an_error_that_names_its_issuer(world: World, connect: Connect) -> None:
     party = register(world)
     client = connect(party, "client_secret_basic", secret=party.secret)
     browser = browser_at(party, client.begin(request_of(okta_claims()))["url"])

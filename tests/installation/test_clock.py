@@ -45,7 +45,7 @@ def compared(date: Callable[[], str | None], clock: Callable[[], datetime] | Non
 
 
 @pytest.mark.parametrize("seconds", [-LEEWAY + 5, -3, 0, 3, LEEWAY - 5])
-def test_a_difference_that_tokens_may_have_is_none(seconds: float) -> None:
+def test_a_difference_within_the_leeway_passes(seconds: float) -> None:
     assert compared(lambda: http_date(seconds)).passed
 
 

@@ -30,14 +30,14 @@ def test_a_database_that_is_migrated_passes(database_url: str) -> None:
     assert passed(database_url) == expected | ({} if database_url.startswith("sqlite") else {"tls": True})
 
 
-def test_one_that_is_not_migrated_fails_and_says_what_to_run(postgresql_server: str, tmp_path: Path) -> None:
+def test_an_unmigrated_database_fails_with_the_command_to_run(postgresql_server: str, tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     for url in (databases.put_database(postgresql_server, databases.new_name()), f"sqlite:///{tmp_path / 'empty.db'}"):
         schema = results(url)["schema"]
         assert (schema.passed, "connector migrate" in schema.detail) == (False, True)
 
 
-def test_one_of_a_version_that_is_too_new_fails(new_database: Callable[[str], str]) -> None:
+def test_a_database_of_a_newer_version_fails(new_database: Callable[[str], str]) -> None:
     url = new_database("postgresql")
     database = Database(url)
     with database.write() as connection:
@@ -52,7 +52,7 @@ def test_one_of_a_version_that_is_too_new_fails(new_database: Callable[[str], st
     "url",
     ["postgresql+psycopg://127.0.0.1:1/connector", "postgresql+psycopg://nobody@127.0.0.1:1/none?sslmode=verify-full"],
 )
-def test_one_that_is_away_fails_alone_and_says_what_to_do(url: str) -> None:
+def test_an_unreachable_database_fails_alone_with_advice(url: str) -> None:
     checks = results(url)
     assert {name: check.passed for name, check in checks.items()} == {"database": False}
     assert "Check `database_url`" in checks["database"].detail

@@ -143,7 +143,7 @@ def test_haproxy_is_configured_to_buffer_or_not(served: Served, tmp_path: Path, 
 
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
-def test_a_proxy_that_reaches_nothing_is_said_to(served: Served, tmp_path: Path) -> None:
+def test_a_proxy_without_a_connector_behind_it_is_reported(served: Served, tmp_path: Path) -> None:
     with nginx(tmp_path, free_port(), "on") as url:
         failed, early = served.check(url), served.check(url, is_served=False)
     assert (failed["reach"].passed, failed["buffering"].passed) == (False, None)
@@ -191,7 +191,7 @@ def test_a_url_that_nothing_answers_fails_once_a_server_runs(url: str) -> None:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("prefix", ["", "/t/acme"])
-def test_a_question_is_answered_with_proof_to_who_can_sign_it(connector: ConnectorServer, prefix: str) -> None:
+def test_only_a_signed_challenge_is_answered(connector: ConnectorServer, prefix: str) -> None:
     ours, body = connector.services.self_check, json.dumps({"nonce": NONCE}).encode()
     answer = HTTP.post(connector.url + prefix + PATH, data=body, headers={SIGNATURE_HEADER: ours.sign(body)})
     assert (answer.status_code, answer.json()) == (200, {"arrival": None})  # this server does not measure it
@@ -205,20 +205,20 @@ def test_a_question_is_answered_with_proof_to_who_can_sign_it(connector: Connect
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"nonce": 1}', b'{"nonce": "' + b"A" * 32 + b'"}'])
-def test_a_signed_question_without_a_nonce_is_refused(connector: ConnectorServer, body: bytes) -> None:
+def test_a_signed_challenge_without_a_nonce_is_refused(connector: ConnectorServer, body: bytes) -> None:
     headers = {SIGNATURE_HEADER: connector.services.self_check.sign(body)}
     answer = HTTP.post(connector.url + PATH, data=body, headers=headers)
     assert (answer.status_code, PROOF_HEADER in answer.headers) == (400, False)
 
 
 @pytest.mark.one_database
-def test_other_methods_and_long_questions_are_refused(connector: ConnectorServer) -> None:
+def test_other_methods_and_long_challenges_are_refused(connector: ConnectorServer) -> None:
     assert HTTP.get(connector.url + PATH).status_code == 405
     assert HTTP.post(connector.url + PATH, data=b"x" * 9000).status_code == 413
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"arrival": null}', b'{"arrival": "at once"}'])
-def test_a_server_that_does_not_say_how_the_body_arrived_tells_nothing_of_buffering(content: bytes) -> None:
+def test_buffering_is_unknown_if_the_server_does_not_report_how_the_body_arrived(content: bytes) -> None:
     ours = SelfCheck(Fingerprints(b"k"))
 
     class Handler(Quiet):

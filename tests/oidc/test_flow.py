@@ -36,7 +36,7 @@ def test_a_person_whose_document_agrees_is_verified(world: World, party: Relying
     assert element["claims"] == {name: {"value": value, "fuzzy": True} for name, value in NAMES.items()}
 
 
-def test_a_person_who_is_declined_is_an_ordinary_answer(world: World, party: RelyingParty) -> None:
+def test_a_declined_verification_is_an_ordinary_answer(world: World, party: RelyingParty) -> None:
     pushed = party.push()
     browser = UserBrowser(party)
     browser.authorize(pushed)

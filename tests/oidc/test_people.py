@@ -74,7 +74,7 @@ def test_a_user_whose_earlier_verification_was_declined_starts_again(world: Worl
     assert len(world.verifications()) == 2
 
 
-def test_a_user_who_is_not_in_the_directory_learns_that_it_did_not_start(party: RelyingParty) -> None:
+def test_a_user_missing_in_the_directory_is_shown_that_nothing_started(party: RelyingParty) -> None:
     pushed, browser = party.push(ASKED), signed_in(party, "nobody-here")
     browser.authorize(pushed)
     answer = browser.press("start")
@@ -157,7 +157,7 @@ def test_a_client_that_names_its_claims_can_ask_for_no_others(world: World) -> N
 
 
 @pytest.mark.one_database
-def test_onfido_that_does_not_answer_is_no_dead_end(world: World) -> None:
+def test_an_outage_of_onfido_leaves_the_user_a_way_back(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -181,7 +181,7 @@ def test_a_page_that_was_open_while_the_run_ended_leads_back_as_well(world: Worl
     assert len(world.verifications()) == 1
 
 
-def test_a_user_who_closed_onfidos_page_goes_on_with_the_same_run(world: World) -> None:
+def test_a_user_who_closed_onfidos_page_continues_the_same_run(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)

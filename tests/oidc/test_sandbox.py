@@ -99,7 +99,7 @@ def test_a_client_that_allows_it_sees_that_it_is_a_test(world: World) -> None:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("profile", ["okta", "ida"])
-def test_a_result_of_the_sandbox_that_is_no_longer_allowed_is_none(world: World, profile: str) -> None:
+def test_a_sandbox_result_that_is_no_longer_allowed_is_not_returned(world: World, profile: str) -> None:
     party = register(world, profile=profile)
     pushed = party.push(CLAIMS[profile])
     browser = started(party, pushed)

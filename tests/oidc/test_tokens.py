@@ -75,7 +75,7 @@ def test_a_refused_exchange_spends_no_code(
     assert party.exchange(pushed, code).status_code == 200, "the right client still gets its tokens"
 
 
-def test_a_code_of_another_client_is_none(world: World, party: RelyingParty) -> None:
+def test_a_code_of_another_client_is_refused(world: World, party: RelyingParty) -> None:
     other = register(world, name="Other")
     pushed = party.push()
     code = approved(world, party, pushed)
@@ -229,7 +229,7 @@ def test_another_browser_cannot_follow_a_request(party: RelyingParty) -> None:
 
 
 @pytest.mark.one_database
-def test_a_client_that_is_disabled_or_removed_is_sent_nobody(world: World, party: RelyingParty) -> None:
+def test_no_user_is_redirected_to_a_disabled_or_removed_client(world: World, party: RelyingParty) -> None:
     clients, tenant = world.connector.services.openid_clients, Tenant(world.tenant)
     browser, pushed = UserBrowser(party), party.push()
     browser.authorize(pushed)

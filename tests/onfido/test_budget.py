@@ -69,7 +69,7 @@ def held_back(call: Callable[[], object]) -> HeldBackError:
     return caught.value
 
 
-def test_a_turn_that_is_due_costs_one_question(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+def test_a_turn_that_is_due_needs_one_reservation(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
     began = time.now
     limit.wait_for_turn(15)
     limit.wait_for_turn(2, is_background=True)
@@ -100,7 +100,7 @@ def test_a_background_call_asks_again_once_its_turn_has_come(time: FakeTime, des
     assert held_back(lambda: limit.wait_for_turn(2, is_background=True)).retry_after == 3
 
 
-def test_nobody_waits_longer_than_the_patience_where_the_database_is_slow(
+def test_no_call_waits_longer_than_its_limit_if_the_database_is_slow(
     time: FakeTime, desk: Desk, limit: SharedLimit
 ) -> None:
     began = time.now
@@ -111,9 +111,7 @@ def test_nobody_waits_longer_than_the_patience_where_the_database_is_slow(
     held_back(lambda: limit.wait_for_turn(3.5, is_background=True))
 
 
-def test_a_pause_that_was_asked_for_while_a_call_waited_makes_it_book_again(
-    time: FakeTime, desk: Desk, limit: SharedLimit
-) -> None:
+def test_a_pause_during_a_wait_makes_the_call_reserve_again(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
     began = time.now
     desk.turns, desk.holds = [Turn(1.0, is_booked=True), Turn(5.0, is_booked=True)], [6.0, 0.0]
     limit.wait_for_turn(15)

@@ -56,7 +56,7 @@ def test_an_applicant_that_is_to_be_deleted_can_be_kept(onfido: ScriptedOnfido, 
 
 
 @pytest.mark.parametrize(("status", "error_type"), [(404, "resource_not_found"), (410, "gone")])
-def test_an_update_of_an_applicant_that_is_gone_tells_by_its_status(
+def test_an_update_of_a_missing_applicant_has_the_status_of_onfidos_refusal(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, error_type: str
 ) -> None:
     onfido.answers(Reply(status, {"error": {"type": error_type, "message": "No such resource"}}))
@@ -109,7 +109,7 @@ def test_a_run_is_created_without_what_is_empty(onfido: ScriptedOnfido, client: 
 @pytest.mark.parametrize(
     ("status", "fields"), [(422, {"applicant_id": ["does not exist"]}), (410, {}), (404, {}), (400, {})]
 )
-def test_a_workflow_is_fine_where_onfido_complains_of_the_applicant_only(
+def test_a_workflow_is_accepted_if_onfido_refuses_only_the_applicant(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, fields: dict[str, object]
 ) -> None:
     onfido.answers(*[Reply(status, {"error": {"message": "Applicant not found", "fields": fields}})] * 2)
@@ -272,7 +272,7 @@ def test_an_approved_run_without_comparison_asks_its_newest_document_check(
     assert [request.path for request in onfido.received[1:]] == [tasks_path, f"{tasks_path}/document_check_2"]
 
 
-def test_an_approved_run_that_compared_nothing_says_so_with_an_empty_mapping(
+def test_an_approved_run_that_compared_nothing_has_an_empty_mapping(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     onfido.answers(Reply(200, {"id": "run-1", "status": "approved", "output": []}), Reply(200, []))
@@ -281,7 +281,7 @@ def test_an_approved_run_that_compared_nothing_says_so_with_an_empty_mapping(
     assert run.is_conclusive
 
 
-def test_a_document_check_that_compared_nothing_says_so_with_an_empty_mapping(
+def test_a_document_check_that_compared_nothing_has_an_empty_mapping(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     tasks = [{"id": "document_check_1", "task_def_id": "document_check"}]
@@ -294,7 +294,7 @@ WHOLE_REPORT = CLEAR_REPORT | {"properties": {"first_name": "Jane", "document_ty
 READ = {"first_name": "Jane", "document_type": "passport"}
 
 
-def test_a_document_check_that_has_to_be_asked_gives_the_documents_values_too(
+def test_a_document_check_that_is_read_returns_the_documents_values_too(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     onfido.answers(
@@ -429,7 +429,7 @@ def test_a_watchlist_monitor_names_whom_it_watches(onfido: ScriptedOnfido, clien
     assert onfido.received[0].path == "/v3.6/watchlist_monitors/m"
 
 
-def test_a_watchlist_monitor_of_nobody_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_watchlist_monitor_without_an_applicant_is_unreadable(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "m", "applicant_id": None}))
     with pytest.raises(OnfidoError, match="it has no applicant_id"):
         client.get_watched_applicant("m")
@@ -509,7 +509,7 @@ def test_a_success_that_cannot_be_understood_is_a_failure_and_may_have_happened(
         assert error.__cause__ is not None
 
 
-def test_a_list_that_is_none_is_a_failure(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_answer_that_is_not_a_list_is_a_failure(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"runs": []}))
     with pytest.raises(OnfidoError) as caught:
         client.find_run(tag="t")

@@ -76,7 +76,7 @@ def test_a_country_is_known_by_its_codes_and_its_english_names(code: str, writte
         "London, UK",
     ],
 )
-def test_what_is_no_country_has_no_code(text: str) -> None:
+def test_an_unknown_country_has_no_code(text: str) -> None:
     assert country_code(text) is None
 
 

@@ -42,7 +42,7 @@ def test_what_could_not_be_deleted_is_an_error(
     ("sandbox", "environment"),
     [(True, "sandbox"), (False, "live"), (None, None), ("true", None), (1, None), ({}, None)],
 )
-def test_an_applicant_tells_its_environment(
+def test_an_applicant_shows_its_environment(
     onfido: ScriptedOnfido, client: OnfidoClient, sandbox: Any, environment: str | None
 ) -> None:
     applicant = {"id": "a", "sandbox": sandbox}
@@ -83,7 +83,7 @@ def test_a_run_that_onfido_knows_is_not_lost(onfido: ScriptedOnfido, client: Onf
 
 
 @pytest.mark.parametrize("replies", [[503], [401], [404, 404], [404, 401], [404, 503]])
-def test_whether_a_run_is_lost_is_not_known_where_onfido_does_not_work(
+def test_a_lost_run_is_not_detected_while_onfido_fails(
     onfido: ScriptedOnfido, client: OnfidoClient, replies: list[int]
 ) -> None:
     onfido.answers(*(Reply(status, GONE if status == 404 else None) for status in replies))

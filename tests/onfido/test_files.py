@@ -147,7 +147,7 @@ def test_a_file_that_is_not_there_is_reported_with_advice(onfido: ScriptedOnfido
         (Reply(204), Code.INITIATION_FAILED),
     ],
 )
-def test_what_is_no_file_is_an_error_before_the_first_piece(
+def test_an_answer_that_is_not_a_file_is_an_error_before_the_first_piece(
     onfido: ScriptedOnfido, client: OnfidoClient, reply: Reply, code: Code
 ) -> None:
     onfido.answers(*[reply] * 3)

@@ -130,9 +130,7 @@ def test_a_token_that_is_refused_again_is_an_error(onfido: ScriptedOnfido, clien
     assert len(onfido.received) == 4
 
 
-def test_a_write_that_somebody_on_the_way_refused_is_not_sent_again(
-    onfido: ScriptedOnfido, client: OnfidoClient
-) -> None:
+def test_a_write_refused_by_a_proxy_is_not_sent_again(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(granted(), Reply(401, b"<html>who are you?</html>"))
 
     error = failure(lambda: client.create_run(workflow_id="w", applicant_id="a"))
@@ -140,7 +138,7 @@ def test_a_write_that_somebody_on_the_way_refused_is_not_sent_again(
     assert len(onfido.received) == 2
 
 
-def test_a_read_that_somebody_on_the_way_refused_is_sent_again(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_read_refused_by_a_proxy_is_sent_again(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(granted(), Reply(401, b"<html>who are you?</html>"), granted("second"), Reply(200, RUN))
 
     assert client.get_run("run-1").run_id == "run-1"
@@ -190,7 +188,7 @@ def test_without_a_token_nothing_is_sent(
     assert [path for path, _ in asked(onfido)] == ["/oauth/token"]
 
 
-def test_who_gets_no_token_in_time_sends_nothing(onfido: ScriptedOnfido) -> None:
+def test_a_call_without_a_token_in_time_is_not_sent(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(delay=FOR_EVER))
     with closing(OnfidoTransport(read_timeout=0.2)) as hasty:
         client = hasty.client(onfido.base_url, CLIENT)
@@ -241,7 +239,7 @@ def test_a_token_that_another_thread_renewed_is_not_renewed_again(
     assert [path for path, _ in asked(onfido)].count("/oauth/token") == 2
 
 
-def test_who_cannot_wait_for_another_s_renewal_gives_up(
+def test_a_call_that_cannot_wait_for_a_renewal_fails(
     onfido: ScriptedOnfido, transport: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     has_given_up = threading.Event()

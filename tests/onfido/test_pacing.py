@@ -262,7 +262,7 @@ def test_of_many_threads_one_probes(time: FakeTime, circuit: Circuit) -> None:
     assert pause_of(circuit) == 10
 
 
-def test_a_probe_that_says_nothing_makes_way_for_the_next(time: FakeTime, circuit: Circuit) -> None:
+def test_a_probe_without_a_result_is_followed_by_another(time: FakeTime, circuit: Circuit) -> None:
     fail(circuit, FAILURES_TO_OPEN)
     time.now += 10
     circuit.leave(circuit.enter(), is_alive=None)
@@ -270,7 +270,7 @@ def test_a_probe_that_says_nothing_makes_way_for_the_next(time: FakeTime, circui
     assert pause_of(circuit) == 20
 
 
-def test_a_probe_that_never_leaves_is_followed_by_another_whose_word_counts(time: FakeTime, circuit: Circuit) -> None:
+def test_a_probe_that_is_not_sent_is_followed_by_another(time: FakeTime, circuit: Circuit) -> None:
     fail(circuit, FAILURES_TO_OPEN)
     time.now += 10
     lost = circuit.enter()

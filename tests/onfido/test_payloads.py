@@ -126,7 +126,7 @@ def test_an_open_run_is_not_completed() -> None:
     assert run.completed_at is None
 
 
-def test_a_status_nobody_knows_is_kept_up_to_its_limit() -> None:
+def test_an_unknown_status_is_kept_up_to_its_limit() -> None:
     assert run_snapshot({"id": "run-1", "status": "on_hold"}).status == "on_hold"
     assert run_snapshot({"id": "run-1", "status": "s" * 500}).status == "s" * 64
 

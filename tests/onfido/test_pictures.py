@@ -35,10 +35,10 @@ def test_a_document_is_named_after_its_type_and_side() -> None:
 @pytest.mark.parametrize(
     "entry", [{"id": ID}, {"id": ID, "file_type": "svg"}, {"file_type": "png"}, {"id": 1, "file_type": 2}, "x"]
 )
-def test_what_is_no_picture_is_left_out(entry: object) -> None:
+def test_an_entry_that_is_not_a_picture_is_left_out(entry: object) -> None:
     assert documents_of({"documents": [entry]}) == []
 
 
-def test_a_list_that_is_none_cannot_be_read() -> None:
+def test_an_answer_that_is_not_a_list_is_unreadable() -> None:
     with pytest.raises(UnreadableError):
         documents_of({"documents": "none"})

@@ -233,7 +233,7 @@ def test_where_more_was_sent_than_can_be_looked_for_no_words_are_repeated() -> N
     st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from(["{} is odd", "not {}", "is '{}'", "({})"]),
 )
-def test_no_number_survives_where_it_stands_alone(number: float, words: str) -> None:
+def test_a_submitted_number_is_masked_as_a_separate_word(number: float, words: str) -> None:
     said = words.format(json.dumps(number))
     body = json.dumps(complaint(None, said)).encode()
     call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"custom_data": {"n": number}})
@@ -299,7 +299,7 @@ def test_a_status_that_has_one_meaning_keeps_it_but_is_no_refusal_without_onfido
 
 
 @pytest.mark.parametrize("status", [408, 425, 444, 499])
-def test_a_status_that_says_only_that_nobody_waited_is_no_refusal_in_onfidos_words_either(
+def test_a_timeout_status_is_not_a_refusal_even_with_onfidos_error_body(
     onfido: ScriptedOnfido, create_run: Callable[[], object], status: int
 ) -> None:
     onfido.answers(Reply(status, complaint("timeout", "Too late")))
@@ -318,7 +318,7 @@ values = st.text(st.characters(exclude_categories=("C", "Z")), min_size=6)
 
 
 @given(value=values, before=st.text(), after=st.text(), key=st.text(max_size=5))
-def test_no_long_value_survives_in_any_words(value: str, before: str, after: str, key: str) -> None:
+def test_a_submitted_long_value_is_masked_anywhere(value: str, before: str, after: str, key: str) -> None:
     words = f"{before}{value}{after}"
     body = json.dumps(complaint("validation_error", words, {f"{key}{value}": [words]})).encode()
     call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"first_name": [value]})

@@ -92,7 +92,7 @@ def test_a_redirect_is_followed_without_token_or_cookie(
         assert API_TOKEN not in str(request)
 
 
-def test_a_netrc_gives_the_storage_nothing(
+def test_credentials_of_a_netrc_are_not_sent_to_the_storage(
     onfido: ScriptedOnfido,
     elsewhere: ScriptedOnfido,
     client: OnfidoClient,
@@ -142,7 +142,7 @@ def test_only_one_redirect_is_followed(onfido: ScriptedOnfido, elsewhere: Script
         (503, Code.ONFIDO_UNREACHABLE),
     ],
 )
-def test_a_storage_that_does_not_give_the_file_is_named_without_the_signature(
+def test_a_storage_that_refuses_the_file_is_named_without_the_signature(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
 ) -> None:
     onfido.answers(leads_to(elsewhere.base_url + "?signature=s3cret"))
@@ -310,7 +310,7 @@ locations = st.text() | st.text().map(lambda rest: f"https://{rest}") | odd_addr
 
 
 @given(locations)
-def test_no_address_is_too_strange(resolver: Resolver, location: str) -> None:
+def test_any_address_is_handled(resolver: Resolver, location: str) -> None:
     """Whatever it resolves to is loopback here, which is never asked from a public base URL."""
     resolver.names = {"127.0.0.1": ["127.0.0.1"]}
     with closing(Storage("test")) as storage, pytest.raises(OnfidoError) as caught:

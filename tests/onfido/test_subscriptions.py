@@ -71,7 +71,7 @@ def test_all_webhooks_are_listed_with_or_without_token(onfido: ScriptedOnfido, c
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"webhooks": {}}', b'{"webhooks": null}'])
-def test_a_list_of_webhooks_that_is_none_cannot_be_understood(
+def test_an_answer_that_is_not_a_list_of_webhooks_is_unreadable(
     onfido: ScriptedOnfido, client: OnfidoClient, body: bytes
 ) -> None:
     onfido.answers(Reply(200, body))

@@ -181,9 +181,7 @@ def test_a_background_read_does_not_wait_for_a_long_hold(
 
 
 @pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(is_dropped=True), Reply(delay=FOR_EVER)])
-def test_a_host_that_fails_again_and_again_is_left_alone(
-    onfido: ScriptedOnfido, fake_time: FakeTime, fault: Reply
-) -> None:
+def test_a_failing_host_opens_the_circuit(onfido: ScriptedOnfido, fake_time: FakeTime, fault: Reply) -> None:
     onfido.answers(*[fault] * FAILURES_TO_OPEN)
     with closing(OnfidoTransport(read_timeout=0.2, clock=fake_time)) as transport:
         client = transport.client(onfido.base_url, API_TOKEN)
@@ -204,7 +202,7 @@ def test_how_many_failures_it_takes_is_a_setting(onfido: ScriptedOnfido) -> None
         assert is_held_back(failure(lambda: ask(client)), Code.ONFIDO_UNREACHABLE)
 
 
-def test_a_host_that_takes_no_connection_is_left_alone(paced: OnfidoTransport) -> None:
+def test_a_host_that_refuses_connections_opens_the_circuit(paced: OnfidoTransport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}/v3.6"
     client = paced.client(url, API_TOKEN)
@@ -234,7 +232,7 @@ def test_a_read_stops_repeating_itself_when_the_host_counts_as_down(
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 422, 429])
-def test_any_answer_but_a_failure_is_a_sign_of_life(
+def test_any_answer_except_a_failure_closes_the_circuit(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime, status: int
 ) -> None:
     client = paced.client(onfido.base_url, API_TOKEN)
@@ -251,7 +249,7 @@ def test_a_host_that_does_not_exist_stays_a_wrong_base_url(paced: OnfidoTranspor
     assert codes == {Code.BASE_URL_WRONG}
 
 
-def test_callers_that_are_in_a_hurry_do_not_make_a_host_count_as_down(
+def test_short_deadlines_do_not_open_the_circuit(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     onfido.answers(*[Reply(200, TOKEN, delay=FOR_EVER)] * FAILURES_TO_OPEN, Reply(200, TOKEN))
@@ -293,7 +291,7 @@ def test_after_the_pause_exactly_one_call_probes_and_its_success_lets_all_throug
     assert len(onfido.received) == 21
 
 
-def test_a_probe_that_fails_leaves_the_host_alone_for_longer(
+def test_a_failed_probe_keeps_the_circuit_open_for_longer(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     client = paced.client(onfido.base_url, API_TOKEN)
@@ -308,7 +306,7 @@ def test_a_probe_that_fails_leaves_the_host_alone_for_longer(
     ask(client)
 
 
-def test_a_probe_that_is_given_up_in_a_hurry_makes_way_for_the_next(
+def test_a_probe_that_times_out_is_followed_by_another(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     client = paced.client(onfido.base_url, API_TOKEN)

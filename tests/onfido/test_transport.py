@@ -79,7 +79,7 @@ def test_an_answer_that_takes_too_long_is_a_timeout_that_may_have_happened(onfid
 
 
 @pytest.mark.parametrize("pause", [0.05, 0.5])
-def test_a_body_that_only_drips_in_is_a_timeout(onfido: ScriptedOnfido, pause: float) -> None:
+def test_a_slow_body_times_out(onfido: ScriptedOnfido, pause: float) -> None:
     onfido.answers(Reply(201, b'{"id": "1"}' + b" " * 1000, pieces=1011, pause=pause))
     with closing(OnfidoTransport(read_timeout=0.2)) as transport:
         error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).create_applicant({}))
@@ -111,7 +111,7 @@ def test_a_read_waits_as_long_as_onfido_asks(onfido: ScriptedOnfido, timed: Onfi
 
 
 @pytest.mark.parametrize("has_deadline", [True, False])
-def test_a_read_gives_up_at_once_when_onfido_asks_for_too_long(
+def test_a_read_fails_at_once_if_retry_after_exceeds_its_deadline(
     onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime, *, has_deadline: bool
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "40"}), Reply(200, RUN))

@@ -251,7 +251,7 @@ def test_an_event_without_payload_is_refused_in_these_words(body: bytes) -> None
         pytest.param(event(resource_type="workflow_run", action="a", object={"id": "r", "status": 5}), id="no status"),
     ],
 )
-def test_what_is_no_event_is_refused_by_its_code(body: bytes) -> None:
+def test_a_body_that_is_not_an_event_is_refused_with_its_code(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
         read_event(body)
     assert caught.value.code is Code.WEBHOOK_UNREADABLE

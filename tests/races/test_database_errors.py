@@ -60,7 +60,7 @@ def applicants_left(world: World) -> int:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_lease_is_given_back_as_soon_as_the_database_answers_again(quiet: World, ann: Caller, step: str) -> None:
+def test_lease_is_released_as_soon_as_the_database_answers_again(quiet: World, ann: Caller, step: str) -> None:
     with outage(step):
         assert initiate(quiet, ann)[0] >= 500
         assert initiate(quiet, ann)[0] >= 500
@@ -74,7 +74,7 @@ def test_lease_is_given_back_as_soon_as_the_database_answers_again(quiet: World,
 
 
 @pytest.mark.parametrize("step", [RESERVE, RECORD])
-def test_lease_is_given_back_where_only_the_answer_to_a_commit_was_lost(quiet: World, ann: Caller, step: str) -> None:
+def test_lease_is_released_if_only_the_answer_to_a_commit_was_lost(quiet: World, ann: Caller, step: str) -> None:
     with outage(step, is_carried_out=True):
         assert initiate(quiet, ann)[0] >= 500
 
@@ -98,7 +98,7 @@ def test_applicant_whose_recording_was_not_answered_is_kept(quiet: World, ann: C
     assert applicants_left(quiet) == 1
 
 
-def test_applicant_that_could_not_be_recorded_is_deleted_though_nobody_asks_again(quiet: World, ann: Caller) -> None:
+def test_applicant_that_could_not_be_recorded_is_deleted_without_another_request(quiet: World, ann: Caller) -> None:
     with outage(ANNOUNCE):
         assert initiate(quiet, ann)[0] >= 500
         assert applicants_left(quiet) == 1
@@ -141,7 +141,7 @@ def stale(world: World) -> set[str]:
     return {claim.uri for claim in about if claim.is_stale}
 
 
-def test_lease_of_a_verification_that_was_taken_over_is_given_back(quiet: World, ann: Caller) -> None:
+def test_lease_of_a_verification_that_was_taken_over_is_released(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert initiate(quiet, ann) == UNREACHABLE
     with outage("UPDATE verifications SET lease_owner=", is_carried_out=True):
@@ -150,7 +150,7 @@ def test_lease_of_a_verification_that_was_taken_over_is_given_back(quiet: World,
     assert start_at_last(quiet, ann)
 
 
-def test_sweep_gives_its_lease_back_too(quiet: World, ann: Caller) -> None:
+def test_sweep_releases_its_lease_too(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert initiate(quiet, ann) == UNREACHABLE
     (verification,) = quiet.verifications("ann")

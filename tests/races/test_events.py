@@ -140,7 +140,7 @@ def test_early_event_waits_for_an_attempt_whose_answer_was_lost(world: World) ->
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_early_event_survives_a_restart(quiet: World) -> None:
+def test_early_event_is_kept_over_a_restart(quiet: World) -> None:
     ann = quiet.add_user()
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE

@@ -127,7 +127,7 @@ def test_event_that_means_nothing_here_is_not_kept(quiet: World, ann: Caller) ->
 @pytest.mark.parametrize(
     "tag", [TAG_PREFIX, TAG_PREFIX + "x" * 100, TAG_PREFIX + "é", 7, None, {}], ids=lambda tag: str(tag)[:20]
 )
-def test_tag_that_names_no_attempt_is_none(quiet: World, tag: object) -> None:
+def test_tag_that_names_no_verification_is_ignored(quiet: World, tag: object) -> None:
     run_id = f"{ELSEWHERE}2"
     post(quiet, run_id, tag, status="review" if tag is None else "approved")
     assert kept(quiet, run_id) == {(PARKED, True)}

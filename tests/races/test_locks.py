@@ -301,7 +301,9 @@ def test_user_is_removed_while_claims_are_corrected(world: World, database: Data
 
 
 @pytest.mark.parametrize("values", [VALUES, {}], ids=["with values", "without"])
-def test_user_who_is_put_while_removed_is_there(world: World, database: Database, values: Mapping[str, str]) -> None:
+def test_user_who_is_added_during_the_removal_exists(
+    world: World, database: Database, values: Mapping[str, str]
+) -> None:
     world.add_user()
     users = world.connector.services.users
 
@@ -331,7 +333,7 @@ def test_wait_for_the_result_of_a_user_who_is_removed_ends(world: World) -> None
     assert outcome_of(answer) == (400, "OIDV-10014")
 
 
-def test_correction_for_a_user_who_was_removed_leaves_alone_one_who_came_back(world: World) -> None:
+def test_correction_for_a_removed_user_does_not_change_a_user_added_again(world: World) -> None:
     ann = world.add_user()
     world.start(ann)
     claim_id = ann.claims()[GIVEN_NAME]["id"]

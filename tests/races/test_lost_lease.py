@@ -283,7 +283,9 @@ def test_initiation_succeeds_only_for_what_was_there_when_its_run_was_recorded(
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
-def test_verification_that_is_removed_before_the_answer_is_none(quiet: World, ann: Caller, status: str) -> None:
+def test_verification_that_is_removed_before_the_answer_is_not_an_orphan(
+    quiet: World, ann: Caller, status: str
+) -> None:
     quiet.start(ann)
     with meanwhile("verification_claims.uri = ", lambda: remove(quiet)):
         assert outcome_of(ann.verify(quiet.provider_id, status)) == REMOVED

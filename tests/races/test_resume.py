@@ -149,7 +149,7 @@ def test_sdk_token_that_could_not_be_had_is_asked_for_again(quiet: World) -> Non
         assert_resumed(quiet, user, others)
 
 
-def test_run_nobody_knows_of_is_waited_for_and_then_started_once(quiet: World, ann: Caller) -> None:
+def test_unrecorded_run_is_waited_for_and_then_started_once(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, START_RUN, "failed")
 
     for _ in range(2):
@@ -178,7 +178,7 @@ def test_verification_may_break_off_again_while_it_is_resumed(quiet: World, ann:
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_run_that_ended_while_nobody_knew_of_it_is_not_repeated(quiet: World, ann: Caller) -> None:
+def test_unrecorded_run_that_has_ended_is_not_repeated(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, START_RUN)
     (run_id,) = runs_at_onfido(quiet)
     quiet.outcome(run_id, status="declined", comparisons={"first_name": "consider"})

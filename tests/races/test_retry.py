@@ -203,7 +203,7 @@ def test_run_that_is_gone_at_onfido_locks_no_user_out(quiet: World, ann: Caller)
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_resuming_gives_a_fresh_token_of_the_same_run(quiet: World, ann: Caller) -> None:
+def test_resuming_returns_a_new_token_for_the_same_run(quiet: World, ann: Caller) -> None:
     quiet.faults(runs_without_sdk_token=1)
     run_id = quiet.start(ann)
 
@@ -219,7 +219,7 @@ def test_resuming_gives_a_fresh_token_of_the_same_run(quiet: World, ann: Caller)
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_resuming_tells_the_status_that_onfido_tells(quiet: World, ann: Caller) -> None:
+def test_resuming_returns_onfidos_status(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="processing")
     assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 200

@@ -68,7 +68,7 @@ def test_two_providers_start_a_run_each(world: World) -> None:
     assert len(runs_at_onfido(world)) == applicants_at_onfido(world) == 2
 
 
-def test_users_do_not_stand_in_each_others_way(world: World) -> None:
+def test_verifications_of_different_users_are_independent(world: World) -> None:
     users = [world.add_user(f"user-{number}") for number in range(20)]
 
     answers = together([partial(user.verify, world.provider_id, "INITIATED") for user in users])

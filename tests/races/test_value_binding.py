@@ -259,7 +259,7 @@ def change_and_correct(world: World) -> None:
     assert correct(world, [GIVEN_NAME], is_verified=True).ok
 
 
-def test_late_look_at_the_values_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
+def test_late_reading_of_the_values_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), "declined")
     with meanwhile(VALUES_READ, partial(change_and_correct, quiet), occurrence=2):
         assert correct(quiet, [GIVEN_NAME], is_verified=True).ok
@@ -268,7 +268,7 @@ def test_late_look_at_the_values_undoes_no_newer_correction(quiet: World, ann: C
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_late_look_at_the_values_by_an_initiation_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
+def test_late_reading_by_an_initiation_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), "declined")
     with meanwhile(VALUES_READ, partial(change_and_correct, quiet)):
         quiet.start(ann)
@@ -300,7 +300,7 @@ def test_initiation_for_what_is_verified_withdraws_nothing_of_the_rest(quiet: Wo
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_values_that_never_stand_still_start_nothing_and_lock_no_user_out(quiet: World, ann: Caller) -> None:
+def test_values_that_keep_changing_start_no_run_and_lock_no_user_out(quiet: World, ann: Caller) -> None:
     names = iter(ascii_lowercase)
     with meanwhile(VALUES_READ, lambda: change_values(quiet, {GIVEN_NAME: next(names)}), every=True):
         assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == BEING_STARTED

@@ -114,7 +114,7 @@ def test_only_attempts_that_started_a_run_count(limited: World) -> None:
     assert initiate(limited, ann) == LIMIT_REACHED
 
 
-def test_attempt_whose_run_was_never_made_gives_its_try_back(limited: World) -> None:
+def test_attempt_without_a_run_does_not_count(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.faults(route=START_RUN, failed=1)

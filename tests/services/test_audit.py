@@ -162,7 +162,7 @@ class TestCommand:
         second = json.loads(run("audit", "--limit", "3", "--cursor", first["nextCursor"], "--json").stdout)
         assert first["entries"] + second["entries"] == entries(audited, limit=6)
 
-    def test_what_it_is_asked_wrongly_is_said(self, audited: World, run: Run) -> None:
+    def test_an_invalid_option_is_reported(self, audited: World, run: Run) -> None:
         refused = run("audit", "--cursor", "nonsense")
         assert (refused.exit_code, "nextCursor" in refused.stderr) == (1, True)
         assert run("audit", "--from", "yesterday").exit_code == 1

@@ -72,7 +72,7 @@ class TestBeforeAndAfter:
         assert shown[f"claims.{GIVEN_NAME}"] == ("first_name", "last_name")
         assert {name for name in shown if name.startswith("claims.")} == {f"claims.{GIVEN_NAME}", f"claims.{LAST_NAME}"}
 
-    def test_a_secret_is_only_said_to_be_replaced(self, world: World, admin: Caller) -> None:
+    def test_of_a_secret_only_its_replacement_is_shown(self, world: World, admin: Caller) -> None:
         put(world, admin)
         token = "api_sandbox.a-new-token-of-the-test"
         properties = config_properties(world.simulator, token=token, webhook_token="another-webhook-token")

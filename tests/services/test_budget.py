@@ -152,7 +152,7 @@ def test_a_clock_that_was_set_does_not_delay_calls_for_long(
     assert (budget.held(ACCOUNT) or 0) <= LONGEST_RETRY_AFTER + AHEAD
 
 
-def test_whoever_cannot_book_because_others_do_is_informed_in_time(
+def test_a_call_that_waits_too_long_for_the_row_fails_in_time(
     budget: AccountBudgets, others: AccountBudgets, database: Database
 ) -> None:
     """Another process has stopped in the middle: its transaction holds the account's row, on SQLite the database."""
@@ -194,7 +194,7 @@ def test_processes_keep_to_the_limit_together(database_url: str, budget: Account
         assert number <= burst + (at - times[0]) * PER_MINUTE / 60 + 2, "no call was sent before its turn"
 
 
-def test_a_process_that_is_killed_while_it_books_takes_nothing_along(
+def test_a_process_killed_during_a_reservation_reserves_nothing(
     database: Database, budget: AccountBudgets, database_url: str
 ) -> None:
     assert book(budget).is_booked
@@ -216,7 +216,7 @@ def test_a_process_that_is_killed_while_it_books_takes_nothing_along(
 
 
 @pytest.mark.one_database
-def test_without_the_database_there_is_no_turn_to_book(tmp_path: Path) -> None:
+def test_without_the_database_no_turn_is_reserved(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = Database(f"sqlite:///{tmp_path / 'data' / 'connector.db'}")
     database.migrate()

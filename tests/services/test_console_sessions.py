@@ -193,7 +193,7 @@ def trail(world: World, tenant: str = DEFAULT_TENANT, **query: str) -> list[str]
     return [each["sentence"] for each in answer.json()["entries"]]
 
 
-def test_who_signs_in_and_out_is_in_the_audit_trail_of_the_tenant(world: World, sessions: ConsoleSessions) -> None:
+def test_signing_in_and_out_is_in_the_tenants_audit_trail(world: World, sessions: ConsoleSessions) -> None:
     bob = f"bob [console@{ISSUER}]"
     sessions.make_link(ACME, "bob", (), "cli:root")
     sessions.begin(ACME, BOB, bob, is_by_link=True)
@@ -234,7 +234,7 @@ def test_what_is_refused_is_bounded_whatever_is_tried(world: World, sessions: Co
     assert trail(world, "other") == []
 
 
-def test_what_was_refused_is_forgotten_after_a_while_and_who_signed_in_is_not(
+def test_refused_sign_ins_are_deleted_after_retention_and_sign_ins_kept(
     world: World, sessions: ConsoleSessions
 ) -> None:
     sessions.begin(ACME, BOB, "bob")

@@ -156,7 +156,7 @@ def test_no_cell_begins_as_a_formula_does(text: str) -> None:
     assert harmless(text).lstrip()[:1] not in tuple("=+-@")
 
 
-def test_every_column_that_somebody_chooses_is_made_harmless() -> None:
+def test_every_column_of_callers_text_is_escaped() -> None:
     formula = "=cmd|'/c calc'!A1"
     names = {
         "userId": "user_id",

@@ -144,7 +144,7 @@ def test_declining_verifies_nothing_and_asks_onfido_nothing(world: World, ann: C
     assert calls(world, READ_RUN) == asked
 
 
-def test_the_decision_is_recorded_with_its_reason_and_who_made_it(world: World, ann: Caller) -> None:
+def test_the_decision_is_recorded_with_its_reason_and_actor(world: World, ann: Caller) -> None:
     run_id = end(world, ann, comparisons=MIXED)
 
     moved, claim = decisions_in(decided(world, run_id))
@@ -311,7 +311,7 @@ def test_runs_of_others_are_not_in_the_way(world: World, ann: Caller) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", " \t", "x" * 1001, "nul\0", "no unicode \udcff"])
-def test_a_decision_without_a_reason_that_can_be_kept_is_none(world: World, ann: Caller, reason: str) -> None:
+def test_a_decision_needs_a_storable_reason(world: World, ann: Caller, reason: str) -> None:
     run_id = end(world, ann)
     before, services = run_of(world, run_id), world.connector.services
     found = services.lookup.find(Tenant(world.tenant), run_id)
@@ -510,7 +510,7 @@ def test_a_refresh_meanwhile_changes_nothing(world: World) -> None:
         assert verified(user.claims()) == set(MAPPING)
 
 
-def test_a_user_who_is_removed_meanwhile_is_gone(world: World, ann: Caller) -> None:
+def test_a_user_removed_meanwhile_cannot_be_decided_on(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
 
     with meanwhile(VALUES_READ, partial(world.connector.services.users.remove, Tenant(world.tenant), "ann")):

@@ -42,7 +42,7 @@ def proof(world: World, admin: Caller, run_id: str) -> Any:
     return answer_on(admin.get(path(world, run_id)), 200)
 
 
-def test_it_says_who_was_notified_of_what_and_how_it_answered(
+def test_it_lists_each_notified_endpoint_its_notice_and_answer(
     world: World, admin: Caller, application: Application
 ) -> None:
     run_id = told(world, admin, application)
@@ -65,7 +65,7 @@ def test_the_signature_is_that_of_the_statement(world: World, admin: Caller, app
     assert token.claims["iss"] == world.connector.url
 
 
-def test_a_verification_that_nobody_was_notified_of_has_a_proof_too(world: World, admin: Caller) -> None:
+def test_a_verification_without_notices_has_a_proof_too(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ann"))
     assert proof(world, admin, run_id)["statement"]["notices"] == []
 

@@ -563,7 +563,7 @@ def test_a_tenants_endpoints_are_its_own_and_changes_are_audited(
         ({"secret": "short"}, "secret"),
     ],
 )
-def test_what_could_never_work_is_refused(admin: Caller, application: Application, members: Any, field: str) -> None:
+def test_an_invalid_endpoint_is_refused(admin: Caller, application: Application, members: Any, field: str) -> None:
     body = {"url": application.url, "events": [FINISHED]} | members
     assert_error(admin.post(ENDPOINTS, body), 400, "IDVP-60002", field)
     assert admin.get(ENDPOINTS).json()["count"] == 0

@@ -98,7 +98,7 @@ class TestShow:
         entries = json.loads(run("audit", "--subject", "event", "--json").stdout)["entries"]
         assert [(each["name"], each["to"]) for each in entries] == [(event["id"], "read")] * 2
 
-    def test_one_that_is_not_there_is_one_line(self, quiet: World, run: Run) -> None:
+    def test_a_missing_event_is_reported_in_one_line(self, quiet: World, run: Run) -> None:
         start_and_end(quiet)
         [event] = listed(run)
         for command in (("show",), ("show", "--body"), ("replay",)):
@@ -124,7 +124,7 @@ class TestReplay:
         entries = json.loads(run("audit", "--subject", "event", "--json").stdout)["entries"]
         assert [(each["to"], each["actor"].partition(":")[0]) for each in entries] == [("replayed", "cli")]
 
-    def test_one_that_still_waits_is_applied(self, quiet: World, run: Run) -> None:
+    def test_a_parked_event_is_applied(self, quiet: World, run: Run) -> None:
         ann = quiet.add_user()
         run_id = quiet.start(ann)
         quiet.outcome(run_id)
@@ -136,13 +136,13 @@ class TestReplay:
         assert json.loads(run("events", "replay", event["id"], "--json").stdout)["state"] == "applied"
 
     @pytest.mark.one_database
-    def test_one_whose_run_is_not_known_yet_goes_on_waiting(self, quiet: World, run: Run) -> None:
+    def test_an_event_of_an_unknown_run_stays_parked(self, quiet: World, run: Run) -> None:
         post(quiet, "11111111-1111-4111-8111-111111111111")
         [event] = listed(run)
 
         assert json.loads(run("events", "replay", event["id"], "--json").stdout)["state"] == "parked"
 
-    def test_one_whose_body_is_gone_cannot_be(self, quiet: World, run: Run) -> None:
+    def test_an_event_without_a_body_cannot_be_replayed(self, quiet: World, run: Run) -> None:
         start_and_end(quiet)
         [event] = listed(run)
         quiet.clock.advance(86400 * (quiet.connector.settings.event_retention_days + 1))

@@ -96,7 +96,7 @@ def test_start_that_onfido_never_heard_of_leaves_no_trace(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED", "INITIATED"])
-def test_who_asked_for_the_result_is_the_cause(world: World, status: str) -> None:
+def test_the_cause_of_a_result_is_the_request_that_fetched_it(world: World, status: str) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     world.outcome(run_id := world.start(ann))
@@ -198,7 +198,7 @@ def test_another_tenants_or_providers_run_is_not_found(world: World) -> None:
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, code) for code in codes]
 
 
-def test_the_history_is_for_who_may_see_claims(world: World) -> None:
+def test_the_history_needs_the_scope_to_view_claims(world: World) -> None:
     ann = world.add_user()
     path = history_path(world.provider_id, world.start(ann))
     for caller in (ann, world.connector.caller("admin", ["internal_idvp_view"])):

@@ -94,7 +94,7 @@ class TestSteps:
             world.connector.services.job_steps.advance(AdvanceJob(world.tenant, job["id"], step))
         assert (job_of(admin, job["id"]), result_of(admin, job)) == (job, before)
 
-    def test_so_many_run_at_once_for_a_tenant_and_the_next_begins_when_one_ends(
+    def test_a_tenants_running_jobs_are_limited_and_the_next_starts_when_one_ends(
         self, world: World, admin: Caller
     ) -> None:
         world.connector.rest()
@@ -220,7 +220,7 @@ class TestEnd:
         sweep(world)
         assert_error(admin.get(f"{JOBS}/{job['id']}"), 404, "IDVP-60070", job["id"])
 
-    def test_one_that_grows_too_large_fails_and_leaves_nothing(self, world: World, admin: Caller) -> None:
+    def test_a_result_that_is_too_large_fails_the_job_and_is_deleted(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         world.start(world.add_user("ann"))
         job = ask(admin, "verifications-csv", {})
@@ -270,7 +270,7 @@ class TestEdges:
         with pytest.raises(JobFailed, match="erased during the download"):
             list(parts)
 
-    def test_a_job_without_a_result_says_so(self, world: World, admin: Caller) -> None:
+    def test_a_job_without_a_result_is_reported(self, world: World, admin: Caller) -> None:
         job = done(world, admin, "resend-deliveries", {"since": "2026-01-01T00:00:00Z"})
         assert_error(admin.get(f"{JOBS}/{job['id']}/result"), 404, "IDVP-60071", "summary")
         with pytest.raises(RequestError):

@@ -49,7 +49,7 @@ def test_a_record_is_fetched_in_both_formats(world: World, run: Run) -> None:
     assert [each["to"] for each in entries] == ["downloaded", "downloaded", "requested"]
 
 
-def test_what_fails_is_said_and_ends_with_an_error(world: World, run: Run) -> None:
+def test_a_failed_job_ends_the_command_with_its_error(world: World, run: Run) -> None:
     result = run("jobs", "record", "nobody", "--wait")
     assert result.exit_code == 1
     assert "There is no user nobody" in result.stderr

@@ -342,7 +342,7 @@ def test_deleted_applicant_is_announced_with_the_run_that_ends_by_it(world: Worl
     assert_names_ann(world, announced)
 
 
-def test_subscriber_is_delivered_what_it_wants_and_equal_deliveries_once(world: World, ann: Caller) -> None:
+def test_subscriber_gets_the_changes_it_chooses_and_equal_deliveries_once(world: World, ann: Caller) -> None:
     settle(world, world.start(ann))
     people = [row for row in rows_of(world, Person.kind) if row.payload["tenant"] == world.tenant]
     assert [row.payload for row in people] == [{"tenant": world.tenant, "user_id": "ann"}]

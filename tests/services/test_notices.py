@@ -128,7 +128,7 @@ def test_receiver_that_does_not_answer_in_time_is_given_up(application: Applicat
     assert refused(application.url, timeout=0.2).description == f"{application.host} gave no answer: no answer in time."
 
 
-def test_answer_that_only_drips_in_is_given_up(application: Application) -> None:
+def test_slow_answer_times_out(application: Application) -> None:
     application.answers(Reply(200, b"x" * 100, delay=0.1, chunk=1))
 
     assert "no answer in time" in refused(application.url, timeout=0.4).description
@@ -305,7 +305,7 @@ def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Calle
 # Deliveries that break off, and come again
 
 
-def test_worker_that_dies_before_completing_lets_the_next_one_tell_again(
+def test_killed_worker_is_followed_by_one_that_notifies_again(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 7})
@@ -365,7 +365,7 @@ def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
     assert newest_task(world, run_id).startswith("unlisted_")
 
 
-def test_task_that_somebody_completes_meanwhile_is_no_failure(
+def test_task_completed_by_another_caller_meanwhile_is_no_failure(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers(Reply(200, json.dumps({"data": {"score": 7}}).encode(), delay=0.5))

@@ -243,7 +243,7 @@ def test_retries_of_many_rows_are_spread() -> None:
     assert len({round(retry_delay(5), 3) for _ in range(100)}) > 50
 
 
-def test_who_lost_the_lease_in_mid_delivery_settles_nothing(database: Database) -> None:
+def test_a_worker_that_lost_its_lease_during_a_delivery_records_nothing(database: Database) -> None:
     entered, left = threading.Event(), threading.Event()
 
     def slow(_notice: Notice) -> None:
@@ -267,7 +267,7 @@ def test_who_lost_the_lease_in_mid_delivery_settles_nothing(database: Database) 
     assert only(outbox).state == DONE
 
 
-def test_who_lost_the_lease_buries_nothing(database: Database) -> None:
+def test_a_worker_that_lost_its_lease_marks_no_row_as_dead(database: Database) -> None:
     def lose_and_fail(_payload: Mapping[str, Any]) -> None:
         let_pass(database, LEASE_OVER)
         with database.write() as connection:
@@ -280,7 +280,7 @@ def test_who_lost_the_lease_buries_nothing(database: Database) -> None:
     assert (only(outbox).state, only(outbox).history) == (READY, [])
 
 
-def test_what_was_claimed_but_not_begun_is_given_back_with_its_attempt(database: Database, receiver: Receiver) -> None:
+def test_a_leased_row_that_was_not_begun_is_released_with_its_attempt(database: Database, receiver: Receiver) -> None:
     outbox = Outbox(database, [Handler(Notice, receiver, batch=5)])
     put(database, 5)
 
@@ -347,7 +347,7 @@ def test_a_row_that_kills_its_worker_takes_no_other_row_of_its_batch_with_it(dat
     assert set(received) == {1, 2, 3, 4}, "those before it in its batch come again"
 
 
-def test_who_lost_the_leases_of_a_batch_in_mid_delivery_finishes_none_of_it(database: Database) -> None:
+def test_a_worker_that_lost_the_leases_of_a_batch_finishes_none_of_it(database: Database) -> None:
     leased: list[rows.Delivery] = []
 
     def lose(_notice: Notice) -> None:
@@ -364,7 +364,7 @@ def test_who_lost_the_leases_of_a_batch_in_mid_delivery_finishes_none_of_it(data
         assert rows.finish_all(connection, [each.delivery_id for each in leased], "second").rowcount == 2
 
 
-def test_a_relay_that_is_stopped_finishes_its_delivery_and_gives_back_the_rest(database: Database) -> None:
+def test_a_stopped_relay_finishes_its_delivery_and_releases_the_rest(database: Database) -> None:
     begun, received = threading.Event(), []
 
     def slow(notice: Notice) -> None:
@@ -384,7 +384,7 @@ def test_a_relay_that_is_stopped_finishes_its_delivery_and_gives_back_the_rest(d
     assert states == {(DONE, 1): len(received), (READY, 0): 300 - len(received)}
 
 
-def test_periodic_work_is_put_there_once_by_any_process(database: Database, receiver: Receiver) -> None:
+def test_periodic_work_is_queued_once_by_all_processes(database: Database, receiver: Receiver) -> None:
     ticks: list[Tick] = []
     outbox = Outbox(database, [Handler(Tick, ticks.append)])
     relays = [Relay(database, outbox, {Tick(): 86_400.0}, threads=3, poll_interval=0.01) for _ in range(3)]

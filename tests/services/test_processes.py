@@ -203,7 +203,7 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     assert only(services.database, verifications)["status"] == "approved"
 
 
-def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
+def test_one_tenants_calls_to_onfido_leave_threads_to_others(
     environ: dict[str, str],
     settings: Settings,
     provider: Provider,

@@ -87,7 +87,7 @@ class TestOverHttp:
         assert world.connector.settings.database_url not in answer.text
 
     @pytest.mark.parametrize("path", [SETTINGS, CONNECTIONS])
-    def test_nobody_else_does(self, world: World, path: str) -> None:
+    def test_other_tenants_do_not_see_settings(self, world: World, path: str) -> None:
         elsewhere = ask(world, path, "acme")
         assert (elsewhere.status_code, "operator_tenant" in elsewhere.json()["description"]) == (403, True)
         assert ask(world, path, scopes=["internal_idvp_view", "internal_idv_claim_view"]).status_code == 403
@@ -126,7 +126,7 @@ class TestProcesses:
         assert [(each["role"], each["differing"]) for each in answer["processes"]] == [(WORKER, []), (SERVE, [])]
         assert not [each for each in answer["warnings"] if "other settings" in each]
 
-    def test_one_with_others_is_named_also_where_only_a_secret_differs(
+    def test_a_process_with_different_settings_is_named_even_if_only_a_secret_differs(
         self, world: World, started: list[Heartbeat]
     ) -> None:
         settings = world.connector.settings
@@ -157,9 +157,7 @@ class TestProcesses:
         assert replaced["changes"] == [{"property": "metrics_token", "from": "set", "to": "replaced"}]
         assert SECRET not in trail.text
 
-    def test_one_that_ended_or_does_not_report_is_no_longer_listed(
-        self, world: World, started: list[Heartbeat]
-    ) -> None:
+    def test_an_ended_or_silent_process_is_no_longer_listed(self, world: World, started: list[Heartbeat]) -> None:
         settings = world.connector.settings
         self.start(world, started, SERVE, settings).stop()
         assert ask(world, SETTINGS).json()["processes"] == []
@@ -171,7 +169,7 @@ class TestProcesses:
         assert ask(world, SETTINGS).json()["processes"] == []
         killed.stop()
 
-    def test_one_whose_row_is_gone_registers_again(self, world: World, started: list[Heartbeat]) -> None:
+    def test_a_process_whose_row_was_deleted_registers_again(self, world: World, started: list[Heartbeat]) -> None:
         self.start(world, started, SERVE, world.connector.settings)
         with world.connector.services.database.write() as connection:
             processes.forget(connection, world.clock() + SILENT)
@@ -228,7 +226,7 @@ class TestConnections:
         assert [each.part for each in connections.check().checks] == ["idp"]
         assert part.asked == 2
 
-    def test_one_that_does_not_answer_in_time_fails_and_holds_up_no_other(self) -> None:
+    def test_a_connection_without_an_answer_fails_and_delays_no_other(self) -> None:
         silent = Silent()
         parts = [Part("", "silent", silent), Part("acme", "idp", Answering()), Part("acme", "d", Answering(None))]
         checked = Connections(lambda: parts, Clock(), budget=0.2).check()

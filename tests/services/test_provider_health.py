@@ -241,7 +241,7 @@ def test_what_is_stored_and_cannot_be_used_any_more_is_bad(world: World, admin: 
     assert (known["state"], known["failed"]) == ("bad", ["configuration"])
 
 
-def test_one_that_is_removed_meanwhile_is_no_failure(world: World, admin: Caller) -> None:
+def test_a_provider_removed_meanwhile_is_no_failure(world: World, admin: Caller) -> None:
     world.clock.advance(61)
     world.connector.services.upkeep.sweep(Sweep())
     assert admin.request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204

@@ -76,7 +76,7 @@ def test_run_that_was_asked_for_a_moment_ago_is_not_asked_for_again(world: World
     assert asked(world) - before == 2
 
 
-def test_who_is_not_served_by_onfido_gets_what_is_stored(world: World, ann: Caller) -> None:
+def test_a_request_that_does_not_ask_onfido_gets_the_stored_state(world: World, ann: Caller) -> None:
     run_id = open_run(world, ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     world.post_event(event_body(run_id, comparisons=CLEAR))
@@ -84,7 +84,7 @@ def test_who_is_not_served_by_onfido_gets_what_is_stored(world: World, ann: Call
     assert {claim["uri"] for claim in answer.json()["claims"] if claim["isVerified"]} == set(MAPPING)
 
 
-def test_of_many_at_once_one_asks_and_nobody_waits_for_it(world: World, ann: Caller) -> None:
+def test_of_many_requests_at_once_one_asks_onfido_and_no_other_waits(world: World, ann: Caller) -> None:
     open_run(world, ann)
     before = asked(world)
     world.faults(route=READ_RUN, latency_ms=60_000)
@@ -188,7 +188,7 @@ def test_sdk_token_is_made_at_most_once_in_two_seconds(world: World, ann: Caller
     assert_error(ann.verify(world.provider_id, "REINITIATED"), 429, "HTTP-429")
 
 
-def test_what_cannot_be_resumed_is_said_rather_than_that_it_was_asked_often(world: World, ann: Caller) -> None:
+def test_a_run_that_cannot_be_resumed_is_reported_before_the_rate_limit(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     assert ann.verify(world.provider_id, "REINITIATED").status_code == 200
     world.post_event(event_body(run_id, comparisons=CLEAR))

@@ -91,7 +91,7 @@ def test_what_is_read_in_vain_and_what_applications_meet_every_day_is_not_record
     assert refused(world) == []
 
 
-def test_callers_who_are_not_known_here_are_only_logged(world: World) -> None:
+def test_unknown_callers_are_only_logged(world: World) -> None:
     before = stored(world)
     stranger = world.connector.caller("stranger", ["internal_login"], "elsewhere")
     here = Caller(world.connector.url, stranger.headers)
@@ -209,14 +209,14 @@ def test_a_start_that_another_thread_just_records_is_not_recorded_twice(world: W
 
 
 class TestLooks:
-    def test_one_actor_is_looked_up_so_often_in_a_minute(self, moment: list[datetime]) -> None:
+    def test_lookups_of_one_actor_are_limited_per_minute(self, moment: list[datetime]) -> None:
         limit = RefusalLimit(lambda: moment[0])
         assert looks(limit, [entry("mallory")] * (MOST_LOOKS + 10)) == MOST_LOOKS
         assert looks(limit, [entry("other")]) == 1
         moment[0] += timedelta(minutes=1)
         assert looks(limit, [entry("mallory")]) == 1
 
-    def test_so_are_all_together(self, moment: list[datetime]) -> None:
+    def test_lookups_of_all_actors_are_limited_per_minute(self, moment: list[datetime]) -> None:
         limit = RefusalLimit(lambda: moment[0])
         assert looks(limit, [entry(f"actor-{number}") for number in range(MOST_LOOKS_OF_ALL + 10)]) == MOST_LOOKS_OF_ALL
 

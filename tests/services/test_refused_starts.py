@@ -86,7 +86,7 @@ def use_up(world: World, caller: Caller, onfido: RefusingOnfido) -> None:
 
 
 @pytest.mark.parametrize("status", REFUSED)
-def test_who_is_refused_by_onfido_every_time_is_held_back(
+def test_a_user_whom_onfido_always_refuses_is_delayed(
     world: World, ann: Caller, onfido: RefusingOnfido, status: int
 ) -> None:
     onfido.status = status
@@ -100,7 +100,7 @@ def test_who_is_refused_by_onfido_every_time_is_held_back(
     assert_error(ann.verify(world.provider_id, "INITIATED"), 400, REFUSED[status])
 
 
-def test_others_are_not_held_back(world: World, ann: Caller, onfido: RefusingOnfido) -> None:
+def test_other_users_are_not_delayed(world: World, ann: Caller, onfido: RefusingOnfido) -> None:
     use_up(world, ann, onfido)
     assert_error(world.add_user("ben").verify(world.provider_id, "INITIATED"), 400, "OIDV-10043")
     assert counted(world) == {"ann": MOST, "ben": 1}

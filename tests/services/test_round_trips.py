@@ -89,7 +89,7 @@ def getting(caller: Caller, path: str) -> Callable[[], None]:
     return ask
 
 
-def test_a_webhook(counted: Counted) -> None:
+def test_a_webhook_takes_three_round_trips(counted: Counted) -> None:
     def prepare() -> Callable[[], None]:
         body = event_body(counted.world.start(counted.new_user()), "approved", ALL_CLEAR)
 
@@ -101,7 +101,7 @@ def test_a_webhook(counted: Counted) -> None:
     assert counted.fewest("a webhook", prepare) <= 3
 
 
-def test_a_webhook_that_is_repeated(counted: Counted) -> None:
+def test_a_repeated_webhook_takes_one_round_trip(counted: Counted) -> None:
     body = event_body(counted.world.start(counted.new_user()), "approved", ALL_CLEAR)
 
     def post() -> None:
@@ -136,12 +136,12 @@ def test_a_start_that_is_resumed(counted: Counted) -> None:
     assert counted.fewest("INITIATED that is resumed", prepare) <= 21
 
 
-def test_initiated(counted: Counted) -> None:
+def test_initiated_takes_the_documented_round_trips(counted: Counted) -> None:
     """Eight of its own, and one for the budget of each of its two calls to Onfido."""
     assert counted.fewest("INITIATED", lambda: asking(counted.new_user(), counted.world, "INITIATED")) <= 10
 
 
-def test_initiated_again(counted: Counted) -> None:
+def test_a_second_initiated_takes_the_documented_round_trips(counted: Counted) -> None:
     def prepare() -> Callable[[], None]:
         ann = counted.new_user()
         assert counted.world.post_event(event_body(counted.world.start(ann), "declined", ALL_CLEAR)).ok
@@ -151,7 +151,7 @@ def test_initiated_again(counted: Counted) -> None:
 
 
 @pytest.mark.parametrize("has_ended", [False, True], ids=["open", "ended"])
-def test_completed(counted: Counted, *, has_ended: bool) -> None:
+def test_completed_takes_the_documented_round_trips(counted: Counted, *, has_ended: bool) -> None:
     def prepare() -> Callable[[], None]:
         ann = counted.new_user()
         run_id = counted.world.start(ann)
@@ -162,7 +162,7 @@ def test_completed(counted: Counted, *, has_ended: bool) -> None:
     assert counted.fewest(f"COMPLETED, {'ended' if has_ended else 'open'}", prepare) <= 6
 
 
-def test_reinitiated(counted: Counted) -> None:
+def test_reinitiated_takes_the_documented_round_trips(counted: Counted) -> None:
     def prepare() -> Callable[[], None]:
         ann = counted.new_user()
         counted.world.start(ann)
@@ -172,7 +172,7 @@ def test_reinitiated(counted: Counted) -> None:
     assert counted.fewest("REINITIATED", prepare) <= 6
 
 
-def test_a_delivery(counted: Counted) -> None:
+def test_a_delivery_takes_the_documented_round_trips(counted: Counted) -> None:
     world = counted.world
     services = world.connector.services
 
@@ -188,13 +188,13 @@ def test_a_delivery(counted: Counted) -> None:
     assert counted.fewest("a delivery", prepare) <= 4  # one of them for the budget of its call to Onfido
 
 
-def test_claims(counted: Counted) -> None:
+def test_reading_claims_takes_one_round_trip(counted: Counted) -> None:
     ann = counted.new_user()
     counted.world.start(ann)
     reading = getting(ann, "/api/users/v1/me/idv/claims")
     assert counted.fewest("claims", lambda: reading) <= 1
 
 
-def test_a_list_of_providers(counted: Counted) -> None:
+def test_a_list_of_providers_takes_two_round_trips(counted: Counted) -> None:
     reading = getting(counted.world.connector.as_admin(counted.world.tenant), PROVIDERS)
     assert counted.fewest("providers", lambda: reading) <= 2

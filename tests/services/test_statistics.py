@@ -305,7 +305,7 @@ class TestViews:
 
 
 class TestCounting:
-    def test_a_user_who_is_removed_counts_no_more_on_recent_days_and_for_ever_on_old_ones(self, quiet: World) -> None:
+    def test_a_removed_user_is_no_longer_counted_on_recent_days(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         sweep(quiet)
         old = {"from": f"{quiet.clock():%Y-%m-%d}", "to": f"{quiet.clock():%Y-%m-%d}"}

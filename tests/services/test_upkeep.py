@@ -341,7 +341,7 @@ def applicant_at_onfido(world: World, applicant_id: str) -> int:
     return requests.get(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=60).status_code
 
 
-def test_removal_of_a_user_is_recorded_with_who_did_it_and_when(world: World, run: Run) -> None:
+def test_removal_of_a_user_is_recorded_with_actor_and_time(world: World, run: Run) -> None:
     verify(world, "the-user")
     remove_through_api(world, run, "the-user")
     with world.connector.services.database.read() as connection:

@@ -136,7 +136,7 @@ class TestRemoval:
             assert (left["userId"], left["parameters"], left["state"]) == (None, {}, "expired")
         assert "bea" in result_of(admin, kept)
 
-    def test_one_that_runs_fails(self, world: World, admin: Caller) -> None:
+    def test_a_running_job_of_a_removed_user_fails(self, world: World, admin: Caller) -> None:
         verified(world, "ann")
         world.connector.rest()
         job = ask(admin, "user-record", {"userId": "ann"})

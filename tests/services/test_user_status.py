@@ -122,7 +122,7 @@ class TestWhy:
         assert all(reason in table for reason in reasons.values())
         assert "Anna" in table
 
-    def test_a_claim_without_a_value_keeps_nobody_from_being_verified(self, quiet: World) -> None:
+    def test_a_claim_without_a_value_does_not_prevent_verification(self, quiet: World) -> None:
         ann = quiet.add_user(values={GIVEN_NAME: "Ann", LAST_NAME: "Example"})
         run_id = quiet.start(ann, [GIVEN_NAME, LAST_NAME])
         quiet.outcome(run_id)
@@ -184,7 +184,9 @@ def beyond_the_limit(world: World) -> tuple[str, list[str]]:
 
 class TestRefusedStarts:
     @pytest.mark.parametrize("cause", [without_a_value, with_onfido_away, beyond_the_limit])
-    def test_one_leaves_a_trace_with_code_and_claims_and_no_value(self, quiet: World, run: Run, cause: Any) -> None:
+    def test_a_refused_start_is_recorded_with_code_and_claims_and_no_value(
+        self, quiet: World, run: Run, cause: Any
+    ) -> None:
         ann = quiet.add_user()
         code, claims = cause(quiet)
         assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == code
@@ -263,7 +265,7 @@ class TestList:
         assert quiet.connector.as_admin().get(path, params=query).json() == body
         assert "refusals" not in json.loads(run("verification", "list", "--json").stdout)
 
-    def test_of_a_user_who_was_removed_is_said_when_and_by_whom(self, quiet: World, run: Run) -> None:
+    def test_the_removal_of_a_user_is_shown_with_time_and_actor(self, quiet: World, run: Run) -> None:
         end(quiet, quiet.add_user())
         eraser = quiet.connector.caller("eraser", ["internal_idv_claim_delete"])
         assert eraser.request("DELETE", STATUS.format("ann")).status_code == 204
@@ -315,7 +317,7 @@ class TestUnlock:
         beyond_the_limit(quiet)
         return quiet
 
-    def test_when_the_next_attempt_is_allowed_is_said(self, locked: World, run: Run) -> None:
+    def test_the_time_of_the_next_attempt_is_shown(self, locked: World, run: Run) -> None:
         next_at = status_of(locked)["nextAttemptAt"]
         refused = locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED")
         assert (refused.status_code, refused.json()["code"]) == (429, "OIDV-10044")
@@ -372,7 +374,7 @@ class TestUnlock:
         end(locked, ann, "declined")
         assert ann.verify(locked.provider_id, "INITIATED").status_code == 429
 
-    def test_nobody_unlocks_a_user_who_is_not_there(self, locked: World, run: Run) -> None:
+    def test_an_unknown_user_cannot_be_unlocked(self, locked: World, run: Run) -> None:
         result = run("user", "unlock", "nobody")
         assert (result.exit_code, result.stderr) == (
             1,

@@ -67,7 +67,7 @@ def test_the_application_that_continues_a_start_has_started_the_run(quiet: World
     assert latest(quiet).client_id == "second"
 
 
-def test_capture_has_ended_when_the_application_says_so_and_onfido_awaits_nothing(quiet: World, ann: Caller) -> None:
+def test_capture_has_ended_if_the_application_reports_it_and_onfido_awaits_no_input(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     complete(quiet, ann)
     assert latest(quiet).captured_at is None  # Onfido still awaits the user
@@ -98,7 +98,7 @@ def test_a_run_that_the_user_did_not_finish_proves_no_capture(quiet: World, ann:
     assert (latest(quiet).status, latest(quiet).captured_at) == (status, None)
 
 
-def test_a_result_that_nobody_asked_for_does_not_say_when_capture_ended(quiet: World, ann: Caller) -> None:
+def test_a_result_by_webhook_does_not_show_when_capture_ended(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     assert quiet.post_event(event_body(run_id, "approved", {"first_name": "clear"})).ok
     complete(quiet, ann)

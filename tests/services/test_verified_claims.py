@@ -269,7 +269,7 @@ def test_keys_that_may_be_known_are_replaced_at_once(world: World, ann: Caller, 
     assert {each.actor.partition(":")[0] for each in entries} == {"cli"}
 
 
-def test_of_many_who_need_the_first_keys_one_creates_them(world: World) -> None:
+def test_the_first_keys_are_created_once_by_concurrent_requests(world: World) -> None:
     service = world.connector.services.signing_keys
     with ThreadPoolExecutor(8) as pool:
         published = list(pool.map(lambda _: [key.key_id for key in service.published()], range(8)))

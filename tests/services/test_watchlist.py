@@ -255,7 +255,7 @@ def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> No
     assert [each.subject for each in told(world)].count("user") == 1
 
 
-def test_provider_that_only_tells_leaves_claims_verified(world: World, application: Application) -> None:
+def test_provider_that_only_notifies_leaves_claims_verified(world: World, application: Application) -> None:
     use_studio(world, notices=notices(application))
     ann = verified_user(world, "ann")
 
@@ -267,7 +267,7 @@ def test_provider_that_only_tells_leaves_claims_verified(world: World, applicati
     assert len(application.received) == 1
 
 
-def test_provider_that_tells_nobody_still_unverifies(world: World) -> None:
+def test_provider_without_notices_still_unverifies(world: World) -> None:
     use_studio(world, unverifyOnMatch=True)
     ann = verified_user(world, "ann")
 
@@ -278,7 +278,7 @@ def test_provider_that_tells_nobody_still_unverifies(world: World) -> None:
     assert rows_of(world, NotifyOfMatches.kind) == []
 
 
-def test_provider_that_wants_nothing_of_it_notes_the_event(world: World) -> None:
+def test_provider_without_watchlist_settings_notes_the_event(world: World) -> None:
     ann = verified_user(world, "ann")
 
     assert world.post_event(event(monitor(world, applicant_of(ann)))).status_code == 200
@@ -287,7 +287,7 @@ def test_provider_that_wants_nothing_of_it_notes_the_event(world: World) -> None
     assert rows_of(world, UpdateMatches.kind) == []
 
 
-def test_monitor_that_is_gone_or_watches_somebody_unknown_changes_nothing(world: World, ann: Caller) -> None:
+def test_missing_monitor_or_one_of_an_unknown_user_changes_nothing(world: World, ann: Caller) -> None:
     stranger = onfido(world, "POST", "applicants", first_name="Zoe", last_name="Other")["id"]
 
     for monitor_id in (UNKNOWN, monitor(world, stranger)):
@@ -308,7 +308,7 @@ def test_matches_of_a_monitor_that_was_deactivated_since_count(world: World, ann
     assert verified(ann.claims()) == set()
 
 
-def test_outage_of_onfido_puts_it_off(world: World, ann: Caller) -> None:
+def test_outage_of_onfido_delays_the_delivery(world: World, ann: Caller) -> None:
     world.faults(route=MONITOR, failed=-1)
     monitor_id = monitor(world, applicant_of(ann))
 

@@ -330,7 +330,7 @@ def recorded_is_free(world: World) -> bool:
 
 
 @pytest.mark.one_database
-def test_an_outage_puts_it_off(world: World) -> None:
+def test_an_outage_delays_the_delivery(world: World) -> None:
     world.faults(route=CREATE, throttled=1)
     use_studio(world, watchlistMonitor=STANDARD)
     ann = verified_user(world, "ann")

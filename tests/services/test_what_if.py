@@ -68,7 +68,7 @@ def said(verdict: Any) -> tuple[str, bool] | None:
 
 
 class TestDryRun:
-    def test_the_same_mapping_says_the_same(self, world: World, ann: Caller) -> None:
+    def test_the_same_mapping_has_the_same_results(self, world: World, ann: Caller) -> None:
         claims = tried(world, end(world, ann), MAPPING)
         expected = {
             GIVEN_NAME: ("clear", True),
@@ -80,7 +80,7 @@ class TestDryRun:
         assert {claim["isChanged"] for claim in claims.values()} == {False}
         assert claims[GIVEN_NAME]["verdict"]["foundAt"] == "/document/breakdown/data_comparison"
 
-    def test_so_it_does_where_a_task_has_compared(self, world: World, ann: Caller) -> None:
+    def test_the_same_mapping_has_the_same_results_with_a_comparison_in_a_task(self, world: World, ann: Caller) -> None:
         run_id = world.start(ann)
         world.outcome(run_id, status="approved", output={"seen": {}}, comparisons=MIXED)
         world.clock.advance(5)
@@ -111,7 +111,7 @@ class TestDryRun:
         claims = tried(world, end(world, ann), {**MAPPING, GIVEN_NAME: "email"})
         assert (said(claims[GIVEN_NAME]["verdict"]), claims[GIVEN_NAME]["isChanged"]) == (("not_compared", False), True)
 
-    def test_a_claim_that_the_draft_leaves_out_is_said_to_be(self, world: World, ann: Caller) -> None:
+    def test_a_claim_that_the_draft_leaves_out_is_reported(self, world: World, ann: Caller) -> None:
         claims = tried(world, end(world, ann), {uri: MAPPING[uri] for uri in (GIVEN_NAME, LAST_NAME)})
         assert (claims[BIRTH_DATE]["limit"], claims[BIRTH_DATE]["draft"]) == ("removed", None)
         assert said(claims[BIRTH_DATE]["todayVerdict"]) == ("unidentified", False)

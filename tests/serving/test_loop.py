@@ -145,7 +145,7 @@ def test_client_gets_100_continue(stack: ExitStack) -> None:
 @pytest.mark.parametrize(
     "begun", [b"", b"GET / HT", POST % 9 + b"a", GET[:-2] + b"Transfer-Encoding: chunked\r\n\r\n1\r\n"]
 )
-def test_any_number_of_clients_that_have_sent_no_whole_request_keep_no_thread(stack: ExitStack, begun: bytes) -> None:
+def test_clients_with_incomplete_requests_occupy_no_thread(stack: ExitStack, begun: bytes) -> None:
     site = stack.enter_context(Site())
     idle = [site.connect(stack, begun) for _ in range(200)]
     assert read_answer(site.connect(stack, GET))[0] == 200
@@ -186,7 +186,7 @@ def test_client_that_is_late_with_its_body_gets_an_error(stack: ExitStack) -> No
 
 
 @pytest.mark.parametrize("begun", [b"GET /\n", POST.replace(b"%d", b"x") % (), GET[:-2] + b"X\r\n\r\n"])
-def test_what_is_no_request_is_refused_and_the_connection_closed(stack: ExitStack, begun: bytes) -> None:
+def test_a_malformed_request_is_refused_and_the_connection_closed(stack: ExitStack, begun: bytes) -> None:
     site = stack.enter_context(Site(replace(PATIENT, linger=SHORT)))
     client = site.connect(stack, begun)
     status, body = read_answer(client)
@@ -212,7 +212,7 @@ def fill(size: int) -> Callable[[Connection, Any], bool]:
     return answer
 
 
-def test_clients_that_do_not_read_their_answers_keep_no_thread(stack: ExitStack) -> None:
+def test_clients_that_do_not_read_their_answers_occupy_no_thread(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     site.answer = fill(20_000_000)
     deaf = [site.connect(stack, GET, buffer=1_024) for _ in range(20)]
@@ -270,7 +270,7 @@ def download(connection: Connection, _request: Any) -> bool:
     return False
 
 
-def test_download_that_is_not_read_gives_its_thread_back(stack: ExitStack) -> None:
+def test_download_that_is_not_read_releases_its_thread(stack: ExitStack) -> None:
     site = stack.enter_context(Site(Times(LONG, LONG, LONG, SHORT, LONG, LONG)))
     site.answer = download
     client = site.connect(stack, GET, buffer=1_024)
@@ -278,7 +278,7 @@ def test_download_that_is_not_read_gives_its_thread_back(stack: ExitStack) -> No
     wait_until(lambda: is_closed(client))
 
 
-def test_download_whose_client_leaves_gives_its_thread_back(stack: ExitStack) -> None:
+def test_download_whose_client_disconnects_releases_its_thread(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     site.answer = download
     client = site.connect(stack, GET, buffer=1_024)
@@ -364,7 +364,7 @@ def test_bodies_in_memory_are_bounded(stack: ExitStack) -> None:
     assert read_answer(site.connect(stack, POST % 2 + b"ab")) == (200, b"ab")
 
 
-def test_idle_clients_are_hurried_and_half_a_request_is_not(stack: ExitStack) -> None:
+def test_idle_clients_are_closed_before_clients_that_send(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     idle, begun = site.connect(stack), site.connect(stack, GET[:-1])
     wait_until(lambda: sorted(intake.is_idle for intake in site.intakes) == [False, True])

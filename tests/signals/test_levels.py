@@ -42,7 +42,7 @@ def levels(world: World, receiver: Receiver, number: int) -> list[tuple[str, str
     return [level_of(each) for each in events]
 
 
-def test_a_verified_user_and_one_who_is_no_longer(world: World) -> None:
+def test_a_level_is_signalled_when_a_user_becomes_verified_and_no_longer_is(world: World) -> None:
     receiver = connect(as_client(world.connector))
     ann = world.add_user()
     body = event_body(world.start(ann), "approved", ALL_CLEAR)

@@ -97,7 +97,7 @@ def test_an_event_that_is_refused_for_good_does_not_come_again(world: World, rea
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"err": 7}', b"[" * 4000, b"x" * 5000, b'{"err": "other"}'])
-def test_a_refusal_that_says_nothing_is_none_for_good(world: World, content: bytes) -> None:
+def test_a_refusal_without_a_reason_is_not_permanent(world: World, content: bytes) -> None:
     class Odd(Endpoint):
         def take(self, request: Any) -> None:
             request.rfile.read(int(request.headers["Content-Length"]))

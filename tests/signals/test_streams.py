@@ -161,7 +161,7 @@ def test_scopes(world: World, receiver: Receiver) -> None:
     ],
     ids=str,
 )
-def test_a_stream_that_could_never_work_is_refused(world: World, body: Any, named: str) -> None:
+def test_an_invalid_stream_is_refused(world: World, body: Any, named: str) -> None:
     answer = as_client(world.connector).post(STREAMS, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
     assert named in str(answer.json()["description"]) or body == []

@@ -182,7 +182,7 @@ def test_further_names_are_answered_for() -> None:
         assert statuses(named, "other.test") == {421}
 
 
-def test_who_listens_everywhere_answers_for_every_address_but_no_name() -> None:
+def test_a_server_on_all_interfaces_accepts_every_address_but_no_name() -> None:
     with Simulator("0.0.0.0") as everywhere:
         everywhere.host = "127.0.0.1"
         assert 421 not in statuses(everywhere, "192.0.2.1:8090")

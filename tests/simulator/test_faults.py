@@ -279,7 +279,7 @@ def test_a_reset_forgets_everything_and_puts_the_switches_back(http: requests.Se
         assert http.get(f"{simulator.url}/simulator/faults", timeout=60).json()["retry_after"] == 9
 
 
-def test_the_state_tells_what_was_asked(new_run: NewRun, http: requests.Session, state_of: StateOf) -> None:
+def test_the_state_lists_the_calls(new_run: NewRun, http: requests.Session, state_of: StateOf) -> None:
     run = new_run()
     http.get(run["link"]["url"].replace("/link/", "/v3.6/workflow_runs/"), timeout=60).raise_for_status()
     state = state_of()

@@ -89,7 +89,7 @@ def test_the_document_report_shape_holds_a_whole_report(
     assert report_of(run) == report
 
 
-def test_with_no_shape_only_the_document_check_task_tells(
+def test_without_a_shape_only_the_document_check_task_has_comparisons(
     new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None]
 ) -> None:
     run = end_run(new_run(), shape="none")
@@ -126,7 +126,7 @@ def strangers(model: object) -> list[str]:
     return [*getattr(model, "additional_properties", {}), *inner]
 
 
-def test_a_run_can_give_all_its_reports_whole(
+def test_a_run_can_return_all_its_reports_whole(
     new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None]
 ) -> None:
     run = end_run(new_run(address=ADDRESS), shape="all_reports")
@@ -171,7 +171,7 @@ def test_all_reports_are_in_keeping_with_what_was_compared(new_run: NewRun, end_
     assert output["watchlist_report"]["result"] == output["facial_similarity_report"]["result"] == "clear"
 
 
-def test_an_address_that_nobody_has_is_not_compared(new_run: NewRun, end_run: EndRun) -> None:
+def test_a_missing_address_is_not_compared(new_run: NewRun, end_run: EndRun) -> None:
     proof = end_run(new_run(), shape="all_reports")["output"]["proof_of_address_report"]
     assert results(proof["breakdown"]["data_comparison"])["address"] is None
 

@@ -38,7 +38,7 @@ def test_the_page_names_the_person_and_the_status_and_labels_every_field(
     assert not re.findall(r'(?:src|href)="https?:', page)
 
 
-def test_submitting_approves_and_the_page_says_so(
+def test_submitting_approves_and_the_page_shows_it(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -150,7 +150,7 @@ def test_the_way_back_is_offered_once_the_run_has_ended(http: requests.Session, 
     assert 'href="https://example.org/?a=1&amp;b=2"' in http.get(run["link"]["url"], timeout=60).text
 
 
-def test_whoever_completes_their_part_is_sent_back_and_whoever_breaks_it_off_is_not(
+def test_a_user_who_completes_is_redirected_and_one_who_abandons_is_not(
     http: requests.Session, new_run: NewRun
 ) -> None:
     for action, place in (("submit", "https://example.org/done"), ("abandon", None)):
@@ -262,7 +262,7 @@ def test_the_index_lists_runs_and_switches_without_a_token(
     assert len(re.findall('class="changed"', page)) == 1
 
 
-def test_an_unknown_run_has_a_page_that_says_so(simulator: Simulator) -> None:
+def test_an_unknown_run_has_an_error_page(simulator: Simulator) -> None:
     answer = requests.get(f"{simulator.url}/link/nobody", timeout=60)
     assert answer.status_code == 404
     assert "There is no such workflow run" in answer.text

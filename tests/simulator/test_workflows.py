@@ -149,7 +149,7 @@ def test_tasks_open_one_after_the_other_and_then_the_outcome_takes_effect(
     assert ended.sdk_token is None
 
 
-def test_each_task_tells_when_it_opens_and_the_run_when_it_ends(
+def test_each_task_sends_an_event_when_it_opens_and_the_run_when_it_ends(
     vendor: onfido.DefaultApi,
     received: queue.Queue[tuple[bytes, str]],
     subscribe: Callable[..., Json],

@@ -30,11 +30,11 @@ def samples(size: Any, number: int = 200) -> list[Sample]:
         (lambda at: 90 * MIB + (at > 150) * 30 * MIB, False),
     ],
 )
-def test_memory_that_grows_is_told_from_memory_that_settles(size: Any, is_flat: bool) -> None:
+def test_growing_memory_is_distinguished_from_stable_memory(size: Any, is_flat: bool) -> None:
     assert judged(samples(size))["is_flat"] is is_flat
 
 
-def test_too_few_samples_tell_nothing() -> None:
+def test_too_few_samples_allow_no_verdict() -> None:
     assert judged(samples(lambda _: MIB, 3))["is_flat"] is None
 
 

@@ -92,7 +92,7 @@ def test_every_migration_since_the_oldest_supported_version_is_additive(tmp_path
         ("CREATE UNIQUE INDEX uq_more ON users (created_at)", "users has a new rule about created_at"),
     ],
 )
-def test_what_is_not_additive_is_seen(tmp_path: Path, statement: str, violation: str | None) -> None:
+def test_a_migration_that_is_not_additive_is_found(tmp_path: Path, statement: str, violation: str | None) -> None:
     with closing(Database(f"sqlite:///{tmp_path / 'steps.db'}")) as database:
         before = upgrade_to(database, "head")
         with database.write() as connection:

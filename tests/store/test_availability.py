@@ -32,7 +32,7 @@ def write(connection: Connection) -> None:
     connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
-def test_a_database_that_refuses_writes_says_so_and_is_read_all_the_same(database_url: str) -> None:
+def test_a_read_only_database_is_reported_and_can_be_read(database_url: str) -> None:
     with refusing_writes(database_url), closing(Database(database_url)) as database:
         with database.read() as connection:
             assert connection.execute(text("SELECT 1")).scalar() == 1
@@ -133,7 +133,7 @@ def test_a_database_is_healthy_until_it_refuses_writes_and_again_when_it_takes_t
     assert problem() is None
 
 
-def test_whoever_asks_often_has_it_written_to_once_a_second(database_url: str) -> None:
+def test_frequent_checks_write_once_a_second(database_url: str) -> None:
     with closing(Database(database_url)) as database:
         health = Health(database)
         assert health.problem() is None

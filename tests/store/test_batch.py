@@ -97,7 +97,7 @@ def test_statements_in_any_way_are_executed_in_their_order(database: Database) -
         assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["dan"]
 
 
-def test_whoever_listens_to_statements_hears_each_at_its_time(database: Database) -> None:
+def test_statement_listeners_are_called_for_each_statement_in_order(database: Database) -> None:
     heard: list[str] = []
     listeners = [
         ("after_cursor_execute", lambda *given: heard.append(given[2].split()[0])),
@@ -138,7 +138,7 @@ def test_a_statement_that_fails_fails_its_transaction(database: Database, names:
         assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["ann"]
 
 
-def test_errors_reach_those_who_listen_to_errors(database: Database) -> None:
+def test_error_listeners_are_called(database: Database) -> None:
     heard: list[ExceptionContext] = []
     listen = heard.append
     event.listen(Engine, "handle_error", listen)
@@ -204,7 +204,7 @@ def test_a_statement_after_the_commit_is_not_of_its_transaction(proxied: tuple[D
         assert observes or number == [1]
 
 
-def test_who_waits_for_a_lock_holds_up_no_other_answer(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_waiting_for_a_lock_delays_no_other_connection(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     lock = FIND.with_for_update()
     with database.write() as connection:

@@ -99,7 +99,7 @@ def test_a_leased_row_is_not_leased_by_others_until_its_lease_expires(database: 
     assert (again.delivery_id, mine.attempts, again.attempts) == (mine.delivery_id, 1, 2)
 
 
-def test_who_lost_the_lease_settles_nothing(database: Database) -> None:
+def test_a_worker_that_lost_its_lease_records_nothing(database: Database) -> None:
     put(database)
     [mine] = lease(database, "first", seconds=0)
     lease(database, "second")

@@ -29,17 +29,17 @@ def encoded(key: bytes) -> str:
 
 class TestSealing:
     @given(plain=texts, context=texts)
-    def test_what_was_sealed_opens_again_and_is_not_readable(self, plain: str, context: str) -> None:
+    def test_encrypted_text_is_unreadable_and_can_be_decrypted(self, plain: str, context: str) -> None:
         sealed = VAULT.seal(plain, context)
         assert VAULT.open(sealed, context) == plain
         assert sealed.isascii()
         assert len(plain) < 4 or plain not in sealed
 
-    def test_the_same_text_never_looks_the_same(self) -> None:
+    def test_the_same_text_is_encrypted_differently_each_time(self) -> None:
         assert len({VAULT.seal("same", CONTEXT) for _ in range(50)}) == 50
 
     @given(plain=texts, context=texts, other=texts)
-    def test_it_does_not_open_in_another_place(self, plain: str, context: str, other: str) -> None:
+    def test_encrypted_text_cannot_be_decrypted_for_another_row(self, plain: str, context: str, other: str) -> None:
         sealed = VAULT.seal(plain, context)
         if other != context:
             with pytest.raises(ConfigurationError):
@@ -76,7 +76,7 @@ class TestSealing:
         assert opened_or_refused(sealed[: min(length, len(sealed) - 4)]) is None
 
     @given(garbage=texts)
-    def test_what_was_never_sealed_is_refused(self, garbage: str) -> None:
+    def test_text_that_was_never_encrypted_is_refused(self, garbage: str) -> None:
         assert opened_or_refused(garbage) is None
 
 
@@ -88,7 +88,7 @@ def opened_or_refused(sealed: str) -> str | None:
 
 
 class TestRotation:
-    def test_the_new_key_seals_and_the_old_one_still_opens(self) -> None:
+    def test_the_new_key_encrypts_and_the_old_one_still_decrypts(self) -> None:
         before = Vault([OLD_KEY]).seal("kept", CONTEXT)
         rotated = Vault([KEY, OLD_KEY])
         assert rotated.open(before, CONTEXT) == "kept"
@@ -97,7 +97,7 @@ class TestRotation:
         assert after.startswith(rotated.prefix)
         assert not before.startswith(rotated.prefix)
 
-    def test_without_the_old_key_what_it_sealed_stays_closed(self) -> None:
+    def test_without_the_old_key_its_text_cannot_be_decrypted(self) -> None:
         with pytest.raises(ConfigurationError, match="encryption_keys"):
             VAULT.open(Vault([OLD_KEY]).seal("kept", CONTEXT), CONTEXT)
 
@@ -154,7 +154,7 @@ class TestKeys:
             *((mode, True) for mode in (0o644, 0o604, 0o602, 0o666, 0o777)),
         ],
     )
-    def test_a_key_file_that_everybody_can_read_is_refused_and_a_group_may(
+    def test_a_world_readable_key_file_is_refused_and_a_group_readable_one_accepted(
         self, mode: int, is_refused: bool, tmp_path: Path
     ) -> None:
         read_keys([], tmp_path)
@@ -199,15 +199,15 @@ class TestFingerprints:
     fingerprints = Fingerprints(KEY)
 
     @given(one=st.tuples(texts, texts, texts, texts), other=st.tuples(texts, texts, texts, texts))
-    def test_are_equal_for_equal_values_in_the_same_place_only(
+    def test_fingerprints_are_equal_only_for_equal_values_of_the_same_claim(
         self, one: tuple[str, str, str, str], other: tuple[str, str, str, str]
     ) -> None:
         assert (self.fingerprints.of(*one) == self.fingerprints.of(*other)) == (one == other)
 
-    def test_do_not_let_a_boundary_move(self) -> None:
+    def test_fingerprints_depend_on_the_boundary_between_user_and_claim(self) -> None:
         assert self.fingerprints.of("t", "ab", "c", "v") != self.fingerprints.of("t", "a", "bc", "v")
 
-    def test_mean_nothing_without_the_key(self) -> None:
+    def test_fingerprints_depend_on_the_key(self) -> None:
         place = ("acme", "ann", "givenname", "Ann")
         assert self.fingerprints.of(*place) != Fingerprints(OLD_KEY).of(*place)
         assert len(self.fingerprints.of(*place)) == 64

@@ -226,7 +226,7 @@ class TestManyBranches:
 
 class TestWalk:
     @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-    def test_a_walk_gives_each_run_once_the_oldest_first(
+    def test_a_walk_returns_each_run_once_the_oldest_first(
         self, database: Database, add: Add, now: datetime, size: int
     ) -> None:
         ids = [add(created_at=now + number // 3 * SECOND) for number in range(7)]  # three of each moment
@@ -273,7 +273,7 @@ class TestTags:
 
 
 class TestDecide:
-    def test_one_of_many_decisions_stands(self, database: Database, add: Add, now: datetime) -> None:
+    def test_of_many_decisions_one_is_recorded(self, database: Database, add: Add, now: datetime) -> None:
         verification_id, barrier = add(status="review"), Barrier(8)
 
         def decide(number: int) -> bool:

@@ -136,7 +136,9 @@ class TestOneOpenVerification:
 
 
 class TestLease:
-    def test_of_many_who_take_it_over_one_wins(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_of_many_requests_that_take_a_lease_over_one_succeeds(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
         seen = reserve()
         barrier = Barrier(8)
 
@@ -152,7 +154,9 @@ class TestLease:
         assert sum(won) == 1
         assert current(database, seen.verification_id).lease_owner == f"owner-{won.index(True)}"
 
-    def test_who_lost_it_records_nothing(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_a_request_that_lost_its_lease_records_nothing(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
         seen = reserve()
         with database.write() as connection:
             assert verifications.take_over(connection, seen, Lease("second", now))
@@ -160,7 +164,7 @@ class TestLease:
         assert current(database, seen.verification_id).run_id is None
         assert advance(database, seen, "second", run_id="run-of-the-second")
 
-    def test_a_renewed_one_cannot_be_taken_by_who_saw_the_old(
+    def test_a_renewed_lease_cannot_be_taken_by_its_old_state(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         seen = reserve()
@@ -168,7 +172,7 @@ class TestLease:
         with database.write() as connection:
             assert not verifications.take_over(connection, seen, Lease("second", now))
 
-    def test_nobody_holds_one_on_an_ended_attempt(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_an_ended_verification_has_no_lease(self, database: Database, reserve: Reserve, now: datetime) -> None:
         seen = reserve()
         assert close(database, seen, now)
         assert not advance(database, seen, "first", run_id="late")
@@ -193,7 +197,7 @@ class TestAbandoned:
             fence = Fence(owner, has_no_run=True)
             return is_deleted or verifications.set_status(connection, verification, values, fence).rowcount == 1
 
-    def test_leaves_no_trace_where_onfido_knows_nothing_of_it(
+    def test_a_failed_start_without_an_applicant_is_deleted(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         seen = reserve()
@@ -203,7 +207,7 @@ class TestAbandoned:
         with database.read() as connection:
             assert verification_claims.find_all(connection, seen.verification_id) == []
 
-    def test_is_closed_and_kept_where_there_is_an_applicant(
+    def test_a_failed_start_with_an_applicant_is_closed_and_kept(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         seen = reserve()
@@ -212,13 +216,17 @@ class TestAbandoned:
         kept = current(database, seen.verification_id)
         assert (kept.status, kept.failure, kept.closed_at, kept.lease_owner) == ("error", "refused", now, None)
 
-    def test_stays_open_where_there_may_be_a_run(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_a_failed_start_that_may_have_a_run_stays_open(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
         seen = reserve()
         assert advance(database, seen, "first", applicant_id="applicant-1", run_requested_at=now)
         assert not self.abandon(database, seen, "first", now)
         assert current(database, seen.verification_id).closed_at is None
 
-    def test_is_for_the_holder_of_the_lease_alone(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_only_the_holder_of_the_lease_records_a_failed_start(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
         seen = reserve()
         assert not self.abandon(database, seen, "second", now)
         assert current(database, seen.verification_id) == seen
@@ -330,7 +338,7 @@ class TestFinding:
         with database.read() as connection:
             assert applicants.find_latest(connection, ben) is None
 
-    def test_no_applicant_of_which_nobody_knows_what_it_was_sent(self, database: Database, reserve: Reserve) -> None:
+    def test_an_applicant_without_recorded_fields_is_not_reused(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         assert advance(database, seen, "first", applicant_id="applicant-1")
         with database.read() as connection:

@@ -183,7 +183,7 @@ def test_a_delivery_continues_the_trace_of_the_request_that_queued_it(recorded: 
     assert answer.headers["X-Correlation-ID"] == trace_of(request)
 
 
-def test_a_delivery_that_fails_says_so_without_the_errors_text(recorded: Recorded, world: World) -> None:
+def test_a_failed_delivery_has_a_failed_span_without_the_errors_text(recorded: Recorded, world: World) -> None:
     verify(world)
     world.faults(failed=1, route="DELETE /applicants/{applicant_id}")
     services = world.connector.services

@@ -71,7 +71,7 @@ def test_rate_limit_holds_back_what_would_come_too_late(world: World) -> None:
 
 @pytest.mark.one_database
 @using(onfido_rate_limit=20)
-def test_upkeep_leaves_the_last_calls_to_those_whom_somebody_waits_for(world: World) -> None:
+def test_upkeep_leaves_the_last_calls_to_interactive_requests(world: World) -> None:
     world.start(world.add_user())
     world.clock.advance(180)
 
@@ -82,7 +82,7 @@ def test_upkeep_leaves_the_last_calls_to_those_whom_somebody_waits_for(world: Wo
 
 @pytest.mark.one_database
 @using(onfido_circuit_failures=2)
-def test_so_many_failures_in_a_row_leave_onfido_alone(world: World) -> None:
+def test_consecutive_failures_open_the_circuit(world: World) -> None:
     world.add_user()
     world.faults(route=CREATE_APPLICANT, failed=-1)
     for _ in range(4):
