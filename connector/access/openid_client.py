@@ -79,9 +79,9 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         keys = self.keys.find(None)
         return _public((self.keys.find_newer(keys) or keys) if force else keys)
 
-    def begin(self, redirect_uri: str, next_url: str) -> str:
-        """Return the issuer's URL for a sign-in, which returns to `redirect_uri` with this browser's state."""
-        flow = self.create_authorization_url(redirect_uri)
+    def begin(self, redirect_uri: str, next_url: str, language: str) -> str:
+        """Return the issuer's URL for a sign-in in a language, which returns to `redirect_uri` with the state."""
+        flow = self.create_authorization_url(redirect_uri, ui_locales=language)
         self.save_authorize_data(redirect_uri=redirect_uri, next=next_url, **flow)
         return str(flow["url"])
 

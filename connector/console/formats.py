@@ -10,6 +10,7 @@ from babel.dates import get_timezone as find_timezone
 from flask import request
 from flask_babel import format_datetime, format_decimal, format_timedelta, get_timezone
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 
 from connector.console.ground import now
@@ -88,12 +89,27 @@ def percent(value: float | None) -> str:
     return "–" if value is None else str(_("%(number)s %%", number=format_decimal(round(value * 100))))
 
 
+_NAMES = {
+    ("givenname", "given_name"): _l("Given name"),
+    ("lastname", "family_name"): _l("Last name"),
+    ("dob", "birthdate"): _l("Date of birth"),
+    ("emailaddress", "email"): _l("Email address"),
+    ("mobile", "phone_number"): _l("Phone number"),
+    ("streetaddress", "street_address"): _l("Street"),
+    ("locality",): _l("Town"),
+    ("region",): _l("Region"),
+    ("postalcode", "postal_code"): _l("Postcode"),
+    ("country",): _l("Country"),
+}
+_CLAIMS = {each: name for some, name in _NAMES.items() for each in some}
+
+
 def claim_name(uri: str) -> str:
     """Return a claim's name for people: its last part, separated into words."""
-    known = {"givenname": _("Given name"), "lastname": _("Last name"), "dob": _("Date of birth")}
-    known |= {"given_name": _("Given name"), "family_name": _("Last name"), "birthdate": _("Date of birth")}
     last = re.split(r"[/#:]", uri.rstrip("/#:"))[-1] if urlsplit(uri).scheme else uri
-    return known.get(last) or last.replace("_", " ").replace(".", " ").capitalize()
+    if known := _CLAIMS.get(last.rpartition(".")[2]):
+        return str(known)
+    return last.replace("_", " ").replace(".", " ").capitalize()
 
 
 def nothing(value: object) -> Markup:

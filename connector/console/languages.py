@@ -6,6 +6,8 @@ else by the cookie that such a query sets, by the OpenID request (`g.ui_locales`
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from babel import Locale
 from flask import Blueprint, Response, g, request
 from flask_babel import get_locale, refresh
@@ -28,6 +30,12 @@ def prefer(ui_locales: str | None) -> None:
     refresh()
 
 
+def requested() -> str | None:
+    """Return the languages of the OpenID request, for the pages of the sign-in on its way."""
+    languages: str | None = g.get(PARAMETER)
+    return languages
+
+
 def onfido_language() -> str | None:
     """Return the page's language by Onfido's name for it; None if Onfido's pages do not have it."""
     return next((each for each in LANGUAGES if each.startswith(f"{get_locale()}_")), None)
@@ -48,9 +56,13 @@ def _name(language: str) -> str:
     return str(Locale.parse(language).get_language_name(language)).title()
 
 
-def _choices() -> list[tuple[str, str, bool]]:
-    """Return each language with its name and whether the page is in it; empty for the answer to a post."""
-    if request.method != "GET":
+def _choices() -> list[tuple[str, str, bool, str]]:
+    """Return each language with its name, whether the page is in it, and the page's address in it.
+
+    Empty for the answer to a post, and to what an issuer sends back: these pages exist once.
+    """
+    if request.method != "GET" or "state" in request.args:
         return []
-    current = str(get_locale())
-    return [(each, _name(each), each == current) for each in languages()]
+    current, query = str(get_locale()), request.args.to_dict()
+    addresses = {each: f"?{urlencode(query | {PARAMETER: each})}" for each in languages()}
+    return [(each, _name(each), each == current, url) for each, url in addresses.items()]

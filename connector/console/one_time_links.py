@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from connector.access import development
 from connector.console.ground import console_sessions, settings, sign_in_record, turns
+from connector.console.languages import speak_all
 from connector.console.sign_in import SignInFailed, safe_next
 from connector.console.viewer import sign_in
 from connector.domain.history import LINK_USED
@@ -18,6 +19,7 @@ from connector.services.console_sessions import Person
 log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("link", __name__)
+speak_all(blueprint)
 
 
 @blueprint.get("/link/<secret>")

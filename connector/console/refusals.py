@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
 from connector.console.confirm import is_part_wanted
 from connector.console.own_token import SignInAgain
-from connector.console.sign_in import SignInFailed
+from connector.console.sign_in import SignInFailed, sign_in_url
 from connector.console.story import ScopeMissing, SignedOut
 from connector.console.translations import SOURCE
 from connector.console.viewer import current_viewer
@@ -35,6 +35,7 @@ from connector.telemetry import trace_id
 log = structlog.get_logger(__name__)
 
 _USER_PAGES = ("verify", "openid_pages")
+_PLAIN_PAGES = (*_USER_PAGES, "console.sign_in", "console.link")
 
 
 def install(blueprint: Blueprint) -> None:
@@ -52,10 +53,9 @@ def install(blueprint: Blueprint) -> None:
 
 
 def _signed_out(_error: SignedOut) -> BaseResponse:
-    is_get = request.method == "GET" and not is_part_wanted()
-    url = url_for("console.sign_in.show_sign_in", next=_here() if is_get else None)
-    if is_get:
-        return redirect(url)
+    url = sign_in_url(_return_address())
+    if not is_part_wanted() and (request.method == "GET" or request.blueprint in _USER_PAGES):
+        return redirect(url, 303 if request.method == "POST" else 302)
     log.warning("console.refused", reason="nobody is signed in", path=request.path)
     response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, then try again."))
     if request.method == "GET":
@@ -64,7 +64,7 @@ def _signed_out(_error: SignedOut) -> BaseResponse:
 
 
 def _sign_in_again(error: SignInAgain) -> BaseResponse:
-    return redirect(url_for("console.sign_in.show_sign_in", next=error.next_url, again=1), 303)
+    return redirect(sign_in_url(error.next_url, again=1), 303)
 
 
 def _scope_missing(error: ScopeMissing) -> Response:
@@ -79,7 +79,8 @@ def _scope_missing(error: ScopeMissing) -> Response:
 
 
 def _sign_in_failed(error: SignInFailed) -> Response:
-    return _page(400, _("You are not signed in"), error.text, retry_url=url_for("console.sign_in.show_sign_in", stay=1))
+    url = sign_in_url(error.next_url, stay=1)
+    return _page(400, _("You are not signed in"), error.text, retry_url=url)
 
 
 def _posted_from_elsewhere(_error: CSRFError) -> Response:
@@ -93,7 +94,7 @@ def _posted_from_elsewhere(_error: CSRFError) -> Response:
 
 def _too_many(error: TooManyRequests) -> Response:
     log.warning("console.refused", reason="too many", path=request.path)
-    response = _page(429, _("Too many at once"), error.description)
+    response = _page(429, _("Too many at once"), _described(error, _("Try again in a minute.")))
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 
@@ -113,15 +114,14 @@ def _refused(error: ConnectorError) -> BaseResponse:
             409, _("Nothing was saved"), _("Someone else is changing the same data. Reload the page, then save.")
         )
     if isinstance(error, InvalidField):
-        return _page(400, _("That cannot be done"), error.description)
+        return _page(400, _("That cannot be done"), _described(error, _("Go back, and try again.")))
     if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
     if isinstance(error, DirectoryError) and request.blueprint in _USER_PAGES:
         return _profile_unreadable(error)
     status, headers = answer_of(error)
     title = _("Not found") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
-    is_source = str(get_locale()) == SOURCE  # descriptions are English; what a code means is translated
-    sentence = error.description if is_source else f"{gettext(error.code.message)}."
+    sentence = _described(error, f"{gettext(error.code.message)}.")
     response = _page(status, title, sentence, code=error.code)
     response.headers.update(headers)
     return response
@@ -131,11 +131,11 @@ def _profile_unreadable(error: DirectoryError) -> BaseResponse:
     """Explain to a user that the values cannot be read; the cause is for administrators, in the log."""
     log.warning("verify.profile_unreadable", code=error.code, reason=error.description)
     if request.method == "POST":  # the page from which it was sent explains it
-        return redirect(url_for(".show", **(request.view_args or {})), 303)
+        return redirect(_return_address() or "", 303)
     retry_url = None
     if error.code is Code.NEEDS_THE_USER:
         sentence = _("Sign in again. If that does not help, tell the people who run this service.")
-        retry_url = url_for("console.sign_in.show_sign_in", next=_here(), again=1)
+        retry_url = sign_in_url(_here(), again=1)
     elif error.is_retryable:
         sentence = _("Nothing was lost. Try again in a minute.")
     else:
@@ -154,6 +154,8 @@ def _http_error(error: HTTPException) -> BaseResponse:
         return _unexpected(error)
     if status == HTTPStatus.NOT_FOUND:
         return _page(404, _("Page not found"), _("The address is wrong, or its content has been removed."))
+    if str(get_locale()) != SOURCE:
+        return _page(status, _("That cannot be done"), _("Go back, and try again."))
     return _page(status, error.name, str(error.description))
 
 
@@ -169,9 +171,38 @@ def _page(status: int, title: str, sentence: str, **context: object) -> Response
     except (ConnectorError, DatabaseUnavailable):
         viewer = None
     text = render_template(
-        template, status=status, title=title, sentence=sentence, trace=trace_id.get(), viewer=viewer, **context
+        template,
+        status=status,
+        title=title,
+        sentence=sentence,
+        trace=trace_id.get(),
+        viewer=viewer,
+        is_plain=viewer is None or status == HTTPStatus.UNAUTHORIZED or request.blueprint in _PLAIN_PAGES,
+        home_url=_home_url() if viewer else None,
+        **context,
     )
     return Response(text, status=status)
+
+
+def _described(error: ConnectorError, translated: str) -> str:
+    """Return an error's description, which is English, or in another language what is translated instead."""
+    return error.description if str(get_locale()) == SOURCE else translated
+
+
+def _home_url() -> str | None:
+    """Return the first page of those to which the request belongs."""
+    if request.blueprint in _PLAIN_PAGES:
+        return url_for("verify.show_first") if request.blueprint == "verify" else None
+    return url_for("console.show_first")
+
+
+def _return_address() -> str | None:
+    """Return the page to show after a sign-in: this one, or the user's page to which a form or a part belongs."""
+    if request.method == "GET" and not is_part_wanted():
+        return _here()
+    if request.blueprint in _USER_PAGES and request.view_args:
+        return url_for(".show", **request.view_args)
+    return None
 
 
 def _here() -> str:

@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import structlog
 from authlib.common.errors import AuthlibBaseError
 from flask import Blueprint, Response, current_app, g, jsonify, redirect, render_template, request, session, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from joserfc.errors import JoseError
 from werkzeug.exceptions import BadRequest
@@ -23,6 +25,7 @@ from connector.access.openid_client import OpenIdClient, SignInRefused
 from connector.access.refusals import TokenRefused
 from connector.access.signed_in import read_person
 from connector.console.ground import console_sessions, public_url, settings, sign_in_record, turns
+from connector.console.languages import prefer, requested, speak_all
 from connector.console.own_token import is_kept_for
 from connector.console.story import admit
 from connector.console.viewer import current_viewer, is_secure, sign_out
@@ -35,16 +38,23 @@ from connector.services.console_sessions import Person
 log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("sign_in", __name__)
+speak_all(blueprint)
 
 NOT_SIGNED_IN = (AuthlibBaseError, JoseError, SignInRefused, TokenRefused, FetchError, ExchangeError, ValueError)
 
 
 class SignInFailed(Exception):  # noqa: N818  named for what it tells
-    """A sign-in that failed: `text` is for the person, the reason is in the log."""
+    """A sign-in that failed: `text` is for the person, the reason is in the log; `next_url` was the page to show."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, next_url: str | None = None) -> None:
         super().__init__(text)
         self.text = text
+        self.next_url = next_url
+
+
+@blueprint.before_request
+def _hear() -> None:
+    prefer(request.args.get("for_locales"))  # the languages of the OpenID request that requires the sign-in
 
 
 @blueprint.get("/sign-in")
@@ -58,8 +68,9 @@ def show_sign_in() -> BaseResponse | str:
     issuer = viewer.principal.issuer if viewer is not None else None
     chosen = [at for at, each in enumerate(offered) if len(offered) == 1 or each.settings.issuer == issuer]
     if chosen and "stay" not in request.args:
-        return redirect(url_for(".start", issuer=chosen[0], next=next_url))
-    return render_template("console/sign_in.html", clients=offered, next_url=next_url, dev=settings().dev)
+        return redirect(_start_url(chosen[0], next_url))
+    urls = [_start_url(at, next_url) for at in range(len(offered))]
+    return render_template("console/sign_in.html", clients=list(zip(offered, urls, strict=True)), dev=settings().dev)
 
 
 @blueprint.get("/sign-in/start")
@@ -70,12 +81,12 @@ def start() -> BaseResponse:
     at = request.args.get("issuer", "0")
     if not at.isdecimal() or int(at) >= len(offered):
         raise BadRequest
-    client = offered[int(at)]
+    client, next_url = offered[int(at)], safe_next(request.args.get("next"))
     try:
         with turns().one():
-            return redirect(client.begin(_callback_url(), safe_next(request.args.get("next"))))
+            return redirect(client.begin(_callback_url(), next_url, str(get_locale())))
     except NOT_SIGNED_IN as error:
-        raise _failed(client, error) from error
+        raise SignInFailed(_failure(client, error), next_url) from error
 
 
 @blueprint.get("/callback")
@@ -88,7 +99,7 @@ def complete() -> BaseResponse:
             tokens = client.complete()
             person = read_person(tokens, client, current_app.extensions["issuers"], g.tenant)
     except NOT_SIGNED_IN as error:
-        raise _failed(client, error) from error
+        raise SignInFailed(_failure(client, error), next_url) from error
     session.clear()  # the token of forms, too, is a new one
     response = redirect(next_url)
     principal = person.principal
@@ -113,7 +124,9 @@ def end() -> BaseResponse:
     """End the session here."""
     admit(None)
     client = next((each for each in clients() if each.settings.issuer == g.principal.issuer), None)
-    response = redirect(url_for(".show_signed_out", at=clients().index(client) if client else None))
+    next_url = safe_next(request.form["next"]) if "next" in request.form else None
+    at = clients().index(client) if client else None
+    response = redirect(url_for(".show_signed_out", at=at, next=next_url))
     session.clear()
     sign_out(response)
     return response
@@ -122,7 +135,8 @@ def end() -> BaseResponse:
 @blueprint.get("/signed-out")
 def show_signed_out() -> str:
     """Confirm the sign-out, and offer to sign out at the issuer as well."""
-    return render_template("console/signed_out.html", issuer_url=_end_session_url(request.args.get("at")))
+    issuer_url, next_url = _end_session_url(request.args.get("at")), safe_next(request.args.get("next"))
+    return render_template("console/signed_out.html", issuer_url=issuer_url, next_url=next_url)
 
 
 @blueprint.post("/backchannel")
@@ -147,6 +161,15 @@ def take_sign_out() -> Response:
     response = jsonify(error="invalid_request")
     response.status_code = 400
     return response
+
+
+def sign_in_url(next_url: str | None, **more: Any) -> str:
+    """Return the address of the sign-in, after which a page is shown."""
+    return url_for("console.sign_in.show_sign_in", next=next_url, for_locales=requested(), **more)
+
+
+def _start_url(at: int, next_url: str) -> str:
+    return url_for(".start", issuer=at, next=next_url, for_locales=requested())
 
 
 def clients() -> list[OpenIdClient]:
@@ -178,7 +201,7 @@ def _begun() -> tuple[OpenIdClient, str]:
     raise SignInFailed(_("This sign-in was started in another browser, or too long ago. Start again."))
 
 
-def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
+def _failure(client: OpenIdClient, error: Exception) -> str:
     """Log why a sign-in failed, without the issuer's data, and return the message for the person."""
     code = getattr(error, "error", None)
     if isinstance(error, TokenRefused):
@@ -190,12 +213,12 @@ def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
     log.warning("console.sign_in_refused", issuer=client.settings.issuer, reason=reason[:300])
     sign_in_record().refuse(g.tenant, _cause(error, code), client.settings.issuer)
     if code == "access_denied":
-        return SignInFailed(_("The sign-in was cancelled, or you may not use this console."))
+        return str(_("The sign-in was cancelled, or your account may not sign in here."))
     if isinstance(error, FetchError | ExchangeError):
-        return SignInFailed(_("The identity provider does not answer. Try again in a minute."))
+        return str(_("The identity provider does not answer. Try again in a minute."))
     if isinstance(error, TokenRefused) and error.check == "tenant":
-        return SignInFailed(_("Your account belongs to a different organization."))
-    return SignInFailed(_("The identity provider’s answer could not be accepted. The log contains the reason."))
+        return str(_("Your account belongs to a different organization."))
+    return str(_("The identity provider’s answer could not be accepted. The log contains the reason."))
 
 
 def _cause(error: Exception, code: object) -> str:

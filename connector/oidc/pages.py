@@ -27,6 +27,7 @@ from connector.console import headers, refusals
 from connector.console.ground import public_url
 from connector.console.languages import onfido_language, prefer, speak_all
 from connector.console.own_token import with_own_token
+from connector.console.sign_in import sign_in_url
 from connector.console.viewer import current_viewer, host_cookie, is_secure
 from connector.domain.environment import SANDBOX
 from connector.domain.openid.clients import Client
@@ -75,7 +76,7 @@ def show(flow_id: str) -> Response | str:
     if flows().is_expired(flow):
         return _leave(flow)
     if flow.user_id is None and current_viewer() is None:
-        return redirect(url_for("console.sign_in.show_sign_in", next=request.path))
+        return redirect(sign_in_url(url_for(".show", flow_id=flow_id)))
     with _lasting(flow):
         progress = _proving().follow(g.tenant, flow)
         if progress.stage is Stage.ENDED:

@@ -85,6 +85,12 @@ def start(provider_id: str) -> BaseResponse:
     return _lead_on(status.provider, capture)
 
 
+@verify.page("/<provider_id>/start", scope=None)
+def show_start(provider_id: str) -> BaseResponse:
+    """Redirect from the address of a form to the page: browsers go there when they reload or go back."""
+    return _back(provider_id)
+
+
 @verify.form("/<provider_id>/return", scope=None, lasting=Lasting.ONFIDO)
 def come_back(provider_id: str) -> BaseResponse:
     """Request the result of a user who returns from Onfido, and show the page."""
