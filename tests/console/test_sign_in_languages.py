@@ -19,9 +19,11 @@ pytestmark = pytest.mark.one_database
 LANGUAGES = ("en", "de")
 
 
-def issuer(**more: bool) -> Issuer:
+def issuer(*, shares_users: bool = False) -> Issuer:
     """Return an issuer that does not answer."""
-    return Issuer(f"http://127.0.0.1:{free_port()}", "connector", console_client_id="console", **more)
+    return Issuer(
+        f"http://127.0.0.1:{free_port()}", "connector", console_client_id="console", shares_users=shares_users
+    )
 
 
 @pytest.fixture
