@@ -19,6 +19,9 @@ import requests
 from click.testing import CliRunner, Result
 
 from connector.cli import main
+from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
+
+__all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]
 
 Run = Callable[..., Result]
 

@@ -24,12 +24,7 @@ from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def database_url(new_database: Callable[[str], str]) -> str:
-    """The command line adds nothing that depends on the database."""
-    return new_database("sqlite")
+pytestmark = pytest.mark.one_database  # the command line adds nothing that depends on it
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from tests.bodies import config_properties
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
 from tests.harness import HTTP, Caller, Clock, ConnectorServer, World
 from tests.patience import patient_settings
+from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
+
+__all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

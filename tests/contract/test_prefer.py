@@ -14,14 +14,15 @@ import requests
 from connector.settings import Settings
 from tests.bodies import event_body
 from tests.contract.wire import new_user, on_sqlite
-from tests.harness import Caller, World
+from tests.harness import Caller, Clock, ConnectorServer, World
 from tests.values import GIVEN_NAME
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Two threads, of which one may wait."""
-    return dataclasses.replace(settings, threads=2)
+def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
+    """A connector with two threads, of which one may wait."""
+    with ConnectorServer(dataclasses.replace(settings, threads=2), clock) as running:
+        yield running
 
 
 def complete(world: World, me: Caller, prefer: str | None) -> requests.Response:

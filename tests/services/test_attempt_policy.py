@@ -217,7 +217,7 @@ def test_requests_at_once_cannot_exceed_the_limit(limited: World) -> None:
     assert set(answers) <= {(200, None), LIMIT_REACHED, OPEN_ALREADY, BEING_STARTED}
 
 
-@pytest.mark.parametrize("shared", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer at a time
+@pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
 def test_request_that_counted_before_another_began_cannot_exceed_the_limit(limited: World) -> None:
     ann = limited.add_user(values={LAST_NAME: "Consider", GIVEN_NAME: "Ann"})
     names = [GIVEN_NAME, LAST_NAME]

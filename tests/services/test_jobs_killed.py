@@ -44,7 +44,7 @@ def admin(world: World) -> Caller:
     return world.connector.as_admin()
 
 
-@pytest.mark.parametrize("shared", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True)
 @pytest.mark.timeout(900)
 def test_a_job_goes_on_where_the_last_committed_step_ended(world: World, admin: Caller, tmp_path: Path) -> None:
     written = ask(admin, "verifications-csv", {})

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from connector.settings import Settings
-from tests.patience import patient_settings
 from tests.signals.receiver import SIGNALS
+from tests.standing import clock, connector, settings, shared_connector, standing
+
+__all__ = ["clock", "connector", "settings", "shared_connector", "standing"]
 
 
-@pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    """Settings with names of levels."""
-    data_dir = tmp_path / "data"
-    data_dir.mkdir(mode=0o700)
-    return patient_settings(data_dir, database_url, signals=SIGNALS)
+@pytest.fixture(scope="session")
+def setting_changes() -> Mapping[str, Any]:
+    """Names of levels."""
+    return {"signals": SIGNALS}

@@ -46,10 +46,9 @@ def test_the_last_event_of_each_user_is_what_the_database_says(world: World, tmp
         polled = connect(as_client(world.connector, "other"))
         for user_id in PERSONS:
             world.add_user(user_id)
-        with workers(
-            world, tmp_path
-        ):  # until it is noted who is verified already, a first event may lack its former level
-            wait_until(lambda: not left(world.connector.services.database))
+        world.connector.deliver()  # until it is noted who is verified already, a first event may lack its former level
+        wait_until(lambda: not left(world.connector.services.database))
+        world.connector.rest()
         taken: list[str] = []
         with polling(polled, random_, taken):
             numbers = iter(range(NUMBER))
@@ -62,8 +61,8 @@ def test_the_last_event_of_each_user_is_what_the_database_says(world: World, tmp
                         process.wait(60)
                 let_pass(world.connector.services.database, LEASE_OVER)
             endpoint.decide = lambda *_: (202, None)
-            with workers(world, tmp_path):
-                wait_until(lambda: is_settled(world, pushed, polled), 120 + NUMBER / 10)
+            world.connector.deliver()
+            wait_until(lambda: is_settled(world, pushed, polled), 120 + NUMBER / 10)
     levels = {user_id: bool(verified(claims_of(world, user_id))) for user_id in PERSONS}
     for receiver, tokens in ((pushed, endpoint.tokens), (polled, taken)):
         events = once_each([receiver.verify(token) for token in tokens])

@@ -1,0 +1,7 @@
+"""One connector for all tests of the OpenID provider."""
+
+from __future__ import annotations
+
+from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
+
+__all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]

@@ -1,0 +1,92 @@
+"""One connector for all tests of a folder and a database: each finds it empty and at the right time.
+
+Starting a connector costs more than most tests that drive one. A `conftest.py` imports these fixtures in place of the
+suite's own `settings`, `clock` and `connector`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+
+from connector.settings import Settings
+from connector.store.models import metadata, providers, secrets
+from tests.harness import Clock, ConnectorServer
+from tests.patience import patient_settings
+
+
+@dataclass
+class StandingConnector:
+    """A connector that outlives the tests, and the clock of the test that it serves."""
+
+    settings: Settings
+    clock: Clock = field(default_factory=Clock)
+    connector: ConnectorServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connector = ConnectorServer(self.settings, self.now)
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    def begin_anew(self) -> None:
+        """Forget everything but the keys, which the connector has read."""
+        self.clock = Clock()
+        with self.connector.services.database.write() as connection:
+            connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
+            for table in reversed(metadata.sorted_tables):
+                if table is not secrets:
+                    connection.execute(delete(table))
+
+
+@pytest.fixture(scope="session")
+def setting_changes() -> Mapping[str, Any]:
+    """The settings in which a folder's connector differs from others."""
+    return {}
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def shared_connector(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_database: Callable[[str], str],
+    setting_changes: Mapping[str, Any],
+) -> Iterator[StandingConnector]:
+    """A connector that stands as long as the tests last."""
+    data_dir = tmp_path_factory.mktemp("standing")
+    standing = StandingConnector(patient_settings(data_dir, new_database(request.param), **setting_changes))
+    with standing.connector:
+        standing.connector.rest()
+        yield standing
+
+
+@pytest.fixture
+def standing(shared_connector: StandingConnector) -> Iterator[StandingConnector]:
+    """The connector that all tests share, as if it had just been set up."""
+    shared_connector.begin_anew()
+    shared_connector.connector.deliver()
+    yield shared_connector
+    shared_connector.connector.rest()
+
+
+@pytest.fixture
+def settings(standing: StandingConnector) -> Settings:
+    """The settings of the connector that all tests share."""
+    return standing.settings
+
+
+@pytest.fixture
+def clock(standing: StandingConnector) -> Clock:
+    """Its clock."""
+    return standing.clock
+
+
+@pytest.fixture
+def connector(standing: StandingConnector) -> ConnectorServer:
+    """The connector that all tests share."""
+    return standing.connector
