@@ -56,6 +56,7 @@ from connector.domain.text import encodable
 from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings
+from connector.signals import reports as signal_reports
 
 
 class Answer(Response):
@@ -132,6 +133,7 @@ def _register_routes(app: Flask) -> None:
         console_sessions.blueprint,
         jobs.blueprint,
         openid_clients.blueprint,
+        signal_reports.blueprint,
         audit.blueprint,
         operator.blueprint,
         webhooks.blueprint,

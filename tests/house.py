@@ -107,7 +107,7 @@ HOUSE: Mapping[str, Room] = {
     "console": room(
         f"{_FLOOR} access api connections http settings shipped services services.providers services.results "
         "services.starting services.lookup services.people services.application services.assurance services.jobs "
-        "services.signing services.openid",
+        "services.signing services.openid services.signals",
         "authlib babel flask flask_babel flask_bootstrap flask_wtf joserfc markupsafe structlog werkzeug wtforms",
     ),
     "oidc": room(

@@ -19,7 +19,10 @@ from connector.cli.output import (
 from connector.domain.signals import DISABLED, ENABLED, MAX_TEXT, PAUSED
 from connector.domain.tenancy import Tenant
 
-_COLUMNS = ("stream_id", "client", "status", "delivery", "waiting", "description")
+_COLUMNS = (
+    *("stream_id", "client", "status", "delivery", "subjects", "waiting", "delivered_at", "failures"),
+    *("last_failure", "description"),
+)
 
 _stream = click.argument("stream_id", metavar="STREAM", type=ID)
 _reason = click.option("--reason", help="The reason that is sent to its receiver.")
@@ -33,15 +36,15 @@ def signals() -> None:
 @signals.command("list")
 @view_options
 def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
-    """List the streams."""
-    from connector.signals.shapes import operator_body  # noqa: PLC0415  loads the use cases: see `services`
+    """List the streams, and how their deliveries do."""
+    from connector.signals.reports import reports_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:
-        views = [operator_body(each, tenant.signals) for each in opened.signal_streams.all(tenant)]
+        listed = reports_body(opened.signal_streams.reports(tenant), tenant.signals)
     if as_json:
-        print_json({"count": len(views), "streams": views})
+        print_json(listed)
     else:
-        rows = [each | {"delivery": each["delivery"]["method"]} for each in views]
+        rows = [each | {"delivery": each["delivery"]["method"]} for each in listed["streams"]]
         print_table(rows, _COLUMNS, empty="There is no stream.")
 
 
@@ -50,10 +53,10 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
 @view_options
 def show(context: click.Context, /, stream_id: str, tenant: Tenant, as_json: bool) -> None:
     """Show a stream."""
-    from connector.signals.shapes import operator_body  # noqa: PLC0415
+    from connector.signals.reports import report_body  # noqa: PLC0415
 
     with services(context) as opened:
-        view = operator_body(opened.signal_streams.get(tenant, stream_id), tenant.signals)
+        view = report_body(opened.signal_streams.report(tenant, stream_id), tenant.signals)
     if as_json:
         print_json(view)
     else:

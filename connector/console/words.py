@@ -55,6 +55,11 @@ EVENT_STATES: Mapping[str, State] = {
     "noted": State("none", "dash-lg", _l("Noted")),
     "refused": State("fault", "shield-x", _l("Refused")),
 }
+STREAM_STATES: Mapping[str, State] = {
+    "enabled": State("good", "check-lg", _l("Enabled")),
+    "paused": State("wait", "hourglass-split", _l("Paused")),
+    "disabled": State("none", "dash-lg", _l("Disabled")),
+}
 JOB_STATES: Mapping[str, State] = {
     "queued": State("none", "hourglass-split", _l("Queued")),
     "running": State("run", "arrow-repeat", _l("Running")),

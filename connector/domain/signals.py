@@ -33,6 +33,7 @@ MAX_STREAMS = 10  # of a receiver
 MAX_STREAMS_OF_TENANT = 100
 MAX_SUBJECTS = 10_000  # that a stream names
 MAX_WAITING = 10_000  # events of a stream; with one more, it is disabled
+COUNTED = 1000  # subjects of a stream, in a list of streams; more are not counted
 RETENTION_DAYS = 7  # of an event that is not delivered; then its stream is disabled
 VERIFICATION_INTERVAL = 30  # seconds between two requests
 MAX_HEADER, MAX_URL, MAX_TEXT, MAX_EVENTS = 4096, 2000, 255, 100
@@ -116,6 +117,23 @@ class Stream:
     def includes(self, is_named: bool | None) -> bool:
         """Whether a user is a subject; `is_named`: the receiver has added (or removed) the user, None if neither."""
         return self.default_subjects == ALL if is_named is None else is_named
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """A stream, and what an administrator wants to know of its deliveries.
+
+    `subjects` is the number of users whom its receiver has named, counted up to a limit. `delivered_at` is when the
+    receiver last took an event. `failures` are the attempts of the present push that failed, with the reason of the
+    last; `is_given_up`: no more are made until the next sweep.
+    """
+
+    stream: Stream
+    subjects: int
+    delivered_at: datetime | None
+    failures: int
+    last_failure: str | None
+    is_given_up: bool
 
 
 @dataclass(frozen=True)

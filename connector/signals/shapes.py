@@ -22,7 +22,6 @@ from connector.domain.signals import (
     Stream,
     StreamConfig,
 )
-from connector.domain.utc import timestamp
 from connector.errors import InvalidField
 
 MOST_SETTLED = 500  # events that one poll confirms or refuses
@@ -135,14 +134,6 @@ def stream_body(stream: Stream, choice: SignalChoice, base: str) -> dict[str, An
     }
     description = stream.config.description
     return body if description is None else body | {"description": description}
-
-
-def operator_body(stream: Stream, choice: SignalChoice) -> dict[str, Any]:
-    """Write a stream for an operator, with its receiver and the number of waiting events."""
-    mine = {"client": stream.receiver.client_id, "client_issuer": stream.receiver.issuer, "waiting": stream.waiting}
-    own = stream_body(stream, choice, stream.issuer)
-    times = {"created_at": timestamp(stream.created_at), "updated_at": timestamp(stream.updated_at)}
-    return {**own, **status_body(stream), **mine, "description": stream.config.description, **times}
 
 
 def status_body(stream: Stream) -> dict[str, Any]:

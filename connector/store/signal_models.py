@@ -43,6 +43,7 @@ signal_streams = Table(
     Column("waiting", Integer, nullable=False, comment="how many events it has"),
     Column("is_seeded", Boolean, nullable=False, comment="whether signal_levels has all users of its tenant"),
     time_column("verification_at", nullable=True),
+    time_column("delivered_at", nullable=True),
     time_column("created_at"),
     time_column("updated_at"),
 )

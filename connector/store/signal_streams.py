@@ -23,13 +23,13 @@ from sqlalchemy import (
 from sqlalchemy import insert as plain_insert
 
 from connector.domain.signals import ENABLED, PUSH, Receiver, Stream, StreamConfig
-from connector.store.dialect import insert
+from connector.store.dialect import from_now, insert
 from connector.store.models import outbox
 from connector.store.outbox import READY, is_in
 from connector.store.signal_models import signal_streams, signal_subjects
 
 _T = signal_streams.c
-_COLUMNS = (
+COLUMNS = (
     *(_T.id, _T.tenant, _T.token_issuer, _T.client_id, _T.issuer, _T.method, _T.endpoint_url, _T.authorization_header),
     *(_T.events_requested, _T.description, _T.status, _T.reason, _T.default_subjects, _T.turn, _T.waiting),
     *(_T.is_seeded, _T.created_at, _T.updated_at),
@@ -79,25 +79,25 @@ def columns(config: StreamConfig) -> dict[str, Any]:
 
 def find(connection: Connection, stream_id: str) -> Stream | None:
     """Return a stream, if it exists."""
-    return _one(connection.execute(select(*_COLUMNS).where(_T.id == stream_id)).one_or_none())
+    return _one(connection.execute(select(*COLUMNS).where(_T.id == stream_id)).one_or_none())
 
 
 def lock(connection: Connection, stream_id: str) -> Stream | None:
     """Lock a stream and return it, if it exists."""
-    return _one(connection.execute(select(*_COLUMNS).where(_T.id == stream_id).with_for_update()).one_or_none())
+    return _one(connection.execute(select(*COLUMNS).where(_T.id == stream_id).with_for_update()).one_or_none())
 
 
 def find_all(connection: Connection, tenant: str, receiver: Receiver | None = None) -> list[Stream]:
     """Return a tenant's streams, or those of one receiver, the oldest first."""
     mine = [] if receiver is None else [_T.client_id == receiver.client_id, _T.token_issuer == receiver.issuer]
-    statement = select(*_COLUMNS).where(_T.tenant == tenant, *mine).order_by(_T.created_at, _T.id)
-    return [_read(row) for row in connection.execute(statement)]
+    statement = select(*COLUMNS).where(_T.tenant == tenant, *mine).order_by(_T.created_at, _T.id)
+    return [read(row) for row in connection.execute(statement)]
 
 
 def lock_all(connection: Connection, tenant: str) -> list[Stream]:
     """Lock the streams of a tenant, by their ids, and return them."""
-    statement = select(*_COLUMNS).where(_T.tenant == tenant).order_by(_T.id).with_for_update()
-    return [_read(row) for row in connection.execute(statement)]
+    statement = select(*COLUMNS).where(_T.tenant == tenant).order_by(_T.id).with_for_update()
+    return [read(row) for row in connection.execute(statement)]
 
 
 def change(connection: Connection, stream_id: str, values: Mapping[str, Any]) -> None:
@@ -110,6 +110,12 @@ def count_events(connection: Connection, numbers: Mapping[str, int]) -> None:
     if numbers:
         rows = [{"of_stream": stream_id, "of_number": number} for stream_id, number in numbers.items()]
         connection.execute(_COUNT, rows)
+
+
+def settle_events(connection: Connection, stream_id: str, number: int) -> None:
+    """Record that a stream's receiver has taken events; the stream is locked."""
+    values = {"waiting": _T.waiting - number, "delivered_at": from_now(0)}
+    connection.execute(update(signal_streams).where(_T.id == stream_id).values(values))
 
 
 def take_verification(connection: Connection, stream_id: str, now: datetime, interval: timedelta) -> bool:
@@ -161,10 +167,14 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
 
 def find_stuck(connection: Connection, limit: int) -> list[str]:
     """Return pushed streams whose delivery is not queued, because it was given up or dropped."""
-    key = literal("push_signals:") + _T.id + literal(":") + cast(_T.turn, String)
-    is_queued = select(literal(1)).where(outbox.c.dedupe_key == key, is_in(READY)).exists()
+    is_queued = select(literal(1)).where(outbox.c.dedupe_key == key_of_turn(), is_in(READY)).exists()
     stuck = (_T.status == ENABLED, _T.method == PUSH, _T.waiting > 0, ~is_queued)
     return list(connection.execute(select(_T.id).where(*stuck).order_by(_T.id).limit(limit)).scalars())
+
+
+def key_of_turn() -> ColumnElement[str]:
+    """Return the dedupe key of the delivery that pushes a stream's events."""
+    return literal("push_signals:") + _T.id + literal(":") + cast(_T.turn, String)
 
 
 def is_of_tenant(tenant: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -178,10 +188,11 @@ def is_unseeded(tenant: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _one(row: Row[*tuple[Any, ...]] | None) -> Stream | None:
-    return None if row is None else _read(row)
+    return None if row is None else read(row)
 
 
-def _read(row: Row[*tuple[Any, ...]]) -> Stream:
+def read(row: Row[*tuple[Any, ...]]) -> Stream:
+    """Return the stream of a row."""
     config = StreamConfig(
         row.method, row.endpoint_url, row.authorization_header, tuple(row.events_requested), row.description
     )

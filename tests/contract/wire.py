@@ -25,6 +25,7 @@ EVENTS = "/api/server/v1/events"
 JOBS = "/api/server/v1/jobs"
 ENDPOINTS = "/api/server/v1/notice-endpoints"
 OPENID_CLIENTS = "/api/server/v1/openid-clients"
+SIGNAL_STREAMS = "/api/server/v1/signal-streams"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
 METRICS_TOKEN = "scraper-of-the-tests"
@@ -160,6 +161,8 @@ OPERATIONS = (
     Operation("PUT", OPENID_CLIENTS + "/{client_id}", "internal_idvp_update"),
     Operation("DELETE", OPENID_CLIENTS + "/{client_id}", "internal_idvp_delete"),
     Operation("POST", OPENID_CLIENTS + "/{client_id}/rotate-secret", "internal_idvp_update", takes_body=False),
+    Operation("GET", SIGNAL_STREAMS, "internal_idvp_view"),
+    Operation("GET", SIGNAL_STREAMS + "/{stream_id}", "internal_idvp_view"),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})
 WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"

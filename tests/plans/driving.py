@@ -41,6 +41,7 @@ from tests.contract.wire import (
     JOBS,
     METRICS_TOKEN,
     PROVIDERS,
+    SIGNAL_STREAMS,
     USERS,
     WEBHOOK_TOKEN,
 )
@@ -350,6 +351,9 @@ def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id:
     verify_by_hand(world, "dee")
     work(world, recorder)
     assert endpoint.received
+    admin = world.connector.as_admin()
+    for path in (SIGNAL_STREAMS, f"{SIGNAL_STREAMS}/{stream_id}"):
+        done(admin.get(path))
     with recorder.sending("the worker"):
         services.signal_streams.switch(tenant, stream_id, "disabled", "the tests")
         services.signal_streams.switch(tenant, stream_id, "enabled", None)

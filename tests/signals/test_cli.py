@@ -42,6 +42,7 @@ def test_streams_are_listed_and_shown_without_secrets(world: World, run: Callabl
         [stream] = listed["streams"]
         assert listed["count"] == 1
         assert (stream["client"], stream["status"], stream["waiting"]) == ("app", "enabled", 0)
+        assert (stream["subjects"], stream["delivered_at"], stream["failures"]) == (0, None, 0)
         assert json.loads(run("show", receiver.stream_id, "--json").output) == stream
         for words in (["list"], ["show", receiver.stream_id]):
             assert receiver.stream_id in run(*words).output

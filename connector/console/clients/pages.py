@@ -14,18 +14,29 @@ from connector.console.meanwhile import merged, until_saved
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
+from connector.console.words import STREAM_STATES
 from connector.domain.openid.clients import ClientConfig
+from connector.domain.signals import COUNTED, StreamReport
 from connector.errors import InvalidField
 from connector.services.providers.registry import Providers
+from connector.services.signals.streams import Streams
 
 story = Story("clients")
 
 
 @story.page(scope=VIEW)
 def show_list() -> str:
-    """Show the tenant's clients."""
+    """Show the tenant's clients, and the streams by which other systems are notified."""
+    streams: Streams = use_cases().signal_streams
     return render_template(
-        "console/clients/list.html", clients=clients().all(g.tenant), names=_provider_names(), state_of=state_of
+        "console/clients/list.html",
+        clients=clients().all(g.tenant),
+        names=_provider_names(),
+        state_of=state_of,
+        streams=streams.reports(g.tenant),
+        states=STREAM_STATES,
+        event_names=_event_names,
+        most_counted=COUNTED,
     )
 
 
@@ -64,6 +75,11 @@ def edit(client_id: str) -> str | Response:
             notify(_("The client was changed."))
             return redirect(url_for(".show", client_id=client_id))
     return render_template("console/clients/form.html", form=form, client=client)
+
+
+def _event_names(report: StreamReport) -> str:
+    """Return the names of the events that a stream delivers, without the framework's URLs."""
+    return ", ".join(uri.rpartition("/")[2] for uri in report.stream.delivered(g.tenant.signals))
 
 
 def _save(client_id: str, changed: ClientConfig) -> None:

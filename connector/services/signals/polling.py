@@ -77,7 +77,8 @@ class Polling:
         with self._database.write() as connection:
             signal_streams.lock(connection, stream.stream_id)
             settled = signal_events.remove(connection, stream.stream_id, named)
-            signal_streams.count_events(connection, {stream.stream_id: -len(settled)})
+            if settled:
+                signal_streams.settle_events(connection, stream.stream_id, len(settled))
         for event_id in settled:
             reason = request.refused.get(event_id)
             note_settled(stream, event_id, None if reason is None else _reason(reason))

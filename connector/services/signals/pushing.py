@@ -122,7 +122,7 @@ class Pushing:
         with self._database.write() as connection:
             if signal_streams.lock(connection, stream.stream_id) is not None:
                 removed = signal_events.remove(connection, stream.stream_id, [event.event_id])
-                signal_streams.count_events(connection, {stream.stream_id: -len(removed)})
+                signal_streams.settle_events(connection, stream.stream_id, len(removed))
         note_settled(stream, event.event_id, reason)
 
     def _end(self, order: PushSignals) -> None:

@@ -27,6 +27,7 @@ from connector.domain.signals import (
     Receiver,
     Stream,
     StreamConfig,
+    StreamReport,
     check_stream,
     read_subject,
 )
@@ -39,7 +40,7 @@ from connector.services.journal import Journal
 from connector.services.signals.levels import SeedLevels
 from connector.services.signals.pushing import SENDING_ENDS
 from connector.services.signals.writing import SignalWriter
-from connector.store import notices, outbox, signal_levels, signal_streams
+from connector.store import notices, outbox, signal_levels, signal_reports, signal_streams
 from connector.store.engine import Database
 from connector.store.sealed import stream_header
 from connector.store.vault import Vault
@@ -70,6 +71,18 @@ class Streams:
         """Return the streams, the oldest first."""
         with self._database.read() as connection:
             return signal_streams.find_all(connection, tenant.name, receiver)
+
+    def reports(self, tenant: Tenant) -> list[StreamReport]:
+        """Return the streams with the state of their deliveries, the oldest first."""
+        with self._database.read() as connection:
+            return list(signal_reports.find_all(connection, tenant.name))
+
+    def report(self, tenant: Tenant, stream_id: str) -> StreamReport:
+        """Return a stream with the state of its deliveries; raise `RequestError` if there is none."""
+        with self._database.read() as connection:
+            for report in signal_reports.find_all(connection, tenant.name, stream_id):
+                return report
+        raise _not_found(stream_id)
 
     def get(self, tenant: Tenant, stream_id: str, receiver: Receiver | None = None) -> Stream:
         """Return a stream; raise `RequestError` if there is none."""
@@ -215,8 +228,12 @@ class Streams:
 
 def _known(stream: Stream | None, stream_id: str, tenant: Tenant, receiver: Receiver | None) -> Stream:
     if stream is None or stream.tenant != tenant.name or receiver not in (None, stream.receiver):
-        raise RequestError(Code.STREAM_NOT_FOUND, f"There is no stream {stream_id}: list your streams.")
+        raise _not_found(stream_id)
     return stream
+
+
+def _not_found(stream_id: str) -> RequestError:
+    return RequestError(Code.STREAM_NOT_FOUND, f"There is no stream {stream_id}: list your streams.")
 
 
 def _check_number(streams: list[Stream], receiver: Receiver) -> None:
