@@ -86,13 +86,20 @@ def remove_all(connection: Connection, tenant: str, user_ids: Collection[str]) -
     connection.execute(delete(signal_levels).where(_T.tenant == tenant, _T.user_id.in_(user_ids)))
 
 
-def note_user(connection: Connection, tenant: str, user_id: str) -> None:
-    """Record the level of a user whose claims are about to be deleted, unless the users of the tenant are recorded."""
+def prepare_removal(connection: Connection, tenant: str, user_id: str) -> None:
+    """Record the level of a user whose claims are about to be deleted, unless the users of the tenant are recorded.
+
+    If the tenant has no stream, nothing is announced, and the user's level is deleted.
+    """
     connection.execute(_NOTE_USER(connection), {"of_tenant": tenant, "of_user": user_id})
+    connection.execute(
+        delete(signal_levels).where(*_OF_USER, ~is_of_tenant(literal(tenant))),
+        {"of_tenant": tenant, "of_user": user_id},
+    )
 
 
 def note_provider(connection: Connection, tenant: str, provider_id: str) -> None:
-    """Record the levels of the users whose claims with a provider are about to be deleted, in the same way."""
+    """Record the levels of users whose claims with a provider are about to be deleted, in the same way."""
     connection.execute(_NOTE_PROVIDER(connection), {"of_tenant": tenant, "of_provider": provider_id})
 
 
@@ -119,11 +126,3 @@ def forget_some(connection: Connection, tenant: str, limit: int) -> int:
     some = select(_T.user_id).where(_T.tenant == tenant).order_by(_T.user_id).limit(limit)
     of_tenant = (_T.tenant == tenant, _T.user_id.in_(some.scalar_subquery()))
     return connection.execute(delete(signal_levels).where(*of_tenant, ~is_of_tenant(literal(tenant)))).rowcount
-
-
-def forget_unused(connection: Connection, tenant: str, user_id: str) -> None:
-    """Delete a user's level if the tenant has no stream; otherwise the user's removal is announced first."""
-    connection.execute(
-        delete(signal_levels).where(*_OF_USER, ~is_of_tenant(literal(tenant))),
-        {"of_tenant": tenant, "of_user": user_id},
-    )

@@ -151,7 +151,7 @@ def test_operations_of_wso2_have_their_names(document: Any, method: str, path: s
 
 def test_every_code_is_documented_with_the_status_it_is_answered_with(document: Any) -> None:
     documented = {code for status, code, _ in documented_errors(document)}
-    of_signals = {Code.STREAM_NOT_FOUND, Code.STREAM_DISABLED, Code.STREAM_LIMIT}  # which OpenID describes
+    of_signals = {Code.STREAM_DISABLED, Code.STREAM_LIMIT}  # which OpenID describes
     assert set(Code) - documented == of_signals
     statuses = {str(code): str(STATUS.get(code, 400)) for code in Code}
     for status, code, response in documented_errors(document):

@@ -120,7 +120,7 @@ class People:
         raise TimeoutError(f"it could not start; the last answer: {answer.text if answer is not None else None}")
 
     def _correct(self, visit: Visit, *, is_verified: bool) -> None:
-        """Have an administrator withdraw a claim of a user, or confirm it."""
+        """Withdraw a claim of a user as an administrator, or confirm it."""
         admin = self._site.caller("admin", visit.tenant, ADMIN_SCOPES)
         path = f"/api/users/v1/{visit.user_id}/idv/claims"
         body = [entry(self._site.providers[visit.tenant], isVerified=is_verified)]

@@ -132,7 +132,7 @@ class Users:
             users.lock(connection, tenant.name, user_id)  # first, in lock order
             known = verifications.find_of_user(connection, tenant.name, user_id)
             is_known = users.remove(connection, tenant.name, user_id)
-            signal_levels.note_user(connection, tenant.name, user_id)
+            signal_levels.prepare_removal(connection, tenant.name, user_id)
             if not claims.forget_user(connection, tenant.name, user_id) and not is_known and not known:
                 raise _not_found(user_id)
             for provider_id in sorted({each.provider_id for each in known}):
@@ -145,7 +145,6 @@ class Users:
             # otherwise together with the status, once that is removed from the directory
             if not tenant.directory.writes_status:
                 status_writes.forget(connection, tenant.name, user_id)
-            signal_levels.forget_unused(connection, tenant.name, user_id)
             jobs.forget_user(connection, tenant.name, user_id, self._clock())
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             applicants = _applicants(tenant, known)
