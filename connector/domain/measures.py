@@ -35,7 +35,10 @@ OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSE
 
 @dataclass(frozen=True)
 class Count:
-    """The number of occurrences: of a tenant's provider, in an environment; empty if these are not known."""
+    """The number of occurrences: of a tenant's provider, in an environment; empty if these are not known.
+
+    `hour` is the hour of the day in which they were counted, from 0 to 23.
+    """
 
     tenant: str
     provider_id: str
@@ -43,6 +46,7 @@ class Count:
     measure: str
     bucket: str
     n: int
+    hour: int = 0
 
 
 @dataclass

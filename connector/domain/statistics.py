@@ -142,7 +142,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Period:
-    """A period: whole days, from the first to the last, or the time since a moment of yesterday."""
+    """A period: whole days, from the first to the last, or the time since an hour of yesterday began."""
 
     since: datetime
     before: datetime
@@ -153,6 +153,12 @@ class Period:
         """The days of the period; none if it does not consist of days."""
         number = (self.before - self.since).days if self.is_of_days else 0
         return [self.since.date() + timedelta(days=at) for at in range(number)]
+
+    @property
+    def previous(self) -> Period:
+        """The period before it, of the same number of days or of 24 hours."""
+        length = self.before - self.since if self.is_of_days else timedelta(days=1)
+        return Period(self.since - length, self.since, self.is_of_days)
 
 
 def summary(numbers: Numbers, period: Period, today: date, counted_at: datetime | None = None) -> Statistics:

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from connector.domain.counting import bounds
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.hour_counts import HOURS as HOURS_OF_DAY
+from connector.domain.hour_counts import hour_of
 from connector.domain.statistics import Period
 from connector.errors import InvalidQuery
 
@@ -22,6 +24,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def read_period(query: Mapping[str, str | None], now: datetime) -> Period:
     """Read `period`, or `from` and `to`, which are UTC days, both included; by default the last 14 days.
+
+    `24h` are 24 whole hours and the present one.
 
     Raises `InvalidQuery` naming the invalid parameter.
     """
@@ -43,7 +47,7 @@ def read_environment(text: str | None) -> str | None:
 
 def _named(name: str, now: datetime, today: date) -> Period:
     if name == HOURS:
-        return Period(now - timedelta(hours=24), now, is_of_days=False)
+        return Period(hour_of(now - timedelta(hours=HOURS_OF_DAY)), now, is_of_days=False)
     if name not in DAYS:
         raise InvalidQuery("period", f"must be one of {', '.join(PERIODS)}, not {name or '(nothing)'}")
     return _of_days(today - timedelta(days=DAYS[name] - 1), today)

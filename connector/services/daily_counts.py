@@ -2,6 +2,8 @@
 
     lease the day (compare-and-set) ──► count the rows, without a transaction ──► replace the day's counts
 
+Of recent days the counts of each hour are kept as well, for the last 24 hours.
+
 It may be killed at any point, and any number of workers may run it concurrently: a day's counts come from one pass, and
 the next pass repeats one that was lost.
 """
@@ -9,13 +11,14 @@ the next pass repeats one that was lost.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from connector.domain.counting import bounds, due_days
+from connector.domain.hour_counts import first_kept
 from connector.domain.measures import OF_VERIFICATIONS, Count, Measure
-from connector.store import counting, daily_counts
+from connector.store import counting, daily_counts, hourly_counts
 from connector.store.counting import Window
 from connector.store.engine import Database
 
@@ -41,6 +44,8 @@ class DailyCounts:
         first_day = (first or now).astimezone(UTC).date()
         for day in islice(due_days(counted, first_day, now), MOST_DAYS):
             self._count(day, counted.get(day), provider_ids)
+        with self._database.write() as connection:
+            hourly_counts.forget(connection, self._first_with_hours())
 
     def _count(self, day: date, seen: datetime | None, provider_ids: Sequence[str]) -> None:
         owner, now, window = str(uuid.uuid4()), self._clock(), Window(*bounds(day))
@@ -62,12 +67,16 @@ class DailyCounts:
         self,
         day: date,
         owner: str,
-        counts: Iterable[Count],
+        counts: Collection[Count],
         measures: Sequence[str],
         provider_ids: Sequence[str] | None,
     ) -> bool:
         with self._database.write() as connection:
-            return daily_counts.replace(connection, day, owner, counts, measures, provider_ids)
+            has_hours = day >= self._first_with_hours()
+            return daily_counts.replace(connection, day, owner, counts, measures, provider_ids, has_hours=has_hours)
+
+    def _first_with_hours(self) -> date:
+        return first_kept(self._clock().astimezone(UTC).date())
 
 
 def _chunks(provider_ids: Sequence[str]) -> Iterator[Sequence[str]]:

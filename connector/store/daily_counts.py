@@ -15,6 +15,7 @@ from sqlalchemy import JSON, ColumnElement, Connection, Row, Select, case, delet
 
 from connector.domain.measures import Count, key_of
 from connector.domain.month_counts import MonthCounts, is_whole, month_of
+from connector.store import hourly_counts, statistics_models
 from connector.store.dialect import insert as insert_or
 from connector.store.models import providers, verifications
 from connector.store.statistics_models import counted_days, daily_counts, monthly_counts
@@ -67,14 +68,16 @@ def replace(
     connection: Connection,
     day: date,
     owner: str,
-    counts: Iterable[Count],
+    counts: Collection[Count],
     measures: Collection[str],
     provider_ids: Collection[str] | None,
+    *,
+    has_hours: bool = False,
 ) -> bool:
     """Replace a day's counts of some measures, and of some providers or all; False if another pass has the day.
 
     Providers that were removed meanwhile are left out: each provider is locked first, and its counts are deleted with
-    it.
+    it. `has_hours`: the counts of its hours are replaced as well.
     """
     by_place = _by_place(counts)
     known = _share_providers(connection, {provider_id for _, provider_id, _ in by_place} - {""})
@@ -89,12 +92,15 @@ def replace(
         after = before.with_day(day, by_place.get(place, {}), measures)
         if after != before:
             connection.execute(update(monthly_counts).where(*_is_at(row)).values(asdict(after)))
+    if has_hours:
+        of_known = [each for each in counts if each.provider_id in known]
+        hourly_counts.replace(connection, day, of_known, measures, provider_ids)
     return True
 
 
 def forget_provider(connection: Connection, tenant: str, provider_id: str) -> None:
     """Delete the counts of a removed provider."""
-    for table in (monthly_counts, daily_counts):
+    for table in (monthly_counts, statistics_models.hourly_counts, daily_counts):
         connection.execute(delete(table).where(table.c.tenant == tenant, table.c.provider_id == provider_id))
 
 
@@ -129,7 +135,8 @@ def _by_place(counts: Iterable[Count]) -> dict[Place, dict[str, int]]:
     by_place: dict[Place, dict[str, int]] = {}
     for each in counts:
         place = (each.tenant, each.provider_id, each.environment)
-        by_place.setdefault(place, {})[key_of(each.measure, each.bucket)] = each.n
+        counted, key = by_place.setdefault(place, {}), key_of(each.measure, each.bucket)
+        counted[key] = counted.get(key, 0) + each.n
     return by_place
 
 

@@ -1,6 +1,7 @@
 """The tables of the numbers that administrators ask for: how many, day by day. They hold no personal data.
 
 monthly_counts   one row per tenant, provider, environment and UTC month: lists with a number for each day
+hourly_counts    one row per tenant, provider, environment and UTC day: lists with a number for each hour; of three days
 daily_counts     as processes of the version before keep them; to be removed with the next version
 counted_days     one row per day: when it was counted last
 """
@@ -24,6 +25,18 @@ monthly_counts = Table(
     Column("totals", JSON, nullable=False, comment="the sums of `days`"),
 )
 Index(None, monthly_counts.c.month, monthly_counts.c.is_of_verifications, monthly_counts.c.provider_id)
+
+hourly_counts = Table(
+    "hourly_counts",
+    METADATA,
+    Column("tenant", String(255), primary_key=True),
+    Column("provider_id", String(36), primary_key=True, comment="empty: of no provider that exists"),
+    Column("day", Date, primary_key=True, comment="UTC"),
+    Column("environment", String(8), primary_key=True, comment="empty: not known"),
+    Column("is_of_verifications", Boolean, primary_key=True, comment="else of refused starts and deliveries given up"),
+    Column("hours", JSON, nullable=False, comment="a list with 24 numbers for each measure and bucket"),
+)
+Index(None, hourly_counts.c.day, hourly_counts.c.is_of_verifications, hourly_counts.c.provider_id)
 
 daily_counts = Table(
     "daily_counts",

@@ -15,7 +15,7 @@ from connector.console.formats import duration, number, percent
 from connector.console.ground import use_cases
 from connector.console.home.parts import link
 from connector.domain.provider import Provider
-from connector.domain.statistics import ClaimNumbers, Period, Share, Statistics
+from connector.domain.statistics import ClaimNumbers, Share, Statistics
 from connector.services.lookup.statistics import StatisticsFilter, StatisticsLookup
 
 PERIODS = {"24h": _l("24 hours"), "14d": _l("14 days"), "90d": _l("90 days")}
@@ -120,10 +120,7 @@ def numbers_of(filters: Filters) -> Numbers:
 
 
 def _before(criteria: StatisticsFilter) -> StatisticsFilter:
-    period = criteria.period
-    length = period.before - period.since
-    earlier = Period(period.since - length, period.since, period.is_of_days)
-    return StatisticsFilter(earlier, criteria.provider_id, criteria.environment)
+    return StatisticsFilter(criteria.period.previous, criteria.provider_id, criteria.environment)
 
 
 def _total(statistics: Statistics) -> int:

@@ -1,4 +1,4 @@
-"""Statistics of a period: of whole days from the daily counts, of the last 24 hours from the rows."""
+"""Statistics of a period: of whole days from the daily counts, of the last 24 hours from the hourly counts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from connector.domain.environment import LIVE, SANDBOX
-from connector.domain.measures import Numbers, key_of
+from connector.domain.hour_counts import numbers_of_hours
+from connector.domain.measures import Numbers
 from connector.domain.month_counts import numbers_of
 from connector.domain.statistics import Period, Statistics, summary
 from connector.domain.statistics_period import ALL, read_period
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
-from connector.store import counting, daily_counts
-from connector.store.counting import Window
+from connector.store import daily_counts, hourly_counts
 from connector.store.engine import Database
 
 UNKNOWN = ""  # the environment of runs that were not recorded with one
@@ -50,9 +50,7 @@ class StatisticsLookup:
         """Return the numbers; raises `RequestError` if the tenant has no such provider."""
         if criteria.provider_id is not None:
             self._providers.get(tenant, criteria.provider_id)
-        numbers, counted_at = (
-            self._days(tenant, criteria) if criteria.period.is_of_days else self._hours(tenant, criteria)
-        )
+        numbers, counted_at = self._numbers(tenant, criteria)
         return summary(numbers, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
 
     def counted_at(self) -> datetime | None:
@@ -60,29 +58,19 @@ class StatisticsLookup:
         with self._database.read() as connection:
             return daily_counts.find_counted_at(connection, self._clock().astimezone(UTC).date())
 
-    def _days(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[Numbers, datetime | None]:
+    def _numbers(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[Numbers, datetime | None]:
         period = criteria.period
-        days = (period.since.date(), (period.before - timedelta(days=1)).date())
+        days = (period.since.date(), (period.before - timedelta(microseconds=1)).date())
         environments = ENVIRONMENTS[criteria.environment]
         with self._database.read() as connection:
             chosen = self._chosen(connection, tenant, criteria)
             provider_ids = [*chosen, ""] if criteria.provider_id is None else chosen
-            months = daily_counts.find(connection, tenant.name, provider_ids, days, environments)
-            return numbers_of(months, *days), daily_counts.find_counted_at(connection, days[1])
-
-    def _hours(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[Numbers, datetime | None]:
-        window = Window(criteria.period.since, criteria.period.before)
-        with self._database.read() as connection:
-            provider_ids = self._chosen(connection, tenant, criteria)
-            counts = counting.count_verifications(connection, provider_ids, window)
-            others = counting.count_others(connection, window, tenant.name)
-        known = {*provider_ids, *([""] if criteria.provider_id is None else [])}
-        environments, numbers = ENVIRONMENTS[criteria.environment], Numbers()
-        of_providers = (each for each in (*counts, *others) if each.provider_id in known)
-        numbers.add(
-            (key_of(each.measure, each.bucket), each.n) for each in of_providers if each.environment in environments
-        )
-        return numbers, criteria.period.before
+            counted_at = daily_counts.find_counted_at(connection, days[1])
+            if period.is_of_days:
+                months = daily_counts.find(connection, tenant.name, provider_ids, days, environments)
+                return numbers_of(months, *days), counted_at
+            hours = hourly_counts.find(connection, tenant.name, provider_ids, days, environments)
+            return numbers_of_hours(hours, period.since, period.before), counted_at
 
     def _chosen(self, connection: Connection, tenant: Tenant, criteria: StatisticsFilter) -> Sequence[str]:
         if criteria.provider_id is not None:
