@@ -1,9 +1,12 @@
-"""`python -m tests.bench.pages`: each list of the console, with a thousand and with a million users.
+"""`python -m tests.bench.pages`: each page of the console, with a thousand and with a million users.
 
-Two connectors, one for each number, are asked for the same page one after the other, and for the page after it. What is
-printed is the p50 of each in milliseconds as the browser sees it, and the median of the ratios; above 1.3 it is marked.
+Two connectors, one for each number, are asked for the same page one after the other, and of a list for the page after
+it. What is printed is the p50 of each in milliseconds as the browser sees it, and the median of the ratios; above 1.3 it
+is marked.
 
-    python -m tests.bench.pages sqlite|postgresql [rounds] [users]
+    python -m tests.bench.pages sqlite|postgresql [rounds] [users] [name]
+
+`name` is a part of the addresses to be asked for; without it, all of them are.
 """
 
 from __future__ import annotations
@@ -15,17 +18,21 @@ from collections import defaultdict
 from contextlib import ExitStack
 from statistics import median
 
+from sqlalchemy import select, update
+
 from connector.simulator.server import Simulator
+from connector.store.models import verifications
 from connector.telemetry import configure_logging
 from tests.bench.million import FEW, MANY, MOST, Side, side_of
 from tests.contract.wire import ALL_SCOPES
+from tests.harness import World
 from tests.plans.browsing import Console
-from tests.plans.console_work import lists_of
+from tests.plans.console_work import lists_of, pages_of
 
 Times = dict[str, list[float]]
 
 
-def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
+def main(kind: str, rounds: str = "15", users: str = str(MANY), name: str = "") -> None:
     """Populate, ask in turns, print."""
     configure_logging("CRITICAL", "json")
     with ExitStack() as stack:
@@ -33,7 +40,7 @@ def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
         sides = [stack.enter_context(side_of(kind, number, simulator)) for number in (FEW, int(users))]
         for side in sides:
             side.run()  # so that there is something of everything
-        visits = [_Visit(side) for side in sides]
+        visits = [_Visit(side, busy, name) for side, busy in zip(sides, (50, int(users) // 1000), strict=True)]
         for number in range(int(rounds) + 1):
             for at in range(len(visits[0].paths)):
                 for visit in visits if number % 2 else reversed(visits):
@@ -42,18 +49,18 @@ def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
 
 
 class _Visit:
-    """An administrator who opens every list again and again."""
+    """An administrator who opens every page again and again; one user has `busy` verifications."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, busy: int, name: str) -> None:
         self._console = Console(side.world, "admin", ALL_SCOPES)
-        self._provider_id = side.world.provider_id
-        self.paths = lists_of(side.world)
+        lists = {path.replace(side.world.provider_id, "…"): path for path in lists_of(side.world)}
+        pages = lists | pages_of(side.world, _keep_busy(side.world, busy))
+        self.paths = [(each, path) for each, path in pages.items() if name in each]
         self.times: Times = defaultdict(list)
 
     def turn(self, at: int) -> None:
-        """Open a list and its second page once."""
-        path = self.paths[at]
-        name = path.replace(self._provider_id, "…")
+        """Open a page once, of a list also the second one."""
+        name, path = self.paths[at]
         following = re.search(r'href="([^"]+)" rel="next"', self._open(name, path))
         if following:
             self._open(f"{name} (older)", following[1].replace("&amp;", "&"))
@@ -63,6 +70,20 @@ class _Visit:
         page = self._console.open(path)
         self.times[name].append((time.perf_counter() - began) * 1000)
         return page
+
+
+def _keep_busy(world: World, number: int) -> str:
+    """Give so many verifications to one user."""
+    some = select(verifications.c.id).where(
+        verifications.c.provider_id == world.provider_id, verifications.c.status == "approved"
+    )
+    with world.connector.services.database.write() as connection:
+        chosen = connection.execute(some.limit(number)).scalars().all()
+        for start in range(0, len(chosen), 500):
+            of_these = verifications.c.id.in_(chosen[start : start + 500])
+            connection.execute(update(verifications).where(of_these).values(user_id="busy"))
+    world.add_user("busy")
+    return "busy"
 
 
 def _print(few: Times, many: Times) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from connector.domain.deliveries import DeliveryFilter
+from connector.domain.events import EventFilter
 from connector.domain.tenancy import Tenant
+from connector.domain.verification import VerificationFilter
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.plans.browsing import Console, turn_pages
@@ -27,7 +30,14 @@ LISTS = {
         *("channel=console", PERIOD),
     ),
     "jobs": ("",),
+    "jobs/new/resend": ("",),
+    "jobs/new/fetch-runs": ("",),
     "providers": ("",),
+    "providers/new": ("",),
+    "clients": ("",),
+    "settings": ("",),
+    "settings/connections": ("",),
+    "search": ("q=a-", "q=nobody"),
     "sessions": ("",),
     "home": ("", "period=24h", "period=90d"),
 }
@@ -35,9 +45,41 @@ LISTS = {
 
 def lists_of(world: World) -> list[str]:
     """Return the address of each list with each of its filters."""
-    of_provider = [f"/console/{name}?provider={world.provider_id}" for name in ("verifications", "events")]
+    of_provider = [
+        f"/console/{name}?provider={world.provider_id}" for name in ("verifications", "events", "deliveries")
+    ]
     pages = [f"/console/{name}?{query}".rstrip("?") for name, queries in LISTS.items() for query in queries]
     return [*pages, *of_provider]
+
+
+# Each page about one object, by the names of the ids in its address.
+TABS = ("setup", "attributes", "workflow", "capture", "general", "notices", "limits", "secrets", "changes", "danger")
+PAGES = (
+    *(f"providers/{{provider}}/{tab}" for tab in (*TABS, "export", "import", "danger/disable", "danger/delete")),
+    *(f"verifications/{{verification}}{part}" for part in ("", "/live", "/review", "/json")),
+    *(f"users/{{user}}{part}" for part in ("", "/unlock", "/remove")),
+    *("users/{busy}", "events/{event}", "deliveries/{delivery}", "jobs/{job}"),
+    *(f"audit/changes?{what}" for what in ("object={provider}", "user={user}")),
+    *(f"search?q={{{name}}}" for name in ("verification", "user", "event", "job")),
+    *("verifications?userId={busy}", "home/needs", "verifications/news?since=2026-01-01T00:00:00%2B00:00"),
+)
+
+
+def pages_of(world: World, busy: str) -> dict[str, str]:
+    """Return the address of each page about one object, by a name; `busy` is a user with many verifications."""
+    tenant, services = Tenant(world.tenant), world.connector.services
+    every = VerificationFilter(statuses=("approved",), provider_id=world.provider_id)
+    [verification] = [each.verification for each in services.lookup.page(tenant, every, limit=1).rows]
+    ids = {
+        "provider": world.provider_id,
+        "verification": verification.verification_id,
+        "user": verification.user_id,
+        "busy": busy,
+        "event": services.event_lookup.page(tenant, EventFilter(), limit=1).rows[0].event_id,
+        "delivery": services.deliveries.page(tenant, DeliveryFilter(), limit=1).rows[0].delivery_id,
+        "job": services.jobs.page(tenant, limit=1).rows[0].job_id,
+    }
+    return {f"/console/{page}": f"/console/{page.format(**ids)}" for page in PAGES}
 
 
 def drive_console(world: World) -> None:

@@ -15,6 +15,7 @@ from tests.crowd import Place, settle
 from tests.harness import ConnectorServer, World
 
 ELSEWHERE = "elsewhere.example"
+MOST_CACHED = 2_000_000  # KiB of the database, while it is filled
 
 
 def name_requests(connector: ConnectorServer, begin: Callable[[str], None]) -> set[str]:
@@ -40,9 +41,13 @@ def populate(world: World, number: int) -> str:
     elsewhere: str = others.post(PROVIDERS, body).json()["id"]
     database = world.connector.services.database
     with database.write() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{MOST_CACHED}")  # ids come in no order
         settle(connection, Place(world.tenant, world.provider_id, "a"), number)
         settle(connection, Place(world.tenant, neighbour, "b"), number // 8)
         settle(connection, Place(ELSEWHERE, elsewhere, "c"), number // 8)
+        if database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA cache_size = -2000")
     if not database.is_sqlite:
         with database.write() as connection:
             collect_statistics(connection)
