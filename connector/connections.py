@@ -17,6 +17,7 @@ from typing import Protocol
 from connector.access.checks import IssuerChecks
 from connector.directory.checks import DirectoryChecks
 from connector.directory.directories import Directories
+from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
@@ -123,7 +124,11 @@ class Connections:
         if future.done():
             return future.result()
         return [
-            PartCheck(part.tenant, part.name, Check("answer", False, f"No answer within {self._budget:g} seconds."))
+            PartCheck(
+                part.tenant,
+                part.name,
+                Check("answer", False, message("No answer within %(budget)s seconds.", budget=f"{self._budget:g}")),
+            )
         ]
 
 

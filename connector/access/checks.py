@@ -8,6 +8,7 @@ from connector.access.answers import AnswerError
 from connector.access.discovery import Fetch, FetchError
 from connector.access.introspection import Introspection
 from connector.access.issuer_keys import fetch_keys
+from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.errors import ConnectorError
 from connector.http.client import HttpClient
@@ -32,7 +33,7 @@ class IssuerChecks:
     def _discovery(self) -> Check:
         name = "introspection_endpoint" if self._issuer.is_opaque else "jwks_uri"
         if getattr(self._issuer, name):
-            return Check(DISCOVERY, None, f"Not needed, because {name} is set.")
+            return Check(DISCOVERY, None, message("Not needed, because %(name)s is set.", name=name))
         return _check(DISCOVERY, lambda: self._discover(name))
 
     def _discover(self, name: str) -> str:
@@ -53,4 +54,4 @@ def _check(name: str, make: Callable[[], str]) -> Check:
     except ConnectorError as error:
         return Check(name, False, error.description)
     except (AnswerError, FetchError) as error:
-        return Check(name, False, f"{error}.")
+        return Check(name, False, message("%(error)s.", error=str(error)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from connector.domain.messages import message
 from connector.domain.provider import Condition
 from connector.errors import InvalidQuery
 
@@ -30,31 +31,34 @@ def parse_filter(text: str) -> list[Condition]:
     while text:
         if (term := _TERM.match(text, at)) is None:
             raise InvalidQuery(
-                "filter", "must be <attribute> <eq|co|sw|ew> <value>, several such terms joined by `and`"
+                "filter", message("must be <attribute> <eq|co|sw|ew> <value>, several such terms joined by `and`")
             )
         conditions.append(_condition(*term.groups()))
         at = term.end()
         if at == len(text):
             return conditions
         if (conjunction := _AND.match(text, at)) is None:
-            raise InvalidQuery("filter", "must join its terms by `and`")
+            raise InvalidQuery("filter", message("must join its terms by `and`"))
         at = conjunction.end()
     return conditions
 
 
 def _condition(attribute: str, operator: str, value: str) -> Condition:
     if (known := _ATTRIBUTES.get(attribute.lower())) is None:
-        raise InvalidQuery("filter", f"must be about id, name, type, description or isEnabled, not {attribute}")
+        raise InvalidQuery(
+            "filter",
+            message("must be about id, name, type, description or isEnabled, not %(attribute)s", attribute=attribute),
+        )
     if value.startswith('"'):
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
     elif _DANGLING.fullmatch(value) or _UNJOINED.search(value):
         raise InvalidQuery(
-            "filter", "must join its terms by `and`; a value that looks like a term must be in double quotes"
+            "filter", message("must join its terms by `and`; a value that looks like a term must be in double quotes")
         )
     if known == "id":
         return Condition(known, operator.lower(), value.lower())  # our ids are UUIDs in lower case
     if known != "is_enabled":
         return Condition(known, operator.lower(), value)
     if operator.lower() != "eq" or value.lower() not in ("true", "false"):
-        raise InvalidQuery("filter", "must compare isEnabled by `eq true` or `eq false`")
+        raise InvalidQuery("filter", message("must compare isEnabled by `eq true` or `eq false`"))
     return Condition(known, "eq", value.lower() == "true")

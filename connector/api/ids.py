@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, g
 
 from connector.domain.ids import normal_id
+from connector.domain.messages import message
 from connector.domain.user_ids import id_objection
 from connector.errors import Code, RequestError
 
@@ -29,6 +30,9 @@ def own_id() -> str:
     user_id: str = g.principal.subject
     if objection := id_objection(user_id):
         raise RequestError(
-            Code.CLAIM_INVALID, f"The access token's subject (sub) {objection}: use a token of another user."
+            Code.CLAIM_INVALID,
+            message(
+                "The access token's subject (sub) %(objection)s: use a token of another user.", objection=objection
+            ),
         )
     return user_id

@@ -10,6 +10,7 @@ from typing import Any
 import marshmallow as ma
 
 from connector.api.shapes.provider import ProviderRequestSchema, provider_body, provider_config
+from connector.domain.messages import message
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
 from connector.errors import InvalidField
 
@@ -38,9 +39,9 @@ def read_file(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
-        raise InvalidField("file", "must be JSON") from error
+        raise InvalidField("file", message("must be JSON")) from error
     if not isinstance(body, dict):
-        raise InvalidField("file", "must be an object: a provider as `connector provider export` writes it")
+        raise InvalidField("file", message("must be an object: a provider as `connector provider export` writes it"))
     properties = body.get("configProperties")
     if isinstance(properties, list):
         kept = [each for each in properties if isinstance(each, dict) and each.get("key") not in SECRETS.values()]
@@ -54,7 +55,7 @@ def config_of(file: Mapping[str, Any]) -> ProviderConfig:
     try:
         return provider_config(ProviderRequestSchema(unknown=ma.EXCLUDE).load(dict(file)))
     except ma.ValidationError as error:
-        raise InvalidField("file", f"must be a provider: {json.dumps(error.messages)}") from error
+        raise InvalidField("file", message("must be a provider: %(part)s", part=json.dumps(error.messages))) from error
 
 
 def differences(provider: Provider, file: Mapping[str, Any]) -> Iterator[Difference]:

@@ -21,6 +21,7 @@ from connector.api.shapes.provider import (
     provider_body,
     provider_config,
 )
+from connector.domain.messages import message
 from connector.domain.provider import PROVIDER_TYPE, ProviderConfig
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.providers.registry import Providers
@@ -89,7 +90,9 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
     """
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
-        raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: must stay {PROVIDER_TYPE}.")
+        raise RequestError(
+            Code.PROVIDER_TYPE_FIXED, message("type: must stay %(provider_type)s.", provider_type=PROVIDER_TYPE)
+        )
     provider = _providers().change(g.tenant, provider_id, read_config(body), g.principal.actor)
     return provider_body(provider), 200, {"Location": _url(PREFIX, provider_id)}
 
@@ -134,7 +137,7 @@ def get_setup_guide(provider_id: str) -> dict[str, Any]:
 def read_config(body: dict[str, Any]) -> ProviderConfig:
     """Read a provider's configuration from a request; raise `InvalidShape` or `InvalidField`."""
     if body["type"].upper() != PROVIDER_TYPE:
-        raise InvalidField("type", f"must be {PROVIDER_TYPE}")
+        raise InvalidField("type", message("must be %(provider_type)s", provider_type=PROVIDER_TYPE))
     try:
         return provider_config(body)
     except ma.ValidationError as error:

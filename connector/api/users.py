@@ -30,6 +30,7 @@ from connector.api.shapes.claim import (
     run_request,
     status_property,
 )
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
@@ -228,9 +229,14 @@ def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None,
             headers = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
             return _answer(provider_id, claim_bodies(completion.claims, user_id, is_own=is_own), headers)
         case None:
-            raise RequestError(Code.STATUS_MISSING, f"properties: `status` must be given, one of {_STATUSES}.")
+            raise RequestError(
+                Code.STATUS_MISSING,
+                message("properties: `status` must be given, one of %(statuses)s.", statuses=_STATUSES),
+            )
         case _:
-            raise RequestError(Code.STATUS_INVALID, f"properties: `status` must be one of {_STATUSES}.")
+            raise RequestError(
+                Code.STATUS_INVALID, message("properties: `status` must be one of %(statuses)s.", statuses=_STATUSES)
+            )
 
 
 def _initiate(key: tuple[Tenant, str, str, list[str]], properties: dict[str, str], access_token: str | None) -> Capture:

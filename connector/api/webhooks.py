@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.api.errors import WEBHOOK_ERRORS
 from connector.api.parsing import Blueprint, read_body
+from connector.domain.messages import message
 from connector.errors import Code, RequestError
 from connector.services.results.events import Events
 
@@ -56,5 +57,6 @@ def _body(events: Events, provider_id: str) -> bytes:
     except RequestEntityTooLarge as error:
         events.refuse_too_large(g.tenant, provider_id)
         raise RequestError(
-            Code.WEBHOOK_TOO_LARGE, f"The body must have at most {limit} bytes, as events of Onfido's do."
+            Code.WEBHOOK_TOO_LARGE,
+            message("The body must have at most %(limit)s bytes, as events of Onfido's do.", limit=limit),
         ) from error

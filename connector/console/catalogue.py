@@ -18,7 +18,21 @@ from babel.messages.pofile import write_po
 from connector.errors import Code
 
 PACKAGE = Path(__file__).parent.parent
-ROOMS = ("console", "oidc", "domain")
+ROOMS = (
+    "console",
+    "oidc",
+    "domain",
+    "services",
+    "onfido",
+    "directory",
+    "access",
+    "api",
+    "installation",
+    "signals",
+    "http",
+    "exports",
+)
+FILES = ("connections.py", "settings_check.py")
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext", "message", "marked")),
     **dict.fromkeys(("ngettext", "counted"), (1, 2)),
@@ -53,6 +67,7 @@ def template() -> str:
 
 
 def _files() -> Iterator[Path]:
+    yield from (PACKAGE / name for name in FILES)
     for room in ROOMS:
         yield from sorted(each for each in (PACKAGE / room).rglob("*") if each.suffix in _METHODS)
 

@@ -12,6 +12,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, StringField
 from wtforms.validators import InputRequired
 
+from connector.console.translations import say
 from connector.errors import InvalidField
 
 
@@ -26,7 +27,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
     def reject(self, error: InvalidField, names: dict[str, str]) -> None:
         """Show a service's error at the field that it names, else above the form; `names` maps theirs to ours."""
         field = self._fields.get(names.get(error.where, error.where))
-        (field.errors if field is not None else self.form_errors).append(error.why)
+        (field.errors if field is not None else self.form_errors).append(say(error.why))
 
 
 class SecretField(PasswordField):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
 from connector.console.confirm import is_part_wanted
+from connector.console.descriptions import description_of
 from connector.console.own_token import SignInAgain
 from connector.console.sign_in import SignInFailed, sign_in_url
 from connector.console.story import ScopeMissing, SignedOut
@@ -94,7 +95,7 @@ def _posted_from_elsewhere(_error: CSRFError) -> Response:
 
 def _too_many(error: TooManyRequests) -> Response:
     log.warning("console.refused", reason="too many", path=request.path)
-    response = _page(429, _("Too many at once"), _described(error, _("Try again in a minute.")))
+    response = _page(429, _("Too many at once"), description_of(error, _("Try again in a minute.")))
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 
@@ -114,15 +115,14 @@ def _refused(error: ConnectorError) -> BaseResponse:
             409, _("Nothing was saved"), _("Someone else is changing the same data. Reload the page, then save.")
         )
     if isinstance(error, InvalidField):
-        return _page(400, _("That cannot be done"), _described(error, _("Go back, and try again.")))
+        return _page(400, _("That cannot be done"), description_of(error, _("Go back, and try again.")))
     if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
     if isinstance(error, DirectoryError) and request.blueprint in _USER_PAGES:
         return _profile_unreadable(error)
     status, headers = answer_of(error)
     title = _("Not found") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
-    sentence = _described(error, f"{gettext(error.code.message)}.")
-    response = _page(status, title, sentence, code=error.code)
+    response = _page(status, title, description_of(error, f"{gettext(error.code.message)}."), code=error.code)
     response.headers.update(headers)
     return response
 
@@ -182,11 +182,6 @@ def _page(status: int, title: str, sentence: str, **context: object) -> Response
         **context,
     )
     return Response(text, status=status)
-
-
-def _described(error: ConnectorError, translated: str) -> str:
-    """Return an error's description, which is English, or in another language what is translated instead."""
-    return error.description if str(get_locale()) == SOURCE else translated
 
 
 def _home_url() -> str | None:

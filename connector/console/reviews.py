@@ -13,6 +13,7 @@ from connector.console.ground import use_cases
 from connector.console.live import part
 from connector.console.notices import notify
 from connector.console.story import Story
+from connector.console.translations import say
 from connector.console.verification.attributes import Attribute, attributes_of
 from connector.console.viewer import actor
 from connector.domain.verification import MAX_REASON
@@ -47,7 +48,7 @@ def decide(verification_id: str) -> str | Response:
         verification = _lookup().find(g.tenant, verification_id)
         decisions.decide(verification, is_approved=DECISIONS[choice], reason=reason, actor=actor())
     except InvalidField as error:
-        return _page(verification_id, _("A reason is required: %(why)s.", why=error.why), reason)
+        return _page(verification_id, _("A reason is required: %(why)s.", why=say(error.why)), reason)
     notify(_("It is approved.") if DECISIONS[choice] else _("It is declined."))
     return redirect(url_for("console.verification.show", verification_id=verification_id))
 

@@ -7,6 +7,7 @@ wrote, and a compiled file cannot be out of date.
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Collection
 from datetime import datetime
@@ -16,7 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import g, request
-from flask_babel import Domain, format_datetime, get_locale, get_timezone, gettext, ngettext
+from flask_babel import Domain, format_datetime, get_domain, get_locale, get_timezone, gettext, ngettext
 
 from connector.domain.messages import Message, Part
 
@@ -26,6 +27,7 @@ LANGUAGE_COOKIE = "language"
 EXACT = "d MMM y, HH:mm:ss"
 PARAMETER = "ui_locales"  # OpenID's: languages, the preferred first
 _MOST = 20  # languages that are read of a text
+_PLACEHOLDER, _WORD = re.compile(r"%\(\w+\)s"), re.compile(r"\w")
 
 
 class Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
@@ -69,6 +71,14 @@ def say(value: object) -> object:
     if value.many is None:
         return gettext(value.text, **parts)
     return ngettext(value.text, value.many, **parts)
+
+
+def translates(text: Message) -> bool:
+    """Whether the catalogue of the request's language has a text of the domain, and all texts that it is made of."""
+    catalogue = get_domain().get_translations()
+    said = catalogue.ugettext(text.text) if text.many is None else catalogue.ungettext(text.text, text.many, 2)
+    is_known = said not in (text.text, text.many) or not _WORD.search(_PLACEHOLDER.sub("", text.text))
+    return is_known and all(translates(part) for part in text.parts.values() if isinstance(part, Message))
 
 
 def _say_part(part: Part) -> object:

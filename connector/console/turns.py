@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from connector.domain.messages import message
 from connector.errors import TooManyRequests
 
 MOST = 30  # within the window, from one address
@@ -35,13 +36,13 @@ class SignInTurns:
             while len(self._tries) > MOST_ADDRESSES:
                 self._tries.popitem(last=False)
         if number >= MOST:
-            raise TooManyRequests("Too many sign-ins from your address: try again in a minute.", int(WINDOW))
+            raise TooManyRequests(message("Too many sign-ins from your address: try again in a minute."), int(WINDOW))
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Hold a permit to call the issuer; raises `TooManyRequests` if all are taken."""
         if not self._turns.acquire(blocking=False):
-            raise TooManyRequests("Many people are signing in right now: try again in a few seconds.", 5)
+            raise TooManyRequests(message("Many people are signing in right now: try again in a few seconds."), 5)
         try:
             yield
         finally:

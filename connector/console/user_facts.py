@@ -10,6 +10,7 @@ from typing import Any
 from flask import g
 
 from connector.console.deliveries.rows import what
+from connector.console.descriptions import description_of
 from connector.console.ground import use_cases
 from connector.domain.assurance import ProvenClaim
 from connector.domain.claims import Claim
@@ -45,7 +46,7 @@ def facts_of(user_id: str, values: Mapping[str, str] | None) -> dict[str, Any]:
         providers = statuses.get(g.tenant, user_id).providers
         problem = ""
     except DirectoryError as error:
-        providers, problem = (), error.description
+        providers, problem = (), description_of(error)
     attributes = _attributes(user_id, providers, values)
     lookup: VerificationLookup = use_cases().lookup
     page = lookup.page(g.tenant, VerificationFilter(user_id=user_id), limit=SHOWN)

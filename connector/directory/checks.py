@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from connector.directory.directories import Directories, open_login
+from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.domain.tenancy import USERINFO, Tenant
 from connector.errors import Code, ConnectorError, DirectoryError
@@ -32,9 +33,9 @@ class DirectoryChecks:
         if self._tenant.directory.kind == USERINFO:
             yield _check(ENDPOINT, self._endpoint)
         if self._user_id is None:
-            yield Check(USER, None, "No user was looked up: name one with --user.")
+            yield Check(USER, None, message("No user was looked up: name one with --user."))
         elif not self._directories.is_readable(self._tenant):
-            yield Check(USER, None, "The directory is read with the user's own access token only.")
+            yield Check(USER, None, message("The directory is read with the user's own access token only."))
         else:
             yield _check(USER, lambda: self._look_up(self._user_id or ""))
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from connector.directory.failures import misunderstood, refused, unreachable, unusable_status
 from connector.directory.limits import Budget
 from connector.domain.access_tokens import is_sendable, renewal_time
+from connector.domain.messages import message
 from connector.http.client import ExchangeError, HttpClient
 from connector.http.client_form import client_form
 
@@ -108,7 +109,7 @@ class ClientCredentials:
         if header := self._valid():
             return header
         if not self._renewing.acquire(timeout=budget.left()):
-            raise unreachable(self._host, "another request still waits for its access token")
+            raise unreachable(self._host, message("another request still waits for its access token"))
         try:
             return self._valid() or self._renew(budget)
         finally:

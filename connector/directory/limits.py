@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from connector.directory.failures import unreachable
+from connector.domain.messages import message
 from connector.errors import DirectoryError
 
 FAILURES = 3  # consecutive failures after which the circuit opens
@@ -31,7 +32,7 @@ class Budget:
         """Return the remaining seconds; raises `DirectoryError` if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:
-            raise unreachable(self._host, "no answer in time")
+            raise unreachable(self._host, message("no answer in time"))
         return left
 
 
@@ -68,7 +69,7 @@ class Limits:
         with ExitStack() as held:
             for places in self._places:
                 if not places.acquire(blocking=False):
-                    raise unreachable(self._host, "too many requests wait for it", retry_after=1)
+                    raise unreachable(self._host, message("too many requests wait for it"), retry_after=1)
                 held.callback(places.release)
             with self._noted():
                 yield Budget(self._host, min(self._seconds, at_most))
@@ -89,7 +90,7 @@ class Limits:
             if self._failures < FAILURES:
                 return
             if wait > 0:
-                raise unreachable(self._host, "it failed a moment ago", retry_after=math.ceil(wait))
+                raise unreachable(self._host, message("it failed a moment ago"), retry_after=math.ceil(wait))
             self._closed_until = self._monotonic() + self._seconds  # the others wait for the result of this probe
 
     def _note(self, *, is_away: bool) -> None:

@@ -20,6 +20,7 @@ from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.paths import ScimPath
+from connector.domain.messages import message
 from connector.domain.written_status import WrittenStatus
 from connector.errors import DirectoryError
 
@@ -85,7 +86,7 @@ class ScimDirectory:
                 operations = _operations(user, self._dialect.written(status))
                 if not operations or self._patch(session, user, operations):
                     return True
-        raise unreachable(self._exchange.host, "the user changes all the time")
+        raise unreachable(self._exchange.host, message("the user changes all the time"))
 
     def _patch(self, session: Session, user: ScimUser, operations: Sequence[Mapping[str, Any]]) -> bool:
         """Change a user; False if the user was changed since it was read, or is gone, and has to be read again."""

@@ -23,6 +23,7 @@ from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.limits import Budget
 from connector.directory.paths import MemberPath
 from connector.directory.signed_answers import AnswerRefusedError, KeysAwayError, SignedAnswers
+from connector.domain.messages import message
 from connector.domain.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 
@@ -67,8 +68,12 @@ class UserInfoDirectory:
         if reply.status in _DENIED:
             raise DirectoryError(
                 Code.NEEDS_THE_USER,
-                f"The UserInfo endpoint at {host} refused the access token (HTTP {reply.status}): "
-                "it must be the user's own, with the scope openid.",
+                message(
+                    "The UserInfo endpoint at %(host)s refused the access token (HTTP %(status)s): it must be the "
+                    "user's own, with the scope openid.",
+                    host=host,
+                    status=reply.status,
+                ),
                 status=reply.status,
             )
         if not reply.is_success:
@@ -102,6 +107,8 @@ def needs_the_user() -> DirectoryError:
     """Create the error for a request that is not made by the user."""
     return DirectoryError(
         Code.NEEDS_THE_USER,
-        "The values of this tenant's users are read from UserInfo, with the user's own access token: only the user can "
-        "ask for this, by /me.",
+        message(
+            "The values of this tenant's users are read from UserInfo, with the user's own access token: only the "
+            "user can ask for this, by /me."
+        ),
     )

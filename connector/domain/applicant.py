@@ -13,6 +13,7 @@ from datetime import date
 
 from connector.domain.applicant_values import STATE_CODE
 from connector.domain.claims import CONSENTS
+from connector.domain.messages import message
 from connector.domain.text import is_blank, is_usable
 from connector.errors import Code, RequestError
 
@@ -44,7 +45,10 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
     if objections := [f"{_named(name, claims)}: {why}" for name, why in _objections(fields)]:
         raise RequestError(
             Code.APPLICANT_REFUSED,
-            f"Onfido would refuse {'; '.join(objections)}. Correct the user's values, then ask again.",
+            message(
+                "Onfido would refuse %(objections)s. Correct the user's values, then ask again.",
+                objections="; ".join(objections),
+            ),
         )
 
 
@@ -56,7 +60,7 @@ def is_taken(fields: Mapping[str, str]) -> bool:
 def name_objection(name: str) -> str | None:
     """Return why Onfido would refuse a name; None if it would not."""
     if is_blank(name) or len(name) > MAX_NAME:
-        return f"it is blank or longer than {MAX_NAME} characters"
+        return message("it is blank or longer than %(max_name)s characters", max_name=MAX_NAME)
     return next((why for _, why in _objections({"first_name": name})), None)
 
 
@@ -80,7 +84,7 @@ def _objections(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if is_sent and (rule := _RULES.get(name)) and not rule.is_kept(value):
             yield name, rule.otherwise
     for missing in missing_of_address(fields):
-        yield missing, "it is missing, but required in every address"
+        yield missing, message("it is missing, but required in every address")
     if fields.get("address.country") == USA and not _STATE.is_kept(fields.get("address.state", "NY")):
         yield "address.state", _STATE.otherwise
 

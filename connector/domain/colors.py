@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from connector.domain.messages import message
+
 LEAST_CONTRAST = 4.5
 WHITE = (255, 255, 255)
 DARK_GROUND = (0x1C, 0x21, 0x29)
@@ -18,10 +20,14 @@ Color = tuple[int, int, int]
 def accent_objection(color: str) -> str | None:
     """Return why a colour cannot be the accent; None if it can."""
     if not _HEX.fullmatch(color):
-        return "must be a colour such as #2450c8: a number sign and six hexadecimal digits"
+        return message("must be a colour such as #2450c8: a number sign and six hexadecimal digits")
     reached = contrast(_read(color), WHITE)
     if reached < LEAST_CONTRAST:
-        return f"must be darker: white text on it has a contrast of {reached:.1f}, and {LEAST_CONTRAST} is needed"
+        return message(
+            "must be darker: white text on it has a contrast of %(reached)s, and %(least_contrast)s is needed",
+            reached=f"{reached:.1f}",
+            least_contrast=str(LEAST_CONTRAST),
+        )
     return None
 
 

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from connector.domain.messages import message
+
 MASK = "********"  # shown instead of a secret in every answer; sent back, it keeps the stored one
 
 _PREFIX = re.compile(r"api_(sandbox|live)(?:_([a-z]+)\.)?")
@@ -50,7 +52,9 @@ def region_objection(token: str, base_url: str) -> str | None:
     prefix, host = _PREFIX.match(token), _HOST.fullmatch(urlsplit(base_url).hostname or "")
     if prefix is None or prefix[2] is None or host is None or prefix[2] == host[1]:
         return None
-    return (
-        f"must be for the region of base_url, {host[1]}, but its prefix names {prefix[2]}: "
-        "change base_url, or create a token in that region's dashboard"
+    return message(
+        "must be for the region of base_url, %(host)s, but its prefix names %(prefix)s: change base_url, or create "
+        "a token in that region's dashboard",
+        host=host[1],
+        prefix=prefix[2],
     )

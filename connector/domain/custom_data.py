@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from connector.domain.messages import message
 from connector.domain.text import is_blank
 from connector.errors import Code, InvalidField, RequestError
 
@@ -56,13 +57,15 @@ class CustomInput:
     def objection(self) -> str | None:
         """Return what is wrong with the declaration; None if it is valid."""
         if not _NAME.fullmatch(self.name):
-            return "must have a name of 1 to 128 letters, digits and underscores that does not begin with a digit"
+            return message(
+                "must have a name of 1 to 128 letters, digits and underscores that does not begin with a digit"
+            )
         if self.value is not None and self.claim is not None:
-            return "must have a value or a claim, not both"
+            return message("must have a value or a claim, not both")
         if self.claim is not None and not self.claim.strip():
-            return "must have a claim that is not empty"
+            return message("must have a claim that is not empty")
         if self.value is not None and not _FITS[self.type](self.value):
-            return f"must have a value that is a {self.type}"
+            return message("must have a value that is a %(type)s", type=self.type)
         return None
 
     def read(self, text: str) -> Any:
@@ -92,7 +95,11 @@ def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], value
         elif each.is_required:
             raise RequestError(
                 Code.VALUE_MISSING,
-                f"The user must have a value for {each.claim}, which the workflow requires as its input {each.name}.",
+                message(
+                    "The user must have a value for %(claim)s, which the workflow requires as its input %(name)s.",
+                    claim=each.claim,
+                    name=each.name,
+                ),
             )
     return data
 
@@ -118,7 +125,12 @@ def _read_claim(each: CustomInput, claim: str, text: str) -> Any:
     except ValueError:
         raise RequestError(
             Code.APPLICANT_REFUSED,
-            f"The user's value for {claim} must be a {each.type}, as the workflow's input {each.name} requires.",
+            message(
+                "The user's value for %(claim)s must be a %(type)s, as the workflow's input %(name)s requires.",
+                claim=claim,
+                type=each.type,
+                name=each.name,
+            ),
         ) from None
 
 

@@ -113,10 +113,18 @@ def check_draft(draft: Draft) -> None:
     for uri, field in draft.fields.items():
         if field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
-            raise InvalidField("claims", f"{uri} must be mapped to an applicant field ({known}), not to {field}")
+            raise InvalidField(
+                "claims",
+                _(
+                    "%(uri)s must be mapped to an applicant field (%(known)s), not to %(field)s",
+                    uri=uri,
+                    known=known,
+                    field=field,
+                ),
+            )
     for each in draft.outputs:
         if not is_pointer(each.pointer):
-            raise InvalidField("outputClaims", "must have JSON Pointers, such as /document_report/result")
+            raise InvalidField("outputClaims", _("must have JSON Pointers, such as /document_report/result"))
 
 
 def try_draft(past: Past, draft: Draft) -> list[Trial]:

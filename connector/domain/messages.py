@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 Part = str | int | datetime
 
@@ -53,8 +54,50 @@ def joined(texts: Iterable[str]) -> str:
     return reduce(_pair, filter(None, texts), "")
 
 
+def listed(texts: Iterable[str]) -> str:
+    """Return texts with commas between them, without empty ones."""
+    return reduce(_next, filter(None, texts), "")
+
+
+def packed(text: Message) -> dict[str, Any]:
+    """Return a message as JSON, from which `unpacked` makes it again."""
+    parts = {name: _packed_part(part) for name, part in text.parts.items()}
+    return {"text": text.text, "parts": parts} | ({} if text.many is None else {"many": text.many})
+
+
+def unpacked(stored: Any, plain: str) -> str:
+    """Return the message that was stored if it says what `plain` says, otherwise `plain`.
+
+    Rows of other versions have no messages, or some of another text.
+    """
+    try:
+        made = _unpacked_part(stored)
+    except (KeyError, TypeError, ValueError):
+        return plain
+    return made if isinstance(made, Message) and made == plain else plain
+
+
+def _packed_part(part: Part) -> Any:
+    if isinstance(part, Message):
+        return packed(part)
+    return {"at": part.isoformat()} if isinstance(part, datetime) else part
+
+
+def _unpacked_part(part: Any) -> Part:
+    if not isinstance(part, dict):
+        return str(part) if not isinstance(part, int) else part
+    if "at" in part:
+        return datetime.fromisoformat(part["at"])
+    parts = {name: _unpacked_part(each) for name, each in part["parts"].items()}
+    return Message(part["text"], parts, part.get("many"))
+
+
 def _pair(first: str, second: str) -> str:
     return message("%(first)s %(second)s", first=first, second=second) if first else second
+
+
+def _next(first: str, second: str) -> str:
+    return message("%(first)s, %(second)s", first=first, second=second) if first else second
 
 
 def _plain(part: Part) -> Part:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector.domain.messages import message
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
 
@@ -94,7 +95,12 @@ def secret_objection(secret: str) -> str | None:
         key = b""
     if secret.startswith(SECRET_PREFIX) and SHORTEST_SECRET <= len(key) <= LONGEST_SECRET:
         return None
-    return f"must be {SECRET_PREFIX} and base64 of {SHORTEST_SECRET} to {LONGEST_SECRET} bytes"
+    return message(
+        "must be %(secret_prefix)s and base64 of %(shortest_secret)s to %(longest_secret)s bytes",
+        secret_prefix=SECRET_PREFIX,
+        shortest_secret=SHORTEST_SECRET,
+        longest_secret=LONGEST_SECRET,
+    )
 
 
 def new_secret(key: bytes) -> str:
@@ -105,13 +111,13 @@ def new_secret(key: bytes) -> str:
 def task_objection(tasks: Sequence[str]) -> str | None:
     """Return why these cannot be ids of task definitions; None if they can."""
     wrong = [name for name in tasks if not _TASK_DEF_ID.fullmatch(name)]
-    return f"must be ids of task definitions, not {json.dumps(wrong[0])}" if wrong else None
+    return message("must be ids of task definitions, not %(part)s", part=json.dumps(wrong[0])) if wrong else None
 
 
 def _objections(config: EndpointConfig, policy: UrlPolicy) -> Iterator[tuple[str, str]]:
     if why := policy.objection(config.url):
         yield "url", why
     if not config.events or len(set(config.events)) < len(config.events) or not set(config.events) <= set(EVENTS):
-        yield "events", f"must be some of {', '.join(EVENTS)}, each once"
+        yield "events", message("must be some of %(events)s, each once", events=", ".join(EVENTS))
     if why := task_objection(config.tasks):
         yield "tasks", why

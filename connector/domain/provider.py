@@ -14,6 +14,7 @@ from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
 from connector.domain.colors import accent_objection
 from connector.domain.credentials import MASK, ClientCredentials, Credentials, region_objection, tidy_token
 from connector.domain.ids import UUID
+from connector.domain.messages import message
 from connector.domain.notices import secret_objection
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
@@ -29,7 +30,7 @@ LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
 MAX_NAME = 255
 LEAST_WEBHOOK_TOKEN = 16  # characters
-NO_CONTROLS = "must not contain control characters, line separators or direction marks"
+NO_CONTROLS = message("must not contain control characters, line separators or direction marks")
 # The secrets of a configuration by their fields, with the property names in the API.
 SECRETS = {
     "api_token": "token",
@@ -146,13 +147,17 @@ class BaseUrlPolicy:
         """Raise `InvalidField` with the reason if a base URL is not allowed."""
         policy = UrlPolicy(self.hosts, self.allows_http_loopback, "allowed_base_url_hosts", allows_query=False)
         if reason := policy.objection(base_url):
-            raise InvalidField("configProperties.base_url", f"{reason} (the API token is sent there)")
+            raise InvalidField(
+                "configProperties.base_url", message("%(reason)s (the API token is sent there)", reason=reason)
+            )
 
 
 def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     """Raise `InvalidField` for a configuration that could never verify anyone, naming the field."""
     if is_blank(config.name) or len(config.name) > MAX_NAME:
-        raise InvalidField("name", f"must not be empty, and have at most {MAX_NAME} characters")
+        raise InvalidField(
+            "name", message("must not be empty, and have at most %(max_name)s characters", max_name=MAX_NAME)
+        )
     if not is_label(config.name):
         raise InvalidField("name", NO_CONTROLS)
     _check_image(config.image)
@@ -162,14 +167,17 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
         ("attempt_window", config.attempt_window, LONGEST_WINDOW),
     ):
         if not 1 <= number <= most:
-            raise InvalidField(f"configProperties.{name}", f"must be a number from 1 to {most}")
+            raise InvalidField(f"configProperties.{name}", message("must be a number from 1 to %(most)s", most=most))
     if config.accent_color is not None and (why := accent_objection(config.accent_color)):
         raise InvalidField("configProperties.accent_color", why)
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)
     if config.missing_name is not None and (why := name_objection(config.missing_name)):
-        raise InvalidField("configProperties.missing_name", f"must be {REPEAT}, or a placeholder for a name, but {why}")
+        raise InvalidField(
+            "configProperties.missing_name",
+            message("must be %(repeat)s, or a placeholder for a name, but %(why)s", repeat=REPEAT, why=why),
+        )
 
 
 def tidied(config: ProviderConfig) -> ProviderConfig:
@@ -187,7 +195,7 @@ def refuse_masks(config: ProviderConfig) -> None:
     """Raise `InvalidField` for a mask if no secret is stored yet."""
     for name, key in SECRETS.items():
         if getattr(config, name) == MASK:
-            raise InvalidField(f"configProperties.{key}", "must be the secret itself, not its mask")
+            raise InvalidField(f"configProperties.{key}", message("must be the secret itself, not its mask"))
 
 
 def name_key(name: str) -> str:
@@ -216,15 +224,20 @@ def webhook_command(provider: Provider) -> str:
 
 def _check_secrets(config: ProviderConfig) -> None:
     if config.api_token is not None and (config.client_id or config.client_secret) is not None:
-        raise InvalidField("configProperties", "must have a token, or a client_id with its client_secret, not both")
+        raise InvalidField(
+            "configProperties", message("must have a token, or a client_id with its client_secret, not both")
+        )
     for name in ("api_token", "client_id", "client_secret", "webhook_token"):
         value = getattr(config, name)
         if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
             raise InvalidField(
-                f"configProperties.{SECRETS.get(name, name)}", "must be printable ASCII, as Onfido displays it"
+                f"configProperties.{SECRETS.get(name, name)}", message("must be printable ASCII, as Onfido displays it")
             )
     if config.webhook_token is not None and len(config.webhook_token) < LEAST_WEBHOOK_TOKEN:
-        why = f"must have at least {LEAST_WEBHOOK_TOKEN} characters, like Onfido's webhook tokens"
+        why = message(
+            "must have at least %(least_webhook_token)s characters, like Onfido's webhook tokens",
+            least_webhook_token=LEAST_WEBHOOK_TOKEN,
+        )
         raise InvalidField("configProperties.webhook_token", why)
     _check_notice_secret(config.notice_secret)
 
@@ -243,12 +256,12 @@ def choose_credentials(config: ProviderConfig, known: Credentials | None) -> Cre
     is_same = stored is not None and stored.client_id == client_id
     client_secret = config.client_secret or (stored.client_secret if stored and is_same else None)
     if client_id is None and client_secret is None:
-        why = "must be given: an API token from Onfido's dashboard, or client_id and client_secret instead"
+        why = message("must be given: an API token from Onfido's dashboard, or client_id and client_secret instead")
         raise InvalidField("configProperties.token", why)
     if client_id is None:
-        raise InvalidField("configProperties.client_id", "must be given with client_secret")
+        raise InvalidField("configProperties.client_id", message("must be given with client_secret"))
     if client_secret is None:
-        raise InvalidField("configProperties.client_secret", "must be given with this client_id")
+        raise InvalidField("configProperties.client_secret", message("must be given with this client_id"))
     return ClientCredentials(client_id, client_secret)
 
 
@@ -260,7 +273,7 @@ def check_region(credentials: Credentials, base_url: str) -> None:
 
 def _check_workflow_id(workflow_id: str) -> None:
     if not UUID.fullmatch(workflow_id):
-        raise InvalidField("configProperties.workflow_id", "must be the workflow's UUID, from Onfido Studio")
+        raise InvalidField("configProperties.workflow_id", message("must be the workflow's UUID, from Onfido Studio"))
 
 
 def _check_notice_secret(secret: str | None) -> None:
@@ -274,26 +287,40 @@ def _check_image(image: str) -> None:
     scheme = re.match(r"[^/?#]*:", image.strip())
     is_https = re.match(r"https://[^/?#\\]", image, re.IGNORECASE) is not None
     if not is_label(image) or (scheme and not is_https) or re.match(r"[\s/\\]*[/\\][/\\]", image):
-        raise InvalidField("image", "must be an https URL, a path or a name")
+        raise InvalidField("image", message("must be an https URL, a path or a name"))
 
 
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
         if is_blank(uri):
-            raise InvalidField("claims", "a local claim must not be empty")
+            raise InvalidField("claims", message("a local claim must not be empty"))
         if not is_label(uri):
-            raise InvalidField("claims", f"a local claim {NO_CONTROLS}")
+            raise InvalidField("claims", message("a local claim %(no_controls)s", no_controls=NO_CONTROLS))
         if applicant_field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
             raise InvalidField(
-                "claims", f"{uri} must be mapped to an applicant field ({known}), not to {applicant_field}"
+                "claims",
+                message(
+                    "%(uri)s must be mapped to an applicant field (%(known)s), not to %(applicant_field)s",
+                    uri=uri,
+                    known=known,
+                    applicant_field=applicant_field,
+                ),
             )
     fields = list(claims.values())
     for required in REQUIRED_FIELDS:
         if required not in fields:
-            raise InvalidField("claims", f"must map a claim to {required}, which Onfido requires of every applicant")
+            raise InvalidField(
+                "claims",
+                message(
+                    "must map a claim to %(required)s, which Onfido requires of every applicant", required=required
+                ),
+            )
     if doubled := {name for name in fields if fields.count(name) > 1 and name not in REQUIRED_FIELDS}:
         raise InvalidField(
             "claims",
-            f"must map one claim to {', '.join(sorted(doubled))}; only names are joined from several",
+            message(
+                "must map one claim to %(doubled)s; only names are joined from several",
+                doubled=", ".join(sorted(doubled)),
+            ),
         )

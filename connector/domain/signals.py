@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.messages import message
 from connector.domain.text import is_label
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
@@ -185,13 +186,20 @@ def read_subject(subject: Mapping[str, Any], issuers: Sequence[str]) -> str:
     """
     kind = subject.get("format")
     if kind not in (ISS_SUB, OPAQUE):
-        raise InvalidField("subject.format", f"must be {ISS_SUB} or {OPAQUE}: users are known by their ids only")
+        raise InvalidField(
+            "subject.format",
+            message(
+                "must be %(iss_sub)s or %(opaque)s: users are known by their ids only", iss_sub=ISS_SUB, opaque=OPAQUE
+            ),
+        )
     if kind == ISS_SUB and subject.get("iss") not in issuers:
-        raise InvalidField("subject.iss", f"must be {issuers[0]}")
+        raise InvalidField("subject.iss", message("must be %(issuers)s", issuers=issuers[0]))
     name = "id" if kind == OPAQUE else "sub"
     user_id = subject.get(name)
     if not isinstance(user_id, str) or not 0 < len(user_id) <= MAX_TEXT or not user_id.isprintable():
-        raise InvalidField(f"subject.{name}", f"must have 1 to {MAX_TEXT} printable characters")
+        raise InvalidField(
+            f"subject.{name}", message("must have 1 to %(max_text)s printable characters", max_text=MAX_TEXT)
+        )
     return user_id
 
 
@@ -203,19 +211,22 @@ def check_stream(config: StreamConfig, policy: UrlPolicy) -> None:
 
 def _objections(config: StreamConfig, policy: UrlPolicy) -> Iterator[tuple[str, str]]:
     if config.method == POLL and config.authorization_header is not None:
-        yield "delivery.authorization_header", "must be left out: the receiver polls, and sends its own"
+        yield "delivery.authorization_header", message("must be left out: the receiver polls, and sends its own")
     if config.method == PUSH and (why := _url_objection(config.endpoint_url, policy)):
         yield "delivery.endpoint_url", why
     if config.authorization_header is not None and not _is_header(config.authorization_header):
-        yield "delivery.authorization_header", f"must have 1 to {MAX_HEADER} printable characters of ASCII"
+        yield (
+            "delivery.authorization_header",
+            message("must have 1 to %(max_header)s printable characters of ASCII", max_header=MAX_HEADER),
+        )
     if config.description is not None and not is_label(config.description):
-        yield "description", "must not contain control characters, line separators or direction marks"
+        yield "description", message("must not contain control characters, line separators or direction marks")
 
 
 def _url_objection(url: str | None, policy: UrlPolicy) -> str | None:
     if not url:
-        return "is required: events are pushed there"
-    return policy.objection(url) if url.isascii() else "must be of ASCII"
+        return message("is required: events are pushed there")
+    return policy.objection(url) if url.isascii() else message("must be of ASCII")
 
 
 def _is_header(text: str) -> bool:

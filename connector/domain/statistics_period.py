@@ -10,6 +10,7 @@ from connector.domain.counting import bounds
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.hour_counts import HOURS as HOURS_OF_DAY
 from connector.domain.hour_counts import hour_of
+from connector.domain.messages import message
 from connector.domain.statistics import Period
 from connector.errors import InvalidQuery
 
@@ -34,14 +35,21 @@ def read_period(query: Mapping[str, str | None], now: datetime) -> Period:
     if first is None and last is None:
         return _named("14d" if name is None else name, now, today)
     if name is not None:
-        raise InvalidQuery("period", "must not be given together with `from` and `to`")
+        raise InvalidQuery("period", message("must not be given together with `from` and `to`"))
     return _between(_day("from", first), today if last is None else _day("to", last))
 
 
 def read_environment(text: str | None) -> str | None:
     """Read the environment; raises `InvalidQuery` for an unknown one."""
     if text is not None and text not in ENVIRONMENTS:
-        raise InvalidQuery("environment", f"must be one of {', '.join(ENVIRONMENTS)}, not {text or '(nothing)'}")
+        raise InvalidQuery(
+            "environment",
+            message(
+                "must be one of %(environments)s, not %(part)s",
+                environments=", ".join(ENVIRONMENTS),
+                part=text or "(nothing)",
+            ),
+        )
     return text
 
 
@@ -49,15 +57,18 @@ def _named(name: str, now: datetime, today: date) -> Period:
     if name == HOURS:
         return Period(hour_of(now - timedelta(hours=HOURS_OF_DAY)), now, is_of_days=False)
     if name not in DAYS:
-        raise InvalidQuery("period", f"must be one of {', '.join(PERIODS)}, not {name or '(nothing)'}")
+        raise InvalidQuery(
+            "period",
+            message("must be one of %(periods)s, not %(part)s", periods=", ".join(PERIODS), part=name or "(nothing)"),
+        )
     return _of_days(today - timedelta(days=DAYS[name] - 1), today)
 
 
 def _between(first: date, last: date) -> Period:
     if first > last:
-        raise InvalidQuery("from", "must not be after `to`")
+        raise InvalidQuery("from", message("must not be after `to`"))
     if (last - first).days >= MOST_DAYS:
-        raise InvalidQuery("from", f"must be at most {MOST_DAYS - 1} days before `to`")
+        raise InvalidQuery("from", message("must be at most %(part)s days before `to`", part=MOST_DAYS - 1))
     return _of_days(first, last)
 
 
@@ -69,7 +80,7 @@ def _day(name: str, text: str | None) -> date:
     try:
         read = date.fromisoformat(text if text is not None and _DATE.fullmatch(text) else "")
     except ValueError as error:
-        raise InvalidQuery(name, "must be a date of ISO 8601, such as 2026-01-31") from error
+        raise InvalidQuery(name, message("must be a date of ISO 8601, such as 2026-01-31")) from error
     if read >= date.max:
-        raise InvalidQuery(name, "must be before 9999-12-31")
+        raise InvalidQuery(name, message("must be before 9999-12-31"))
     return read

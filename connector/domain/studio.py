@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
+from connector.domain.messages import message
 from connector.domain.notices import task_objection
 from connector.domain.pointers import is_pointer
 from connector.domain.text import is_blank, is_line
@@ -119,11 +120,16 @@ def check_studio(studio: Studio, policy: StudioPolicy, *, has_notice_secret: boo
 def tag_objection(tags: tuple[str, ...]) -> str | None:
     """Return why Onfido would refuse these tags; None if it would not."""
     if len(tags) > MAX_TAGS:
-        return f"must be at most {MAX_TAGS} tags"
+        return message("must be at most %(max_tags)s tags", max_tags=MAX_TAGS)
     if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not is_line(tag) or "," in tag for tag in tags):
-        return f"must each have 1 to {MAX_TAG_LENGTH} characters, none of them a comma or a control character"
+        return message(
+            "must each have 1 to %(max_tag_length)s characters, none of them a comma or a control character",
+            max_tag_length=MAX_TAG_LENGTH,
+        )
     if any(tag.startswith(TAG_PREFIX) for tag in tags):
-        return f"must not begin with {TAG_PREFIX}: the connector finds its runs by such tags"
+        return message(
+            "must not begin with %(tag_prefix)s: the connector finds its runs by such tags", tag_prefix=TAG_PREFIX
+        )
     return None
 
 
@@ -133,24 +139,27 @@ def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -
     yield from _input_objections(studio)
     yield from _output_objections(studio)
     if studio.capture not in (SDK, LINK):
-        yield "capture", f"must be {SDK} or {LINK}"
+        yield "capture", message("must be %(sdk)s or %(link)s", sdk=SDK, link=LINK)
     yield from _link_objections(studio.link, policy.browsers)
     if studio.sdk.referrer is not None and studio.sdk.application_id is not None:
-        yield "sdk", "must have a referrer (for web pages) or an applicationId (for a mobile application), not both"
+        yield (
+            "sdk",
+            message("must have a referrer (for web pages) or an applicationId (for a mobile application), not both"),
+        )
     for name, given in (("referrer", studio.sdk.referrer), ("applicationId", studio.sdk.application_id)):
         if given is not None and not given.strip():
-            yield f"sdk.{name}", "must not be empty"
+            yield f"sdk.{name}", message("must not be empty")
     if (url := studio.sdk.cross_device_url) is not None and (why := policy.browsers.objection(url)):
         yield "sdk.crossDeviceUrl", why
     yield from _notice_objections(studio.notices, policy.notices, has_notice_secret)
     if studio.watchlist_monitor not in (None, *REPORTS):
-        yield "watchlistMonitor", f"must be {' or '.join(REPORTS)}"
+        yield "watchlistMonitor", message("must be %(reports)s", reports=" or ".join(REPORTS))
 
 
 def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     names = [each.name for each in studio.custom_data]
     if doubled := {name for name in names if names.count(name) > 1}:
-        yield "customData", f"must not name a property twice: {', '.join(sorted(doubled))}"
+        yield "customData", message("must not name a property twice: %(doubled)s", doubled=", ".join(sorted(doubled)))
     for each in studio.custom_data:
         if why := each.objection():
             yield "customData", f"{each.name}: {why}"
@@ -159,14 +168,17 @@ def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
 def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     uris = [each.uri for each in studio.output_claims]
     if doubled := {uri for uri in uris if uris.count(uri) > 1}:
-        yield "outputClaims", f"must not map a claim twice: {', '.join(sorted(doubled))}"
+        yield "outputClaims", message("must not map a claim twice: %(doubled)s", doubled=", ".join(sorted(doubled)))
     for each in studio.output_claims:
         if is_blank(each.uri):
-            yield "outputClaims.localClaim", "must not be empty"
+            yield "outputClaims.localClaim", message("must not be empty")
         if not is_pointer(each.pointer):
             yield (
                 "outputClaims",
-                f"must have JSON Pointers, such as /document_report/result, not {json.dumps(each.pointer)}",
+                message(
+                    "must have JSON Pointers, such as /document_report/result, not %(part)s",
+                    part=json.dumps(each.pointer),
+                ),
             )
 
 
@@ -179,19 +191,22 @@ def _link_objections(link: LinkDefaults, policy: UrlPolicy) -> Iterator[tuple[st
         ("expiredRedirectUrl", link.expired_redirect_url),
     ):
         if chosen is not None and chosen not in link.redirect_urls:
-            yield f"link.{name}", "must be one of redirectUrls"
+            yield f"link.{name}", message("must be one of redirectUrls")
     if link.lifetime is not None and not 1 <= link.lifetime <= LONGEST_LINK:
-        yield "link.lifetime", f"must be a number of seconds from 1 to {LONGEST_LINK}"
+        yield (
+            "link.lifetime",
+            message("must be a number of seconds from 1 to %(longest_link)s", longest_link=LONGEST_LINK),
+        )
     if link.language is not None and link.language not in LANGUAGES:
-        yield "link.language", f"must be one of {', '.join(LANGUAGES)}"
+        yield "link.language", message("must be one of %(languages)s", languages=", ".join(LANGUAGES))
 
 
 def _notice_objections(notices: Notices, policy: UrlPolicy, has_secret: bool) -> Iterator[tuple[str, str]]:
     if notices.url is not None and (why := policy.objection(notices.url)):
         yield "notices.url", why
     if notices.url is not None and not has_secret:
-        yield "notices.url", "must come with the configuration property notice_secret, which signs the notices"
+        yield "notices.url", message("must come with the configuration property notice_secret, which signs the notices")
     if notices.url is None and notices.tasks:
-        yield "notices.tasks", "must come with notices.url, to which they are forwarded"
+        yield "notices.tasks", message("must come with notices.url, to which they are forwarded")
     if why := task_objection(notices.tasks):
         yield "notices.tasks", why

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from connector.domain.messages import message
+
 
 @dataclass(frozen=True)
 class UrlPolicy:
@@ -24,14 +26,18 @@ class UrlPolicy:
         """Return what is wrong with an address; None if it is allowed."""
         url = _split(address)
         if url is None or not url.hostname or ("?" in address and not self.allows_query):
-            return "must have a scheme, a host and a path only"
+            return message("must have a scheme, a host and a path only")
         if url.scheme == "http" and self.allows_http_loopback and _is_loopback(url.hostname):
             return None
         if url.scheme != "https":
-            return "must start with https://"
+            return message("must start with https://")
         if self.hosts is not None and url.hostname not in self.hosts:
             # The list is not shown, because it contains other tenants' hosts.
-            return f"must have a host that the operator allows by the setting {self.setting}, not {url.hostname}"
+            return message(
+                "must have a host that the operator allows by the setting %(setting)s, not %(host)s",
+                setting=self.setting,
+                host=url.hostname,
+            )
         return None
 
 

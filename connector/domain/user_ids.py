@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.domain.messages import message
 from connector.domain.text import is_blank
 
 ME = "me"  # in a path: the user whose access token is used
@@ -11,14 +12,16 @@ MAX_LENGTH = 255
 def id_objection(user_id: str) -> str | None:
     """Return why a user id is invalid; None if it is valid."""
     if user_id == ME:
-        return f"must not be {ME}, which means the caller in the API"
+        return message("must not be %(me)s, which means the caller in the API", me=ME)
     return name_objection(user_id)
 
 
 def name_objection(name: str) -> str | None:
     """Return why a user id or a claim URI is invalid; None if it is valid."""
     if is_blank(name):
-        return "must not be empty or consist of invisible characters only"
+        return message("must not be empty or consist of invisible characters only")
     if len(name) > MAX_LENGTH:
-        return f"must have at most {MAX_LENGTH} characters, not {len(name)}"
-    return None if name.isprintable() else "must contain only printable characters"
+        return message(
+            "must have at most %(max_length)s characters, not %(name)s", max_length=MAX_LENGTH, name=len(name)
+        )
+    return None if name.isprintable() else message("must contain only printable characters")

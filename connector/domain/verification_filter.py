@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.messages import message
 from connector.domain.verification import VerificationFilter
 from connector.domain.workflow_run import (
     ABANDONED,
@@ -65,14 +66,16 @@ def read_period(since: str | None, before: str | None) -> tuple[datetime | None,
 
 def _one_of(name: str, text: str | None, known: Sequence[str]) -> str | None:
     if text is not None and text not in known:
-        raise InvalidQuery(name, f"must be one of {', '.join(known)}, not {text or '(nothing)'}")
+        raise InvalidQuery(
+            name, message("must be one of %(known)s, not %(part)s", known=", ".join(known), part=text or "(nothing)")
+        )
     return text
 
 
 def _result(claim: str | None, result: str | None) -> str | None:
     if (claim is None) != (result is None):
         missing, given = ("claim", "result") if claim is None else ("result", "claim")
-        raise InvalidQuery(missing, f"must be given together with `{given}`")
+        raise InvalidQuery(missing, message("must be given together with `%(given)s`", given=given))
     return _one_of("result", result, RESULTS)
 
 
@@ -80,7 +83,9 @@ def _statuses(text: str | None) -> tuple[str, ...]:
     names = [] if text is None else [name.strip() for name in text.split(",")]
     if unknown := sorted(set(names) - set(STATUSES)):
         wrong = ", ".join(name or "(nothing)" for name in unknown)
-        raise InvalidQuery("status", f"must be of {', '.join(STATUSES)}, not {wrong}")
+        raise InvalidQuery(
+            "status", message("must be of %(statuses)s, not %(wrong)s", statuses=", ".join(STATUSES), wrong=wrong)
+        )
     return tuple(dict.fromkeys(names))
 
 
@@ -93,5 +98,5 @@ def _moment(name: str, text: str | None, added_to_date: timedelta = timedelta())
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
         return moment if read and read["time"] else moment + added_to_date
     except (ValueError, OverflowError) as error:
-        why = "must be a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00"
+        why = message("must be a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00")
         raise InvalidQuery(name, why) from error

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import text
 
 from connector.access.refusals import LEEWAY
+from connector.domain.messages import message
 from connector.domain.readiness import Check, not_checked
 from connector.errors import ConnectorError
 from connector.http.client import HttpClient
@@ -31,7 +32,7 @@ Clock = Callable[[], datetime]
 def check_database_clock(database: Database, clock: Clock) -> Check:
     """Compare with the database's clock; an embedded database uses this machine's."""
     if database.is_sqlite:
-        return not_checked(CLOCK, "the embedded database has this machine's clock")
+        return not_checked(CLOCK, message("the embedded database has this machine's clock"))
     with database.read() as connection:
         connection.execute(_NOW)  # the first answer may wait for a connection
         began = clock()
@@ -49,7 +50,7 @@ def check_server_clock(url: str, client: HttpClient, clock: Clock) -> Check:
     except ConnectorError as error:
         return not_checked(CLOCK, error.description.rstrip("."))
     if theirs is None:
-        return not_checked(CLOCK, f"{host} does not send the time")
+        return not_checked(CLOCK, message("%(host)s does not send the time", host=host))
     return judged(f"that of {host}", theirs, began, clock(), precision=WHOLE_SECOND)
 
 
@@ -59,7 +60,11 @@ def judged(whose: str, theirs: datetime, began: datetime, ended: datetime, *, pr
     behind = (theirs - ended).total_seconds()  # at least
     differs, way = max((ahead, "ahead of"), (behind, "behind"))
     if differs <= LEEWAY:
-        return Check(CLOCK, True, f"It agrees with {whose}, within {max(0.0, differs):.0f} seconds.")
+        return Check(
+            CLOCK,
+            True,
+            message("It agrees with %(whose)s, within %(part)s seconds.", whose=whose, part=f"{max(0.0, differs):.0f}"),
+        )
     detail = f"It is at least {differs:.0f} seconds {way} {whose}; tokens may differ by {LEEWAY}: {_ADVICE}."
     return Check(CLOCK, False, detail)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 
+from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.errors import ConfigurationError, DatabaseUnavailable
 from connector.installation import warning
@@ -22,8 +23,8 @@ _VERSION = text("SHOW server_version")
 _IS_ENCRYPTED = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 _ADVICE = "Check `database_url`, that the server runs, and that it admits this host and role."
 _BY_FIT = {
-    Fit.FITS: Check(SCHEMA, True, "It is this version's, or one that this version can use."),
-    Fit.BEHIND: Check(SCHEMA, False, "It is not this version's: run `connector migrate`."),
+    Fit.FITS: Check(SCHEMA, True, message("It is this version's, or one that this version can use.")),
+    Fit.BEHIND: Check(SCHEMA, False, message("It is not this version's: run `connector migrate`.")),
     Fit.AHEAD: Check(SCHEMA, False, TOO_NEW),
 }
 
@@ -34,7 +35,9 @@ def check_database(url: str) -> Iterator[Check]:
     if parts.get_backend_name() == "sqlite":
         path = Path(parts.database or "")
         if not path.exists():
-            yield Check(DATABASE, None, f"There is no file {path} yet: the first start creates it.")
+            yield Check(
+                DATABASE, None, message("There is no file %(path)s yet: the first start creates it.", path=str(path))
+            )
             return
     yield from _opened(url, parts)
 
@@ -48,7 +51,7 @@ def _opened(url: str, parts: URL) -> Iterator[Check]:
     try:
         yield from _asked(database, parts)
     except DatabaseUnavailable as error:
-        yield Check(DATABASE, False, f"{error.reason}. {_ADVICE}")
+        yield Check(DATABASE, False, message("%(reason)s. %(advice)s", reason=error.reason, advice=_ADVICE))
     finally:
         database.close()
 
@@ -56,7 +59,7 @@ def _opened(url: str, parts: URL) -> Iterator[Check]:
 def _asked(database: Database, parts: URL) -> Iterator[Check]:
     schema = _BY_FIT[database.fit()]
     if database.is_sqlite:
-        yield Check(DATABASE, True, "It answers.")
+        yield Check(DATABASE, True, message("It answers."))
     else:
         with database.read() as connection:
             version, is_encrypted = (str(connection.execute(each).scalar()) for each in (_VERSION, _IS_ENCRYPTED))
@@ -65,30 +68,49 @@ def _asked(database: Database, parts: URL) -> Iterator[Check]:
     yield schema
     if schema.passed:
         database.check_writable()
-        yield Check(WRITES, True, "It accepts writes.")
+        yield Check(WRITES, True, message("It accepts writes."))
 
 
 def _server(version: str) -> Check:
     major = int(re.split(r"\D", version, maxsplit=1)[0])
     if major < OLDEST_SERVER:
-        return Check(DATABASE, False, f"PostgreSQL {version} is too old: use {OLDEST_SERVER} or newer.")
-    return Check(DATABASE, True, f"PostgreSQL {version} answers.")
+        return Check(
+            DATABASE,
+            False,
+            message(
+                "PostgreSQL %(version)s is too old: use %(oldest_server)s or newer.",
+                version=version,
+                oldest_server=OLDEST_SERVER,
+            ),
+        )
+    return Check(DATABASE, True, message("PostgreSQL %(version)s answers.", version=version))
 
 
 def check_tls(url: URL, *, is_encrypted: bool) -> Check:
     """Check that a remote server is reached over TLS, and that its certificate is checked."""
     mode = str(url.query.get("sslmode", "prefer"))
     if is_near(url):
-        return Check(TLS, True, "Not needed, because the database is on this machine.")
+        return Check(TLS, True, message("Not needed, because the database is on this machine."))
     if not is_encrypted:
         advice = "use `sslmode=verify-full&sslrootcert=system`, or the file of its authority"
         return warning(
-            TLS, f"The connection is not encrypted: passwords and data cross the network. In the URL {advice}."
+            TLS,
+            message(
+                "The connection is not encrypted: passwords and data cross the network. In the URL %(advice)s.",
+                advice=advice,
+            ),
         )
     if mode != "verify-full":
         advice = "use `sslmode=verify-full&sslrootcert=system`"
-        return warning(TLS, f"With `sslmode={mode}` another server may impersonate the database: {advice}.")
-    return Check(TLS, True, "The connection is encrypted, and the server's certificate is checked.")
+        return warning(
+            TLS,
+            message(
+                "With `sslmode=%(mode)s` another server may impersonate the database: %(advice)s.",
+                mode=mode,
+                advice=advice,
+            ),
+        )
+    return Check(TLS, True, message("The connection is encrypted, and the server's certificate is checked."))
 
 
 def is_near(url: URL) -> bool:

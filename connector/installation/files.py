@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.installation import warning
 from connector.private_file import group_access
@@ -26,15 +27,39 @@ def check_mode(path: Path) -> Check:
     try:
         status = path.stat()
     except OSError as error:
-        return Check(MODE, False, f"It cannot be read ({error.strerror}): create it, or correct its name.")
+        return Check(
+            MODE,
+            False,
+            message("It cannot be read (%(strerror)s): create it, or correct its name.", strerror=str(error.strerror)),
+        )
     mode = stat.S_IMODE(status.st_mode)
     if mode & stat.S_IRWXO:
-        return Check(MODE, False, f"Every user of this machine has access (mode {mode:04o}): `chmod o-rwx {path}`.")
+        return Check(
+            MODE,
+            False,
+            message(
+                "Every user of this machine has access (mode %(mode)s): `chmod o-rwx %(path)s`.",
+                mode=f"{mode:04o}",
+                path=str(path),
+            ),
+        )
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK if path.is_dir() else os.R_OK):
-        return Check(MODE, False, f"This user has no access: run as its owner, or `chown` {path} to this user.")
+        return Check(
+            MODE,
+            False,
+            message("This user has no access: run as its owner, or `chown` %(path)s to this user.", path=str(path)),
+        )
     if advice := group_access(path):
         return warning(MODE, advice)
-    return Check(MODE, True, f"Only its owner{' and group' if mode & stat.S_IRWXG else ''} may read it ({mode:04o}).")
+    return Check(
+        MODE,
+        True,
+        message(
+            "Only its owner%(part)s may read it (%(mode)s).",
+            part=" and group" if mode & stat.S_IRWXG else "",
+            mode=f"{mode:04o}",
+        ),
+    )
 
 
 def _of_data_dir(settings: Settings) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connector.bootstrap import Services
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
@@ -27,13 +28,17 @@ def check_providers(services: Services, tenant: Tenant) -> Iterator[tuple[str, C
 
 def _checks(services: Services, tenant: Tenant, provider: Provider) -> Iterator[Check]:
     if not provider.is_enabled:
-        yield Check(CONFIGURATION, None, "It is disabled and was not checked.")
+        yield Check(CONFIGURATION, None, message("It is disabled and was not checked."))
         return
     try:
         yield from services.setup.test(tenant, provider.provider_id, services.settings.public_url).checks
         yield _budget(services, provider)
     except ConnectorError as error:
-        yield Check(CONFIGURATION, False, f"{error.description} Correct it with `connector provider update`.")
+        yield Check(
+            CONFIGURATION,
+            False,
+            message("%(description)s Correct it with `connector provider update`.", description=error.description),
+        )
 
 
 def _budget(services: Services, provider: Provider) -> Check:
@@ -41,5 +46,12 @@ def _budget(services: Services, provider: Provider) -> Check:
     held = services.onfido.held(provider)
     if held > 0:
         advice = "Lower `onfido_rate_limit` if other systems use the account"
-        return warning(BUDGET, f"Onfido accepts no calls for {held:.0f} seconds: the account sent too many. {advice}.")
-    return Check(BUDGET, True, f"{limit}, and Onfido delays none.")
+        return warning(
+            BUDGET,
+            message(
+                "Onfido accepts no calls for %(held)s seconds: the account sent too many. %(advice)s.",
+                held=f"{held:.0f}",
+                advice=advice,
+            ),
+        )
+    return Check(BUDGET, True, message("%(limit)s, and Onfido delays none.", limit=limit))

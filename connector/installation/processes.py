@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from connector.bootstrap import Services
+from connector.domain.messages import message
 from connector.domain.readiness import Check, not_checked
 from connector.installation import warning
 from connector.process.heartbeat import SERVE, WORKER
@@ -21,14 +22,29 @@ def check_processes(services: Services) -> Check:
     """Check that processes for requests and for deliveries run, with the same settings."""
     roles = running_roles(services)
     if not roles:
-        return not_checked(PROCESSES, "neither `connector serve` nor `connector worker` runs")
+        return not_checked(PROCESSES, message("neither `connector serve` nor `connector worker` runs"))
     works = services.settings.does_workers_part(is_sqlite=services.database.is_sqlite)
     missing = [] if roles[SERVE] else ["serve"]
     missing += [] if roles[WORKER] or works else ["worker"]
     if missing:
-        return warning(PROCESSES, f"There is no `connector {missing[0]}`: start one.")
+        return warning(PROCESSES, message("There is no `connector %(missing)s`: start one.", missing=missing[0]))
     differing = sorted({name for each in services.processes.running() for name in each.differing})
     if differing:
         advice = "use the same settings for all, and restart them or send SIGHUP"
-        return warning(PROCESSES, f"They run with different settings ({', '.join(differing)}): {advice}.")
-    return Check(PROCESSES, True, f"{roles[SERVE]} `connector serve` and {roles[WORKER]} `connector worker` run.")
+        return warning(
+            PROCESSES,
+            message(
+                "They run with different settings (%(differing)s): %(advice)s.",
+                differing=", ".join(differing),
+                advice=advice,
+            ),
+        )
+    return Check(
+        PROCESSES,
+        True,
+        message(
+            "%(roles)s `connector serve` and %(roles2)s `connector worker` run.",
+            roles=roles[SERVE],
+            roles2=roles[WORKER],
+        ),
+    )

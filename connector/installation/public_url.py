@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from connector.domain.messages import message
 from connector.domain.readiness import Check, not_checked
 from connector.errors import ConnectorError
 from connector.http.client import HttpClient
@@ -60,12 +61,12 @@ def check_public_url(
     """
     answer, reach = _ask(public_url.rstrip("/") + PATH, self_check, client, sleep)
     if not is_served and (answer is None or answer.status in _AWAY):
-        reach = not_checked(REACH, "no `connector serve` of this database runs")
+        reach = not_checked(REACH, message("no `connector serve` of this database runs"))
     yield reach
     if answer and reach.passed:
         yield _judge_buffering(answer)
     else:
-        yield not_checked(BUFFERING, f"the check {REACH} did not pass")
+        yield not_checked(BUFFERING, message("the check %(reach)s did not pass", reach=REACH))
 
 
 def _ask(
@@ -76,7 +77,9 @@ def _ask(
     try:
         answer = _send(client, url, body, self_check.sign(body), sleep)
     except ConnectorError as error:
-        return None, Check(REACH, False, f"{error.description} {_UNREACHED}")
+        return None, Check(
+            REACH, False, message("%(description)s %(unreached)s", description=error.description, unreached=_UNREACHED)
+        )
     return answer, _judge_reach(url, answer, self_check.proof(nonce))
 
 
@@ -93,22 +96,35 @@ def _send(client: HttpClient, url: str, body: bytes, signature: str, sleep: Call
 
 def _judge_reach(url: str, answer: _Answer, proof: str) -> Check:
     if answer.status == HTTPStatus.OK and secrets.compare_digest(answer.proof, proof):
-        return Check(REACH, True, f"{url} leads here, as seen from this machine. {UNTOLD}.")
+        return Check(
+            REACH, True, message("%(url)s leads here, as seen from this machine. %(untold)s.", url=url, untold=UNTOLD)
+        )
     if answer.status == HTTPStatus.OK:
-        return Check(REACH, False, f"Another server than this connector answers at {url}: correct `public_url`.")
+        return Check(
+            REACH,
+            False,
+            message("Another server than this connector answers at %(url)s: correct `public_url`.", url=url),
+        )
     advice = _ADVICE.get(answer.status, _OTHER_ADVICE)
-    return Check(REACH, False, f"{url} answered {answer.status}: {advice}.")
+    return Check(
+        REACH, False, message("%(url)s answered %(status)s: %(advice)s.", url=url, status=answer.status, advice=advice)
+    )
 
 
 def _judge_buffering(answer: _Answer) -> Check:
     took = _arrival(answer.body)
     if took is None:
-        return not_checked(BUFFERING, "the server does not report how long the request took to arrive")
+        return not_checked(BUFFERING, message("the server does not report how long the request took to arrive"))
     if took < PAUSE / 2:
         detail = f"A body that was sent in {PAUSE:g} seconds arrived in one piece: the proxy buffers requests."
-        return Check(BUFFERING, True, f"{detail} This does not show whether it buffers answers.")
+        return Check(
+            BUFFERING, True, message("%(detail)s This does not show whether it buffers answers.", detail=detail)
+        )
     advice = "switch its buffering of requests on (deploy/DEPLOYMENT.md, Proxies)"
-    return warning(BUFFERING, f"The body arrived as slowly as it was sent: there is no proxy, or {advice}.")
+    return warning(
+        BUFFERING,
+        message("The body arrived as slowly as it was sent: there is no proxy, or %(advice)s.", advice=advice),
+    )
 
 
 def _arrival(body: bytes) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from connector.domain.credentials import Credentials
+from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
 from connector.onfido.login import login
 from connector.onfido.reading import read_json
@@ -59,7 +60,7 @@ class OnfidoApi:
             # In a URL it means the parent directory, even percent-encoded.
             raise OnfidoError(
                 Code.INITIATION_FAILED,
-                "An id of Onfido's is empty or malformed: check the id in the request.",
+                message("An id of Onfido's is empty or malformed: check the id in the request."),
                 is_sent=False,
             )
         url = "/".join((self._base_url, *(quote(segment, safe="") for segment in path)))

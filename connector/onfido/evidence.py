@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import exceptions as urllib3_errors
 
+from connector.domain.messages import message
 from connector.domain.pictures import DOCUMENT, SELFIE, Picture
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
@@ -115,11 +116,14 @@ def _chunks(response: requests.Response, patience: float, clock: Callable[[], fl
         if size > MAX_FILE_BYTES:
             raise _too_large()
         if waited > patience:
-            raise unreachable(f"{host} sends the file too slowly", is_sent=False)
+            raise unreachable(message("%(host)s sends the file too slowly", host=host), is_sent=False)
         if piece:
             yield piece
 
 
 def _too_large() -> OnfidoError:
     limit = MAX_FILE_BYTES // 1024**2
-    return OnfidoError(Code.FILE_UNAVAILABLE, f"The file is larger than {limit} MB: take it from Onfido's dashboard.")
+    return OnfidoError(
+        Code.FILE_UNAVAILABLE,
+        message("The file is larger than %(limit)s MB: take it from Onfido's dashboard.", limit=limit),
+    )

@@ -8,6 +8,7 @@ import ssl
 import requests
 from urllib3 import exceptions as urllib3_errors
 
+from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
 
 UNREACHABLE_RETRY_AFTER = 10  # seconds, because Onfido cannot send any
@@ -24,18 +25,24 @@ def failure(error: Exception, host: str) -> OnfidoError:
     origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
     if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
         return OnfidoError(
-            Code.BASE_URL_WRONG, f"There is no host {host}: correct the provider's base_url.", is_sent=False
+            Code.BASE_URL_WRONG,
+            message("There is no host %(host)s: correct the provider's base_url.", host=host),
+            is_sent=False,
         )
     if isinstance(origin, ssl.SSLCertVerificationError):
-        why = f"{host} has a TLS certificate that is not trusted: {origin.verify_message}"
+        why = message(
+            "%(host)s has a TLS certificate that is not trusted: %(verify_message)s",
+            host=host,
+            verify_message=origin.verify_message,
+        )
         return unreachable(why, is_sent=False)
     if isinstance(reason, urllib3_errors.ProxyError):
-        return unreachable(f"The proxy on the way to {host} failed", is_sent=False)
+        return unreachable(message("The proxy on the way to %(host)s failed", host=host), is_sent=False)
     if isinstance(error, requests.Timeout | urllib3_errors.ReadTimeoutError):
-        why = f"{host} did not answer in time"
+        why = message("%(host)s did not answer in time", host=host)
     else:
         what = origin if isinstance(origin, Exception) else reason
-        why = f"The connection to {host} failed: {type(what).__name__}"
+        why = message("The connection to %(host)s failed: %(name)s", host=host, name=type(what).__name__)
     return unreachable(why, is_sent=not isinstance(reason, urllib3_errors.ConnectTimeoutError))
 
 
@@ -43,7 +50,7 @@ def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
     """Create the error for a host that does not answer, or whose answer is invalid."""
     return OnfidoError(
         Code.ONFIDO_UNREACHABLE,
-        f"{why}. Ask again after Retry-After.",
+        message("%(why)s. Ask again after Retry-After.", why=why),
         retry_after=UNREACHABLE_RETRY_AFTER,
         is_sent=is_sent,
     )

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from connector.domain.access_tokens import is_sendable, renewal_time
 from connector.domain.credentials import ClientCredentials, Credentials
+from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
 from connector.onfido.authorization import AccessToken, Authorization, BearerAuth, ClientAuth, TokenAuth
 from connector.onfido.failures import unreachable
@@ -77,7 +78,7 @@ class _ClientLogin:
         call = Call("POST", self._url, auth, form=form, deadline=deadline, is_background=is_background)
         token = self._transport.access_tokens.get(self._key, self._transport.patience(call), lambda: self._ask(call))
         if token is None:
-            raise unreachable("Another request still waits for Onfido's access token", is_sent=False)
+            raise unreachable(message("Another request still waits for Onfido's access token"), is_sent=False)
         return BearerAuth(token, client.client_id)
 
     def renews(self, refused: Authorization) -> bool:
@@ -102,7 +103,7 @@ def _granted(answer: Answer, asked_at: float) -> AccessToken:
         body = as_object(read_json(answer.body))
         token = required(_header_value(body.get("access_token")), "access_token")
     except ValueError as error:
-        why = f"Onfido's answer to the client credentials cannot be read: {error}"
+        why = message("Onfido's answer to the client credentials cannot be read: %(error)s", error=str(error))
         raise unreachable(why, is_sent=False) from error
     return AccessToken(token, renewal_time(asked_at, body.get("expires_in")))
 
@@ -116,15 +117,15 @@ def _refusal(answer: Answer) -> OnfidoError:
     """Create the error for a refused client; only OAuth's error code of the answer is repeated (RFC 6749, 5.2)."""
     said = ", ".join(filter(None, (f"HTTP {answer.status}", _error_code(answer))))
     if answer.is_throttled:
-        why = f"Onfido's limit of calls is reached ({said}): ask again after Retry-After."
+        why = message("Onfido's limit of calls is reached (%(said)s): ask again after Retry-After.", said=said)
         wait = answer.retry_after or THROTTLED_RETRY_AFTER
         return OnfidoError(Code.ONFIDO_THROTTLES, why, retry_after=wait, is_sent=False)
     if answer.is_transient:
-        return unreachable(f"Onfido did not answer the client credentials ({said})", is_sent=False)
+        return unreachable(message("Onfido did not answer the client credentials (%(said)s)", said=said), is_sent=False)
     if answer.status == HTTPStatus.NOT_FOUND:
-        why = f"There is no /oauth/token at the base URL ({said}): correct base_url."
+        why = message("There is no /oauth/token at the base URL (%(said)s): correct base_url.", said=said)
         return OnfidoError(Code.BASE_URL_WRONG, why, is_sent=False)
-    why = f"Onfido refused the client credentials ({said}): correct client_id and client_secret."
+    why = message("Onfido refused the client credentials (%(said)s): correct client_id and client_secret.", said=said)
     return OnfidoError(Code.TOKEN_REFUSED, why, is_sent=False)
 
 

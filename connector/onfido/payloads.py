@@ -10,6 +10,7 @@ from typing import Any
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.messages import message
 from connector.domain.tasks import Task, TaskSummary
 from connector.domain.utc import timestamp
 from connector.domain.workflow_run import ListedRun, RunSnapshot, is_final
@@ -251,7 +252,9 @@ def _id_numbers(values: Mapping[str, str]) -> list[dict[str, str]]:
 def _granted(path: str, value: str) -> bool:
     granted = _BOOLEANS.get(value.strip().lower())
     if granted is None:
-        raise RequestError(Code.APPLICANT_REFUSED, f"{path}: the user's value must be true or false.")
+        raise RequestError(
+            Code.APPLICANT_REFUSED, message("%(path)s: the user's value must be true or false.", path=path)
+        )
     return granted
 
 

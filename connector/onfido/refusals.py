@@ -21,6 +21,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
+from connector.domain.messages import joined, message
 from connector.errors import Code, OnfidoError, is_refusing
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER
 from connector.onfido.pacing import LONGEST_RETRY_AFTER
@@ -33,7 +34,7 @@ MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100
 SHORT_VALUE_LENGTH = 2  # texts up to this length are only replaced as separate words
 MAX_VALUES = 1000  # if more were sent, Onfido's message is not repeated at all
-NOT_YET = "The file may not be ready yet: ask again in a moment, or create it anew."
+NOT_YET = message("The file may not be ready yet: ask again in a moment, or create it anew.")
 
 _BY_TYPE = {
     "authorization_error": Code.TOKEN_REFUSED,
@@ -56,15 +57,17 @@ _REFUSALS = {
 }
 _RETRY_AFTER = {Code.ONFIDO_THROTTLES: THROTTLED_RETRY_AFTER, Code.ONFIDO_UNREACHABLE: UNREACHABLE_RETRY_AFTER}
 _ADVICE = {
-    Code.TOKEN_REFUSED: "Correct the provider's token, or its client_id and client_secret.",
-    Code.BASE_URL_WRONG: "Correct the provider's base_url: it must be that of the token's region.",
-    Code.ONFIDO_THROTTLES: "Ask again after Retry-After.",
-    Code.ONFIDO_UNREACHABLE: "Ask again after Retry-After.",
-    Code.APPLICANT_REFUSED: "Correct the user's values, then ask again.",
-    Code.WORKFLOW_REFUSED: "Correct the provider's workflow_id, or the workflow in Onfido Studio.",
-    Code.WEBHOOK_REFUSED: "Correct public_url, or change the webhooks in Onfido's dashboard.",
-    Code.TASK_REFUSED: "Correct the data as the task's definition in Onfido Studio requires.",
-    Code.INITIATION_FAILED: "Check base_url and the account at Onfido, whose support finds the request by its id.",
+    Code.TOKEN_REFUSED: message("Correct the provider's token, or its client_id and client_secret."),
+    Code.BASE_URL_WRONG: message("Correct the provider's base_url: it must be that of the token's region."),
+    Code.ONFIDO_THROTTLES: message("Ask again after Retry-After."),
+    Code.ONFIDO_UNREACHABLE: message("Ask again after Retry-After."),
+    Code.APPLICANT_REFUSED: message("Correct the user's values, then ask again."),
+    Code.WORKFLOW_REFUSED: message("Correct the provider's workflow_id, or the workflow in Onfido Studio."),
+    Code.WEBHOOK_REFUSED: message("Correct public_url, or change the webhooks in Onfido's dashboard."),
+    Code.TASK_REFUSED: message("Correct the data as the task's definition in Onfido Studio requires."),
+    Code.INITIATION_FAILED: message(
+        "Check base_url and the account at Onfido, whose support finds the request by its id."
+    ),
 }
 _BOOLEAN = r"(?<!\w)(?:true|false)(?!\w)"
 _NUMBER = re.compile(r"(?<!\w)-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,3})?(?!\w)", re.IGNORECASE)
@@ -91,7 +94,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
     advice = NOT_YET if is_missing_file else _ADVICE.get(code, "")
     return OnfidoError(
         code,
-        f"{_describe(answer.status, complaint, _mask(_submitted(call)))} {advice}".strip(),
+        joined((_describe(answer.status, complaint, _mask(_submitted(call))), advice)),
         status=answer.status,
         type=complaint.type,
         request_id=complaint.request_id,
@@ -103,7 +106,11 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
 
 def misunderstanding(answer: Answer, why: str) -> OnfidoError:
     """Create the error for a successful answer whose body cannot be used."""
-    description = f"Onfido's answer (HTTP {answer.status}) cannot be read: {why}. Check base_url, then ask again."
+    description = message(
+        "Onfido's answer (HTTP %(status)s) cannot be read: %(why)s. Check base_url, then ask again.",
+        status=answer.status,
+        why=why,
+    )
     request_id = _plain(answer.request_id)
     return OnfidoError(Code.INITIATION_FAILED, description, status=answer.status, request_id=request_id)
 
@@ -142,20 +149,20 @@ def _describe(status: int, complaint: _Complaint, mask: Callable[[str], str]) ->
     said = ": ".join(mask(words) for words in (complaint.type or "", complaint.message) if words)
     request_id = f"request id {mask(complaint.request_id)}" if complaint.request_id else ""
     source = ", ".join(filter(None, (f"HTTP {status}", said, request_id)))
-    return f"{_summary(status, complaint, mask)} ({source})."
+    return message("%(summary)s (%(source)s).", summary=_summary(status, complaint, mask), source=source)
 
 
 def _summary(status: int, complaint: _Complaint, mask: Callable[[str], str]) -> str:
     if complaint.reasons:
         fields = (f"{mask(name)}: {mask(', '.join(reasons))}" for name, reasons in complaint.reasons.items())
-        return f"Onfido refused {'; '.join(fields)}"
+        return message("Onfido refused %(fields)s", fields="; ".join(fields))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "Onfido failed"
+        return message("Onfido failed")
     if status < HTTPStatus.BAD_REQUEST:
-        return "The base URL answered with a redirect, and redirects are not followed"
+        return message("The base URL answered with a redirect, and redirects are not followed")
     if _is_no_answer(status, complaint):
-        return "The answer is not Onfido's: a proxy gave up or refused, or the base URL is wrong"
-    return "Onfido refused the request"
+        return message("The answer is not Onfido's: a proxy gave up or refused, or the base URL is wrong")
+    return message("Onfido refused the request")
 
 
 def _read(answer: Answer) -> _Complaint:

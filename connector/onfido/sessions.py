@@ -22,6 +22,7 @@ from urllib3.poolmanager import PoolManager, ProxyManager
 from urllib3.util.connection import create_connection
 
 from connector.domain.addresses import is_public
+from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
 
 POOL_SIZE = 32
@@ -117,7 +118,10 @@ class _PublicConnection(HTTPSConnection):
         resolved = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         addresses = dict.fromkeys(str(address[0]) for *_, address in resolved)
         if not all(map(is_public, addresses)):
-            raise OnfidoError(Code.FILE_UNAVAILABLE, f"{self.host} is no public host: no file is fetched from it.")
+            raise OnfidoError(
+                Code.FILE_UNAVAILABLE,
+                message("%(host)s is no public host: no file is fetched from it.", host=self.host),
+            )
         failure = OSError("no address")
         for address in addresses:
             try:

@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3 import exceptions as urllib3_errors
 
+from connector.domain.messages import message
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, OnfidoError
 from connector.onfido.failures import unreachable
@@ -56,7 +57,10 @@ class Storage:
         except (OSError, ValueError, urllib3_errors.HTTPError) as error:
             # Not chained: the message of `requests` contains the signed address.
             raise unreachable(
-                f"{host}, where Onfido keeps the file, failed: {type(error).__name__}", is_sent=False
+                message(
+                    "%(host)s, where Onfido keeps the file, failed: %(name)s", host=host, name=type(error).__name__
+                ),
+                is_sent=False,
             ) from None
         if response.status_code == HTTPStatus.OK:
             return response
@@ -69,15 +73,17 @@ def _resolve(asked: str, location: str, policy: UrlPolicy) -> str:
         url = urljoin(asked, location)
         objection = policy.objection(url)
     except ValueError:
-        objection = "must be a URL"
+        objection = message("must be a URL")
     if objection is not None:
-        why = f"Onfido keeps the file at an address that is not allowed: it {objection}"
-        raise OnfidoError(Code.FILE_UNAVAILABLE, f"{why}. Take the file from Onfido's dashboard.")
+        why = message("Onfido keeps the file at an address that is not allowed: it %(objection)s", objection=objection)
+        raise OnfidoError(Code.FILE_UNAVAILABLE, message("%(why)s. Take the file from Onfido's dashboard.", why=why))
     return url
 
 
 def _refusal(host: str, status: int) -> OnfidoError:
-    what = f"{host}, where Onfido keeps the file, answered HTTP {status}"
+    what = message("%(host)s, where Onfido keeps the file, answered HTTP %(status)s", host=host, status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unreachable(what, is_sent=False)
-    return OnfidoError(Code.FILE_UNAVAILABLE, f"{what}: ask again in a moment, or create the file anew.")
+    return OnfidoError(
+        Code.FILE_UNAVAILABLE, message("%(what)s: ask again in a moment, or create the file anew.", what=what)
+    )

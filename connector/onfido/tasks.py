@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connector.domain.messages import message
 from connector.domain.tasks import Task, TaskSummary
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
@@ -36,5 +37,5 @@ def _check_json(data: object) -> None:
         json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise OnfidoError(
-            Code.TASK_REFUSED, "The task's data must be JSON, without infinite numbers.", is_sent=False
+            Code.TASK_REFUSED, message("The task's data must be JSON, without infinite numbers."), is_sent=False
         ) from error

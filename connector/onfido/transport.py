@@ -27,6 +27,7 @@ import requests
 from urllib3 import exceptions as urllib3_errors
 
 from connector import metrics
+from connector.domain.messages import message
 from connector.errors import NO_ANSWER, Code, OnfidoError
 from connector.onfido.authorization import AccessTokens, Authorization
 from connector.onfido.budget import Budget, SharedLimit, account_of
@@ -264,7 +265,7 @@ class Transport:
         """Return the time limits of connecting and of each read; raises `OnfidoError` if no time is left."""
         left = self._time_left(call)
         if left <= 0:
-            raise unreachable("There was no time left to ask Onfido", is_sent=False)
+            raise unreachable(message("There was no time left to ask Onfido"), is_sent=False)
         return min(self._connect_timeout, left), min(self.read_timeout, left)
 
     def _check_time(self, call: Call) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connector.domain.messages import message
 from connector.domain.workflow_run import RunSnapshot, verification_id_of
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
@@ -58,7 +59,8 @@ def read_event(body: bytes) -> Event:
         return _event(_payload(as_object(read_json(body))))
     except UnreadableError as error:
         raise RequestError(
-            Code.WEBHOOK_UNREADABLE, f"The body must be an event as Onfido posts it, but {error}."
+            Code.WEBHOOK_UNREADABLE,
+            message("The body must be an event as Onfido posts it, but %(error)s.", error=str(error)),
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from connector.domain.assurance import Assurance, unchanged, verified_claims
 from connector.domain.environment import SANDBOX
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.signing import SigningKeys
@@ -51,7 +52,10 @@ class VerifiedClaims:
         """
         values = self._user_values.read(tenant, user_id, access_token)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+            raise RequestError(
+                Code.USER_NOT_FOUND,
+                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
+            )
         asserted = self.of_values(tenant, user_id, values, issuer)
         return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
 

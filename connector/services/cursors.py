@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from connector.domain.messages import message
 from connector.errors import InvalidQuery
 from connector.store.pages import Position
 from connector.store.vault import OpaqueTexts
@@ -49,7 +50,7 @@ class Cursors:
         try:
             key: list[Any] = json.loads(self._texts.open(cursor, self._context(tenant)))
         except ValueError as error:
-            raise InvalidQuery("cursor", "must be the `nextCursor` of an earlier page of this list") from error
+            raise InvalidQuery("cursor", message("must be the `nextCursor` of an earlier page of this list")) from error
         return key
 
     def position(self, tenant: str, cursor: str | None) -> Position | None:

@@ -10,6 +10,7 @@ import hmac
 import json
 import re
 
+from connector.domain.messages import message
 from connector.errors import Code, RequestError
 from connector.store.vault import Fingerprints
 
@@ -37,7 +38,7 @@ class SelfCheck:
         """Return the signature of the response to a challenge; raises `RequestError` for one that is not ours."""
         if not hmac.compare_digest(self.sign(body).encode(), signature.encode()):
             raise RequestError(
-                Code.WEBHOOK_SIGNATURE_WRONG, "The challenge must be signed by a process of this database."
+                Code.WEBHOOK_SIGNATURE_WRONG, message("The challenge must be signed by a process of this database.")
             )
         return self.proof(_nonce(body))
 
@@ -51,5 +52,5 @@ def _nonce(body: bytes) -> str:
     except (ValueError, KeyError, TypeError):
         nonce = ""
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
-        raise RequestError(Code.WEBHOOK_UNREADABLE, "nonce: must be 32 hexadecimal digits.")
+        raise RequestError(Code.WEBHOOK_UNREADABLE, message("nonce: must be 32 hexadecimal digits."))
     return nonce

@@ -11,6 +11,7 @@ from flask import Response, g, jsonify, request
 from connector.access.gate import requires
 from connector.api.fields import Id
 from connector.api.middleware.shares import Lasting, lasts
+from connector.domain.messages import message
 from connector.domain.signals import Stream
 from connector.errors import InvalidField
 from connector.signals.shapes import (
@@ -116,7 +117,7 @@ def verify_stream() -> tuple[str, int]:
 def _change(*, is_whole: bool) -> Response:
     body = read(_STREAM)
     if body["stream_id"] is None:
-        raise InvalidField("stream_id", "must be given: the id of one of your streams")
+        raise InvalidField("stream_id", message("must be given: the id of one of your streams"))
     known = streams().get(g.tenant, body["stream_id"], receiver())
     check_unchanged(body, known, g.tenant.signals)
     config = new_config(body) if is_whole else changed_config(body, known.config)
@@ -134,7 +135,7 @@ def _named() -> str:
     try:
         stream_id: str = _ID.deserialize(request.args.get("stream_id"))
     except ma.ValidationError as error:
-        raise InvalidField("stream_id", "must be the id of a stream, in the query") from error
+        raise InvalidField("stream_id", message("must be the id of a stream, in the query")) from error
     return stream_id
 
 

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Id, Items, Text
 from connector.domain.credentials import MASK
+from connector.domain.messages import message
 from connector.domain.signals import (
     MAX_EVENTS,
     MAX_HEADER,
@@ -117,7 +118,7 @@ def check_unchanged(body: dict[str, Any], stream: Stream, choice: SignalChoice) 
     expected = stream_body(stream, choice, "")
     for name in ("iss", "aud", "events_supported", "events_delivered", "min_verification_interval"):
         if body.get(name, expected[name]) != expected[name]:
-            raise InvalidField(name, "must be the transmitter's value, or left out")
+            raise InvalidField(name, message("must be the transmitter's value, or left out"))
 
 
 def stream_body(stream: Stream, choice: SignalChoice, base: str) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _delivery(stream: Stream, base: str) -> dict[str, Any]:
 def _config(body: dict[str, Any], known: StreamConfig) -> StreamConfig:
     method, url, header = known.method, known.endpoint_url, known.authorization_header
     if (delivery := body.get("delivery", LEFT_OUT)) is None:
-        raise InvalidField("delivery", "must be an object, or left out")
+        raise InvalidField("delivery", message("must be an object, or left out"))
     if isinstance(delivery, dict):
         method, header = delivery["method"], delivery["authorization_header"]
         url = delivery["endpoint_url"] if method == PUSH else None

@@ -1,4 +1,4 @@
-"""Statements on the counts of the hours of recent days; the transaction holds the lease of the day (`daily_counts.py`)."""
+"""Statements on the counts by hour of recent days; the transaction holds the lease of the day (`daily_counts.py`)."""
 
 from __future__ import annotations
 

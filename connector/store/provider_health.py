@@ -6,13 +6,14 @@ change of a provider ──► due soon ──► sweep: queued, due again ─�
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, or_, select, update
 
 from connector.domain.health import Health
+from connector.domain.messages import Message, packed, unpacked
 from connector.domain.readiness import Check
 from connector.store.dialect import insert
 from connector.store.events import STATES
@@ -35,7 +36,7 @@ _LAST_EVENTS = tuple(
     .label(f"last_{state}")
     for state in STATES
 )
-_FIELDS = (_T.lease_until, _T.tried_at, _T.is_answered, _T.checked_at, _T.is_good, _T.good_at, _T.checks)
+_FIELDS = (_T.lease_until, _T.tried_at, _T.is_answered, _T.checked_at, _T.is_good, _T.good_at, _T.checks, _T.details)
 _SELECT = select(providers.c.id, providers.c.name, providers.c.updated_at, *_FIELDS, *_LAST_EVENTS)
 
 
@@ -112,9 +113,15 @@ def find_all(connection: Connection, tenant: str, now: datetime) -> list[Health]
     return [_health(row, now) for row in connection.execute(statement)]
 
 
-def checks_column(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """Return the column's value."""
-    return [asdict(check) for check in checks]
+def checks_columns(checks: Sequence[Check]) -> dict[str, Any]:
+    """Return the values of the columns: the checks in English, and their details in a form that can be translated."""
+    details = {check.name: packed(check.detail) for check in checks if isinstance(check.detail, Message)}
+    return {"checks": [asdict(check) for check in checks], "details": details}
+
+
+def _check(stored: dict[str, Any], details: dict[str, Any]) -> Check:
+    check = Check(**stored)
+    return replace(check, detail=unpacked(details.get(check.name), check.detail))
 
 
 def _joined() -> Select[Any]:
@@ -132,6 +139,6 @@ def _health(row: Row[Any], now: datetime | None) -> Health:
         checked_at=row.checked_at,
         is_good=row.is_good,
         good_at=row.good_at,
-        checks=tuple(Check(**each) for each in row.checks or ()),
+        checks=tuple(_check(each, row.details or {}) for each in row.checks or ()),
         last_event_at=max((at for state in STATES if (at := getattr(row, f"last_{state}")) is not None), default=None),
     )

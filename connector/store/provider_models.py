@@ -24,6 +24,7 @@ provider_health = Table(
     Column("is_good", Boolean, comment="whether nothing failed then"),
     Column("good_at", UtcDateTime, comment="when a check last found nothing that failed"),
     Column("checks", JSON, comment="names, results and sentences; never a secret"),
+    Column("details", JSON, comment="the sentences by the checks' names, as they are translated; null: not recorded"),
 )
 Index(None, provider_health.c.due_at)
 

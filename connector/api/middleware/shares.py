@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, request
 
 from connector.api.middleware.traffic import CONSOLE, REQUESTS, lane
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
 
@@ -62,7 +63,10 @@ class Shares:
             for limit in limits:
                 if self._held[limit.holder] >= limit.most:
                     raise TooManyRequests(
-                        f"{limit.name} as many calls in progress as are allowed: ask again after Retry-After.",
+                        message(
+                            "%(name)s as many calls in progress as are allowed: ask again after Retry-After.",
+                            name=limit.name,
+                        ),
                         RETRY_AFTER,
                     )
             self._held.update(holders)

@@ -13,6 +13,7 @@ from wtforms.validators import InputRequired, Length
 
 from connector.console.deliveries.endpoints import SelectMultipleCheckboxes
 from connector.console.forms import Form
+from connector.domain.messages import message
 from connector.domain.openid.clients import IDA, KEY_METHOD, MAX_NAME, OKTA, ClientConfig
 from connector.errors import InvalidField
 
@@ -98,9 +99,9 @@ class ClientForm(Form):
         try:
             keys = tuple(dict(each) for each in json.loads(self.keys.data or "")["keys"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise InvalidField("keys", 'must be a JWK Set, {"keys": […]}') from error
+            raise InvalidField("keys", message('must be a JWK Set, {"keys": […]}')) from error
         if not keys:
-            raise InvalidField("keys", "must hold a key: assertions are checked by it")
+            raise InvalidField("keys", message("must hold a key: assertions are checked by it"))
         return keys
 
 

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import structlog
 from flask import current_app, url_for
 
+from connector.console.descriptions import description_of
 from connector.errors import DatabaseUnavailable, InvalidField, RequestError
 from connector.telemetry import trace_id
 
@@ -41,7 +42,7 @@ def attempt(name: str, look_up: Callable[[], T]) -> Part[T]:
     except DatabaseUnavailable:
         raise
     except (InvalidField, RequestError) as error:
-        return Part(None, trace_id.get() or "", error.description)
+        return Part(None, trace_id.get() or "", description_of(error))
     except Exception:
         log.exception("console.part_failed", part=name)
         return Part(None, trace_id.get() or "")

@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from connector.console.descriptions import description_of
 from connector.console.ground import now, use_cases
 from connector.console.meanwhile import FIELD
 from connector.console.notices import notify
@@ -114,7 +115,7 @@ def _save(provider: Provider, editing: Editing) -> Response | None:
     try:
         page.change(provider, claims=editing.mapping)
     except InvalidField as error:
-        editing.error = error.description
+        editing.error = description_of(error)
         return None
     after = {"claims": editing.mapping}
     undo = {"claims": json.dumps(dict(provider.claims)), FIELD: json.dumps(after)}
@@ -134,7 +135,7 @@ def _try(provider: Provider, editing: Editing) -> None:
     try:
         editing.dry_run = dry_runs.run(g.tenant, editing.run_id, draft, provider.provider_id)
     except (InvalidField, RequestError) as error:
-        editing.error = error.description
+        editing.error = description_of(error)
 
 
 def _page(provider: Provider, editing: Editing) -> str:

@@ -11,6 +11,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from connector.api.middleware.shares import Lasting
+from connector.console.descriptions import description_of
 from connector.console.forms import Form
 from connector.console.notices import notify
 from connector.console.providers import page
@@ -71,7 +72,7 @@ def save_general(provider_id: str) -> str | Response:
         form.reject(error, FIELDS)
         return _page(provider_id, form)
     except RequestError as error:
-        form.name.errors = [*form.name.errors, error.description]
+        form.name.errors = [*form.name.errors, description_of(error)]
         return _page(provider_id, form)
     notify(_("Saved."))
     return redirect_to(url_for(".show_general", provider_id=provider_id))

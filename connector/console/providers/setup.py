@@ -17,6 +17,7 @@ from connector.console.live import live_part
 from connector.console.notices import notify
 from connector.console.providers import health_words, page
 from connector.console.story import Story
+from connector.console.translations import say
 from connector.console.viewer import actor
 from connector.domain.provider import Provider, setup_guide
 from connector.domain.setup_steps import CHECKING
@@ -93,7 +94,7 @@ def set_webhook_token(provider_id: str) -> Response:
     try:
         page.change(provider, webhook_token=token)
     except InvalidField as error:
-        notify(_("The token was not saved: it %(why)s.", why=error.why), kind="bad")
+        notify(_("The token was not saved: it %(why)s.", why=say(error.why)), kind="bad")
         return redirect(url_for(".show_setup", provider_id=provider_id))
     notify(_("The webhook's token is saved."))
     return _checked(provider_id)

@@ -13,12 +13,14 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from connector.api.provider_file import Difference, config_of, differences, file_of, read_file
+from connector.console.descriptions import description_of
 from connector.console.meanwhile import shown_before
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.domain.merging import snapshot
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.errors import ChangedMeanwhile, InvalidField, RequestError
 
@@ -61,7 +63,7 @@ def take_file(provider_id: str) -> str | Response:
     except ChangedMeanwhile:
         return _page(provider, text=json.dumps(file), changes=list(differences(page.find(provider_id), file)))
     except (InvalidField, RequestError) as error:
-        return _page(provider, error=error.description)
+        return _page(provider, error=description_of(error))
     notify(_("The file is applied. Secrets are as they were."))
     return redirect(url_for(".show_general", provider_id=provider_id))
 
@@ -71,9 +73,9 @@ def _given() -> bytes:
     file = request.files.get("file")
     raw = file.read(LARGEST + 1) if file is not None and file.filename else request.form.get("text", "").encode()
     if len(raw) > LARGEST:
-        raise InvalidField("file", f"must have at most {LARGEST} bytes")
+        raise InvalidField("file", message("must have at most %(largest)s bytes", largest=LARGEST))
     if not raw.strip():
-        raise InvalidField("file", "must be chosen")
+        raise InvalidField("file", message("must be chosen"))
     return raw
 
 

@@ -8,6 +8,8 @@ from flask import g
 
 from connector.console.ground import use_cases
 from connector.console.providers import page
+from connector.console.translations import say
+from connector.domain.messages import joined
 from connector.domain.provider import Provider, ProviderConfig
 from connector.services.providers.trial import Trials
 
@@ -24,4 +26,4 @@ def refused_by_onfido(provider: Provider, **changes: Any) -> str:
     if not is_other and config.workflow_id == provider.workflow_id:
         return ""
     readiness = trials.of_change(g.tenant, provider.provider_id, config)
-    return " ".join(check.detail for check in readiness.checks if check.passed is False)
+    return str(say(joined(check.detail for check in readiness.checks if check.passed is False)))

@@ -11,11 +11,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from connector.console.descriptions import description_of
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.providers.rows import Row, change_rows, read_rows
 from connector.console.story import Story
 from connector.domain.custom_data import CustomInput, InputType
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.studio import OutputClaim, OutputRole, Studio
 from connector.errors import InvalidField
@@ -57,7 +59,7 @@ def edit_workflow(provider_id: str) -> str | Response:
         try:
             page.change(provider, studio=_studio(provider.studio, editing))
         except InvalidField as error:
-            editing.error = error.description
+            editing.error = description_of(error)
         else:
             notify(_("The workflow's settings are saved. Runs that start from now on use them."))
             return redirect(url_for(".show_workflow", provider_id=provider_id))
@@ -162,7 +164,9 @@ def _constant(name: str, kind: InputType, text: str) -> Any:
     try:
         return json.loads(text.lower())
     except ValueError as error:
-        raise InvalidField("customData", f"{name}: must have a value that is a {kind}") from error
+        raise InvalidField(
+            "customData", message("%(name)s: must have a value that is a %(kind)s", name=name, kind=kind)
+        ) from error
 
 
 def _written(value: Any) -> str:

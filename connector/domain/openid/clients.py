@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.messages import message
 from connector.domain.openid import keys
 from connector.domain.text import is_blank
 from connector.domain.urls import UrlPolicy
@@ -64,20 +65,29 @@ def check_client(config: ClientConfig, names: Collection[str], policy: UrlPolicy
 
 def _objections(config: ClientConfig, names: Collection[str], policy: UrlPolicy) -> Iterator[tuple[str, str]]:
     if is_blank(config.name) or len(config.name) > MAX_NAME or not config.name.isprintable():
-        yield "name", f"must have 1 to {MAX_NAME} printable characters, because users read it before they consent"
+        yield (
+            "name",
+            message(
+                "must have 1 to %(max_name)s printable characters, because users read it before they consent",
+                max_name=MAX_NAME,
+            ),
+        )
     if config.profile not in PROFILES:
-        yield "profile", f"must be {' or '.join(PROFILES)}"
+        yield "profile", message("must be %(profiles)s", profiles=" or ".join(PROFILES))
     if not 1 <= len(config.redirect_uris) <= MAX_URIS:
-        yield "redirectUris", f"must have 1 to {MAX_URIS} URIs"
+        yield "redirectUris", message("must have 1 to %(max_uris)s URIs", max_uris=MAX_URIS)
     for why in filter(None, (_uri_objection(uri, policy) for uri in config.redirect_uris)):
         yield "redirectUris", why
     if unknown := [name for name in config.claims if name not in names]:
-        yield "claims", f"must be of {', '.join(sorted(names))}, not {unknown[0]!r}"
+        yield (
+            "claims",
+            message("must be of %(names)s, not %(unknown)s", names=", ".join(sorted(names)), unknown=f"{unknown[0]!r}"),
+        )
     if refusal := keys.objection(config.keys):
         yield "keys", refusal
 
 
 def _uri_objection(uri: str, policy: UrlPolicy) -> str | None:
     if len(uri) > MAX_URI or not uri.isascii():
-        return f"must have URIs of at most {MAX_URI} ASCII characters"
+        return message("must have URIs of at most %(max_uri)s ASCII characters", max_uri=MAX_URI)
     return policy.objection(uri)

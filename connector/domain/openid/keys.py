@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connector.domain.messages import message
 from connector.domain.text import is_label
 
 ALGORITHMS = ("RS256", "PS256", "ES256")  # the signature algorithms of assertions
@@ -22,24 +23,28 @@ _KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
 def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
     """Return what is wrong with a client's keys; None if they can be used."""
     if len(keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in keys):
-        return f"must have at most {MAX_KEYS} public keys, without private members"
+        return message("must have at most %(max_keys)s public keys, without private members", max_keys=MAX_KEYS)
     kids = [key.get("kid") for key in keys]
     if not all(isinstance(kid, str | None) for kid in kids) or len(keys) > len(set(kids)):
-        return "must have a different kid, as a text, for each key"
+        return message("must have a different kid, as a text, for each key")
     if len(keys) > 1 and None in kids:
-        return "must have a kid for each key if there are several, because an assertion names its key by kid"
+        return message("must have a kid for each key if there are several, because an assertion names its key by kid")
     return next(filter(None, map(_key_objection, keys)), None)
 
 
 def _key_objection(key: Mapping[str, Any]) -> str | None:
     if not is_label(json.dumps(key, ensure_ascii=False)):
-        return "must hold printable text only"
+        return message("must hold printable text only")
     if not (_is_rsa(key) or _is_p256(key)):
-        return "must be RSA keys of 2048 to 8192 bits, or EC keys of the curve P-256"
+        return message("must be RSA keys of 2048 to 8192 bits, or EC keys of the curve P-256")
     if key.get("use", "sig") != "sig" or key.get("alg", ALGORITHMS[0]) not in ALGORITHMS:
-        return f"must be for signatures (use sig) by one of {', '.join(ALGORITHMS)}"
+        return message("must be for signatures (use sig) by one of %(algorithms)s", algorithms=", ".join(ALGORITHMS))
     if "alg" in key and key["alg"] not in _KINDS[key["kty"]]:
-        return f"must have an alg that fits the key: {key['kty']} is for {' and '.join(_KINDS[key['kty']])}"
+        return message(
+            "must have an alg that fits the key: %(key)s is for %(names)s",
+            key=key["kty"],
+            names=" and ".join(_KINDS[key["kty"]]),
+        )
     return None
 
 

@@ -13,6 +13,7 @@ from connector.domain.applicant import ADDRESS, missing_of_address
 from connector.domain.applicant_values import values_of
 from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
 from connector.domain.mapping import Source, source_of
+from connector.domain.messages import message
 from connector.domain.openid.clients import OKTA, ClientConfig
 from connector.domain.provider import Provider
 from connector.errors import InvalidField
@@ -25,7 +26,9 @@ def check_reach(config: ClientConfig, provider: Provider, names: Mapping[str, st
     """
     verifiable = _verifiable(provider, names)
     if not verifiable:
-        raise InvalidField("idVProviderId", "must verify a claim of OpenID: map one, such as given_name, to a field")
+        raise InvalidField(
+            "idVProviderId", message("must verify a claim of OpenID: map one, such as given_name, to a field")
+        )
     for where, why in _objections(config, provider, names, verifiable):
         raise InvalidField(where, why)
 
@@ -42,7 +45,14 @@ def _objections(
 ) -> Iterator[tuple[str, str]]:
     if config.claims and not set(config.claims) & set(verifiable):
         listed = ", ".join(config.claims)
-        yield "claims", f"must include one of {', '.join(verifiable)}: this provider never verifies {listed}"
+        yield (
+            "claims",
+            message(
+                "must include one of %(verifiable)s: this provider never verifies %(listed)s",
+                verifiable=", ".join(verifiable),
+                listed=listed,
+            ),
+        )
     chosen = set(config.claims or names.values())
     fields = {uri: name for uri, name in provider.claims.items() if names.get(uri) in chosen}
     if config.profile == OKTA:  # a request brings all values
@@ -58,10 +68,17 @@ def _about_names(provider: Provider, names: Mapping[str, str], fields: Mapping[s
     sent = values_of(provider.claims, REQUIRED_FIELDS, dict.fromkeys(fields, "x"), provider.missing_name)
     missing = [uri for uri, name in provider.claims.items() if name in REQUIRED_FIELDS and name not in sent]
     if unnamed := [uri for uri in missing if uri not in names]:
-        yield "idVProviderId", f"must map a claim of OpenID to {provider.claims[unnamed[0]]}, not {unnamed[0]}"
+        yield (
+            "idVProviderId",
+            message(
+                "must map a claim of OpenID to %(claims)s, not %(unnamed)s",
+                claims=provider.claims[unnamed[0]],
+                unnamed=unnamed[0],
+            ),
+        )
     if missing:
         added = ", ".join(sorted({names[uri] for uri in missing}))
-        yield "claims", f"must also include {added}, which Onfido requires for every applicant"
+        yield "claims", message("must also include %(added)s, which Onfido requires for every applicant", added=added)
 
 
 def _incomplete_address(
@@ -72,5 +89,10 @@ def _incomplete_address(
     whole = "Onfido takes an address only as a whole"
     if unmapped := [name for name in missing if name not in added]:
         part = next(names[uri] for uri, name in fields.items() if name.startswith(ADDRESS))
-        return f"must not include {part} while the provider maps no claim to {', '.join(unmapped)}: {whole}"
-    return f"must also include {', '.join(sorted(added.values()))}: {whole}"
+        return message(
+            "must not include %(part)s while the provider maps no claim to %(unmapped)s: %(whole)s",
+            part=part,
+            unmapped=", ".join(unmapped),
+            whole=whole,
+        )
+    return message("must also include %(names)s: %(whole)s", names=", ".join(sorted(added.values())), whole=whole)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from connector.domain.deliveries import DeliveryFilter, KindCount
 from connector.domain.history import OUTBOX, SYSTEM, by_administrator
+from connector.domain.messages import message
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.errors import Code, RequestError
 from connector.services.cursors import Cursors, Page, key_of
@@ -147,5 +148,8 @@ def _verification(managed: Managed) -> dict[str, str]:
 
 def _not_found(delivery_id: str) -> RequestError:
     return RequestError(
-        Code.DELIVERY_NOT_FOUND, f"There is no delivery {delivery_id} to which this applies: list the deliveries."
+        Code.DELIVERY_NOT_FOUND,
+        message(
+            "There is no delivery %(delivery_id)s to which this applies: list the deliveries.", delivery_id=delivery_id
+        ),
     )

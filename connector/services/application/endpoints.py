@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from connector.domain.answered import Answered
 from connector.domain.differences import differences
 from connector.domain.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
+from connector.domain.messages import message
 from connector.domain.notices import (
     BY_ADMINISTRATOR,
     TEST,
@@ -224,7 +225,9 @@ class Endpoints:
         if known is None:
             raise _not_found(endpoint_id)
         if known.is_of_provider and not is_own_allowed:
-            raise InvalidField("id", "must not be that of a provider's own endpoint: change it with studio.notices")
+            raise InvalidField(
+                "id", message("must not be that of a provider's own endpoint: change it with studio.notices")
+            )
         return known
 
     def _record(
@@ -256,5 +259,6 @@ def _enabling(known: Endpoint, config: EndpointConfig) -> Mapping[str, Any]:
 
 def _not_found(endpoint_id: str) -> RequestError:
     return RequestError(
-        Code.ENDPOINT_NOT_FOUND, f"There is no endpoint {endpoint_id}: list the endpoints of this tenant."
+        Code.ENDPOINT_NOT_FOUND,
+        message("There is no endpoint %(endpoint_id)s: list the endpoints of this tenant.", endpoint_id=endpoint_id),
     )

@@ -19,6 +19,7 @@ from typing import Any
 
 from connector.domain.answered import Answered
 from connector.domain.history import APPLICATION, RUN, SYSTEM, of_verification
+from connector.domain.messages import message
 from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tasks import Task, TaskSummary
@@ -97,7 +98,7 @@ class Tasks:
             if error.is_gone:
                 raise RequestError(
                     Code.VERIFICATION_NOT_FOUND,
-                    f"Onfido no longer has a run {run.run_id}: start another with INITIATED.",
+                    message("Onfido no longer has a run %(run_id)s: start another with INITIATED.", run_id=run.run_id),
                 ) from error
             raise
 
@@ -181,7 +182,7 @@ class Tasks:
         if verification.run_id is None:
             raise RequestError(
                 Code.VERIFICATION_NOT_FOUND,
-                "The verification has no run yet, so it has no tasks: ask again once its run is started.",
+                message("The verification has no run yet, so it has no tasks: ask again once its run is started."),
             )
         onfido = self._onfido.of_verification(verification, self._timing.interactive())
         return _OpenRun(verification, verification.run_id, onfido)
@@ -204,14 +205,16 @@ class Tasks:
 def objection(data: object) -> str | None:
     """Return why data cannot complete a task; None if it can be sent to Onfido."""
     if not isinstance(data, dict | list):
-        return "must be an object or an array"
+        return message("must be an object or an array")
     if is_deeper(data, MAX_DEPTH):
-        return f"must be nested at most {MAX_DEPTH} times"
+        return message("must be nested at most %(max_depth)s times", max_depth=MAX_DEPTH)
     try:
         length = len(json.dumps(data, allow_nan=False))
     except ValueError:
-        return "must contain only numbers that JSON supports"
-    return f"must have at most {MAX_DATA} characters as JSON" if length > MAX_DATA else None
+        return message("must contain only numbers that JSON supports")
+    return (
+        message("must have at most %(max_data)s characters as JSON", max_data=MAX_DATA) if length > MAX_DATA else None
+    )
 
 
 def _data_in(answer: bytes | None) -> Data | None:
@@ -250,10 +253,18 @@ def _dashboard_url(run: _OpenRun) -> str | None:
 
 
 def _not_found(task_id: str) -> RequestError:
-    return RequestError(Code.TASK_NOT_FOUND, f"The run has no task {task_id}: list the run's tasks for their ids.")
+    return RequestError(
+        Code.TASK_NOT_FOUND,
+        message("The run has no task %(task_id)s: list the run's tasks for their ids.", task_id=task_id),
+    )
 
 
 def _closed(task_id: str, why: str) -> RequestError:
     return RequestError(
-        Code.TASK_CLOSED, f"The task {task_id} cannot be completed: {why}. List the run's tasks for the open ones."
+        Code.TASK_CLOSED,
+        message(
+            "The task %(task_id)s cannot be completed: %(why)s. List the run's tasks for the open ones.",
+            task_id=task_id,
+            why=why,
+        ),
     )

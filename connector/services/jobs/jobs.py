@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from connector.domain.history import JOB, SYSTEM, by_administrator
 from connector.domain.jobs import CANCELLED, DONE, OPEN_AT_MOST, Format, Job, JobFailed, JobRequest
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError, TooManyRequests
 from connector.services.batches import forget
@@ -62,7 +63,9 @@ class Jobs:
             if job.job_id == job_id:
                 self._begin(connection, job, actor, request)
         if stored != digest:
-            raise RequestError(Code.JOB_KEY_USED, "The Idempotency-Key must be new: it was sent for another job.")
+            raise RequestError(
+                Code.JOB_KEY_USED, message("The Idempotency-Key must be new: it was sent for another job.")
+            )
         return job
 
     def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None) -> Page[Job]:
@@ -91,7 +94,12 @@ class Jobs:
             if job is None:
                 raise _not_found(job_id)
             if not job.is_open:
-                raise RequestError(Code.JOB_ENDED, f"The job {job_id} has ended ({job.state}): ask for another one.")
+                raise RequestError(
+                    Code.JOB_ENDED,
+                    message(
+                        "The job %(job_id)s has ended (%(state)s): ask for another one.", job_id=job_id, state=job.state
+                    ),
+                )
             end(connection, job, CANCELLED, self._clock())
             self._record(connection, job, CANCELLED, actor, {})
         return self.get(tenant, job_id)
@@ -121,7 +129,10 @@ class Jobs:
         """Queue the first step of an added job; raise if the tenant has too many."""
         if jobs.count_open(connection, job.tenant) > OPEN_AT_MOST:
             raise TooManyRequests(
-                f"The tenant has {OPEN_AT_MOST} jobs that have not ended: wait for one to end, or cancel one.",
+                message(
+                    "The tenant has %(open_at_most)s jobs that have not ended: wait for one to end, or cancel one.",
+                    open_at_most=OPEN_AT_MOST,
+                ),
                 RETRY_AFTER,
             )
         self._record(connection, job, REQUESTED, actor, request.parameters)
@@ -174,4 +185,6 @@ def _unavailable(job: Job, state: str) -> str:
 
 
 def _not_found(job_id: str) -> RequestError:
-    return RequestError(Code.JOB_NOT_FOUND, f"There is no job {job_id}: list the jobs of this tenant.")
+    return RequestError(
+        Code.JOB_NOT_FOUND, message("There is no job %(job_id)s: list the jobs of this tenant.", job_id=job_id)
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from connector.domain.dry_run import Draft, Past, Trial, check_draft, try_draft
 from connector.domain.environment import counts
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.text import fold
@@ -76,13 +77,18 @@ class DryRuns:
         if verification.run_id is None or not is_final(verification.status):
             raise RequestError(
                 Code.VERIFICATION_NOT_ENDED,
-                f"The run has not ended: its status is {verification.status}. Choose one that has.",
+                message(
+                    "The run has not ended: its status is %(status)s. Choose one that has.", status=verification.status
+                ),
             )
         kept = self._kept.result(verification)
         if kept is None or kept.output is None:
             raise RequestError(
                 Code.RESULT_NOT_KEPT,
-                "The run's output is not kept: choose one that has ended more recently, within `event_retention_days`.",
+                message(
+                    "The run's output is not kept: choose one that has ended more recently, within "
+                    "`event_retention_days`."
+                ),
             )
         return kept.output
 

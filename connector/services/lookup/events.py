@@ -7,6 +7,7 @@ from datetime import datetime
 
 from connector.domain.events import EventFilter, RefusedPosts, StoredEvent
 from connector.domain.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.cursors import Cursors, Page, key_of
@@ -62,7 +63,10 @@ class EventLookup:
         with self._database.read() as connection:
             event = event_search.find(connection, tenant.name, event_id)
         if event is None:
-            raise RequestError(Code.EVENT_NOT_FOUND, f"There is no event {event_id}: list the events of this tenant.")
+            raise RequestError(
+                Code.EVENT_NOT_FOUND,
+                message("There is no event %(event_id)s: list the events of this tenant.", event_id=event_id),
+            )
         return event
 
     def body(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
@@ -90,5 +94,8 @@ class EventLookup:
 
     def _sealed(self, event: StoredEvent) -> str:
         if event.sealed_body is None:
-            raise RequestError(Code.EVENT_BODY_GONE, f"The body of the event {event.event_id} {NO_BODY}.")
+            raise RequestError(
+                Code.EVENT_BODY_GONE,
+                message("The body of the event %(event_id)s %(no_body)s.", event_id=event.event_id, no_body=NO_BODY),
+            )
         return event.sealed_body

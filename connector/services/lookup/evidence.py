@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
@@ -54,7 +55,10 @@ class Evidence:
         """Open a timeline file (a PDF) that was created."""
         if not file_id.strip("."):
             raise RequestError(
-                Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}: create one, and use the id in the answer."
+                Code.FILE_UNAVAILABLE,
+                message(
+                    "There is no timeline file %(file_id)s: create one, and use the id in the answer.", file_id=file_id
+                ),
             )
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
         opened = self._client(verification).open_timeline_file(onfido_run_id, file_id)
@@ -108,7 +112,11 @@ class Evidence:
         if verification.closed_at is None:
             raise RequestError(
                 Code.VERIFICATION_NOT_ENDED,
-                f"The run {run_id} has not ended (its status is {verification.status}): ask again once it has.",
+                message(
+                    "The run %(run_id)s has not ended (its status is %(status)s): ask again once it has.",
+                    run_id=run_id,
+                    status=verification.status,
+                ),
             )
         if verification.run_id is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)

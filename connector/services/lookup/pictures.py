@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from connector.domain.messages import message
 from connector.domain.pictures import Picture, is_of_run
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
@@ -57,7 +58,10 @@ class Pictures:
         if picture is None:
             raise RequestError(
                 Code.FILE_UNAVAILABLE,
-                f"The run has no picture {picture_id}: list its pictures, and use an id of theirs.",
+                message(
+                    "The run has no picture %(picture_id)s: list its pictures, and use an id of theirs.",
+                    picture_id=picture_id,
+                ),
             )
         with client.open_picture(picture) as stream:
             name = f"{picture.title.replace(' ', '-')}.{picture.media_type.partition('/')[2]}"

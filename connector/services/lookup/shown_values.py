@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.lookup.readings import Readings
@@ -25,10 +26,15 @@ class ShownValues:
         if not self._user_values.is_readable(tenant, user_id):
             raise RequestError(
                 Code.NEEDS_THE_USER,
-                "The values of this user can only be read in the user's own request: let the user ask, by /me.",
+                message(
+                    "The values of this user can only be read in the user's own request: let the user ask, by /me."
+                ),
             )
         self._readings.record_values(tenant, user_id, actor)
         values = self._user_values.read(tenant, user_id)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+            raise RequestError(
+                Code.USER_NOT_FOUND,
+                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
+            )
         return values

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
 from connector.domain.history import Change
+from connector.domain.messages import message
 from connector.domain.provider import LONGEST_WINDOW, Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.user_status import (
@@ -84,7 +85,14 @@ class UserStatuses:
         """Create the error for a user who is unknown, or was removed."""
         removal = self.removal(tenant, user_id)
         removed = f" (removed at {timestamp(removal.at)} by {removal.actor})" if removal else ""
-        return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}: check the id, or add the user.")
+        return RequestError(
+            Code.USER_NOT_FOUND,
+            message(
+                "There is no user %(user_id)s%(removed)s: check the id, or add the user.",
+                user_id=user_id,
+                removed=removed,
+            ),
+        )
 
     def _read(self, tenant: Tenant, user_id: str) -> _Known:
         since = self._clock() - timedelta(seconds=LONGEST_WINDOW)

@@ -9,6 +9,7 @@ from itertools import islice
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.judgement import Explanation, explain
+from connector.domain.messages import message
 from connector.domain.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
@@ -173,7 +174,8 @@ class VerificationLookup:
             verification = verification_search.find(connection, tenant.name, run_id, provider_id)
         if verification is None:
             raise RequestError(
-                Code.VERIFICATION_NOT_FOUND, f"There is no verification or run {run_id}: check the id and the provider."
+                Code.VERIFICATION_NOT_FOUND,
+                message("There is no verification or run %(run_id)s: check the id and the provider.", run_id=run_id),
             )
         return verification
 

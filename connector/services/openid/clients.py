@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from connector.domain.differences import differences
 from connector.domain.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
+from connector.domain.messages import message
 from connector.domain.openid.clients import Client, ClientConfig, check_client
 from connector.domain.openid.reach import check_reach
 from connector.domain.provider import Provider
@@ -180,4 +181,7 @@ def _requested(config: ClientConfig) -> tuple[object, ...]:
 
 
 def _not_found(client_id: str) -> RequestError:
-    return RequestError(Code.OPENID_CLIENT_NOT_FOUND, f"There is no OpenID client {client_id}: check the id.")
+    return RequestError(
+        Code.OPENID_CLIENT_NOT_FOUND,
+        message("There is no OpenID client %(client_id)s: check the id.", client_id=client_id),
+    )

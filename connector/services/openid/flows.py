@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from connector.domain.environment import SANDBOX
+from connector.domain.messages import message
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import (
@@ -177,7 +178,7 @@ class Flows:
         except RequestError as error:
             names = sorted({self._names.get(uri, uri) for uri in error.claims})
             raise InvalidField(
-                "claims", f"must also have values of {', '.join(names)}, which Onfido requires"
+                "claims", message("must also have values of %(names)s, which Onfido requires", names=", ".join(names))
             ) from error
 
     def _request(self, provider: Provider, client: Client, text: str) -> tuple[ClaimsRequest, list[str]]:
@@ -190,7 +191,10 @@ class Flows:
             named &= request.values.keys()
         uris = sorted(uri for uri, name in offered.items() if name in named)
         if not uris:
-            raise InvalidField("claims", f"must request at least one of {', '.join(sorted(set(offered.values())))}")
+            raise InvalidField(
+                "claims",
+                message("must request at least one of %(names)s", names=", ".join(sorted(set(offered.values())))),
+            )
         return request, uris
 
     def _offered(self, provider: Provider, client: Client) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from connector.domain.capture import LINK
+from connector.domain.messages import message
 from connector.domain.openid.claims_request import read_claims
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import Flow
@@ -146,7 +147,7 @@ class Proving:
             if openid_flows.start(connection, flow.flow_id, user_id, now) and number >= provider.max_attempts:
                 raise RequestError(
                     Code.ATTEMPT_LIMIT,
-                    "There were too many attempts to verify this person: try again after Retry-After.",
+                    message("There were too many attempts to verify this person: try again after Retry-After."),
                     retry_after=provider.attempt_window,
                 )
 

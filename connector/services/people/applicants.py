@@ -21,6 +21,7 @@ from connector.domain.applicant import check_applicant, without_incomplete_addre
 from connector.domain.applicant_values import values_of
 from connector.domain.claims import APPLICANT_FIELDS
 from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
@@ -117,7 +118,11 @@ class Applicants:
         if verification is None:
             raise RequestError(
                 Code.APPLICANT_NOT_FOUND,
-                f"No verification with {provider.name} has an applicant {applicant_id}: check the id.",
+                message(
+                    "No verification with %(name)s has an applicant %(applicant_id)s: check the id.",
+                    name=provider.name,
+                    applicant_id=applicant_id,
+                ),
             )
         return provider, verification
 
@@ -136,7 +141,7 @@ class Applicants:
             if not fields:
                 raise RequestError(
                     Code.VALUE_MISSING,
-                    "The user has no value for any claim that the provider maps: set one, then ask again.",
+                    message("The user has no value for any claim that the provider maps: set one, then ask again."),
                 )
             check_applicant(fields, provider.claims)
             is_recorded = not self._record(verification, fields)
@@ -145,7 +150,10 @@ class Applicants:
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         values = self._user_values.read(tenant, user_id)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+            raise RequestError(
+                Code.USER_NOT_FOUND,
+                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
+            )
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:
@@ -196,5 +204,10 @@ def _unless_gone(applicant_id: str, advice: str) -> Iterator[None]:
         if not error.is_gone:
             raise
         raise RequestError(
-            Code.APPLICANT_NOT_FOUND, f"The applicant {applicant_id} was deleted at Onfido: {advice}."
+            Code.APPLICANT_NOT_FOUND,
+            message(
+                "The applicant %(applicant_id)s was deleted at Onfido: %(advice)s.",
+                applicant_id=applicant_id,
+                advice=advice,
+            ),
         ) from error

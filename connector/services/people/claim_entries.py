@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, Change
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.store import claims, providers
@@ -58,7 +59,9 @@ def check_providers(
     if missing := sorted(set(provider_ids) - known):
         raise RequestError(
             Code.CLAIM_PROVIDER_NOT_FOUND,
-            f"There is no identity verification provider {', '.join(missing)}: check the id.",
+            message(
+                "There is no identity verification provider %(missing)s: check the id.", missing=", ".join(missing)
+            ),
         )
 
 
@@ -76,18 +79,23 @@ def conflict() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise RequestError(
-            Code.CLAIM_EXISTS, "One of the claims exists already, or is named twice: update it instead."
+            Code.CLAIM_EXISTS, message("One of the claims exists already, or is named twice: update it instead.")
         ) from error
 
 
 def no_such_user(user_id: str) -> RequestError:
     """Return the error for an unknown user."""
-    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+    return RequestError(
+        Code.USER_NOT_FOUND, message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id)
+    )
 
 
 def removed(user_id: str) -> RequestError:
     """Return the error for a claim that was removed during its correction."""
     return RequestError(
         Code.CLAIM_NOT_FOUND,
-        f"A claim of the user {user_id} was removed meanwhile: list the user's claims, then ask again.",
+        message(
+            "A claim of the user %(user_id)s was removed meanwhile: list the user's claims, then ask again.",
+            user_id=user_id,
+        ),
     )

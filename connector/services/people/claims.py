@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from connector.domain.assurance import ProvenClaim
 from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM, Change
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, DatabaseUnavailable, DirectoryError, InvalidField, RequestError
 from connector.services.journal import Journal
@@ -67,7 +68,11 @@ class Claims:
             self._check_user(tenant, user_id)
             raise RequestError(
                 Code.CLAIM_NOT_FOUND,
-                f"The user {user_id} has no claim {claim_id}: list the user's claims for their ids.",
+                message(
+                    "The user %(user_id)s has no claim %(claim_id)s: list the user's claims for their ids.",
+                    user_id=user_id,
+                    claim_id=claim_id,
+                ),
             )
         return claim
 
@@ -101,7 +106,7 @@ class Claims:
         if not entries:
             return []
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
-            raise InvalidField("claims", "must not name a claim twice")
+            raise InvalidField("claims", message("must not name a claim twice"))
         with self._database.write() as connection:
             check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             current = self._share(connection, tenant, user_id, values)
@@ -114,7 +119,10 @@ class Claims:
                 claim = known.get((entry.uri, entry.provider_id))
                 if claim is None:
                     raise RequestError(
-                        Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}: add it first."
+                        Code.CLAIM_NOT_FOUND,
+                        message(
+                            "The user %(user_id)s has no claim %(uri)s: add it first.", user_id=user_id, uri=entry.uri
+                        ),
                     )
                 changes.append(self._correct(connection, tenant, user_id, claim, entry, values, actor))
             self._journal.record(connection, changes)

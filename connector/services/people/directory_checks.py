@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import structlog
 
 from connector import metrics
+from connector.domain.messages import message
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import REMOVE, UNVERIFY, Tenant, Tenants
 from connector.errors import Code, DirectoryError, RequestError
@@ -115,7 +116,9 @@ class DirectoryChecks:
         if self._values.read(tenant, user_id) is not None:
             return
         if tenant.directory.is_local or is_guest(user_id) or not self._people.is_known(tenant, user_id):
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id.")
+            raise RequestError(
+                Code.USER_NOT_FOUND, message("There is no user %(user_id)s: check the id.", user_id=user_id)
+            )
         self._settle_gone(tenant, user_id, began)
 
     def check_user(self, order: CheckUser) -> None:

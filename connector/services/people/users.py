@@ -11,6 +11,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, UNLOCKED, USER, Change, by_administrator
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
@@ -78,7 +79,9 @@ class Users:
             raise InvalidField("user id", objection)
         with self._database.write() as connection:
             if not users.add(connection, tenant.name, user_id, self._clock()):
-                raise InvalidField("user id", f"must be new: there is a user {user_id} already")
+                raise InvalidField(
+                    "user id", message("must be new: there is a user %(user_id)s already", user_id=user_id)
+                )
             self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 
     def change(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> bool:
@@ -176,7 +179,10 @@ class Users:
             if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
                 raise RequestError(
                     Code.CLAIM_PROVIDER_NOT_FOUND,
-                    f"There is no identity verification provider {provider_id}: check the id.",
+                    message(
+                        "There is no identity verification provider %(provider_id)s: check the id.",
+                        provider_id=provider_id,
+                    ),
                 )
             is_known = users.lock(connection, tenant.name, user_id)
             known = verifications.find_of_user(connection, tenant.name, user_id)
@@ -259,7 +265,7 @@ def _check_embedded(tenant: Tenant) -> None:
     """Raise if values cannot be written here, because the tenant has its own directory."""
     if not tenant.directory.is_local:
         where = f"its users are in a directory of the kind {tenant.directory.kind}, where their values are changed"
-        raise InvalidField("tenant", f"must have the embedded directory, but {where}")
+        raise InvalidField("tenant", message("must have the embedded directory, but %(where)s", where=where))
 
 
 def _batches(given: Iterable[tuple[str, Values]]) -> Iterator[dict[str, Values]]:
@@ -285,7 +291,9 @@ def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
 
 
 def _not_found(user_id: str) -> RequestError:
-    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+    return RequestError(
+        Code.USER_NOT_FOUND, message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id)
+    )
 
 
 def _applicants(tenant: Tenant, known: Sequence[Verification]) -> list[DeleteApplicant]:

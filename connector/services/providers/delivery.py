@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from connector.domain.messages import message
 from connector.domain.readiness import DELIVERY, Check, not_checked, webhook_objection
-from connector.domain.utc import timestamp
 from connector.errors import ConnectorError
 from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
 from connector.services.providers.webhook import ProviderWebhook
@@ -22,19 +22,25 @@ CORRELATION = "X-Correlation-ID"
 # Posts a body and returns the answer's status and correlation id; raises `ConnectorError` if there is no answer.
 Post = Callable[[str, Mapping[str, str], bytes], tuple[int, str]]
 _ADVICE = {
-    401: "another connector answers there, or it has another webhook token",
-    404: "the path does not reach this connector, or its database has no such provider",
+    401: message("another connector answers there, or it has another webhook token"),
+    404: message("the path does not reach this connector, or its database has no such provider"),
 }
-_OTHER_ADVICE = "configure the proxy to forward this path unchanged, without a login"
+_OTHER_ADVICE = message("configure the proxy to forward this path unchanged, without a login")
+
+
+def _last(event_at: datetime | None) -> str:
+    if event_at is None:
+        return message("Onfido has not posted yet")
+    return message("Onfido last posted at %(time)s", time=event_at)
 
 
 def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, post: Post) -> Check:
     """Post a signed event without effect to our own URL, and report whether it arrived."""
     if account.token is None:
-        return not_checked(DELIVERY, "no webhook token is registered here")
+        return not_checked(DELIVERY, message("no webhook token is registered here"))
     if webhook_objection(account.provider, account.url) is not None:
-        return not_checked(DELIVERY, "the check of the webhook failed")
-    last = f"Onfido last posted at {timestamp(last_event_at)}" if last_event_at else "Onfido has not posted yet"
+        return not_checked(DELIVERY, message("the check of the webhook failed"))
+    last = _last(last_event_at)
     body, probe_id = _event(), str(uuid.uuid4())
     headers = {
         SIGNATURE_HEADER: sign(body, account.token).decode(),
@@ -44,13 +50,39 @@ def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, pos
     try:
         status, correlation = post(account.url, headers, body)
     except ConnectorError as error:
-        return not_checked(DELIVERY, f"{account.url} cannot be reached from this host ({error.description}) {last}")
+        return not_checked(
+            DELIVERY,
+            message(
+                "%(url)s cannot be reached from this host (%(description)s) %(last)s",
+                url=account.url,
+                description=error.description,
+                last=last,
+            ),
+        )
     if (status, correlation) == (200, probe_id):
-        return Check(DELIVERY, True, f"A signed event posted to {account.url} arrived here. {last}.")
+        return Check(
+            DELIVERY,
+            True,
+            message("A signed event posted to %(url)s arrived here. %(last)s.", url=account.url, last=last),
+        )
     if status == 200:  # noqa: PLR2004  HTTP's
-        return Check(DELIVERY, False, f"The answer at {account.url} is not a connector's. {last}.")
+        return Check(
+            DELIVERY,
+            False,
+            message("The answer at %(url)s is not a connector's. %(last)s.", url=account.url, last=last),
+        )
     advice = _ADVICE.get(status, _OTHER_ADVICE)
-    return Check(DELIVERY, False, f"A signed event posted to {account.url} was answered {status}: {advice}. {last}.")
+    return Check(
+        DELIVERY,
+        False,
+        message(
+            "A signed event posted to %(url)s was answered %(status)s: %(advice)s. %(last)s.",
+            url=account.url,
+            status=status,
+            advice=advice,
+            last=last,
+        ),
+    )
 
 
 def _event() -> bytes:

@@ -91,7 +91,7 @@ class HealthRecords:
     ) -> None:
         is_good = readiness.passed
         values: dict[str, Any] = {"is_answered": True, "checked_at": began_at, "is_good": is_good}
-        values["checks"] = provider_health.checks_column(readiness.checks)
+        values |= provider_health.checks_columns(readiness.checks)
         if is_good:
             values["good_at"] = began_at
         provider_health.record(connection, provider.provider_id, began_at, values)

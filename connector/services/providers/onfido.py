@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.domain.credentials import Credentials
+from connector.domain.messages import message
 from connector.domain.provider import BaseUrlPolicy, Provider
 from connector.domain.verification import Verification
 from connector.errors import Code, ConfigurationError, InvalidField, RequestError
@@ -54,5 +55,10 @@ class Onfido:
             return self._secrets.credentials(provider)
         except (InvalidField, ConfigurationError) as error:
             raise RequestError(
-                Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"
+                Code.CONFIGURATION_INVALID,
+                message(
+                    "The provider %(name)s cannot be used: %(description)s",
+                    name=provider.name,
+                    description=error.description,
+                ),
             ) from error

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.messages import message
 from connector.domain.provider import ProviderConfig
 from connector.errors import Code, RequestError
 
@@ -24,7 +25,9 @@ def name_taken(name: str) -> RequestError:
     """Return the error for a name that another provider of the tenant has."""
     return RequestError(
         Code.PROVIDER_NAME_TAKEN,
-        f"name: must be unique in this tenant, ignoring case; there is a provider named {name} already.",
+        message(
+            "name: must be unique in this tenant, ignoring case; there is a provider named %(name)s already.", name=name
+        ),
     )
 
 
@@ -32,5 +35,8 @@ def not_found(provider_id: str) -> RequestError:
     """Return the error for a provider that the tenant does not have."""
     return RequestError(
         Code.PROVIDER_NOT_FOUND,
-        f"There is no identity verification provider {provider_id}: check the id and the tenant.",
+        message(
+            "There is no identity verification provider %(provider_id)s: check the id and the tenant.",
+            provider_id=provider_id,
+        ),
     )

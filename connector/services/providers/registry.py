@@ -15,6 +15,7 @@ from connector.domain.environment import SANDBOX
 from connector.domain.health import AFTER_CHANGE
 from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, Change, by_administrator
 from connector.domain.ids import normal_id
+from connector.domain.messages import message
 from connector.domain.provider import Condition, Provider, ProviderConfig
 from connector.domain.studio import Studio
 from connector.domain.tenancy import OfProvider, Tenant
@@ -222,7 +223,10 @@ class Providers:
         if access is None:
             raise RequestError(
                 Code.WEBHOOK_PROVIDER_UNKNOWN,
-                f"There is no provider {provider_id}: correct the webhook's URL at Onfido.",
+                message(
+                    "There is no provider %(provider_id)s: correct the webhook's URL at Onfido.",
+                    provider_id=provider_id,
+                ),
             )
         opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
         return replace(access, tokens=opened)
@@ -267,7 +271,12 @@ def enabled(connection: Connection, tenant_name: str, provider_id: str) -> Provi
     provider = providers.find(connection, provider_id, tenant_name)
     if provider is None or not provider.is_enabled:
         state = "disabled: enable it" if provider else "not registered: check the id and the tenant"
-        raise RequestError(Code.PROVIDER_UNAVAILABLE, f"The identity verification provider {provider_id} is {state}.")
+        raise RequestError(
+            Code.PROVIDER_UNAVAILABLE,
+            message(
+                "The identity verification provider %(provider_id)s is %(state)s.", provider_id=provider_id, state=state
+            ),
+        )
     return provider
 
 

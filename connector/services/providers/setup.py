@@ -18,6 +18,7 @@ from datetime import datetime
 
 from connector.domain.health import CONFIGURATION
 from connector.domain.history import SYSTEM
+from connector.domain.messages import message
 from connector.domain.provider import Provider, setup_guide
 from connector.domain.readiness import (
     REGION,
@@ -174,7 +175,8 @@ class Setup:
         ours = account.webhooks()
         if not ours and account.token is None:
             raise RequestError(
-                Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}: add it first."
+                Code.WEBHOOK_NOT_FOUND,
+                message("Onfido has no webhook with the URL %(url)s: add it first.", url=account.url),
             )
         for webhook in ours:
             account.delete(webhook)

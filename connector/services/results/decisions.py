@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
+from connector.domain.messages import message
 from connector.domain.tenancy import Tenants
 from connector.domain.text import is_blank
 from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
@@ -109,7 +110,10 @@ class Decisions:
         if verifications.lock_run(connection, verification.provider_id, run.run_id) is None:
             raise RequestError(
                 Code.VERIFICATION_NOT_FOUND,
-                f"The run {run.run_id} was removed meanwhile, with its user or its provider: check the id.",
+                message(
+                    "The run %(run_id)s was removed meanwhile, with its user or its provider: check the id.",
+                    run_id=run.run_id,
+                ),
             )
         if not verification_search.decide(connection, verification.verification_id, run.status, now):
             raise _not_decidable(run.run_id, "it was decided on already")
@@ -145,7 +149,7 @@ def _environment(connection: Connection, verification: Verification, run_id: str
 
 def _check_reason(reason: str) -> None:
     if is_blank(reason) or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
-        raise InvalidField("reason", f"must say why, in 1 to {MAX_REASON} characters")
+        raise InvalidField("reason", message("must say why, in 1 to %(max_reason)s characters", max_reason=MAX_REASON))
 
 
 def _check_review(verification: Verification) -> str:
@@ -162,5 +166,9 @@ def _check_review(verification: Verification) -> str:
 def _not_decidable(run_id: str, why: str) -> RequestError:
     return RequestError(
         Code.VERIFICATION_NOT_DECIDABLE,
-        f"The run {run_id} cannot be decided on: {why}. List the runs in review for those that can.",
+        message(
+            "The run %(run_id)s cannot be decided on: %(why)s. List the runs in review for those that can.",
+            run_id=run_id,
+            why=why,
+        ),
     )

@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector import metrics
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, UNREADABLE, WRONG_SIGNATURE
+from connector.domain.messages import message
 from connector.domain.notices import DECISION_WAITING, TASK_STARTED
 from connector.domain.studio import MANUAL_REVIEW, TASK_EVENT, WATCHLIST_EVENT
 from connector.domain.tenancy import Tenant
@@ -92,7 +93,7 @@ class Events:
             self._refused_posts.count(provider_id, _why_not_signed(access, signature))
             raise RequestError(
                 Code.WEBHOOK_SIGNATURE_WRONG,
-                "X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token.",
+                message("X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token."),
             )
         if access.is_known:  # the transaction that stores events would refuse it at the same moment
             return _received(provider_id, None, DUPLICATE)
@@ -272,7 +273,10 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise RequestError(
-            Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}: correct the webhook's URL at Onfido."
+            Code.WEBHOOK_PROVIDER_UNKNOWN,
+            message(
+                "There is no provider %(provider_id)s: correct the webhook's URL at Onfido.", provider_id=provider_id
+            ),
         ) from error
 
 

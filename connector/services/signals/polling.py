@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from connector.domain.messages import message
 from connector.domain.signals import MAX_TEXT, POLL, Event, Receiver, Stream
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
@@ -59,7 +60,10 @@ class Polling:
         """Delete confirmed events, and return others; raise `RequestError` if there is no such polled stream."""
         stream = self._streams.get(tenant, stream_id, receiver)
         if stream.config.method != POLL:
-            raise RequestError(Code.STREAM_NOT_FOUND, f"The stream {stream_id} is pushed: there is nothing to poll.")
+            raise RequestError(
+                Code.STREAM_NOT_FOUND,
+                message("The stream %(stream_id)s is pushed: there is nothing to poll.", stream_id=stream_id),
+            )
         self._settle(stream, request)
         limit = min(request.most, MOST_EVENTS)
         events = self._find(tenant, stream, receiver, limit, is_waiting=not request.returns_at_once)

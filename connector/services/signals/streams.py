@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from connector.domain.credentials import MASK
 from connector.domain.differences import differences
 from connector.domain.history import ADDED, CHANGED, REMOVED, STREAM, SYSTEM, by_administrator
+from connector.domain.messages import message
 from connector.domain.signals import (
     DISABLED,
     ENABLED,
@@ -166,12 +167,13 @@ class Streams:
             known = self._lock(connection, tenant, stream_id, receiver)
             if known.status == DISABLED:
                 raise RequestError(
-                    Code.STREAM_DISABLED, f"The stream {stream_id} is disabled: enable it, then try again."
+                    Code.STREAM_DISABLED,
+                    message("The stream %(stream_id)s is disabled: enable it, then try again.", stream_id=stream_id),
                 )
             interval = timedelta(seconds=VERIFICATION_INTERVAL if receiver else 0)
             if not signal_streams.take_verification(connection, stream_id, self._clock(), interval):
                 raise TooManyRequests(
-                    "The stream was verified a moment ago: ask again after Retry-After.", VERIFICATION_INTERVAL
+                    message("The stream was verified a moment ago: ask again after Retry-After."), VERIFICATION_INTERVAL
                 )
             self._writer.add(connection, [known], VERIFICATION, {} if state is None else {"state": state})
 
@@ -194,7 +196,10 @@ class Streams:
                 return
             if signal_streams.count_subjects(connection, stream_id, MAX_SUBJECTS) >= MAX_SUBJECTS:
                 raise RequestError(
-                    Code.STREAM_LIMIT, f"A stream must name at most {MAX_SUBJECTS} subjects: remove some."
+                    Code.STREAM_LIMIT,
+                    message(
+                        "A stream must name at most %(max_subjects)s subjects: remove some.", max_subjects=MAX_SUBJECTS
+                    ),
                 )
             signal_streams.name_subject(connection, known, user_id, is_included=is_included)
 
@@ -239,11 +244,17 @@ def _not_found(stream_id: str) -> RequestError:
 def _check_number(streams: list[Stream], receiver: Receiver) -> None:
     mine = sum(each.receiver == receiver for each in streams)
     if mine >= MAX_STREAMS:
-        raise RequestError(Code.STREAM_LIMIT, f"A receiver must have at most {MAX_STREAMS} streams: remove one.")
+        raise RequestError(
+            Code.STREAM_LIMIT,
+            message("A receiver must have at most %(max_streams)s streams: remove one.", max_streams=MAX_STREAMS),
+        )
     if len(streams) >= MAX_STREAMS_OF_TENANT:
         raise RequestError(
             Code.STREAM_LIMIT,
-            f"A tenant must have at most {MAX_STREAMS_OF_TENANT} streams: have an administrator remove one.",
+            message(
+                "A tenant must have at most %(max_streams_of_tenant)s streams: have an administrator remove one.",
+                max_streams_of_tenant=MAX_STREAMS_OF_TENANT,
+            ),
         )
 
 

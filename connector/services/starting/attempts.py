@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
 from connector.domain.history import INITIATED
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
@@ -283,8 +284,11 @@ def open_already(run_id: str) -> RequestError:
     """Create the error for a request that comes while the user has an open run."""
     return RequestError(
         Code.VERIFICATION_OPEN,
-        f"A verification is open: run {run_id}. Ask with status REINITIATED for its SDK token, "
-        "or with COMPLETED for its result.",
+        message(
+            "A verification is open: run %(run_id)s. Ask with status REINITIATED for its SDK token, or with "
+            "COMPLETED for its result.",
+            run_id=run_id,
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from connector.domain.applicant import check_applicant, is_taken
 from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
 from connector.domain.tenancy import Tenants
@@ -107,7 +108,10 @@ class Binding:
         reader, at_most = attempt.verification.verification_id, attempt.deadline.remaining()
         values = self._values(attempt.provider, user_id, attempt.request, known, reader=reader, at_most=at_most)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+            raise RequestError(
+                Code.USER_NOT_FOUND,
+                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
+            )
         fields = select_values(attempt.provider, attempt.request, values)
         check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
         targets = self._bind(attempt.provider, user_id, attempt.request, values)
@@ -209,7 +213,9 @@ def _compare(
     if judged and {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= judged:
         raise RequestError(
             Code.NOTHING_TO_VERIFY,
-            "Every requested claim is verified already, and no value has changed since: request others, or none.",
+            message(
+                "Every requested claim is verified already, and no value has changed since: request others, or none."
+            ),
         )
     return len(held) < len(known.verified)
 
@@ -230,7 +236,7 @@ def select_values(provider: Provider, request: VerificationRequest, values: Mapp
     if missing := missing_claims(mapping, request.uris, values, selected):
         raise RequestError(
             Code.VALUE_MISSING,
-            f"The user has no value for {', '.join(missing)}: set it, then ask again.",
+            message("The user has no value for %(missing)s: set it, then ask again.", missing=", ".join(missing)),
             claims=missing,
         )
     return as_onfido_writes(selected)

@@ -22,6 +22,7 @@ from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LINK, SdkOptions
 from connector.domain.environment import combined
 from connector.domain.history import INITIATED
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import RunSnapshot
@@ -127,7 +128,8 @@ class Initiation:
                 self._attempts.give_back(attempt, error)
                 raise
             broke_off = RequestError(
-                Code.NO_VERIFICATION, "The verification broke off before its run was started: ask with INITIATED again."
+                Code.NO_VERIFICATION,
+                message("The verification broke off before its run was started: ask with INITIATED again."),
             )
             self._attempts.give_back(attempt, broke_off, SWEPT)
 
@@ -168,7 +170,7 @@ class Initiation:
         if (remaining := self._timing.run_settle_time - age) > 0:
             raise OnfidoError(
                 Code.ONFIDO_UNREACHABLE,
-                "It is not known yet whether Onfido started the run. Nothing is lost: ask again in a moment.",
+                message("It is not known yet whether Onfido started the run. Nothing is lost: ask again in a moment."),
                 retry_after=int(remaining) + 1,
             )
 
@@ -182,7 +184,7 @@ class Initiation:
                     return applicant.applicant_id, bound
         raise RequestError(
             Code.BEING_STARTED,
-            "The user's values changed repeatedly while they were sent: ask again after Retry-After.",
+            message("The user's values changed repeatedly while they were sent: ask again after Retry-After."),
             retry_after=START_TIME,
         )
 

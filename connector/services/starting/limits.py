@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.user_status import next_attempt_at
 from connector.domain.utc import timestamp
@@ -18,7 +19,12 @@ def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) 
         seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
         raise RequestError(
             Code.ATTEMPT_LIMIT,
-            f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
-            f"allowed. The next is allowed at {timestamp(allowed_at)}.",
+            message(
+                "%(started)s verifications were started within %(attempt_window)s seconds, the most that is "
+                "allowed. The next is allowed at %(allowed_at)s.",
+                started=len(started),
+                attempt_window=provider.attempt_window,
+                allowed_at=timestamp(allowed_at),
+            ),
             retry_after=seconds,
         )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import INITIATED, Change
+from connector.domain.messages import message
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
 from connector.errors import Code, OnfidoError
@@ -57,8 +58,11 @@ class Recorder:
             self._attempts.advance(attempt, run_requested_at=None)
             raise OnfidoError(
                 Code.INITIATION_FAILED,
-                f"Onfido answered with the run {run.run_id}, which belongs to another verification already: "
-                "ask with INITIATED again.",
+                message(
+                    "Onfido answered with the run %(run_id)s, which belongs to another verification already: ask "
+                    "with INITIATED again.",
+                    run_id=run.run_id,
+                ),
             ) from error
         recorded = stored.verification
         if parked:

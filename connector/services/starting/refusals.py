@@ -16,6 +16,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from connector.domain.history import REFUSED, START, Change
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.user_status import REFUSED_STARTS_WINDOW
@@ -67,8 +68,12 @@ class Refusals:
         allowed_at = refused.since + WINDOW
         raise RequestError(
             Code.ATTEMPT_LIMIT,
-            f"Onfido refused {refused.number} starts for this user in a row. Correct what it refused: the next is "
-            f"allowed at {timestamp(allowed_at)}, or after a change of the provider.",
+            message(
+                "Onfido refused %(number)s starts for this user in a row. Correct what it refused: the next is "
+                "allowed at %(allowed_at)s, or after a change of the provider.",
+                number=refused.number,
+                allowed_at=timestamp(allowed_at),
+            ),
             retry_after=max(1, math.ceil((allowed_at - now).total_seconds())),
         )
 

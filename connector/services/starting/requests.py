@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
@@ -163,7 +164,7 @@ class Verifications:
                 raise _not_awaiting(run.status)
             if is_link_expired(stored.verification, run, self._clock()):
                 raise RequestError(
-                    Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for a new run."
+                    Code.NOT_AWAITING_INPUT, message("The run's link has expired: ask with INITIATED for a new run.")
                 )
             onfido = self._onfido.of_provider(provider, deadline)
             return _capture(capture_access(onfido, stored, run, options), uris)
@@ -191,7 +192,7 @@ class Verifications:
         if current.closed_at is not None:
             raise _not_awaiting(current.status)
         raise TooManyRequests(
-            "The verification was resumed a moment ago: ask again after Retry-After.",
+            message("The verification was resumed a moment ago: ask again after Retry-After."),
             math.ceil(RESUME_PAUSE.total_seconds()),
         )
 
@@ -201,7 +202,10 @@ class Verifications:
         if verification is None:
             raise RequestError(
                 Code.NO_VERIFICATION,
-                f"No verification of {', '.join(uris)} was started for this user: ask with status INITIATED first.",
+                message(
+                    "No verification of %(uris)s was started for this user: ask with status INITIATED first.",
+                    uris=", ".join(uris),
+                ),
             )
         return verification
 
@@ -238,11 +242,15 @@ def _capture(started: Started, uris: Sequence[str]) -> Capture:
 def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
     """Raise if a claim is neither sent nor contained in the workflow's output."""
     if not uris:
-        raise RequestError(Code.CLAIMS_EMPTY, "claims: must name at least one claim URI.")
+        raise RequestError(Code.CLAIMS_EMPTY, message("claims: must name at least one claim URI."))
     if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
         raise RequestError(
             Code.CLAIM_NOT_MAPPED,
-            f"The provider {provider.name} has no mapping for {', '.join(unmapped)}: map it, or leave it out.",
+            message(
+                "The provider %(name)s has no mapping for %(unmapped)s: map it, or leave it out.",
+                name=provider.name,
+                unmapped=", ".join(unmapped),
+            ),
             claims=unmapped,
         )
 
@@ -250,12 +258,14 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
 def _check_run(verification: Verification) -> None:
     if verification.run_id is None:
         raise RequestError(
-            Code.NO_VERIFICATION, "The verification ended before it had a run: ask with INITIATED again."
+            Code.NO_VERIFICATION, message("The verification ended before it had a run: ask with INITIATED again.")
         )
 
 
 def _not_awaiting(status: str) -> RequestError:
     return RequestError(
         Code.NOT_AWAITING_INPUT,
-        f"The run does not await input (its status is {status}): ask with COMPLETED for its result.",
+        message(
+            "The run does not await input (its status is %(status)s): ask with COMPLETED for its result.", status=status
+        ),
     )

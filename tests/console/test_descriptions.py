@@ -1,0 +1,164 @@
+"""What errors and checks say can be translated: it is kept as an entry of the catalogue with its parts."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+from babel.support import NullTranslations
+from flask import Flask
+from flask_babel import Babel, Domain
+from sqlalchemy import update
+
+from connector.console.catalogue import PACKAGE, texts
+from connector.console.descriptions import description_of
+from connector.console.translations import say
+from connector.domain.health import Health
+from connector.domain.messages import Message, counted, joined, listed, message, packed, unpacked
+from connector.domain.tenancy import Tenant
+from connector.errors import Code, ConnectorError, InvalidField, OnfidoError, RequestError
+from connector.store.provider_models import provider_health
+from tests.harness import World
+
+# The argument that people read, by its place.
+DESCRIBED = {
+    **dict.fromkeys(
+        ("RequestError", "OnfidoError", "DirectoryError", "InvalidField", "InvalidQuery", "not_checked"), 1
+    ),
+    "TooManyRequests": 0,
+    "Check": 2,
+}
+ELSEWHERE = re.compile(r"connector/(cli|simulator)/")  # for operators and developers, in English
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+TEXTS = (
+    message("Onfido failed"),
+    message("There is no user %(user_id)s: check the id, or add the user.", user_id="100 %"),
+    counted("%(num)s run", "%(num)s runs", 2),
+    joined((message("a %(x)s", x=message("b %(y)s", y=3)), "plain", message("at %(time)s", time=NOW))),
+    listed((message("one"), "two", "")),
+)
+
+
+def literals(source: str) -> Iterator[str]:
+    """Yield what is read by people and is neither a message nor made elsewhere."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DESCRIBED:
+            place = DESCRIBED[node.func.id]
+            if len(node.args) > place and isinstance(node.args[place], ast.Constant | ast.JoinedStr):
+                yield ast.unparse(node.args[place])
+
+
+def test_each_description_is_a_message() -> None:
+    assert list(literals('raise RequestError(Code.X, f"no {it}")')) == ["f'no {it}'"]
+    assert list(literals('raise InvalidField("name", message("must be new"))')) == []
+    files = [path for path in PACKAGE.rglob("*.py") if not ELSEWHERE.search(path.as_posix())]
+    found = [f"{path.relative_to(PACKAGE)}: {each}" for path in files for each in literals(path.read_text("utf-8"))]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=str)
+def test_a_message_is_stored_and_read_again(text: Message) -> None:
+    stored = json.loads(json.dumps(packed(text)))
+    read = unpacked(stored, str(text))
+    assert isinstance(read, Message)
+    assert (read, read.text, read.many, read.parts) == (text, text.text, text.many, text.parts)
+    assert unpacked(stored, "changed by another version") == "changed by another version"
+
+
+@pytest.mark.parametrize("stored", [None, {}, [], "text", 3, {"text": "%(a)s", "parts": {}}, {"at": "no time"}])
+def test_what_cannot_be_read_leaves_the_plain_text(stored: object) -> None:
+    assert unpacked(stored, "plain") == "plain"
+    assert not isinstance(unpacked(stored, "plain"), Message)
+
+
+class Bracketed(NullTranslations):
+    """A language whose catalogue has everything: each text in brackets."""
+
+    known: Mapping[str, str]
+
+    def gettext(self, message: str) -> str:
+        return self.known.get(message, message)
+
+    def ngettext(self, msgid1: str, msgid2: str, num: int) -> str:
+        return self.known.get(msgid1 if num == 1 else msgid2, msgid2)
+
+    ugettext, ungettext = gettext, ngettext
+
+
+class InBrackets(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
+    """The catalogue of that language, from the template that translators get; without the texts that are left out."""
+
+    def __init__(self, without: str = "") -> None:
+        super().__init__()
+        ids = {each for text in texts() for each in ((text,) if isinstance(text, str) else text)} - {without}
+        self._catalogue = Bracketed()
+        self._catalogue.known = {each: f"[{each}]" for each in ids}
+
+    def get_translations(self) -> NullTranslations:
+        return self._catalogue
+
+
+def speaking(domain: Domain) -> Flask:
+    app = Flask(__name__)
+    Babel(app, locale_selector=lambda: "fr", timezone_selector=lambda: "UTC")
+    app.extensions["babel"].instance.domain_instance = domain
+    return app
+
+
+ERRORS: list[tuple[ConnectorError, str]] = [
+    (
+        RequestError(
+            Code.JOB_ENDED,
+            message("The job %(job_id)s has ended (%(state)s): ask for another one.", job_id="j", state="done"),
+        ),
+        "[The job j has ended (done): ask for another one.]",
+    ),
+    (InvalidField("name", message("must not be empty")), "[name: [must not be empty].]"),
+    (
+        OnfidoError(
+            Code.ONFIDO_UNREACHABLE, message("%(why)s. Ask again after Retry-After.", why=message("Onfido failed"))
+        ),
+        "[[Onfido failed]. Ask again after Retry-After.]",
+    ),
+    (RequestError(Code.USER_NOT_FOUND, "written by another version"), "[something else]"),
+    (InvalidField("name", "written by another version"), "[something else]"),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), ERRORS, ids=[said for _, said in ERRORS])
+def test_a_description_is_in_the_pages_language(error: ConnectorError, said: str) -> None:
+    with speaking(InBrackets()).test_request_context():
+        assert description_of(error, "[something else]") == said
+
+
+def test_without_a_translation_it_is_replaced() -> None:
+    error = RequestError(Code.USER_NOT_FOUND, message("There is no user %(user_id)s.", user_id="ann"))
+    with speaking(InBrackets(without="There is no user %(user_id)s.")).test_request_context():
+        assert description_of(error, "[No such user].") == "[No such user]."
+        assert description_of(error) == "There is no user ann."
+
+
+def test_what_a_check_found_is_translated_where_it_was_stored_and_remains_readable_where_it_was_not(
+    world: World,
+) -> None:
+    def health() -> Health:
+        [found] = world.connector.services.health_records.all(Tenant(world.tenant))
+        return found
+
+    services = world.connector.services
+    services.setup.test(Tenant(world.tenant), world.provider_id, world.connector.url)
+    found = {check.name: check.detail for check in health().checks}
+    assert found["token"] == "Onfido accepts the API token."
+    with speaking(InBrackets()).test_request_context():
+        assert say(found["token"]) == "[Onfido accepts the API token.]"
+        assert all(str(say(detail)).startswith("[") for detail in found.values())
+
+    with services.database.write() as connection:
+        connection.execute(update(provider_health).values(details=None))  # as the version before writes it
+    old = {check.name: check.detail for check in health().checks}
+    assert old == found
+    assert not any(isinstance(detail, Message) for detail in old.values())
