@@ -83,10 +83,14 @@ class Bracketed(NullTranslations):
     def gettext(self, message: str) -> str:
         return self.known.get(message, message)
 
-    def ngettext(self, msgid1: str, msgid2: str, num: int) -> str:
-        return self.known.get(msgid1 if num == 1 else msgid2, msgid2)
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.known.get(msgid1 if n == 1 else msgid2, msgid2)
 
-    ugettext, ungettext = gettext, ngettext
+    def ugettext(self, message: str) -> str:
+        return self.gettext(message)
+
+    def ungettext(self, singular: str, plural: str, num: int) -> str:
+        return self.ngettext(singular, plural, num)
 
 
 class InBrackets(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
