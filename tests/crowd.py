@@ -156,8 +156,8 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     counted = {"provider_id": literal(place.provider_id), "user_id": user_id, "number": literal(1)}
     yield refused_starts, counted | {"since": from_now(each * literal_column(str(-HOUR / number)))}
     settled = from_now(each * literal_column(str(-DAY / 2 / number)))
-    of_run = {"tenant": literal(place.tenant), "provider_id": literal(place.provider_id)}
-    of_run |= {"verification_id": verification_id}
+    of_run: Columns = {"tenant": literal(place.tenant), "provider_id": literal(place.provider_id)}
+    of_run["verification_id"] = verification_id
     yield outbox, _delivery(verification_id, "done", started, settled) | {"settled_at": settled} | of_run
     yield jobs, owner | _job(verification_id, started, settled)
     part = {"job_id": verification_id, "format": literal("csv"), "number": literal(0)}
