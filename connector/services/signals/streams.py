@@ -238,7 +238,9 @@ def _known(stream: Stream | None, stream_id: str, tenant: Tenant, receiver: Rece
 
 
 def _not_found(stream_id: str) -> RequestError:
-    return RequestError(Code.STREAM_NOT_FOUND, f"There is no stream {stream_id}: list your streams.")
+    return RequestError(
+        Code.STREAM_NOT_FOUND, message("There is no stream %(stream_id)s: list your streams.", stream_id=stream_id)
+    )
 
 
 def _check_number(streams: list[Stream], receiver: Receiver) -> None:
