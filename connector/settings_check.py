@@ -17,6 +17,7 @@ from connector.errors import ConnectorError, DatabaseUnavailable
 from connector.http.client import HttpClient
 from connector.installation import warning
 from connector.installation.clock import check_database_clock, check_server_clock
+from connector.installation.connections import check_connections
 from connector.installation.database import WRITES, check_database, key_files
 from connector.installation.files import check_files
 from connector.installation.onfido import check_providers
@@ -61,6 +62,8 @@ def _started(
             yield PartCheck("", CONNECTOR, check_database_clock(services.database, clock))
         tenants = list(dict.fromkeys((*services.tenants.configured, tenant)))
         yield PartCheck("", CONNECTOR, check_processes(services))
+        if has_database and (check := check_connections(services)) is not None:
+            yield PartCheck("", CONNECTOR, check)
         yield from _directories(services, tenants, tenant, user_id)
         yield from _outside(services, tenants)
 

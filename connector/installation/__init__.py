@@ -2,6 +2,7 @@
 
 files.py        files with secrets, the key file and the data directory: who may read and change them
 database.py     whether the database answers, over TLS if it is remote, with this version's schema, in which state
+connections.py  whether PostgreSQL admits as many connections as all processes may open
 clock.py        this machine's clock, compared with those of the database and of the servers that it uses
 processes.py    which processes run, with which settings
 onfido.py       each provider at Onfido, and the remaining rate of its account

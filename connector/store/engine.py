@@ -28,7 +28,8 @@ from connector.store.availability import Unavailable, check_in_place, check_spac
 from connector.store.schema import Fit
 from connector.store.wake_up import News, Notifications, wake_up_of
 
-POOL_SIZE = 32
+POOL_SIZE, OVERFLOW = 32, 10
+MOST_CONNECTIONS = POOL_SIZE + OVERFLOW  # of a process; those of the overflow are closed after use
 PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
@@ -196,7 +197,7 @@ class WriterQueue:
 
 def _create_engine(url: str) -> Engine:
     # Statements' parameters are personal: they must not appear in errors and logs.
-    options: dict[str, Any] = {"pool_size": POOL_SIZE, "hide_parameters": True}
+    options: dict[str, Any] = {"pool_size": POOL_SIZE, "max_overflow": OVERFLOW, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
         # Transactions begin here, with their first statement, because the driver would use a separate round trip.
         connect_args = {"connect_timeout": 10, "options": PG_OPTIONS, "prepare_threshold": None, "autocommit": True}
