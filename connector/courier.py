@@ -87,7 +87,7 @@ class Courier:
             while delivery is not None:
                 self._send(delivery)
                 delivery = None if self._stopping.is_set() else self._lease_next()
-        except Exception as error:  # noqa: BLE001  its lease expires, and the dispatcher goes on
+        except Exception as error:  # noqa: BLE001  its lease expires, and the dispatcher continues
             log.warning("courier.interrupted", reason=type(error).__name__)
         finally:
             self._sending.discard(threading.current_thread())

@@ -134,7 +134,7 @@ class Listener:
                     self._failures = 0
                     self._database.wake_up.set()  # for deliveries that were added while the connection was lost
                     self._pass_on(notifications)
-            except Exception as error:  # noqa: BLE001  polling goes on, whatever it is
+            except Exception as error:  # noqa: BLE001  polling continues after any error
                 log.warning("relay.not_listening", reason=type(error).__name__)
                 self._stopping.wait(self._reconnect_delay())
 

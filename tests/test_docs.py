@@ -44,6 +44,8 @@ PATH = re.compile(r"(?:connector|config|deploy|tests)/[\w./-]*")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)]+)\)")
 IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
+LOGGED = re.compile(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"([^"]+)"')
+EVENT = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z]+(?:_[a-z]+)*")
 VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
 OF_A_MACHINE = re.compile(r"(?<![\w.}])/(?:home|root|tmp|work|opt|usr|var)/")
 
@@ -182,6 +184,14 @@ def test_every_log_event_that_is_listed_is_one_of_the_code() -> None:
     listed = [name for first, _ in rows(section(OPERATOR, "Logs")) for name in INLINE.findall(first)]
     assert [name for name in listed if f'"{name}"' not in sources] == []
     assert len(listed) > 10
+
+
+def test_every_log_event_is_named_by_a_noun_and_what_happened_to_it() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "connector").rglob("*.py")]
+    events = {name for source in sources for name in LOGGED.findall(source)} - {"access"}  # the access log's only line
+    assert [name for name in sorted(events) if not EVENT.fullmatch(name)] == []
+    assert len(events) > 50
+    assert not EVENT.fullmatch("introspection_failed")
 
 
 def test_settings_files_can_be_read() -> None:

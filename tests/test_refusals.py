@@ -25,6 +25,7 @@ DESCRIBED = {
 }
 # Errors about a field: where the requirement is among the arguments.
 REQUIRED = {"BadParameter": 0, "InvalidField": 1, "InvalidQuery": 1, "ValidationError": 0}
+MESSAGES = {"_", "message", "Message"}  # functions whose first argument is a text of the catalogue
 # A second clause or sentence after what is wrong, a requirement, or a text that another place completes.
 NEXT_STEP = re.compile(r"[:;] \S|\. \S|\bmust\b|\{(advice|error|hint|NO_BODY|objection|reason|state|why)\}\.?$")
 
@@ -33,6 +34,9 @@ def text_of(node: ast.expr) -> str | None:
     """Return a literal text, with the expressions in it in braces; None for any other expression."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in MESSAGES and node.args:
+        text = text_of(node.args[0])
+        return text and re.sub(r"%\((\w+)\)s", r"{\1}", text)
     if not isinstance(node, ast.JoinedStr):
         return None
     return "".join(

@@ -230,7 +230,9 @@ class TestWholeVerification:
         assert any("/v3.6/workflow_runs" in line["event"] for line in mine), "what was asked of Onfido"
 
     def test_every_line_of_ours_in_a_request_has_a_trace_id(self, story: Story) -> None:
-        ours = [line for line in story.lines if line["event"] in ("run.moved", "event.received", "request.refused")]
+        ours = [
+            line for line in story.lines if line["event"] in ("run.status_changed", "event.received", "request.refused")
+        ]
         assert len(ours) >= 4
         assert all(line.get("trace_id") for line in ours)
 

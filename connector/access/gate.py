@@ -40,7 +40,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AccessDenied(ConnectorError):  # noqa: N818  named for what it tells the caller
+class AccessDenied(ConnectorError):  # noqa: N818  it is a refusal, not a defect
     """A request that is refused: the HTTP status, the reason, the headers, and what the caller can do."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str], advice: str = "") -> None:

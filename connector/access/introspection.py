@@ -178,7 +178,7 @@ class Introspection:
         self._endpoint = self._issuer.introspection_endpoint
         if not isinstance(error, AnswerError) or error.is_away:
             self._pause.begin()
-        log.warning("introspection_failed", issuer=self._issuer.issuer, reason=str(error))
+        log.warning("introspection.failed", issuer=self._issuer.issuer, reason=str(error))
         return IssuerUnavailableError(int(PAUSE))
 
     def _ask(self, token: str) -> Answer:

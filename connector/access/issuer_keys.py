@@ -148,7 +148,7 @@ class IssuerKeys:
             self._kept = _Kept(keys, frozenset(key.kid for key in keys), self._clock())
             self._has_failed = False
         except FetchError as error:
-            log.warning("issuer_keys_not_fetched", issuer=self._issuer.issuer, reason=str(error))
+            log.warning("issuer_keys.not_fetched", issuer=self._issuer.issuer, reason=str(error))
         finally:
             self._tried_at = self._clock()
             with self._lock:

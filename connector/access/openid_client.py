@@ -32,7 +32,7 @@ LEEWAY = 60
 ISS_IS_SENT = "authorization_response_iss_parameter_supported"
 
 
-class SignInRefused(Exception):  # noqa: N818  named for what it tells
+class SignInRefused(Exception):  # noqa: N818  it is a refusal, not a defect
     """A refused sign-in; the reason is for the log, and contains no token and no code."""
 
 

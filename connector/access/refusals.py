@@ -30,7 +30,7 @@ _ADVICE = {  # for the caller, by the failed check
 }
 
 
-class TokenRefused(Exception):  # noqa: N818  named for what it says of the token
+class TokenRefused(Exception):  # noqa: N818  it is a refusal, not a defect
     """A refused token: the failed `check`, and the reason, in words for the caller and for the operator."""
 
     def __init__(self, check: str, description: str, reason: str, *, expected: str, actual: str) -> None:

@@ -40,7 +40,7 @@ def list_console_sessions(query: dict[str, Any]) -> dict[str, Any]:
 def end_console_sessions(query: dict[str, Any]) -> None:
     """Sign a person out of the console of this tenant.
 
-    Without `userId`, everybody is signed out.
+    Without `userId`, all sessions of the tenant end.
     """
     _sessions().end_of_tenant(g.tenant, g.principal.actor, query["userId"])
 
@@ -51,7 +51,7 @@ def end_console_sessions(query: dict[str, Any]) -> None:
 def end_console_session(session_id: str) -> None:
     """End one session of the console.
 
-    One that has ended already is no error.
+    Ending a session that has already ended is not an error.
     """
     _sessions().end(g.tenant, session_id, g.principal.actor)
 

@@ -39,5 +39,5 @@ class OpenIdParts(Providing):
 
     @part
     def openid_proving(self) -> Proving:
-        """Verify the persons of these requests."""
+        """Verify the users of these requests."""
         return Proving(self.database, self.verifications, self._user_values, self.verified_claims, self._clock)

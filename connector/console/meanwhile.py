@@ -24,12 +24,12 @@ from connector.errors import ChangedMeanwhile
 from connector.services.lookup.audit import Audit
 
 FIELD, TOKEN = "shown", "csrf_token"
-TRIES = 10  # to save on top of what others save at the same moment
+TRIES = 10  # attempts to save while others save at the same time
 MAX_SHOWN = 100_000  # characters
 Saved = TypeVar("Saved")
 
 
-class Overtaken(Exception):  # noqa: N818  named for what it tells
+class Overtaken(Exception):  # noqa: N818  it is a state, not a defect
     """Another person has changed the same values; `now` is their present state, for the form that is posted again."""
 
     def __init__(self, conflicts: Sequence[Conflict], now: Any, object_id: str, *, has_secrets: bool = False) -> None:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 JUST_SIGNED_IN = timedelta(seconds=10)
 
 
-class SignInAgain(Exception):  # noqa: N818  named for what it tells
+class SignInAgain(Exception):  # noqa: N818  it is a state, not a defect
     """The person has to sign in again, and is then led to `next_url`."""
 
     def __init__(self, next_url: str) -> None:

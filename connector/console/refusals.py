@@ -57,7 +57,7 @@ def _signed_out(_error: SignedOut) -> BaseResponse:
     url = sign_in_url(_return_address())
     if not is_part_wanted() and (request.method == "GET" or request.blueprint in _USER_PAGES):
         return redirect(url, 303 if request.method == "POST" else 302)
-    log.warning("console.refused", reason="nobody is signed in", path=request.path)
+    log.warning("console.refused", reason="not signed in", path=request.path)
     response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, then try again."))
     if request.method == "GET":
         response.headers["HX-Redirect"] = url

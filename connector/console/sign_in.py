@@ -43,7 +43,7 @@ speak_all(blueprint)
 NOT_SIGNED_IN = (AuthlibBaseError, JoseError, SignInRefused, TokenRefused, FetchError, ExchangeError, ValueError)
 
 
-class SignInFailed(Exception):  # noqa: N818  named for what it tells
+class SignInFailed(Exception):  # noqa: N818  it is a refusal, not a defect
     """A sign-in that failed: `text` is for the person, the reason is in the log; `next_url` was the page to show."""
 
     def __init__(self, text: str, next_url: str | None = None) -> None:

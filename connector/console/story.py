@@ -27,11 +27,11 @@ log = structlog.get_logger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class SignedOut(Exception):  # noqa: N818  named for what it tells
+class SignedOut(Exception):  # noqa: N818  it is a state, not a defect
     """The person is not signed in, or no longer."""
 
 
-class ScopeMissing(Exception):  # noqa: N818  named for what it tells
+class ScopeMissing(Exception):  # noqa: N818  it is a state, not a defect
     """The person is signed in, but may not do this."""
 
     def __init__(self, scope: str) -> None:

@@ -39,7 +39,7 @@ _UNPROVEN = (
 )
 
 
-class AlreadyAnswered(Exception):  # noqa: N818  named for what it tells
+class AlreadyAnswered(Exception):  # noqa: N818  it is a state, not a defect
     """The flow was answered by another request."""
 
 

@@ -36,21 +36,21 @@ def read_json(body: bytes) -> object:
     try:
         parsed: object = _DECODER.decode(read_text(body))
     except (ValueError, RecursionError) as error:
-        raise UnreadableError("it is no JSON that can be read") from error
+        raise UnreadableError("it must be readable JSON") from error
     return parsed
 
 
 def as_object(body: object) -> dict[str, Any]:
     """Return a JSON object; raises `UnreadableError` for anything else."""
     if not isinstance(body, dict):
-        raise UnreadableError("it is no JSON object")
+        raise UnreadableError("it must be a JSON object")
     return body
 
 
 def as_array(body: object) -> list[Any]:
     """Return a JSON array; raises `UnreadableError` for anything else."""
     if not isinstance(body, list):
-        raise UnreadableError("it is no JSON array")
+        raise UnreadableError("it must be a JSON array")
     return body
 
 
@@ -155,7 +155,7 @@ def _whole(digits: str) -> int | None:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)

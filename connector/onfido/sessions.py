@@ -120,7 +120,7 @@ class _PublicConnection(HTTPSConnection):
         if not all(map(is_public, addresses)):
             raise OnfidoError(
                 Code.FILE_UNAVAILABLE,
-                message("%(host)s is no public host: no file is fetched from it.", host=self.host),
+                message("%(host)s must be a public host: no file is fetched from it.", host=self.host),
             )
         failure = OSError("no address")
         for address in addresses:

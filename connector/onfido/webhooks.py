@@ -60,14 +60,14 @@ def read_event(body: bytes) -> Event:
     except UnreadableError as error:
         raise RequestError(
             Code.WEBHOOK_UNREADABLE,
-            message("The body must be an event as Onfido posts it, but %(error)s.", error=str(error)),
+            message("The body must be an event as Onfido posts it: %(error)s.", error=str(error)),
         ) from error
 
 
 def _payload(event: dict[str, Any]) -> dict[str, Any]:
     payload = event.get("payload")
     if not isinstance(payload, dict):
-        raise UnreadableError("it has no payload" if payload is None else "its payload is no JSON object")
+        raise UnreadableError("it has no payload" if payload is None else "its payload must be a JSON object")
     return payload
 
 

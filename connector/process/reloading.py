@@ -42,7 +42,7 @@ def read_again(current: Settings, read: Callable[[], Settings], accept: Callable
         log.warning("settings.refused", reason=error.description)
     except DatabaseUnavailable as error:
         log.warning("settings.refused", reason=error.reason)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the process goes on
+    except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the process continues
         advice = "run `connector check-settings`"
         # the error's text may contain a value
         log.warning("settings.refused", reason=f"{type(error).__name__}: {advice}")

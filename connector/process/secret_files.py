@@ -33,7 +33,7 @@ class SecretFiles:
                 log.warning("settings.secret_file_missing", path=str(path), advice="put it back: a restart needs it")
         for path in self._missing:
             if path not in missing:
-                log.info("settings.secret_file_back", path=str(path))
+                log.info("settings.secret_file_restored", path=str(path))
         self._missing = missing
 
     def _warn_of_groups(self) -> None:

@@ -53,7 +53,7 @@ def announce(settings: Settings, missing: Sequence[str], console: str | None) ->
     for each in settings.warnings():
         log.warning("serve.development", what=each)
     for each in missing:
-        log.warning("serve.missing", what=each)
+        log.warning("serve.setup_missing", what=each)
 
 
 def listening_url(settings: Settings) -> str:

@@ -7,7 +7,7 @@ import time
 from connector.store import notices
 from connector.store.engine import Database
 
-PAUSE = 0.05  # seconds between two looks
+PAUSE = 0.05  # seconds between two queries
 
 
 def wait_until_sent(database: Database, endpoint_id: str, seconds: float) -> None:

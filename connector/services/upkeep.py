@@ -179,7 +179,7 @@ class Upkeep:
         age = self._clock() - verification.created_at
         if not run.is_final and age > REPORTED_AFTER:
             log.warning(
-                "run.long_open",
+                "run.open_too_long",
                 verification_id=verification.verification_id,
                 run_id=run_id,
                 status=run.status,

@@ -192,7 +192,7 @@ class Loop:
         awaited_body = connection.intake.awaits_body
         try:
             request = connection.intake.take()
-        except Exception as error:  # noqa: BLE001  whatever gunicorn's parser says: the client is told
+        except Exception as error:  # noqa: BLE001  any error of gunicorn's parser is answered
             self._refuse(connection, error, now)
             return
         if request is None:

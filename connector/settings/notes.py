@@ -19,7 +19,7 @@ class Noted:
     secret_files: ClassVar[tuple[Path, ...]] = ()  # that secrets were read from
 
     def missing_secrets(self) -> list[Path]:
-        """Return the files of secrets that cannot be read any more: the process goes on with what it read before."""
+        """Return the files of secrets that cannot be read any more: the process continues with the former content."""
         return [each for each in self.secret_files if not os.access(each, os.R_OK)]
 
 

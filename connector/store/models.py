@@ -16,7 +16,7 @@
     watchlist_monitors                 one row per provider and user whom a monitor at Onfido watches, or may watch
     history                            append-only: every change of a status, every change by an administrator
 
-No attribute value is stored outside the embedded directory (there encrypted): a keyed fingerprint tells whether a
+No attribute value is stored outside the embedded directory (there encrypted): a keyed fingerprint shows whether a
 value is still the one that was verified.
 """
 

@@ -1,4 +1,4 @@
-"""The table of the processes that run, each with the settings that hold in it."""
+"""The table of the running processes, each with its settings in force."""
 
 from __future__ import annotations
 

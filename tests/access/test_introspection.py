@@ -354,7 +354,7 @@ class TestOutage:
         asked.status, asked.body = status, body
         with capture_logs() as logs:
             assert site.get("opaque-1").status_code == 503
-        [line] = [entry for entry in logs if entry["event"] == "introspection_failed"]
+        [line] = [entry for entry in logs if entry["event"] == "introspection.failed"]
         assert line["issuer"] == asked.identifier
         assert SECRET not in str(logs)
         asked.status, asked.body = 200, None

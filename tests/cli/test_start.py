@@ -93,7 +93,7 @@ class TestServing:
         [listening] = [entry for entry in entries if entry["event"] == "serve.listening"]
         assert (listening["url"], listening["public_url"]) == (running.url, "http://idv.example.com")
         assert listening["documentation"] == f"{running.url}/docs/"
-        missing = [entry["what"] for entry in entries if entry["event"] == "serve.missing"]
+        missing = [entry["what"] for entry in entries if entry["event"] == "serve.setup_missing"]
         public_url, provider, worker = missing
         assert "`public_url` is http://idv.example.com: Onfido posts events only to https addresses" in public_url
         assert "connector provider add" in provider

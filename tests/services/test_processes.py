@@ -269,7 +269,7 @@ def test_clients_that_send_or_read_slowly_do_not_block_others(served: Deployment
             assert requests.post(f"{served.urls[0]}/idv/onfido/v1/x/verify", b"{}", timeout=60).status_code == 404
         assert not any(has_ended(client) for client in slow), "answered because of the deadlines, not in spite of them"
     loud = [line["event"] for line in logged(served) if line["level"] not in ("debug", "info")]
-    assert set(loud) <= {"serve.development", "serve.missing"}  # of the start
+    assert set(loud) <= {"serve.development", "serve.setup_missing"}  # of the start
 
 
 def has_ended(client: socket.socket) -> bool:

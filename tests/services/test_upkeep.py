@@ -134,7 +134,7 @@ def test_run_that_stays_open_for_long_is_reported_to_the_operator(world: World) 
     world.clock.advance(8 * DAY)
     with capture_logs() as logs:
         sweep(world)
-    [told] = [entry for entry in logs if entry["event"] == "run.long_open"]
+    [told] = [entry for entry in logs if entry["event"] == "run.open_too_long"]
     assert (told["run_id"], told["days"], told["log_level"]) == (run_id, 8, "warning")
     assert world.verifications()[0].closed_at is None
 

@@ -1,6 +1,6 @@
 """A small web application that lets its users verify their identity: one page, and this file behind it.
 
-    browser ──► /            the page; whoever is not signed in is led to the identity provider
+    browser ──► /            the page; a user who is not signed in is redirected to the identity provider
             ──► /start       INITIATED, or REINITIATED where a verification is open: token and run for Onfido's Web SDK
             ──► /complete    COMPLETED, waiting a few seconds for the result: the claims
 
@@ -106,7 +106,7 @@ def start() -> Any:
 
 @pages.post("/complete")
 def complete() -> Any:
-    """Return how the claims stand, after a few seconds where there is no result yet."""
+    """Return the state of the claims; wait a few seconds for the result if there is none yet."""
     body, status = verify("COMPLETED", wait=10)
     if status != OK:
         return {"message": body.get("description", "Please try again.")}, status

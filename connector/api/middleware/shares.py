@@ -47,7 +47,7 @@ class Shares:
     """The long calls in progress in this process, with a number of threads."""
 
     def __init__(self, threads: int, of_user: int = 4) -> None:
-        """Create the shares of so many threads, of which one user may have one in `of_user`."""
+        """Create the shares of a number of threads; one user may have the `of_user`th part of them."""
         self._all = max(1, threads - max(1, threads // 4))
         self._tenant = max(1, self._all - max(1, self._all // 4))
         self._user = max(1, threads // of_user)

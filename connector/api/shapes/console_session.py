@@ -39,7 +39,9 @@ class SessionPageSchema(ma.Schema):
 class SessionsOfSchema(ma.Schema):
     """Whose sessions are meant."""
 
-    userId = Text(load_default=None, metadata={"description": "Whose; without it, everybody's of this tenant."})
+    userId = Text(
+        load_default=None, metadata={"description": "The user whose sessions end; without it, all of this tenant."}
+    )
 
 
 class SessionQuerySchema(SessionsOfSchema):

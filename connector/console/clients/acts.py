@@ -64,7 +64,7 @@ def rotate(client_id: str) -> str:
 
 
 def ask_disable(client_id: str) -> str:
-    """Ask before a client can send nobody any more."""
+    """Confirm that a client may no longer send users."""
     return _ask(client_id, "disable", _("Disable this client?"), _stopped(client_id), _("Disable"))
 
 

@@ -32,7 +32,7 @@ from connector.services.providers.registry import Providers
 VIEW, VALUES = "internal_idvp_view", "internal_idv_claim_view"
 MOST_LISTED = 100  # deliveries and events that are counted
 LONG_OPEN, LONG_PARKED, RECENT = timedelta(days=7), timedelta(hours=1), timedelta(hours=24)
-LEAST_APPROVED = 10  # runs, before an attribute that was never compared needs anybody
+LEAST_APPROVED = 10  # runs, before an attribute that was never compared is listed
 OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
 

@@ -93,7 +93,8 @@ def shown_of(provider: Provider) -> dict[str, Any]:
 def change(provider: Provider, **changes: Any) -> Provider:
     """Change some of a provider's configuration; secrets stay.
 
-    Raises `InvalidField` for what cannot be, `Overtaken` for what somebody else has changed since the form was shown.
+    Raises `InvalidField` for an invalid value, `Overtaken` for a value that another person has changed since the form
+    was shown.
     """
     return until_saved(lambda: _change(find(provider.provider_id), changes))
 

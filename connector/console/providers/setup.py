@@ -26,7 +26,7 @@ from connector.services.providers.progress import Progress, SetupProgress
 from connector.services.providers.setup import Setup
 
 FRESH = timedelta(seconds=60)  # a check that is younger is not made again when the page opens
-OFTEN, SELDOM = 3, 15  # seconds between two looks while a check is under way, and otherwise
+OFTEN, SELDOM = 3, 15  # seconds between two requests of the page: while a check is in progress, and otherwise
 
 
 def install(story: Story) -> None:

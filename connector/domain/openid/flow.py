@@ -75,5 +75,5 @@ def guest_of(client_id: str, flow_id: str) -> str:
 
 
 def is_guest(user_id: str) -> bool:
-    """Whether a user id is that of a guest, who is in no directory."""
+    """Whether a user id is that of a guest; guests are in no directory."""
     return user_id.startswith(GUEST_PREFIX)

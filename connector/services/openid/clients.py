@@ -71,7 +71,7 @@ class Clients:
             return openid_clients.find(connection, tenant.name, client_id, self._clock())
 
     def count_under_way(self, tenant: Tenant, client_id: str) -> int:
-        """Return how many requests of a client people are on the way with."""
+        """Return the number of a client's requests that users have not completed yet."""
         with self._database.read() as connection:
             return openid_flows.count_under_way(connection, tenant.name, client_id, self._clock())
 

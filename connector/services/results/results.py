@@ -196,7 +196,7 @@ class Results:
         changes = [moved, *(self._settle(connection, verification, locked, run, moved) if run.is_final else [])]
         metrics.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
-            "run.moved",
+            "run.status_changed",
             provider_id=verification.provider_id,
             verification_id=verification.verification_id,
             run_id=run.run_id,
