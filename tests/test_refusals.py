@@ -27,7 +27,7 @@ DESCRIBED = {
 REQUIRED = {"BadParameter": 0, "InvalidField": 1, "InvalidQuery": 1, "ValidationError": 0}
 MESSAGES = {"_", "message", "Message"}  # functions whose first argument is a text of the catalogue
 # A second clause or sentence after what is wrong, a requirement, or a text that another place completes.
-NEXT_STEP = re.compile(r"[:;] \S|\. \S|\bmust\b|\{(advice|error|hint|NO_BODY|objection|reason|state|why)\}\.?$")
+NEXT_STEP = re.compile(r"[:;] \S|\. \S|\bmust\b|\{(advice|error|hint|no_body|NO_BODY|objection|reason|state|why)\}\.?$")
 
 
 def text_of(node: ast.expr) -> str | None:
