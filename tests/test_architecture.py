@@ -1,4 +1,4 @@
-"""Who may know whom, read from the source: imports, protected views, and a few rules of the house."""
+"""Rules of the code, read from the source: allowed imports, protected views, sizes, docstrings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask import Flask
 from connector.access.gate import REQUIRED_SCOPE
 from connector.app import create_app
 from connector.settings import Settings
-from tests.house import HOUSE, PACKAGE, ROOT, imports, module_of, neighbours, room_of, violations
+from tests.import_rules import ALLOWED, PACKAGE, ROOT, imported_parts, imports, module_of, part_of, violations
 
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -74,7 +74,7 @@ def offences(find: Callable[[Path], Iterable[object]], paths: Iterable[Path] = S
     return {name: each for name, each in by_file.items() if each}
 
 
-def test_a_file_imports_only_what_its_package_may() -> None:
+def test_a_file_imports_only_what_its_part_may() -> None:
     assert offences(lambda path: violations(module_of(path), tree_of(path))) == {}
 
 
@@ -115,7 +115,7 @@ BROKEN = [
     ("connector.console.users", "from connector.bootstrap import Services"),
     ("connector.console.users", "import requests"),
     ("connector.api.users", "from connector.console.viewer import actor"),
-    ("connector.new_room", "import json"),
+    ("connector.new_part", "import json"),
 ]
 
 
@@ -136,12 +136,12 @@ def test_an_import_that_keeps_the_rules_is_accepted(source: str) -> None:
     assert violations("connector.api.users", ast.parse(source)) == []
 
 
-def test_every_listed_package_exists_and_no_two_import_each_other() -> None:
+def test_every_listed_part_exists_and_no_two_import_each_other() -> None:
     graph: dict[str, set[str]] = {}
     for path in SOURCES:
-        here = room_of(module_of(path)) or ""
-        graph.setdefault(here, set()).update(neighbours(tree_of(path)) - {here, ""})
-    assert set(HOUSE) - set(graph) == set(), "rooms without a file"
+        here = part_of(module_of(path)) or ""
+        graph.setdefault(here, set()).update(imported_parts(tree_of(path)) - {here, ""})
+    assert set(ALLOWED) - set(graph) == set(), "parts without a file"
     assert [" -> ".join(cycle) for cycle in cycles(graph)] == []
 
 

@@ -83,6 +83,7 @@ def test_every_refusal_says_what_to_do_next() -> None:
         'raise RequestError(Code.X, f"There is no user {user_id}.")',
         'raise RequestError(Code.X, "There is no such user: check the id")',
         'raise click.ClickException("There is no console.")',
+        'raise RequestError(Code.X, message("There is no user %(id)s.", id=user_id))',
     ],
 )
 def test_a_refusal_without_a_next_step_or_a_period_is_found(source: str) -> None:

@@ -18,7 +18,7 @@ from babel.messages.pofile import write_po
 from connector.errors import Code
 
 PACKAGE = Path(__file__).parent.parent
-ROOMS = (
+PARTS = (
     "console",
     "oidc",
     "domain",
@@ -68,8 +68,8 @@ def template() -> str:
 
 def _files() -> Iterator[Path]:
     yield from (PACKAGE / name for name in FILES)
-    for room in ROOMS:
-        yield from sorted(each for each in (PACKAGE / room).rglob("*") if each.suffix in _METHODS)
+    for part in PARTS:
+        yield from sorted(each for each in (PACKAGE / part).rglob("*") if each.suffix in _METHODS)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class NumberSchema(ma.Schema):
 
 
 def new_api() -> Blueprint:
-    """Make an API that the rest of the house knows nothing of."""
+    """Create an API that no other module knows."""
     blueprint = Blueprint("added", __name__, errors=FAMILY, url_prefix="/added")
 
     @blueprint.post("/shape")
