@@ -8,6 +8,7 @@ endpoints.py   /oauth2/par, /oauth2/token, /oauth2/userinfo: called by servers
 pages.py       /oauth2/authorize, /oauth2/flows/…: visited by browsers
 server.py      Authlib's authorization server, with our clients and flows
 parties.py     clients in the form that Authlib requires, and their authentication
+redirects.py   the address to which a user is sent back
 parameters.py  reading requests: a form, or JSON
 words.py       names of claims for users
 """

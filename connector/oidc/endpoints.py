@@ -6,6 +6,7 @@ import structlog
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from flask import Blueprint, Response, current_app, g, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.errors import ConnectorError, DatabaseUnavailable, InvalidField
 from connector.oidc.parameters import read_parameters
@@ -93,6 +94,13 @@ def refuse(error: ConnectorError) -> Response:
     """Answer one of our errors in OAuth's format."""
     log.warning("openid.refused", path=request.path, reason=error.summary)
     return _error(400, "invalid_request", error.description)
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def refuse_size(error: RequestEntityTooLarge) -> Response:
+    """Answer a body that is too large in OAuth's format."""
+    log.warning("openid.refused", path=request.path, reason="the body is too large")
+    return _error(413, "invalid_request", "The body must be smaller.")
 
 
 @blueprint.errorhandler(DatabaseUnavailable)

@@ -34,8 +34,9 @@ from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import REFUSED, Flow
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.oidc.endpoints import server
-from connector.oidc.parameters import query_parameter
+from connector.oidc.parameters import read_pushed
 from connector.oidc.parties import clients, issuer
+from connector.oidc.redirects import with_same_query
 from connector.oidc.server import AlreadyAnswered, Answer, ParsedRequest, flows
 from connector.oidc.words import claim_words
 from connector.services.openid.proving import Progress, Proving, Stage
@@ -53,20 +54,35 @@ SECRET_BYTES = 32
 FOLLOW_SECONDS = 3  # between two checks for a result
 
 
+@blueprint.before_request
+def answer_without_effect() -> Response | None:
+    """Answer HEAD, by which programs look at links: it must not use up what a user needs."""
+    return make_response("") if request.method == "HEAD" else None
+
+
 @blueprint.get("/authorize")
 def authorize() -> Response:
     """Open a pushed request for this browser."""
-    request_uri = query_parameter("request_uri")
-    if request_uri is None:
+    pushed = read_pushed(request.args)
+    if pushed is None:
         return _refused(_("This request was not sent to this provider beforehand."), "the request was not pushed")
     browser = request.cookies.get(_cookie_name()) or secrets.token_urlsafe(SECRET_BYTES)
-    flow = flows().open(g.tenant, request_uri, query_parameter("client_id"), browser)
+    flow = flows().open(g.tenant, *pushed, browser)
     if flow is None:
         return _refused(_("This request was used already, or it has expired."), "unknown, used or expired request_uri")
     response = redirect(url_for(".show", flow_id=flow.flow_id), 303)
     secure = is_secure()
     response.set_cookie(_cookie_name(), browser, secure=secure, httponly=True, samesite="Lax", path="/")
     return response
+
+
+@blueprint.post("/authorize")
+def authorize_by_form() -> Response:
+    """Repeat a request that a form of the client's sent as GET, with which the browser sends its cookie."""
+    pushed = read_pushed(request.form)
+    if pushed is None:
+        return _refused(_("This request was not sent to this provider beforehand."), "the request was not pushed")
+    return redirect(url_for(".authorize", request_uri=pushed[0], client_id=pushed[1]), 303)
 
 
 @blueprint.get("/flows/<flow_id>")
@@ -179,6 +195,7 @@ def _authorization_response(flow: Flow, answer: Answer | None) -> Response:
         return _refused(_("The application that sent you is no longer registered here."), error.error)
     if not response.location:  # the redirect URI was removed from the client meanwhile
         return _refused(_("The application that sent you is no longer registered here."), "redirect_uri")
+    response.location = with_same_query(flow.parameters["redirect_uri"], response.location)
     return response
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
-from flask import request
+from werkzeug.datastructures import MultiDict
 
 from connector.api.errors import InvalidShape
 from connector.api.parsing import read_body, read_json
@@ -32,10 +32,15 @@ def read_parameters() -> dict[str, str]:
     return parameters
 
 
-def query_parameter(name: str) -> str | None:
-    """Return a parameter of the query; None if it is missing or repeated."""
-    values = request.args.getlist(name)
-    return values[0] if len(values) == 1 and len(values[0]) <= LONGEST else None
+def read_pushed(given: MultiDict[str, str]) -> tuple[str, str | None] | None:
+    """Return the `request_uri` and the `client_id` of an authorization request; None if one is repeated or too long.
+
+    Other parameters are ignored: those that were pushed count.
+    """
+    values = {name: given.getlist(name) for name in ("request_uri", "client_id")}
+    if any(len(each) > 1 or len("".join(each)) > LONGEST for each in values.values()) or not values["request_uri"]:
+        return None
+    return values["request_uri"][0], next(iter(values["client_id"]), None)
 
 
 def _of_form(raw: bytes) -> list[tuple[str, str]]:

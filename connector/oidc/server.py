@@ -19,6 +19,7 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
+from authlib.oidc.core.errors import InteractionRequiredError
 from authlib.oidc.core.grants import OpenIDCode
 from authlib.oidc.core.util import create_half_hash
 from flask import Response, current_app, g, request
@@ -177,6 +178,8 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
             if request.form.get("client_assertion"):
                 raise
             raise InvalidClientError(status_code=401, description=_UNPROVEN) from error
+        except ValueError as error:  # Basic credentials that are no UTF-8
+            raise InvalidClientError(status_code=401, description=_UNPROVEN) from error
         return client
 
     def generate_token(self, grant_type: str, client: RelyingParty, user: Code, **_: Any) -> dict[str, Any]:
@@ -197,6 +200,7 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
             raise InvalidRequestError("The parameter client_id must be that of the authenticated client.")
         if not data.get("redirect_uri"):
             raise InvalidRequestError("The parameter redirect_uri is required.")
+        _check_interaction(data)
         grant = self.get_authorization_grant(parsed)
         grant.validate_authorization_request()
         return client
@@ -205,6 +209,17 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
         log.warning("openid.refused", path=_path(), error=error.error, reason=str(error.description)[:300])
         response: Response = super().handle_error_response(request, error)
         return response
+
+
+def _check_interaction(data: Mapping[str, str]) -> None:
+    """Raise `OAuth2Error` for an answer in another way than by the query, and for one without asking the user."""
+    if data.get("response_mode", "") not in ("", "query"):
+        raise InvalidRequestError("The parameter response_mode must be query, or left out.")
+    prompts = data.get("prompt", "").split()
+    if "none" in prompts and len(prompts) > 1:
+        raise InvalidRequestError("The parameter prompt must have no other value beside none.")
+    if prompts == ["none"]:
+        raise InteractionRequiredError("A verification needs the user: leave out prompt=none.")
 
 
 class _Issuer(IssuerParameter):  # type: ignore[misc]

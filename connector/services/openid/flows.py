@@ -38,7 +38,7 @@ from connector.services.digests import digest_of
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import VerificationRequest
 from connector.services.starting.binding import select_values
-from connector.store import openid_flows
+from connector.store import openid_clients, openid_flows
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
 
@@ -108,6 +108,8 @@ class Flows:
 
         Also None if it belongs to another client; Okta does not name the client.
         """
+        if not request_uri.startswith(URN):
+            return None
         now, digest = self._clock(), digest_of(request_uri.removeprefix(URN))
         with self._database.write() as connection:
             flow = openid_flows.find_pushed(connection, self._vault, tenant.name, digest)
@@ -165,11 +167,12 @@ class Flows:
             return openid_flows.redeem(connection, flow.flow_id, digests[0], now, digests[1], until)
 
     def result_of_token(self, tenant: Tenant, token: str) -> Mapping[str, Any] | None:
-        """Return the result of an access token; None for an invalid one."""
+        """Return the result of an access token; None for an invalid one, or if its client is disabled."""
         now = self._clock()
         with self._database.read() as connection:
             flow = openid_flows.find_by_token(connection, self._vault, tenant.name, digest_of(token), now)
-        return None if flow is None else flow.result
+            client = flow and openid_clients.find(connection, tenant.name, flow.client_id, now)
+        return flow.result if flow and client and client.config.is_enabled else None
 
     def _check_values(self, provider: Provider, values: Mapping[str, str]) -> None:
         """Raise `InvalidField` if a value that Onfido requires is not among these."""
