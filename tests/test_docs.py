@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -44,6 +45,7 @@ PATH = re.compile(r"(?:connector|config|deploy|tests)/[\w./-]*")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)]+)\)")
 IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
+MODULE = re.compile(r"(?<![\w/.*<{])[\w/]+\.py\b")
 LOGGED = re.compile(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"([^"]+)"')
 EVENT = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z]+(?:_[a-z]+)*")
 VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
@@ -245,6 +247,27 @@ def test_the_module_table_names_every_module() -> None:
     folders = {f"{path.parent.relative_to(ROOT)}/" for path in package.glob("*/__init__.py")}
     modules = {str(path.relative_to(ROOT)) for path in package.glob("[!_]*.py")}
     assert (folders | modules) - drawn == set()
+
+
+def test_every_file_that_a_docstring_names_exists() -> None:
+    for path in sorted((ROOT / "connector").rglob("*.py")):
+        for name in MODULE.findall(docstrings(path.read_text(encoding="utf-8"))):
+            assert is_file_near(name, path), f"{path}: {name}"
+    assert not is_file_near("runs.py", ROOT / "connector" / "domain" / "__init__.py")
+
+
+def docstrings(source: str) -> str:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    return "\n".join(
+        ast.get_docstring(node) or "" for node in ast.walk(ast.parse(source)) if isinstance(node, documented)
+    )
+
+
+def is_file_near(name: str, path: Path) -> bool:
+    """Whether there is a file of this name in the folder of the module that names it, or in one above."""
+    return any(
+        (folder / name).is_file() for folder in [*path.parents, ROOT / "connector"] if folder.is_relative_to(ROOT)
+    )
 
 
 @each_document

@@ -13,7 +13,7 @@ from connector.bootstrap.signed_userinfo import Verifier
 from connector.directory.directories import Directories
 from connector.directory.local import LocalDirectory
 from connector.directory.openid import openid_names
-from connector.domain.provider import BaseUrlPolicy
+from connector.domain.provider_rules import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport

@@ -3,7 +3,7 @@
     OnfidoTransport ──client(base_url, credentials)──► OnfidoClient     cheap: one per provider and use
                                                    ├─ applicants, runs, SDK tokens     here
                                                    ├─ Tasks           tasks.py
-                                                   ├─ Files           files.py
+                                                   ├─ Files           evidence.py
                                                    ├─ Subscriptions   subscriptions.py
                                                    ├─ Monitors        monitors.py
                                                    └─ Customers       customers.py

@@ -10,6 +10,6 @@ journal.py     the only writer of history, which also announces changes
 outbox.py      deliveries, retried until they succeed; upkeep.py: the sweep
 timing.py      deadlines of calls to Onfido; key_rotation.py: the connector's own keys
 
-A story imports only those below it (`tests/house.py`):
+A story imports only those below it (`tests/import_rules.py`):
 upkeep ─► people ─► starting ─► results ─► providers ─► the files here; application ─► lookup ─► results.
 """

@@ -9,9 +9,8 @@ from typing import Any
 
 from connector.domain.assurance import Assurance, unchanged, verified_claims
 from connector.domain.environment import SANDBOX
-from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
-from connector.errors import Code, RequestError
+from connector.services.not_found import unknown_user
 from connector.services.signing import SigningKeys
 from connector.services.values import UserValues
 from connector.store import proven_claims
@@ -52,10 +51,7 @@ class VerifiedClaims:
         """
         values = self._user_values.read(tenant, user_id, access_token)
         if values is None:
-            raise RequestError(
-                Code.USER_NOT_FOUND,
-                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
-            )
+            raise unknown_user(user_id)
         asserted = self.of_values(tenant, user_id, values, issuer)
         return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
 

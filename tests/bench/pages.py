@@ -80,7 +80,7 @@ def _count_days(world: World) -> None:
 
 
 def _keep_busy(world: World, number: int) -> str:
-    """Give so many verifications to one user."""
+    """Create a number of verifications for one user."""
     some = select(verifications.c.id).where(
         verifications.c.provider_id == world.provider_id, verifications.c.status == "approved"
     )

@@ -8,6 +8,7 @@ from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.lookup.readings import Readings
+from connector.services.not_found import unknown_user
 from connector.services.values import UserValues
 
 
@@ -33,8 +34,5 @@ class ShownValues:
         self._readings.record_values(tenant, user_id, actor)
         values = self._user_values.read(tenant, user_id)
         if values is None:
-            raise RequestError(
-                Code.USER_NOT_FOUND,
-                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
-            )
+            raise unknown_user(user_id)
         return values

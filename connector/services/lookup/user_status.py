@@ -66,7 +66,7 @@ class UserStatuses:
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         known = self._read(tenant, user_id)
         if values is None and not known.is_any:
-            raise self.no_such_user(tenant, user_id)
+            raise self.unknown_user(tenant, user_id)
         if not is_readable:
             values = {uri: uri for _, uri in known.claims}  # claims that were part of a verification had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
@@ -81,7 +81,7 @@ class UserStatuses:
         with self._database.read() as connection:
             return history.find_removal(connection, tenant.name, user_id)
 
-    def no_such_user(self, tenant: Tenant, user_id: str) -> RequestError:
+    def unknown_user(self, tenant: Tenant, user_id: str) -> RequestError:
         """Create the error for a user who is unknown, or was removed."""
         removal = self.removal(tenant, user_id)
         removed = f" (removed at {timestamp(removal.at)} by {removal.actor})" if removal else ""

@@ -30,6 +30,7 @@ from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.onfido.payloads import applicant_fields
 from connector.services.journal import Journal
+from connector.services.not_found import unknown_user
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.ending import end_verification
@@ -150,10 +151,7 @@ class Applicants:
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         values = self._user_values.read(tenant, user_id)
         if values is None:
-            raise RequestError(
-                Code.USER_NOT_FOUND,
-                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
-            )
+            raise unknown_user(user_id)
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:

@@ -16,6 +16,7 @@ from connector.domain.history import ADMINISTRATOR, CLAIM, Change
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
+from connector.services.not_found import unknown_providers
 from connector.store import claims, providers
 
 
@@ -57,12 +58,7 @@ def check_providers(
     """Raise for providers that the tenant does not have; with `share`, the others cannot be removed meanwhile."""
     known = providers.find_known(connection, tenant.name, provider_ids, share=share)
     if missing := sorted(set(provider_ids) - known):
-        raise RequestError(
-            Code.CLAIM_PROVIDER_NOT_FOUND,
-            message(
-                "There is no identity verification provider %(missing)s: check the id.", missing=", ".join(missing)
-            ),
-        )
+        raise unknown_providers(missing)
 
 
 def find_named(connection: Connection, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry]) -> Sequence[Claim]:
@@ -81,13 +77,6 @@ def conflict() -> Iterator[None]:
         raise RequestError(
             Code.CLAIM_EXISTS, message("One of the claims exists already, or is named twice: update it instead.")
         ) from error
-
-
-def no_such_user(user_id: str) -> RequestError:
-    """Return the error for an unknown user."""
-    return RequestError(
-        Code.USER_NOT_FOUND, message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id)
-    )
 
 
 def removed(user_id: str) -> RequestError:

@@ -16,13 +16,13 @@ from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, DatabaseUnavailable, DirectoryError, InvalidField, RequestError
 from connector.services.journal import Journal
+from connector.services.not_found import unknown_claim, unknown_user
 from connector.services.people.claim_entries import (
     ClaimEntry,
     check_providers,
     conflict,
     correction_entry,
     find_named,
-    no_such_user,
     removed,
 )
 from connector.services.values import UserValues
@@ -66,14 +66,7 @@ class Claims:
             claim = claims.find(connection, tenant.name, user_id, claim_id)
         if claim is None:
             self._check_user(tenant, user_id)
-            raise RequestError(
-                Code.CLAIM_NOT_FOUND,
-                message(
-                    "The user %(user_id)s has no claim %(claim_id)s: list the user's claims for their ids.",
-                    user_id=user_id,
-                    claim_id=claim_id,
-                ),
-            )
+            raise unknown_claim(user_id, claim_id)
         return claim
 
     def proven(self, tenant: Tenant, user_id: str) -> Mapping[str, ProvenClaim]:
@@ -299,9 +292,9 @@ class Claims:
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         values = self._user_values.read(tenant, user_id)
         if values is None:
-            raise no_such_user(user_id)
+            raise unknown_user(user_id)
         return values
 
     def _check_user(self, tenant: Tenant, user_id: str) -> None:
         if not self._user_values.has_user(tenant, user_id):
-            raise no_such_user(user_id)
+            raise unknown_user(user_id)

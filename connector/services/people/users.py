@@ -16,9 +16,10 @@ from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
 from connector.domain.verification import Verification
-from connector.errors import Code, InvalidField, RequestError
+from connector.errors import InvalidField
 from connector.services.cursors import Cursors, Page
 from connector.services.journal import Journal
+from connector.services.not_found import unknown_providers, unknown_user
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
 from connector.store import (
@@ -93,7 +94,7 @@ class Users:
         _check_embedded(tenant)
         with self._database.write() as connection:
             if not users.lock(connection, tenant.name, user_id):
-                raise _not_found(user_id)
+                raise unknown_user(user_id)
             stored = users.find_values(connection, tenant.name, user_id)
             changed = self._values.differences(tenant, user_id, stored, values)
             if changed:
@@ -137,7 +138,7 @@ class Users:
             is_known = users.remove(connection, tenant.name, user_id)
             signal_levels.prepare_removal(connection, tenant.name, user_id)
             if not claims.forget_user(connection, tenant.name, user_id) and not is_known and not known:
-                raise _not_found(user_id)
+                raise unknown_user(user_id)
             for provider_id in sorted({each.provider_id for each in known}):
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
@@ -177,17 +178,11 @@ class Users:
         """
         with self._database.write() as connection:
             if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
-                raise RequestError(
-                    Code.CLAIM_PROVIDER_NOT_FOUND,
-                    message(
-                        "There is no identity verification provider %(provider_id)s: check the id.",
-                        provider_id=provider_id,
-                    ),
-                )
+                raise unknown_providers([provider_id])
             is_known = users.lock(connection, tenant.name, user_id)
             known = verifications.find_of_user(connection, tenant.name, user_id)
             if not is_known and not known:
-                raise _not_found(user_id)
+                raise unknown_user(user_id)
             chosen = [each.verification_id for each in known if provider_id in (None, each.provider_id)]
             attempt_limits.forgive(connection, chosen)
             refused_starts.forget_user(connection, tenant.name, user_id, provider_id)
@@ -200,7 +195,7 @@ class Users:
         """Return a user's values by claim URI; raises `RequestError` if there is no such user."""
         with self._database.read() as connection:
             if not users.has(connection, tenant.name, user_id):
-                raise _not_found(user_id)
+                raise unknown_user(user_id)
             sealed = users.find_values(connection, tenant.name, user_id)
         return self._values.open(tenant, user_id, sealed)
 
@@ -288,12 +283,6 @@ def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
     """Return the claims for which a user will have a value once the given ones are written."""
     named = {uri for uri, value in given.items() if not is_blank(value)}
     return frozenset(named | (stored.keys() - given.keys()))
-
-
-def _not_found(user_id: str) -> RequestError:
-    return RequestError(
-        Code.USER_NOT_FOUND, message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id)
-    )
 
 
 def _applicants(tenant: Tenant, known: Sequence[Verification]) -> list[DeleteApplicant]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from connector.domain.credentials import Credentials
 from connector.domain.messages import message
-from connector.domain.provider import BaseUrlPolicy, Provider
+from connector.domain.provider import Provider
+from connector.domain.provider_rules import BaseUrlPolicy
 from connector.domain.verification import Verification
 from connector.errors import Code, ConfigurationError, InvalidField, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport

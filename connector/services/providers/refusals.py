@@ -40,3 +40,11 @@ def not_found(provider_id: str) -> RequestError:
             provider_id=provider_id,
         ),
     )
+
+
+def webhook_not_found(provider_id: str) -> RequestError:
+    """Return the error for an event that is posted to a provider that the tenant does not have."""
+    return RequestError(
+        Code.WEBHOOK_PROVIDER_UNKNOWN,
+        message("There is no provider %(provider_id)s: correct the webhook's URL at Onfido.", provider_id=provider_id),
+    )

@@ -22,7 +22,7 @@ from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import ChangedMeanwhile, Code, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
-from connector.services.providers.refusals import name_conflict, name_taken, not_found
+from connector.services.providers.refusals import name_conflict, name_taken, not_found, webhook_not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.store import (
@@ -221,13 +221,7 @@ class Providers:
         with self._database.read() as connection:
             access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock(), digest)
         if access is None:
-            raise RequestError(
-                Code.WEBHOOK_PROVIDER_UNKNOWN,
-                message(
-                    "There is no provider %(provider_id)s: correct the webhook's URL at Onfido.",
-                    provider_id=provider_id,
-                ),
-            )
+            raise webhook_not_found(provider_id)
         opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
         return replace(access, tokens=opened)
 

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from connector.domain.provider import (
-    BaseUrlPolicy,
-    Provider,
-    ProviderConfig,
-    check_config,
-    refuse_masks,
-    tidied,
-    without_masks,
-)
+from connector.domain.provider import Provider, ProviderConfig, tidied, without_masks
+from connector.domain.provider_rules import BaseUrlPolicy, check_config, refuse_masks
 from connector.domain.studio import Studio, StudioPolicy, check_studio
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from connector.domain.credentials import ClientCredentials, Credentials, environment_of
 from connector.domain.differences import differences
-from connector.domain.provider import SECRETS, Provider, ProviderConfig, check_region, choose_credentials
+from connector.domain.provider import SECRETS, Provider, ProviderConfig
+from connector.domain.provider_rules import check_region, choose_credentials
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 

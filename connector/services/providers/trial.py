@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from connector.domain.credentials import ClientCredentials, Credentials, environment_of
-from connector.domain.provider import Provider, ProviderConfig, check_region, choose_credentials
+from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.provider_rules import check_region, choose_credentials
 from connector.domain.readiness import REGION, TOKEN, WORKFLOW, Readiness, check_claims, check_environment, not_checked
 from connector.domain.studio import Studio
 from connector.domain.tenancy import Tenant

@@ -37,6 +37,7 @@ from connector.onfido.client import OnfidoClient
 from connector.onfido.reading import read_text
 from connector.onfido.webhooks import PROBE, Event, is_signed, read_event
 from connector.services.outbox import stamp
+from connector.services.providers.refusals import webhook_not_found
 from connector.services.providers.registry import Providers
 from connector.services.refused_posts import RefusedPostCounts
 from connector.services.results.capture import note_capture
@@ -272,12 +273,7 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise RequestError(
-            Code.WEBHOOK_PROVIDER_UNKNOWN,
-            message(
-                "There is no provider %(provider_id)s: correct the webhook's URL at Onfido.", provider_id=provider_id
-            ),
-        ) from error
+        raise webhook_not_found(provider_id) from error
 
 
 def _first_state(event: Event, access: WebhookAccess) -> str:

@@ -18,7 +18,6 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
 from connector.domain.history import INITIATED
-from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
@@ -33,6 +32,7 @@ from connector.services.results.ending import end_verification
 from connector.services.results.results import Results
 from connector.services.starting.leases import Leases
 from connector.services.starting.limits import check_limit
+from connector.services.starting.refusals import open_already
 from connector.services.timing import Deadline
 from connector.store import attempt_limits, verifications
 from connector.store.batch import Answer
@@ -277,18 +277,6 @@ def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime)
     expires_at = run.link_expires_at
     return (
         verification.capture == LINK and run.status == AWAITING_INPUT and expires_at is not None and expires_at <= now
-    )
-
-
-def open_already(run_id: str) -> RequestError:
-    """Create the error for a request that comes while the user has an open run."""
-    return RequestError(
-        Code.VERIFICATION_OPEN,
-        message(
-            "A verification is open: run %(run_id)s. Ask with status REINITIATED for its SDK token, or with "
-            "COMPLETED for its result.",
-            run_id=run_id,
-        ),
     )
 
 

@@ -26,6 +26,7 @@ from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
+from connector.services.not_found import unknown_user
 from connector.services.starting.attempts import Attempt, Attempts, VerificationRequest
 from connector.services.starting.known_user import KnownUser
 from connector.services.values import UserValues
@@ -108,10 +109,7 @@ class Binding:
         reader, at_most = attempt.verification.verification_id, attempt.deadline.remaining()
         values = self._values(attempt.provider, user_id, attempt.request, known, reader=reader, at_most=at_most)
         if values is None:
-            raise RequestError(
-                Code.USER_NOT_FOUND,
-                message("There is no user %(user_id)s: check the id, or add the user.", user_id=user_id),
-            )
+            raise unknown_user(user_id)
         fields = select_values(attempt.provider, attempt.request, values)
         check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
         targets = self._bind(attempt.provider, user_id, attempt.request, values)

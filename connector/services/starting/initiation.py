@@ -39,11 +39,11 @@ from connector.services.starting.attempts import (
     Attempts,
     VerificationRequest,
     check_lease,
-    open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
 from connector.services.starting.leases import Leases
 from connector.services.starting.recording import Recorder
+from connector.services.starting.refusals import open_already
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
 from connector.store import applicants, verification_claims, verifications

@@ -106,3 +106,15 @@ class Refusals:
 
 def _count(request: StartRequest, at: datetime, connection: Connection) -> None:
     refused_starts.add(connection, request.provider_id, request.user_id, at - WINDOW, at)
+
+
+def open_already(run_id: str) -> RequestError:
+    """Create the error for a request that comes while the user has an open run."""
+    return RequestError(
+        Code.VERIFICATION_OPEN,
+        message(
+            "A verification is open: run %(run_id)s. Ask with status REINITIATED for its SDK token, or with "
+            "COMPLETED for its result.",
+            run_id=run_id,
+        ),
+    )
