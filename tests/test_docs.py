@@ -46,6 +46,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)]+)\)")
 IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
 MODULE = re.compile(r"(?<![\w/.*<{])[\w/]+\.py\b")
+DATE = re.compile(r"20\d\d-\d\d-\d\d")
 LOGGED = re.compile(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"([^"]+)"')
 EVENT = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z]+(?:_[a-z]+)*")
 VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
@@ -268,6 +269,12 @@ def is_file_near(name: str, path: Path) -> bool:
     return any(
         (folder / name).is_file() for folder in [*path.parents, ROOT / "connector"] if folder.is_relative_to(ROOT)
     )
+
+
+def test_every_decision_has_a_date_and_says_why_the_alternatives_were_not_taken() -> None:
+    decisions = [cells for cells in rows(section(ARCHITECTURE, "Decisions")) if len(cells) == 3 and DATE.match(cells[0])]
+    assert [cells for cells in decisions if not (cells[1].strip() and ":" in cells[2])] == [], "decision: alternative: why"
+    assert len(decisions) > 30
 
 
 @each_document
