@@ -272,8 +272,12 @@ def is_file_near(name: str, path: Path) -> bool:
 
 
 def test_every_decision_has_a_date_and_says_why_the_alternatives_were_not_taken() -> None:
-    decisions = [cells for cells in rows(section(ARCHITECTURE, "Decisions")) if len(cells) == 3 and DATE.match(cells[0])]
-    assert [cells for cells in decisions if not (cells[1].strip() and ":" in cells[2])] == [], "decision: alternative: why"
+    decisions = [
+        cells for cells in rows(section(ARCHITECTURE, "Decisions")) if len(cells) == 3 and DATE.match(cells[0])
+    ]
+    assert [cells for cells in decisions if not (cells[1].strip() and ":" in cells[2])] == [], (
+        "decision: alternative: why"
+    )
     assert len(decisions) > 30
 
 
