@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.directory.faulty import FaultyDirectory
 from tests.identity.glewlwyd import Glewlwyd, has_glewlwyd
 from tests.identity.scim_server import CLIENT_SECRET, ScimServer
+from tests.identity.scimmy_server import TOKEN, Scimmy, has_scimmy
 from tests.identity.servers import NanoIdp, NoticeReceiver, OidcProvider, has_node
 
 
@@ -57,6 +59,23 @@ def standing_scim() -> Iterator[ScimServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def scimmy() -> Iterator[Scimmy]:
+    """SCIMMY, of npm."""
+    if not has_scimmy():
+        pytest.skip("SCIMMY: not installed (npm --prefix tests/identity/node ci)")
+    running = Scimmy()
+    with running:
+        yield running
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyDirectory]:
+    """A directory that answers what a test says."""
+    with FaultyDirectory() as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secrets that the settings of these tests name."""
@@ -64,4 +83,5 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIM_SECRET", CLIENT_SECRET)
     monkeypatch.setenv("SHOP_SECRET", "shop-secret")
     monkeypatch.setenv("AS_SECRET_BY_POST", "connector-by-post-secret")
+    monkeypatch.setenv("SCIMMY_TOKEN", TOKEN)
     monkeypatch.setenv("CONSOLE_SECRET", "console-secret")

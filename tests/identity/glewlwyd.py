@@ -100,6 +100,7 @@ class Glewlwyd(Server):
             "code-duration": 600,
             "allow-non-oidc": True,
             "subject-type": "public",
+            "claims": [{"name": "given_name", "user-property": "name", "type": "string", "mandatory": True}],
             "allowed-scope": ["openid"],
             "auth-type-client-enabled": True,
             "auth-type-password-enabled": True,
