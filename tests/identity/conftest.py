@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.directory.faulty import FaultyDirectory
+from tests.identity.canaille_server import Canaille, has_canaille
 from tests.identity.glewlwyd import Glewlwyd, has_glewlwyd
 from tests.identity.scim_server import CLIENT_SECRET, ScimServer
 from tests.identity.scimmy_server import TOKEN, Scimmy, has_scimmy
@@ -48,6 +49,16 @@ def glewlwyd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
     if not has_glewlwyd():
         pytest.skip("Glewlwyd: not installed (apt-get install glewlwyd)")
     running = Glewlwyd(tmp_path_factory.mktemp("glewlwyd"))
+    with running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def canaille() -> Iterator[Canaille]:
+    """Canaille, of PyPI."""
+    if not has_canaille():
+        pytest.skip("Canaille: not installed (tests/identity/canaille/install)")
+    running = Canaille()
     with running:
         yield running
 

@@ -53,6 +53,8 @@ class Glewlwyd(Server):
         super().__init__()
         self.root, self.issuer = self.issuer, f"{self.issuer}/api/oidc"
         self.directory = directory
+        self.keys = new_keys("only")
+        self._is_set_up = False
         database = directory / "glewlwyd.db"
         content = CONFIGURATION.format(port=self.port, database=database)
         (directory / "glewlwyd.conf").write_text(content, encoding="utf-8")
@@ -65,6 +67,9 @@ class Glewlwyd(Server):
 
     def start(self) -> None:
         super().start()
+        if self._is_set_up:
+            return
+        self._is_set_up = True
         self._administer("auth", username="admin", password="password")
         for name in SCOPES:
             self._administer("scope", name=name, display_name=name, password_required=False, scheme={})
@@ -84,15 +89,23 @@ class Glewlwyd(Server):
         """Return the tokens of a user; with this grant the audience is the scopes."""
         return self.token(grant_type="password", username="ann", password="ann-password", scope=scope)
 
+    def rotate_keys(self, kid: str) -> None:
+        """Sign with a new key from now on."""
+        self.keys = new_keys(kid)
+        self._administer("auth", username="admin", password="password")
+        plugin = {"module": "oidc", "name": "oidc", "display_name": "oidc", "enabled": True, "parameters": self._op()}
+        for path, body in (("oidc", plugin), ("oidc/disable", None), ("oidc/enable", None)):
+            assert self.http.put(f"{self.root}/api/mod/plugin/{path}", json=body, timeout=60).ok
+
     def is_up(self) -> bool:
         return self.http.get(f"{self.root}/config", timeout=60).ok
 
     def _op(self) -> dict[str, Any]:
         return {
             "iss": self.issuer,
-            "jwks-private": new_keys("only"),
+            "jwks-private": self.keys,
             "jwks-show": True,
-            "default-kid": "only",
+            "default-kid": json.loads(self.keys)["keys"][0]["kid"],
             "jwt-type": "rsa",
             "jwt-key-size": "256",
             "access-token-duration": 600,

@@ -145,6 +145,14 @@ class NanoIdp(Server):
         """Return the tokens of a user."""
         return self.token(grant_type="password", username="ann", password="ann-password", scope=scope)
 
+    @property
+    def keys(self) -> str:
+        """The private key with which it signs now, as a key set."""
+        assert self.directory is not None
+        [published, *_] = self.http.get(f"{self.issuer}/.well-known/jwks.json", timeout=60).json()["keys"]
+        pem = (self.directory / "keys" / "rsa_private.pem").read_text(encoding="utf-8")
+        return json.dumps(KeySet([RSAKey.import_key(pem, {"kid": published["kid"]})]).as_dict(private=True))
+
     def rotate_keys(self) -> None:
         assert self.http.post(f"{self.issuer}/api/keys/rotate", timeout=60).ok
 

@@ -18,6 +18,7 @@ from connector.settings.directory import DirectorySettings
 from connector.settings.tenants import Tenant
 from tests.directory.faulty import FaultyDirectory, Reply
 from tests.harness import Caller, World, verified
+from tests.identity.canaille_server import Canaille
 from tests.identity.gates import ASKED
 from tests.identity.glewlwyd import Glewlwyd
 from tests.identity.scim_server import CLIENT_ID, IDENTITY, ScimServer
@@ -103,6 +104,12 @@ def of_glewlwyd(settings: dict[str, Any]) -> Callable[[pytest.FixtureRequest], S
     return sign_in
 
 
+def of_canaille(request: pytest.FixtureRequest) -> SignedIn:
+    canaille: Canaille = request.getfixturevalue("canaille")
+    token = canaille.sign_in(f"openid profile {LOGIN}")["access_token"]
+    return SignedIn(canaille.issuer, token, ASKED, userinfo=f"{canaille.issuer}/oauth/userinfo")
+
+
 def _subject(token: str) -> str:
     claims = token.split(".")[1]
     return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
@@ -113,6 +120,7 @@ SERVERS = {
     "oidc-provider opaque": of_oidc_provider("opaque"),
     "nanoidp": of_nanoidp({"token_types": ["JWT"]}),
     "glewlwyd": of_glewlwyd({}),
+    "canaille": of_canaille,
 }
 ASKED_SERVERS = {
     "nanoidp asked": of_nanoidp(ASKED),
@@ -123,6 +131,7 @@ WITH_USERINFO = {
     "oidc-provider signed userinfo": of_client("signing-shop"),
     "nanoidp": SERVERS["nanoidp"],
     "glewlwyd": SERVERS["glewlwyd"],
+    "canaille": SERVERS["canaille"],
 }
 
 
@@ -216,6 +225,22 @@ class InKeycloak(Place):
         return bool(written) and written[-1]["attributes"]["identityVerified"] == ["true"]
 
 
+class InCanaille(Place):
+    """Canaille's SCIM, which ignores filters, and to which nothing can be added."""
+
+    def __init__(self, canaille: Canaille, dialect: str) -> None:
+        self.settings = DirectorySettings(
+            kind="scim",
+            url=f"{canaille.issuer}/scim/v2",
+            dialect=dialect,
+            look_up_by="userName",
+            token_url=f"{canaille.issuer}/oauth/token",
+            client_id="connector",
+            client_secret="env:AS_SECRET",
+            timeout=60,
+        )
+
+
 class OwnUserInfo(Place):
     def __init__(self, url: str, dialect: str) -> None:
         self.settings = DirectorySettings(kind="userinfo", url=url, dialect=dialect, timeout=60)
@@ -226,7 +251,13 @@ PAIRS = [
     *((server, place) for server in SERVERS for place in PLACES),
     *((server, "embedded") for server in ASKED_SERVERS),
     *((server, "userinfo") for server in WITH_USERINFO),
+    *((server, "canaille scim") for server in ("canaille", "nanoidp")),
 ]
+WITHOUT_BIRTH_DATE = {
+    ("glewlwyd", "userinfo"),
+    *((server, "canaille scim") for server in SERVERS),
+    ("canaille", "userinfo"),
+}
 
 
 @pytest.fixture
@@ -246,6 +277,7 @@ def place(request: pytest.FixtureRequest, pair: tuple[str, str], signed_in: Sign
         "scim2-server": lambda: InScim(request.getfixturevalue("standing_scim"), dialect),
         "scimmy": lambda: InScimmy(request.getfixturevalue("scimmy"), dialect),
         "keycloak": lambda: InKeycloak(request.getfixturevalue("faulty"), dialect),
+        "canaille scim": lambda: InCanaille(request.getfixturevalue("canaille"), dialect),
         "userinfo": lambda: OwnUserInfo(signed_in.userinfo, dialect),
     }
     return made[pair[1]]()
@@ -264,7 +296,7 @@ def settings(settings: Settings, signed_in: SignedIn, place: Place) -> Settings:
 def test_a_user_is_verified(world: World, pair: tuple[str, str], signed_in: SignedIn, place: Place) -> None:
     place.add(world, signed_in.user_id)
     user = Caller(world.connector.url, {"Authorization": f"Bearer {signed_in.token}"})
-    claims = (GIVEN_NAME, LAST_NAME) if pair == ("glewlwyd", "userinfo") else tuple(MAPPING)
+    claims = (GIVEN_NAME, LAST_NAME) if pair in WITHOUT_BIRTH_DATE else tuple(MAPPING)
     world.outcome(world.start(user, claims))
     answer = user.verify(world.provider_id, "COMPLETED", claims)
     assert answer.status_code == 200, answer.text

@@ -1,7 +1,7 @@
 """Canaille on loopback: `python serve.py PORT`, in its own environment, with its private key on standard input.
 
-It has the user ann and two clients: `shop`, at which she signs in by password, and `connector`, which asks about tokens
-and reads users by SCIM.
+It has the user ann and two clients: `shop`, at which she signs in, and `connector`, which asks about its tokens and
+reads users by SCIM.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def serve(port: int, key: dict[str, Any]) -> None:
         "SERVER_NAME": f"127.0.0.1:{port}",
         "PREFERRED_URL_SCHEME": "http",
         "CANAILLE": {"DATABASE": "memory"},
-        "CANAILLE_OIDC": {"ACTIVE_JWKS": [key]},
+        "CANAILLE_OIDC": {"ACTIVE_JWKS": [key], "TRUSTED_DOMAINS": ["shop.example.com"]},
         "CANAILLE_SCIM": {"ENABLE_SERVER": True},
     }
     app = create_app(config)
@@ -35,27 +35,33 @@ def serve(port: int, key: dict[str, Any]) -> None:
 
 
 def populate() -> None:
-    backend = Backend.instance
-    ann = models.User(
-        user_name="ann", given_name="Ann", family_name="Example", formatted_name="Ann Example", emails=["ann@example.com"]
+    for name in ("zoe", "ann", "bob"):  # its SCIM ignores filters, and answers with all of them
+        user = models.User(user_name=name, given_name=name.title(), family_name="Example", formatted_name=name)
+        user.emails, user.password = [f"{name}@example.com"], f"{name}-password"
+        Backend.instance.save(user)
+    connector = add_client("connector", "client_credentials")
+    shop = add_client("shop", "authorization_code", "refresh_token")
+    shop.audience = [shop, connector]
+    Backend.instance.save(shop)
+
+
+def add_client(name: str, *grants: str) -> Any:
+    client = models.Client(
+        client_id=name,
+        client_secret=f"{name}-secret",
+        client_name=name,
+        client_uri="https://shop.example.com",
+        client_id_issued_at=datetime.datetime.now(datetime.UTC),
+        grant_types=list(grants),
+        response_types=["code"],
+        redirect_uris=["https://shop.example.com/callback"],
+        scope=SCOPES,
+        token_endpoint_auth_method="client_secret_basic",
     )
-    ann.password = "ann-password"
-    backend.save(ann)
-    for name, grants in (("shop", ["password", "client_credentials", "refresh_token"]), ("connector", ["client_credentials"])):
-        client = models.Client(
-            client_id=name,
-            client_secret=f"{name}-secret",
-            client_name=name,
-            client_id_issued_at=datetime.datetime.now(datetime.UTC),
-            grant_types=grants,
-            response_types=["code"],
-            redirect_uris=["https://shop.example.com/callback"],
-            scope=SCOPES,
-            token_endpoint_auth_method="client_secret_basic",
-        )
-        backend.save(client)
-        client.audience = [client]
-        backend.save(client)
+    Backend.instance.save(client)
+    client.audience = [client]
+    Backend.instance.save(client)
+    return client
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // An authorization server on loopback: `node oidc_provider.mjs PORT`, with its private keys (a JWKS) on standard input.
-// The resource urn:connector:jwt has signed access tokens, urn:connector:opaque opaque ones; without a resource they are
-// for UserInfo, whose answers are JSON, signed or encrypted, by client. PUT /values changes values of all users.
+// The resource urn:connector:jwt has signed access tokens, urn:connector:opaque opaque ones, urn:connector:brief:opaque
+// those of one second; without a resource they are for UserInfo, whose answers are JSON, signed or encrypted, by client.
+// PUT /values changes values of all users.
 import { generateKeyPairSync } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
@@ -38,7 +39,10 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   claims: { openid: ['sub'], profile: ['given_name', 'family_name', 'birthdate'] },
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...values }) }),
   enabledJWA: { userinfoSigningAlgValues: ['RS256', 'HS256'] },
-  ttl: { AccessToken: 600, ClientCredentials: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
+  ttl: {
+    AccessToken: (ctx, token) => token.resourceServer?.accessTokenTTL ?? 600,
+    ...Object.fromEntries(['ClientCredentials', 'Grant', 'IdToken', 'Interaction', 'Session'].map((each) => [each, 600])),
+  },
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
@@ -52,6 +56,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       getResourceServerInfo: (ctx, resource) => ({
         scope: scopes.join(' '),
         audience: 'connector',
+        accessTokenTTL: resource.includes(':brief:') ? 1 : 600,
         accessTokenFormat: resource.split(':').at(-1),
       }),
     },
