@@ -45,8 +45,8 @@ _TEXTS = {
         "The run sent other values in this field than the draft would: Onfido's result for them cannot be known."
     ),
     Limit.SPELLING_UNKNOWN: _(
-        "The output holds another spelling or another value than the user's; the run has not kept "
-        "by which spellings its value is recognized."
+        "The output holds another spelling or another value than the user's; for this run it is not recorded "
+        "which spellings are the user's value."
     ),
 }
 

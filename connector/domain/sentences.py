@@ -255,7 +255,7 @@ _SIGN_IN_REFUSALS = {
     ),
     history.NOT_ACCEPTED: marked("A sign-in to the console was refused: the answer of %(issuer)s was not acceptable."),
     history.LINK_USED: marked("A sign-in to the console was refused: its link had been used, or had expired."),
-    history.NO_SIGN_OUT: marked("What was sent as a sign-out by %(issuer)s was refused: it was not acceptable."),
+    history.NO_SIGN_OUT: marked("A sign-out that %(issuer)s sent was refused: its logout token is not valid."),
 }
 
 

@@ -210,11 +210,11 @@ def test_disabling_is_undone(world: World, admin: Administrator) -> None:
 def test_removal_says_what_it_costs_and_asks_for_the_name(world: World, admin: Administrator) -> None:
     party = register(world)
     path = f"/{party.client_id}"
-    assert "No request of its is under way" in admin.open(f"{path}/remove").text
+    assert "None of its requests is in progress" in admin.open(f"{path}/remove").text
     browser = UserBrowser(party)
     browser.authorize(party.push())
     assert "1 person is on the way" in admin.open(f"{path}/remove").text
-    assert "typed as it is" in admin.post(f"{path}/remove", f"{path}/remove", typed="Other").text
+    assert "typed name does not match" in admin.post(f"{path}/remove", f"{path}/remove", typed="Other").text
     assert len(admin.clients()) == 1
     assert "The client was removed." in admin.post(f"{path}/remove", f"{path}/remove", typed="Example Workforce").text
     assert admin.clients() == []

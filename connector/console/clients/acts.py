@@ -52,7 +52,7 @@ def state_of(client: Client) -> State:
 def ask_rotate(client_id: str) -> str:
     """Ask before the secret is replaced."""
     consequence = _(
-        "A new secret is made and shown once. The client goes on with the present one until the overlap ends: "
+        "A new secret is made and shown once. The client can use the present one until the overlap ends: "
         "give it the new one before."
     )
     return _ask(client_id, "rotate", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
@@ -97,7 +97,7 @@ def remove(client_id: str) -> Response:
     """Remove a client, once its name was typed."""
     client = clients().get(g.tenant, client_id)
     if request.form.get("typed", "").strip() != client.config.name:
-        notify(_("Nothing was removed: the name was not typed as it is."), kind="bad")
+        notify(_("Nothing was removed: the typed name does not match."), kind="bad")
         return redirect(url_for(".show", client_id=client_id))
     clients().remove(g.tenant, client_id, actor())
     notify(_("The client was removed."))
@@ -108,11 +108,11 @@ def _stopped(client_id: str) -> str:
     """Return what happens to the client's requests once it is gone."""
     number = clients().count_under_way(g.tenant, client_id)
     if not number:
-        return str(_("It can send nobody here any more. No request of its is under way."))
+        return str(_("It can no longer send people here. None of its requests is in progress."))
     return str(
         ngettext(
-            "It can send nobody here any more. %(num)s person is on the way and is not sent back.",
-            "It can send nobody here any more. %(num)s people are on the way and are not sent back.",
+            "It can no longer send people here. %(num)s person with a request in progress is not sent back.",
+            "It can no longer send people here. %(num)s people with requests in progress are not sent back.",
             number,
         )
     )

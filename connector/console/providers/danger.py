@@ -119,8 +119,8 @@ def _usage(provider_id: str) -> Usage:
 
 def _of_disabling(usage: Usage) -> str:
     goes_on = ngettext(
-        "%(count)s open verification goes on.",
-        "%(count)s open verifications go on.",
+        "%(count)s open verification continues.",
+        "%(count)s open verifications continue.",
         usage.open_verifications,
         count=_counted(usage.open_verifications),
     )
