@@ -213,7 +213,7 @@ def test_removal_says_what_it_costs_and_asks_for_the_name(world: World, admin: A
     assert "None of its requests is in progress" in admin.open(f"{path}/remove").text
     browser = UserBrowser(party)
     browser.authorize(party.push())
-    assert "1 person is on the way" in admin.open(f"{path}/remove").text
+    assert "1 person with a request in progress" in admin.open(f"{path}/remove").text
     assert "typed name does not match" in admin.post(f"{path}/remove", f"{path}/remove", typed="Other").text
     assert len(admin.clients()) == 1
     assert "The client was removed." in admin.post(f"{path}/remove", f"{path}/remove", typed="Example Workforce").text
