@@ -12,7 +12,7 @@ import requests
 from tests.identity.servers import CALLBACK, CHALLENGE, VERIFIER, Server, new_keys
 
 HERE = Path(__file__).parent / "canaille"
-PYTHON = HERE / ".venv" / "bin" / "python"
+PYTHON = HERE.parents[2] / ".venv-canaille" / "bin" / "python"
 
 
 def has_canaille() -> bool:
