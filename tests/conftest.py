@@ -169,7 +169,7 @@ def world(connector: ConnectorServer, simulator: Simulator, clock: Clock) -> Wor
 
 
 def register_webhook(world: World) -> str:
-    """Register the connector's webhook at Onfido and give its token."""
+    """Register the connector's webhook at Onfido and return its token."""
     onfido = onfido_of(world)
     url = f"{world.connector.url}/idv/onfido/v1/{world.provider_id}/verify"
     return onfido.create_webhook(url=url, events=["workflow_run.completed"], name="tests").token or ""

@@ -44,7 +44,7 @@ def new_name() -> str:
 
 
 def put_database(server: str, name: str, template: str = "template1") -> str:
-    """Create a database and give its URL."""
+    """Create a database and return its URL."""
     _made.add((server, name))
     execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_url(server).set(database=name).render_as_string(hide_password=False)

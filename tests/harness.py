@@ -168,7 +168,7 @@ class Caller:
 
 @dataclass
 class World:
-    """A connector, its Onfido, and a provider whose webhook is registered (unless told otherwise)."""
+    """A connector, its Onfido, and a provider whose webhook is registered by default."""
 
     connector: ConnectorServer
     simulator: Simulator
@@ -200,7 +200,7 @@ class World:
         return HTTP.get(f"{self.simulator.url}/simulator/state", timeout=60).json()
 
     def start(self, caller: Caller, claims: Iterable[str] = tuple(MAPPING)) -> str:
-        """Initiate a verification and give its run's id."""
+        """Initiate a verification and return its run's id."""
         answer = caller.verify(self.provider_id, "INITIATED", claims)
         assert answer.status_code == 200, answer.text
         return run_id_of(answer)

@@ -19,7 +19,7 @@ SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MAX_LINES = 300
 
-# Views that anybody may call, and why.
+# Public views, and why they are.
 OPEN_VIEWS = {
     "webhooks.receive_event": "Onfido signs its events",
     "self_check.answer_question": "the question is signed with a key of the database's processes",
@@ -41,13 +41,13 @@ OPEN_VIEWS = {
     "api-docs.openapi_json": "the description of the API is public",
     "bootstrap.static": "files of the console that hold nothing",
     "console_files.static": "files of the console that hold nothing",
-    "console.show_first": "it leads to the first page that the person may see, or to the sign-in",
-    "console.show_nothing": "there is no such page",
-    "console.sign_in.show_sign_in": "nobody is signed in yet",
-    "console.sign_in.start": "nobody is signed in yet",
+    "console.show_first": "it redirects to the first page that the person may see, or to the sign-in",
+    "console.show_nothing": "it is the page for unknown addresses",
+    "console.sign_in.show_sign_in": "it comes before the sign-in",
+    "console.sign_in.start": "it comes before the sign-in",
     "console.sign_in.complete": "the issuer's answer is checked",
-    "console.sign_in.end": "who is signed in may sign out",
-    "console.sign_in.show_signed_out": "nobody is signed in any more",
+    "console.sign_in.end": "every signed-in person may sign out",
+    "console.sign_in.show_signed_out": "it comes after the sign-out",
     "console.sign_in.take_sign_out": "the issuer signs its logout token",
     "console.link.use": "the link is the proof, under --dev alone",
     "docs.lead_on": "the documentation is public",

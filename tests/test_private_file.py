@@ -1,4 +1,4 @@
-"""The data directory: made for its owner, refused where everybody on the machine may look into it."""
+"""The data directory: created for its owner, and refused if all users of the machine can read it."""
 
 from __future__ import annotations
 

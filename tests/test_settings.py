@@ -491,7 +491,7 @@ class TestIssuers:
             {"issuer": "https://other.example.com"} | common | other,
         ]
         if any("tenant_claim" in each for each in (one, other)):
-            issuers.pop(0)  # whoever names tenants by a claim may name any
+            issuers.pop(0)  # an issuer with `tenant_claim` may name any tenant
         environ = {"CONNECTOR_ISSUERS": json.dumps(issuers)}
         if is_refused:
             assert "(https://one.example.com and https://other.example.com)" in refusal(environ=environ)

@@ -177,7 +177,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:
-    """Verify a user and try what is refused; give every secret that was used."""
+    """Verify a user, send requests that are refused, and return every secret that was used."""
     access_token = mint_token(data_dir, "ann", ["internal_login", *ADMIN_SCOPES])
 
     def call(method: str, path: str, body: Any = None, **headers: str) -> requests.Response:

@@ -1,4 +1,4 @@
-"""The tokens of every product that has a profile, and of some that need none: let in, or refused for what they are."""
+"""The tokens of every product that has a profile, and of some that need none: accepted, or refused for their type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: which tokens are let in, what is said to the others, and where the keys come from.
+"""The gate: which tokens are accepted, how others are refused, and where the keys come from.
 
 A real authorization server on loopback publishes keys that rotate; a real Flask application stands behind the gate.
 """

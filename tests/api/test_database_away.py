@@ -21,7 +21,7 @@ Ask = Callable[[World, Caller], requests.Response]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(new_database: Callable[[str], str], request: pytest.FixtureRequest) -> str:
-    """A database of the test's own: PostgreSQL's is cut off from everybody for a while."""
+    """A database of the test's own: all connections to PostgreSQL's are cut for a while."""
     return new_database(request.param)
 
 

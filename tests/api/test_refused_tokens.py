@@ -1,4 +1,4 @@
-"""Why a token is refused: one line of the log for the operator, the failing check for the caller, `token check`."""
+"""Reasons for refusing a token: a line in the log for the operator, the failed check for the caller, `token check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many lasting calls a user, a tenant and everybody may have under way, of a server with so many threads."""
+"""The limits on the long calls of a user, of a tenant and of all callers, by the server's number of threads."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def place(
 
 @pytest.fixture
 def visit(chromium: Browser, place: World, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
-    """Sign somebody in, in a browser of their own: `visit(scopes=…, tenant=…, width=…, scheme=…)`.
+    """Sign a person in, in a separate browser: `visit(scopes=…, tenant=…, width=…, scheme=…)`.
 
     At the end of the test, no page may have broken its Content-Security-Policy, thrown an error, or held a secret.
     """

@@ -36,7 +36,7 @@ _axe = Axe()
 
 
 class Visitor:
-    """A browser of somebody; `page` is Playwright's."""
+    """A person's browser; `page` is Playwright's."""
 
     def __init__(
         self, browser: Browser, place: World, tenant: str, name: str, *, width: int, scheme: Any, javascript: bool

@@ -12,7 +12,7 @@ from pathlib import Path
 
 CTRL_C = b"\x03"
 PATIENCE = 120  # seconds
-# Runs a command on a terminal of its own and passes on what is typed and shown; told to stop, it ends the command.
+# Runs a command on a terminal of its own and passes on its input and output; ends the command on request.
 _RUN = """
 import os, pty, select, signal, sys
 child, terminal = pty.fork()
@@ -24,7 +24,7 @@ while terminal in sources:
     for source in select.select(list(sources), [], [])[0]:
         try:
             part = os.read(source, 4096)
-        except OSError:  # so Linux says that nobody is at the terminal any more
+        except OSError:  # Linux reports by this that the terminal is closed
             part = b""
         os.write(sources[source], part) if part else sources.pop(source)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256)

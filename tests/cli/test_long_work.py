@@ -1,4 +1,4 @@
-"""Work that takes its time: it says how far it is, can be ended at any moment, and goes on where it was."""
+"""Long work: it reports its progress, can be ended at any moment, and continues where it was."""
 
 from __future__ import annotations
 

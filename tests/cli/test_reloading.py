@@ -1,4 +1,4 @@
-"""On SIGHUP, running processes read the settings again: what is valid holds from then on, what is not is refused."""
+"""On SIGHUP, running processes read the settings again: valid ones take effect, faulty ones are refused."""
 
 from __future__ import annotations
 

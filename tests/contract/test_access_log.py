@@ -1,4 +1,4 @@
-"""The access log: who did what, one line for each request to what is protected, whether it was let in or not."""
+"""The access log: one line with the caller for each request to a protected route, whether it was refused or not."""
 
 from __future__ import annotations
 

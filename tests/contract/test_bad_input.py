@@ -1,4 +1,4 @@
-"""Whatever arrives, the answer is the caller's fault or a success, never a 5xx, and never tells of the inside."""
+"""Any input is answered with a success or a 4xx, never with a 5xx, and never with internal details."""
 
 from __future__ import annotations
 

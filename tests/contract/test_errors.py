@@ -466,7 +466,7 @@ def test_broken_database_is_an_error_without_details(world: World) -> None:
 
 @pytest.fixture
 def ask(shared: World) -> Callable[..., requests.Response]:
-    """Ask for an operation, with ids of nothing and a body that would be refused, had the caller been let in."""
+    """Call an operation with unknown ids and an invalid body, which would be refused after the token was accepted."""
 
     def request(operation: Operation, caller: Caller) -> requests.Response:
         return caller.request(operation.method, operation.path_for(), data=b"{")

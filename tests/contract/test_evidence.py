@@ -265,7 +265,7 @@ class Upstream(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Upstream)
         self.size = size
         self.length = length
-        self.is_left = Event()  # whoever asked has gone, or has got all
+        self.is_left = Event()  # the client has disconnected, or has received everything
 
     @property
     def url(self) -> str:

@@ -18,7 +18,7 @@ from tests.harness import World
 from tests.values import GIVEN_NAME, LAST_NAME
 
 PACKAGE = "generated_connector_client"
-# What the generator leaves out unless it is told that files and sheets are bytes and text.
+# The generator leaves these out unless files and CSV are declared as bytes and text.
 CONFIG = {
     "post_hooks": [],
     "content_type_overrides": {

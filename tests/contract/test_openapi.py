@@ -1,4 +1,4 @@
-"""The OpenAPI document tells the truth: every route is in it, and the answers are those that it promises.
+"""The OpenAPI document is correct: every route is in it, and the answers are those that it describes.
 
 On SQLite alone: the document does not depend on the database, and `test_bad_input.py` tries both.
 """

@@ -104,7 +104,7 @@ def test_result_whose_webhook_was_lost_is_asked_for_at_the_end(shared: World) ->
     _, me = new_user(shared)
     run_id = shared.start(me, [GIVEN_NAME])
     with waiting(shared, me, "wait=3") as future:  # longer than the pause between two questions to Onfido
-        shared.outcome(run_id)  # nobody tells the connector
+        shared.outcome(run_id)  # the connector gets no event
         answer = future.result(timeout=60)
 
     assert is_verified(answer)

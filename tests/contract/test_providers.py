@@ -580,7 +580,7 @@ def names(page: dict[str, Any]) -> set[str]:
         ("name co '", set()),
         ("name eq ';--", set()),
         ("name eq a; drop table providers", set()),
-        # An unquoted value goes on to the next term, or to the end.
+        # An unquoted value extends to the next term, or to the end.
         ("name eq Alpha One", {"Alpha One"}),
         ("name sw alpha o", {"Alpha One"}),
         ("name co A ONE", {"Alpha One", "beta one"}),

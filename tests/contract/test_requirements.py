@@ -1,4 +1,4 @@
-"""A refusal says what each value must be, not what it is: "type: must be ONFIDO" to somebody who sent another type."""
+"""A refusal states what each value must be, not what it is: "type: must be ONFIDO" for another type."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_run_that_has_ended_takes_no_data(onfido: World, backend: Caller) -> Non
     _, task, run_id = waiting(onfido)
     onfido.outcome(run_id, status="abandoned")
 
-    assert_error(complete(backend, task, {"score": 7}), 409, "IDVP-60015")  # Onfido has not told of the end yet
+    assert_error(complete(backend, task, {"score": 7}), 409, "IDVP-60015")  # Onfido has not reported the end yet
     assert onfido.post_event(event_body(run_id, "abandoned")).status_code == 200
     asked = onfido.onfido_state()["requests"]
     assert_error(complete(backend, task, {"score": 7}), 409, "IDVP-60015", "abandoned")

@@ -313,7 +313,7 @@ def test_webhook_that_is_registered_during_a_removal_stays(shared: World, admin:
     assert post(shared, provider_id, webhook["token"]) == 200
 
 
-# Where Onfido does not tell the tokens
+# Where Onfido does not return the tokens
 
 
 def test_webhook_whose_token_onfido_does_not_show_is_kept(shared: World, admin: Caller, between: Between) -> None:

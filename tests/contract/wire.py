@@ -183,7 +183,7 @@ def new_provider(world: World, **changes: Any) -> str:
 
 
 def entry(provider_id: str, uri: str = GIVEN_NAME, **changes: Any) -> dict[str, Any]:
-    """Make a claim as an administrator gives it."""
+    """Create a claim as an administrator sends it."""
     return {"uri": uri, "idVProviderId": provider_id, "isVerified": True, "claimMetadata": {"source": "desk"}} | changes
 
 

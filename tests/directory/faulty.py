@@ -15,7 +15,7 @@ from tests.loopback import Standing
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; one that drips sends a byte now and then."""
+    """An answer; a slow one sends a byte now and then."""
 
     status: int
     body: Any = b""

@@ -1,4 +1,4 @@
-"""A directory that hides attributes answers like one from which they were removed: a pass tells them by how many."""
+"""A directory that hides attributes answers like one from which they were removed: a pass counts them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def check(mapping: dict[str, str], profile: str, *claims: str, **changes: Any) -
     [
         (PERSON, "okta", ()),
         (PERSON, "okta", ("given_name", "family_name")),
-        (PERSON, "okta", ("given_name", "family_name", "email")),  # the email address is told as not verified
+        (PERSON, "okta", ("given_name", "family_name", "email")),  # the email address is returned as not verified
         (PERSON, "ida", ("birthdate",)),  # the directory has the names
         (PERSON | PART, "okta", ()),  # a request without the address succeeds
         (PERSON | WHOLE, "ida", ("address.locality",)),  # the directory has the rest of the address

@@ -31,7 +31,7 @@ DONE = -1.0
 
 
 class Applicant:
-    """One user's way through a verification; each step gives the seconds until the next, or `DONE`."""
+    """One user's verification; each step returns the seconds until the next, or `DONE`."""
 
     def __init__(self, site: Site, user_id: str, seed: int) -> None:
         self._site = site
@@ -116,7 +116,7 @@ class Applicant:
 
 
 class Person(Protocol):
-    """One person's way; each step gives the seconds until the next, or `DONE`."""
+    """One person's requests; each step returns the seconds until the next, or `DONE`."""
 
     user_id: str
     repetitions: int
@@ -164,7 +164,7 @@ class Applications:
 
     @property
     def repetitions(self) -> int:
-        """How often anybody had to ask again."""
+        """The number of repeated requests."""
         return sum(applicant.repetitions for applicant in self._applicants)
 
     @property
@@ -187,7 +187,7 @@ class Applications:
     def _take_turn(self, applicant: Person) -> None:
         try:
             pause = applicant.step()
-        except Exception as error:  # noqa: BLE001  told by the test, which would not see it in a thread
+        except Exception as error:  # noqa: BLE001  reported by the test, which would not see it in a thread
             self.failures.append(f"{applicant.user_id}: {error!r}")
             pause = DONE
         if pause == DONE:

@@ -1,4 +1,4 @@
-"""The plug is pulled at any moment, on any process: every result is applied exactly once, and nobody pays twice.
+"""Processes are killed at any moment: every result is applied exactly once, and no run is paid for twice.
 
 `FAULTS_SEED=… pytest tests/faults` replays a schedule; `FAULTS_VERIFICATIONS` makes it longer.
 """

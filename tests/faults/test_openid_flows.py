@@ -64,7 +64,7 @@ def register(site: Site) -> Party:
 
 
 def run_amid_troubles(site: Site, visits: list[Visit]) -> None:
-    """Run everybody through while the troubles come; those in progress end afterwards."""
+    """Run all visits while faults are injected; visits in progress end afterwards."""
     troubles, applications = Troubles(site, SEED, TROUBLES), Applications(visits, SECONDS, AT_ONCE)
     began = time.monotonic()
     applications.start()

@@ -16,7 +16,7 @@ START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
 
 
 class Troubles:
-    """Every trouble at least once, then at random until `stop`; `told` lists them. `only` names those that come."""
+    """Inject every fault at least once, then at random until `stop`; `told` lists them. `only` restricts them."""
 
     def __init__(self, site: Site, seed: int, only: Collection[str] = ()) -> None:
         self._only = only
@@ -124,7 +124,7 @@ class Troubles:
         switch = self._random.choice(["failed_after", "dropped_after"])
         route = self._random.choice([START_RUN, START_RUN, CREATE_APPLICANT])
         self._site.set_faults(route=route, **{switch: self._random.randint(3, 8)})
-        self._stopping.wait(0.4)  # long enough for somebody to meet it
+        self._stopping.wait(0.4)  # long enough for a request to meet it
 
     def _a_proxy_answers(self) -> None:
         status = self._random.choice([403, 404, 408, 425, 499])

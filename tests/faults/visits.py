@@ -49,7 +49,7 @@ class Party:
 
 
 class Visit:
-    """One person whom the client has verified; each step gives the seconds until the next, or `DONE`."""
+    """One person whom the client has verified; each step returns the seconds until the next, or `DONE`."""
 
     def __init__(self, party: Party, user_id: str, seed: int) -> None:
         self._party = party
@@ -233,7 +233,7 @@ def _flow_of(page: str) -> str:
 
 
 def _level(id_token: str) -> str:
-    """Return the level that an ID token tells; that it is signed is tested elsewhere."""
+    """Return the level in an ID token; its signature is tested elsewhere."""
     payload = id_token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     [element] = claims["verified_claims"]

@@ -1,4 +1,4 @@
-"""The client for outgoing HTTP, against peers that drip, redirect, never end, lie or lead elsewhere."""
+"""The client for outgoing HTTP, against peers that are slow, redirect, never end, lie or resolve to other addresses."""
 
 from __future__ import annotations
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.identity.gates import ASKED, gate, refusal
 from tests.identity.glewlwyd import Glewlwyd
 
-ASKED_AS_SHOP = ASKED | {"client_id": "shop", "client_secret": "env:SHOP_SECRET"}  # it tells a token's own client only
+ASKED_AS_SHOP = ASKED | {
+    "client_id": "shop",
+    "client_secret": "env:SHOP_SECRET",
+}  # it introspects tokens only for their own client
 AUDIENCES = {"audience": ["https://connector", "openid internal_idvp_view"]}
 
 

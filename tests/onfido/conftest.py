@@ -1,4 +1,4 @@
-"""A scripted Onfido: a real HTTP server on loopback that answers what a test tells it to, in that order."""
+"""A scripted Onfido: a real HTTP server on loopback that sends the answers of a test, in their order."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class ScriptedOnfido(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent: the clients under test give up connections on purpose."""
+        """Log nothing: the clients under test abort connections on purpose."""
         self.broken.set()
 
 

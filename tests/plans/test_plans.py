@@ -133,7 +133,7 @@ def test_no_statement_grows_with_the_users(driven: Driven) -> None:
     faults = list(find_faults(driven.world, statements))
     assert not faults, "\n\n".join(faults)
     database = driven.world.connector.services.database
-    if database.is_sqlite:  # nobody collects its statistics; but who does, does no harm
+    if database.is_sqlite:  # its statistics are not collected automatically, but may be
         with database.write() as connection:
             connection.exec_driver_sql("ANALYZE")
         faults = list(find_faults(driven.world, statements))

@@ -126,7 +126,7 @@ def _onfido(world: World, method: str, path: str) -> requests.Response:
 def end_run(
     world: World, run_id: str, status: str = "approved", comparisons: Mapping[str, str | None] = ALL_CLEAR
 ) -> bytes:
-    """End a run at Onfido, and return the event that tells of it."""
+    """End a run at Onfido, and return its event."""
     world.outcome(run_id, status=status, comparisons=dict(comparisons))
     return event_body(run_id, status, comparisons)
 
@@ -206,7 +206,7 @@ def initiate(world: World, caller: Caller) -> tuple[int, str | None]:
 
 
 def assert_resumed(world: World, caller: Caller, others: Collection[str] = ()) -> str:
-    """Assert that asking again gives a token for the one run there is beside `others`, and that its result counts."""
+    """Assert that another request returns a token for the only run besides `others`, and that its result counts."""
     answer = caller.verify(world.provider_id, "INITIATED")
     assert answer.status_code == 200, answer.text
     claims = answer.json()["claims"]

@@ -1,4 +1,4 @@
-"""A database that stops answering at a chosen point of a request, until it is told to answer again.
+"""A database that stops answering at a chosen point of a request, until the test lets it answer again.
 
 It listens to SQLAlchemy's own events, as `meanwhile` does, and raises what the drivers raise.
 """

@@ -1,4 +1,4 @@
-"""A connector's process that is killed (`kill -9`) while it initiates: another goes on, and pays for no second run."""
+"""A process that is killed (`kill -9`) while it initiates: another one continues, and pays for no second run."""
 
 from __future__ import annotations
 

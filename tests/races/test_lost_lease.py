@@ -1,4 +1,4 @@
-"""A request that goes on after its turn is over: it changes nothing here, and what it did at Onfido is recorded."""
+"""A request that outlives its lease: it changes nothing here, and what it did at Onfido is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connector's process that is stopped (SIGSTOP) on its way to Onfido, and goes on when its turn is long over."""
+"""A process that is stopped (SIGSTOP) before a call to Onfido, and continues long after its lease has expired."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Application(Standing):
         try:
             self._answer(request, reply)
         except OSError:
-            return  # nobody listens any more
+            return  # the connection is closed
 
     def _answer(self, request: BaseHTTPRequestHandler, reply: Reply) -> None:
         request.send_response(reply.status)

@@ -27,7 +27,7 @@ def ann(world: World) -> Caller:
     return world.add_user()
 
 
-# OAuth 2 clients, whose environment only their applicants tell
+# OAuth 2 clients, whose environment only their applicants show
 
 
 def test_clients_environment_is_known_with_its_first_applicant(world: World, ann: Caller) -> None:

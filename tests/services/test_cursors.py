@@ -1,4 +1,4 @@
-"""Cursors: returned unchanged they work, in their list and tenant; anything else is refused."""
+"""Cursors: valid unchanged, in their list and tenant; anything else is refused."""
 
 from __future__ import annotations
 

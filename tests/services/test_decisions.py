@@ -1,4 +1,4 @@
-"""An administrator decides on a run in review: once, for the values of now, taking nothing away; whatever goes on."""
+"""An administrator decides on a run in review: once, for the current values, without withdrawing claims."""
 
 from __future__ import annotations
 

@@ -353,7 +353,7 @@ def test_delivery_that_is_repeated_after_the_task_was_completed_with_nothing_is_
 def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
     world: World, ann: Caller, application: Application
 ) -> None:
-    use_workflow(world, SCORING, SCORING | {"task_def_id": "unlisted"})  # so that the run goes on
+    use_workflow(world, SCORING, SCORING | {"task_def_id": "unlisted"})  # so that the run continues
     application.answers_data({"score": 7})
     run_id, _ = start_waiting(world, ann)
     wait_for(world, NotifyOfTask.kind, "done")

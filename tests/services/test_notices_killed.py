@@ -1,4 +1,4 @@
-"""Notices while workers are killed: each change is told at least once, and nothing to an endpoint that was removed.
+"""Notices while workers are killed: each change is delivered at least once, and nothing to a removed endpoint.
 
 `NOTICES=10000` makes as many changes.
 """

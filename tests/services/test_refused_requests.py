@@ -1,4 +1,4 @@
-"""What is refused to known callers is in the audit trail, in bounds: no caller can write rows at will."""
+"""Refusals to known callers are in the audit trail, up to a limit: no caller can fill it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Counted:
             with self._proxy.counted() as number:
                 act()
             numbers += number
-        print(f"\n{what}: {min(numbers)} round trips")  # noqa: T201  a report for whoever asks with -s
+        print(f"\n{what}: {min(numbers)} round trips")  # noqa: T201  a report for `pytest -s`
         return min(numbers)
 
 

@@ -1,4 +1,4 @@
-"""What happens without anybody asking: lost results are fetched, broken verifications ended, personal data removed."""
+"""Upkeep without requests: lost results are fetched, interrupted verifications ended, personal data removed."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def totals(batches: list[Batch]) -> tuple[int, int, int]:
 
 
 def told(world: World, *subjects: str) -> list[tuple[str, str, str]]:
-    """Return user or claim, subject and new state of what the history tells, in its order."""
+    """Return user or claim, subject and new state of each history entry, in order."""
     with world.connector.services.database.read() as connection:
         rows = connection.execute(select(history).where(history.c.subject.in_(subjects)).order_by(history.c.id)).all()
     return [(row.name, row.subject, row.current) for row in rows]

@@ -39,7 +39,7 @@ UNKNOWN = "0b9c8e1e-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def ann(world: World, application: Application) -> Caller:
-    """A verified user of a provider that tells of matches and un-verifies on them."""
+    """A verified user of a provider that notifies of matches and un-verifies on them."""
     use_studio(world, notices=notices(application, SCORE), unverifyOnMatch=True)
     return verified_user(world, "ann")
 

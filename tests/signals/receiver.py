@@ -93,7 +93,7 @@ class Receiver:
 
 
 def connect(caller: Caller, delivery: Any = None, **body: Any) -> Receiver:
-    """Create a stream for changes of levels, polled unless told otherwise."""
+    """Create a stream for changes of levels, polled by default."""
     given = {"delivery": delivery or POLLED, "events_requested": [LEVEL_CHANGE]} | body
     answer = caller.post(STREAMS, given)
     assert answer.status_code == 201, answer.text

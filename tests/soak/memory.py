@@ -14,7 +14,7 @@ from tests.soak.site import Process
 
 EVERY = 2.0  # seconds
 SETTLING = 0.25  # of the time: caches, pools and prepared statements are filled
-FEWEST = 6  # samples that tell anything
+FEWEST = 6  # samples that are needed for a verdict
 MOST_GROWTH = 0.05  # of what it was, and beyond that
 MOST_BYTES = 4 * 2**20
 

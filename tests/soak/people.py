@@ -18,7 +18,7 @@ from tests.harness import ADMIN_SCOPES, Caller, run_id_of
 from tests.soak.site import REMOTE, TENANTS, Site, add_user
 
 THREADS = 24
-PATIENCE = 300.0  # seconds that a user goes on trying
+PATIENCE = 300.0  # seconds that a user keeps trying
 STATUSES = ("approved", "approved", "approved", "approved", "declined", "review", "abandoned")
 OPEN_ALREADY = "OIDV-10004"
 SHARE_OF_REMOTE = 0.3

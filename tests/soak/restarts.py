@@ -15,7 +15,7 @@ KILLED = 5  # of so many, one
 
 
 class Restarts:
-    """Replaces processes until stopped; `told` lists what was done."""
+    """Replaces processes until stopped; `told` lists the replacements."""
 
     def __init__(self, site: Site) -> None:
         self._site = site

@@ -54,7 +54,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def add_provider(database: Database) -> Callable[..., str]:
-    """Insert a provider: `add_provider(name="Onfido", tenant="carbon.super")`; gives its id."""
+    """Insert a provider: `add_provider(name="Onfido", tenant="carbon.super")`; returns its id."""
 
     def add(name: str = "Onfido", tenant: str = DEFAULT_TENANT) -> str:
         provider_id = str(uuid.uuid4())

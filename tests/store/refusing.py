@@ -1,4 +1,4 @@
-"""Databases that refuse writes, or everybody, for a while."""
+"""Databases that refuse writes, or all connections, for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A migration after `OLDEST_SUPPORTED` is additive: what an earlier version reads and writes goes on working."""
+"""A migration after `OLDEST_SUPPORTED` is additive: earlier versions can still read and write."""
 
 from __future__ import annotations
 

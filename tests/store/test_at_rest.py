@@ -57,7 +57,7 @@ def test_of_a_refusal_the_code_is_stored_and_none_of_onfidos_sentences(world: Wo
 
 
 def resumed_token(world: World) -> str:
-    """Resume the open verification of another user and give its SDK token."""
+    """Resume the open verification of another user and return its SDK token."""
     ben = world.add_user("ben", VALUES)
     run_id = world.start(ben)
     answer = ben.verify(world.provider_id, "REINITIATED")

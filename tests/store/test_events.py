@@ -20,7 +20,7 @@ Add = Callable[..., str | None]
 
 @pytest.fixture
 def add(database: Database, provider_id: str, now: datetime) -> Add:
-    """Insert an event and give its id, None if it was there: `add("digest", run_id="run-1")`."""
+    """Insert an event and return its id, None if it existed: `add("digest", run_id="run-1")`."""
 
     def add(
         digest: str,

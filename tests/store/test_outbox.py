@@ -26,7 +26,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Another(Status):
-    """What nobody leases here."""
+    """A kind that no test leases."""
 
     kind: ClassVar[str] = "another"
 

@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def add(database: Database, provider_id: str, now: datetime) -> Add:
-    """Insert a run that has ended: `add(user_id="ann", tags=("vip",))`; gives the verification's id."""
+    """Insert a run that has ended: `add(user_id="ann", tags=("vip",))`; returns the verification's id."""
 
     def add(tags: tuple[str, ...] = (), about: tuple[VerificationClaim, ...] = (), **values: Any) -> str:
         verification_id = str(uuid.uuid4())

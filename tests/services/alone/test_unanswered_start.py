@@ -1,4 +1,4 @@
-"""A start of a run that Onfido was too slow to answer: the run may still be made, long after anybody waits for it."""
+"""A start of a run that Onfido did not answer in time: the run may still be created later."""
 
 from __future__ import annotations
 
