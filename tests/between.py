@@ -122,4 +122,4 @@ def _use(world: World, base_url: str) -> None:
     answer = world.connector.as_admin(world.tenant).put(
         path, provider_body(world.simulator, configProperties=properties)
     )
-    assert answer.ok, answer.text
+    assert answer.ok or answer.json()["code"] == "IDVP-60000", answer.text  # a test may have removed it

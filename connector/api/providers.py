@@ -105,7 +105,8 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
 def remove_provider(provider_id: str) -> None:
     """Remove a provider with its verifications.
 
-    Its webhook and its users' applicants stay at Onfido: remove them first.
+    They are gone at once, and its name can be used again; the worker deletes their rows afterwards. Its webhook and its
+    users' applicants stay at Onfido: remove them first.
     """
     _providers().remove(g.tenant, provider_id, g.principal.actor)
 

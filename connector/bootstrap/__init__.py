@@ -37,6 +37,7 @@ from connector.services.people.claims import Claims
 from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 from connector.services.providers.deletion import Deletion
+from connector.services.removals import Removals
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
@@ -243,6 +244,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
                 self.job_steps.resume_stalled,
                 self.signal_upkeep.look_after,
                 self.console_sessions.forget_tokens,
+                self._removals.resume,
             ),
             timedelta(days=self.settings.event_retention_days),
             timedelta(days=self.settings.delivery_retention_days),
@@ -250,12 +252,17 @@ class Services(Numbers, OpenIdParts, SignalParts):
         )
 
     @part
+    def _removals(self) -> Removals:
+        return Removals(self.database)
+
+    @part
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
         deletion = Deletion(self.providers, self.onfido)
-        upkeep = (self.upkeep, self.directory_checks, self.health_checks, write_back, self.job_steps, deletion)
+        checks = (self.directory_checks, self.health_checks)
+        upkeep = (self.upkeep, *checks, write_back, self.job_steps, deletion, self._removals)
         others = (watchlist, WatchlistMonitors(self.database, self.onfido), *self._signal_stories)
         stories = (self.tasks, self._notices, self.endpoints, *others, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]

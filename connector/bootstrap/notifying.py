@@ -42,7 +42,6 @@ class Notifying(Ground):
         """Register, change, test and remove notice endpoints."""
         return Endpoints(
             self.database,
-            self.providers,
             self._endpoint_secrets,
             self._notifier,
             self._studio_policy.notices,

@@ -24,7 +24,6 @@ class OpenIdParts(Providing):
         settings = self.settings
         return Clients(
             self.database,
-            self.providers,
             self._journal,
             self.openid_names,
             UrlPolicy(None, allows_http_loopback=settings.allow_http_loopback),

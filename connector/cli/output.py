@@ -123,6 +123,8 @@ Command = Callable[..., Any]
 
 
 def _read_tenant(context: click.Context, _option: click.Parameter, name: str) -> Tenant:
+    if not name:
+        raise click.BadParameter("must not be empty: name a tenant, or leave the option out.")
     return read_tenants(load_settings(context)).named(name)
 
 

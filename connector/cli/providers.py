@@ -198,7 +198,10 @@ def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: 
 @click.confirmation_option(prompt="Remove the provider and its verifications?")
 @tenant_options
 def remove(context: click.Context, provider: str, tenant: Tenant) -> None:
-    """Remove a provider with its verifications."""
+    """Remove a provider with its verifications.
+
+    They are gone at once; the worker deletes their rows afterwards.
+    """
     with services(context) as opened:
         opened.providers.remove(tenant, provider_id(opened, tenant, provider), actor())
     click.echo(f"Removed {provider}.")

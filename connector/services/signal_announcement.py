@@ -35,6 +35,19 @@ class AnnounceLevels(LevelPayload):
     position: str = ""
 
 
+@dataclass(frozen=True)
+class NoteLevels:
+    """Record, and check, the levels of users who were verified with a removed provider, after `position`.
+
+    It is queued if the provider is removed before all levels of the tenant's users are recorded.
+    """
+
+    kind: ClassVar[str] = "note_levels"
+    tenant: str
+    provider_id: str
+    position: str = ""
+
+
 class SignalAnnouncement:
     """A subscriber of the journal."""
 

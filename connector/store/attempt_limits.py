@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from connector.store import batch
 from connector.store.models import providers, verifications
 from connector.store.pages import unindexed
-from connector.store.verifications import IS_HERE, is_in
+from connector.store.verifications import IS_HERE, IS_THERE, is_in
 
 COUNTS = (
     verifications.c.is_forgiven.is_(False),
@@ -56,7 +56,7 @@ def find_started_of_user(
     connection: Connection, tenant: str, user_id: str, since: datetime
 ) -> dict[str, list[datetime]]:
     """Return the same for all providers, by their ids, each in the provider's environment."""
-    of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id, IS_THERE)
     statement = (
         select(verifications.c.provider_id, verifications.c.created_at)
         .join(providers, providers.c.id == verifications.c.provider_id)

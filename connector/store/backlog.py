@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, select
 from connector.store.dialect import from_now
 from connector.store.models import outbox, verifications
 from connector.store.outbox import READY, parts
+from connector.store.verifications import IS_THERE
 
 QUEUES = ("work", "notices")  # in the order of `parts`
 
@@ -20,7 +21,7 @@ def _oldest(conditions: Sequence[ColumnElement[bool]]) -> ScalarSelect[datetime]
 
 _OLDEST_CHECK = (
     select(verifications.c.next_check_at)
-    .where(verifications.c.closed_at.is_(None), verifications.c.next_check_at.is_not(None))
+    .where(verifications.c.closed_at.is_(None), verifications.c.next_check_at.is_not(None), IS_THERE)
     .order_by(verifications.c.next_check_at)
     .limit(1)
     .scalar_subquery()

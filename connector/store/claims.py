@@ -20,6 +20,7 @@ from connector.domain.verification import Verification
 from connector.store import batch
 from connector.store.conditions import IS_SANDBOX
 from connector.store.dialect import by_code_point, insert
+from connector.store.hidden import is_of_registered
 from connector.store.models import claims, verification_claims, verifications
 
 ENVIRONMENT_CHANGED, USER_REMOVED = "environment_changed", "user_removed"  # causes, for the history
@@ -49,12 +50,13 @@ _SELECT = select(
     )
 )
 
-_OF_USER = _SELECT.where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"))
+_IS_THERE = is_of_registered(claims.c.provider_id)
+_OF_USER = _SELECT.where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), _IS_THERE)
 _ALL = _OF_USER.order_by(claims.c.uri, claims.c.provider_id)
 _OF_PROVIDER = _ALL.where(claims.c.provider_id == bindparam("of_provider"))
 _ONE = _OF_USER.where(claims.c.id == bindparam("claim_id"))
 _LOCK = (
-    select(claims.c.id)
+    select(_IS_THERE)
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id == bindparam("user_id"))
     .order_by(by_code_point(claims.c.uri), claims.c.provider_id)
     .with_for_update()
@@ -133,15 +135,8 @@ def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
-    """Lock a user's claims, in lock order; False if there are none."""
-    return bool(connection.execute(_LOCK, {"tenant": tenant, "user_id": user_id}).all())
-
-
-def lock_all(connection: Connection, provider_id: str) -> None:
-    """Lock the claims with a provider."""
-    statement = select(claims.c.id).where(claims.c.provider_id == provider_id)
-    order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
-    connection.execute(statement.order_by(*order).with_for_update())
+    """Lock a user's claims, in lock order; False if there are none, but for those with removed providers."""
+    return any(connection.execute(_LOCK, {"tenant": tenant, "user_id": user_id}).scalars().all())
 
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
@@ -270,7 +265,7 @@ def _unverify(
     """Withdraw those of some locked claims that meet a condition."""
     withdrawn = connection.execute(
         update(claims)
-        .where(claims.c.tenant == tenant, claims.c.is_verified, condition)
+        .where(claims.c.tenant == tenant, claims.c.is_verified, _IS_THERE, condition)
         .values(is_verified=False, verification_status=status, updated_at=now)
         .returning(*_CHANGED)
     )

@@ -17,6 +17,7 @@ from connector.domain.measures import Count, key_of
 from connector.domain.month_counts import MonthCounts, is_whole, month_of
 from connector.store import hourly_counts, statistics_models
 from connector.store.dialect import insert as insert_or
+from connector.store.hidden import IS_REGISTERED
 from connector.store.models import providers, verifications
 from connector.store.statistics_models import counted_days, daily_counts, monthly_counts
 
@@ -26,7 +27,7 @@ _ADD_MONTH = insert_or(monthly_counts, lambda statement: statement.on_conflict_d
 
 def find_providers(connection: Connection, tenant: str | None = None) -> Sequence[str]:
     """Return the ids of all providers, or of a tenant's, in order."""
-    statement = select(providers.c.id).order_by(providers.c.id)
+    statement = select(providers.c.id).where(IS_REGISTERED).order_by(providers.c.id)
     return (
         connection.execute(statement if tenant is None else statement.where(providers.c.tenant == tenant))
         .scalars()
@@ -38,7 +39,7 @@ def find_first(connection: Connection) -> datetime | None:
     """Return the start time of the first stored verification."""
     of_provider = select(verifications.c.created_at).where(verifications.c.provider_id == providers.c.id)
     first = of_provider.order_by(verifications.c.created_at).limit(1).correlate(providers).scalar_subquery()
-    firsts = connection.execute(select(first).select_from(providers)).scalars()
+    firsts = connection.execute(select(first).select_from(providers).where(IS_REGISTERED)).scalars()
     return min(filter(None, firsts), default=None)
 
 
@@ -165,6 +166,7 @@ def _is_at(row: Row[Any]) -> list[ColumnElement[bool]]:
 
 
 def _share_providers(connection: Connection, provider_ids: Collection[str]) -> set[str]:
-    statement = select(providers.c.id).where(providers.c.id.in_(sorted(provider_ids))).order_by(providers.c.id)
+    is_known = (providers.c.id.in_(sorted(provider_ids)), IS_REGISTERED)
+    statement = select(providers.c.id).where(*is_known).order_by(providers.c.id)
     shared = connection.execute(statement.with_for_update(read=True, key_share=True)).scalars()
     return {"", *shared}

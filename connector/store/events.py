@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_
 from connector.store import batch
 from connector.store.batch import Answer
 from connector.store.dialect import insert
+from connector.store.hidden import is_of_registered
 from connector.store.models import events, verifications
 from connector.store.pages import unindexed
 
@@ -123,7 +124,7 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
             verifications,
             (verifications.c.provider_id == events.c.provider_id) & (verifications.c.run_id == events.c.run_id),
         )
-        .where(_IS_PARKED)
+        .where(_IS_PARKED, is_of_registered(events.c.provider_id))
     )
     return [(row.provider_id, row.run_id) for row in connection.execute(statement)]
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from connector.domain.claims import ClaimState
 from connector.domain.verification import Verification, VerificationClaim
 from connector.store import batch, claims, providers, verification_claims, verifications
+from connector.store.batch import Answer
 from connector.store.models import verifications as table
 
 _IS_THIS_RUN = (
@@ -35,12 +36,16 @@ class LockedRun:
     states: Mapping[str, ClaimState]
 
 
-def lock(connection: Connection, provider_id: str, run_id: str, *, with_claims: bool) -> LockedRun:
+def lock(
+    connection: Connection, provider_id: str, run_id: str, *, with_claims: bool, shared: Answer | None = None
+) -> LockedRun:
     """Lock a run, in lock order: share-lock its provider, lock its verification and the user's claims with the
     provider.
+
+    `shared` is the answer to the share lock, if the transaction has it already.
     """
     key = {"of_provider": provider_id, "of_run": run_id}
-    environment = batch.execute(connection, providers.SHARE_ENVIRONMENT, {"provider_id": provider_id})
+    environment = shared or providers.share_environment(connection, provider_id)
     verification = batch.execute(connection, verifications.LOCK_RUN, key)
     if not with_claims:
         return LockedRun(environment.scalar(), verifications.read_one(verification), (), {})

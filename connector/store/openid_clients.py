@@ -52,11 +52,6 @@ def replace_secret(connection: Connection, client_id: str, digest: str, until: d
     connection.execute(statement.values(secret_digest=digest, updated_at=now, **former))
 
 
-def remove(connection: Connection, client_id: str) -> None:
-    """Delete a client with its flows."""
-    connection.execute(delete(openid_clients).where(_T.id == client_id))
-
-
 def use_assertion(connection: Connection, client_id: str, digest: str, expires_at: datetime) -> bool:
     """Record the use of an assertion; False if it was used before."""
     row = {"client_id": client_id, "digest": digest, "expires_at": expires_at}

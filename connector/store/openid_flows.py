@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from connector.domain.openid.flow import ANSWERED, OPENED, PUSHED, REDEEMED, REFUSED, STARTED, Flow, guest_of
+from connector.store.hidden import is_of_registered_client
 from connector.store.openid_models import openid_flows
 from connector.store.sealed import openid_flow
 from connector.store.vault import Vault
 
 _T = openid_flows.c
+_IS_THERE = is_of_registered_client(_T.client_id)
 _COLUMNS = (
     *(_T.id, _T.tenant, _T.client_id, _T.provider_id, _T.state, _T.user_id, _T.subject_digest),
     *(_T.browser_digest, _T.uris, _T.parameters, _T.sent_values, _T.result, _T.created_at, _T.expires_at),
@@ -139,7 +141,7 @@ def forget(connection: Connection, before: datetime, limit: int) -> int:
 
 
 def _one(connection: Connection, vault: Vault, *conditions: ColumnElement[bool]) -> Flow | None:
-    row = connection.execute(select(*_COLUMNS).where(*conditions)).one_or_none()
+    row = connection.execute(select(*_COLUMNS).where(*conditions, _IS_THERE)).one_or_none()
     return None if row is None else _read(vault, row)
 
 
@@ -181,5 +183,5 @@ def _move(
     *conditions: ColumnElement[bool],
 ) -> bool:
     """Change a flow that is in one of these states and has not expired; False if it is not so any more."""
-    is_there = (_T.id == flow_id, _T.state.in_(states), _T.expires_at > now, *conditions)
+    is_there = (_T.id == flow_id, _T.state.in_(states), _T.expires_at > now, _IS_THERE, *conditions)
     return connection.execute(update(openid_flows).where(*is_there).values(values)).rowcount == 1

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
 from connector.domain.assurance import Proof, ProvenClaim
 from connector.domain.studio import OutputRole
+from connector.store.hidden import is_of_registered
 from connector.store.models import claims, verification_claims, verifications
 
 # A verification is a claim's proof if it verified the claim for the same value, or for the output's.
@@ -28,7 +29,12 @@ _OF_USER = (
             verifications, verifications.c.id == verification_claims.c.verification_id
         )
     )
-    .where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified)
+    .where(
+        claims.c.tenant == bindparam("of_tenant"),
+        claims.c.user_id == bindparam("of_user"),
+        claims.c.is_verified,
+        is_of_registered(claims.c.provider_id),
+    )
 )
 
 

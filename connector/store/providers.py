@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, literal, select, update
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
@@ -16,7 +16,9 @@ from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.endpoints import is_notified
+from connector.store.hidden import IS_REGISTERED
 from connector.store.models import events, providers
 
 _PLAIN = Studio()  # the configuration of most providers
@@ -62,9 +64,9 @@ _FIND_WEBHOOK_ACCESS = select(
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
 
-SHARE_ENVIRONMENT = (
+_SHARE_ENVIRONMENT = (
     select(providers.c.environment)
-    .where(providers.c.id == bindparam("provider_id"))
+    .where(providers.c.id == bindparam("provider_id"), IS_REGISTERED)
     .with_for_update(read=True, key_share=True)
 )
 
@@ -119,14 +121,9 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
     connection.execute(statement.values(dict(values) | key | {"updated_at": now}))
 
 
-def share_environment(connection: Connection, provider_id: str) -> str | None:
-    """Return the environment of a provider's credentials, with a share lock until the transaction's end."""
-    return connection.execute(SHARE_ENVIRONMENT, {"provider_id": provider_id}).scalar_one_or_none()
-
-
-def remove(connection: Connection, provider_id: str) -> None:
-    """Delete a provider with its verifications, claims and events."""
-    connection.execute(delete(providers).where(providers.c.id == provider_id))
+def share_environment(connection: Connection, provider_id: str) -> Answer:
+    """Share-lock a provider until the transaction's end, and return its environment; no row if it was removed."""
+    return batch.execute(connection, _SHARE_ENVIRONMENT, {"provider_id": provider_id})
 
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
@@ -153,7 +150,7 @@ def find_page(
 
 def is_any(connection: Connection) -> bool:
     """Whether there is a provider, of any tenant."""
-    return connection.execute(select(providers.c.id).limit(1)).one_or_none() is not None
+    return connection.execute(select(providers.c.id).where(IS_REGISTERED).limit(1)).one_or_none() is not None
 
 
 def find_known(connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False) -> set[str]:

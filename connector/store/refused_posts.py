@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Integer, String, bindparam, case, cast, selec
 
 from connector.domain.events import RefusedPosts
 from connector.store.dialect import insert
+from connector.store.hidden import IS_REGISTERED
 from connector.store.models import providers
 from connector.store.provider_models import refused_posts
 from connector.store.times import UtcDateTime
@@ -22,7 +23,7 @@ _OF_KNOWN = select(
     cast(bindparam("of_number"), Integer),
     bindparam("of_first", type_=UtcDateTime),
     bindparam("of_last", type_=UtcDateTime),
-).where(providers.c.id == bindparam("of_provider"))
+).where(providers.c.id == bindparam("of_provider"), IS_REGISTERED)
 _ADD = insert(
     refused_posts,
     lambda statement: statement.from_select(_COLUMNS, _OF_KNOWN).on_conflict_do_update(

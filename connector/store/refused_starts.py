@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, case, delete, select
 
 from connector.store import batch
 from connector.store.dialect import insert
+from connector.store.hidden import IS_REGISTERED
 from connector.store.models import providers, refused_starts
 from connector.store.times import UtcDateTime
 
@@ -23,6 +24,7 @@ _COUNTS = (
         refused_starts.c.user_id == bindparam("of_user"),
         refused_starts.c.since > bindparam("after", type_=UtcDateTime),
         refused_starts.c.since >= providers.c.updated_at,
+        IS_REGISTERED,
     )
 )
 _FIND = _COUNTS.where(refused_starts.c.provider_id == bindparam("of_provider"))

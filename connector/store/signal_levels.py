@@ -5,15 +5,16 @@ a transaction ──► queue ──► INSERT … SELECT, if the tenant has a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal, select
 
 from connector.domain.openid.flow import GUEST_PREFIX
 from connector.store import queueing
-from connector.store.dialect import Extended, insert
+from connector.store.dialect import insert
+from connector.store.hidden import is_of_registered
 from connector.store.models import claims
 from connector.store.signal_models import signal_levels
 from connector.store.signal_streams import is_of_tenant, is_unseeded
@@ -34,30 +35,31 @@ _QUEUE = queueing.insertions({}, is_of_tenant(queueing.parameter("tenant", "tena
 _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing())
 
 
-def _verified(condition: ColumnElement[bool]) -> Callable[[Connection], Extended]:
-    """Return the insertion of the users who are verified by claims of this condition.
-
-    It inserts nothing if the tenant's users are recorded already, or if it has no stream.
-    """
+def _chosen(tenant: ColumnElement[str], condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement for the users of a tenant who are verified by claims of this condition."""
     mine, other = claims.c, claims.alias().c
     is_judged = other.is_verified | other.verification_id.is_(None) | other.verification_status.is_not(None)
     of_same = (other.tenant == mine.tenant, other.user_id == mine.user_id, other.provider_id == mine.provider_id)
     is_contradicted = select(literal(1)).where(*of_same, ~other.is_verified, is_judged).exists()
-    chosen = (
+    return (
         select(mine.tenant, mine.user_id)
-        .where(mine.tenant == bindparam("of_tenant"), condition, mine.is_verified, ~is_contradicted)
-        .where(~mine.user_id.startswith(GUEST_PREFIX, autoescape=True), is_unseeded(bindparam("of_tenant")))
+        .where(mine.tenant == tenant, condition, mine.is_verified, ~is_contradicted)
+        .where(~mine.user_id.startswith(GUEST_PREFIX, autoescape=True))
         .group_by(mine.tenant, mine.user_id)
         .order_by(mine.user_id)
     )
-    return insert(
-        signal_levels,
-        lambda statement: statement.from_select([_T.tenant, _T.user_id], chosen).on_conflict_do_nothing(),
-    )
 
 
-_NOTE_USER = _verified(claims.c.user_id == bindparam("of_user"))
-_NOTE_PROVIDER = _verified(claims.c.provider_id == bindparam("of_provider"))
+_VERIFIED_USER = _chosen(
+    bindparam("of_tenant"),
+    (claims.c.user_id == bindparam("of_user"))
+    & is_of_registered(claims.c.provider_id)
+    & is_unseeded(bindparam("of_tenant")),  # nothing is inserted if the levels are recorded, or there is no stream
+)
+_NOTE_USER = insert(
+    signal_levels,
+    lambda statement: statement.from_select([_T.tenant, _T.user_id], _VERIFIED_USER).on_conflict_do_nothing(),
+)
 
 
 def queue(connection: Connection, orders: Sequence[LevelPayload]) -> None:
@@ -98,9 +100,18 @@ def prepare_removal(connection: Connection, tenant: str, user_id: str) -> None:
     )
 
 
-def note_provider(connection: Connection, tenant: str, provider_id: str) -> None:
-    """Record the levels of users whose claims with a provider are about to be deleted, in the same way."""
-    connection.execute(_NOTE_PROVIDER(connection), {"of_tenant": tenant, "of_provider": provider_id})
+def is_being_recorded(connection: Connection, tenant: str) -> bool:
+    """Whether a tenant has a stream, and the levels of its users are not all recorded yet."""
+    return connection.execute(select(is_unseeded(literal(tenant)))).scalar_one()
+
+
+def note_page(connection: Connection, tenant: str, provider_id: str, after: str, limit: int) -> list[str]:
+    """Record that the next users after `after` who were verified with a removed provider were so; return their ids."""
+    condition = (claims.c.provider_id == provider_id) & (claims.c.user_id > after)
+    page = _chosen(literal(tenant), condition).with_only_columns(claims.c.user_id).limit(limit)
+    users = list(connection.execute(page).scalars())
+    add_all(connection, tenant, users)
+    return users
 
 
 def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -> set[str]:

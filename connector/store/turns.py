@@ -13,12 +13,13 @@ from connector.store import batch
 from connector.store.batch import Answer
 from connector.store.models import verifications
 from connector.store.times import UtcDateTime
+from connector.store.verifications import IS_THERE
 
 
 def _is_free(column: Column[datetime]) -> Update:
     is_over = column.is_(None) | (column <= bindparam("now", type_=UtcDateTime))
     return update(verifications).where(
-        verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None), is_over
+        verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None), is_over, IS_THERE
     )
 
 

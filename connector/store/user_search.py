@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Select, func, not_, or_, select
 from connector.domain.verification import Verification
 from connector.store.attempt_limits import COUNTS
 from connector.store.dialect import in_code_points, precedes
+from connector.store.hidden import is_of_registered
 from connector.store.models import claims, providers, users, verifications
 from connector.store.verification_search import LISTED
-from connector.store.verifications import is_in, read_row
+from connector.store.verifications import IS_THERE, is_in, read_row
 
 _LAST = "\U0010ffff"  # after every other character
+_IS_CLAIM_THERE = is_of_registered(claims.c.provider_id)
 
 
 def find_page(connection: Connection, tenant: str, prefix: str, *, after: str, limit: int) -> list[str]:
@@ -39,8 +41,8 @@ def _page(tenant: str, prefix: str, after: str, limit: int) -> Select[str]:
 def is_known(connection: Connection, tenant: str, user_id: str) -> bool:
     """Whether anything is stored of a user."""
     stored = (
-        select(table.c.user_id).where(table.c.tenant == tenant, table.c.user_id == user_id).exists()
-        for table in (users, claims, verifications)
+        select(table.c.user_id).where(table.c.tenant == tenant, table.c.user_id == user_id, *conditions).exists()
+        for table, *conditions in ((users,), (claims, _IS_CLAIM_THERE), (verifications, IS_THERE))
     )
     return bool(connection.execute(select(or_(*stored))).scalar_one())
 
@@ -49,7 +51,7 @@ def find_verified(connection: Connection, tenant: str, user_ids: Sequence[str]) 
     """Return the claims of some users that are verified, by the users' ids."""
     verified: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
     statement = select(claims.c.user_id, claims.c.uri).where(
-        claims.c.tenant == tenant, claims.c.user_id.in_(user_ids), claims.c.is_verified
+        claims.c.tenant == tenant, claims.c.user_id.in_(user_ids), claims.c.is_verified, _IS_CLAIM_THERE
     )
     for user_id, uri in connection.execute(statement):
         verified[user_id].add(uri)
@@ -58,7 +60,7 @@ def find_verified(connection: Connection, tenant: str, user_ids: Sequence[str]) 
 
 def find_latest(connection: Connection, tenant: str, user_ids: Sequence[str]) -> dict[str, Verification]:
     """Return the latest verification of each of some users, by the users' ids."""
-    of_users = (verifications.c.tenant == tenant, verifications.c.user_id.in_(user_ids))
+    of_users = (verifications.c.tenant == tenant, verifications.c.user_id.in_(user_ids), IS_THERE)
     newest = select(verifications.c.user_id, func.max(verifications.c.created_at).label("at")).where(*of_users)
     newest_of = newest.group_by(verifications.c.user_id).subquery()
     is_newest = (verifications.c.user_id == newest_of.c.user_id) & (verifications.c.created_at == newest_of.c.at)
@@ -74,7 +76,7 @@ def find_started(
         select(verifications.c.user_id, verifications.c.provider_id, verifications.c.created_at)
         .join(providers, providers.c.id == verifications.c.provider_id)
         .where(verifications.c.tenant == tenant, verifications.c.user_id.in_(user_ids))
-        .where(verifications.c.created_at > since, *COUNTS, is_in(providers.c.environment))
+        .where(verifications.c.created_at > since, IS_THERE, *COUNTS, is_in(providers.c.environment))
     )
     started: dict[tuple[str, str], list[datetime]] = {}
     for user_id, provider_id, created_at in connection.execute(statement.order_by(verifications.c.created_at.desc())):

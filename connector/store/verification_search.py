@@ -27,9 +27,9 @@ from connector.store import pages
 from connector.store.conditions import IS_SANDBOX, NEEDS_REVIEW
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
-from connector.store.verifications import SELECT, one, read_row
+from connector.store.verifications import IS_THERE, SELECT, one, read_row
 
-# Without the kept output of each run, which may be a megabyte.
+# Without the kept output of each run, which may be a megabyte. Lists add the condition that the provider exists.
 LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
@@ -209,7 +209,7 @@ def _provider_ids(connection: Connection, tenant: str) -> Sequence[str]:
 
 
 def _of_user(tenant: str, user_id: str, criteria: VerificationFilter, order: Order) -> Branch:
-    conditions = [verifications.c.tenant == tenant, verifications.c.user_id == user_id]
+    conditions = [verifications.c.tenant == tenant, verifications.c.user_id == user_id, IS_THERE]
     if criteria.provider_id is not None:
         conditions.append(unindexed(verifications.c.provider_id) == criteria.provider_id)
     return Branch(order, [*conditions, *_others(criteria), *_period(criteria, order)])

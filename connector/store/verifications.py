@@ -18,6 +18,7 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.store import batch, verification_claims
 from connector.store.batch import Answer
+from connector.store.hidden import IS_REGISTERED, is_of_registered
 from connector.store.models import providers, verifications
 from connector.store.models import verification_claims as claims_table
 from connector.store.pages import unindexed
@@ -25,19 +26,22 @@ from connector.store.times import UtcDateTime
 
 _ID = verifications.c.id.label("verification_id")
 _COLUMNS = [_ID if each.name == _ID.name else verifications.c[each.name] for each in fields(Verification)]
-SELECT = select(*_COLUMNS)
+IS_THERE = is_of_registered(verifications.c.provider_id)
+SELECT = select(*_COLUMNS).where(IS_THERE)
 _INSERT = insert(verifications).returning(*_COLUMNS)
 FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
 LOCK_RUN = SELECT.where(
     verifications.c.provider_id == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run")
 ).with_for_update()
-_CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
+_CHANGE = update(verifications).where(
+    verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None), IS_THERE
+)
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
 # Lock order: the provider before the verification. Claims are inserted next, which takes a shared lock on their
 # provider, and the removal of a provider locks it first.
 _SHARED_PROVIDER = (
     select(providers.c.id)
-    .where(providers.c.id == bindparam("of_provider"))
+    .where(providers.c.id == bindparam("of_provider"), IS_REGISTERED)
     .with_for_update(read=True, key_share=True)
     .cte("shared_provider")
 )
@@ -200,26 +204,6 @@ def find_known_runs(connection: Connection, provider_id: str, run_ids: Collectio
     """Return which of some runs belong to a verification with the provider."""
     known = (verifications.c.provider_id == provider_id, verifications.c.run_id.in_(run_ids))
     return set(connection.execute(select(verifications.c.run_id).where(*known)).scalars())
-
-
-def lock_all(connection: Connection, provider_id: str) -> None:
-    """Lock the verifications with a provider."""
-    statement = select(verifications.c.id).where(verifications.c.provider_id == provider_id)
-    connection.execute(statement.order_by(verifications.c.id).with_for_update())
-
-
-def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Verification]:
-    """Lock and return all verifications of a user."""
-    statement = SELECT.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
-    statement = statement.order_by(verifications.c.id).with_for_update()
-    return [read_row(row) for row in connection.execute(statement)]
-
-
-def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
-    """Delete a user's verifications."""
-    connection.execute(
-        delete(verifications).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
-    )
 
 
 def find_due(connection: Connection, now: datetime, limit: int) -> list[Verification]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 from connector.domain.openid.flow import GUEST_PREFIX
 from connector.domain.written_status import ClaimRecord
 from connector.store import batch
+from connector.store.hidden import is_of_registered
 from connector.store.models import claims, providers, verification_claims, verifications
 
 
@@ -23,8 +24,12 @@ class VerifiedClaim(NamedTuple):
 
 Verified = Sequence[VerifiedClaim]
 
+_IS_THERE = is_of_registered(claims.c.provider_id)
 _OF_USER = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).where(
-    claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
+    claims.c.tenant == bindparam("of_tenant"),
+    claims.c.user_id == bindparam("of_user"),
+    claims.c.is_verified,
+    _IS_THERE,
 )
 
 _UNSENT = (
@@ -40,6 +45,7 @@ _UNSENT = (
         claims.c.is_verified,
         claims.c.fingerprint.is_not(None),
         verification_claims.c.fingerprint.is_(None),
+        _IS_THERE,
     )
 )
 _RECORDS = (
@@ -56,7 +62,7 @@ _RECORDS = (
             verifications, verifications.c.id == claims.c.verification_id
         )
     )
-    .where(claims.c.tenant == bindparam("of_tenant"))
+    .where(claims.c.tenant == bindparam("of_tenant"), _IS_THERE)
 )
 
 
@@ -90,7 +96,7 @@ def find_users(connection: Connection, tenant: str, after: str, limit: int) -> l
     is_guest = claims.c.user_id.startswith(GUEST_PREFIX, autoescape=True)
     statement = (
         select(claims.c.user_id)
-        .where(claims.c.tenant == tenant, claims.c.is_verified, claims.c.user_id > after, ~is_guest)
+        .where(claims.c.tenant == tenant, claims.c.is_verified, claims.c.user_id > after, ~is_guest, _IS_THERE)
         .group_by(claims.c.user_id)
         .order_by(claims.c.user_id)
         .limit(limit)

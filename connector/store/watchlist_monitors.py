@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
 from connector.domain.watchlist import ClaimStanding, MonitorTarget
 from connector.store.dialect import from_now, insert
@@ -110,10 +110,21 @@ def find_providers(connection: Connection, tenant: str, user_id: str) -> list[st
     return list(connection.execute(statement.order_by(_T.c.provider_id)).scalars())
 
 
-def forget_provider(connection: Connection, provider_id: str) -> int:
-    """Delete the records of a removed provider; return how many monitors may still exist."""
-    connection.execute(delete(_T).where(_T.c.provider_id == provider_id, _T.c.applicant_id.is_(None)))
-    return connection.execute(delete(_T).where(_T.c.provider_id == provider_id)).rowcount
+def count_left(connection: Connection, provider_id: str, most: int) -> int:
+    """Return how many monitors of a removed provider may still exist, up to `most`."""
+    left = select(_T.c.user_id).where(_T.c.provider_id == provider_id, _T.c.applicant_id.is_not(None))
+    some = left.order_by(_T.c.user_id).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def forget_some(connection: Connection, limit: int, *, provider_id: str) -> int:
+    """Delete some records of a removed provider; return their number."""
+    of_provider = _T.c.provider_id == provider_id
+    some = select(_T.c.user_id).where(of_provider).order_by(_T.c.user_id).limit(limit)
+    users = connection.execute(some.with_for_update(skip_locked=True)).scalars().all()
+    if users:
+        connection.execute(delete(_T).where(of_provider, _T.c.user_id.in_(users)))
+    return len(users)
 
 
 def _page(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from connector.domain.custom_data import MAX_TEXT
 from connector.domain.tenancy import Tenant
 from connector.domain.workflow_run import TAG_PREFIX
-from connector.store import verifications
+from connector.store import user_verifications
 from connector.store.models import history
 from tests.bodies import config_properties, provider_body
 from tests.contract.studio import (
@@ -503,7 +503,7 @@ def test_values_that_onfido_would_refuse_are_refused_before_it_is_asked(
     assert not value or value not in described
     assert calls_since(shared, before) == {}
     with shared.connector.services.database.read() as connection:
-        assert verifications.find_of_user(connection, shared.tenant, user_id) == []
+        assert user_verifications.lock_all(connection, shared.tenant, user_id) == []
 
 
 def test_values_that_are_not_sent_are_not_looked_at(shared: World) -> None:

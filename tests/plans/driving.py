@@ -486,8 +486,9 @@ def keep_monitors(world: World, recorder: Recorder) -> None:
         orders = [UpdateMonitor(tenant, provider_id, "nobody"), UpdateMonitorsOfUser(tenant, None, "nobody")]
         outbox.add_all(connection, [*orders, UpdateMonitorsOfProvider(tenant, provider_id, None, "b-~")])
         monitor_deliveries.queue(connection, [UpdateMonitorsOfUser(tenant, None, "ann")])
-    with recorder.sending("the removal of a provider"), database.write() as connection:
-        watchlist_monitors.forget_provider(connection, "none")
+    with recorder.sending("the worker"), database.write() as connection:
+        watchlist_monitors.count_left(connection, "none", 5)
+        watchlist_monitors.forget_some(connection, 5, provider_id=world.provider_id)
 
 
 def work(world: World, recorder: Recorder) -> None:

@@ -15,7 +15,14 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import RequestError
-from connector.store import applicants, attempt_limits, verification_claims, verification_search, verifications
+from connector.store import (
+    applicants,
+    attempt_limits,
+    user_verifications,
+    verification_claims,
+    verification_search,
+    verifications,
+)
 from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
 from connector.store.models import applicants as applicants_table
@@ -362,7 +369,7 @@ class TestFinding:
     def test_nothing_of_an_applicant_whose_user_was_removed(self, database: Database, reserve: Reserve) -> None:
         create_applicant(database, reserve(), {"first_name"})
         with database.write() as connection:
-            verifications.forget_user(connection, "carbon.super", "ann")
+            user_verifications.delete_all(connection, "carbon.super", "ann")
             assert connection.execute(select(applicants_table)).all() == []
 
     def test_a_run_within_its_tenant_and_provider(self, database: Database, reserve: Reserve, provider_id: str) -> None:
@@ -436,7 +443,7 @@ def test_verifications_count_from_the_moment_their_run_may_exist(
 def test_a_forgotten_user_leaves_no_verification_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
     ann, ben = reserve(), reserve(user_id="ben")
     with database.write() as connection:
-        assert verifications.find_of_user(connection, "carbon.super", "ann") == [ann]
-        verifications.forget_user(connection, "carbon.super", "ann")
+        assert user_verifications.lock_all(connection, "carbon.super", "ann") == [ann]
+        user_verifications.delete_all(connection, "carbon.super", "ann")
         assert verifications.find(connection, ann.verification_id) is None
         assert verifications.find(connection, ben.verification_id) == ben

@@ -41,8 +41,8 @@ from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.in_flight import wait_until_sent
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
-from connector.services.providers.registry import Providers
-from connector.store import endpoints, notices, outbox
+from connector.services.providers.refusals import not_found
+from connector.store import endpoints, notices, outbox, providers
 from connector.store.engine import Database
 
 SECRET_BYTES = 32
@@ -69,7 +69,6 @@ class Endpoints:
     def __init__(
         self,
         database: Database,
-        providers: Providers,
         secrets: EndpointSecrets,
         notifier: Notifier,
         policy: UrlPolicy,
@@ -77,7 +76,6 @@ class Endpoints:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._providers = providers
         self._secrets = secrets
         self._notifier = notifier
         self._policy = policy
@@ -115,9 +113,10 @@ class Endpoints:
 
         Raises `InvalidField` for a configuration that could never work; `RequestError` if there is no such provider.
         """
-        self._check(tenant, config)
+        check_endpoint(config, self._policy)
         secret, endpoint_id = self._secret(secret), str(uuid.uuid4())
         with self._database.write() as connection:
+            _share_provider(connection, tenant, config)
             sealed = self._secrets.seal(endpoint_id, secret)
             endpoints.add(connection, endpoint_id, tenant.name, config, sealed, self._clock())
             if not config.is_enabled:
@@ -139,8 +138,9 @@ class Endpoints:
 
         With `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
         """
-        self._check(tenant, config)
+        check_endpoint(config, self._policy)
         with self._database.write() as connection:
+            _share_provider(connection, tenant, config)
             known = self._lock(connection, tenant, endpoint_id)
             if seen is not None and known.config != seen:
                 raise ChangedMeanwhile(f"The endpoint {endpoint_id} was changed meanwhile: read it again.")
@@ -208,11 +208,6 @@ class Endpoints:
             if last is not None:
                 outbox.add(connection, replace(order, since=last.at.isoformat(), position=str(last.row_id)))
 
-    def _check(self, tenant: Tenant, config: EndpointConfig) -> None:
-        check_endpoint(config, self._policy)
-        if config.provider_id is not None:
-            self._providers.get(tenant, config.provider_id)
-
     def _secret(self, given: str | None) -> str:
         if given is not None and (why := secret_objection(given)):
             raise InvalidField("secret", why)
@@ -244,6 +239,13 @@ class Endpoints:
         key = tenant.name, ENDPOINT, endpoint_id, what
         entry = by_administrator(self._clock(), actor, *key, detail, config.provider_id, changes)
         self._journal.record(connection, [entry])
+
+
+def _share_provider(connection: Connection, tenant: Tenant, config: EndpointConfig) -> None:
+    """Raise for a provider that the tenant does not have; otherwise it cannot be removed meanwhile."""
+    provider_id = config.provider_id
+    if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id], share=True):
+        raise not_found(provider_id)
 
 
 def _properties(config: EndpointConfig) -> list[str]:

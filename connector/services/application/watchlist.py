@@ -35,7 +35,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import UpdateMatches
 from connector.services.timing import background
-from connector.store import claims, events, users, verification_search, verifications
+from connector.store import claims, events, user_verifications, users, verification_search, verifications
 from connector.store import notices as queued
 from connector.store.engine import Database
 from connector.store.notices import NoticePayload
@@ -157,5 +157,5 @@ class Watchlist:
 def _lock(connection: Connection, verification: Verification) -> bool:
     """Lock the user and all verifications, in lock order; False if the user was removed meanwhile."""
     users.lock(connection, verification.tenant, verification.user_id)
-    current = verifications.find_of_user(connection, verification.tenant, verification.user_id)
+    current = user_verifications.lock_all(connection, verification.tenant, verification.user_id)
     return any(each.verification_id == verification.verification_id for each in current)

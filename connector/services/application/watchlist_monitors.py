@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,7 @@ from connector.domain.provider import Provider
 from connector.domain.watchlist import MonitorTarget, RemoteMonitor, is_ours, monitor_tag, target_of
 from connector.errors import ConnectorError, OnfidoError
 from connector.onfido.client import OnfidoClient
+from connector.services.batches import forget
 from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 LEASE = 40.0  # seconds, after which another delivery may create or end the monitor
 PAGE = 50  # users whose monitors are updated at a time
+MOST_COUNTED = 1000  # monitors of a removed provider
 PAUSE = 30.0  # seconds until the next page, so that the rate limit is left to other calls
 
 
@@ -84,15 +87,16 @@ class WatchlistMonitors:
 
     def update_of_provider(self, order: UpdateMonitorsOfProvider) -> None:
         """Queue the update of the next users whose monitors do not match the provider's setting."""
-        left = 0
         with self._database.write() as connection:
             provider = providers.find(connection, order.provider_id, order.tenant)
-            if provider is None:
-                left = watchlist_monitors.forget_provider(connection, order.provider_id)
-            else:
+            if provider is not None:
                 self._queue_next(connection, order, provider.studio.watchlist_monitor)
+                return
+            left = watchlist_monitors.count_left(connection, order.provider_id, MOST_COUNTED)
+        forget(self._database, partial(watchlist_monitors.forget_some, provider_id=order.provider_id))
         if left:
-            raise _cannot_end(order.provider_id, left)
+            number = f"{left} or more" if left == MOST_COUNTED else str(left)
+            raise _cannot_end(order.provider_id, number)
 
     def _queue_next(self, connection: Connection, order: UpdateMonitorsOfProvider, report_name: str | None) -> None:
         """Queue the users whose recorded monitor does not match the setting, and the page after them with a pause."""
@@ -131,7 +135,7 @@ class WatchlistMonitors:
             provider = providers.find(connection, order.provider_id, order.tenant)
             claims = watchlist_monitors.find_claims(connection, order.provider_id, order.user_id)
         if provider is None:
-            raise _cannot_end(order.provider_id, 1)
+            raise _cannot_end(order.provider_id, "1")
         return provider, target_of(claims, provider.studio.watchlist_monitor, provider.environment)
 
     def _reconcile(self, onfido: OnfidoClient, turn: Turn, target: MonitorTarget | None, tag: str) -> str | None:
@@ -199,7 +203,7 @@ def _report(order: UpdateMonitor, monitor_id: str | None) -> None:
     log.info(what, tenant=order.tenant, provider_id=order.provider_id, user_id=order.user_id, monitor_id=monitor_id)
 
 
-def _cannot_end(provider_id: str, number: int) -> Undeliverable:
+def _cannot_end(provider_id: str, number: str) -> Undeliverable:
     return Undeliverable(
         f"The provider was removed, and {number} of its watchlist monitors may still run at Onfido: "
         f"end those with the tag {monitor_tag(provider_id)} there."

@@ -21,10 +21,12 @@ from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
+from connector.services import removals
 from connector.services.digests import digest_of
 from connector.services.journal import Journal
-from connector.services.providers.registry import Providers
-from connector.store import openid_clients, openid_flows
+from connector.services.providers.refusals import not_found
+from connector.store import openid_clients, openid_flows, providers
+from connector.store import removals as hiding
 from connector.store.engine import Database
 
 SECRET_BYTES = 32
@@ -38,7 +40,6 @@ class Clients:
     def __init__(
         self,
         database: Database,
-        providers: Providers,
         journal: Journal,
         names: Mapping[str, str],
         policy: UrlPolicy,
@@ -46,7 +47,6 @@ class Clients:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._providers = providers
         self._journal = journal
         self._names = names
         self._policy = policy
@@ -80,10 +80,11 @@ class Clients:
 
         Raises `InvalidField` for a configuration that could never work; `RequestError` if there is no such provider.
         """
-        check_reach(config, self._check(tenant, config), self._names)
+        check_client(config, set(self._names.values()), self._policy)
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
         client = Client(str(uuid.uuid4()), tenant.name, config, now, now)
         with self._database.write() as connection:
+            check_reach(config, _share_provider(connection, tenant, config), self._names)
             openid_clients.add(connection, client, digest_of(secret))
             self._record(connection, tenant, client.client_id, ADDED, actor, config, differences({}, asdict(config)))
         return client, secret
@@ -102,8 +103,9 @@ class Clients:
         Claims that stay are not refused, even if the provider was changed meanwhile: a client can be disabled. With
         `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
         """
-        provider = self._check(tenant, config)
+        check_client(config, set(self._names.values()), self._policy)
         with self._database.write() as connection:
+            provider = _share_provider(connection, tenant, config)
             known = self._lock(connection, tenant, client_id)
             if _requested(known.config) != _requested(config):
                 check_reach(config, provider, self._names)
@@ -118,8 +120,9 @@ class Clients:
         """Remove a client with its requests; users in the middle of one are not sent back."""
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
-            openid_clients.remove(connection, client_id)
+            hiding.hide_client(connection, client_id)
             self._record(connection, tenant, client_id, REMOVED, actor, known.config)
+            removals.queue(connection)
 
     def rotate_secret(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> tuple[Client, str]:
         """Replace a client's secret; the previous one stays valid until the overlap ends."""
@@ -138,14 +141,6 @@ class Clients:
         expires = datetime.fromtimestamp(expires_at, UTC) + timedelta(minutes=2)  # a checker's clock may be slow
         with self._database.write() as connection:
             return openid_clients.use_assertion(connection, client_id, digest_of(assertion_id), expires)
-
-    def _check(self, tenant: Tenant, config: ClientConfig) -> Provider:
-        """Return the client's provider; raise `InvalidField` for what is wrong in itself."""
-        check_client(config, set(self._names.values()), self._policy)
-        try:
-            return self._providers.get(tenant, config.provider_id)
-        except RequestError as error:
-            raise InvalidField("idVProviderId", error.description.rstrip(".")) from error
 
     def _lock(self, connection: Connection, tenant: Tenant, client_id: str) -> Client:
         client = openid_clients.lock(connection, tenant.name, client_id, self._clock())
@@ -167,6 +162,15 @@ class Clients:
         detail = {"properties": sorted(changes)} if changes else {}
         entry = by_administrator(self._clock(), actor, *key, detail, config.provider_id, changes)
         self._journal.record(connection, [entry])
+
+
+def _share_provider(connection: Connection, tenant: Tenant, config: ClientConfig) -> Provider:
+    """Return a client's provider, which cannot be removed meanwhile; raise `InvalidField` if the tenant has none."""
+    providers.find_known(connection, tenant.name, [config.provider_id], share=True)
+    provider = providers.find(connection, config.provider_id, tenant.name)
+    if provider is None:
+        raise InvalidField("idVProviderId", not_found(config.provider_id).description.rstrip("."))
+    return provider
 
 
 def is_secret_of(client: Client, secret: str) -> bool:

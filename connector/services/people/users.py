@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -10,34 +10,18 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, UNLOCKED, USER, Change, by_administrator
+from connector.domain.history import ADDED, CHANGED, SYSTEM, UNLOCKED, USER, Change, by_administrator
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
-from connector.domain.verification import Verification
 from connector.errors import InvalidField
 from connector.services.cursors import Cursors, Page
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_providers, unknown_user
+from connector.services.people.user_removal import UserRemoval
 from connector.services.people.values import Values, ValueWriter
-from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
-from connector.store import (
-    attempt_limits,
-    claims,
-    console_sessions,
-    events,
-    history,
-    jobs,
-    outbox,
-    providers,
-    refused_starts,
-    signal_levels,
-    status_writes,
-    user_search,
-    users,
-    verifications,
-)
+from connector.store import attempt_limits, providers, refused_starts, user_search, user_verifications, users
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault
 
@@ -72,6 +56,7 @@ class Users:
         self._cursors = Cursors(texts, "users")
         self._values = ValueWriter(vault, fingerprints)
         self._clock = clock
+        self._removal = UserRemoval(database, journal, clock)
 
     def add(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> None:
         """Add a user with attribute values by claim URI; raises `InvalidField` if the id is taken or unusable."""
@@ -132,37 +117,12 @@ class Users:
         Return the number of applicants that will be deleted at Onfido; those of removed providers are not known any
         more. Raises `RequestError` if nothing is known of the user.
         """
-        with self._database.write() as connection:
-            users.lock(connection, tenant.name, user_id)  # first, in lock order
-            known = verifications.find_of_user(connection, tenant.name, user_id)
-            is_known = users.remove(connection, tenant.name, user_id)
-            signal_levels.prepare_removal(connection, tenant.name, user_id)
-            if not claims.forget_user(connection, tenant.name, user_id) and not is_known and not known:
-                raise unknown_user(user_id)
-            for provider_id in sorted({each.provider_id for each in known}):
-                runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
-                events.forget_runs(connection, provider_id, runs)
-            events.forget_of_verifications(connection, [each.verification_id for each in known])
-            for forget in (verifications.forget_user, history.forget_refusals_of, console_sessions.forget_tokens_of):
-                forget(connection, tenant.name, user_id)
-            refused_starts.forget_user(connection, tenant.name, user_id)
-            # otherwise together with the status, once that is removed from the directory
-            if not tenant.directory.writes_status:
-                status_writes.forget(connection, tenant.name, user_id)
-            jobs.forget_user(connection, tenant.name, user_id, self._clock())
-            self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
-            applicants = _applicants(tenant, known)
-            outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
-            return len(applicants)
+        return self._removal.remove(tenant, user_id, actor)
 
     def is_known(self, tenant: Tenant, user_id: str) -> bool:
         """Whether anything is stored of a user."""
         with self._database.read() as connection:
-            return bool(
-                users.has(connection, tenant.name, user_id)
-                or claims.find_all(connection, tenant.name, user_id)
-                or verifications.find_of_user(connection, tenant.name, user_id)
-            )
+            return user_search.is_known(connection, tenant.name, user_id)
 
     def unlock(
         self,
@@ -180,7 +140,7 @@ class Users:
             if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
                 raise unknown_providers([provider_id])
             is_known = users.lock(connection, tenant.name, user_id)
-            known = verifications.find_of_user(connection, tenant.name, user_id)
+            known = user_verifications.lock_all(connection, tenant.name, user_id)
             if not is_known and not known:
                 raise unknown_user(user_id)
             chosen = [each.verification_id for each in known if provider_id in (None, each.provider_id)]
@@ -283,15 +243,3 @@ def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
     """Return the claims for which a user will have a value once the given ones are written."""
     named = {uri for uri, value in given.items() if not is_blank(value)}
     return frozenset(named | (stored.keys() - given.keys()))
-
-
-def _applicants(tenant: Tenant, known: Sequence[Verification]) -> list[DeleteApplicant]:
-    """Return the deletions of a user's applicants, each with the applicant's environment."""
-    environments = {(each.provider_id, each.applicant_id): each.environment for each in known if each.applicant_id}
-    return [DeleteApplicant(tenant.name, *key, environment) for key, environment in sorted(environments.items())]
-
-
-def _customers(tenant: Tenant, user_id: str, known: Sequence[Verification]) -> list[DeleteCustomer]:
-    """Return the deletions of the data that Onfido keeps under the user's id, if the id was ever sent."""
-    sent = {each.provider_id for each in known if each.sends_user_id and each.run_requested_at is not None}
-    return [DeleteCustomer(tenant.name, provider_id, user_id) for provider_id in sorted(sent)]

@@ -20,20 +20,15 @@ from connector.domain.provider import Condition, Provider, ProviderConfig
 from connector.domain.studio import Studio
 from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import ChangedMeanwhile, Code, RequestError
+from connector.services import removals
 from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.refusals import name_conflict, name_taken, not_found, webhook_not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
-from connector.store import (
-    claims,
-    daily_counts,
-    provider_health,
-    providers,
-    signal_levels,
-    verification_search,
-    verifications,
-)
+from connector.services.signal_announcement import NoteLevels
+from connector.store import claims, daily_counts, outbox, provider_health, providers, signal_levels, verification_search
+from connector.store import removals as hiding
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 
@@ -200,16 +195,18 @@ class Providers:
             return providers.is_any(connection)
 
     def remove(self, tenant: Tenant, provider_id: str, actor: str = SYSTEM) -> None:
-        """Remove a provider with its verifications; raises `RequestError` if there is none."""
+        """Remove a provider with its verifications; raises `RequestError` if there is none.
+
+        After this returns nothing of it can be read or changed; its rows are deleted in the background.
+        """
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
-            # Dependent rows are locked in lock order, which differs from the order in which the database deletes them.
-            verifications.lock_all(connection, provider_id)
-            claims.lock_all(connection, provider_id)
-            signal_levels.note_provider(connection, tenant.name, provider_id)
-            providers.remove(connection, provider_id)
+            hiding.hide_provider(connection, provider_id, self._secrets.erased(provider_id), self._clock())
             daily_counts.forget_provider(connection, tenant.name, provider_id)
             self._record(connection, tenant, provider_id, REMOVED, actor, {}, {}, stored["name"])
+            if signal_levels.is_being_recorded(connection, tenant.name):
+                outbox.add(connection, NoteLevels(tenant.name, provider_id))
+            removals.queue(connection)
 
     def find_enabled(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""

@@ -69,6 +69,12 @@ class Secrets:
         columns |= self._sealed(provider_id, given)
         return columns if token is None else columns | self.webhook_columns(provider_id, token, stored)
 
+    def erased(self, provider_id: str) -> dict[str, Any]:
+        """Return the columns that overwrite a provider's credentials and secrets."""
+        no_token = self._sealed(provider_id, {"api_token": ""})  # one kind of credentials is required
+        nothing = dict.fromkeys((*SECRETS, "client_id", "previous_webhook_token", "previous_webhook_token_expires_at"))
+        return {**nothing, **no_token}
+
     def notice_secret(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> str | None:
         """Return the secret that signs notices after a change; None if there is none."""
         return config.notice_secret or self._opened(provider_id, "notice_secret", stored["notice_secret"])

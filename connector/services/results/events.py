@@ -15,15 +15,13 @@ connector, is noted without its body (`expectation.py`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from connector import metrics
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, UNREADABLE, WRONG_SIGNATURE
@@ -46,6 +44,7 @@ from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
 from connector.store import events, locked_runs, notices, outbox, providers
+from connector.store.batch import Answer
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.locked_runs import LockedRun
@@ -191,11 +190,12 @@ class Events:
     def _store(self, connection: Connection, tenant: Tenant, event: Event, row: Mapping[str, Any]) -> str:
         """Insert an event, apply it, and return its state."""
         provider_id, event_id, state = row["provider_id"], row["id"], str(row["state"])
-        with _removed_meanwhile(provider_id):
-            added = events.add(connection, row)
-            run = _lock_run(connection, provider_id, event) if state == events.APPLIED else None
-            is_new = added.rowcount == 1
-        if not is_new:
+        shared = providers.share_environment(connection, provider_id)
+        added = events.add(connection, row)
+        run = _lock_run(connection, provider_id, event, shared) if state == events.APPLIED else None
+        if not shared.rows:
+            raise webhook_not_found(provider_id)
+        if added.rowcount != 1:
             return DUPLICATE
         if state == events.PARKED:
             _ask_whom(connection, tenant, provider_id, event.monitor_id or "", event_id)
@@ -261,19 +261,10 @@ def _received(provider_id: str, event: Event | None, state: str) -> str:
     return state
 
 
-def _lock_run(connection: Connection, provider_id: str, event: Event) -> LockedRun:
+def _lock_run(connection: Connection, provider_id: str, event: Event, shared: Answer | None = None) -> LockedRun:
     """Lock the run of an event; its claims only if the run has ended."""
     has_ended = event.run is not None and event.run.is_final
-    return locked_runs.lock(connection, provider_id, event.run_id or "", with_claims=has_ended)
-
-
-@contextmanager
-def _removed_meanwhile(provider_id: str) -> Iterator[None]:
-    """Translate the constraint violation of an event without a provider into the contract's error."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise webhook_not_found(provider_id) from error
+    return locked_runs.lock(connection, provider_id, event.run_id or "", with_claims=has_ended, shared=shared)
 
 
 def _first_state(event: Event, access: WebhookAccess) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ from connector.domain.signals import DISABLED, LEVEL_CHANGE, Stream, level_chang
 from connector.domain.tenancy import Tenants
 from connector.domain.written_status import status_of
 from connector.services.outbox import Handler
-from connector.services.signal_announcement import AnnounceLevel, AnnounceLevels
+from connector.services.signal_announcement import AnnounceLevel, AnnounceLevels, NoteLevels
 from connector.services.signals.writing import SignalWriter
 from connector.store import outbox, signal_events, signal_levels, signal_streams, verified_claims
 from connector.store.engine import Database
@@ -58,6 +58,7 @@ class Levels:
         return [
             Handler(AnnounceLevel, self.announce),
             Handler(AnnounceLevels, self.announce_all),
+            Handler(NoteLevels, self.note),
             Handler(SeedLevels, self.seed),
         ]
 
@@ -89,6 +90,14 @@ class Levels:
             outbox.add_all(connection, [AnnounceLevel(order.tenant, user_id) for user_id in others])
             if len(page) == PAGE:
                 outbox.add(connection, AnnounceLevels(order.tenant, page[-1]))
+
+    def note(self, order: NoteLevels) -> None:
+        """Record the next users who were verified with a removed provider, and queue the check of their levels."""
+        with self._database.write() as connection:
+            page = signal_levels.note_page(connection, order.tenant, order.provider_id, order.position, PAGE)
+            outbox.add_all(connection, [AnnounceLevel(order.tenant, user_id) for user_id in page])
+            if len(page) == PAGE:
+                outbox.add(connection, replace(order, position=page[-1]))
 
     def seed(self, order: SeedLevels) -> None:
         """Record the next users who are at the verified level, and queue the page after them.

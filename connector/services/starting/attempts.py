@@ -8,7 +8,7 @@ interrupted, lease expired ──► take it over                with the user, 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -31,10 +31,10 @@ from connector.services.results import status
 from connector.services.results.ending import end_verification
 from connector.services.results.results import Results
 from connector.services.starting.leases import Leases
-from connector.services.starting.limits import check_limit
+from connector.services.starting.limits import check_limit, find_started
 from connector.services.starting.refusals import open_already
 from connector.services.timing import Deadline
-from connector.store import attempt_limits, verifications
+from connector.store import providers, verifications
 from connector.store.batch import Answer
 from connector.store.engine import Database
 from connector.store.verifications import Fence, Lease, RemovedError
@@ -168,8 +168,11 @@ class Attempts:
                     "created_at": now,
                     "updated_at": now,
                 }
+                shared = providers.share_environment(connection, provider.provider_id)
                 reserved = verifications.reserve(connection, row, request.claims(provider), request.plan.tags, lease)
-                started = _find_started(connection, provider, user_id, now)
+                started = find_started(connection, provider, user_id, now)
+                if not shared.rows:  # it was removed meanwhile, which this raises for
+                    enabled(connection, provider.tenant, provider.provider_id)
                 check_limit(provider, started, now)  # while no other request can start one
                 return reserved[0]
         except IntegrityError:
@@ -264,12 +267,6 @@ class Attempts:
             return False
         self._journal.record(connection, [closed.entry])
         return True
-
-
-def _find_started(connection: Connection, provider: Provider, user_id: str, now: datetime) -> Sequence[datetime]:
-    """Return the start times of the user's runs that count against the provider's limit."""
-    since, environment = now - timedelta(seconds=provider.attempt_window), provider.environment
-    return attempt_limits.find_started(connection, provider.tenant, provider.provider_id, user_id, since, environment)
 
 
 def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime) -> bool:

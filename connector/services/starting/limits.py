@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.user_status import next_attempt_at
 from connector.domain.utc import timestamp
 from connector.errors import Code, RequestError
+from connector.store import attempt_limits
 
 
 def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) -> None:
@@ -28,3 +31,9 @@ def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) 
             ),
             retry_after=seconds,
         )
+
+
+def find_started(connection: Connection, provider: Provider, user_id: str, now: datetime) -> Sequence[datetime]:
+    """Return the start times of the user's runs that count against the provider's limit."""
+    since, environment = now - timedelta(seconds=provider.attempt_window), provider.environment
+    return attempt_limits.find_started(connection, provider.tenant, provider.provider_id, user_id, since, environment)

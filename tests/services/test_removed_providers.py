@@ -1,0 +1,426 @@
+"""The removal of a provider: gone for everyone at once, whatever it holds; its rows follow in short transactions."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import delete, func, select, update
+
+from connector.domain.openid.flow import URN
+from connector.domain.tenancy import Tenant
+from connector.services.batches import BATCH
+from connector.services.cursors import Page
+from connector.services.digests import digest_of
+from connector.services.key_rotation import KeyRotation
+from connector.services.removals import FinishRemovals, Removals
+from connector.services.upkeep import Sweep
+from connector.store import removals
+from connector.store.models import claims, history, outbox, providers, users, verifications, watchlist_monitors
+from connector.store.openid_models import openid_flows
+from connector.store.sealed import openid_flow
+from connector.store.vault import KEY_BYTES, Vault, read_keys
+from tests.between import between
+from tests.bodies import event_body, provider_body
+from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, OPENID_CLIENTS, PROVIDERS, USERS, answer_on, assert_error
+from tests.crowd import BULK, Place, settle
+from tests.harness import Caller, World, verified
+from tests.races.attack import ALL_CLEAR
+from tests.services.ageing import let_pass
+from tests.services.receiving import Application, wait_for
+from tests.services.removing import changes, rows_left
+from tests.services.test_outbox import LEASE_OVER
+from tests.services.test_workers import worker
+from tests.values import GIVEN_NAME, MAPPING
+
+NUMBER = 2 * BATCH + 50
+MANY = 6_000
+ELSEWHERE = "elsewhere.example"
+TOLD = "tell_change"
+
+
+@pytest.fixture
+def quiet(world: World) -> World:
+    """A world without a worker."""
+    world.connector.rest()
+    return world
+
+
+@pytest.fixture
+def admin(quiet: World) -> Caller:
+    return quiet.connector.caller("admin", [*ALL_SCOPES, "internal_idv_claim_delete"])
+
+
+def fill(world: World, number: int, prefix: str = "a", tenant: str | None = None, provider_id: str = "") -> None:
+    """Insert so many users, each with a verification."""
+    with world.connector.services.database.write() as connection:
+        settle(connection, Place(tenant or world.tenant, provider_id or world.provider_id, prefix), number)
+        connection.execute(delete(outbox).where(outbox.c.kind == BULK))
+
+
+def add_neighbour(world: World, tenant: str, name: str, number: int, prefix: str) -> str:
+    body = provider_body(world.simulator, name=name)
+    provider_id: str = answer_on(world.connector.as_admin(tenant).post(PROVIDERS, body), 201)["id"]
+    fill(world, number, prefix, tenant, provider_id)
+    return provider_id
+
+
+def remove(world: World, admin: Caller) -> None:
+    answer = admin.request("DELETE", f"{PROVIDERS}/{world.provider_id}")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def left(world: World) -> dict[str, int]:
+    return rows_left(world.connector.services.database, world.provider_id)
+
+
+def a_user(world: World) -> str:
+    """Return a user with a claim."""
+    with world.connector.services.database.read() as connection:
+        chosen = select(verifications.c.user_id).where(verifications.c.provider_id == world.provider_id)
+        return str(connection.execute(chosen.limit(1)).scalar_one())
+
+
+def finish(world: World) -> None:
+    """Run the worker until nothing is left of the provider."""
+    world.connector.deliver()
+    world.wait_until(lambda: left(world) == {})
+    world.connector.rest()
+
+
+# At once
+
+
+def test_everything_of_a_removed_provider_is_gone_at_once(quiet: World, admin: Caller) -> None:
+    me, user_id, path = quiet.add_user("ann"), "ann", f"{USERS}/ann/idv"
+    assert quiet.post_event(event_body(quiet.start(me), "approved", ALL_CLEAR)).ok
+    [run] = quiet.verifications()
+    fill(quiet, NUMBER)
+    event_id = answer_on(admin.get(EVENTS), 200)["events"][0]["id"]
+    assert verified(me.claims()) == set(MAPPING)
+    assert answer_on(admin.get(path), 200)["providers"]
+
+    remove(quiet, admin)
+
+    assert left(quiet)["verifications"] == NUMBER + 1, "the rows are still there"
+    for one in (f"{PROVIDERS}/{quiet.provider_id}", f"{PROVIDERS}/{quiet.provider_id}/verifications/{run.run_id}"):
+        assert_error(admin.get(one), 404, "IDVP-60000")
+    assert answer_on(admin.get(PROVIDERS), 200)["totalResults"] == 0
+    assert me.claims() == {}
+    assert quiet.verifications() == quiet.verifications(user_id) == []
+    assert answer_on(admin.get(path), 200)["providers"] == []
+    assert answer_on(admin.get(EVENTS), 200)["events"] == []
+    assert admin.get(f"{EVENTS}/{event_id}").status_code == 404
+    assert quiet.connector.services.claims.proven(Tenant(quiet.tenant), user_id) == {}
+    [row] = quiet.connector.services.user_list.describe(Tenant(quiet.tenant), Page([user_id], None)).rows
+    assert (row.latest, row.verified) == (None, 0)
+    [entry, *_] = answer_on(admin.get("/api/server/v1/audit"), 200)["entries"]
+    assert (entry["subject"], entry["to"], entry["providerId"]) == ("provider", "removed", quiet.provider_id)
+    assert quiet.connector.services.providers.is_any() is False
+
+
+def test_its_name_is_free_at_once_and_its_successor_is_left_alone(quiet: World, admin: Caller) -> None:
+    fill(quiet, NUMBER)
+    elsewhere = add_neighbour(quiet, ELSEWHERE, "Onfido", 30, "c")
+    name = answer_on(admin.get(f"{PROVIDERS}/{quiet.provider_id}"), 200)["name"]
+    for again in (False, True):  # two of one name are hidden then
+        remove(quiet, admin)
+        before, quiet.provider_id = quiet.provider_id, add_neighbour(quiet, quiet.tenant, name, 30, "bd"[again])
+    successor, quiet.provider_id = quiet.provider_id, before
+    finish(quiet)
+
+    database = quiet.connector.services.database
+    quiet.wait_until(lambda: not hidden(quiet))
+    assert rows_left(database, successor)["verifications"] == rows_left(database, elsewhere)["verifications"] == 30
+    quiet.provider_id = successor
+    assert quiet.connector.as_user(a_user(quiet)).claims()
+    assert len(quiet.connector.services.providers.all(Tenant(ELSEWHERE))) == 1
+
+
+def hidden(world: World) -> list[str]:
+    with world.connector.services.database.read() as connection:
+        return [*removals.find(connection, removals.PROVIDERS), *removals.find(connection, removals.CLIENTS)]
+
+
+def test_the_request_does_the_same_whatever_the_number_of_rows(quiet: World, admin: Caller) -> None:
+    done: list[list[tuple[str, int]]] = []
+    for number, prefix in ((3, "a"), (NUMBER, "b")):
+        quiet.provider_id = add_neighbour(quiet, quiet.tenant, f"of {number}", number, prefix)
+        with changes() as noted:
+            remove(quiet, admin)
+        done.append(noted.all)
+
+    assert done[0] == done[1]
+    assert sum(rows for _, rows in done[1]) < 10
+
+
+def test_no_request_begins_or_goes_on_between_the_removal_and_its_end(quiet: World, admin: Caller) -> None:
+    ann, bea = quiet.add_user("ann"), quiet.add_user("bea")
+    run_id = quiet.start(ann)
+    fill(quiet, NUMBER)
+
+    remove(quiet, admin)
+
+    for status in ("INITIATED", "COMPLETED", "REINITIATED"):
+        for caller in (ann, bea):
+            assert_error(caller.verify(quiet.provider_id, status), 400, "OIDV-10009")
+    assert_error(quiet.post_event(event_body(run_id, "approved", ALL_CLEAR)), 404, "OIDV-60001")
+    assert_error(quiet.post_event(event_body("unknown", "approved")), 404, "OIDV-60001")
+    entry = {"uri": GIVEN_NAME, "idVProviderId": quiet.provider_id, "isVerified": True, "claimMetadata": {}}
+    assert_error(admin.post(f"{USERS}/bea/idv/claims", [entry]), 400, "IDV-10003")
+    endpoint = {"url": "http://127.0.0.1:1/", "events": ["claims.changed"], "providerId": quiet.provider_id}
+    assert_error(admin.post(ENDPOINTS, endpoint), 404, "IDVP-60000")
+    client = {"name": "late", "profile": "ida", "idVProviderId": quiet.provider_id, "redirectUris": ["https://a.b/c"]}
+    assert admin.post(OPENID_CLIENTS, client).status_code == 400
+    quiet.connector.services.upkeep.sweep(Sweep())
+    assert left(quiet)["verifications"] == NUMBER + 1
+    finish(quiet)
+    assert hidden(quiet) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "outcome"),
+    [
+        (("POST", "/applicants"), "INITIATED", (400, "OIDV-10014")),
+        (("POST", "/workflow_runs"), "INITIATED", (400, "OIDV-10014")),
+        (("GET", "/workflow_runs/{run_id}"), "COMPLETED", (400, "OIDV-10014")),
+        (("GET", "/workflow_runs/{run_id}"), "REINITIATED", (400, "OIDV-10014")),
+    ],
+)
+def test_a_request_that_waits_for_onfido_meanwhile_ends_as_without_its_verification(
+    quiet: World, admin: Caller, call: tuple[str, str], status: str, outcome: tuple[int, str]
+) -> None:
+    ann = quiet.add_user("ann")
+    run_id = "" if status == "INITIATED" else quiet.start(ann)
+    with between(quiet) as onfido, ThreadPoolExecutor(1) as pool:
+        held = onfido.hold(call[0], call[1].format(run_id=run_id), is_answer=True)
+        request = pool.submit(ann.verify, quiet.provider_id, status)
+        held.wait()
+        remove(quiet, admin)
+        held.may_go.set()
+        answer: requests.Response = request.result()
+
+    assert (answer.status_code, answer.json()["code"]) == outcome
+    assert ann.claims() == {}
+    finish(quiet)
+    assert hidden(quiet) == []
+
+
+def test_a_user_is_removed_with_what_is_still_hidden(quiet: World, admin: Caller) -> None:
+    fill(quiet, 2)
+    with quiet.connector.services.database.write() as connection:
+        known, unknown = connection.execute(select(users.c.user_id).order_by(users.c.user_id)).scalars()
+        connection.execute(delete(users).where(users.c.user_id == unknown))
+
+    remove(quiet, admin)
+
+    assert admin.request("DELETE", f"{USERS}/{known}/idv").status_code == 204
+    assert left(quiet)["verifications"] == 1
+    assert_error(admin.request("DELETE", f"{USERS}/{unknown}/idv"), 404, "IDV-10001")
+    with quiet.connector.services.database.read() as connection:
+        kinds = set(connection.execute(select(outbox.c.kind)).scalars())
+    assert "delete_applicant" not in kinds, "it could not be delivered"
+
+
+def test_its_secrets_are_overwritten_at_once_and_keys_can_be_rotated_meanwhile(quiet: World, admin: Caller) -> None:
+    database = quiet.connector.services.database
+    keys = read_keys((), quiet.connector.settings.data_dir)
+    secret = (providers.c.api_token, providers.c.client_id, providers.c.webhook_token, providers.c.notice_secret)
+    with database.read() as connection:
+        before = connection.execute(select(*secret)).one()
+
+    remove(quiet, admin)
+
+    with database.read() as connection:
+        token, *others = connection.execute(select(*secret)).one()
+    assert token != before.api_token
+    assert others == [None, None, None]
+    rotation = KeyRotation(database, Vault([b"n" * KEY_BYTES, *keys]))
+    list(rotation.run())
+    assert rotation.count_outdated() == 0
+
+
+# Afterwards
+
+
+def test_rows_are_deleted_in_short_transactions(quiet: World, admin: Caller) -> None:
+    fill(quiet, NUMBER)
+    remove(quiet, admin)
+
+    with changes() as noted:
+        Removals(quiet.connector.services.database).finish(FinishRemovals())
+
+    assert left(quiet) == {}
+    for table in ("claims", "verifications", "events", "refused_starts"):
+        assert noted.most(f"DELETE FROM {table}") == BATCH, table
+    assert [text for text, _ in noted.all if not text.startswith("DELETE")] == [], "nothing is announced again"
+
+
+def test_a_delivery_without_time_left_leaves_the_rest_to_the_next(quiet: World, admin: Caller) -> None:
+    fill(quiet, NUMBER)
+    remove(quiet, admin)
+    with quiet.connector.services.database.write() as connection:
+        connection.execute(delete(outbox))
+
+    Removals(quiet.connector.services.database, seconds=-1).finish(FinishRemovals())
+
+    assert left(quiet)["verifications"] == NUMBER
+    finish(quiet)
+
+
+def test_the_sweep_queues_what_was_given_up_and_only_that(quiet: World, admin: Caller) -> None:
+    kind, database = FinishRemovals.kind, quiet.connector.services.database
+    fill(quiet, 5)
+    quiet.connector.services.upkeep.sweep(Sweep())
+    assert queued(quiet) == 0
+    remove(quiet, admin)
+    quiet.connector.services.upkeep.sweep(Sweep())
+    assert queued(quiet) == 1
+    with database.write() as connection:
+        connection.execute(update(outbox).where(outbox.c.kind == kind).values(state="dead"))
+    quiet.connector.services.upkeep.sweep(Sweep())
+    assert queued(quiet) == 1
+    finish(quiet)
+
+
+def queued(world: World) -> int:
+    is_ready = (outbox.c.kind == FinishRemovals.kind, outbox.c.state == "ready")
+    with world.connector.services.database.read() as connection:
+        return connection.execute(select(func.count()).where(*is_ready)).scalar_one()
+
+
+@pytest.mark.timeout(900)
+def test_killed_workers_and_two_at_once_end_it_and_announce_it_once(
+    quiet: World, admin: Caller, application: Application, tmp_path: Path
+) -> None:
+    fill(quiet, MANY)
+    elsewhere = add_neighbour(quiet, ELSEWHERE, "Onfido", 30, "c")
+    answer_on(admin.post(ENDPOINTS, {"url": application.url, "events": ["claims.changed"]}), 201)
+    remove(quiet, admin)
+    database = quiet.connector.services.database
+    for table in ("claims", "verifications"):
+        with worker(quiet.connector.settings, tmp_path / "notes") as process:
+            quiet.wait_until(lambda table=table: left(quiet).get(table, 0) < MANY, 300)  # type: ignore[misc]
+            process.kill()
+            process.wait(60)
+        let_pass(database, LEASE_OVER)
+    assert left(quiet).get("verifications", 0) > 0, "the kills came too late to show anything"
+    settings = quiet.connector.settings
+    with worker(settings, tmp_path / "one"), worker(settings, tmp_path / "two"):
+        quiet.wait_until(lambda: left(quiet) == {}, 300)
+        wait_for(quiet, TOLD, "done")
+
+    assert rows_left(database, elsewhere)["verifications"] == 30
+    assert [each.body["type"] for each in application.received] == ["claims.changed"]
+    with database.read() as connection:
+        removed = select(func.count()).where(history.c.subject == "provider", history.c.current == "removed")
+        assert connection.execute(removed).scalar_one() == 1
+
+
+def test_its_monitors_are_counted_and_forgotten_in_short_transactions(quiet: World, admin: Caller) -> None:
+    fill(quiet, NUMBER)
+    with changes() as noted:
+        remove(quiet, admin)
+        quiet.connector.deliver()
+        dead = wait_for(quiet, "update_monitors_of_provider", "dead")
+        quiet.connector.rest()
+
+    assert f"{NUMBER} of its watchlist monitors may still run" in dead.history[-1]["reason"]
+    assert noted.most("DELETE FROM watchlist_monitors") <= BATCH
+    with quiet.connector.services.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(watchlist_monitors)).scalar_one() == 0
+
+
+# OpenID clients
+
+
+def test_the_clients_of_a_removed_provider_are_gone_with_it(quiet: World, admin: Caller) -> None:
+    client_id = register(quiet, admin)
+    add_flows(quiet, client_id, NUMBER)
+    assert can_be_opened(quiet, client_id)
+
+    remove(quiet, admin)
+
+    assert admin.get(f"{OPENID_CLIENTS}/{client_id}").status_code == 404
+    assert not can_be_opened(quiet, client_id)
+    finish(quiet)
+    assert count_flows(quiet) == 0
+
+
+def test_a_removed_client_s_requests_are_deleted_in_short_transactions(quiet: World, admin: Caller) -> None:
+    kept, client_id = register(quiet, admin), register(quiet, admin)
+    add_flows(quiet, client_id, NUMBER)
+    add_flows(quiet, kept, 1)
+
+    with changes() as noted:
+        assert admin.request("DELETE", f"{OPENID_CLIENTS}/{client_id}").status_code == 204
+
+    assert noted.most("DELETE") == 0
+    assert (can_be_opened(quiet, client_id), can_be_opened(quiet, kept)) == (False, True)
+    assert admin.get(f"{OPENID_CLIENTS}/{client_id}").status_code == 404
+    with changes() as noted:
+        Removals(quiet.connector.services.database).finish(FinishRemovals())
+    assert noted.most("DELETE FROM openid_flows") == BATCH
+    assert (count_flows(quiet), hidden(quiet)) == (1, [])
+    assert admin.get(f"{OPENID_CLIENTS}/{kept}").status_code == 200
+
+
+def register(world: World, admin: Caller) -> str:
+    body = {"name": "a client", "profile": "ida", "idVProviderId": world.provider_id, "redirectUris": ["https://a.b/c"]}
+    return str(answer_on(admin.post(OPENID_CLIENTS, body), 201)["clientId"])
+
+
+def add_flows(world: World, client_id: str, number: int) -> None:
+    vault = Vault(read_keys((), world.connector.settings.data_dir))
+    texts = {"tenant": world.tenant, "client_id": client_id, "provider_id": world.provider_id, "state": "pushed"}
+    times = {"created_at": world.clock(), "expires_at": world.clock() + timedelta(minutes=1)}
+    common: dict[str, Any] = {**texts, **times, "subject_digest": "s", "uris": []}
+    rows = [common | _flow(vault, str(uuid.uuid4()), f"{client_id}{each}") for each in range(number)]
+    with world.connector.services.database.write() as connection:
+        connection.execute(openid_flows.insert(), rows)
+
+
+def _flow(vault: Vault, flow_id: str, token: str) -> dict[str, str]:
+    sealed = vault.seal("{}", openid_flow(flow_id, "parameters"))
+    return {"id": flow_id, "request_digest": digest_of(token), "parameters": sealed}
+
+
+def can_be_opened(world: World, client_id: str) -> bool:
+    """Whether a browser can open a client's request."""
+    token = f"{client_id}0"
+    return (
+        world.connector.services.openid_flows.open(Tenant(world.tenant), URN + token, client_id, "browser") is not None
+    )
+
+
+def count_flows(world: World) -> int:
+    with world.connector.services.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(openid_flows)).scalar_one()
+
+
+# Users
+
+
+def test_a_user_with_very_many_verifications_is_removed_in_short_transactions(quiet: World, admin: Caller) -> None:
+    fill(quiet, NUMBER + BATCH)
+    user_id, closed = a_user(quiet), {"closed_at": quiet.clock(), "status": "approved", "user_id": "x"}
+    with quiet.connector.services.database.write() as connection:
+        connection.execute(delete(claims).where(claims.c.user_id != user_id))
+        connection.execute(update(verifications).values(closed | {"user_id": user_id}))
+        applicants = set(connection.execute(select(verifications.c.applicant_id)).scalars())
+
+    with changes() as noted:
+        answer = admin.request("DELETE", f"{USERS}/{user_id}/idv")
+
+    assert answer.status_code == 204
+    assert noted.most("DELETE FROM verifications") <= 2 * BATCH
+    with quiet.connector.services.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(verifications)).scalar_one() == 0
+        orders = connection.execute(select(outbox.c.payload).where(outbox.c.kind == "delete_applicant")).scalars().all()
+    assert Counter(each["applicant_id"] for each in orders) == Counter(applicants)
