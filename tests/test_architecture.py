@@ -34,6 +34,7 @@ OPEN_VIEWS = {
     "openid.exchange_code": "the client proves itself, by a secret or a signed assertion",
     "openid.get_userinfo": "the access token is one of the OpenID provider's own",
     "openid_pages.authorize": "the request was pushed by a client that proved itself, and is good once",
+    "openid_pages.authorize_by_form": "it repeats the request as GET",
     "openid_pages.show": "the browser's cookie shows that it has opened the request",
     "openid_pages.start": "the browser's cookie shows that it has opened the request",
     "openid_pages.leave": "the browser's cookie shows that it has opened the request",

@@ -169,6 +169,8 @@ def be_an_openid_provider(world: World, admin: Caller) -> None:
     for method in ("GET", "POST"):
         done(admin.request(method, "/oauth2/userinfo", headers={"Authorization": f"Bearer {token}"}))
     leaving = party.push()
+    done(browser.session.post(f"{party.base}/oauth2/authorize", data={"request_uri": leaving.request_uri}, timeout=60))
+    leaving = party.push()
     browser.authorize(leaving)
     world.connector.services.openid_clients.count_under_way(Tenant(world.tenant), party.client_id)
     returned(browser.press("leave"), leaving, party)
