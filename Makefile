@@ -1,4 +1,4 @@
-# Everything from a bare clone: each target makes the virtual environment it needs.
+# Every target runs from a bare clone: it creates the virtual environment that it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ CHECK_PYTHON := $(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v <
 UNUSABLE := $(shell $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || echo yes)
 WHOLLY_TESTED := connector/domain/*,connector/onfido/*,connector/services/*
 
-# Without its bytecode on disk every process that a test starts would compile the connector anew.
+# Without bytecode on disk every process that a test starts would compile the connector again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test coverage browser-test check format bench sizing soak faults lock clean anew deploy-check image-test \
@@ -22,7 +22,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not browser'
 
-# Measuring takes as much time again, so it is a run of its own. The tests over PostgreSQL run the same lines as those
+# Measuring doubles the time, so it is a separate run. The tests over PostgreSQL run the same lines as those
 # over SQLite, and are left out.
 coverage: $(READY)
 	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not postgresql and not browser' --cov --cov-report=
@@ -45,15 +45,15 @@ bench: $(READY)
 sizing: $(READY)
 	BENCH_PARTS=sizing $(BIN)/python -m tests.bench $(JSON)
 
-# Two hosts, a proxy, a database 1 ms away, processes replaced all the time: `make soak MINUTES=60 JSON=soak.json`.
+# Two hosts, a proxy, a database 1 ms away, processes that are replaced: `make soak MINUTES=60 JSON=soak.json`.
 soak: $(READY)
 	MINUTES='$(MINUTES)' JSON='$(JSON)' $(BIN)/python -m tests.soak
 
-# Schedule after schedule of kills, cuts and failures.
+# Schedules of killed processes, cut connections and failures.
 faults: $(READY)
 	$(BIN)/python -m tests.faults.schedules $(ROUNDS)
 
-# What is in `deploy/`, read by the programs that it is for. Those of other packages than Python's: .ci/run installs them.
+# Validates each file of `deploy/` with its own program; .ci/run installs those that are not Python packages.
 deploy-check: $(CHECKS)/.ready
 	$(if $(shell command -v npm),npm --prefix tests/deployment/node ci --no-audit --no-fund --ignore-scripts --silent)
 	$(CHECKS)/bin/python -m tests.deployment
@@ -62,7 +62,7 @@ deploy-check: $(CHECKS)/.ready
 image-test:
 	tests/deployment/image-test
 
-# What an installation consists of, as CycloneDX: from an environment that has nothing else.
+# A bill of materials (CycloneDX), from an environment that contains only the installation.
 sbom: $(CHECKS)/.ready
 	rm -rf $(CHECKS)/installation
 	$(PYTHON) -m venv --without-pip $(CHECKS)/installation
@@ -78,8 +78,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# What the digests are of: everything that the package index has of a version, for any platform. Neither the index nor
-# a path of this machine is written down.
+# The digests are those of all files of a version in the package index, for any platform. Neither the index nor
+# a path of this machine is written to the files.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
     --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint deploy/constraints.txt
 DECLARED := import tomllib; d = tomllib.load(open('pyproject.toml', 'rb')); p = d['project']; \
@@ -87,7 +87,7 @@ DECLARED := import tomllib; d = tomllib.load(open('pyproject.toml', 'rb')); p = 
 GROUP := import sys, tomllib; \
     print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]]))
 
-# What is deployed and tested, to the version and the digest: made anew from the ranges in pyproject.toml.
+# Recreates the pinned versions and digests of deployment and tests from the ranges in pyproject.toml.
 lock:
 	@$(CHECK_PYTHON)
 	rm -rf $(VENV)
@@ -101,7 +101,7 @@ lock:
 	$(BIN)/python -c "$(GROUP)" build | $(COMPILE) --output-file deploy/requirements-build.txt -
 	$(BIN)/python -c "$(GROUP)" deploy | $(COMPILE) --output-file deploy/requirements-deploy.txt -
 
-# An environment whose Python is gone or too old is made anew.
+# An environment whose Python is missing or too old is recreated.
 $(READY): pyproject.toml deploy/requirements-dev.txt $(if $(UNUSABLE),anew)
 	@$(CHECK_PYTHON)
 	@echo "Installing into $(VENV), about a minute"

@@ -82,8 +82,12 @@ def configuration(command: Any) -> Any:
             click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
             click.option("--base-url", help="The API's address, instead of --region."),
             click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
-            click.option("--client-id", envvar="ONFIDO_CLIENT_ID", help="Instead of a token; ONFIDO_CLIENT_ID."),
-            click.option("--client-secret", envvar="ONFIDO_CLIENT_SECRET", help="Its secret; ONFIDO_CLIENT_SECRET."),
+            click.option(
+                "--client-id", envvar="ONFIDO_CLIENT_ID", help="An OAuth 2 client, not a token; ONFIDO_CLIENT_ID."
+            ),
+            click.option(
+                "--client-secret", envvar="ONFIDO_CLIENT_SECRET", help="The client's secret; ONFIDO_CLIENT_SECRET."
+            ),
             click.option(
                 "--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."
             ),

@@ -36,7 +36,7 @@ def signals() -> None:
 @signals.command("list")
 @view_options
 def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
-    """List the streams, and how their deliveries do."""
+    """List the streams with the state of their deliveries."""
     from connector.signals.reports import reports_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:

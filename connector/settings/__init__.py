@@ -244,7 +244,9 @@ class Settings(Noted, Checked):
     tenants: tuple[Tenant, ...] = setting(
         (), "The organizations that share the deployment, if there are several.", distinct_tenants
     )
-    signals: SignalSettings = setting(SignalSettings(), "What signals to other systems say of users' assurance.")
+    signals: SignalSettings = setting(
+        SignalSettings(), "The contents of signals to other systems about users' assurance."
+    )
     dev: bool = False
 
     def warnings(self) -> list[str]:

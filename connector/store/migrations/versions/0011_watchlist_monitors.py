@@ -1,4 +1,4 @@
-"""Keep which users are watched by a watchlist monitor that the connector created."""
+"""Add the watchlist monitors that the connector created."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Add the processes that run, each with its settings."""
+"""Add the running processes, each with its settings."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The clients and the authorization requests of the OpenID provider."""
+"""Add the clients and the authorization requests of the OpenID provider."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The refusals of one actor, found without the rest of what the actor did."""
+"""Add an index of the refusals of one actor."""
 
 import sqlalchemy as sa
 from alembic import op

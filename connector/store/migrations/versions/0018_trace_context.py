@@ -1,4 +1,4 @@
-"""Keep the trace context of what queued a delivery, so that its trace goes on there."""
+"""Add the trace context of a delivery's cause, so that its trace continues in the delivery."""
 
 import sqlalchemy as sa
 from alembic import op

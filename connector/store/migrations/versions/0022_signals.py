@@ -1,4 +1,4 @@
-"""The streams of signals to other systems, their events, and the levels that they were told of."""
+"""Add the streams of signals to other systems, their events, and the levels last notified."""
 
 import sqlalchemy as sa
 from alembic import op

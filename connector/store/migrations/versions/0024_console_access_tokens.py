@@ -1,4 +1,4 @@
-"""Add the access tokens that sessions keep where a directory is read with them alone."""
+"""Add the access tokens that sessions keep for directories that are read with them."""
 
 import sqlalchemy as sa
 from alembic import op
