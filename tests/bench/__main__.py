@@ -16,7 +16,7 @@ from typing import Any
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
 
 from connector.store.engine import Database
-from tests.bench import claims, deliveries, footprint, initiate, report, scale, sizing, webhook
+from tests.bench import claims, deliveries, footprint, initiate, pruning, report, scale, sizing, webhook
 from tests.bench.processes import new_database
 from tests.databases import postgresql_server
 
@@ -25,6 +25,7 @@ EVENTS = int(os.environ.get("BENCH_EVENTS", "400"))  # of 16 clients in each rou
 USERS = [int(each) for each in os.environ.get("BENCH_USERS", "1000,100000,1000000").split(",")]
 SIZED = int(os.environ.get("BENCH_SIZED", "30000"))  # verifications whose size on disk is measured
 BEFORE = os.environ.get("BENCH_BEFORE", "")  # the checkout of an earlier version
+ASKED_FOR = ("sizing", "pruning")
 CASES = (("sqlite", 0), ("postgresql", 0), ("postgresql", 1), ("postgresql", 2))
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         parts = _parts(directory, stack.enter_context(postgresql_server()))
-        chosen = os.environ.get("BENCH_PARTS", ",".join(each for each in parts if each != "sizing")).split(",")
+        chosen = os.environ.get("BENCH_PARTS", ",".join(each for each in parts if each not in ASKED_FOR)).split(",")
         measured: dict[str, Any] = {"machine": machine(), "rounds": ROUNDS, "load_before": os.getloadavg()[0]}
         for name in chosen:
             began = time.monotonic()
@@ -57,6 +58,7 @@ def _parts(directory: Path, server: str) -> Mapping[str, Callable[[], Any]]:
         "deliveries": lambda: deliveries.measure(directory, server, ROUNDS, 5 * EVENTS, BEFORE),
         "scale": lambda: scale.measure(directory, server, ROUNDS, USERS),
         "sizing": lambda: sizing.measure(directory, server, SIZED, 10 * EVENTS),
+        "pruning": lambda: pruning.measure(directory, server),
         "footprint": lambda: footprint.measure(directory, _migrated(directory, server), ROUNDS, BEFORE),
     }
 

@@ -104,6 +104,12 @@ def _sizing(measured: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(("GiB of a million verifications", "table", "indexes", "other", "together"), sizes)
 
 
+def _pruning(measured: Mapping[str, Any]) -> Iterator[str]:
+    cycles = ((name, measured[name]) for name in ("first", "middle", "last"))
+    rows = [(name, each["slice_s"] * 1000, each["table_mib"], each["indexes_mib"]) for name, each in cycles]
+    return _table(("cycle", "a slice, ms", "table MiB", "indexes MiB"), rows)
+
+
 TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "round_trips": _round_trips,
     "webhook": _compared,
@@ -112,5 +118,6 @@ TABLES: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "deliveries": _deliveries,
     "scale": _scale,
     "sizing": _sizing,
+    "pruning": _pruning,
     "footprint": _footprint,
 }
