@@ -56,7 +56,7 @@ class Console:
 
     @staticmethod
     def _done(answer: requests.Response) -> str:
-        assert answer.status_code < 400, f"{answer.request.method} {answer.url}: {answer.text}"
+        assert answer.status_code < 400, f"{answer.request.method} {answer.url}: {answer.text[-2_000:]}"
         return answer.text
 
 

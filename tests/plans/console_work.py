@@ -69,7 +69,7 @@ def pages_of(world: World, busy: str) -> dict[str, str]:
     """Return the address of each page about one object, by a name; `busy` is a user with many verifications."""
     tenant, services = Tenant(world.tenant), world.connector.services
     every = VerificationFilter(statuses=("approved",), provider_id=world.provider_id)
-    [verification] = [each.verification for each in services.lookup.page(tenant, every, limit=1).rows]
+    [verification] = [each.verification for each in services.lookup.page(tenant, every, limit=1, is_rising=True).rows]
     ids = {
         "provider": world.provider_id,
         "verification": verification.verification_id,
