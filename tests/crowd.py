@@ -135,7 +135,8 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     yield verifications, of_provider | run | changed | progress | {"id": verification_id}
     sent = {"verification_id": verification_id, "uri": literal(GIVEN_NAME), "applicant_field": literal("first_name")}
     ended = case((is_open, None), (each % 7 == 0, "consider"), else_="clear")
-    said = {"result": ended, "is_verified": case((~is_open, each % 7 != 0)), "rule": ended, "finding": ended}
+    rule = case((is_open, None), (each % 7 == 0, "consider"), else_="clear_and_approved")
+    said = {"result": ended, "is_verified": case((~is_open, each % 7 != 0)), "rule": rule, "finding": ended}
     place_of_list = {"provider_id": literal(place.provider_id), "created_at": started}
     yield verification_claims, sent | said | place_of_list | {"is_stale": false(), "fingerprint": literal("0" * 64)}
     yield verification_tags, _tag(place, verification_id, started, COMMON_TAG)

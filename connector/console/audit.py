@@ -14,6 +14,7 @@ from connector.api.attachments import csv_attachment
 from connector.api.audit_csv import audit_pieces
 from connector.api.middleware.shares import Lasting
 from connector.console.filters import Choice, Filters
+from connector.console.formats import sentence_of
 from connector.console.ground import use_cases
 from connector.console.story import Story
 from connector.console.viewer import actor
@@ -21,7 +22,6 @@ from connector.console.words import State
 from connector.domain import history
 from connector.domain.audit_filter import read_audit_filter
 from connector.domain.history import DONE, REFUSED, AuditFilter, Change, Entry, differences_of, name_of
-from connector.domain.sentences import sentence
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import AUDIT_FILE, Readings
 
@@ -110,7 +110,7 @@ def _line(entry: Entry) -> Line:
     return Line(
         number=entry.number,
         change=change,
-        sentence=sentence(change),
+        sentence=sentence_of(change),
         actor=name_of(change.actor or ""),
         channel=channels().get(change.channel or "", ""),
         outcome=State("fault", "shield-x", _("Refused")) if is_refused else State("none", "check-lg", _("Done")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -15,11 +16,14 @@ from markupsafe import Markup, escape
 
 from connector.console.ground import now
 from connector.console.translations import EXACT
+from connector.domain.history import Change
+from connector.domain.sentences import sentence
 from connector.domain.utc import timestamp
 
 ZONE_COOKIE = "zone"
 RECENT = timedelta(hours=24)
 SHORT_ID = 8
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def viewers_zone() -> str:
@@ -77,6 +81,17 @@ def short_id(value: str | None) -> Markup:
         return Markup('<span class="faint">–</span>')
     short = value if len(value) <= SHORT_ID + 4 else f"{value[:SHORT_ID]}…"
     return Markup('<code class="id" title="{}">{}</code>').format(value, short)
+
+
+def breakable(value: str) -> Markup:
+    """Return a name made of parts, such as an event's kind, that may be broken between them."""
+    return Markup("<wbr>").join(re.findall(r"[^._]+[._]*|[._]+", value))
+
+
+def sentence_of(change: Change) -> str:
+    """Return an entry of the history as a sentence; an object that is known by an id only has a short one."""
+    name = change.name or ""
+    return sentence(replace(change, name=name[:SHORT_ID]) if _UUID.fullmatch(name) else change)
 
 
 def number(value: float) -> str:

@@ -29,7 +29,7 @@ from connector.console.turns import SignInTurns
 from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
 from connector.domain.history import name_of
-from connector.domain.sentences import sentence
+from connector.domain.messages import without_command
 from connector.settings import Settings
 from connector.settings.secret import read_secret
 
@@ -120,10 +120,11 @@ def _install_words(app: Flask) -> None:
         "shown": meanwhile.shown_field,
         "zone_name": formats.zone_name,
     }
-    names = ("time_tag", "duration", "short_id", "number", "percent", "claim_name", "nothing")
+    names = ("time_tag", "duration", "short_id", "number", "percent", "claim_name", "nothing", "breakable")
     environment.filters |= {name: getattr(formats, name) for name in names} | {
         "actor_name": name_of,
-        "sentence": sentence,
+        "sentence": formats.sentence_of,
+        "without_command": without_command,
     }
 
 

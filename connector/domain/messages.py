@@ -59,6 +59,15 @@ def listed(texts: Iterable[str]) -> str:
     return reduce(_next, filter(None, texts), "")
 
 
+def without_command(text: str) -> str:
+    """Return what was found, without the sentence with a command to be typed: pages have a button for it."""
+    first, second = (
+        (text.parts.get(name) for name in ("first", "second")) if isinstance(text, Message) else (None, None)
+    )
+    has_command = isinstance(second, Message) and "command" in second.parts
+    return first if has_command and isinstance(first, str) else text
+
+
 def packed(text: Message) -> dict[str, Any]:
     """Return a message as JSON, from which `unpacked` makes it again."""
     parts = {name: _packed_part(part) for name, part in text.parts.items()}

@@ -99,8 +99,7 @@ def _is_narrow(criteria: DeliveryFilter) -> bool:
 
 
 def _narrow(tenant: str, criteria: DeliveryFilter, state: str) -> list[ColumnElement[bool]]:
-    of_tenant = outbox.c.tenant if criteria.verification_ids is None else unindexed(outbox.c.tenant)
-    conditions = [of_tenant == tenant, _is(state)]
+    conditions = [unindexed(outbox.c.tenant) == tenant, _is(state)]
     if criteria.verification_ids is not None:
         conditions.append(outbox.c.verification_id.in_(criteria.verification_ids))
     if criteria.verification_id is not None:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Integer, String, Table
+from sqlalchemy import ColumnElement, Connection, Integer, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 from connector.store.times import UtcDateTime
 
@@ -74,9 +75,12 @@ def _by_pattern(element: in_code_points, compiler: SQLCompiler, **options: Any) 
 
 
 class precedes(FunctionElement[bool]):  # noqa: N801  an operator of SQL
-    """Whether a text is before another in that order."""
+    """Whether a text is before another in that order.
 
-    type = Boolean()
+    It has no type: SQLite would be asked whether a Boolean is 1, for which it uses no index.
+    """
+
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
 
@@ -88,6 +92,23 @@ def _less(element: precedes, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(precedes, "postgresql")
 def _less_by_pattern(element: precedes, compiler: SQLCompiler, **options: Any) -> str:
     return " ~<~ ".join(compiler.process(each, **options) for each in element.clauses)
+
+
+class reaches(FunctionElement[bool]):  # noqa: N801  an operator of SQL
+    """Whether a text is another, or after it in that order."""
+
+    type = NullType()  # type: ignore[assignment]
+    inherit_cache = True
+
+
+@compiles(reaches)
+def _at_least(element: reaches, compiler: SQLCompiler, **options: Any) -> str:
+    return " >= ".join(compiler.process(each, **options) for each in element.clauses)
+
+
+@compiles(reaches, "postgresql")
+def _at_least_by_pattern(element: reaches, compiler: SQLCompiler, **options: Any) -> str:
+    return " ~>=~ ".join(compiler.process(each, **options) for each in element.clauses)
 
 
 class new_id(FunctionElement[str]):  # noqa: N801  a function of SQL

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal_column, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    TextClause,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
 
 MOST_JOINED = 200  # branches of one UNION; SQLite supports at most 500
 
@@ -49,7 +59,7 @@ class Branch:
     """Rows in the order of the list in an index: `conditions` are equalities, then at most a period."""
 
     order: Order
-    conditions: Sequence[ColumnElement[bool]]
+    conditions: Sequence[ColumnElement[bool] | TextClause]
 
     def ids(self, limit: int, after: Position | None = None) -> Select[Any]:
         """Return the statement for the ids of the first rows, or of those after a position."""

@@ -12,7 +12,8 @@ from connector.store.models import claims, verifications
 def count_open(connection: Connection, provider_id: str, most: int) -> int:
     """Return the number of open verifications."""
     is_open = (verifications.c.provider_id == provider_id, verifications.c.closed_at.is_(None))
-    return _count(connection, select(verifications.c.id).where(*is_open), most)
+    in_order = select(verifications.c.id).where(*is_open).order_by(verifications.c.user_id)  # of the open ones' index
+    return _count(connection, in_order, most)
 
 
 def count_verifications(connection: Connection, provider_id: str, most: int) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, not_, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from connector.domain.verification import Verification
 from connector.store.attempt_limits import COUNTS
-from connector.store.dialect import in_code_points, precedes
+from connector.store.dialect import in_code_points, precedes, reaches
 from connector.store.hidden import is_of_registered
 from connector.store.models import claims, providers, users, verifications
 from connector.store.verification_search import LISTED
@@ -31,10 +31,13 @@ def count(connection: Connection, tenant: str, prefix: str, most: int) -> int:
 
 
 def _page(tenant: str, prefix: str, after: str, limit: int) -> Select[str]:
-    statement = select(users.c.user_id).where(users.c.tenant == tenant, precedes(after, users.c.user_id))
+    statement = select(users.c.user_id).where(users.c.tenant == tenant)
+    if after >= prefix:  # of two lower bounds SQLite may search by the wrong one
+        statement = statement.where(precedes(after, users.c.user_id))
+    else:
+        statement = statement.where(reaches(users.c.user_id, prefix))
     if prefix:
-        is_before = precedes(users.c.user_id, prefix)
-        statement = statement.where(not_(is_before), precedes(users.c.user_id, prefix + _LAST))
+        statement = statement.where(precedes(users.c.user_id, prefix + _LAST))
     return statement.order_by(in_code_points(users.c.user_id)).limit(limit)
 
 

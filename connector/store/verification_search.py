@@ -6,19 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    func,
-    literal_column,
-    null,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, null, select, text, update
 
 from connector.domain.readiness import MOST_COUNTED
 from connector.domain.verification import Verification, VerificationFilter
@@ -33,8 +21,8 @@ from connector.store.verifications import IS_THERE, SELECT, one, read_row
 LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
-# The condition of the partial index.
-_NEEDS_REVIEW: ColumnElement[bool] = literal_column(f"({NEEDS_REVIEW})", Boolean())
+# The condition of the partial index, as text: as a Boolean, SQLite would be asked whether it is 1.
+_NEEDS_REVIEW = text(f"({NEEDS_REVIEW})")
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:

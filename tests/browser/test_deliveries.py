@@ -16,6 +16,7 @@ from connector.domain.notices import CLAIMS_CHANGED, FINISHED, EndpointConfig
 from connector.domain.tenancy import Tenant
 from connector.services.application.deliveries import StoredDelivery
 from connector.store.models import outbox
+from tests.browser.test_work import OTHERS
 from tests.browser.visiting import Visitor
 from tests.browser.worlds import with_provider
 from tests.harness import World
@@ -79,13 +80,19 @@ def test_what_was_sent_is_listed_with_its_answer_and_opens_to_attempts(
     place.wait_until(lambda: len(stored(place, tenant, endpoint_id, "done")) >= 2)
     visitor = visit(tenant=tenant)
     page = visitor.open("/console/deliveries")
-    rows = page.locator("table.list tbody tr")
+    rows = page.locator("section[aria-labelledby=deliveries] tbody tr")
     expect(rows.filter(has_text="Verification finished")).to_have_count(1)
     expect(rows.first).to_contain_text("200 in")
     expect(rows.first).to_contain_text("Delivered")
     expect(page.get_by_text("Nothing was given up in the last 24 hours.")).to_be_visible()
     expect(page.locator(".shares")).to_contain_text("100 %")
     visitor.look("/console/deliveries", "deliveries")
+    of_kind = page.locator("section[aria-labelledby=kinds]").get_by_role("row", name="Notice", exact=False)
+    expect(of_kind.get_by_role("cell").nth(3)).to_have_text("2")
+    of_kind.get_by_role("link", name="2").click()
+    expect(page).to_have_url(re.compile(r"kind=tell_change&state=done$"))
+    expect(rows).to_have_count(2)
+    visit(tenant=OTHERS).open("/console/deliveries/kinds").get_by_text("Nothing was sent yet.").wait_for()
     for query, number in (("kind=tell_change", 2), ("kind=delete_applicant", 0), (f"provider={uuid.uuid4()}", 0)):
         visitor.open(f"/console/deliveries?{query}")
         expect(rows).to_have_count(number)

@@ -154,6 +154,7 @@ def drive_clients(console: Console, world: World) -> None:
 def drive_deliveries(console: Console, world: World) -> None:
     since = "2026-01-01T00:00:00%2B00:00"
     console.open(f"/console/deliveries/given-up/resend?since={since}")
+    console.open("/console/deliveries/kinds")
     tenant, services = Tenant(world.tenant), world.connector.services
     with services.database.write() as connection:
         outbox.add(connection, DeleteApplicant(world.tenant, world.provider_id, "none"))

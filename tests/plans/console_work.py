@@ -25,6 +25,7 @@ LISTS = {
     "deliveries": ("", "state=dead", "state=ready", "kind=tell_change", PERIOD),
     "deliveries/endpoints": ("",),
     "deliveries/given-up": ("",),
+    "deliveries/kinds": ("",),
     "audit": (
         *("", "actor=admin", "subject=provider", "action=added", "object=Onfido", "user=ann", "outcome=refused"),
         *("channel=console", PERIOD),

@@ -26,6 +26,7 @@ _FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endp
         "refused_posts",
         "daily_counts",
         "monthly_counts",
+        "hourly_counts",
         "counted_days",
     ),
     *(
@@ -54,6 +55,8 @@ DUE = re.compile(
 )
 # A period of what happened, such as a day: how many rows that is depends on how much happened in it.
 _PERIOD = re.compile(r"\((\w+=\? AND |ANY\(tenant\) AND )*(created_at|closed_at|settled_at|at)>\? AND \2<\?\)")
+# A Boolean of ours as a condition, which SQLAlchemy compares with 1 on SQLite.
+_UNUSABLE = re.compile(r"(\)|[<>]=? [\w.?]+) = [01]\b")
 _READS = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
 
 
@@ -91,6 +94,8 @@ def _outline(node: Any) -> Any:
 
 def fault_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> str | None:
     """Return what of a statement's plan grows with the number of users."""
+    if unusable := _UNUSABLE.search(statement.text):
+        return f"asks whether a condition is 1, for which no index is used: {unusable[0]}"
     plan = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters or ()).fetchall()
     is_paged = " LIMIT " in statement.text.replace("\n", " ")
     sorted_selects = {parent for _, parent, _, line in plan if "USE TEMP B-TREE" in line and "RIGHT PART" not in line}

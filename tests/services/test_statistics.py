@@ -28,7 +28,7 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store import daily_counts as statements
 from connector.store.models import history
-from connector.store.statistics_models import monthly_counts
+from connector.store.statistics_models import hourly_counts, monthly_counts
 from tests.bodies import event_body, provider_body
 from tests.contract.wire import PROVIDERS
 from tests.harness import Clock, ConnectorServer, World
@@ -342,13 +342,35 @@ class TestCounting:
             assert not connection.execute(select(history.c.id).where(history.c.cause == "refused")).all()
         assert ask(quiet, **{"from": day, "to": day})["refusedStarts"][0]["count"] == 1
 
+    def test_the_last_24_hours_are_read_from_the_counts_of_hours_which_are_kept_for_three_days(
+        self, quiet: World
+    ) -> None:
+        start_and_end(quiet, "ann")
+        assert started(ask(quiet, period="24h")) == 0  # until it is counted
+        sweep(quiet)
+        assert started(ask(quiet, period="24h")) == 1
+        quiet.clock.advance(23 * 3_600)
+        start_and_end(quiet, "bea")
+        sweep(quiet)
+        today = ask(quiet, period="24h")
+        assert (started(today), today["ended"], today["countedAt"] is not None) == (2, {"approved": 2}, True)
+        quiet.clock.advance(3 * 3_600)
+        sweep(quiet)
+        assert started(ask(quiet, period="24h")) == 1
+        quiet.clock.advance(4 * 86_400)
+        sweep(quiet)
+        with quiet.connector.services.database.read() as connection:
+            assert connection.execute(select(func.count()).select_from(hourly_counts)).scalar_one() == 0
+        assert started(ask(quiet)) == 2
+
     def test_a_removed_provider_takes_its_numbers_along(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         sweep(quiet)
         assert quiet.connector.as_admin().request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").status_code == 204
         with quiet.connector.services.database.read() as connection:
-            left = select(func.count()).where(monthly_counts.c.provider_id == quiet.provider_id)
-            assert connection.execute(left).scalar_one() == 0
+            for table in (monthly_counts, hourly_counts):
+                left = select(func.count()).where(table.c.provider_id == quiet.provider_id)
+                assert connection.execute(left).scalar_one() == 0
         sweep(quiet)
         assert started(ask(quiet)) == 0
 

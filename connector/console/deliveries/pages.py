@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import g, render_template
+from flask import g, render_template, url_for
 from flask_babel import gettext as _
 
 from connector.console.deliveries.rows import attempts_of, kind_words, line_of
 from connector.console.filters import Choice, Filters
 from connector.console.ground import now, use_cases
+from connector.console.live import part
 from connector.console.story import Story
 from connector.domain.deliveries import DEAD, DONE, KINDS, READY, STATES, DeliveryFilter
 from connector.domain.notices import DeliveryRate, Endpoint
@@ -22,6 +23,7 @@ from connector.services.application.endpoints import Endpoints
 VIEW = "internal_idv_claim_view"
 PAGE = 50
 MOST_SHARES = 6
+MOST_OF_KIND = 100  # of each kind and state; a larger number takes longer to count than it helps
 DAY = timedelta(hours=24)
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -47,6 +49,7 @@ class Share:
 def install(story: Story) -> None:
     """Add these pages to the story."""
     story.page(scope=VIEW)(show_list)
+    story.page("/kinds", scope=VIEW)(show_kinds)
     story.page("/<delivery_id>", scope=VIEW)(show)
 
 
@@ -65,6 +68,19 @@ def show_list() -> str:
         shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
         has_endpoints=bool(known),
         given_up=given_up,
+    )
+
+
+def show_kinds() -> str:
+    """Show the numbers of deliveries by kind; each leads to its list."""
+    counts = deliveries().count_by_kind(g.tenant, most=MOST_OF_KIND)
+    return part(
+        "console/deliveries/kinds.html",
+        _("By kind"),
+        url_for(".show_list"),
+        counts=sorted(counts, key=lambda each: (-each.dead, -each.ready, -each.done)),
+        kind_words=kind_words,
+        most=MOST_OF_KIND,
     )
 
 

@@ -14,10 +14,12 @@ from connector.console.formats import claim_name, number
 from connector.console.ground import now, use_cases
 from connector.console.home.parts import attempt, link
 from connector.console.providers.words import warning
+from connector.console.translations import say
 from connector.domain.deliveries import DEAD, DeliveryFilter
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, EventFilter
 from connector.domain.health import BAD, UNKNOWN
 from connector.domain.mapping import Flaw, warnings_of
+from connector.domain.messages import without_command
 from connector.domain.readiness import CLAIMS, TOKEN
 from connector.domain.statistics_period import ALL
 from connector.domain.verification import VerificationFilter
@@ -25,12 +27,12 @@ from connector.domain.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT,
 from connector.services.application.deliveries import Deliveries
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.statistics import StatisticsLookup
-from connector.services.lookup.verifications import MOST_COUNTED, VerificationLookup
+from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.registry import Providers
 
 VIEW, VALUES = "internal_idvp_view", "internal_idv_claim_view"
-MOST_LISTED = 100  # deliveries and events that are counted
+MOST_LISTED = 100  # of each that are counted; how many more there are changes nothing
 LONG_OPEN, LONG_PARKED, RECENT = timedelta(days=7), timedelta(hours=1), timedelta(hours=24)
 LEAST_APPROVED = 10  # runs, before an attribute that was never compared is listed
 OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
@@ -75,7 +77,7 @@ def _failing_providers() -> Iterator[Need]:
         if health.provider_id not in enabled or health.known_state != BAD or not failed:
             continue
         check = health.check(TOKEN if TOKEN in failed else failed[0])
-        detail = check.detail if check else ""
+        detail = str(say(without_command(check.detail))) if check else ""
         if TOKEN in failed:
             text = _("Onfido refuses the token of “%(name)s”.", name=health.provider_name)
             yield Need("bad", "key", text, detail, _("Replace it"), _provider("secrets", health.provider_id))
@@ -120,8 +122,8 @@ def _given_up() -> Iterator[Need]:
 def _reviews() -> Iterator[Need]:
     lookup: VerificationLookup = use_cases().lookup
     criteria = VerificationFilter(needs_review=True)
-    if n := lookup.count(g.tenant, criteria, MOST_COUNTED):
-        count = _counted(n, is_more=n >= MOST_COUNTED)
+    if n := lookup.count(g.tenant, criteria, MOST_LISTED):
+        count = _counted(n, is_more=n >= MOST_LISTED)
         text = ngettext("%(n)s verification waits for a review.", "%(n)s verifications wait for a review.", n, n=count)
         detail = ngettext(
             "Its user is not verified until an administrator decides.",
@@ -168,8 +170,8 @@ def _long_open() -> Iterator[Need]:
     lookup: VerificationLookup = use_cases().lookup
     before = now() - LONG_OPEN
     criteria = VerificationFilter(statuses=OPEN, created_before=before)
-    if n := lookup.count(g.tenant, criteria, MOST_COUNTED):
-        count = _counted(n, is_more=n >= MOST_COUNTED)
+    if n := lookup.count(g.tenant, criteria, MOST_LISTED):
+        count = _counted(n, is_more=n >= MOST_LISTED)
         text = ngettext(
             "%(n)s run is open for more than a week.", "%(n)s runs are open for more than a week.", n, n=count
         )

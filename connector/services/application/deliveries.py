@@ -73,10 +73,12 @@ class Deliveries:
             raise _not_found(delivery_id)
         return row
 
-    def count_by_kind(self, tenant: Tenant, provider_id: str | None = None) -> list[KindCount]:
-        """Return the number of deliveries of a tenant, or of one provider, by kind, each up to `MOST_OF_KIND`."""
+    def count_by_kind(
+        self, tenant: Tenant, provider_id: str | None = None, *, most: int = MOST_OF_KIND
+    ) -> list[KindCount]:
+        """Return the number of deliveries of a tenant, or of one provider, by kind, each up to `most`."""
         with self._database.read() as connection:
-            return deliveries.count_by_kind(connection, tenant.name, provider_id, MOST_OF_KIND)
+            return deliveries.count_by_kind(connection, tenant.name, provider_id, most)
 
     def count_given_up(self, tenant: Tenant, since: datetime) -> int | None:
         """Return the number of a tenant's deliveries that were given up since a time; None if there are very many."""
