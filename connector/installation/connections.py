@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from connector.bootstrap import Services
+from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.installation import warning
 from connector.installation.processes import running_roles
@@ -43,8 +44,19 @@ def check_connections(services: Services) -> Check | None:
     for what, (number, advice) in free.items():
         if 0 <= number < needed:
             detail = f"All processes together may open {needed} connections, but PostgreSQL admits {number} ({what})"
-            return warning(CONNECTIONS, f"{detail}: {advice}, or run fewer processes, or put a pooler in between.")
-    return Check(CONNECTIONS, True, f"PostgreSQL admits the {needed} connections that all processes may open.")
+            return warning(
+                CONNECTIONS,
+                message(
+                    "%(detail)s: %(advice)s, or run fewer processes, or put a pooler in between.",
+                    detail=detail,
+                    advice=advice,
+                ),
+            )
+    return Check(
+        CONNECTIONS,
+        True,
+        message("PostgreSQL admits the %(needed)s connections that all processes may open.", needed=needed),
+    )
 
 
 def needed_connections(services: Services) -> int:
