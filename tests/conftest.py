@@ -46,7 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
         if "postgresql" in item.name:
             item.add_marker("postgresql")
     yield
-    items.sort(key=lambda each: each.get_closest_marker("timeout") is None)
+    long = {each.path for each in items if each.get_closest_marker("timeout")}
+    items.sort(key=lambda each: each.path not in long)  # by file: what its tests share is made once
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

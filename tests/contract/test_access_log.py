@@ -26,7 +26,7 @@ from tests.contract.wire import (
     new_user,
     on_sqlite,
 )
-from tests.harness import World
+from tests.harness import HTTP, World
 from tests.values import GIVEN_NAME
 
 DEVELOPMENT = {"client": "development", "issuer": "urn:onfido-idvp-connector:development"}
@@ -50,7 +50,7 @@ def accesses(lines: list[Any]) -> list[Any]:
 def ask(shared: World, operation: Operation, provider_id: str, headers: dict[str, str]) -> requests.Response:
     url = shared.connector.url + operation.path_for(provider_id)
     body: dict[str, Any] | None = {} if operation.takes_body else None
-    return requests.request(operation.method, url, headers=headers, json=body, timeout=60)
+    return HTTP.request(operation.method, url, headers=headers, json=body, timeout=60)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -10,7 +10,7 @@ import requests
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.contract.wire import OPERATIONS, PROVIDERS, USERS, WEBHOOK, Operation, assert_error, new_provider, on_sqlite
-from tests.harness import Clock, ConnectorServer, World
+from tests.harness import HTTP, Clock, ConnectorServer, World
 
 APP, OTHER_APP = "https://app.example.com", "http://localhost:3000"
 STRANGERS = (
@@ -60,7 +60,7 @@ def preflight(url: str, method: str, origin: str) -> requests.Response:
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization,content-type,prefer",
     }
-    return requests.options(url, headers={"Origin": origin} | asked, timeout=60, allow_redirects=False)
+    return HTTP.options(url, headers={"Origin": origin} | asked, timeout=60, allow_redirects=False)
 
 
 def listed(answer: requests.Response, header: str) -> set[str]:
@@ -86,7 +86,7 @@ def test_preflight_of_every_operation_needs_no_token(site: World, operation: Ope
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("origin", [APP, OTHER_APP])
 def test_every_answer_may_be_read_by_an_allowed_origin(site: World, path: str, origin: str) -> None:
-    answer = requests.get(site.connector.url + path, headers={"Origin": origin}, timeout=60)
+    answer = HTTP.get(site.connector.url + path, headers={"Origin": origin}, timeout=60)
     assert answer.status_code == KINDS[path]
     assert answer.headers[ALLOW] == origin
     assert listed(answer, EXPOSE) == {"retry-after", "preference-applied", "x-correlation-id"}
@@ -97,7 +97,7 @@ def test_every_answer_may_be_read_by_an_allowed_origin(site: World, path: str, o
 @pytest.mark.parametrize("origin", STRANGERS)
 def test_no_answer_may_be_read_by_another_origin(site: World, path: str, origin: str) -> None:
     for answer in (
-        requests.get(site.connector.url + path, headers={"Origin": origin}, timeout=60),
+        HTTP.get(site.connector.url + path, headers={"Origin": origin}, timeout=60),
         preflight(site.connector.url + path, "GET", origin),
     ):
         assert [name for name in answer.headers if name.lower().startswith("access-control-")] == []
@@ -136,7 +136,7 @@ def test_nothing_about_users_and_providers_is_kept_by_caches(shared: World, oper
     for caller in (shared.connector.as_admin(), shared.connector.caller("x", ["internal_login"])):
         for each in (path, f"{path}/"):
             assert caller.request(operation.method, each, json={}).headers["Cache-Control"] == "no-store"
-    unsigned = requests.request(operation.method, shared.connector.url + path, timeout=60)
+    unsigned = HTTP.request(operation.method, shared.connector.url + path, timeout=60)
     assert (unsigned.status_code, unsigned.headers["Cache-Control"]) == (401, "no-store")
 
 

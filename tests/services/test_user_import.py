@@ -95,7 +95,7 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_users(world: 
         with counted() as changing:
             put(world, people(size, **changes))
         numbers.append((len(adding), len(changing)))
-        for user_id in people(size):
+        for user_id in people(3):
             world.connector.services.users.remove(Tenant(world.tenant), user_id)
     few, many = numbers
     assert many[0] - few[0] <= 4, "the rows of one statement are limited"
