@@ -9,6 +9,8 @@ CHECK_PYTHON := $(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v <
     'Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.11' % v)"
 UNUSABLE := $(shell $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || echo yes)
 WHOLLY_TESTED := connector/domain/*,connector/onfido/*,connector/services/*
+# Tests of other trees, installations and processes that are killed: what they run, others measure too.
+UNMEASURED := tests/faults tests/upgrades tests/test_architecture.py tests/test_guides.py tests/test_install.py
 
 # Without bytecode on disk every process that a test starts would compile the connector again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +27,8 @@ test: $(READY)
 # Measuring doubles the time, so it is a separate run. The tests over PostgreSQL run the same lines as those
 # over SQLite, and are left out.
 coverage: $(READY)
-	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not postgresql and not browser' --cov --cov-report=
+	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not postgresql and not browser' $(UNMEASURED:%=--ignore=%) \
+	    --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='$(WHOLLY_TESTED)' --fail-under=100
 
