@@ -122,7 +122,7 @@ def used(text: object) -> Iterator[Message]:
             yield from used(part)
 
 
-def test_what_the_rules_write_is_made_of_texts_that_the_catalogue_has() -> None:
+def test_texts_of_the_rules_are_in_the_catalogue() -> None:
     known, number = set(catalogue.texts()), 0
     for text in written_by_rules():
         assert isinstance(text, Message), text

@@ -54,7 +54,7 @@ def test_the_image_is_built_from_the_files_that_dockerignore_allows() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_what_is_deployed_is_what_was_tested() -> None:
+def test_deployed_versions_are_the_tested_versions() -> None:
     def pins(name: str) -> set[str]:
         return set(PIN.findall((DEPLOY / name).read_text()))
 

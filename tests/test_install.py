@@ -97,7 +97,7 @@ def test_continuous_integration_checks_style_and_types_and_runs_the_tests() -> N
     ]
 
 
-def test_what_needs_node_is_pinned_by_digest_without_the_place_of_a_registry() -> None:
+def test_node_packages_are_pinned_by_digest_without_a_registry() -> None:
     folder = ROOT / "tests" / "identity" / "node"
     declared = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
     packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]

@@ -164,7 +164,7 @@ class TestSeveralProcesses:
 
         return run
 
-    def test_what_those_that_ended_have_counted_stays_and_their_files_do_not(
+    def test_counts_of_ended_processes_are_kept_and_their_files_removed(
         self, run: Callable[..., str], tmp_path: Path
     ) -> None:
         pids = [run(COUNTING, str(number)) for number in (1, 2, 3)]

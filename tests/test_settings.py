@@ -102,7 +102,7 @@ class TestNames:
             {"CONNECTOR_WORKER_SERVICE_HOST": "10.0.0.1", "CONNECTOR_WORKER_PORT_9090_TCP_ADDR": "10.0.0.1"},
         ],
     )
-    def test_what_kubernetes_sets_for_a_service_is_no_setting(self, environ: dict[str, str]) -> None:
+    def test_service_variables_of_kubernetes_are_not_settings(self, environ: dict[str, str]) -> None:
         settings = load(None, environ | {"CONNECTOR_HOST": "0.0.0.0"})
         assert (settings.host, settings.port, settings.worker_port) == ("0.0.0.0", 8080, 0)
 
@@ -254,7 +254,7 @@ class TestValues:
         settings = load(write(line), {})
         assert settings.run_settle_time == settings.interactive_budget
 
-    def test_what_the_command_line_says_is_checked_as_well(self) -> None:
+    def test_command_line_options_are_validated(self) -> None:
         with pytest.raises(ConfigurationError, match="port must be between"):
             load(None, {}, port=70000)
 
@@ -325,7 +325,7 @@ class TestReferences:
             ("outgoing_proxy", "http://me:hunter2@proxy:3128", "http://me:hunter2@proxy:3128"),
         ],
     )
-    def test_a_secret_may_be_in_a_file_of_its_own(
+    def test_a_secret_may_be_in_a_separate_file(
         self, write: Any, secret_file: Any, name: str, secret: str, value: str, mode: int
     ) -> None:
         reference = secret_file(f"{secret}\n".encode(), mode)
@@ -361,7 +361,7 @@ class TestReferences:
     def test_a_reference_to_nothing_is_refused_by_its_name(self, reference: str) -> None:
         assert reference.partition(":")[2] in refusal(environ={"CONNECTOR_DATABASE_URL": reference})
 
-    def test_what_a_reference_leads_to_is_checked_as_any_value_and_not_shown(self, secret_file: Any) -> None:
+    def test_a_referenced_value_is_validated_and_not_shown(self, secret_file: Any) -> None:
         description = refusal(environ={"CONNECTOR_DATABASE_URL": secret_file(b"oracle://me:hunter2@db/x")})
         assert description.startswith("database_url must be")
         assert "hunter2" not in description
@@ -500,7 +500,7 @@ class TestIssuers:
 
 
 class TestTenants:
-    def test_a_tenant_has_issuers_pages_and_limits_of_its_own(self, write: Any) -> None:
+    def test_a_tenant_has_its_own_issuers_pages_and_limits(self, write: Any) -> None:
         config = write(
             'allowed_origins = ["https://app.example"]\n'
             '[[tenants]]\nname = "acme"\nallowed_origins = ["https://acme.example"]\n'
@@ -517,7 +517,7 @@ class TestTenants:
         assert (acme.limits.calls, acme.limits.calls_of_a_user, umbrella.limits.calls) == (3, None, None)
         assert acme.directory == umbrella.directory == DirectoryChoice()
 
-    def test_a_tenant_may_have_a_trust_framework_of_its_own(self) -> None:
+    def test_a_tenant_may_have_its_own_trust_framework(self) -> None:
         tenants = [{"name": "acme", "trust_framework": "acme"}, {"name": "umbrella", "assurance_level": "unused"}]
         environ = {"CONNECTOR_TENANTS": json.dumps(tenants), "CONNECTOR_TRUST_FRAMEWORK": "ours"}
         named = read_tenants(load(None, environ | {"CONNECTOR_ASSURANCE_LEVEL": "high"})).named

@@ -101,7 +101,7 @@ class TestLogs:
     def test_the_trace_id_is_on_every_line_of_a_request_a_librarys_too(self, entries: list[dict[str, Any]]) -> None:
         assert [entry.get("trace_id") for entry in entries] == [None, *["trace-1"] * 4]
 
-    def test_what_a_key_calls_a_secret_is_blanked_and_the_rest_is_not(self, entries: list[dict[str, Any]]) -> None:
+    def test_values_of_secret_keys_are_masked_and_others_are_not(self, entries: list[dict[str, Any]]) -> None:
         inside = entries[1]
         assert inside["run_id"] == "run-1"
         assert {value for key, value in inside.items() if re.search("(?i)token|secret|pass|auth|sign|keys", key)} == {

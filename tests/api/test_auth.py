@@ -516,7 +516,7 @@ class TestForgedTokens:
 
 
 class TestTenants:
-    def test_a_token_is_good_for_its_issuers_tenant_alone(self, issuer: AuthIssuer) -> None:
+    def test_a_token_is_valid_only_for_its_issuers_tenant(self, issuer: AuthIssuer) -> None:
         site = Site(Issuer(issuer.identifier, AUDIENCE, tenant="blue"))
         assert site.get(issuer.mint(), Tenant="blue").get_json()["tenant"] == "blue"
         answer = site.get(issuer.mint(), Tenant="red")
@@ -532,7 +532,7 @@ class TestTenants:
         assert site.get(issuer.mint(org="red")).status_code == 403
 
     @pytest.mark.parametrize("claimed", [..., None, "", 7, True, ["carbon.super"], {"carbon.super": 1}])
-    def test_a_claim_that_names_no_tenant_is_good_for_none(self, claimed: Any, issuer: AuthIssuer) -> None:
+    def test_a_token_without_the_tenant_claim_is_valid_for_no_tenant(self, claimed: Any, issuer: AuthIssuer) -> None:
         site = Site(Issuer(issuer.identifier, AUDIENCE, tenant_claim="org"))
         assert site.get(issuer.mint(org=claimed)).status_code == 403
         assert site.get(issuer.mint(org=claimed), Tenant="").status_code == 403
@@ -601,7 +601,7 @@ class TestKeys:
             assert issuer.seen["/jwks"] == fetches
         assert site.get(good).status_code == 200
 
-    def test_forged_signatures_while_an_issuer_is_slow_hold_few_threads_and_good_tokens_never(
+    def test_forged_signatures_during_a_slow_fetch_hold_few_threads_and_delay_no_valid_token(
         self, site: Site, issuer: AuthIssuer
     ) -> None:
         good, forged = issuer.mint(), issuer.mint(key=ECKey.generate_key("P-256", {"kid": "first"}))
@@ -643,7 +643,7 @@ class TestKeys:
         assert site.get(forged[0]).status_code == 401
         assert issuer.seen["/jwks"] == 3
 
-    def test_few_forged_kids_wait_for_an_issuer_that_is_slow_and_good_tokens_never(
+    def test_forged_kids_during_a_slow_fetch_hold_few_threads_and_delay_no_valid_token(
         self, site: Site, issuer: AuthIssuer
     ) -> None:
         good = issuer.mint()
@@ -666,7 +666,7 @@ class TestKeys:
             assert len(refused) >= len(forged) - 2 * DEFAULT_WAITING  # twice, where the machine is that slow
             assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
 
-    def test_a_withdrawn_key_is_good_for_an_hour_at_most(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_withdrawn_key_is_valid_for_an_hour_at_most(self, site: Site, issuer: AuthIssuer) -> None:
         withdrawn = issuer.mint()
         site.get(withdrawn)
         issuer.rotate("second")
@@ -693,7 +693,7 @@ class TestKeys:
             assert time.monotonic() < end
         assert issuer.seen["/jwks"] == 2
 
-    def test_they_stay_good_while_the_issuer_is_down(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_cached_keys_stay_valid_while_the_issuer_is_down(self, site: Site, issuer: AuthIssuer) -> None:
         site.get(issuer.mint())
         issuer.go_down()
         site.clock.now += 7200
@@ -876,7 +876,7 @@ class TestDevelopment:
             assert site.get(token).status_code == status
             assert site.get(issuer.mint()).status_code == 200
 
-    def test_its_token_is_good_for_the_tenant_it_was_made_for(self, tmp_path: Path) -> None:
+    def test_its_token_is_valid_only_for_its_tenant(self, tmp_path: Path) -> None:
         site = Site(development=development_issuer(tmp_path))
         token = mint_token(tmp_path, "alice", ["internal_idvp_view"], tenant="blue")
         assert site.get(token, Tenant="blue").status_code == 200

@@ -77,7 +77,9 @@ def ready(world: World) -> requests.Response:
         (initiate, "IDV-15001"),
     ],
 )
-def test_what_cannot_be_written_is_refused_with_503_and_done_once_it_can(world: World, ask: Ask, code: str) -> None:
+def test_a_write_is_answered_503_while_the_database_refuses_it_and_succeeds_afterwards(
+    world: World, ask: Ask, code: str
+) -> None:
     world.add_user()
     admin = world.connector.as_admin()
     world.connector.rest()
@@ -126,7 +128,7 @@ def test_readiness_says_that_no_writes_are_taken_and_the_log_has_the_drivers_wor
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_database_that_is_away_is_503_everywhere_and_comes_back_by_itself(world: World) -> None:
+def test_an_unreachable_database_causes_503_everywhere_until_it_returns(world: World) -> None:
     world.add_user()
     admin = world.connector.as_admin()
     run_id = world.start(world.connector.as_user("ann"))

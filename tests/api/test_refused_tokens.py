@@ -165,7 +165,7 @@ def test_a_token_that_is_not_a_signed_jwt_is_logged_by_its_form_only(site: Site,
 @pytest.mark.parametrize(
     ("path", "tenant", "name"), [("/delete", "carbon.super", "scope"), ("/view", "blue", "tenant")]
 )
-def test_a_good_token_that_may_not_do_this_is_logged_as_well(
+def test_a_valid_token_without_permission_is_logged(
     site: Site, issuer: AuthIssuer, path: str, tenant: str, name: str
 ) -> None:
     with capture_logs() as logs:
@@ -183,14 +183,14 @@ def test_a_hostile_name_is_one_bounded_printable_line(site: Site, issuer: AuthIs
     assert all(str(value).isprintable() and len(str(value)) < 1000 for value in line.values())
 
 
-def test_good_tokens_are_not_logged(site: Site, issuer: AuthIssuer) -> None:
+def test_accepted_tokens_are_not_logged(site: Site, issuer: AuthIssuer) -> None:
     with capture_logs() as logs:
         assert site.get(issuer.mint()).status_code == 200
     assert logs == []
 
 
 class TestCheck:
-    def test_a_good_token_passes_every_check(self, check: Check, issuer: AuthIssuer) -> None:
+    def test_a_valid_token_passes_every_check(self, check: Check, issuer: AuthIssuer) -> None:
         result = check(f"Bearer {issuer.mint()}\n", "--scope", "internal_login")
 
         assert (result.exit_code, result.stderr) == (0, "")

@@ -72,7 +72,7 @@ def confirm(page: Page, verb: str) -> None:
     page.locator("dialog[open]").get_by_role("button", name=verb, exact=True).click()
 
 
-def test_what_was_sent_is_listed_with_its_answer_and_opens_to_attempts(
+def test_deliveries_are_listed_with_their_answer_and_show_their_attempts(
     visit: Visit, place: World, tenant: str, application: Application
 ) -> None:
     application.answers(Reply(200, b'{"taken": true}'))

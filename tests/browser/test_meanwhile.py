@@ -51,7 +51,7 @@ def test_the_second_of_two_who_change_the_same_decides(visit: Visit, place: Worl
     assert provider_of(world).max_attempts == 9
 
 
-def test_what_only_one_has_changed_is_kept(visit: Visit, place: World) -> None:
+def test_changes_of_only_one_person_are_kept(visit: Visit, place: World) -> None:
     world = with_provider(place)
     provider = f"/console/providers/{world.provider_id}"
     ann, bob = both(visit, f"{provider}/general")

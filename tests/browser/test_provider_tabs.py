@@ -168,9 +168,7 @@ def test_custom_data_is_a_form(
 
 
 @pytest.mark.one_database
-def test_what_the_workflow_cannot_have_is_refused_and_stays_in_the_form(
-    visit: Visit, place: World, provider_id: str
-) -> None:
+def test_invalid_custom_data_is_refused_and_stays_in_the_form(visit: Visit, place: World, provider_id: str) -> None:
     page = visit().open(at(provider_id, "workflow"))
     page.get_by_role("button", name="Add a property").click()
     page.get_by_label("Property in row 1").fill("risk level")

@@ -102,7 +102,7 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
 
 
 @pytest.mark.one_database
-def test_what_a_person_may_not_do_is_not_offered(visit: Visit, place: World) -> None:
+def test_acts_without_permission_are_not_offered(visit: Visit, place: World) -> None:
     _, _, verification_id = ended(place, status="review")
     visitor = visit(scopes=("internal_idv_claim_view",))
     page = visitor.open(f"/console/verifications/{verification_id}")

@@ -172,7 +172,7 @@ def test_an_expired_link_is_replaced_by_a_new_one(own: Own) -> None:
     assert page.url != first
 
 
-def test_the_page_follows_the_result_by_itself(own: Own) -> None:
+def test_the_page_refreshes_until_the_result(own: Own) -> None:
     """The webhook brings it; the user does nothing."""
     own.register_webhook()
     visitor = own.come()

@@ -130,7 +130,7 @@ class TestCredentials:
         assert properties(provider)["client_id"] == "client-1"
         assert "of-it" not in run("provider", "show", provider["id"]).stdout
 
-    def test_what_is_typed_counts_more_than_the_environment(self, run: Run) -> None:
+    def test_options_take_precedence_over_the_environment(self, run: Run) -> None:
         provider = added(run, *NAMES, *self.CLIENT)
         assert properties(provider)["client_id"] == "client-1"
         arguments = ("provider", "update", provider["id"], "--no-test", "--json")
@@ -203,7 +203,7 @@ class TestStudio:
 
         assert shown == studio_body(studio)
 
-    def test_the_page_beside_the_example_describes_every_member(self) -> None:
+    def test_studio_md_describes_every_member_of_the_example(self) -> None:
         page = (CONFIG / "studio.md").read_text()
         schemas = [StudioSchema(), CustomInputSchema(), OutputClaimSchema(), LinkSchema(), SdkSchema(), NoticesSchema()]
         names = {field.data_key or name for schema in schemas for name, field in schema.fields.items()}
@@ -261,7 +261,7 @@ class TestStudio:
         assert named in result.stderr
         assert json.loads(run("provider", "list", "--json").stdout)["totalResults"] == 0
 
-    def test_what_could_never_work_is_refused_in_one_line(self, run: Run, use: Callable[..., Result]) -> None:
+    def test_an_invalid_studio_file_is_refused_in_one_line(self, run: Run, use: Callable[..., Result]) -> None:
         result = use('{"tags": ["a,b"]}')
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
         assert "studio.tags" in result.stderr

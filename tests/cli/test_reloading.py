@@ -248,7 +248,7 @@ def test_worker_refuses_faulty_settings_and_keeps_those_it_has(worker: Site, fau
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
 
 
-def test_worker_stops_however_many_hangups_wait(tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]]) -> None:
+def test_a_worker_stops_while_reloads_are_pending(tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]]) -> None:
     config, log, port = tmp_path / "settings.toml", tmp_path / "log", free_port()
     config.write_text("worker_threads = 2\n")
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}

@@ -139,7 +139,7 @@ def test_a_caller_without_a_valid_token_is_refused(deployment: Deployment) -> No
         assert answer.status_code == 401
 
 
-def test_a_worker_beside_the_server_ends_in_good_order(deployment: Deployment, spawn: Spawn, tmp_path: Path) -> None:
+def test_a_worker_next_to_a_server_stops_cleanly(deployment: Deployment, spawn: Spawn, tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = spawn("worker", log=log, CONNECTOR_DATA_DIR=str(deployment.data_dir))
     end = time.monotonic() + 30
@@ -158,7 +158,7 @@ def test_the_log_has_one_json_object_a_line_and_says_where_it_listens(deployment
     assert API_TOKEN not in json.dumps(lines)
 
 
-def test_a_token_of_the_development_issuer_is_good_under_dev_only(tmp_path: Path) -> None:
+def test_a_token_of_the_development_issuer_is_valid_only_with_dev(tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {mint(tmp_path)}"}
     issuer = Issuer("https://idp.example.com/oauth2/token", "connector")
     for is_dev, status in ((True, 404), (False, 401)):

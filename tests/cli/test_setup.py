@@ -73,7 +73,7 @@ def without_age(shown: str) -> str:
 class TestUpdate:
     """New credentials are asked about before they are taken."""
 
-    def test_a_good_token_is_taken(self, add: Run, connector: Run) -> None:
+    def test_a_valid_token_is_saved(self, add: Run, connector: Run) -> None:
         add()
         before = json.loads(connector("show", "Onfido", "--json").stdout)
         changed = connector("update", "Onfido", "--json", ONFIDO_API_TOKEN="api_live.another")
@@ -88,7 +88,7 @@ class TestUpdate:
             (("--base-url", "http://127.0.0.1:9/v3.6"), "region"),
         ],
     )
-    def test_what_onfido_does_not_take_changes_nothing(
+    def test_credentials_that_onfido_refuses_change_nothing(
         self, add: Run, connector: Run, options: tuple[str, str], check: str
     ) -> None:
         add()
@@ -165,7 +165,7 @@ class TestAdd:
         assert marks(result.stdout) == {}
         assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"] == {}
 
-    def test_without_a_reachable_onfido_it_is_registered_all_the_same(self, add: Run, connector: Run) -> None:
+    def test_a_provider_is_registered_even_if_onfido_is_unreachable(self, add: Run, connector: Run) -> None:
         result = add("--base-url", "http://127.0.0.1:1/v3.6", CONNECTOR_ONFIDO_READ_RETRIES="0")
 
         assert_left_over(result, "region")
@@ -199,7 +199,7 @@ class TestAdd:
         assert connector("add-webhook", provider_id(connector)).exit_code == 0
         assert connector("test", provider_id(connector)).exit_code == 0
 
-    def test_what_is_refused_registers_nothing_and_asks_nothing(self, add: Run, simulator: Simulator) -> None:
+    def test_a_refused_configuration_is_neither_registered_nor_tested(self, add: Run, simulator: Simulator) -> None:
         result = add("--max-attempts", "0")
 
         assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)

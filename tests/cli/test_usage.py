@@ -32,7 +32,7 @@ def assert_one_line(result: Result, *mentioned: str) -> None:
         assert each in result.stderr
 
 
-def test_what_is_printed_cannot_forge_lines_nor_steer_the_terminal(run: Run) -> None:
+def test_output_has_no_control_characters_of_stored_text(run: Run) -> None:
     value = "Ann\nuser  root\x1b[2J\u202e"
     added = run("user", "add", "ann", "-a", f"urn:x={value}")
     assert_one_line(added, "control character")
@@ -110,7 +110,7 @@ def test_a_wrong_use_is_status_2_with_the_usage(run: Run, arguments: tuple[str, 
         (("serve",), "issuers"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_status_1(run: Run, arguments: tuple[str, ...], mentioned: str) -> None:
+def test_a_refusal_is_one_line_and_status_1(run: Run, arguments: tuple[str, ...], mentioned: str) -> None:
     assert_one_line(run(*arguments), mentioned)
 
 

@@ -97,7 +97,7 @@ class TestList:
                 options
             )
 
-    def test_what_the_limit_leaves_out_is_reported_beside_the_table(self, world: World, ann: Caller, run: Run) -> None:
+    def test_omitted_rows_are_reported_after_the_table(self, world: World, ann: Caller, run: Run) -> None:
         for caller in (ann, world.add_user("ben"), world.add_user("cleo")):
             start(world, caller)
         result = run("list", "--limit", "1")
@@ -120,7 +120,7 @@ class TestList:
             (("--to", "2026-02-30"), "to"),
         ],
     )
-    def test_what_cannot_be_read_is_refused_by_name(
+    def test_an_invalid_option_is_refused_by_name(
         self, world: World, run: Run, command: str, options: tuple[str, str], named: str
     ) -> None:
         assert named in said(run(command, *options))
@@ -234,7 +234,7 @@ class TestExport:
         assert [(row["runId"], row["userId"]) for row in rows] == [(first, "ann"), (second, "'=1+1")]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
-    def test_what_is_asked_for_is_exported(self, world: World, ann: Caller, run: Run) -> None:
+    def test_the_filtered_verifications_are_exported(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann, tags="vip")
         start(world, world.add_user("ben"))
         assert run_id in run("export", "--tag", "vip", "--status", "awaiting_input", "--user", "ann").stdout

@@ -172,7 +172,7 @@ def test_a_value_that_two_people_have_changed_is_decided(world: World, admin: Ad
     assert [each.config.name for each in admin.clients()] == ["Named by another"]
 
 
-def test_what_disables_a_client_keeps_what_another_person_changes(world: World, admin: Administrator) -> None:
+def test_disabling_a_client_keeps_concurrent_changes(world: World, admin: Administrator) -> None:
     party = register(world)
     path = f"/{party.client_id}"
     form, shown = admin.shown(f"{path}/edit")

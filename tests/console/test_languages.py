@@ -41,7 +41,7 @@ def test_a_language_that_there_is_not_changes_nothing(world: World, asked: str) 
     assert "<script>" not in answer.text
 
 
-def test_the_console_is_english_whatever_was_chosen(world: World) -> None:
+def test_the_console_is_english_for_every_chosen_language(world: World) -> None:
     browser = sign_in(world)
     browser.get(f"{world.connector.url}/verify?ui_locales=de", timeout=60)
     assert '<html lang="en"' in browser.get(f"{world.connector.url}/console/providers?ui_locales=de", timeout=60).text

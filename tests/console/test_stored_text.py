@@ -15,7 +15,7 @@ from tests.harness import World
 HALF = "a\ud800"
 
 
-def test_an_events_body_is_shown_whatever_text_it_holds(world: World) -> None:
+def test_an_events_body_with_any_text_is_shown(world: World) -> None:
     run_id = world.start(world.add_user("ann"))
     payload = {
         "resource_type": "workflow_run",

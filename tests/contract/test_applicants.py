@@ -100,7 +100,7 @@ def test_present_values_of_all_mapped_claims_reach_onfido(with_address: World, a
     assert entry["detail"] == {"claims": sorted(PERSON | ADDRESS)}
 
 
-def test_what_was_bound_to_another_value_stays_unverified(shared: World, admin: Caller) -> None:
+def test_a_claim_bound_to_another_value_stays_unverified(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     run_id = shared.start(me)
     set_values(shared, user_id, {GIVEN_NAME: "Zeb"})
@@ -294,7 +294,7 @@ def test_a_run_of_a_deleted_applicant_verifies_nothing_any_more(shared: World, a
     assert verified(me.claims()) == set()
 
 
-def test_what_was_verified_before_the_deletion_stays(shared: World, admin: Caller) -> None:
+def test_claims_verified_before_the_deletion_stay_verified(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     shared.outcome(shared.start(me))
     answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)

@@ -319,7 +319,7 @@ def test_any_bytes_as_a_body_cause_no_server_error(ask: Ask, operation: Operatio
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "multipart/form-data", "text/xml", "x", ""]
 )
-def test_form_body_is_refused_whatever_it_calls_itself(ask: Ask, content_type: str) -> None:
+def test_form_body_is_refused_with_any_content_type(ask: Ask, content_type: str) -> None:
     answer = ask("POST", PROVIDERS, data=b"type=ONFIDO&name=x", headers={"Content-Type": content_type})
 
     assert_error(answer, 400, "IDVP-60002")
@@ -698,7 +698,7 @@ def test_authorization_header_of_any_kind_is_a_challenge(shared: World, authoriz
 
 @on_sqlite
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*;q=0", "x", ""])
-def test_answer_is_json_whatever_is_accepted(ask: Ask, accept: str) -> None:
+def test_answer_is_json_for_any_accept_header(ask: Ask, accept: str) -> None:
     answer = ask("GET", PROVIDERS, headers={"Accept": accept})
 
     assert answer.status_code == 200

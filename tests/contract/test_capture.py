@@ -140,7 +140,7 @@ def test_a_request_chooses_among_what_the_provider_allows(shared: World, me: Cal
         ("link_lifetime", "9" * 10),
     ],
 )
-def test_what_the_provider_does_not_allow_is_refused_before_onfido_is_asked(
+def test_options_that_the_provider_forbids_are_refused_before_onfido_is_called(
     shared: World, me: Caller, name: str, value: str
 ) -> None:
     provider_id = studio_provider(shared, capture="link", link=LINK)
@@ -232,7 +232,7 @@ def test_a_token_that_is_bound_to_something_is_made_for_it(
     assert counted["POST /sdk_token"] == 2
 
 
-def test_a_run_without_a_token_of_its_own_is_given_one(onfido: World) -> None:
+def test_a_run_without_an_sdk_token_gets_one(onfido: World) -> None:
     onfido.faults(runs_without_sdk_token=1)
     before = calls(onfido)
 
@@ -258,7 +258,9 @@ def test_a_token_is_for_pages_or_for_an_application_and_not_for_both(shared: Wor
 
 
 @pytest.mark.parametrize(("first", "second"), [("link", "sdk"), ("sdk", "link")])
-def test_a_start_that_broke_off_goes_on_in_the_way_of_the_next_request(onfido: World, first: str, second: str) -> None:
+def test_an_interrupted_start_continues_with_the_capture_of_the_next_request(
+    onfido: World, first: str, second: str
+) -> None:
     _, me = new_user(onfido)
     onfido.faults(route="POST /applicants", failed=1)
     assert_error(ask(me, onfido.provider_id, properties={"capture": first}), 503, "OIDV-10046")

@@ -98,7 +98,7 @@ def test_users_own_token_opens_no_administrators_path_not_even_to_oneself(shared
     assert me.claims() == {}
 
 
-def test_administrators_token_opens_no_path_of_ones_own(shared: World, admin: Caller) -> None:
+def test_an_administrators_token_is_refused_at_me(shared: World, admin: Caller) -> None:
     assert_error(admin.get(path_of("me")), 403, None, "internal_login")
     assert_error(admin.verify(shared.provider_id, "INITIATED"), 403, None, "internal_login")
 

@@ -140,7 +140,7 @@ def test_console_puts_back_what_it_was_shown(onfido: World, admin: Caller) -> No
     assert verifies(onfido, provider_id)
 
 
-def test_masked_token_beside_new_client_credentials_is_no_second_kind(onfido: World) -> None:
+def test_masked_token_with_new_client_credentials_is_ignored(onfido: World) -> None:
     provider_id = new_provider(onfido)
 
     put = answer_on(change(onfido, provider_id, **CLIENT | {"token": MASK}), 200)

@@ -90,7 +90,7 @@ def test_without_a_token_there_is_nothing_to_sign_with(shared: World, admin: Cal
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "another"), (404, "path"), (302, "proxy"), (502, "proxy")])
-def test_what_answers_otherwise_is_reported(
+def test_another_answer_to_the_probe_is_reported(
     shared: World, admin: Caller, provider_id: str, status: int, advice: str
 ) -> None:
     with serving(answering(status)) as url, public_url(shared, url):
@@ -106,7 +106,7 @@ def test_anothers_200_proves_nothing(shared: World, admin: Caller, provider_id: 
     assert (passed, "is not a connector's" in detail) == (False, True)
 
 
-def test_what_cannot_be_reached_from_here_is_not_known(shared: World, admin: Caller, provider_id: str) -> None:
+def test_an_unreachable_public_url_is_not_checked(shared: World, admin: Caller, provider_id: str) -> None:
     with public_url(shared, "http://127.0.0.1:9"):
         passed, detail = delivery(admin, provider_id)
     assert passed is None

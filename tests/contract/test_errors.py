@@ -222,7 +222,7 @@ def test_unknown_and_disabled_providers_verify_no_user(shared: World, status: st
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
-def test_what_was_never_started_is_neither_completed_nor_resumed(shared: World, status: str) -> None:
+def test_a_verification_that_was_never_started_is_neither_completed_nor_resumed(shared: World, status: str) -> None:
     _, me = new_user(shared)
     assert_error(me.verify(shared.provider_id, status), 400, "OIDV-10014")
 

@@ -162,7 +162,7 @@ def test_a_run_that_has_not_ended_has_no_files_yet(own: World, admin: Caller, st
 
 
 @each_file
-def test_a_lost_webhook_does_not_stand_in_the_way(own: World, admin: Caller, file: str) -> None:
+def test_evidence_is_available_after_a_lost_webhook(own: World, admin: Caller, file: str) -> None:
     run_id = start(own)
     own.outcome(run_id, status="declined")
 
@@ -326,7 +326,7 @@ def test_a_head_request_keeps_no_connection_to_onfido(
     assert upstream.is_left.wait(60)
 
 
-def test_a_file_is_what_it_has_to_be_whatever_its_place_calls_it(
+def test_a_file_has_the_documented_type_for_any_type_of_the_storage(
     own: World, admin: Caller, ended: str, upstream: Upstream
 ) -> None:
     upstream.size = upstream.length = MEGABYTE

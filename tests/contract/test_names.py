@@ -76,7 +76,7 @@ def test_a_person_with_a_last_name_only_is_sent_with_it(shared: World, mononym: 
     assert finish(shared, me, provider_id, run_id) == {LAST_NAME: "clear"}
 
 
-def test_what_speaks_against_the_stand_in_speaks_against_nothing(shared: World, mononym: tuple[str, str]) -> None:
+def test_consider_for_a_placeholder_unverifies_no_claim(shared: World, mononym: tuple[str, str]) -> None:
     provider_id, _ = mononym
     _, me = new_user(shared, {GIVEN_NAME: "Sukarno"})
     run_id = run_id_of(ask(me, provider_id, claims=NAMES))
@@ -93,7 +93,7 @@ def test_what_speaks_against_the_stand_in_speaks_against_nothing(shared: World, 
         ({GIVEN_NAME: "Sukarno"}, WITH_BIRTH_DATE, (BIRTH_DATE,)),
     ],
 )
-def test_what_else_is_missing_is_still_missing(
+def test_other_missing_values_are_still_refused(
     shared: World, mononym: tuple[str, str], values: dict[str, str], requested: Any, missing: tuple[str, ...]
 ) -> None:
     _, me = new_user(shared, values)
@@ -132,7 +132,7 @@ def test_the_property_comes_back_and_goes_with_a_put_without_it(shared: World) -
 
 
 @pytest.mark.parametrize("value", ["<none>", "a\x07b", "\u200b", "x" * 300])
-def test_what_onfido_takes_for_no_name_stands_for_none(shared: World, value: str) -> None:
+def test_a_placeholder_that_onfido_refuses_is_refused(shared: World, value: str) -> None:
     properties = config_properties(shared.simulator, missing_name=value)
     body = provider_body(shared.simulator, name=f"missing {value[:1]!r}", configProperties=properties)
     assert_error(shared.connector.as_admin().post(PROVIDERS, body), 400, "IDVP-60002", "missing_name", "repeat")
@@ -150,7 +150,7 @@ def joining(shared: World) -> str:
 
 
 @pytest.mark.parametrize("requested", [PARTS, [GIVEN_NAME], [MIDDLE_NAME], [LAST_NAME]])
-def test_several_claims_are_joined_in_the_order_of_the_mapping_whatever_is_asked_for(
+def test_several_claims_are_joined_in_the_order_of_the_mapping_for_any_request(
     shared: World, joining: str, requested: Any
 ) -> None:
     _, me = new_user(shared, ANN)

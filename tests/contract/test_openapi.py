@@ -129,7 +129,7 @@ def assert_error_is_documented(document: Any, definition: dict[str, Any]) -> Non
     assert set(schema["required"]) == {"code", "message", "description", "traceId"}
 
 
-def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: Any) -> None:
+def test_every_operation_has_a_unique_name_and_a_summary(document: Any) -> None:
     names = [definition["operationId"] for _, _, definition in operations(document)]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z][A-Za-z]+", name) for name in names)

@@ -119,7 +119,7 @@ def test_metrics_have_one_path(shared: World, path: str) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/m%65trics/", "/metrics?x=1", "/metrics?"])
-def test_however_the_path_of_the_metrics_is_written_it_needs_the_token(shared: World, path: str) -> None:
+def test_every_spelling_of_the_metrics_path_needs_the_token(shared: World, path: str) -> None:
     assert raw_get(shared, path, "").startswith(b"HTTP/1.1 401")
     assert b"connector_request_seconds" in raw_get(shared, path, METRICS_TOKEN)
 
@@ -194,7 +194,7 @@ def test_front_page_leads_to_the_documentation(shared: World) -> None:
     assert (answer.status_code, urlsplit(answer.url).path) == (200, "/docs/")
 
 
-def test_development_token_in_the_documentation_is_good_for_every_operation(shared: World) -> None:
+def test_development_token_in_the_documentation_is_valid_for_every_operation(shared: World) -> None:
     user_id, _ = new_user(shared)
     [token] = TOKEN.findall(ask(shared.connector, f"/docs/?user={user_id}").text)
     headers = {"Authorization": f"Bearer {token}"}

@@ -95,7 +95,7 @@ def applicant(world: World, applicant_id: str) -> dict[str, Any]:
         ({"passport": ""}, "id_numbers", [{"type": "driving_licence", "value": "QUACK707079Z99"}]),
     ],
 )
-def test_what_was_sent_once_is_sent_again_as_it_is_now(
+def test_fields_sent_once_are_sent_again_with_the_current_value(
     shared: World, provider_id: str, changed: dict[str, str], field: str, present: Any
 ) -> None:
     user_id, me, before = ended(shared, provider_id)
@@ -119,7 +119,7 @@ def test_what_was_sent_once_is_sent_again_as_it_is_now(
         {"agreed": ""},
     ],
 )
-def test_what_was_removed_is_not_with_the_applicant_of_the_next_run(
+def test_a_removed_value_is_not_in_the_applicant_of_the_next_run(
     shared: World, provider_id: str, removed: dict[str, str]
 ) -> None:
     user_id, me, before = ended(shared, provider_id)
@@ -158,7 +158,7 @@ def test_an_unrequested_value_that_onfido_refuses_causes_a_new_applicant(shared:
     assert_error(ask(me, provider_id, claims=[MAIL]), 400, "OIDV-10043", "email")
 
 
-def test_what_was_never_sent_stays_here(shared: World, provider_id: str) -> None:
+def test_values_that_were_not_requested_are_not_sent(shared: World, provider_id: str) -> None:
     _, me, before = ended(shared, provider_id, NAMES)
 
     assert end(shared, me, provider_id, NAMES) == before
@@ -201,7 +201,7 @@ def remap(world: World, provider_id: str, mapping: dict[str, str]) -> None:
     )
 
 
-def test_what_an_administrator_sent_counts_as_sent(shared: World, provider_id: str) -> None:
+def test_fields_sent_by_an_administrator_count_as_sent(shared: World, provider_id: str) -> None:
     user_id, me, before = ended(shared, provider_id, NAMES)
     admin = shared.connector.as_admin(scopes=ALL_SCOPES)
     path = f"{PROVIDERS}/{provider_id}/applicants/{before}"
@@ -215,7 +215,7 @@ def test_what_an_administrator_sent_counts_as_sent(shared: World, provider_id: s
     assert end(shared, me, provider_id, NAMES) != before
 
 
-def test_what_the_new_applicant_was_sent_is_verified_and_the_old_ones_results_stay(shared: World) -> None:
+def test_a_new_applicant_verifies_its_claims_and_keeps_former_results(shared: World) -> None:
     provider_id = provider_for(shared, NAMES | {BIRTH_DATE: "dob"})
     user_id, me = new_user(shared, VALUES)
     shared.outcome(run_id_of(ask(me, provider_id, claims=[BIRTH_DATE])), comparisons={"first_name": "clear"})

@@ -254,7 +254,7 @@ def test_mask_is_no_secret_of_a_new_provider(shared: World, admin: Caller, key: 
 
 
 @pytest.mark.parametrize("is_secret", [True, False, None])
-def test_secrets_are_secret_whatever_the_request_says(shared: World, admin: Caller, is_secret: bool | None) -> None:
+def test_secrets_are_secret_for_any_is_secret(shared: World, admin: Caller, is_secret: bool | None) -> None:
     secrets = {"token": API_TOKEN, "webhook_token": WEBHOOK_TOKEN, "notice_secret": "whsec_" + "c2VjcmV0" * 4}
     properties = [item | {"isSecret": is_secret} for item in config_properties(shared.simulator, **secrets)]
     name = f"Whatever {is_secret}"

@@ -52,9 +52,7 @@ def end(world: World, provider_id: str, me: Caller, output: dict[str, Any]) -> d
 CLEAR = {"data_comparison": {"first_name": {"result": "clear"}, "last_name": {"result": "clear"}}}
 
 
-def test_a_name_is_verified_however_the_document_writes_it_and_handed_back_as_it_was_read(
-    shared: World, provider_id: str
-) -> None:
+def test_a_name_is_verified_in_any_spelling_and_returned_as_read(shared: World, provider_id: str) -> None:
     _, me = new_user(shared, PERSON | {URIS[name]: value for name, (value, _) in NAMES.items()})
 
     claims = end(shared, provider_id, me, CLEAR | {name: read for name, (_, read) in NAMES.items()})
@@ -167,7 +165,7 @@ def test_another_normal_form_is_no_change_before_during_and_after_a_run(shared: 
     assert verified(me.claims()) == set(MAPPING) - {GIVEN_NAME}
 
 
-def test_what_an_administrator_verified_holds_for_every_normal_form(shared: World) -> None:
+def test_an_administrators_correction_applies_to_every_normal_form(shared: World) -> None:
     user_id, me = new_user(shared, in_form("NFC"))
     admin = shared.connector.as_admin()
     [claim] = answer_on(admin.post(f"{USERS}/{user_id}/idv/claims", [entry(shared.provider_id)]), 201)
@@ -212,7 +210,7 @@ def test_a_value_that_becomes_blank_is_verified_no_longer(shared: World) -> None
     assert verified(me.claims()) == set(MAPPING) - {GIVEN_NAME}
 
 
-def test_what_is_sent_is_composed_and_has_plain_spaces(shared: World) -> None:
+def test_values_are_sent_composed_and_with_plain_spaces(shared: World) -> None:
     values = in_form("NFD") | {GIVEN_NAME: "\u3000Jose\u0301\u00a0\tNguye\u0302\u0303n\u2003"}
     _, me = new_user(shared, values)
     run_id = shared.start(me)

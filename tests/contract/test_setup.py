@@ -147,7 +147,7 @@ def test_onfido_that_breaks_off_fails_what_it_did_not_answer(
     assert "Test again" in details[failed]
 
 
-def test_what_nothing_can_verify_is_reported_and_no_failure(shared: World, admin: Caller) -> None:
+def test_claims_that_cannot_be_verified_are_reported_without_a_failure(shared: World, admin: Caller) -> None:
     claims = {"given": "first_name", "family": "last_name", "mail": "email", "phone": "phone_number"}
     provider_id = new_provider(
         shared,

@@ -97,7 +97,7 @@ SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyAuLi4u"
 # The provider's configuration
 
 
-def test_what_is_used_of_studio_comes_back_as_it_was_given(shared: World, admin: Caller) -> None:
+def test_studio_is_returned_as_it_was_sent(shared: World, admin: Caller) -> None:
     properties = config_properties(shared.simulator, notice_secret=SECRET)
     provider_id = new_provider(shared, studio=EVERYTHING, configProperties=properties)
 

@@ -233,7 +233,7 @@ def test_data_within_the_limits_is_taken(onfido: World, backend: Caller) -> None
     assert answer_on(complete(backend, task, data), 200)["output"] == data
 
 
-def test_what_onfido_refuses_is_reported_without_the_data(onfido: World, backend: Caller) -> None:
+def test_a_refusal_of_onfido_is_reported_without_the_data(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido)
 
     answer = complete(backend, task, {"score": PERSONAL, "more": 1})

@@ -170,7 +170,7 @@ def test_a_total_is_counted_where_it_is_asked_for(own: World, admin: Caller) -> 
         assert answer_on(admin.get(runs_path(own), params={"total": "true"} | query), 200)["totalResults"] == number
 
 
-def test_a_cursor_is_good_for_its_list_and_tenant_alone(own: World, admin: Caller) -> None:
+def test_a_cursor_is_valid_only_for_its_list_and_tenant(own: World, admin: Caller) -> None:
     for _ in range(2):
         start(own)
     path = runs_path(own)
@@ -540,7 +540,7 @@ def test_an_export_of_nothing_is_a_heading(own: World, admin: Caller) -> None:
     assert admin.get(runs_path(own) + ".csv").content == BYTE_ORDER_MARK + ",".join(COLUMNS).encode() + b"\r\n"
 
 
-def test_what_a_user_or_an_application_chose_runs_in_no_spreadsheet(own: World, admin: Caller) -> None:
+def test_text_of_users_and_applications_is_escaped_for_spreadsheets(own: World, admin: Caller) -> None:
     formula = '=HYPERLINK("https://evil.example";"click")'
     add_rows(own, 1, user_id=formula, tags=["@SUM(1)"])
 

@@ -116,7 +116,7 @@ def test_webhooks_of_others_are_left_alone(shared: World, admin: Caller, provide
     assert [other for other in others if other not in ask_onfido(shared, "GET")["webhooks"]] == []
 
 
-def test_token_that_is_replaced_stays_good_for_a_while(shared: World, admin: Caller) -> None:
+def test_replaced_token_stays_valid_during_the_overlap(shared: World, admin: Caller) -> None:
     provider_id = provider_with(shared, webhook_token=WEBHOOK_TOKEN)
     register(admin, provider_id, 201)
     [webhook] = at_onfido(shared, provider_id)

@@ -98,7 +98,7 @@ def test_whole_reports_verify_sent_claims_and_claims_of_the_output(shared: World
     assert values(claims) == {EXPIRY: "2031-05-28"}
 
 
-def test_what_only_the_output_contains_is_part_of_every_run_and_can_be_asked_for_alone(shared: World) -> None:
+def test_claims_of_the_output_are_part_of_every_run_and_can_be_requested_alone(shared: World) -> None:
     provider_id = studio_provider(
         shared, NAMES, outputClaims=[output_claim(EXPIRY, "/expiry"), output_claim(ADULT, "/adult", "result")]
     )
@@ -351,7 +351,7 @@ def test_nothing_that_was_read_is_readable_at_rest(world: World) -> None:
     assert readable(found, secrets) == []
 
 
-def test_what_is_kept_is_forgotten_after_its_time_and_what_is_verified_stays(world: World) -> None:
+def test_output_is_deleted_after_its_retention_and_claims_stay_verified(world: World) -> None:
     use_studio(world, **KEPT)
     ann = world.add_user()
     run_id = world.start(ann)
@@ -405,7 +405,7 @@ def test_a_rotation_encrypts_again_what_is_kept_and_the_new_key_alone_opens_it(w
         list(KeyRotation(world.connector.services.database, Vault([*old, new])).run())  # as the tests after it need it
 
 
-def test_an_output_that_is_too_large_is_left_at_onfido_and_counts_all_the_same(shared: World) -> None:
+def test_an_output_that_is_too_large_is_not_stored_but_judged(shared: World) -> None:
     provider_id = studio_provider(shared, outputClaims=[output_claim(EXPIRY, "/expiry")])
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))

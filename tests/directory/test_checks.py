@@ -203,7 +203,7 @@ def test_a_page_that_was_recorded_is_not_counted_twice(deployment: Deployment) -
         assert directory_checks.find(connection, "acme", "one") is None
 
 
-def test_an_outage_in_the_middle_of_a_pass_is_made_up_for(deployment: Deployment) -> None:
+def test_a_pass_continues_after_an_outage(deployment: Deployment) -> None:
     world = deployment.world("scim")
     ann, bob = sorted((add_ann(deployment.scim, "ann"), add_ann(deployment.scim, "bob")))
     for user_id in (ann, bob):

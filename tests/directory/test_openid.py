@@ -23,7 +23,7 @@ def test_the_claims_of_wso2_and_openid_have_names_without_any_setting() -> None:
     assert names["http://wso2.org/claims/locality"] == names["address.locality"] == "address.locality"
 
 
-def test_files_of_ones_own_take_their_place(tmp_path: Path) -> None:
+def test_configured_files_replace_the_defaults(tmp_path: Path) -> None:
     files = [
         written(tmp_path, "a.toml", '"urn:name" = "given_name"'),
         written(tmp_path, "b.toml", 'town = ["x.y", "z"]'),

@@ -71,7 +71,7 @@ def test_each_kind_opens_its_directory(given: dict[str, Any], expected: type, lo
         ({"kind": "scim", "url": URL, "gone_users": "delete", **CLIENT}, "gone_users must be one of"),
     ],
 )
-def test_what_a_kind_lacks_or_must_not_have_is_refused(given: dict[str, Any], words: str) -> None:
+def test_missing_and_foreign_settings_of_a_kind_are_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         DirectorySettings(**given)
     assert "secret itself" not in str(caught.value)

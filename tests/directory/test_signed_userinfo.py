@@ -139,7 +139,7 @@ def test_the_type_of_the_answer_may_be_written_otherwise(site: Site, media_type:
     assert site.read(site.signed() + "\n", **{"Content-Type": media_type}) == READ
 
 
-def test_what_the_standard_leaves_out_may_be_missing(site: Site) -> None:
+def test_optional_members_may_be_missing(site: Site) -> None:
     assert site.read(site.signed(aud=..., header={"typ": "JWT"})) == READ
     now = int(time.time())
     assert site.read(site.signed(aud=["other", "shop"], exp=now + DAY, iat=now, nbf=now)) == READ

@@ -78,7 +78,7 @@ def test_only_attributes_of_the_status_are_written(deployment: Deployment, world
     assert len([line for line in deployment.scim.requests if line.startswith("PATCH")]) == 1
 
 
-def test_what_is_no_longer_verified_is_written_as_well(deployment: Deployment, world: World) -> None:
+def test_a_claim_that_is_no_longer_verified_is_written(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
     settled(deployment)
@@ -193,7 +193,7 @@ def test_deliveries_that_overtake_each_other_leave_the_last_state(deployment: De
     assert written(deployment, user_id)["identityVerifiedClaims"] == ALL
 
 
-def test_a_delivery_that_was_killed_after_writing_is_made_up_for(deployment: Deployment, world: World) -> None:
+def test_a_delivery_killed_after_writing_is_repeated(deployment: Deployment, world: World) -> None:
     """The status that it left is written over, even where the one before it is to be there again."""
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
@@ -214,7 +214,7 @@ create_services(load(None, os.environ)).outbox.work("the one that is killed")
 """
 
 
-def test_a_worker_that_is_killed_in_the_middle_of_writing_is_made_up_for(deployment: Deployment, world: World) -> None:
+def test_a_write_of_a_killed_worker_is_repeated(deployment: Deployment, world: World) -> None:
     services, scim = deployment.connector.services, deployment.scim
     user_id = add_ann(scim)
     run_id = world.start(world.connector.as_user(user_id, world.tenant))

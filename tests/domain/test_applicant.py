@@ -166,5 +166,5 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
     assert "last_name" not in described
 
 
-def test_a_field_that_no_claim_is_mapped_to_is_named_by_itself() -> None:
+def test_an_unmapped_field_is_named_without_a_claim() -> None:
     assert "Onfido would refuse dob: " in refusal({"dob": "soon"}, {})

@@ -55,7 +55,7 @@ def test_invisible_characters_stay_in_names_and_streets_alone(field: str, value:
     assert values_of({"claim": field}, [field], {"claim": value}, None) == {field: as_sent}
 
 
-def test_what_is_not_asked_for_is_not_sent() -> None:
+def test_claims_that_are_not_requested_are_not_sent() -> None:
     assert values_of(MAPPING, ["dob"], {"given": "Ann", "born": "1990-01-01", "other": "x"}, "repeat") == {
         "dob": "1990-01-01"
     }
@@ -72,13 +72,13 @@ def test_what_is_not_asked_for_is_not_sent() -> None:
         ({"given": "Ann", "family": "Lee"}, "repeat", "Ann", "Lee"),
     ],
 )
-def test_a_person_with_one_name_is_sent_with_what_stands_for_the_other(
+def test_a_person_with_one_name_is_sent_with_the_placeholder(
     values: dict[str, str], missing_name: str, first: str, last: str
 ) -> None:
     assert sent(values, missing_name) == {"first_name": first, "last_name": last}
 
 
-def test_nothing_stands_for_both_names_or_where_the_provider_says_nothing() -> None:
+def test_no_placeholder_is_sent_for_both_names_or_without_the_property() -> None:
     assert sent({}, "repeat") == sent({}, "-") == {}
     assert sent({"given": "Sukarno"}) == {"first_name": "Sukarno"}
 
@@ -118,7 +118,7 @@ def test_claims_without_a_value_are_named_and_so_are_those_of_a_name_without_one
         (["given", "family"], {}, ["family", "given", "middle", "second"]),
     ],
 )
-def test_a_name_that_something_stands_for_is_not_missing_while_anything_else_is_judged(
+def test_a_name_with_a_placeholder_is_not_missing_if_another_claim_is_judged(
     requested: list[str], values: dict[str, str], lacking: list[str]
 ) -> None:
     assert missing(requested, values, "repeat") == lacking

@@ -87,7 +87,7 @@ def test_an_address_is_not_proved_by_the_passport() -> None:
     assert sorted(details, key=bool) == [None, {"type": "passport"}]
 
 
-def test_what_the_workflows_output_holds_is_an_electronic_record() -> None:
+def test_a_claim_of_the_workflows_output_is_an_electronic_record() -> None:
     proof = replace(PROOF, run_id=None, output_role=OutputRole.VALUE)
     [piece] = asserted(replace(CLAIM, proof=proof))["verification"]["evidence"]
     assert (piece["type"], piece["check_details"][0]["check_method"]) == ("electronic_record", "data")
@@ -114,7 +114,7 @@ def test_a_face_was_compared_with_the_identity_document_and_not_with_the_proof_o
 
 
 @pytest.mark.parametrize("name", ["identity_enhanced", "us_driving_licence", "india_pan"])
-def test_a_comparison_with_records_is_a_piece_of_its_own(name: str) -> None:
+def test_a_comparison_with_records_is_separate_evidence(name: str) -> None:
     proof = replace(PROOF, reports=("document", name))
     expected = [("document", ["vri"]), ("electronic_record", ["data"])]
     assert methods(asserted(replace(CLAIM, proof=proof))) == expected
@@ -145,7 +145,7 @@ def methods_of_checks(made: Any) -> list[tuple[str, list[str]]]:
     return methods({"verification": {"evidence": checked}})
 
 
-def test_what_an_administrator_vouched_for_is_no_document() -> None:
+def test_a_claim_verified_by_an_administrator_has_no_document() -> None:
     vouched = replace(CLAIM, proof=None, environment=None, at=AT.astimezone(timezone(timedelta(hours=12))))
     [piece] = asserted(vouched)["verification"]["evidence"]
     assert piece == {
@@ -201,7 +201,7 @@ def test_a_value_without_openids_form_is_left_out(name: str, value: str, written
 
 
 @given(st.dictionaries(st.sampled_from(["birthdate", "email", "locale", "address.country_code", "msisdn"]), st.text()))
-def test_whatever_the_values_are_the_schema_accepts_the_answer(values: dict[str, str]) -> None:
+def test_the_answer_matches_the_schema_for_any_values(values: dict[str, str]) -> None:
     claims = unchanged((replace(CLAIM, uri=name) for name in values), values, lambda *_: "fingerprint")
     made = verified_claims(claims, values, {name: name for name in values}, MINE)
     assert_ida({} if made is None else {"verified_claims": made})

@@ -13,9 +13,7 @@ mappings = st.sets(fields).map(lambda chosen: frozenset(chosen) | frozenset(REQU
 
 
 @given(data=st.data(), mapped=mappings)
-def test_what_is_sent_is_what_was_asked_for_the_names_and_whole_groups(
-    data: st.DataObject, mapped: frozenset[str]
-) -> None:
+def test_requested_claims_names_and_whole_groups_are_sent(data: st.DataObject, mapped: frozenset[str]) -> None:
     requested = frozenset(data.draw(st.sets(st.sampled_from(sorted(mapped)), min_size=1)))
 
     sent = fields_to_send(requested, mapped)

@@ -80,7 +80,7 @@ def test_a_blank_value_of_the_users_is_a_missing_one(blank: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "text"), UNREADABLE)
-def test_what_is_of_another_type_is_refused_by_its_name_and_not_repeated(kind: InputType, text: str) -> None:
+def test_a_value_of_another_type_is_refused_by_name_and_not_repeated(kind: InputType, text: str) -> None:
     by_request = request_refusal([CustomInput("asked", kind)], {"asked": text})
     assert by_request == f"properties: custom_data.asked: must be a {kind}."
     if text:
@@ -157,7 +157,7 @@ def test_a_value_comes_from_one_place() -> None:
     assert CustomInput("x", InputType.STRING, claim=" ").objection() == "must have a claim that is not empty"
 
 
-def test_what_is_required_and_missing_is_named() -> None:
+def test_a_missing_required_input_is_named() -> None:
     by_request = request_refusal([CustomInput("asked", InputType.NUMBER)], {})
     assert by_request == "properties: custom_data.asked: must be given: the workflow requires a number."
     for values in ({}, {"urn:claim": ""}):
@@ -167,7 +167,7 @@ def test_what_is_required_and_missing_is_named() -> None:
         assert "known" in by_claim.description
 
 
-def test_what_is_not_required_may_be_missing() -> None:
+def test_an_optional_input_may_be_missing() -> None:
     declared = [
         CustomInput("asked", InputType.NUMBER, is_required=False),
         CustomInput("known", InputType.STRING, claim="urn:claim", is_required=False),

@@ -75,18 +75,18 @@ def test_a_run_says_nothing_of_a_value_that_changed_since(
 
 
 @given(status=finals)
-def test_consider_speaks_against_the_value_however_the_run_ended(status: str) -> None:
+def test_consider_unverifies_the_value_for_any_final_status(status: str) -> None:
     run = RunSnapshot("run", status, {"first_name": Comparison.CONSIDER})
     assert said(verdict_on("first_name", run)) == (False, "consider")
 
 
 @pytest.mark.parametrize("found", [None, {}, {"last_name": Comparison.CLEAR}, {"first_name": Comparison.NOT_COMPARED}])
-def test_what_was_not_compared_leaves_the_claim_as_it_is(found: dict[str, Comparison] | None) -> None:
+def test_a_claim_that_was_not_compared_is_unchanged(found: dict[str, Comparison] | None) -> None:
     run = RunSnapshot("run", APPROVED, found)
     assert said(verdict_on("first_name", run)) == (None, "not_compared")
 
 
-def test_what_could_not_be_read_leaves_the_claim_as_it_is() -> None:
+def test_a_claim_that_could_not_be_read_is_unchanged() -> None:
     run = RunSnapshot("run", APPROVED, {"first_name": Comparison.UNIDENTIFIED})
     assert said(verdict_on("first_name", run)) == (None, "unidentified")
 
@@ -146,9 +146,7 @@ def knows(*values: str) -> Callable[[str], bool]:
         (None, (None, "not_compared")),
     ],
 )
-def test_the_users_value_is_held_against_the_one_that_was_read_however_documents_write_it(
-    read: str | None, verdict: Said
-) -> None:
+def test_the_users_value_is_compared_with_any_spelling_in_a_document(read: str | None, verdict: Said) -> None:
     claim = of_output(OutputRole.VALUE, fingerprint="of Jane")
 
     assert said(judge(claim, approved(), ClaimOutput(value=read), is_same=knows("Jane"))) == verdict
@@ -314,7 +312,7 @@ def test_a_run_that_cannot_be_read_any_more_verifies_nothing(verdict: Verdict, r
     assert [step.name for step in steps] == ["run", verdict.rule]
 
 
-def test_what_was_found_keeps_its_place() -> None:
+def test_a_finding_keeps_its_place() -> None:
     claim = VerificationClaim("c", "dob", fingerprint="f")
     run = RunSnapshot("run", APPROVED, {"date_of_birth": Comparison.CLEAR}, {"date_of_birth": "task#/data_comparison"})
     assert judge(claim, run, ClaimOutput(), is_same=knows()).found_at == "task#/data_comparison"

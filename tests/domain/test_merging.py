@@ -29,7 +29,7 @@ STUDIO = Studio(
         ({"x": "1"}, {}, {}, {}),
     ],
 )
-def test_what_one_of_two_has_changed_is_kept(shown: Any, theirs: Any, mine: Any, merged: Any) -> None:
+def test_changes_of_one_of_two_people_are_kept(shown: Any, theirs: Any, mine: Any, merged: Any) -> None:
     assert merge(shown, theirs, mine) == (merged, [])
 
 
@@ -44,7 +44,7 @@ def test_what_one_of_two_has_changed_is_kept(shown: Any, theirs: Any, mine: Any,
         (["a"], ["a", "b"], ["a", "c"], Conflict("p", ["a"], ["a", "b"], ["a", "c"])),
     ],
 )
-def test_what_both_have_changed_is_to_be_decided(shown: Any, theirs: Any, mine: Any, conflict: Conflict) -> None:
+def test_a_value_that_both_have_changed_must_be_decided(shown: Any, theirs: Any, mine: Any, conflict: Conflict) -> None:
     assert merge(shown, theirs, mine, "p")[1] == [conflict]
 
 

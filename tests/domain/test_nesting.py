@@ -27,7 +27,7 @@ def test_data_is_no_deeper_than_its_levels(levels: int) -> None:
 
 
 @pytest.mark.parametrize("data", [None, 7, "text", [], {}])
-def test_what_holds_nothing_is_not_deep(data: object) -> None:
+def test_empty_objects_and_arrays_add_no_depth(data: object) -> None:
     assert not is_deeper(data, 1)
 
 

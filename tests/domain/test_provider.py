@@ -159,7 +159,7 @@ class TestBaseUrl:
         assert "onfido.com" not in description
 
     @given(base_url=st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}@?api\.eu\.onfido\.com[^/]{0,20}/v3\.6"))
-    def test_whatever_is_written_is_allowed_or_refused_and_nothing_else_happens(self, base_url: str) -> None:
+    def test_any_text_is_allowed_or_refused(self, base_url: str) -> None:
         is_allowed(base_url)
         is_allowed(base_url, DEVELOPMENT)
 
@@ -327,11 +327,11 @@ class TestConfiguration:
         assert refusal(replace(CONFIG, claims=claims)).startswith(f"claims: must map one claim to {field};")
 
     @pytest.mark.parametrize("name", ["repeat", "-", "Unknown", "\u2014"])
-    def test_what_stands_for_a_missing_name(self, name: str) -> None:
+    def test_a_valid_placeholder_is_accepted(self, name: str) -> None:
         check_config(replace(CONFIG, missing_name=name), POLICY)
 
     @pytest.mark.parametrize("name", ["", " ", "<none>", "a\x07b", "\u200b", "x" * 256])
-    def test_what_cannot_stand_for_a_name_is_refused(self, name: str) -> None:
+    def test_an_invalid_placeholder_is_refused(self, name: str) -> None:
         assert refusal(replace(CONFIG, missing_name=name)).startswith("configProperties.missing_name: must be repeat")
 
     def test_every_applicant_field_can_be_mapped(self) -> None:

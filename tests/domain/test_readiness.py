@@ -66,7 +66,7 @@ def test_results_that_verify_nothing_are_reported_with_the_environment(environme
     assert "2 verifications of Onfido's sandbox verify nothing now" in check_environment(environment, 2).detail
 
 
-def test_what_failed_is_named_and_what_was_not_checked_is_no_failure() -> None:
+def test_failed_checks_are_named_and_skipped_ones_are_not() -> None:
     checks = tuple(Check(name, passed, "") for name, passed in (("a", True), ("b", None), ("c", False)))
     assert (Readiness(None, checks).passed, Readiness(None, checks).failed) == (False, ["c"])
     assert Readiness(None, checks[:2]).passed

@@ -67,7 +67,7 @@ def test_all_that_apply_may_be_done() -> None:
         ("webhook", with_check("webhook", False, "disabled"), "failed", "disabled"),
     ],
 )
-def test_what_rests_on_a_check_is_as_that_was(name: str, health: Health, state: str, text: str) -> None:
+def test_a_step_that_depends_on_a_check_has_its_state(name: str, health: Health, state: str, text: str) -> None:
     step = found(name, health=health)
     assert step
     assert step.state == state
@@ -113,7 +113,7 @@ def test_events_have_come_or_were_refused_or_are_missed(facts: dict[str, Any], s
     assert text in step.text
 
 
-def test_each_cause_of_refusal_has_words_of_its_own() -> None:
+def test_each_cause_of_refusal_has_its_own_sentence() -> None:
     steps = [found("events", last_event_at=None, refused=[refused(cause)]) for cause in REFUSALS]
     assert len({step.text for step in steps if step}) == len(REFUSALS)
 

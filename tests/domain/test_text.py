@@ -107,7 +107,7 @@ def test_folding_knows_no_case_and_no_form_and_is_done_once(form: str, text: str
 
 
 @given(text=texts)
-def test_what_is_tidy_stays_so(text: str) -> None:
+def test_tidy_text_is_unchanged(text: str) -> None:
     assert tidy(tidy(text)) == tidy(text)
     assert normal(tidy(text)) == tidy(text)
 

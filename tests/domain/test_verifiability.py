@@ -25,7 +25,7 @@ JOINED = replace(PROVIDER, claims={"given": "first_name", "middle": "first_name"
         ([], "repeat", ("given", "family")),
     ],
 )
-def test_a_user_needs_both_names_or_one_where_something_stands_for_the_other(
+def test_a_user_needs_both_names_or_one_with_a_placeholder(
     present: list[str], missing_name: str | None, missing: tuple[str, ...]
 ) -> None:
     assert missing_claims([replace(JOINED, missing_name=missing_name)], present) == missing

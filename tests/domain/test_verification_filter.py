@@ -40,7 +40,7 @@ def test_an_environment_is_one_of_two(environment: str) -> None:
         *("sandbox", "live"),
     ],
 )
-def test_what_was_said_of_a_claim_is_asked_for_by_both(result: str) -> None:
+def test_claim_and_result_must_be_given_together(result: str) -> None:
     assert read(claim="urn:dob", result=result) == VerificationFilter(claim="urn:dob", result=result)
 
 

@@ -97,7 +97,7 @@ def test_a_link_without_options_is_onfidos_default() -> None:
         ("application_id", {"referrer": "https://a.example/*", "application_id": "com.example.app"}),
     ],
 )
-def test_what_a_request_may_not_ask_is_named(name: str, asked: dict[str, Any]) -> None:
+def test_a_forbidden_option_of_a_request_is_named(name: str, asked: dict[str, Any]) -> None:
     studio = STUDIO if name == "capture" else replace(STUDIO, capture=LINK)
 
     assert refusal(replace(REQUEST, **asked), studio).startswith(f"properties: {name}: ")

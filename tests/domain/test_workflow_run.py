@@ -49,7 +49,7 @@ def test_an_open_run_takes_on_every_other_status(current: str, received: str) ->
 
 
 @given(first=st.sampled_from(OPEN_STATUSES), received=st.lists(statuses, max_size=12))
-def test_whatever_arrives_a_run_keeps_the_first_final_status(first: str, received: list[str]) -> None:
+def test_a_run_keeps_its_first_final_status_for_any_events(first: str, received: list[str]) -> None:
     current = first
     for status in received:
         if moves(current, status):

@@ -40,7 +40,7 @@ def test_a_claim_that_is_not_verified_is_one_too_many() -> None:
     assert status == WrittenStatus(False, ["name"], None, None, {"name": True, "dob": False})
 
 
-def test_what_is_verified_through_any_provider_counts() -> None:
+def test_claims_verified_through_any_provider_count() -> None:
     other = {"provider": "Other", "at": NOON - timedelta(hours=1)}
     status = status_of([record("name", is_verified=False), record("name", **other), record("dob", **other)])
     assert (status.verified, status.provider, status.time) == (True, "Other", "2026-01-02T11:00:00Z")

@@ -319,7 +319,7 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     "address",
     ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"],
 )
-def test_a_public_client_connects_to_no_other_address_whatever_the_name(
+def test_a_public_client_connects_to_no_private_address_for_any_name(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     leads_to(monkeypatch, address)
@@ -336,7 +336,7 @@ def test_a_name_is_looked_up_once_so_that_it_cannot_lead_elsewhere(monkeypatch: 
     assert tried == [("8.8.8.8", 443)]
 
 
-def test_plain_http_goes_to_loopback_alone_whatever_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_connects_only_to_loopback_for_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     leads_to(monkeypatch, "192.0.2.1")
     assert refused("http://localhost/").reason == "plain http is allowed only to this machine"
 

@@ -81,7 +81,7 @@ def test_the_granted_scopes_are_what_the_person_may_do(person: Person) -> None:
     assert "internal_idvp_update" not in session.scopes
 
 
-def test_each_sign_in_has_a_session_of_its_own_and_ends_the_one_before(person: Person) -> None:
+def test_each_sign_in_creates_a_session_and_ends_the_previous_one(person: Person) -> None:
     person.sign_in()
     first = person.browser.cookies["console-carbon.super"]
     person.get(person.consent(person.get("/console/sign-in/start")))

@@ -100,7 +100,7 @@ def test_a_client_that_has_a_secret_is_answered_as_well(world: World, connect: C
     assert answer["userinfo"]["verified_claims"] == [element]
 
 
-def test_a_tenant_has_an_issuer_of_its_own(world: World, connect: Connect) -> None:
+def test_each_tenant_has_its_own_issuer(world: World, connect: Connect) -> None:
     theirs = replace(world, tenant="theirs.example")
     properties = config_properties(world.simulator, webhook_token=world.webhook_token)
     body = provider_body(world.simulator, configProperties=properties)
@@ -132,7 +132,7 @@ def test_the_client_refuses_an_answer_of_another_issuer_or_request(world: World,
     )
 
 
-def test_what_the_provider_refuses_is_an_error_that_the_client_reads(world: World, connect: Connect) -> None:
+def test_a_refusal_of_the_provider_is_an_error_that_the_client_reads(world: World, connect: Connect) -> None:
     party = register(world)
     client = connect(party, "client_secret_basic", secret=party.secret)
     wrong = connect(party, "client_secret_basic", secret="wrong")

@@ -81,7 +81,7 @@ def wait_for_the_failure(world: World, number: int) -> None:
     world.wait_until(has_failed)
 
 
-def test_an_event_for_another_audience_is_refused_for_good(
+def test_an_event_for_another_audience_is_refused_permanently(
     world: World, server: SignalReceiver, receiver: Receiver
 ) -> None:
     server.set(audience="another-client")

@@ -165,7 +165,7 @@ def no_sleep(_seconds: float) -> None:
     ("status", "words"),
     [(200, "Another server"), (404, "does not forward"), (413, "limit"), (302, "login"), (500, "login")],
 )
-def test_what_else_answers_is_distinguished(status: int, words: str) -> None:
+def test_another_server_at_the_url_is_distinguished(status: int, words: str) -> None:
     class Handler(Quiet):
         def do_POST(self) -> None:  # noqa: N802
             self.rfile.read(int(self.headers["Content-Length"]))

@@ -62,7 +62,7 @@ def test_a_person_who_leaves_is_sent_back(party: RelyingParty) -> None:
     assert "already" in browser.look().text
 
 
-def test_a_request_and_a_code_are_good_once(world: World, party: RelyingParty) -> None:
+def test_a_request_and_a_code_can_be_used_once(world: World, party: RelyingParty) -> None:
     pushed = party.push()
     browser = UserBrowser(party)
     browser.authorize(pushed)

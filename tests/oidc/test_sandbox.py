@@ -127,7 +127,7 @@ def test_credentials_whose_environment_is_not_known_yet_are_judged_by_the_result
 
 
 @pytest.mark.one_database
-def test_what_the_directorys_user_proved_in_the_sandbox_counts_for_nothing_in_live(world: World) -> None:
+def test_sandbox_verifications_of_a_directory_user_do_not_count_in_live(world: World) -> None:
     ann = world.add_user("ann")
     verify(world, ann)
     use(world, LIVE)

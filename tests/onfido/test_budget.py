@@ -134,7 +134,7 @@ def test_a_call_that_finds_the_queue_full_takes_only_a_turn_that_is_due(
 
 
 @pytest.mark.parametrize("is_background", [False, True])
-def test_without_the_database_the_process_keeps_to_the_limit_by_itself(
+def test_without_the_database_each_process_enforces_the_limit(
     desk: Desk, limit: SharedLimit, *, is_background: bool
 ) -> None:
     desk.turns = [None] * 100

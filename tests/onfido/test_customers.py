@@ -19,7 +19,7 @@ GONE = {"error": {"type": "resource_not_found", "message": "No such resource"}}
 )
 @pytest.mark.parametrize("kind", ["passkeys", "biometric_tokens"])
 @pytest.mark.parametrize("status", [204, 404, 410])
-def test_what_is_kept_of_a_customer_is_deleted_and_there_may_be_nothing(
+def test_customer_data_is_deleted_if_there_is_any(
     onfido: ScriptedOnfido, client: OnfidoClient, kind: str, status: int, customer: str, written: str
 ) -> None:
     onfido.answers(Reply(status, GONE if status != 204 else b""))
@@ -29,9 +29,7 @@ def test_what_is_kept_of_a_customer_is_deleted_and_there_may_be_nothing(
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, Code.TOKEN_REFUSED), (503, Code.ONFIDO_UNREACHABLE)])
-def test_what_could_not_be_deleted_is_an_error(
-    onfido: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
-) -> None:
+def test_a_failed_deletion_is_an_error(onfido: ScriptedOnfido, client: OnfidoClient, status: int, code: Code) -> None:
     onfido.answers(Reply(status, {"error": {"type": "any", "message": "No"}}))
     with pytest.raises(OnfidoError) as caught:
         client.delete_passkeys("ann")
@@ -53,7 +51,7 @@ def test_an_applicant_shows_its_environment(
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", [], {"id": "another"}])
-def test_an_update_was_made_whatever_its_answer_holds(
+def test_an_update_succeeds_with_any_readable_answer(
     onfido: ScriptedOnfido, client: OnfidoClient, body: object
 ) -> None:
     onfido.answers(Reply(200, body))

@@ -48,7 +48,7 @@ json_values = st.recursive(
         ("/0/é", False),
     ],
 )
-def test_what_is_pointed_to_is_found(pointer: str, value: Any) -> None:
+def test_a_pointer_finds_its_value(pointer: str, value: Any) -> None:
     assert is_pointer(pointer)
     assert resolve(OUTPUT, pointer) == value
 

@@ -305,7 +305,7 @@ def test_an_answer_to_any_call_closes_the_circuit(circuit: Circuit) -> None:
     circuit.check()
 
 
-def test_each_key_has_one_of_its_own_for_any_first_caller() -> None:
+def test_each_key_has_one_bucket_for_concurrent_first_callers() -> None:
     recent = Recent(object)
     start = threading.Barrier(50)
 

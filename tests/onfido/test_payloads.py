@@ -216,7 +216,7 @@ def test_a_run_may_be_without_a_link(link: object) -> None:
     assert (run.link_url, run.link_expires_at) == (None, None)
 
 
-def test_what_may_be_personal_stays_out_of_sight() -> None:
+def test_personal_values_are_not_in_the_repr() -> None:
     report = {"properties": {"document_type": "passport", "last_name": "Smith"}}
     assert "Smith" not in repr(run_snapshot({**RUN, "output": {"name": "Smith", "report": report}}))
 

@@ -136,7 +136,7 @@ def test_each_refused_field_is_named_with_its_reasons_nested_ones_dotted(
     )
 
 
-def test_the_request_id_may_stand_in_the_body(onfido: ScriptedOnfido, create_run: Callable[[], object]) -> None:
+def test_the_request_id_may_be_in_the_body(onfido: ScriptedOnfido, create_run: Callable[[], object]) -> None:
     onfido.answers(Reply(400, {**complaint(), "x-request-id": "req-2"}))
     assert failure(create_run).request_id == "req-2"
 
@@ -177,7 +177,7 @@ def test_neither_a_call_nor_an_answer_shows_values_in_its_repr() -> None:
     assert API_TOKEN not in shown
 
 
-def test_what_was_searched_for_is_not_repeated(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_search_parameters_are_not_repeated(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(400, complaint("bad_request", "no tag attempt-7 is known")))
     assert "attempt-7" not in failure(lambda: client.find_run(tag="attempt-7")).description
 
@@ -326,7 +326,7 @@ def test_a_submitted_long_value_is_masked_anywhere(value: str, before: str, afte
     assert value not in error.description
 
 
-def test_what_is_stored_of_a_refusal_names_fields_and_no_word_of_onfidos(
+def test_the_stored_summary_of_a_refusal_names_fields_without_onfidos_message(
     onfido: ScriptedOnfido, create_applicant: Callable[[], str]
 ) -> None:
     fields = {
@@ -346,7 +346,7 @@ def test_what_is_stored_of_a_refusal_names_fields_and_no_word_of_onfidos(
     )
 
 
-def test_what_is_stored_where_no_answer_came_is_in_our_own_words(
+def test_the_stored_summary_without_an_answer_is_our_own_text(
     onfido: ScriptedOnfido, create_applicant: Callable[[], str]
 ) -> None:
     onfido.answers(Reply(500, b"Zebulon <html>"))

@@ -87,7 +87,7 @@ def report(found: dict[str, Any]) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_comparison_is_found_wherever_it_is_and_in_either_shape(
+def test_a_comparison_is_found_at_any_place_and_in_either_shape(
     output: object, expected: dict[str, Comparison] | None
 ) -> None:
     assert comparisons(output) == expected
@@ -106,7 +106,7 @@ def test_of_several_comparisons_the_worst_wins() -> None:
     }
 
 
-def test_what_lies_too_deep_is_not_searched_and_what_lies_above_is_found() -> None:
+def test_the_search_ends_at_the_maximum_depth() -> None:
     output: object = {"data_comparison": flat({"first_name": "clear"})}
     for _ in range(MAX_DEPTH):
         output = [output]
@@ -196,13 +196,13 @@ def test_a_proof_of_address_judges_the_address_and_the_document_the_names(
         assert comparisons(output) == BY_BOTH
 
 
-def test_what_a_proof_of_address_has_against_the_address_counts_whatever_the_document_says() -> None:
+def test_consider_of_a_proof_of_address_counts_for_any_document() -> None:
     document = {"name": "document", "breakdown": {"data_comparison": report({"first_name": "clear"})}}
     proof = proof_report({"first_name": "clear", "address": "consider"})
     assert comparisons([document, proof]) == {"first_name": CLEAR, "address": CONSIDER}
 
 
-def test_what_the_document_has_against_a_name_counts_whatever_the_proof_of_address_says() -> None:
+def test_consider_of_the_document_for_a_name_counts_for_any_proof_of_address() -> None:
     document = {"name": "document", "breakdown": {"data_comparison": report({"last_name": "consider"})}}
     assert comparisons([document, proof_report({"last_name": "clear", "first_name": "clear"})]) == {
         "last_name": CONSIDER
@@ -290,7 +290,7 @@ NAMES_OF_ALL_SCRIPTS = (
         pytest.param([[{"properties": {"document_type": "visa"}}], {"properties": PROPERTIES}], id="above a visa"),
     ],
 )
-def test_a_document_is_found_wherever_its_report_is(output: object) -> None:
+def test_a_document_is_found_at_any_place_of_its_report(output: object) -> None:
     assert document_values(output) == VALUES
 
 

@@ -116,7 +116,7 @@ def test_a_relative_redirect_stays_on_the_host_without_the_token(onfido: Scripte
 
 
 @pytest.mark.parametrize("status", [301, 303, 307, 308])
-def test_any_redirect_is_as_good_as_another(
+def test_every_redirect_status_is_followed(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, status: int
 ) -> None:
     onfido.answers(Reply(status, b"", {"Location": elsewhere.base_url}))
@@ -251,7 +251,7 @@ def test_from_a_public_base_url_nothing_private_is_asked(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433"])
-def test_from_a_public_base_url_loopback_is_not_asked_however_it_is_spelt(
+def test_from_a_public_base_url_no_spelling_of_loopback_is_called(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, host: str
 ) -> None:
     onfido.answers(leads_to(f"https://{host}:{elsewhere.server_port}/1"))

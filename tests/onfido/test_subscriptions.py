@@ -92,7 +92,7 @@ def test_an_answer_that_is_not_a_list_of_webhooks_is_unreadable(
         ({"a": 1}, set()),
     ],
 )
-def test_the_events_of_a_webhook_are_read_whatever_their_shape(
+def test_the_events_of_a_webhook_are_read_in_any_shape(
     onfido: ScriptedOnfido, client: OnfidoClient, events: object, expected: set[str]
 ) -> None:
     onfido.answers(Reply(200, {"webhooks": [TOLD | {"events": events}]}))

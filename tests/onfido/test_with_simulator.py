@@ -105,9 +105,7 @@ def test_a_workflow_is_probed_and_no_run_comes_of_it(simulator: Simulator, clien
     assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["runs"] == []
 
 
-def test_what_a_document_says_is_read_from_the_task(
-    simulator: Simulator, client: OnfidoClient, applicant_id: str
-) -> None:
+def test_document_values_are_read_from_the_task(simulator: Simulator, client: OnfidoClient, applicant_id: str) -> None:
     run = client.fetch_result(ended_run(simulator, client, applicant_id), wants_document=True)
     assert run.comparisons == {"first_name": Comparison.CLEAR, "last_name": Comparison.CLEAR}
     assert run.document is not None

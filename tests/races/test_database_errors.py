@@ -107,7 +107,7 @@ def test_applicant_that_could_not_be_recorded_is_deleted_without_another_request
 
 
 @pytest.mark.parametrize("is_lost", [False, True])
-def test_known_applicant_whose_update_could_not_be_recorded_is_made_good_where_the_lease_was_lost(
+def test_unrecorded_update_of_an_applicant_is_repaired_after_a_lost_lease(
     quiet: World, ann: Caller, *, is_lost: bool
 ) -> None:
     settle(quiet, quiet.start(ann), "declined")
@@ -168,7 +168,7 @@ def fail() -> None:
     raise OperationalError("", {}, Exception("the database does not answer"))
 
 
-def test_what_is_left_is_given_up_when_the_process_ends(quiet: World) -> None:
+def test_pending_cleanup_is_dropped_when_the_process_ends(quiet: World) -> None:
     done, afterwards = [], Afterwards()
 
     def try_again() -> None:
@@ -185,7 +185,7 @@ def test_what_is_left_is_given_up_when_the_process_ends(quiet: World) -> None:
     assert given_up(logs) == ["first", "second", "third"]
 
 
-def test_what_is_left_is_given_up_where_it_takes_too_long_or_is_too_much(quiet: World) -> None:
+def test_pending_cleanup_is_dropped_after_its_time_or_number_limit(quiet: World) -> None:
     with capture_logs() as logs:
         impatient = Afterwards(patience=0)
         impatient.leave("give back", fail, verification_id="too long")

@@ -145,7 +145,7 @@ def test_event_is_forgotten_whichever_comes_first_it_or_the_removal(quiet: World
         assert kept(quiet, run_id) == {(NOTED, False)}
 
 
-def test_run_beside_the_attempts_own_is_found_by_its_event(quiet: World, ann: Caller) -> None:
+def test_second_run_of_a_verification_is_detected_by_its_event(quiet: World, ann: Caller) -> None:
     """The process that started it was killed before the answer arrived."""
     lost, tag = start_without_answer(quiet, ann)
     quiet.clock.advance(LEASE + RUN_SETTLE_TIME)

@@ -88,9 +88,7 @@ def remove(world: World, user_id: str = "ann") -> None:
     world.connector.services.users.remove(Tenant(world.tenant), user_id)
 
 
-def test_run_that_was_started_beside_another_is_recorded_as_an_orphan(
-    quiet: World, ann: Caller, onfido: Between
-) -> None:
+def test_second_started_run_is_recorded_as_an_orphan(quiet: World, ann: Caller, onfido: Between) -> None:
     before, runs = orphans(), []
 
     def overtake() -> None:

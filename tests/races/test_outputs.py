@@ -36,7 +36,7 @@ def post(world: World, body: bytes) -> int:
     return world.post_event(body).status_code
 
 
-def test_comparison_is_found_wherever_the_workflow_holds_it(world: World) -> None:
+def test_comparison_is_found_at_any_place_of_the_output(world: World) -> None:
     comparisons = {"first_name": "clear", "last_name": "consider", "date_of_birth": "unidentified"}
     users = {shape: world.add_user(shape) for shape in ("report", "flat", "document_report", "none")}
 

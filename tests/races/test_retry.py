@@ -87,7 +87,7 @@ def test_attempt_that_decides_nothing_leaves_verified_claims_alone(quiet: World)
         assert verified(user.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_later_consider_speaks_against_a_verified_claim_and_not_its_neighbours(quiet: World, ann: Caller) -> None:
+def test_later_consider_unverifies_its_claim_and_no_other(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), date_of_birth="unidentified")
 
     settle(quiet, quiet.start(ann), "declined", first_name="consider", last_name="unidentified")
@@ -149,7 +149,7 @@ def test_lost_webhook_does_not_refuse_the_next_attempt(quiet: World, ann: Caller
     assert statuses == {first: "declined", second: "awaiting_input"}
 
 
-def test_lost_webhook_of_an_approved_run_is_made_up_for(quiet: World, ann: Caller) -> None:
+def test_result_of_an_approved_run_is_fetched_after_a_lost_webhook(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     end_run(quiet, run_id)
 

@@ -30,7 +30,7 @@ def break_off(world: World, caller: Caller, route: str, switch: str) -> None:
 
 
 @pytest.mark.parametrize("switch", ["dropped_after", "failed"])
-def test_what_an_unanswered_update_may_have_sent_is_sent_again(quiet: World, ann: Caller, switch: str) -> None:
+def test_fields_of_an_unanswered_update_are_sent_again(quiet: World, ann: Caller, switch: str) -> None:
     break_off(quiet, ann, CHANGE_APPLICANT, switch)
     change_values(quiet, {BIRTH_DATE: "1990-01-31"})
 
@@ -39,9 +39,7 @@ def test_what_an_unanswered_update_may_have_sent_is_sent_again(quiet: World, ann
     assert sent_values(quiet, run_id)[BIRTH_DATE] == "1990-01-31"
 
 
-def test_what_an_unanswered_update_may_have_sent_and_was_removed_takes_another_applicant(
-    quiet: World, ann: Caller
-) -> None:
+def test_removed_fields_of_an_unanswered_update_cause_a_new_applicant(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, CHANGE_APPLICANT, "dropped_after")
     change_values(quiet, {BIRTH_DATE: ""})
 

@@ -242,7 +242,7 @@ class TestSearch:
         assert first["entries"] + rest == whole
 
     @pytest.mark.parametrize("query", [{"outcome": "perhaps"}, {"channel": "fax"}])
-    def test_what_does_not_exist_is_refused(self, world: World, query: dict[str, str]) -> None:
+    def test_unknown_filter_values_are_refused(self, world: World, query: dict[str, str]) -> None:
         answer = world.connector.as_admin().get(AUDIT, params=query)
         assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")
 
@@ -271,7 +271,7 @@ def lines(caller: Caller, **query: str) -> list[dict[str, str]]:
 
 
 class TestCsv:
-    def test_it_holds_what_the_list_holds_whatever_the_number(self, world: World, admin: Caller) -> None:
+    def test_the_csv_has_all_entries_of_the_list(self, world: World, admin: Caller) -> None:
         tenant = Tenant(world.tenant)
         list(world.connector.services.users.put_all(tenant, ((f"user-{n}", {}) for n in range(1200)), "importer"))
         exported = lines(admin, actor="importer")
@@ -287,7 +287,7 @@ class TestCsv:
         assert (entry["name"], entry["actor"]) == ("audit.csv", ADMIN)
         assert entry["detail"] == {"actor": "nobody", "since": "2026-01-01T00:00:00Z"}
 
-    def test_what_a_spreadsheet_would_execute_is_harmless(self, world: World, admin: Caller) -> None:
+    def test_formulas_are_escaped(self, world: World, admin: Caller) -> None:
         put(world, admin, name="=HYPERLINK(1)")
         [exported, *_] = lines(admin, subject="provider")
         assert exported["name"] == "'=HYPERLINK(1)"

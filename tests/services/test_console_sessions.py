@@ -44,7 +44,7 @@ def rows_of(connector: ConnectorServer) -> int:
         return sum(len(connection.execute(table.select()).all()) for table in (console_sessions, console_links))
 
 
-def test_a_session_ends_after_its_lifetime_however_much_it_is_used(world: World, sessions: ConsoleSessions) -> None:
+def test_a_used_session_ends_after_its_lifetime(world: World, sessions: ConsoleSessions) -> None:
     secret = sessions.begin(ACME, BOB, "somebody")
     for _ in range(17):
         world.clock.advance(28 * 60)
@@ -174,7 +174,7 @@ def test_a_link_expires(world: World, sessions: ConsoleSessions) -> None:
     assert sessions.use_link(ACME, link) is None
 
 
-def test_what_has_expired_is_removed(world: World, sessions: ConsoleSessions) -> None:
+def test_expired_sessions_are_deleted(world: World, sessions: ConsoleSessions) -> None:
     sessions.begin(ACME, BOB, "somebody")
     sessions.make_link(ACME, "bob", ())
     world.clock.advance(timedelta(hours=7).total_seconds())
@@ -218,7 +218,7 @@ def test_signing_in_and_out_is_in_the_tenants_audit_trail(world: World, sessions
     assert trail(world, "other") == []
 
 
-def test_what_is_refused_is_bounded_whatever_is_tried(world: World, sessions: ConsoleSessions) -> None:
+def test_recorded_refusals_are_limited(world: World, sessions: ConsoleSessions) -> None:
     record = world.connector.services.sign_in_record
     for number in range(200):
         record.refuse(ACME, NOT_BEGUN)

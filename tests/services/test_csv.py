@@ -108,7 +108,7 @@ def test_any_text_is_read_back_as_it_was(text: str) -> None:
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫"])  # noqa: RUF001  meant
 @pytest.mark.parametrize("space", ["", " ", "   ", "\t", "\r", "\n", "\u00a0", "\u3000", " \t\n"])
-def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(sign: str, space: str) -> None:
+def test_formulas_get_an_apostrophe(sign: str, space: str) -> None:
     marked = space.replace("\t", "\t'").replace("\r", "\r'").replace("\n", "\n'")  # lines may be split there, too
     assert harmless(f"{space}{sign}HYPERLINK(1)") == f"'{marked}{sign}HYPERLINK(1)"
 
@@ -119,7 +119,7 @@ BREAKS = ["\t", "\n", "\v", "\f", "\r", "\x1c", "\x85", "\u2028", "\u2029"]
 @pytest.mark.parametrize("separator", [";", "|", *BREAKS])
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff20"])
 @pytest.mark.parametrize("between", ["", " ", '"', ' "', "\u3000", "\ufeff"])
-def test_what_follows_a_sign_that_lines_may_be_split_at_is_no_formula(separator: str, sign: str, between: str) -> None:
+def test_formulas_after_a_separator_get_an_apostrophe(separator: str, sign: str, between: str) -> None:
     assert harmless(f"ann{separator}{between}{sign}1;b") == f"ann{separator}'{between}{sign}1;b"
 
 
@@ -131,7 +131,7 @@ TEXTS = st.text(st.sampled_from("=+-@;|\t\n\r\"', ax\uff1d\u3000"), max_size=12)
 @example('a;"=1', "", ";")
 @example("a;", '"=1', ";")
 @example("a\n=1", "b", "|")
-def test_wherever_a_spreadsheet_splits_no_part_is_a_formula(one: str, other: str, separator: str) -> None:
+def test_no_part_of_a_split_line_is_a_formula(one: str, other: str, separator: str) -> None:
     sheet = "".join(csv_pieces([with_(failure=one, user_id=other)])).removeprefix(BYTE_ORDER_MARK)
     quoted = [cell for line in csv.reader(io.StringIO(sheet, newline=""), delimiter=separator) for cell in line]
     parts = quoted
@@ -141,12 +141,12 @@ def test_wherever_a_spreadsheet_splits_no_part_is_a_formula(one: str, other: str
 
 
 @pytest.mark.parametrize("text", [f"{each}1" for each in BREAKS])
-def test_what_begins_with_a_control_character_is_no_formula_either(text: str) -> None:
+def test_formulas_after_a_control_character_get_an_apostrophe(text: str) -> None:
     assert harmless(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["", " ", "ann", "a=1", "1-1", "0=", "'=1", "é", " a"])
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert harmless(text) == text
 
 

@@ -54,7 +54,7 @@ def test_it_has_claims_comparisons_and_reasons(quiet: World, run: Run) -> None:
     assert read(answer.content.decode()) == rows
 
 
-def test_what_is_kept_no_longer_is_not_in_it(quiet: World, run: Run) -> None:
+def test_data_past_its_retention_is_left_out(quiet: World, run: Run) -> None:
     run_id = end(quiet, quiet.add_user(), "declined", ["Too dark"], first_name="consider")
     quiet.clock.advance(86400 * (quiet.connector.settings.event_retention_days + 1))
     quiet.sweep()

@@ -156,7 +156,7 @@ def test_the_decision_is_recorded_with_its_reason_and_actor(world: World, ann: C
     assert claim["detail"] == {}
 
 
-def test_what_an_earlier_run_verified_stays_whatever_is_decided(world: World, ann: Caller) -> None:
+def test_claims_of_an_earlier_run_stay_verified_after_any_decision(world: World, ann: Caller) -> None:
     end(world, ann, "approved")
     change_values(world, {GIVEN_NAME: "Bea"})
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
@@ -184,7 +184,7 @@ def test_a_comparison_that_only_the_documents_task_has_counts(world: World, ann:
     assert verified(ann.claims()) == {GIVEN_NAME}
 
 
-def test_what_the_output_says_of_a_claim_counts(world: World) -> None:
+def test_results_of_the_output_count_for_a_decision(world: World) -> None:
     nationality, proof = "http://wso2.org/claims/country", "http://wso2.org/claims/verified"
     use_output(world, {nationality: ("/nationality", "value"), proof: ("/proof", "result")})
     ann = world.add_user(values=VALUES)
@@ -291,7 +291,7 @@ def test_a_run_whose_place_a_later_one_has_taken_cannot_be_decided(world: World,
     assert ann.claims() == claims
 
 
-def test_a_later_attempt_that_never_got_a_run_is_not_in_the_way(world: World, ann: Caller) -> None:
+def test_a_later_attempt_without_a_run_does_not_prevent_a_decision(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     change_provider(world, configProperties=config_properties(world.simulator, workflow_id=UNKNOWN_WORKFLOW))
     assert ann.verify(world.provider_id, "INITIATED").json()["code"] == "OIDV-10042"
@@ -302,7 +302,7 @@ def test_a_later_attempt_that_never_got_a_run_is_not_in_the_way(world: World, an
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_runs_of_others_are_not_in_the_way(world: World, ann: Caller) -> None:
+def test_runs_of_other_users_do_not_prevent_a_decision(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     end(world, world.add_user("ben"), "declined")
     other = admin_of(world).post(PROVIDERS, provider_body(world.simulator, name="Another")).json()["id"]
@@ -323,7 +323,7 @@ def test_a_decision_needs_a_storable_reason(world: World, ann: Caller, reason: s
 
 
 @pytest.mark.parametrize("switch", ["failed", "throttled"])
-def test_what_onfido_did_not_answer_is_not_decided(world: World, ann: Caller, switch: str) -> None:
+def test_without_onfidos_answer_nothing_is_decided(world: World, ann: Caller, switch: str) -> None:
     run_id = end(world, ann)
     before = run_of(world, run_id)
     world.faults(route=READ_RUN, retry_after=0, **{switch: -1})

@@ -99,7 +99,7 @@ def test_filters_and_pages_choose_among_them(world: World, admin: Caller) -> Non
     assert_error(elsewhere, 400, "IDVP-60004", "cursor")
 
 
-def test_what_was_answered_is_kept_with_the_time_it_took(world: World, admin: Caller) -> None:
+def test_the_answer_and_its_duration_are_kept(world: World, admin: Caller) -> None:
     others = world.connector.as_admin(OTHERS)
     [foreign] = listed(others)
     assert others.request("DELETE", f"{DELIVERIES}/{foreign['id']}").status_code == 204
@@ -139,7 +139,7 @@ def test_a_tenants_administrator_retries_and_drops_what_is_the_tenants_and_it_is
     assert listed(others) == [foreign]
 
 
-def test_what_was_delivered_is_neither_retried_nor_dropped(world: World, admin: Caller) -> None:
+def test_a_completed_delivery_is_neither_retried_nor_dropped(world: World, admin: Caller) -> None:
     work(world, *[Answered(204, 0.0)] * 3)
 
     for each in listed(admin):
@@ -167,7 +167,7 @@ def test_a_filter_that_cannot_be_read_is_refused(admin: Caller, query: Any) -> N
     assert_error(admin.get(DELIVERIES, params=query), 400, "IDVP-60004")
 
 
-def test_what_was_given_up_since_a_time_is_counted_for_its_tenant_alone(world: World) -> None:
+def test_deliveries_given_up_since_a_time_are_counted_per_tenant(world: World) -> None:
     deliveries, now = world.connector.services.deliveries, datetime.now(UTC)
     world.connector.rest()
     with world.connector.services.database.write() as connection:

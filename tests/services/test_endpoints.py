@@ -263,7 +263,7 @@ def test_every_endpoint_gets_the_notice_under_one_id(
     assert (len(application.received), len(another.received)) == (1, 1)
 
 
-def test_an_event_of_its_own_takes_the_place_of_the_general_one(
+def test_a_specific_event_replaces_the_general_one(
     world: World, admin: Caller, application: Application, another: Application
 ) -> None:
     register(admin, application, ATTENTION, "watchlist.matches_updated", "task.started", tasks=[SCORE])
@@ -317,7 +317,7 @@ def test_the_webhook_is_subscribed_to_what_the_endpoints_need(
 # Outages, repeats, secrets, 410
 
 
-def test_what_was_not_taken_comes_again_with_its_id_and_each_attempt_is_kept(
+def test_a_refused_notice_is_retried_with_its_id_and_each_attempt_is_kept(
     world: World, admin: Caller, application: Application
 ) -> None:
     endpoint = register(admin, application, FINISHED)

@@ -39,7 +39,7 @@ def ann(world: World) -> Caller:
 # What the sandbox has verified
 
 
-def test_what_the_sandbox_verified_counts_until_the_credentials_are_for_live(world: World, ann: Caller) -> None:
+def test_claims_of_the_sandbox_count_until_the_credentials_are_for_live(world: World, ann: Caller) -> None:
     first = verify(world, ann)
     assert verified(ann.claims()) == set(MAPPING)
 
@@ -54,7 +54,7 @@ def test_what_the_sandbox_verified_counts_until_the_credentials_are_for_live(wor
     assert [verification.environment for verification in world.verifications()] == ["live", "sandbox"]
 
 
-def test_what_is_withdrawn_is_in_the_history(world: World, ann: Caller) -> None:
+def test_withdrawn_claims_are_in_the_history(world: World, ann: Caller) -> None:
     verify(world, ann)
 
     use(world, LIVE)
@@ -76,7 +76,7 @@ def test_another_token_of_the_sandbox_withdraws_nothing(world: World, ann: Calle
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_what_was_verified_in_live_stays_whatever_the_sandbox_says(world: World, ann: Caller) -> None:
+def test_claims_verified_in_live_stay_after_any_sandbox_result(world: World, ann: Caller) -> None:
     use(world, LIVE)
     verify(world, ann, comparisons={"date_of_birth": "unidentified"})
     before = ann.claims()
@@ -92,7 +92,7 @@ def test_what_was_verified_in_live_stays_whatever_the_sandbox_says(world: World,
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_what_an_administrator_has_verified_stays(world: World, ann: Caller) -> None:
+def test_claims_verified_by_an_administrator_stay(world: World, ann: Caller) -> None:
     verify(world, ann)
     claim_id = ann.claims()[GIVEN_NAME]["id"]
     correction = {"isVerified": True, "claimMetadata": {"source": "desk"}}

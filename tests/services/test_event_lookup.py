@@ -111,7 +111,7 @@ class TestShow:
 
 
 class TestReplay:
-    def test_what_was_applied_stays_as_it_is(self, quiet: World, run: Run) -> None:
+    def test_an_applied_event_changes_nothing_when_replayed(self, quiet: World, run: Run) -> None:
         ann, run_id = start_and_end(quiet)
         before = run("verification", "show", run_id, "--json").stdout
         [event] = listed(run)

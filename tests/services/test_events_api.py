@@ -185,7 +185,7 @@ def test_refused_posts_are_counted_by_provider_and_cause_and_seen_by_their_tenan
     assert listed(admin) == []
 
 
-def test_what_was_refused_before_is_added_to_with_the_first_and_last_time(quiet: World, admin: Caller) -> None:
+def test_counts_of_refused_posts_accumulate_with_first_and_last_time(quiet: World, admin: Caller) -> None:
     for _ in range(2):
         assert post(quiet, event_body("a-run"), signature=BAD) == 401
         assert refused(quiet, admin)

@@ -70,7 +70,7 @@ def test_it_says_where_each_result_was_found_and_why_it_decided(world: World, an
     assert claims[LAST_NAME]["finding"] == "consider"
 
 
-def test_what_only_the_document_check_has_compared_is_found_in_that_task(world: World, ann: Caller) -> None:
+def test_a_comparison_only_in_the_document_check_is_found_in_that_task(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     world.faults(webhooks_lost=-1, output_shape="none")
     world.outcome(run_id, comparisons=CLEAR)

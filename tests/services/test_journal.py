@@ -353,7 +353,7 @@ def test_subscriber_gets_the_changes_it_chooses_and_equal_deliveries_once(world:
     assert len(people) == 2, "once for each transaction that changed claims, however many"
 
 
-def test_what_is_rolled_back_was_never_announced(database: Database) -> None:
+def test_a_rolled_back_change_is_not_announced(database: Database) -> None:
     journal = Journal([Everything()])
     change = Change(at=datetime.now(UTC), tenant="t", subject=CLAIM, current="verified", cause="tests")
     with suppress(ZeroDivisionError), database.write() as connection:

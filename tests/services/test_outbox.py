@@ -140,7 +140,7 @@ def test_a_delivery_may_write_to_the_database_itself(database: Database) -> None
     assert [(row.kind, row.state) for row in outbox.page((READY,), 10)] == [("another", READY)]
 
 
-def test_what_failed_is_tried_again_later_and_each_attempt_is_recorded(
+def test_a_failed_delivery_is_retried_later_and_each_attempt_recorded(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.failure = RequestError(Code.CLAIM_INVALID, "not today")
@@ -160,7 +160,7 @@ def test_what_failed_is_tried_again_later_and_each_attempt_is_recorded(
     assert all(datetime.fromisoformat(attempt["at"]).tzinfo for attempt in row.history)
 
 
-def test_what_fails_too_often_is_dead_with_every_attempt_recorded(
+def test_a_delivery_that_fails_too_often_is_dead_with_its_attempts(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.failure = RequestError(Code.CLAIM_INVALID, "never")
@@ -191,7 +191,7 @@ def test_deliveries_are_counted_by_kind_and_how_they_ended(
     assert {name: number - before[name] for name, number in counted().items()} == dict.fromkeys(before, 1.0)
 
 
-def test_what_can_never_succeed_is_dead_at_once(database: Database, outbox: Outbox, receiver: Receiver) -> None:
+def test_a_permanently_failed_delivery_is_dead_at_once(database: Database, outbox: Outbox, receiver: Receiver) -> None:
     receiver.failure = Undeliverable("there is nobody any more")
     put(database)
     outbox.work(new_owner())
@@ -403,7 +403,7 @@ def forget_done(database: Database) -> None:
     forget(database, lambda connection, size: rows.forget_done(connection, KEPT, size))
 
 
-def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(
+def test_completed_deliveries_are_deleted_after_retention(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     put(database, 2)
@@ -420,7 +420,7 @@ def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(
     assert Counter(row.state for row in outbox.page(ALL, 10)) == {DEAD: 1, READY: 1}
 
 
-def test_however_much_was_delivered_long_ago_is_forgotten(database: Database, outbox: Outbox) -> None:
+def test_any_number_of_old_deliveries_is_deleted(database: Database, outbox: Outbox) -> None:
     put(database, BATCH + 1)
     with database.write() as connection:
         connection.execute(update(outbox_table).values(state=DONE, settled_at=datetime.now(UTC) - 2 * KEPT))

@@ -300,7 +300,7 @@ def test_body_that_is_no_http_is_refused_as_every_other(served: Deployment, body
         b"GET /healthz HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
     ],
 )
-def test_what_could_be_read_in_two_ways_is_refused_with_all_that_follows(served: Deployment, head: bytes) -> None:
+def test_an_ambiguous_request_is_refused_with_everything_after_it(served: Deployment, head: bytes) -> None:
     with ExitStack() as stack:
         connection = connect(stack, served)
         connection.sendall(head + b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -65,7 +65,7 @@ class TestShown:
     def test_settings_that_differ_in_their_source_alone_are_the_same(self, read: Settings) -> None:
         assert read == replace(read)
 
-    def test_what_all_processes_share_is_exact_and_what_each_has_is_left_out(self, read: Settings) -> None:
+    def test_shared_settings_are_compared_exactly_and_individual_ones_left_out(self, read: Settings) -> None:
         assert SECRET in exact(read)["metrics_token"]
         assert not {"port", "workers", "threads", "dev"} & exact(read).keys()
 

@@ -232,7 +232,7 @@ def test_no_secret_is_kept_where_onfido_repeats_it(world: World, admin: Caller) 
     assert API_TOKEN not in json.dumps(stored)
 
 
-def test_what_is_stored_and_cannot_be_used_any_more_is_bad(world: World, admin: Caller) -> None:
+def test_an_unusable_stored_configuration_is_unhealthy(world: World, admin: Caller) -> None:
     with world.connector.services.database.write() as connection:
         connection.execute(providers.update().values(base_url="https://elsewhere.example/v3.6"))
     world.clock.advance(61)

@@ -80,7 +80,7 @@ def test_files_and_evidence_that_are_read_are_recorded_with_the_user_they_are_ab
     assert [entry["name"] for entry in history if entry["subject"] == "file"] == [entry["name"] for entry in found]
 
 
-def test_what_was_not_handed_out_is_not_recorded(world: World, admin: Caller) -> None:
+def test_a_refused_reading_is_not_recorded(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ben"))
     for path in ("signed-evidence", "evidence-folder", "timeline-file/nothing"):
         assert admin.get(f"{runs(world)}/{run_id}/{path}").status_code == 409

@@ -57,7 +57,7 @@ def step_through(world: World, job: dict[str, Any], admin: Caller) -> dict[str, 
 
 
 class TestResending:
-    def test_what_was_given_up_since_then_is_due_again(self, world: World, admin: Caller) -> None:
+    def test_deliveries_given_up_since_then_are_due_again(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         add(world, 3)
         add(world, 2, settled_at=datetime.now(UTC) - timedelta(days=3))

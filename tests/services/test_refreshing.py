@@ -142,7 +142,7 @@ def test_run_that_onfido_does_not_know_any_more_is_asked_for_no_more(world: Worl
     assert asked(world) == before
 
 
-def test_turn_of_a_process_that_died_ends_by_itself(world: World, ann: Caller) -> None:
+def test_turn_of_a_killed_process_expires(world: World, ann: Caller) -> None:
     open_run(world, ann)
     (verification,) = world.verifications()
     until = world.clock() + timedelta(seconds=15)

@@ -106,9 +106,7 @@ def test_counts_of_several_processes_are_added_up(database: Database, database_u
 
 
 @pytest.mark.one_database
-def test_what_comes_within_an_interval_is_written_at_its_end_without_another_post(
-    database: Database, provider: str
-) -> None:
+def test_counts_of_an_interval_are_written_at_its_end(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, 0.2)
     with written() as statements:
         for _ in range(3):
@@ -119,7 +117,7 @@ def test_what_comes_within_an_interval_is_written_at_its_end_without_another_pos
     counts.close()
 
 
-def test_an_unknown_provider_is_not_written_and_does_no_harm_to_others(database: Database, provider: str) -> None:
+def test_posts_to_an_unknown_provider_are_not_counted(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, LONG)
     for each in (GONE, provider, "x" * 300):
         counts.count(each, "too_large")
@@ -127,7 +125,7 @@ def test_an_unknown_provider_is_not_written_and_does_no_harm_to_others(database:
     assert stored(database) == {"too_large": 1}
 
 
-def test_what_the_database_does_not_take_is_counted_on(database: Database, database_url: str, provider: str) -> None:
+def test_counts_that_cannot_be_written_are_kept(database: Database, database_url: str, provider: str) -> None:
     clock = Clock()
     counts = RefusedPostCounts(database, clock, LONG)
     with refusing_writes(database_url):
@@ -145,7 +143,7 @@ def test_what_the_database_does_not_take_is_counted_on(database: Database, datab
 
 
 @pytest.mark.one_database
-def test_what_is_counted_at_once_is_bounded(database: Database, provider: str) -> None:
+def test_counts_in_memory_are_limited(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, LONG, most=1)
     counts.close()  # so that nothing is written meanwhile
     counts.count(GONE, "too_large")

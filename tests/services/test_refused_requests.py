@@ -82,7 +82,7 @@ def test_a_change_that_was_not_made_is_recorded_with_the_code(world: World) -> N
     assert refused(world)[2]["sentence"].startswith(f"admin was refused POST {PROVIDERS}: ")
 
 
-def test_what_is_read_in_vain_and_what_applications_meet_every_day_is_not_recorded(world: World) -> None:
+def test_refused_reads_and_ordinary_refusals_are_not_recorded(world: World) -> None:
     admin, ann = world.connector.as_admin(), world.add_user()
     assert admin.get(f"{PROVIDERS}/none").status_code == 404
     world.start(ann)
@@ -113,7 +113,7 @@ class TestFloods:
         flood(mallory, [("DELETE", f"{PROVIDERS}/{world.provider_id}")] * 10)
         assert stored(world) - before == 2
 
-    def test_whatever_the_objects_an_actor_has_so_many_entries(self, world: World, mallory: Caller) -> None:
+    def test_an_actors_entries_are_limited_for_any_objects(self, world: World, mallory: Caller) -> None:
         world.clock.stop()
         before = stored(world)
         flood(mallory, [("GET", f"{USERS}/user-{number}/idv/claims") for number in range(MOST + 60)])
@@ -222,7 +222,7 @@ class TestLooks:
         limit = RefusalLimit(lambda: moment[0])
         assert looks(limit, [entry(f"actor-{number}") for number in range(MOST_LOOKS_OF_ALL + 10)]) == MOST_LOOKS_OF_ALL
 
-    def test_what_is_just_being_recorded_is_not_recorded_twice(self, moment: list[datetime]) -> None:
+    def test_a_refusal_that_is_being_recorded_is_not_recorded_twice(self, moment: list[datetime]) -> None:
         limit = RefusalLimit(lambda: moment[0])
         with limit.turn(entry("mallory")) as first, limit.turn(entry("mallory")) as second:
             assert (first, second) == (True, False)

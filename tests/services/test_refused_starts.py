@@ -106,7 +106,7 @@ def test_other_users_are_not_delayed(world: World, ann: Caller, onfido: Refusing
     assert counted(world) == {"ann": MOST, "ben": 1}
 
 
-def test_when_the_provider_is_put_right_every_user_has_all_attempts(
+def test_after_a_change_of_the_provider_every_user_has_all_attempts(
     world: World, ann: Caller, onfido: RefusingOnfido
 ) -> None:
     onfido.status = 401
@@ -120,7 +120,7 @@ def test_when_the_provider_is_put_right_every_user_has_all_attempts(
     assert_error(ann.verify(world.provider_id, "INITIATED"), 429, "OIDV-10044", "verifications were started")
 
 
-def test_what_is_refused_here_counts_nowhere(world: World, onfido: RefusingOnfido, ann: Caller) -> None:
+def test_starts_refused_by_the_connector_do_not_count(world: World, onfido: RefusingOnfido, ann: Caller) -> None:
     nobody = world.add_user("nobody", {GIVEN_NAME: "Only"})
     for _ in range(MOST + 2):
         assert_error(nobody.verify(world.provider_id, "INITIATED"), 400, "OIDV-10002")

@@ -398,7 +398,7 @@ class TestCounting:
             assert not statements.replace(connection, now.date(), "slow", counts, ["started"], [quiet.provider_id])
             assert statements.replace(connection, now.date(), "quick", counts, ["started"], [quiet.provider_id])
 
-    def test_a_pass_that_was_killed_is_made_up_for_by_the_next(self, quiet: World) -> None:
+    def test_a_killed_pass_is_repeated_by_the_next(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         now = quiet.clock()
         with quiet.connector.services.database.write() as connection:

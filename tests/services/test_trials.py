@@ -80,7 +80,7 @@ def test_a_new_one_is_tried_from_region_to_workflow_and_nothing_is_stored(world:
         ({}, {"base_url": "https://api.eu.onfido.com@elsewhere.example/v3.6"}, "base_url"),
     ],
 )
-def test_what_would_not_be_saved_is_refused_in_the_same_words_and_asks_no_one(
+def test_an_invalid_trial_is_refused_as_saving_would_and_calls_nothing(
     world: World, admin: Caller, changes: dict[str, Any], properties: dict[str, Any], named: str
 ) -> None:
     before = world.onfido_state()["requests"]

@@ -122,7 +122,7 @@ def test_another_tenants_user_is_unknown(world: World) -> None:
 
 
 class TestRemoval:
-    def test_what_was_written_is_erased_with_the_user(self, world: World, admin: Caller) -> None:
+    def test_written_records_are_erased_with_the_user(self, world: World, admin: Caller) -> None:
         verified(world, "ann")
         job = done(world, admin, "user-record", {"userId": "ann"})
         csv = done(world, admin, "verifications-csv", {"userId": "ann"})

@@ -215,7 +215,7 @@ class TestRefusedStarts:
         assert run_id in status_of(quiet)["reason"]
         assert status_of(quiet)["lastRefusal"]["code"] == "OIDV-10046"
 
-    def test_what_an_application_meets_every_day_leaves_none(self, quiet: World) -> None:
+    def test_ordinary_refusals_are_not_recorded(self, quiet: World) -> None:
         ann = quiet.add_user()
         quiet.start(ann)
         assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == "OIDV-10004"
@@ -223,12 +223,12 @@ class TestRefusedStarts:
         assert ann.verify(quiet.provider_id, "REINITIATED").status_code == 200
         assert traces(quiet) == []
 
-    def test_an_unknown_provider_of_any_length_does_no_harm(self, quiet: World) -> None:
+    def test_an_unknown_provider_id_of_any_length_is_handled(self, quiet: World) -> None:
         ann = quiet.add_user()
         assert ann.verify("x" * 200, "INITIATED").json()["code"] == "OIDV-10009"
         assert [(each.current, each.provider_id) for each in traces(quiet)] == [("OIDV-10009", None)]
 
-    def test_where_it_cannot_be_written_down_the_caller_learns_of_the_refusal_all_the_same(self, quiet: World) -> None:
+    def test_a_refusal_that_cannot_be_recorded_is_answered_unchanged(self, quiet: World) -> None:
         ann = quiet.add_user()
         rename = "ALTER TABLE history RENAME TO {}"
         database = quiet.connector.services.database

@@ -103,7 +103,7 @@ def test_a_value_that_has_just_changed_is_not_in_it(world: World, ann: Caller) -
     assert "given_name" not in claims_of(ann), "it is verified no longer"
 
 
-def test_what_an_administrator_vouched_for_or_withdrew(world: World, ann: Caller) -> None:
+def test_claims_verified_or_withdrawn_by_an_administrator(world: World, ann: Caller) -> None:
     verify(world, ann, date_of_birth="unidentified")
     admin, path = world.connector.as_admin(), "/api/users/v1/ann/idv/claims"
 
@@ -188,7 +188,7 @@ def test_results_of_the_sandbox_say_so(world: World) -> None:
     assert asserted(ann)["verified_claims"]["verification"]["trust_framework"] == "sandbox"
 
 
-def test_a_back_end_needs_a_scope_of_its_own_and_leaves_a_trace(world: World, ann: Caller) -> None:
+def test_a_back_end_needs_its_own_scope_and_is_audited(world: World, ann: Caller) -> None:
     verify(world, ann)
     assert world.connector.as_admin().get(OF_ANN).status_code == 403
     back_end = world.connector.caller("shop", [SCOPE])

@@ -160,7 +160,7 @@ def test_several_deliveries_of_one_transaction_and_a_retried_one_start_at_their_
         wait_until(lambda: worker.received[-1] == 9)
 
 
-def test_what_is_rolled_back_wakes_no_worker(database: Database) -> None:
+def test_a_rolled_back_delivery_wakes_no_worker(database: Database) -> None:
     count = database.wake_up.count
     with pytest.raises(DBAPIError), database.write() as connection:
         add_and_fail(connection)

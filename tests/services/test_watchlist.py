@@ -144,7 +144,7 @@ def test_new_matches_are_recorded_reported_and_unverify(world: World, ann: Calle
     assert event_states(world) == ["applied"]
 
 
-def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
+def test_event_of_a_monitor_that_names_a_run_belongs_to_the_monitor(
     world: World, ann: Caller, application: Application
 ) -> None:
     monitor_id = monitor(world, applicant_of(ann))

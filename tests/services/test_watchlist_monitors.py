@@ -393,7 +393,7 @@ def test_another_tenant_is_not_touched(world: World, ann: Caller) -> None:
     assert [row for row in rows(world, "done") if row.tenant == "elsewhere"] == []
 
 
-def test_changes_while_workers_are_at_it_end_in_the_last_state(world: World, ann: Caller) -> None:
+def test_concurrent_changes_end_in_the_last_state(world: World, ann: Caller) -> None:
     settled(world)
     services = world.connector.services
     world.connector.rest()
@@ -421,7 +421,7 @@ def verify_again(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_what_onfido_says_to_be_gone_is_not_monitored(world: World, ann: Caller) -> None:
+def test_an_applicant_missing_at_onfido_is_not_monitored(world: World, ann: Caller) -> None:
     settled(world)
     services = world.connector.services
     monitors = WatchlistMonitors(services.database, services.onfido)

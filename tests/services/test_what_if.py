@@ -169,7 +169,7 @@ class TestDryRun:
         use(world, LIVE)
         assert said(tried(world, run_id, MAPPING)[GIVEN_NAME]["verdict"]) == ("sandbox", False)
 
-    def test_what_cannot_be_tried_is_refused(self, world: World, ann: Caller) -> None:
+    def test_an_invalid_trial_is_refused(self, world: World, ann: Caller) -> None:
         run_id = world.start(ann)
         assert ask(world, run_id, MAPPING).json()["code"] == "IDVP-60012"
         world.outcome(run_id, status="approved", output=OUTPUT)

@@ -90,7 +90,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_two_workers_beside_two_servers_deliver_ten_thousand_rows_once_each(
+def test_two_workers_and_two_servers_deliver_ten_thousand_rows_once_each(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     notes = [tmp_path / "first", tmp_path / "second"]

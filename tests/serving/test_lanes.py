@@ -47,7 +47,7 @@ def test_each_thread_takes_the_next_request() -> None:
     lane.close()
 
 
-def test_what_goes_wrong_costs_no_thread() -> None:
+def test_an_error_costs_no_thread() -> None:
     lane, end = Lane("test", 1), threading.Event()
     lane.put("ann", partial([].pop, 0))
     lane.put("ann", end.set)

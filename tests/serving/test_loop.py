@@ -163,7 +163,7 @@ def test_clients_with_incomplete_requests_occupy_no_thread(stack: ExitStack, beg
     ],
     ids=["nothing", "head", "body", "next request", "next head"],
 )
-def test_client_that_is_late_is_closed_however_often_it_sends(stack: ExitStack, times: Times, begun: bytes) -> None:
+def test_slow_client_is_disconnected_at_its_deadline(stack: ExitStack, times: Times, begun: bytes) -> None:
     site = stack.enter_context(Site(times))
     client = site.connect(stack, begun)
     if not begun or begun == GET:

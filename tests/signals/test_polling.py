@@ -37,7 +37,7 @@ def wait_for_events(world: World, receiver: Receiver, number: int) -> None:
     world.wait_until(lambda: waiting(world, receiver) >= number)
 
 
-def test_what_is_not_confirmed_comes_again_with_its_id(world: World, receiver: Receiver) -> None:
+def test_unconfirmed_events_are_returned_again_with_their_id(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann", "bea", "cid")
     first = receiver.poll(maxEvents=2)
     assert first["moreAvailable"] is True

@@ -81,7 +81,7 @@ def test_an_event_that_is_not_accepted_comes_again_before_the_next(world: World,
 
 @pytest.mark.parametrize("reason", sorted(FINAL_REASONS))
 @pytest.mark.one_database
-def test_an_event_that_is_refused_for_good_does_not_come_again(world: World, reason: str) -> None:
+def test_a_permanently_refused_event_is_not_sent_again(world: World, reason: str) -> None:
     def decide(_token: str, number: int) -> tuple[int, Any]:
         return (400, {"err": reason, "description": "no"}) if number == 1 else (202, None)
 

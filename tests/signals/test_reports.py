@@ -83,7 +83,7 @@ def test_named_users_are_counted_up_to_a_limit(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_the_console_shows_streams_beside_the_clients(world: World) -> None:
+def test_the_console_shows_streams_with_the_clients(world: World) -> None:
     browser, page = sign_in(world), f"{world.connector.url}/console/clients"
     assert "No stream yet." in browser.get(page, timeout=60).text
     receiver = connect(as_client(world.connector, "<app>"), description="<b>the app</b>")

@@ -238,7 +238,7 @@ def test_a_stream_names_so_many_subjects(world: World, receiver: Receiver) -> No
     assert receiver.caller.post("/ssf/subjects/add", body).status_code == 200, "as it is anyway"
 
 
-def test_what_receivers_do_is_in_the_audit_trail(world: World, receiver: Receiver) -> None:
+def test_changes_by_receivers_are_in_the_audit_trail(world: World, receiver: Receiver) -> None:
     receiver.caller.request("PATCH", STREAMS, json={"stream_id": receiver.stream_id, "delivery": ELSEWHERE})
     receiver.status("paused", reason="holidays")
     receiver.caller.request("DELETE", STREAMS, params={"stream_id": receiver.stream_id})

@@ -113,7 +113,7 @@ def made(simulator: Simulator, http: requests.Session) -> dict[str, str]:
         ("GET", "watchlist_monitors/{monitor_id}", None),
     ],
 )
-def test_what_was_made_in_the_sandbox_is_unknown_in_live(
+def test_objects_of_the_sandbox_are_unknown_in_live(
     simulator: Simulator, http: requests.Session, made: dict[str, str], method: str, path: str, body: object
 ) -> None:
     url = f"{simulator.api_url}/{path.format(**made)}"

@@ -225,7 +225,7 @@ def test_a_run_can_lack_its_token(
     assert http.post(f"{simulator.api_url}/sdk_token", json=body, timeout=60).json()["token"]
 
 
-def test_what_is_left_of_a_switch_can_be_read(
+def test_the_remaining_count_of_a_switch_can_be_read(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults
 ) -> None:
     assert set_faults(throttled=2)["throttled"] == 2

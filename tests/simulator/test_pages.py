@@ -175,7 +175,7 @@ def wait_for(moment: str) -> None:
     time.sleep(max(0.0, (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()))
 
 
-def test_a_link_is_good_until_it_expires(http: requests.Session, new_run: NewRun) -> None:
+def test_a_link_is_valid_until_it_expires(http: requests.Session, new_run: NewRun) -> None:
     link = {"expires_at": "2999-12-31T23:59:59Z", "expired_redirect_url": "https://example.org/late"}
     answer = http.get(new_run(link=link)["link"]["url"], timeout=60, allow_redirects=False)
     assert answer.status_code == 200

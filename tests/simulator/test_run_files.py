@@ -105,7 +105,7 @@ def test_a_redirect_leads_to_another_host_that_takes_no_token_and_each_signature
     assert (again.status_code, "AccessDenied" in again.text) == (403, True)
 
 
-def test_a_signature_is_good_for_its_own_file(http: requests.Session, evidence_url: str) -> None:
+def test_a_signature_is_valid_only_for_its_file(http: requests.Session, evidence_url: str) -> None:
     place = http.get(evidence_url, timeout=60, allow_redirects=False).headers["Location"]
     for wrong in (place.replace("signed_evidence_file", "evidence_folder"), place[:-1], place.partition("?")[0]):
         assert requests.get(wrong, timeout=60).status_code == 403

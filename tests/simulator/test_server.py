@@ -67,7 +67,7 @@ def test_the_vendors_client_sees_a_wrong_token(simulator: Simulator) -> None:
     ("method", "path", "status"),
     [("GET", "/v3.6/checks", 404), ("GET", "/v2", 404), ("PATCH", "/v3.6/applicants", 405)],
 )
-def test_what_is_not_simulated_is_refused_as_onfido_does(
+def test_unsupported_calls_are_refused_as_by_onfido(
     simulator: Simulator, http: requests.Session, method: str, path: str, status: int
 ) -> None:
     answer = http.request(method, simulator.url + path, timeout=60)
@@ -93,7 +93,7 @@ def test_a_client_keeps_its_connection_through_successes_and_refusals(wire: sock
         (b"POST /v3.6/applicants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n{", 413),
     ],
 )
-def test_what_cannot_be_read_is_refused_and_the_connection_closed(
+def test_a_malformed_request_is_refused_and_the_connection_closed(
     wire: socket.socket, request_bytes: bytes, status: int
 ) -> None:
     wire.sendall(request_bytes)

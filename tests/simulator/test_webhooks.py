@@ -47,7 +47,7 @@ def test_a_webhook_without_events_takes_them_all(vendor: onfido.DefaultApi) -> N
     assert set(created.events or []) == known
 
 
-def test_what_onfido_can_resend_is_taken_and_anything_else_refused(
+def test_known_events_can_be_resent_and_others_are_refused(
     simulator: Simulator, http: requests.Session, vendor: onfido.DefaultApi
 ) -> None:
     item = onfido.WebhooksResendItem(resource_id=uuid.uuid4(), event=onfido.WebhookEventType.CHECK_DOT_COMPLETED)

@@ -136,7 +136,7 @@ def test_a_run_takes_as_much_as_onfido_allows(vendor: onfido.DefaultApi, applica
     assert len(run.tags) == 30
 
 
-def test_what_a_run_was_started_with_can_be_looked_up(
+def test_the_input_of_a_run_can_be_looked_up(
     vendor: onfido.DefaultApi, applicant_id: uuid.UUID, state_of: Callable[[], dict[str, Any]]
 ) -> None:
     link = onfido.WorkflowRunLink(
@@ -160,7 +160,7 @@ def test_what_a_run_was_started_with_can_be_looked_up(
     assert known["link"]["expired_redirect_url"] == "https://example.org/late"
 
 
-def test_what_a_link_does_not_know_is_not_shown(
+def test_unknown_members_of_a_link_are_not_shown(
     simulator: Simulator, http: requests.Session, applicant_id: uuid.UUID
 ) -> None:
     link = {"url": "https://example.org/mine", "colour": "red"}

@@ -80,7 +80,7 @@ def patterns(secret: bytes) -> Iterator[bytes]:
         yield spelling if len(secret) > 5 else rb"\b" + spelling + rb"\b"
 
 
-def test_what_is_readable_is_found() -> None:
+def test_readable_values_are_found() -> None:
     found = (
         b"('Doe', 'RG9lDoe', '" + base64.b64encode(b"Quartermainsen") + b"x', '" + b"Zebulonia".hex().encode() + b"')"
     )

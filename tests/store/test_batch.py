@@ -162,7 +162,7 @@ def test_a_lost_connection_is_reported_as_such_and_replaced(proxied: tuple[Datab
         batch.execute(connection, ADD, user("ann"))
 
 
-def test_what_waits_goes_in_one_round_trip(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_queued_statements_take_one_round_trip(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, proxy = proxied
     with proxy.counted() as read, database.read() as connection:
         batch.execute_all(connection, FIND, [{"of_tenant": each} for each in "abc"])

@@ -61,7 +61,7 @@ def test_the_same_body_is_taken_in_once_for_each_provider(add: Add, add_provider
     assert add("digest", provider_id=add_provider(name="another"))
 
 
-def test_what_waits_for_a_run_is_found_in_the_order_it_came_until_it_is_settled(
+def test_parked_events_of_a_run_are_found_in_order_until_settled(
     database: Database, add: Add, provider_id: str, now: datetime
 ) -> None:
     second = add("b", at=now + timedelta(seconds=1)) or ""
@@ -96,7 +96,7 @@ def run_1(database: Database, provider_id: str, now: datetime) -> None:
 
 
 @pytest.mark.usefixtures("run_1")
-def test_what_waits_although_its_run_is_known_can_be_matched(database: Database, add: Add, provider_id: str) -> None:
+def test_parked_events_of_a_known_run_can_be_matched(database: Database, add: Add, provider_id: str) -> None:
     add("known", state=events.PARKED)
     add("known too", state=events.PARKED)
     add("unknown", run_id="run-2", state=events.PARKED)

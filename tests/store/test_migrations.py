@@ -82,9 +82,7 @@ def test_a_database_of_another_version_is_not_current(database: Database) -> Non
     assert database.fit() is Fit.FITS
 
 
-def test_a_process_reads_its_migrations_once_however_often_it_is_asked(
-    sqlite_template: Path, race: Callable[..., list[str]]
-) -> None:
+def test_a_process_reads_its_migrations_once(sqlite_template: Path, race: Callable[..., list[str]]) -> None:
     """Load balancers ask every second."""
     printed = race("from connector.store.engine import Database", LOOK_TWICE, str(sqlite_template), processes=1)
     assert printed == ["True fits\nFalse fits"]

@@ -143,7 +143,7 @@ def test_a_row_that_an_operator_retries_while_its_last_delivery_fails_is_tried_a
     assert again.attempts == 1
 
 
-def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Database) -> None:
+def test_a_completed_row_can_neither_be_retried_nor_dropped(database: Database) -> None:
     put(database, 2)
     [first, second] = lease(database, "first")
     assert finish(database, first, "first")
@@ -154,7 +154,7 @@ def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Databas
         assert not deliveries.drop(connection, second.delivery_id)
 
 
-def test_what_is_given_back_was_never_tried(database: Database) -> None:
+def test_a_released_row_does_not_count_as_tried(database: Database) -> None:
     put(database, 2)
     lease(database, "first", limit=1)
     with database.write() as connection:
@@ -163,7 +163,7 @@ def test_what_is_given_back_was_never_tried(database: Database) -> None:
     assert [delivery.attempts for delivery in lease(database, "second")] == [1, 1]
 
 
-def test_what_is_not_due_or_of_another_kind_is_not_leased(database: Database) -> None:
+def test_rows_that_are_not_due_or_of_another_kind_are_not_leased(database: Database) -> None:
     put(database)
     [due_later] = lease(database, "first")
     assert fail(database, due_later, "first", retry_in=60)
@@ -172,7 +172,7 @@ def test_what_is_not_due_or_of_another_kind_is_not_leased(database: Database) ->
     assert lease(database, "first") == []
 
 
-def test_of_two_rows_with_one_key_the_first_stands(database: Database) -> None:
+def test_of_two_rows_with_one_key_the_first_is_kept(database: Database) -> None:
     with database.write() as connection:
         outbox.add(connection, Status(1), dedupe_key="key")
         outbox.add(connection, Status(2), dedupe_key="key")

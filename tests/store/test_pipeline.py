@@ -43,7 +43,7 @@ def prepared(database: Database) -> list[str]:
         return list(connection.execute(PREPARED).scalars())
 
 
-def test_a_statement_is_prepared_once_whatever_its_values_are(database: Database) -> None:
+def test_a_statement_is_prepared_once_for_any_values(database: Database) -> None:
     entry = {"at": NOW, "tenant": "t", "subject": "user", "current": "added", "cause": "test", "detail": {}}
     record = insert(history)
     with database.write() as connection:
@@ -74,7 +74,7 @@ def test_a_connection_goes_on_after_a_statement_that_failed(database: Database) 
         assert found(connection) == ["ann"]
 
 
-def test_what_could_not_be_prepared_is_prepared_the_next_time(database: Database) -> None:
+def test_a_failed_preparation_is_repeated(database: Database) -> None:
     nowhere = select(literal(1)).select_from(text("nowhere"))
 
     def fail() -> None:

@@ -74,7 +74,9 @@ def test_a_page_is_in_the_order_of_names_with_the_number_of_all(database: Databa
     assert ([provider.name for provider in page], total) == (["b", "c"], 3)
 
 
-def test_a_replaced_webhook_token_is_good_until_it_expires(database: Database, provider_id: str, now: datetime) -> None:
+def test_a_replaced_webhook_token_is_valid_until_it_expires(
+    database: Database, provider_id: str, now: datetime
+) -> None:
     def tokens(at: datetime, tenant: str = DEFAULT_TENANT) -> dict[str, str] | None:
         with database.read() as connection:
             found = providers.find_webhook_access(connection, provider_id, tenant, at)

@@ -196,7 +196,7 @@ class TestPage:
         assert page(database, VerificationFilter(created_before=now)) == []
         assert page(database, VerificationFilter(created_from=now, created_before=now)) == []
 
-    def test_what_is_kept_of_runs_stays_out_of_lists(self, database: Database, add: Add) -> None:
+    def test_lists_do_not_contain_kept_output(self, database: Database, add: Add) -> None:
         verification_id = add(result="sealed result", document="sealed document")
         with database.read() as connection:
             whole = verification_search.find(connection, TENANT, verification_id)
@@ -240,7 +240,9 @@ class TestWalk:
         add(tags=("vip",))
         assert set(walk(database, 2, VerificationFilter(user_id="ben", tag="vip"))) == wanted
 
-    def test_runs_that_come_and_go_meanwhile_do_no_harm(self, database: Database, add: Add, now: datetime) -> None:
+    def test_a_walk_continues_while_runs_are_added_and_removed(
+        self, database: Database, add: Add, now: datetime
+    ) -> None:
         ids = [add(created_at=now + number * SECOND) for number in range(6)]
         with database.read() as connection:
             first = behind(connection, None, 2)
@@ -323,7 +325,7 @@ class TestLatest:
 
 
 class TestForget:
-    def test_what_is_kept_of_old_runs_goes_and_what_is_kept_of_newer_ones_stays(
+    def test_kept_output_of_old_runs_is_deleted_and_of_newer_ones_kept(
         self, database: Database, add: Add, now: datetime
     ) -> None:
         about = (VerificationClaim("country", None, "/country"),)

@@ -101,7 +101,7 @@ class TestOneOpenVerification:
         assert close(database, first, now)
         assert reserve().verification_id != first.verification_id
 
-    def test_other_users_and_other_providers_are_not_in_the_way(
+    def test_other_users_and_other_providers_are_independent(
         self, reserve: Reserve, add_provider: Callable[..., str]
     ) -> None:
         reserve()

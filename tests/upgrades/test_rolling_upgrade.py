@@ -140,7 +140,7 @@ def test_this_version_serves_on_over_a_later_ones_schema(site: Site, tmp_path: P
     assert (rolled_back.returncode, rolled_back.stdout) == (0, "The database is up to date.\n")
 
 
-def test_the_code_before_the_newest_migration_serves_beside_this_one(site: Site, tmp_path: Path) -> None:
+def test_the_code_before_the_newest_migration_serves_with_this_one(site: Site, tmp_path: Path) -> None:
     former = former_version(tmp_path)
     if former is None:
         pytest.skip("The history of the code is not here, or no earlier version can serve over a newer schema.")

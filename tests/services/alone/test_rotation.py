@@ -60,7 +60,7 @@ def end_overlap(world: World, scopes: tuple[str, ...] = ("internal_idvp_update",
     return admin.request("DELETE", f"{PROVIDERS}/{world.provider_id}/previous-webhook-token")
 
 
-def test_replaced_webhook_token_is_good_until_the_overlap_ends(world: World) -> None:
+def test_replaced_webhook_token_is_valid_until_the_overlap_ends(world: World) -> None:
     old = world.webhook_token
     shown = change_token(world, "the new token of the webhook")
     expires_at = datetime.fromisoformat(shown[EXPIRY])
