@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Response
 
-from connector import __version__, signals
+from connector import __version__, pages, signals
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
 from connector.api import (
@@ -49,13 +49,14 @@ from connector.api.middleware import (
 )
 from connector.api.openapi import docs, document
 from connector.api.tasks import blueprint as tasks_blueprint
-from connector.bootstrap import create_services
+from connector.bootstrap import Services, create_services
 from connector.bootstrap.ground import Clock, utc_now
 from connector.connections import connections
 from connector.domain.text import encodable
 from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings
+from connector.settings.secret import read_secret
 from connector.signals import reports as signal_reports
 
 
@@ -82,18 +83,32 @@ def create_app(
     clock: Clock = utc_now,
     subscribers: Sequence[Subscriber] = (),
     handlers: Iterable[Handler[Any]] = (),
+    malformed: Sequence[type[Exception]] = (),
 ) -> Flask:
-    """Create the web application; raises `ConfigurationError` if it must not start."""
-    issuers = trusted_issuers(settings)
+    """Create the web application; raises `ConfigurationError` if it must not start.
+
+    `malformed` are the server's exceptions for a body that it cannot read.
+    """
+    issuers, secrets = trusted_issuers(settings), _console_secrets(settings)
     services = create_services(settings, clock, subscribers, handlers)
-    app = Application("connector", static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app = _application(settings, services)
     app.config |= document.document_config(settings.public_url, __version__)
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}
     app.extensions |= {"access": Access(issuers), "issuers": issuers, "services": services, "settings": settings}
-    known = services.tenants.configured
-    checked = connections(settings, services.directories, known, clock)
+    checked = connections(settings, services.directories, services.tenants.configured, clock)
     app.extensions |= {"clock": clock, "since": clock(), "connections": checked}
+    _register_routes(app)
+    signals.install(app)
+    errors.install(app, malformed)
+    if settings.console_enabled:
+        _install_pages(app, secrets, malformed)
+    return app
+
+
+def _application(settings: Settings, services: Services) -> Flask:
+    """Return an application without routes, which treats every request by the same rules."""
+    app = Application("connector", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     tenancy.install(app, services.tenants)
     access_log.install(app)
     refused_requests.install(app)
@@ -103,11 +118,6 @@ def create_app(
     content_policy.install(app, settings.public_url)
     paths.install(app)
     ids.install(app)
-    _register_routes(app)
-    signals.install(app)
-    if settings.console_enabled:
-        _install_console(app, settings)
-    errors.install(app)
     return app
 
 
@@ -145,9 +155,25 @@ def _register_routes(app: Flask) -> None:
     app.register_blueprint(assurance.keys_blueprint)
 
 
-def _install_console(app: Flask, settings: Settings) -> None:
-    from connector import oidc as openid  # noqa: PLC0415  its pages are in the console's frame
-    from connector.console import frame  # noqa: PLC0415  its libraries take time and memory, and it may be off
+def _console_secrets(settings: Settings) -> Mapping[str, str]:
+    """Read the console's secrets as a client of issuers; later, a file may be gone."""
+    references = [each.console_client_secret for each in settings.all_issuers if settings.console_enabled]
+    return {each: read_secret(each) for each in references if each}
 
-    frame.install(app, settings)
-    openid.install(app)
+
+def _install_pages(app: Flask, secrets: Mapping[str, str], malformed: Sequence[type[Exception]]) -> None:
+    """Pass the requests for pages to an application of their own, with the same configuration and use cases."""
+    settings, services = app.extensions["settings"], app.extensions["services"]
+
+    def create() -> Flask:
+        from connector import oidc as openid  # noqa: PLC0415  its pages are in the console's frame
+        from connector.console import frame  # noqa: PLC0415
+
+        created = _application(settings, services)
+        created.config, created.extensions = app.config, app.extensions
+        frame.install(created, settings, secrets)
+        openid.install(created)
+        errors.install(created, malformed)
+        return created
+
+    app.extensions[pages.EXTENSION] = app.wsgi_app = pages.Pages(app.wsgi_app, create)  # type: ignore[method-assign]

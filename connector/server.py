@@ -18,7 +18,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest
 
 from connector import telemetry, tracing
 from connector.access.development import check_access_configured, trusted_issuers
@@ -108,9 +107,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         tracing.begin(SERVE)  # in each process, because threads do not survive a fork
         with keeping_known():  # of a file that was removed since the master read it
-            app = create_app(self._settings)
+            app = create_app(self._settings, malformed=[ParseException])
         shares.install(app, self._settings.threads, self._settings.console_threads)
-        app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
         return app
 
 

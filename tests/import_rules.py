@@ -117,12 +117,13 @@ ALLOWED: Mapping[str, Allowed] = {
     "signals": allow(
         f"{_BASE} access api services services.signals services.signing", "flask marshmallow structlog werkzeug"
     ),
-    "app": allow(f"{_BASE} access api bootstrap connections oidc console services settings signals", "flask"),
+    "app": allow(f"{_BASE} access api bootstrap connections oidc console pages services settings signals", "flask"),
+    "pages": allow(others="flask"),
     "serving": allow("telemetry", "gunicorn structlog werkzeug"),
     "server": allow(
         "access api app bootstrap domain metrics private_file process.heartbeat process.listening process.reloading "
         "process.startup serving settings telemetry tracing worker",
-        "flask gunicorn structlog werkzeug",
+        "flask gunicorn structlog",
     ),
     "cli": allow(
         f"{_BASE} access api bootstrap loading private_file process.listening process.metrics_directory "

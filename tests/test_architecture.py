@@ -12,6 +12,7 @@ from flask import Flask
 
 from connector.access.gate import REQUIRED_SCOPE
 from connector.app import create_app
+from connector.pages import applications
 from connector.settings import Settings
 from tests.import_rules import ALLOWED, PACKAGE, ROOT, imported_parts, imports, module_of, part_of, violations
 
@@ -295,13 +296,17 @@ def app(tmp_path: Path) -> Iterator[Flask]:
     made.extensions["services"].close()
 
 
+def views(app: Flask) -> dict[str, object]:
+    return {name: view for each in applications(app) for name, view in each.view_functions.items()}
+
+
 def test_every_view_has_a_scope_or_a_reason_for_none(app: Flask) -> None:
-    unprotected = {name for name, view in app.view_functions.items() if not hasattr(view, REQUIRED_SCOPE)}
+    unprotected = {name for name, view in views(app).items() if not hasattr(view, REQUIRED_SCOPE)}
     assert unprotected == set(OPEN_VIEWS)
 
 
 def test_every_scope_is_one_of_the_contracts(app: Flask) -> None:
-    scopes = {getattr(view, REQUIRED_SCOPE, None) for view in app.view_functions.values()} - {None}
+    scopes = {getattr(view, REQUIRED_SCOPE, None) for view in views(app).values()} - {None}
     assert scopes == {
         "internal_login",
         *(f"internal_idvp_{action}" for action in ("view", "add", "update", "delete")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -11,7 +11,7 @@ import marshmallow as ma
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from connector.access.gate import AccessDenied
 from connector.errors import (
@@ -123,8 +123,10 @@ class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by t
         self.messages = messages
 
 
-def install(app: Flask) -> None:
-    """Answer every error in the contract's format."""
+def install(app: Flask, malformed: Iterable[type[Exception]] = ()) -> None:
+    """Answer every error in the contract's format; `malformed` are the server's for a body that it cannot read."""
+    for each in malformed:
+        app.register_error_handler(each, lambda _: app.handle_http_exception(BadRequest()))
     app.register_error_handler(ConnectorError, _connector_error)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(InvalidField, _invalid_field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,6 @@ from connector.console.viewer import current_viewer
 from connector.domain.history import name_of
 from connector.domain.messages import without_command
 from connector.settings import Settings
-from connector.settings.secret import read_secret
 
 HERE = Path(__file__).parent
 
@@ -72,8 +72,11 @@ def _names() -> dict[str, Any]:
     }
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Install the console in an application that has the use cases and the trusted issuers."""
+def install(app: Flask, settings: Settings, secrets: Mapping[str, str]) -> None:
+    """Install the console in an application that has the use cases and the trusted issuers.
+
+    `secrets` are the console's as a client of issuers, by the references in the settings.
+    """
     app.secret_key = app.extensions["services"].derive_key("console cookies")
     app.session_interface = ConsoleCookies()
     app.config |= {"BOOTSTRAP_SERVE_LOCAL": True, "WTF_CSRF_CHECK_DEFAULT": False, "WTF_CSRF_TIME_LIMIT": None}
@@ -82,7 +85,7 @@ def install(app: Flask, settings: Settings) -> None:
     CSRFProtect(app)
     Babel(app, locale_selector=choose_language, timezone_selector=formats.viewers_zone)
     app.extensions["babel"].instance.domain_instance = Catalogues()
-    app.extensions["console_clients"] = _clients(settings)
+    app.extensions["console_clients"] = _clients(settings, secrets)
     app.extensions[TURNS] = SignInTurns(max(1, settings.console_threads // 2))
     _install_words(app)
     app.after_request(headers.protect_file)
@@ -91,17 +94,10 @@ def install(app: Flask, settings: Settings) -> None:
     app.register_blueprint(verify)
 
 
-def _clients(settings: Settings) -> list[OpenIdClient]:
+def _clients(settings: Settings, secrets: Mapping[str, str]) -> list[OpenIdClient]:
     """Return the console as a client of each issuer that it signs people in at."""
-    issuers = [each for each in settings.all_issuers if each.console_client_id]
-    return [
-        OpenIdClient(
-            each,
-            read_secret(each.console_client_secret) if each.console_client_secret else "",
-            proxy=settings.outgoing_proxy,
-        )
-        for each in issuers
-    ]
+    issuers, proxy = [each for each in settings.all_issuers if each.console_client_id], settings.outgoing_proxy
+    return [OpenIdClient(each, secrets.get(each.console_client_secret, ""), proxy=proxy) for each in issuers]
 
 
 def _install_words(app: Flask) -> None:

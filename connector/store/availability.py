@@ -6,9 +6,9 @@ The former is resolved without a change of the code, and the same request may th
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError, TimeoutError  # noqa: A004  the pool's
@@ -18,13 +18,6 @@ from connector.errors import DatabaseUnavailable
 # PostgreSQL's classes of errors: connection, resources (a full disk among them), operator intervention (shutdown,
 # time-outs), the system's; then read-only transactions, locks, deadlocks, missing rights, no such database, no access.
 _POSTGRESQL = ("08", "53", "57", "58", "25006", "28", "3D", "40", "42501", "55", "XX001", "XX002")
-_SQLITE = frozenset(
-    {
-        *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
-        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL),
-        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
-    }
-)
 _PRIMARY = 0xFF  # of SQLite's extended codes
 LEAST_SPACE = 4 * 1024 * 1024  # bytes; with less on the embedded database's disk, the next writes fail
 
@@ -80,7 +73,20 @@ def check_in_place(path: Path, opened: tuple[int, int] | None) -> None:
 
 
 def _is_unavailable(error: BaseException | None) -> bool:
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _SQLITE
+    if type(error).__module__ == "sqlite3":
+        return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _sqlite_codes()
     state = getattr(error, "sqlstate", None)
     return state.startswith(_POSTGRESQL) if state else type(error).__name__ in ("OperationalError", "InterfaceError")
+
+
+@cache
+def _sqlite_codes() -> frozenset[int]:
+    import sqlite3  # noqa: PLC0415  it takes memory, and PostgreSQL's processes do without
+
+    return frozenset(
+        {
+            *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
+            *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL),
+            *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
+        }
+    )

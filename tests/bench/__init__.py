@@ -6,7 +6,7 @@ load.py        clients on raw sockets that time the answers
 
 webhook.py     events: the connector, the floors and django-onfido, with the database at 0, 1 and 2 ms
 claims.py      reading claims, against a bare view with the same token check
-initiate.py    what the connector adds to Onfido's own time, against 15 round trips
+initiate.py    what the connector adds to Onfido's own time, against the floor's
 deliveries.py  deliveries of two workers, and how soon one starts
 scale.py       the webhook and the claims of 1 k, 100 k and 1 M users
 footprint.py   start to ready, and resident memory
@@ -16,7 +16,7 @@ million.py     every route, list and statement of the worker with 1 k and 1 M us
 pages.py       the console's lists, page by page, with 1 k and 1 M users: `python -m tests.bench.pages`
 
 floor.py       the statements of an event one by one       pipelined.py   the same in two psycopg pipelines
-bare.py        a bare view of claims, and 15 round trips   django_peer.py  django-onfido, in an environment of its own
+bare.py        bare views: claims, INITIATED             django_peer.py  django-onfido, in an environment of its own
 
 profile.py     CPU time of a request by layer and by process: `python -m tests.bench.profile webhook`
 profiled.py    the connector whose stack it looks at      cpu.py        CPU seconds of processes

@@ -15,11 +15,13 @@ import requests
 from tests.bench.processes import ROOT, free_port, running
 
 MEBIBYTE = 1024.0
-# `rich` is installed for the development alone; where it is there, structlog loads it with fifty modules.
+# They are installed for the development alone; where they are there, structlog, SQLAlchemy and others load them.
+NOT_DEPLOYED = ("bcrypt", "greenlet", "rich", "yaml")
 DEPLOYED = [
     *(sys.executable, "-c"),
-    "import sys; sys.modules['rich'] = None\nfrom connector.__main__ import run\nrun()",
+    f"import sys; sys.modules.update(dict.fromkeys({NOT_DEPLOYED}))\nfrom connector.__main__ import run\nrun()",
 ]
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # as it is installed: Python does not compile it at each start
 
 
 def measure(directory: Path, url: str, rounds: int, before: str = "") -> dict[str, Any]:
@@ -46,13 +48,15 @@ def _start(directory: Path, root: Path) -> dict[str, float]:
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
     command = [*DEPLOYED, "serve", "--dev", "--port", str(port)]
-    environ = {"CONNECTOR_DATA_DIR": str(directory), "PYTHONPATH": str(root), "CONNECTOR_WORKERS": "1"}
+    environ = {"CONNECTOR_DATA_DIR": str(directory), "PYTHONPATH": str(root), "CONNECTOR_WORKERS": "1", **COMPILED}
     began = time.perf_counter()
     with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz", root) as process:
         ready = time.perf_counter() - began
         for _ in range(20):
             requests.get(f"http://127.0.0.1:{port}/readyz", timeout=10).raise_for_status()
-        return {"ready_ms": ready * 1000, "web_worker_mib": max(map(_resident, _children(process)))}
+        [child] = _children(process)
+        resident, private = _resident(child), _private(child)
+        return {"ready_ms": ready * 1000, "web_worker_mib": resident, "web_worker_private_mib": private}
 
 
 def _worker(directory: Path, url: str) -> float:
@@ -60,7 +64,7 @@ def _worker(directory: Path, url: str) -> float:
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
     command = [*DEPLOYED, "worker", "--port", str(port)]
-    environ = {"CONNECTOR_DATA_DIR": str(directory), "CONNECTOR_DATABASE_URL": url}
+    environ = {"CONNECTOR_DATA_DIR": str(directory), "CONNECTOR_DATABASE_URL": url, **COMPILED}
     with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz") as process:
         time.sleep(2)  # for the first sweep
         return _resident(process)
@@ -69,6 +73,12 @@ def _worker(directory: Path, url: str) -> float:
 def _children(process: int) -> list[int]:
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=True)
     return [int(each) for each in listed.stdout.split()]
+
+
+def _private(process: int) -> float:
+    """Return the memory that a process does not share with the one that it was forked from."""
+    rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_")) / MEBIBYTE
 
 
 def _resident(process: int) -> float:

@@ -61,7 +61,7 @@ def _ratio(ratios: Any, name: str) -> object:
 
 
 def _initiate(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    head = ("database", "request ms", "Onfido's two calls ms", "the connector's own ms", "15 round trips ms", "ratio")
+    head = ("database", "request ms", "Onfido's two calls ms", "the connector's own ms", "floor ms", "own / floor")
     names = ("total", "onfido", "own", "floor", "own_ratio")
     return _table(head, [(_case(each), *(each[name] for name in names)) for each in measured])
 

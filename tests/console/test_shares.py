@@ -10,6 +10,7 @@ import pytest
 from connector.api.middleware import shares
 from connector.api.middleware.shares import LASTING, Lasting
 from connector.domain.tenancy import Tenant
+from connector.pages import applications
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.plans.browsing import Console
@@ -36,7 +37,8 @@ SENDING = {
 
 
 def test_each_view_that_may_last_is_counted(world: World) -> None:
-    views = world.connector.app.view_functions
+    _, pages = applications(world.connector.app)
+    views = pages.view_functions
     kinds = {
         name: getattr(view, LASTING, None) for name, view in views.items() if name.startswith(("console.", "verify."))
     }

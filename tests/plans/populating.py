@@ -8,6 +8,7 @@ from typing import Any
 from flask import request
 from sqlalchemy import Connection
 
+from connector.pages import applications
 from connector.store.models import metadata
 from tests.bodies import provider_body
 from tests.contract.wire import PROVIDERS
@@ -27,8 +28,9 @@ def name_requests(connector: ConnectorServer, begin: Callable[[str], None]) -> s
             called.add(_route())
         return response
 
-    connector.app.before_request(lambda: begin(_route()))
-    connector.app.after_request(note)
+    for app in applications(connector.app):
+        app.before_request(lambda: begin(_route()))
+        app.after_request(note)
     return called
 
 

@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint, func, literal, make_url, select
 
 from connector.cli import main
+from connector.pages import applications
 from connector.simulator.server import Simulator
 from connector.store.models import metadata, outbox
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN
@@ -72,7 +73,7 @@ def driven(
 
 
 def test_every_route_is_called(driven: Driven) -> None:
-    rules = driven.world.connector.app.url_map.iter_rules()
+    rules = [rule for app in applications(driven.world.connector.app) for rule in app.url_map.iter_rules()]
     routes = {f"{method} {rule.endpoint}" for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
     missing = {route for route in routes - driven.called if not LEFT_OUT.search(route)}
     assert not missing, "\n".join(sorted(missing))
