@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from connector.store.pipeline import PipelineMode
 
-BEGINS = "begin_statement"  # an option of connections: the statement that begins their transactions, None for readers
+BEGINS = "begins"  # an option of connections: whether their first statement begins a transaction; not for readers
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
 MOST_ROWS = 20  # rows of one INSERT; each number of rows is a separate statement
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the queued statements
@@ -225,6 +225,8 @@ def _can_wait(connection: Connection) -> bool:
 
 def _is_listened_to(connection: Connection) -> bool:
     """Whether SQLAlchemy itself has to execute each statement, because there are listeners."""
+    if not (connection._has_events or connection.engine._has_events):
+        return False
     return bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
 
 

@@ -37,6 +37,8 @@ MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on P
 LOOK_AGAIN = 0.005  # seconds between two attempts to lock the file, if the wait is limited
 OTHERS_WRITE = "others write to the database all the time"
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
+# SQLAlchemy's events of the dialect: those of engines and connections cost each transaction time.
+EXECUTIONS = ("do_execute", "do_executemany", "do_execute_no_params")
 _DO_NOT_WAIT_FOR_DISK = select(func.set_config("synchronous_commit", "off", true()))  # until the transaction's end
 _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 
@@ -51,9 +53,8 @@ class Database:
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         # A reader has no transaction: PostgreSQL shows each statement what is committed by then, with or without one,
         # and two round trips are saved.
-        self._reader_engine = self._engine.execution_options(**{batch.BEGINS: None})
-        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
-        self._writer_engine = self._engine.execution_options(**{batch.BEGINS: begin})
+        self._reader_engine = self._engine.execution_options(**{batch.BEGINS: False})
+        self._writer_engine = self._engine.execution_options(**{batch.BEGINS: True})
         self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
         self._queue = WriterQueue(self.path) if self.path else None
         self._opened = identity(self.path) if self.path else None
@@ -79,6 +80,8 @@ class Database:
         with turn:
             self._check_in_place()
             with told_apart(), self._writer_engine.begin() as connection:
+                if self.is_sqlite:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 news.begin(connection)
                 if not (waits_for_disk or self.is_sqlite):
                     batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
@@ -204,14 +207,14 @@ def _create_engine(url: str) -> Engine:
         engine = create_engine(url, connect_args=connect_args, pool_reset_on_return=None, **options)
         engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement instead of one by one
         event.listen(engine, "handle_error", _drop_detail)
-        event.listen(engine, "before_execute", _send_waiting)
+        for name in EXECUTIONS:
+            event.listen(engine, name, _send_waiting)
         event.listen(engine, "reset", _end_transaction)
         event.listen(engine, "checkin", _note_return)
         event.listen(engine, "checkout", partial(_ping_idle, engine))
         return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -221,7 +224,7 @@ def _trace(engine: Engine) -> None:
     This uses the dialect's events, because listeners on the connection would prevent batches.
     """
     dialect = engine.dialect
-    for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+    for name in EXECUTIONS:
         event.listen(engine, name, partial(_execute_traced, dialect.name, getattr(dialect, name)))
 
 
@@ -243,10 +246,12 @@ def _end_transaction(driver_connection: Any, *_: object) -> None:
         driver_connection.rollback()
 
 
-def _send_waiting(connection: Connection, *_: object) -> None:
+def _send_waiting(*given: Any) -> None:
     """Send the queued statements before one that is executed at once, and BEGIN before the first one."""
-    batch.flush(connection)
-    batch.begin(connection)
+    connection = given[-1].root_connection
+    if batch.BEGINS in connection.get_execution_options():  # not those with which SQLAlchemy gets to know the server
+        batch.flush(connection)
+        batch.begin(connection)
 
 
 def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:
@@ -289,8 +294,3 @@ def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
 def _lower(value: object) -> object:
     """Fold case as PostgreSQL does; SQLite's own function folds ASCII only."""
     return value.lower() if isinstance(value, str) else value
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if statement := connection.get_execution_options().get(batch.BEGINS):
-        connection.exec_driver_sql(statement)

@@ -1,4 +1,4 @@
-"""What the connector adds to Onfido's own time when a verification is initiated, against a floor: the main statements one by one."""
+"""What the connector adds to Onfido's own time when a verification is initiated; its floor is in `bare.py`."""
 
 from __future__ import annotations
 
