@@ -11,6 +11,7 @@ import requests
 
 from connector.access.gate import REQUIRED_SCOPE
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.pages import applications
 from tests.bodies import API_TOKEN, config_properties, provider_body
 from tests.harness import HTTP, World
 from tests.oidc.relying_party import register
@@ -63,8 +64,9 @@ def planted(world: World) -> Mapping[str, str]:
 
 def routes(world: World, ids: Mapping[str, str]) -> Iterator[Route]:
     """Return every route of the console, its parameters filled in."""
-    views = world.connector.app.view_functions
-    for rule in world.connector.app.url_map.iter_rules():
+    _, pages = applications(world.connector.app)
+    views = pages.view_functions
+    for rule in pages.url_map.iter_rules():
         if rule.endpoint.startswith("console.") and not OPEN.match(rule.endpoint):
             path = re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda name: ids.get(name[1], "none"), rule.rule)
             for method in sorted((rule.methods or set()) & {"GET", "POST"}):
