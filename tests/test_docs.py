@@ -47,6 +47,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
 MODULE = re.compile(r"(?<![\w/.*<{])[\w/]+\.py\b")
 DATE = re.compile(r"20\d\d-\d\d-\d\d")
+CLASS = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b|\b[A-Z][a-z]+\.[a-z_]+\b")
 LOGGED = re.compile(r'\blog\.(?:debug|info|warning|error|exception)\(\s*"([^"]+)"')
 EVENT = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z]+(?:_[a-z]+)*")
 VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
@@ -248,6 +249,18 @@ def test_the_module_table_names_every_module() -> None:
     folders = {f"{path.parent.relative_to(ROOT)}/" for path in package.glob("*/__init__.py")}
     modules = {str(path.relative_to(ROOT)) for path in package.glob("[!_]*.py")}
     assert (folders | modules) - drawn == set()
+
+
+@each_document
+def test_every_module_and_class_that_a_document_names_exists(document: Path) -> None:
+    spans = " ".join(INLINE.findall(prose(document)))
+    files = [
+        f"/{path.relative_to(ROOT)}" for folder in ("connector", "tests") for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert [name for name in MODULE.findall(spans) if not any(path.endswith(f"/{name}") for path in files)] == []
+    if document.is_relative_to(ROOT / "connector"):
+        named = [word for name in CLASS.findall(spans) for word in name.split(".")]
+        assert set(named) - words_of_the_code() == set()
 
 
 def test_every_file_that_a_docstring_names_exists() -> None:
