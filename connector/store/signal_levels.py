@@ -35,26 +35,23 @@ _QUEUE = queueing.insertions({}, is_of_tenant(queueing.parameter("tenant", "tena
 _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing())
 
 
-def _chosen(tenant: ColumnElement[str], condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the statement for the users of a tenant who are verified by claims of this condition."""
+def _chosen(columns: Sequence[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement for the users who are verified by claims of these conditions."""
     mine, other = claims.c, claims.alias().c
     is_judged = other.is_verified | other.verification_id.is_(None) | other.verification_status.is_not(None)
     of_same = (other.tenant == mine.tenant, other.user_id == mine.user_id, other.provider_id == mine.provider_id)
     is_contradicted = select(literal(1)).where(*of_same, ~other.is_verified, is_judged).exists()
-    return (
-        select(mine.tenant, mine.user_id)
-        .where(mine.tenant == tenant, condition, mine.is_verified, ~is_contradicted)
-        .where(~mine.user_id.startswith(GUEST_PREFIX, autoescape=True))
-        .group_by(mine.tenant, mine.user_id)
-        .order_by(mine.user_id)
-    )
+    is_guest = mine.user_id.startswith(GUEST_PREFIX, autoescape=True)
+    chosen: Select[Any] = select(*columns).where(*conditions, mine.is_verified, ~is_contradicted, ~is_guest)
+    return chosen.group_by(*columns).order_by(mine.user_id)
 
 
 _VERIFIED_USER = _chosen(
-    bindparam("of_tenant"),
-    (claims.c.user_id == bindparam("of_user"))
-    & is_of_registered(claims.c.provider_id)
-    & is_unseeded(bindparam("of_tenant")),  # nothing is inserted if the levels are recorded, or there is no stream
+    (claims.c.tenant, claims.c.user_id),
+    claims.c.tenant == bindparam("of_tenant"),
+    claims.c.user_id == bindparam("of_user"),
+    is_of_registered(claims.c.provider_id),
+    is_unseeded(bindparam("of_tenant")),  # nothing is inserted if the levels are recorded, or there is no stream
 )
 _NOTE_USER = insert(
     signal_levels,
@@ -107,9 +104,8 @@ def is_being_recorded(connection: Connection, tenant: str) -> bool:
 
 def note_page(connection: Connection, tenant: str, provider_id: str, after: str, limit: int) -> list[str]:
     """Record that the next users after `after` who were verified with a removed provider were so; return their ids."""
-    condition = (claims.c.provider_id == provider_id) & (claims.c.user_id > after)
-    page = _chosen(literal(tenant), condition).with_only_columns(claims.c.user_id).limit(limit)
-    users = list(connection.execute(page).scalars())
+    page = _chosen((claims.c.user_id,), claims.c.provider_id == provider_id, claims.c.user_id > after)
+    users = list(connection.execute(page.limit(limit)).scalars())
     add_all(connection, tenant, users)
     return users
 

@@ -18,6 +18,7 @@ from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitor
 from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
+from connector.services.signal_announcement import NoteLevels
 from connector.services.signals.levels import SeedLevels
 from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
@@ -348,7 +349,10 @@ def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id:
     """Note levels, disable a stream whose events are too old, and push what a stream has."""
     services, tenant = world.connector.services, Tenant(world.tenant)
     with services.database.write() as connection:
-        outbox.add(connection, SeedLevels(world.tenant, "b-~"))
+        outbox.add_all(
+            connection,
+            [SeedLevels(world.tenant, "b-~"), NoteLevels(world.tenant, world.provider_id, "b-~")],
+        )
     world.add_user("dee")
     verify_by_hand(world, "dee")
     work(world, recorder)

@@ -28,6 +28,7 @@ _FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endp
         "monthly_counts",
         "hourly_counts",
         "counted_days",
+        "hourly_counts",
     ),
     *(
         "processes",

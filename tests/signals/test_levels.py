@@ -13,6 +13,7 @@ from connector.domain.history import CLAIM, Change
 from connector.domain.openid.flow import guest_of
 from connector.domain.signals import LEVEL_CHANGE
 from connector.domain.tenancy import Tenant
+from connector.services.removals import FinishRemovals, Removals
 from connector.services.signal_announcement import AnnounceLevel, SignalAnnouncement
 from connector.services.signals.levels import PAGE, SeedLevels
 from connector.store import outbox as outbox_rows
@@ -23,6 +24,7 @@ from tests.contract.wire import PROVIDERS, USERS
 from tests.harness import World
 from tests.races.attack import ALL_CLEAR
 from tests.services.receiving import rows_of, wait_for
+from tests.services.removing import rows_left
 from tests.signals.receiver import HIGH, LOW, STREAMS, Receiver, as_client, connect, level_of, verify_by_hand
 from tests.values import GIVEN_NAME, LAST_NAME
 
@@ -152,6 +154,23 @@ def test_many_users_are_noted_and_looked_at_page_by_page(world: World) -> None:
     world.wait_until(lambda: not rows_of(world, "tell_levels", ("ready",)) and settled(world))
     service = world.connector.services.signal_streams
     assert service.get(Tenant(world.tenant), receiver.stream_id).waiting == PAGE
+
+
+@pytest.mark.one_database
+def test_a_removed_provider_s_users_are_noted_page_by_page_before_their_claims_are_deleted(world: World) -> None:
+    services = world.connector.services
+    with services.database.write() as connection:
+        connection.execute(claims.insert(), [claim_of(world, f"user-{number:04}") for number in range(PAGE)])
+    receiver = connect(as_client(world.connector))
+    world.connector.rest()
+    assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
+    Removals(services.database).finish(FinishRemovals())
+    assert rows_left(services.database, world.provider_id)["claims"] == PAGE
+    world.connector.deliver()
+    wait_for(world, "note_levels", "done", 2)
+    settle(world)
+    world.wait_until(lambda: rows_left(services.database, world.provider_id) == {})
+    assert services.signal_streams.get(Tenant(world.tenant), receiver.stream_id).waiting == PAGE
 
 
 def test_an_order_that_no_stream_waits_for_any_more_notes_nothing(world: World) -> None:
