@@ -1,6 +1,6 @@
 """Announcing that a user's level of assurance may have changed, to the tenant's streams of signals.
 
-journal ──► a claim that becomes verified, or no longer is; a user's removal  ──► tell_level    of this user
+journal ──► a claim, a verification, a user's removal                        ──► tell_level    of this user
         └─► a provider's removal                                             ──► tell_levels   of all who were verified
 
 A delivery is queued only if the tenant has a stream (`store/signal_levels.py`).
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connector.domain.claims import VERIFIED
-from connector.domain.history import CLAIM, PROVIDER, REMOVED, USER, Change
+from connector.domain.history import CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.openid.flow import is_guest
 from connector.store.signal_levels import LevelPayload
 
@@ -66,7 +66,7 @@ class SignalAnnouncement:
 
 def _user_of(change: Change) -> str | None:
     """Return the user whose level may have changed."""
-    if change.subject == CLAIM and VERIFIED in (change.previous, change.current):
+    if change.subject in (CLAIM, RUN):  # a first result that verifies nothing lowers the level, too
         return change.user_id
     return change.name if _is_removal(change, USER) else None
 

@@ -74,6 +74,17 @@ def test_a_user_is_verified_once_no_claim_of_a_provider_lacks_it(world: World) -
     assert len(receiver.events()) == 2, "the level is the same"
 
 
+@pytest.mark.parametrize("status", ["declined", "abandoned", "review"])
+def test_a_first_result_that_verifies_nothing_lowers_the_level_of_a_verified_user(world: World, status: str) -> None:
+    """The user is verified by one claim, and is then asked for another."""
+    receiver = connect(as_client(world.connector))
+    ann = world.add_user()
+    verify_by_hand(world, "ann")
+    assert levels(world, receiver, 1) == [("ann", LOW, HIGH)]
+    world.outcome(world.start(ann, [LAST_NAME]), status=status)
+    assert levels(world, receiver, 2) == [("ann", LOW, HIGH), ("ann", HIGH, LOW)]
+
+
 def test_a_removed_user_ends_with_the_lower_level_and_leaves_nothing_else(world: World) -> None:
     receiver = connect(as_client(world.connector))
     world.add_user()

@@ -16,7 +16,7 @@ from connector.services.signals.writing import PushSignals
 from connector.store import signal_streams
 from connector.store.models import outbox
 from tests.harness import World
-from tests.services.receiving import rows_of, wait_for, wait_for_failure
+from tests.services.receiving import failures_of, rows_of, wait_for, wait_for_failure
 from tests.signals.receiver import HIGH, LOW, STREAMS, Endpoint, Receiver, as_client, connect, level_of, verify_by_hand
 from tests.signals.test_polling import assert_empty, wait_for_events, waiting
 
@@ -77,6 +77,20 @@ def test_an_event_that_is_not_accepted_comes_again_before_the_next(world: World,
         events = [receiver.verify(each) for each in endpoint.tokens]
         assert [level_of(each) for each in events] == [UP, UP, UP, DOWN]
         assert len({(each["jti"], each["txn"], each["iat"]) for each in events[:3]}) == 1
+
+
+def test_a_receiver_that_fails_now_and_then_makes_its_stream_wait_for_seconds_only(world: World) -> None:
+    """An event that was accepted is progress: the stream is not delayed longer with each failure after it."""
+    with Endpoint(lambda _token, number: (503, None) if number % 2 == 0 else (202, None)) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        receiver.status("paused")
+        flip(world, receiver, 4)
+        receiver.status("enabled")
+        assert_empty(world, receiver)  # after about three pauses of two seconds
+        events = [receiver.verify(each)["jti"] for each in endpoint.tokens]
+    assert len(set(events)) == 4
+    assert not any(failures_of(row) for row in rows_of(world, "push_signals")), "each turn has made progress"
 
 
 @pytest.mark.parametrize("reason", sorted(FINAL_REASONS))

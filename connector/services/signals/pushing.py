@@ -2,7 +2,8 @@
 
     push_signals ──► the stream's first event ──► POST ──► 2xx: delivered           400 with a final reason: refused
            ▲                  ▲                             └──► the next event ◄───────────┘
-           │                  └─── 30 s at most             no answer, or another one: the whole stream waits
+           │                  └─── 30 s at most             no answer, or another one: the whole stream waits, 2 s if
+           │                                                others were accepted before, otherwise as all deliveries
            └── events are left, or were written meanwhile: the next turn
 
 A stream has one delivery in the outbox, that of its turn. It ends the turn under the stream's lock, so that an event
@@ -40,6 +41,7 @@ TIMEOUT = 15.0  # seconds of one exchange
 SENDING = 30.0  # seconds of one delivery, before its last exchange; with that, well below the outbox' lease
 SENDING_ENDS = TIMEOUT + 5.0  # seconds: by then, an event that was being sent has been
 MAX_ANSWER = 4096  # bytes
+PAUSE = 2.0  # seconds before the next turn, after a receiver took some events and then one no more
 # Reasons (RFC 8935, 2.4) that the same event would meet again. The others, such as `authentication_failed`, are about
 # the receiver's configuration, or about a key that it does not know yet.
 FINAL_REASONS = frozenset({"invalid_request", "invalid_issuer", "invalid_audience", "jwtAud", "jwtIss", "setParse"})
@@ -78,12 +80,22 @@ class Pushing:
         return [Handler(PushSignals, self.push)]
 
     def push(self, order: PushSignals) -> None:
-        """Push a stream's events, and end the turn; raise if the receiver does not answer."""
-        end = time.monotonic() + SENDING
+        """Push a stream's events, and end the turn; raise if the receiver does not accept the first one.
+
+        If it does not accept a later one, the next turn begins soon, with all of its attempts: a receiver that fails
+        now and then makes its stream wait for seconds, not for longer with each failure.
+        """
+        end, is_begun = time.monotonic() + SENDING, False
         while time.monotonic() < end and (waiting := self._next(order)) is not None:
-            stream, event = waiting
-            reason = self._send(stream, event)
-            self._settle(stream, event, reason)
+            try:
+                self._settle(*waiting, self._send(*waiting))
+            except NotAcceptedError as error:
+                if not is_begun:
+                    raise
+                self._end(order, pause=PAUSE)
+                log.warning("signals.interrupted", stream_id=order.endpoint_id, reason=str(error))
+                return
+            is_begun = True
         self._end(order)
 
     def _next(self, order: PushSignals) -> tuple[Stream, Event] | None:
@@ -125,15 +137,15 @@ class Pushing:
                 signal_streams.settle_events(connection, stream.stream_id, len(removed))
         note_settled(stream, event.event_id, reason)
 
-    def _end(self, order: PushSignals) -> None:
-        """End the turn, and queue the next one if events are left."""
+    def _end(self, order: PushSignals, pause: float = 0) -> None:
+        """End the turn, and queue the next one, after a pause, if events are left."""
         with self._database.write() as connection:
             stream = signal_streams.lock(connection, order.endpoint_id)
             if stream is None or stream.turn != order.turn:
                 return
             following = self._writer.next_turn(connection, stream)
             if signal_events.find_page(connection, following, 1):
-                self._writer.queue(connection, following)
+                self._writer.queue(connection, following, pause)
 
 
 def note_settled(stream: Stream, event_id: str, reason: str | None) -> None:

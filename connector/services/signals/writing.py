@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from connector.domain.history import STREAM, SYSTEM, by_administrator
 from connector.domain.signals import DISABLED, ENABLED, MAX_WAITING, OVERFLOW, STREAM_UPDATED, Event, Stream
 from connector.services.journal import Journal
-from connector.store import signal_events, signal_streams
+from connector.store import outbox, signal_events, signal_streams
 
 log = structlog.get_logger(__name__)
 
@@ -85,12 +85,14 @@ class SignalWriter:
         self._journal.record(connection, [entry])
         return changed
 
-    def queue(self, connection: Connection, stream: Stream) -> None:
-        """Queue the delivery of a stream's events if they are pushed and not yet queued."""
+    def queue(self, connection: Connection, stream: Stream, pause: float = 0) -> None:
+        """Queue the delivery of a stream's events, after a pause, if they are pushed and not yet queued."""
         if stream.is_push:
             order = PushSignals(stream.tenant, stream.stream_id, stream.turn)
             key = f"{order.kind}:{stream.stream_id}:{stream.turn}"
             signal_events.queue(connection, order, key)
+            if pause:
+                outbox.delay(connection, key, pause)
 
     def next_turn(self, connection: Connection, stream: Stream) -> Stream:
         """End a stream's turn; return the stream with the next one."""
