@@ -245,7 +245,6 @@ def test_a_guest_of_the_openid_provider_is_no_subject() -> None:
     change = Change(NOW, "t", CLAIM, "verified", "event", name=GIVEN_NAME, user_id=guest_of("client", "flow"))
     assert not SignalAnnouncement().wants(change)
     assert SignalAnnouncement().wants(replace(change, user_id="ann"))
-    assert not SignalAnnouncement().wants(replace(change, user_id="ann", previous=None, current="consider"))
 
 
 def settle(world: World) -> None:
