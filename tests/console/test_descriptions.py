@@ -12,6 +12,7 @@ import pytest
 from babel.support import NullTranslations
 from flask import Flask
 from flask_babel import Babel, Domain
+from jinja2 import Environment
 from sqlalchemy import update
 
 from connector.console.catalogue import PACKAGE, texts
@@ -166,3 +167,58 @@ def test_what_a_check_found_is_translated_where_it_was_stored_and_remains_readab
     old = {check.name: check.detail for check in health().checks}
     assert old == found
     assert not any(isinstance(detail, Message) for detail in old.values())
+
+
+WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
+TRANSLATED = frozenset({"_", "_l", "gettext", "lazy_gettext", "ngettext", "message", "counted", "marked"})
+FOR_NOBODY = frozenset({"ValueError", "TypeError"})  # and what the log says
+NAMES = frozenset({"OpenID Connect", "Onfido IdVP connector", "command line", "console cookies"})  # and keys
+ATTRIBUTE = re.compile(r'\b(aria-label|title|placeholder|alt|data-[a-z]+)="([^"\0]*[A-Za-z]{2}[^"\0]*)"')
+
+
+def unsaid(source: str) -> Iterator[str]:
+    """Yield the texts of a view that no catalogue has."""
+    tree = ast.parse(source)
+    left_out: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            left_out.add(id(node.body[0].value))  # type: ignore[attr-defined]
+        if isinstance(node, ast.Call) and is_left_out(node.func):
+            left_out |= {id(each) for each in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
+            plain = re.sub(r"<[^>]*>", "", node.value)  # markup
+            if WORDS.search(plain) and "<" not in plain and node.value not in NAMES:
+                yield node.value
+
+
+def is_left_out(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute):
+        return isinstance(function.value, ast.Name) and function.value.id == "log"
+    return isinstance(function, ast.Name) and function.id in TRANSLATED | FOR_NOBODY
+
+
+def test_each_text_of_a_view_is_one_of_the_catalogue() -> None:
+    assert list(unsaid('log.info("not for people")\n_("Saved as it is")')) == []
+    assert list(unsaid('notify("Saved as it is")\nconfirm(f"Remove the user {name}?")')) == [
+        "Saved as it is",
+        "Remove the user ",
+    ]
+    views = [path for path in (PACKAGE / "console").rglob("*.py") if path.name != "icons.py"]
+    assert len(views) > 50
+    found = [f"{path.relative_to(PACKAGE)}: {each}" for path in views for each in unsaid(path.read_text("utf-8"))]
+    assert found == []
+
+
+def untranslated_attributes(template: str) -> list[str]:
+    """Return the texts of attributes that people read, or hear, which a template has outside of calls."""
+    source = "".join(text if kind == "data" else "\0" for _, kind, text in Environment().lex(template))
+    return [text for _, text in ATTRIBUTE.findall(source)]
+
+
+def test_each_text_of_a_templates_attributes_is_one_of_the_catalogue() -> None:
+    assert untranslated_attributes('<a title="{{ _("Close") }}" aria-label="Close it">x</a>') == ["Close it"]
+    templates = [path for room in ("console", "oidc") for path in (PACKAGE / room / "templates").rglob("*.html")]
+    assert len(templates) > 60
+    found = {path.name: texts for path in templates if (texts := untranslated_attributes(path.read_text("utf-8")))}
+    assert found == {}
