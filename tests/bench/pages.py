@@ -1,8 +1,8 @@
 """`python -m tests.bench.pages`: each page of the console, with a thousand and with a million users.
 
 Two connectors, one for each number, are asked for the same page one after the other, and of a list for the page after
-it. What is printed is the p50 of each in milliseconds as the browser sees it, the median of the ratios, and the ratio of
-the fastest answers, in which other work on the machine shows least. A page with both above 1.3 is marked.
+it. What is printed is the p50 of each in milliseconds as the browser sees it, the median of the ratios, and the ratio
+of the fastest answers, in which other work on the machine shows least. A page with both above 1.3 is marked.
 
     python -m tests.bench.pages sqlite|postgresql [rounds] [users] [name]
 
