@@ -53,7 +53,7 @@ def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
     page.get_by_text("Advanced").click()
     page.get_by_label("Base URL").fill(place.simulator.api_url)
     page.get_by_role("button", name="Test and create").click()
-    expect(page.get_by_text("Onfido refused one of the values")).to_be_visible()
+    expect(page.get_by_text("It was not saved: a check failed.")).to_be_visible()
     expect(page.locator(".checks")).to_contain_text("Workflow")
     expect(page.get_by_label("API token")).to_have_value(API_TOKEN)  # in the browser only
     visitor.look_at("provider-new-refused")
@@ -87,6 +87,39 @@ def test_a_missing_value_is_reported_at_its_field(visit: Visit, place: World) ->
     page.get_by_role("button", name="Save without testing").click()
     expect(page.locator(".field-error")).to_contain_text("UUID")
     expect(page.get_by_label("API token")).to_have_value("")
+
+
+@pytest.mark.one_database
+@pytest.mark.usefixtures("provider")
+def test_a_name_that_is_taken_is_reported_at_the_field_whatever_was_checked(
+    visit: Visit, place: World, name: str
+) -> None:
+    page = visit().open("/console/providers/new")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("API token").fill(API_TOKEN)
+    page.get_by_label("Workflow id").fill(WORKFLOW_ID)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Base URL").fill(place.simulator.api_url)
+    page.get_by_role("button", name="Test and create").click()
+    expect(page.locator("#result")).to_contain_text("must be unique: there is a provider of this name already")
+    expect(page.locator("#result")).not_to_contain_text("a check failed")
+
+
+@pytest.mark.one_database
+def test_a_long_name_is_broken_where_it_does_not_fit(visit: Visit, place: World) -> None:
+    body = provider_body(place.simulator, name="x" * 255)
+    answer = place.connector.as_admin().post(PROVIDERS, body)
+    assert answer.status_code == 201, answer.text
+    visitor = visit()
+    try:
+        visitor.look("/console/providers", "providers-long-name")
+        visitor.look(f"/console/providers/{answer.json()['id']}/setup", "provider-long-name")
+        table = visitor.page.locator(".wide")
+        visitor.page.set_viewport_size({"width": 1280, "height": 900})
+        visitor.open("/console/providers")
+        assert table.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+    finally:
+        place.connector.as_admin().request("DELETE", f"{PROVIDERS}/{answer.json()['id']}")
 
 
 def test_every_tab_is_legible_and_holds_no_secret(visit: Visit, place: World, provider: str) -> None:

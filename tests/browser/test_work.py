@@ -196,6 +196,15 @@ class TestJobs:
         page.get_by_role("button", name="Resend").click()
         expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=60_000)
 
+    @pytest.mark.one_database
+    def test_a_double_click_asks_once(self, visit: Visit, home: World) -> None:
+        visitor = visit(EVERYTHING, home.tenant)
+        page = visitor.open("/console/verifications")
+        page.get_by_role("button", name="CSV").dblclick()
+        expect(page).to_have_url(re.compile(r"/console/jobs/"))
+        page = visitor.open("/console/jobs")
+        expect(page.locator("table.list tbody tr")).to_have_count(1)
+
     def test_a_job_that_waits_is_cancelled(self, visit: Visit, home: World) -> None:
         home.connector.rest()
         try:

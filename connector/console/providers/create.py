@@ -16,7 +16,6 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from connector.api.middleware.shares import Lasting
 from connector.console.confirm import is_part_wanted
-from connector.console.descriptions import description_of
 from connector.console.forms import Form, SecretField
 from connector.console.ground import use_cases
 from connector.console.notices import notify
@@ -96,7 +95,7 @@ def create() -> str | BaseResponse:
     except InvalidField as error:
         form.reject(error, FIELDS)
     except RequestError as error:
-        form.name.errors = [*form.name.errors, description_of(error)]
+        form.name.errors = [*form.name.errors, page.objection_of(error)]
     return _again(form, readiness)
 
 

@@ -11,7 +11,6 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from connector.api.middleware.shares import Lasting
-from connector.console.descriptions import description_of
 from connector.console.forms import Form
 from connector.console.notices import notify
 from connector.console.providers import page
@@ -72,7 +71,7 @@ def save_general(provider_id: str) -> str | Response:
         form.reject(error, FIELDS)
         return _page(provider_id, form)
     except RequestError as error:
-        form.name.errors = [*form.name.errors, description_of(error)]
+        form.name.errors = [*form.name.errors, page.objection_of(error)]
         return _page(provider_id, form)
     notify(_("Saved."))
     return redirect_to(url_for(".show_general", provider_id=provider_id))

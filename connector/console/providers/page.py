@@ -11,11 +11,13 @@ from flask_babel import lazy_gettext as _l
 
 from connector.access.gate import REQUIRED_SCOPE
 from connector.console import words
+from connector.console.descriptions import description_of
 from connector.console.ground import use_cases
 from connector.console.meanwhile import Overtaken, merged, shown_before, until_saved
 from connector.console.viewer import actor
 from connector.domain.merging import Conflict, snapshot
 from connector.domain.provider import Provider, ProviderConfig
+from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 
 VIEW, UPDATE = "internal_idvp_view", "internal_idvp_update"
@@ -44,6 +46,13 @@ def registry() -> Providers:
     """Return the use case for providers."""
     providers: Providers = use_cases().providers
     return providers
+
+
+def objection_of(error: RequestError) -> str:
+    """Return why a provider was refused, below its name: the name is taken, or what the error says."""
+    if error.code is Code.PROVIDER_NAME_TAKEN:
+        return str(_("must be unique: there is a provider of this name already"))
+    return description_of(error)
 
 
 def find(provider_id: str) -> Provider:

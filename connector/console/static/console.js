@@ -68,6 +68,20 @@
     set();
   });
 
+  // A form that is sent twice by a double click is sent once. htmx disables the buttons of its own.
+  const PAUSE = 5000;
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post") || event.defaultPrevented) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, PAUSE);
+  });
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
   // Copying; where the browser does not allow it (plain http), the text is selected.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
