@@ -1,9 +1,8 @@
 """`make deploy-check`: each file of `deploy/` is read by the program that it is for, or by one that knows its rules.
 
     Containerfile ► hadolint     compose.yaml ► dclint     chart ► helm, Kubernetes' schemas
-    nginx.conf ► nginx           haproxy.cfg ► haproxy     systemd ► systemd-analyze
-    envoy.yaml ► envoy, which also runs with it            traefik.yaml: read as YAML only
-    alerts and their tests ► promtool
+    nginx.conf ► nginx           systemd ► systemd-analyze alerts and their tests ► promtool
+    haproxy.cfg, envoy.yaml, traefik.yaml ► HAProxy, Envoy and Traefik, which also run with them
 
 With CI set, a missing tool is a failure; elsewhere its check is left out, and says so.
 """
@@ -18,14 +17,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-import yaml
-
-from tests.deployment import chart, envoy
+from tests.deployment import chart, proxies
 from tests.deployment.tools import (
     DCLINT,
     DEPLOY,
     HADOLINT,
-    HAPROXY,
     NGINX,
     NODE,
     OPENSSL,
@@ -56,9 +52,9 @@ def _checks(directory: Path) -> Mapping[str, Callable[[], object]]:
         "chart: Kubernetes' schemas": partial(chart.validate, directory),
         "chart: pods": chart.check_pods,
         "proxy: nginx": partial(_check_nginx, directory),
-        "proxy: HAProxy": partial(_check_haproxy, directory),
-        "proxy: Envoy": lambda: envoy.check(directory, _certificate(directory)),
-        "proxy: Traefik": _read_traefik,
+        "proxy: HAProxy": lambda: proxies.check_haproxy(directory, _certificate(directory)),
+        "proxy: Envoy": lambda: proxies.check_envoy(directory, _certificate(directory)),
+        "proxy: Traefik": lambda: proxies.check_traefik(directory),
         "systemd: units": partial(_check_units, directory),
         "systemd: exposure": _check_exposure,
         "alerts": partial(PROMTOOL.run, "check", "rules", DEPLOY / "chart" / "monitoring" / "alerts.yaml"),
@@ -92,15 +88,6 @@ def _check_nginx(directory: Path) -> None:
     NGINX.run("-t", "-q", "-p", directory, "-c", directory / "nginx.conf")
 
 
-def _check_haproxy(directory: Path) -> None:
-    tls = _certificate(directory)
-    both = directory / "tls.pem"
-    both.write_text((tls / "tls.crt").read_text() + (tls / "tls.key").read_text())
-    text = (DEPLOY / "proxy" / "haproxy.cfg").read_text().replace("/etc/haproxy/tls.pem", str(both))
-    (directory / "haproxy.cfg").write_text(text)
-    HAPROXY.run("-c", "-f", directory / "haproxy.cfg")
-
-
 def _certificate(directory: Path) -> Path:
     """Return a directory with a key and a certificate for it."""
     tls = directory / "tls"
@@ -109,16 +96,6 @@ def _certificate(directory: Path) -> Path:
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
     OPENSSL.run("req", "-x509", *curve, "-nodes", "-days", "2", "-subj", "/CN=idv.example.com", *files)
     return tls
-
-
-def _read_traefik() -> None:
-    """Read the file for which there is no program here: it is YAML, and its router has the middleware that buffers."""
-    http = yaml.safe_load((DEPLOY / "proxy" / "traefik.yaml").read_text())["http"]
-    [router] = http["routers"].values()
-    limits = [http["middlewares"][name].get("buffering", {}) for name in router["middlewares"]]
-    servers = http["services"][router["service"]]["loadBalancer"]["servers"]
-    if not any(each.get("maxRequestBodyBytes") == 1_048_576 for each in limits) or len(servers) != 2:
-        raise FaultError("traefik.yaml does not lead to the web processes, or does not buffer")
 
 
 def _check_units(directory: Path) -> None:

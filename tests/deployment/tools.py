@@ -59,6 +59,7 @@ KUBERNETES_VALIDATE = Tool("kubernetes-validate", "make deploy-check installs it
 DCLINT = Tool("dclint", "npm --prefix tests/deployment/node ci")
 NGINX = Tool("nginx", "Debian's package nginx-light")
 HAPROXY = Tool("haproxy", "Debian's package haproxy")
+TRAEFIK = Tool("traefik", "make deploy-check installs it")
 PROMTOOL = Tool("promtool", "Debian's package prometheus")
 SYSTEMD_ANALYZE = Tool("systemd-analyze", "Debian's package systemd")
 OPENSSL = Tool("openssl", "Debian's package openssl")
