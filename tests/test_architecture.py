@@ -52,7 +52,7 @@ OPEN_VIEWS = {
     "console.sign_in.show_signed_out": "it comes after the sign-out",
     "console.sign_in.take_sign_out": "the issuer signs its logout token",
     "console.link.use": "the link is the proof, under --dev alone",
-    "docs.lead_on": "the documentation is public",
+    "docs.redirect_to_documentation": "the documentation is public",
     "docs.show_documentation": "the documentation is public; a token is in it under --dev alone",
     "docs.get_asset": "the documentation is public",
 }

@@ -52,7 +52,7 @@ HEALTH = Health("provider", "Onfido", NOW, tried_at=NOW, is_answered=False)
 FACTS = (
     SetupFacts(HEALTH),
     SetupFacts(HEALTH, last_event_at=NOW, approved=2, compared=1, has_users=True, endpoints=2, refusing=1),
-    SetupFacts(HEALTH, ended_silently=2, approved=2, has_own_directory=False, endpoints=1, was_told=True),
+    SetupFacts(HEALTH, ended_silently=2, approved=2, has_own_directory=False, endpoints=1, was_notified=True),
     SetupFacts(HEALTH, refused=[RefusedPosts("p", "Onfido", cause, 2, NOW, NOW) for cause in REFUSALS], endpoints=1),
 )
 ACTIONS = ("added", "changed", "removed", "verified", "approved", "unlocked", "read", "HTTP-403", "IDV-10000")

@@ -242,7 +242,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
                 self.daily_counts.count_due,
                 self.jobs.forget,
                 self.job_steps.resume_stalled,
-                self.signal_upkeep.look_after,
+                self.signal_upkeep.maintain,
                 self.console_sessions.forget_tokens,
                 self._removals.resume,
             ),

@@ -224,7 +224,7 @@ def _rules_up_to(decisive: Rule) -> Iterator[Step]:
 
 
 def _finding(claim: VerificationClaim, run: RunSnapshot, output: ClaimOutput, is_same: Callable[[str], bool]) -> str:
-    if claim.is_stand_in:
+    if claim.is_placeholder:
         return Comparison.NOT_COMPARED
     if claim.output_role is OutputRole.VALUE:
         if output.value is None:
@@ -236,7 +236,7 @@ def _finding(claim: VerificationClaim, run: RunSnapshot, output: ClaimOutput, is
 
 
 def _place(claim: VerificationClaim, run: RunSnapshot) -> str | None:
-    if claim.is_stand_in:
+    if claim.is_placeholder:
         return None
     return run.places.get(_key(claim)) if claim.output_role is None else claim.output_pointer
 
@@ -256,7 +256,7 @@ def _run_in_words(verification: Verification) -> str:
 
 
 def _finding_in_words(claim: VerificationClaim, verdict: Verdict) -> str:
-    if claim.is_stand_in:
+    if claim.is_placeholder:
         return _("The user had no value for this claim; the placeholder that was sent is not the user's value.")
     place = verdict.found_at
     finding = _("%(finding)s, at %(place)s", finding=verdict.finding, place=place) if place else verdict.finding

@@ -66,7 +66,7 @@ class SetupFacts:
     has_own_directory: bool = True
     endpoints: int = 0
     refusing: int = 0
-    was_told: bool = False
+    was_notified: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _application(_provider: Provider, facts: SetupFacts) -> State | None:
             facts.refusing,
             all=facts.endpoints,
         )
-    if facts.was_told:
+    if facts.was_notified:
         return DONE, _("The application accepted a notice.")
     return TODO, _("No notice was sent yet: send a test notice.")
 

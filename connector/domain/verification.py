@@ -66,7 +66,7 @@ class VerificationClaim:
     folded_fingerprint: str | None = None
 
     @property
-    def is_stand_in(self) -> bool:
+    def is_placeholder(self) -> bool:
         """Whether the claim's field was sent with the substitute for a missing name."""
         return (
             self.applicant_field is not None and self.fingerprint is None and self.output_role is not OutputRole.VALUE

@@ -1,8 +1,8 @@
 """Connections, with those features of `requests` switched off that must not be used.
 
 A `Session` follows no redirect and keeps no cookie; with `is_public_only` it connects only to public addresses. After
-connecting, a final check (`looking`) can still prevent sending: connecting can take long, and a process may be
-suspended at any moment.
+connecting, a final check (`checking_before_sending`) can still prevent sending: connecting can take long, and a process
+may be suspended at any moment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from connector.errors import Code, OnfidoError
 
 POOL_SIZE = 32
 
-_last_look: ContextVar[Callable[[], None]] = ContextVar("last_look", default=lambda: None)
+_final_check: ContextVar[Callable[[], None]] = ContextVar("last_look", default=lambda: None)
 
 
 class Session(requests.Session):
@@ -58,34 +58,34 @@ class Session(requests.Session):
 
 
 @contextmanager
-def looking(look: Callable[[], None]) -> Iterator[None]:
+def checking_before_sending(check: Callable[[], None]) -> Iterator[None]:
     """Run a check in this thread immediately before each request is sent; an exception from it prevents sending.
 
     The check runs before each part, so that a partly sent request is not completed either.
     """
-    token = _last_look.set(look)
+    token = _final_check.set(check)
     try:
         yield
     finally:
-        _last_look.reset(token)
+        _final_check.reset(token)
 
 
 class _Connection(HTTPConnection):
     def send(self, data: Any) -> None:
-        _take_last_look(self)
+        _make_final_check(self)
         super().send(data)
 
 
 class _TlsConnection(HTTPSConnection):
     def send(self, data: Any) -> None:
-        _take_last_look(self)
+        _make_final_check(self)
         super().send(data)
 
 
-def _take_last_look(connection: HTTPConnection) -> None:
+def _make_final_check(connection: HTTPConnection) -> None:
     if connection.sock is None:
         connection.connect()
-    _last_look.get()()
+    _final_check.get()()
 
 
 class _Pool(HTTPConnectionPool):

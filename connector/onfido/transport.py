@@ -36,7 +36,7 @@ from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreacha
 from connector.onfido.headers import http_date, retry_after
 from connector.onfido.measuring import Measured, traced
 from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
-from connector.onfido.sessions import Session, looking
+from connector.onfido.sessions import Session, checking_before_sending
 from connector.onfido.storage import Storage
 
 MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; longer bodies are truncated and not parsed
@@ -231,7 +231,7 @@ class Transport:
         connect_timeout, read_timeout = self._timeouts(call)
         accepted = {} if call.accept is None else {"Accept": call.accept}
         try:
-            with ExitStack() as stack, looking(partial(self._check_time, call)):
+            with ExitStack() as stack, checking_before_sending(partial(self._check_time, call)):
                 response = self._session.request(
                     call.method,
                     call.url,

@@ -107,8 +107,8 @@ class Upkeep:
         """Queue overdue work."""
         self._put_up_overdue()
         self._events.match_all()
-        for look_after in self._further:
-            look_after()
+        for maintain in self._further:
+            maintain()
         self._forget_old()
 
     def check_verification(self, order: CheckVerification) -> None:

@@ -27,7 +27,7 @@ class Unavailable(DatabaseUnavailable, SQLAlchemyError):  # noqa: N818
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
+def distinguished_errors() -> Iterator[None]:
     """Raise `Unavailable` for errors that mean an unavailable database; others are not changed."""
     try:
         yield

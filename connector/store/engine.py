@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from connector import tracing
 from connector.errors import ConfigurationError
 from connector.store import batch, schema
-from connector.store.availability import Unavailable, check_in_place, check_space, identity, told_apart
+from connector.store.availability import Unavailable, check_in_place, check_space, distinguished_errors, identity
 from connector.store.schema import Fit
 from connector.store.wake_up import News, Notifications, wake_up_of
 
@@ -64,7 +64,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a connection for reading."""
         self._check_in_place()
-        with told_apart(), self._reader_engine.begin() as connection:
+        with distinguished_errors(), self._reader_engine.begin() as connection:
             yield connection
             batch.flush(connection)
 
@@ -79,7 +79,7 @@ class Database:
         news = News(self.wake_up)
         with turn:
             self._check_in_place()
-            with told_apart(), self._writer_engine.begin() as connection:
+            with distinguished_errors(), self._writer_engine.begin() as connection:
                 if self.is_sqlite:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 news.begin(connection)

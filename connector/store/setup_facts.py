@@ -101,7 +101,7 @@ def has_users(connection: Connection, tenant: str) -> bool:
     )
 
 
-def was_told(connection: Connection, endpoint_ids: Sequence[str]) -> bool:
+def was_notified(connection: Connection, endpoint_ids: Sequence[str]) -> bool:
     """Return whether any of the endpoints has accepted a notice that is still stored."""
     is_of_these = (outbox.c.endpoint_id.in_(endpoint_ids), outbox.c.endpoint_id != literal_column("''"))
     statement = select(outbox.c.id).where(*is_of_these, outbox.c.state == "done").limit(1)

@@ -53,7 +53,7 @@ def release(connection: Connection, turn: Turn, written: str | None) -> bool:
     return connection.execute(update(status_writes).where(*mine).values(values), user).rowcount == 1
 
 
-def give_back(connection: Connection, turn: Turn) -> None:
+def release_after_failure(connection: Connection, turn: Turn) -> None:
     """Release the lease after a failure: it is not known what was written."""
     statement = update(status_writes).where(*_OF_USER, status_writes.c.owner == turn.owner)
     user = {"of_tenant": turn.tenant, "of_user": turn.user_id}

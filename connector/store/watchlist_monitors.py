@@ -71,7 +71,7 @@ def release(connection: Connection, turn: Turn, monitor_id: str | None) -> bool:
     return _change(connection, turn, {"monitor_id": monitor_id, "owner": None, "lease_until": None})
 
 
-def give_back(connection: Connection, turn: Turn) -> None:
+def release_after_failure(connection: Connection, turn: Turn) -> None:
     """Release the lease after a failure: at most the last recorded monitor exists."""
     _change(connection, turn, {"owner": None, "lease_until": None})
 

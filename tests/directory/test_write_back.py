@@ -252,7 +252,7 @@ def test_while_one_delivery_writes_another_comes_again(deployment: Deployment, w
     with pytest.raises(BusyError, match="Another delivery"):
         write_back(deployment).write(WriteStatus("writing", user_id))
     with services.database.write() as connection:
-        status_writes.give_back(connection, turn)
+        status_writes.release_after_failure(connection, turn)
         assert not status_writes.release(connection, turn, "digest")
     write_back(deployment).write(WriteStatus("writing", user_id))
 

@@ -145,8 +145,8 @@ def test_attributes_are_as_the_mapping_is(claims: dict[str, str], state: str, te
         ("users", {"has_users": False}, "to do", "import users"),
         ("users", {"has_users": False, "has_own_directory": False}, "to do", "check-settings"),
         ("application", {"endpoints": 1}, "to do", "test notice"),
-        ("application", {"endpoints": 1, "was_told": True}, "done", "accepted a notice"),
-        ("application", {"endpoints": 2, "was_told": True, "refusing": 1}, "failed", "1 endpoint of 2"),
+        ("application", {"endpoints": 1, "was_notified": True}, "done", "accepted a notice"),
+        ("application", {"endpoints": 2, "was_notified": True, "refusing": 1}, "failed", "1 endpoint of 2"),
     ],
 )
 def test_the_other_steps_follow_from_recorded_facts(name: str, facts: dict[str, Any], state: str, text: str) -> None:

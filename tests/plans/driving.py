@@ -481,7 +481,7 @@ def keep_monitors(world: World, recorder: Recorder) -> None:
         assert turn
         assert watchlist_monitors.announce(connection, turn, target)
         assert watchlist_monitors.release(connection, turn, "a-monitor")
-        watchlist_monitors.give_back(connection, turn)
+        watchlist_monitors.release_after_failure(connection, turn)
         watchlist_monitors.find_claims(connection, provider_id, "ann")
         watchlist_monitors.find_users_to_monitor(connection, provider_id, STANDARD, "", 5)
         assert watchlist_monitors.find_users_monitored(connection, provider_id, None, "", 5)

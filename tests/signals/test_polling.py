@@ -185,17 +185,17 @@ def test_an_operator_who_pauses_a_stream_notifies_its_receiver(world: World, rec
 def test_a_stream_whose_events_wait_too_long_is_disabled(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann")
     world.clock.advance(6 * 86_400)
-    world.connector.services.signal_upkeep.look_after()
+    world.connector.services.signal_upkeep.maintain()
     assert receiver.ask_status()["status"] == "enabled"
     world.clock.advance(2 * 86_400)
-    world.connector.services.signal_upkeep.look_after()
+    world.connector.services.signal_upkeep.maintain()
     state = receiver.ask_status()
     assert state["status"] == "disabled"
     assert "7 days" in state["reason"]
     [event] = receiver.events()
     assert event["events"] == {STREAM_UPDATED: {"status": "disabled", "reason": state["reason"]}}
     world.clock.advance(8 * 86_400)
-    world.connector.services.signal_upkeep.look_after()
+    world.connector.services.signal_upkeep.maintain()
     assert_empty(world, receiver)
 
 

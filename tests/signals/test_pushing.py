@@ -170,7 +170,7 @@ def test_an_outage_of_hours_loses_nothing(world: World) -> None:
             given_up = {"state": "dead", "settled_at": outbox.c.created_at}
             connection.execute(update(outbox).where(outbox.c.kind == "push_signals").values(given_up))
         endpoint.decide = lambda *_: (202, None)
-        world.connector.services.signal_upkeep.look_after()
+        world.connector.services.signal_upkeep.maintain()
         assert_empty(world, receiver)
         assert len({receiver.verify(each)["jti"] for each in endpoint.tokens}) == 1
         assert len(rows_of(world, "push_signals", ("dead",))) == 1

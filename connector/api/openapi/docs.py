@@ -40,7 +40,7 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 
 
 @blueprint.get("/")
-def lead_on() -> BaseResponse:
+def redirect_to_documentation() -> BaseResponse:
     """Redirect to the documentation, relative to the requested address."""
     return redirect("docs/")
 

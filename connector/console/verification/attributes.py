@@ -94,7 +94,7 @@ def _now(current: Claim | None, *, is_verified: bool) -> State | None:
 
 
 def _sent(claim: VerificationClaim) -> Link:
-    if claim.is_stand_in:
+    if claim.is_placeholder:
         return Link("wait", "person-dash", _("The user had no value: a placeholder was sent instead."))
     if claim.applicant_field is None:
         return Link("none", "person", _("Not sent: the workflow’s output is compared with the user’s value."))

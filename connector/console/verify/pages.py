@@ -82,7 +82,7 @@ def start(provider_id: str) -> BaseResponse:
     except (RequestError, TooManyRequests) as error:  # such as a second click; the page says how things stand
         log.info("request.refused", code=getattr(error, "code", "HTTP-429"))
         return _back(provider_id)
-    return _lead_on(status.provider, capture)
+    return _redirect_to_capture(status.provider, capture)
 
 
 @verify.page("/<provider_id>/start", scope=None)
@@ -195,7 +195,7 @@ def _options(provider: Provider) -> RunRequest:
     )
 
 
-def _lead_on(provider: Provider, capture: Capture) -> BaseResponse:
+def _redirect_to_capture(provider: Provider, capture: Capture) -> BaseResponse:
     """Redirect to Onfido's pages, or open its Web SDK; a run that needs no input already has its result."""
     if capture.link_url is not None:
         return _written(render_template("verify/leaving.html", url=capture.link_url, **_brand(provider)), provider)

@@ -126,7 +126,7 @@ class WatchlistMonitors:
             raise
         except Exception:
             with self._database.write() as connection:
-                watchlist_monitors.give_back(connection, turn)
+                watchlist_monitors.release_after_failure(connection, turn)
             raise
 
     def _read(self, order: UpdateMonitor) -> tuple[Provider, MonitorTarget | None]:

@@ -85,7 +85,7 @@ class WriteBack:
             yield turn
         except Exception:
             with self._database.write() as connection:
-                status_writes.give_back(connection, turn)
+                status_writes.release_after_failure(connection, turn)
             raise
 
     def _status(self, tenant: Tenant, user_id: str) -> WrittenStatus:

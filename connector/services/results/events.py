@@ -150,7 +150,7 @@ class Events:
         event = read_event(self._opened(stored))
         with self._database.write() as connection:
             if event.monitor_id is not None:
-                _ask_whom(connection, tenant, provider_id, event.monitor_id, stored.event_id)
+                _queue_matches(connection, tenant, provider_id, event.monitor_id, stored.event_id)
                 return
             run = _lock_run(connection, provider_id, event)
             is_applied, follow_up = self._apply(connection, run, event, stored.event_id)
@@ -198,7 +198,7 @@ class Events:
         if added.rowcount != 1:
             return DUPLICATE
         if state == events.PARKED:
-            _ask_whom(connection, tenant, provider_id, event.monitor_id or "", event_id)
+            _queue_matches(connection, tenant, provider_id, event.monitor_id or "", event_id)
         elif run is not None:
             is_applied, follow_up = self._apply(connection, run, event, event_id)
             if not is_applied:
@@ -285,7 +285,7 @@ def _is_wanted(event: Event, access: WebhookAccess) -> bool:
     return event.run is not None
 
 
-def _ask_whom(connection: Connection, tenant: Tenant, provider_id: str, monitor_id: str, event_id: str) -> None:
+def _queue_matches(connection: Connection, tenant: Tenant, provider_id: str, monitor_id: str, event_id: str) -> None:
     """Queue a delivery that reads a monitor's user from Onfido."""
     update = UpdateMatches(tenant.name, provider_id, monitor_id, event_id)
     outbox.add(connection, update, dedupe_key=f"{UpdateMatches.kind}:event:{event_id}")

@@ -26,7 +26,7 @@ class SignalUpkeep:
         self._writer = writer
         self._clock = clock
 
-    def look_after(self) -> None:
+    def maintain(self) -> None:
         """Disable streams whose events are too old, and queue those whose delivery was given up."""
         before = self._clock() - timedelta(days=RETENTION_DAYS)
         with self._database.read() as connection:

@@ -247,7 +247,7 @@ class Attempts:
         changed = values | {"updated_at": self._clock()}
         return verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed)
 
-    def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
+    def release_after_failure(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Release the lease so that the next request continues, or starts again if this attempt cannot succeed."""
         verification_id, owner = attempt.verification.verification_id, attempt.lease.owner
         can_succeed = isinstance(error, OnfidoError | DirectoryError) and error.is_retryable

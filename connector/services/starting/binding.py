@@ -205,7 +205,7 @@ def _compare(
     """Return whether some are verified for other values; raise if all requested ones are verified for these."""
     current = _fingerprints(targets)
     held = [claim for claim in known.verified if current.get(claim.uri, claim.fingerprint) == claim.fingerprint]
-    judged = {claim.uri for claim in targets if provider.missing_name is None or not claim.is_stand_in} & set(
+    judged = {claim.uri for claim in targets if provider.missing_name is None or not claim.is_placeholder} & set(
         request.uris
     )
     if judged and {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= judged:

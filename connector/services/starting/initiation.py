@@ -99,7 +99,7 @@ class Initiation:
             try:
                 return self._carry_out(attempt)
             except ConnectorError as error:
-                self._attempts.give_back(attempt, error)
+                self._attempts.release_after_failure(attempt, error)
                 raise
 
     def _take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
@@ -125,13 +125,13 @@ class Initiation:
                 if requested_at is not None and self._adopt_if_started(attempt, requested_at):
                     return
             except ConnectorError as error:
-                self._attempts.give_back(attempt, error)
+                self._attempts.release_after_failure(attempt, error)
                 raise
             broke_off = RequestError(
                 Code.NO_VERIFICATION,
                 message("The verification broke off before its run was started: ask with INITIATED again."),
             )
-            self._attempts.give_back(attempt, broke_off, SWEPT)
+            self._attempts.release_after_failure(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
         if run := self._find_started(attempt, run_requested_at):

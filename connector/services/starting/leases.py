@@ -47,10 +47,10 @@ class Leases:
         except (ConnectorError, IntegrityError):  # the database answers: the holder releases the lease
             raise
         except Exception:
-            give_back = partial(self._give_back, verification_id, lease)
-            self._afterwards.leave("give the lease back", give_back, verification_id=verification_id)
+            release_after_failure = partial(self._release_after_failure, verification_id, lease)
+            self._afterwards.leave("release the lease", release_after_failure, verification_id=verification_id)
             raise
 
-    def _give_back(self, verification_id: str, lease: Lease) -> None:
+    def _release_after_failure(self, verification_id: str, lease: Lease) -> None:
         with self._database.write() as connection:
             verifications.advance(connection, verification_id, lease.owner, {"lease_until": self._clock()})
