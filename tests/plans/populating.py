@@ -60,6 +60,7 @@ def collect_statistics(connection: Connection) -> None:
     """Show every row to PostgreSQL's planner, once: from another sample, or meanwhile, it may plan otherwise."""
     for name in metadata.tables:
         connection.exec_driver_sql(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # on a busy machine this takes long
     connection.exec_driver_sql("SET LOCAL default_statistics_target = 400")  # 300 rows for each
     connection.exec_driver_sql("ANALYZE")
 
