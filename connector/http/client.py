@@ -28,7 +28,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from connector import tracing
 from connector.errors import ConnectorError
-from connector.http.sockets import Deadline, Network, Reach, Refused, connect, start_tls, tls_context
+from connector.http.sockets import Deadline, Network, Reach, Refused, connect, own_context, public_context, start_tls
 
 USER_AGENT = "onfido-idvp-connector"
 PIECE = 64 * 1024
@@ -109,7 +109,7 @@ class HttpClient:
         networks: Sequence[Network] = (),
         proxy: str = "",
     ) -> None:
-        self._context = tls_context(ca_file)
+        self._own_context = own_context(ca_file) if ca_file else None
         self._reach = Reach(is_public_only=is_public_only, networks=tuple(networks))
         self._proxy = urlsplit(proxy) if proxy else None
 
@@ -147,11 +147,12 @@ class HttpClient:
 
     def _connection(self, parts: SplitResult, deadline: Deadline) -> _Connection:
         host, port, is_tls = parts.hostname or "", parts.port or PORTS[parts.scheme], parts.scheme == "https"
+        context = self._own_context or public_context() if is_tls else None
         if is_tls and self._proxy is not None:
-            connection = _Connection(self._proxy.hostname or "", self._proxy.port or 80, deadline, self._context)
+            connection = _Connection(self._proxy.hostname or "", self._proxy.port or 80, deadline, context)
             connection.set_tunnel(host, port, _proxy_headers(self._proxy))
             return connection
-        connection = _Connection(host, port, deadline, self._context if is_tls else None)
+        connection = _Connection(host, port, deadline, context)
         connection.reach = replace(self._reach, is_loopback_only=not is_tls)
         return connection
 

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -89,21 +90,28 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
         return super().send(*args)
 
 
-def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Create the TLS context: it trusts only the authorities in `ca_file`, or without one the public ones.
+@cache
+def public_context() -> ssl.SSLContext:
+    """Return the TLS context that trusts the public authorities; created once, because they take a megabyte."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.sslsocket_class = TimedTlsSocket
+    return context
 
-    A certificate in `ca_file` need not be an authority's: it may be the peer's own. Raises `ConfigurationError` if the
-    file cannot be read.
+
+def own_context(ca_file: str) -> ssl.SSLContext:
+    """Create the TLS context that trusts only the authorities in a file.
+
+    A certificate in it need not be an authority's: it may be the peer's own. Raises `ConfigurationError` if the file
+    cannot be read.
     """
     try:
-        context = ssl.create_default_context(cafile=ca_file or certifi.where())
+        context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
         raise ConfigurationError(f"The CA file {ca_file} must hold certificates in PEM.") from None
     except OSError as error:
         raise ConfigurationError(f"The CA file {ca_file} cannot be read: {error.strerror}.") from error
-    if ca_file:
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # self-signed certificates do not meet its requirements
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # self-signed certificates do not meet its requirements
     context.sslsocket_class = TimedTlsSocket
     return context
 

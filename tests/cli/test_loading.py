@@ -47,6 +47,12 @@ print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules}
 """
 
 
+# Imports all that a worker needs before its database is known, then writes the same.
+IMPORT = """
+import json, sys
+import connector.worker
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
 # Answers as a web process does, then writes the same.
 SERVE = """
 import json, os, sys
@@ -100,6 +106,10 @@ def test_worker_loads_no_web_framework_and_on_a_migrated_database_no_migrations(
     wait_for_sweep(data_dir, process)
     process.send_signal(signal.SIGTERM)
     assert loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", TRACING}) == set()
+
+
+def test_no_driver_is_loaded_before_the_database_is_known(data_dir: Path) -> None:
+    assert loaded(start(data_dir, program=IMPORT)) & {"sqlite3", "psycopg"} == set()
 
 
 def test_web_process_on_a_migrated_database_loads_no_migrations_documentation_or_tracing(
