@@ -18,13 +18,14 @@ from connector.console.live import live_part
 from connector.console.own_token import with_own_token
 from connector.console.story import Story
 from connector.console.verify.policy import SDK_PERMISSIONS, SDK_URL, logo_of, page_policy, sdk_policy
+from connector.console.verify.problems import Problem, problem_of
 from connector.console.verify.standing import CHECKING, WAITING, Standing, standing_of
 from connector.console.viewer import actor
 from connector.domain.colors import for_dark_ground
 from connector.domain.provider import Provider
 from connector.domain.user_status import ProviderStatus
 from connector.domain.workflow_input import RunRequest
-from connector.errors import Code, OnfidoError, RequestError, TooManyRequests
+from connector.errors import Code, DirectoryError, OnfidoError, RequestError, TooManyRequests
 from connector.services.starting.requests import Capture, Verifications
 
 log = structlog.get_logger(__name__)
@@ -76,12 +77,12 @@ def start(provider_id: str) -> BaseResponse:
         return _back(provider_id)
     try:
         capture = with_own_token(_address(provider_id), lambda token: _begin(status, standing, token))
-    except OnfidoError as error:
-        log.warning("verify.unavailable", provider_id=provider_id, code=error.code)
-        return _page(status, is_unavailable=True)
-    except (RequestError, TooManyRequests) as error:  # such as a second click; the page says how things stand
-        log.info("request.refused", code=getattr(error, "code", "HTTP-429"))
-        return _back(provider_id)
+    except DirectoryError:
+        raise
+    except (RequestError, OnfidoError, TooManyRequests) as error:
+        log.warning("verify.not_started", provider_id=provider_id, code=getattr(error, "code", "HTTP-429"))
+        problem = problem_of(error)
+        return _back(provider_id) if problem is None else _page(status, problem)
     return _redirect_to_capture(status.provider, capture)
 
 
@@ -215,13 +216,14 @@ def _redirect_to_capture(provider: Provider, capture: Capture) -> BaseResponse:
     return response
 
 
-def _page(status: ProviderStatus, *, is_unavailable: bool = False) -> Response:
+def _page(status: ProviderStatus, problem: Problem | None = None) -> Response:
     standing = standing_of(status)
-    page = render_template("verify/page.html", is_unavailable=is_unavailable, **_shown(status.provider, standing))
+    page = render_template("verify/page.html", problem=problem, **_shown(status.provider, standing))
     response = _written(page, status.provider)
-    if is_unavailable:
-        response.status_code = 503
-        response.headers["Retry-After"] = "30"
+    if problem is not None:
+        response.status_code = problem.status
+        if problem.retry_after is not None:
+            response.headers["Retry-After"] = str(problem.retry_after)
     return response
 
 
