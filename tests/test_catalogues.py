@@ -43,7 +43,10 @@ USERS_PAGE = (
     *(HERE / name for name in ("refusals.py", "formats.py", "sign_in.py", "one_time_links.py")),
     *(TEMPLATES / "verify").glob("*.html"),
     *(TEMPLATES / "console").glob("error*.html"),
-    *(TEMPLATES / "console" / name for name in ("plain.html", "languages.html", "sign_in.html", "signed_out.html")),
+    *(
+        TEMPLATES / "console" / name
+        for name in ("plain.html", "languages.html", "sign_in.html", "signed_out.html", "to_sign_in.html")
+    ),
     Path(reasons.__file__),
 )
 OTHERS = [each for each in languages() if each != SOURCE]

@@ -56,7 +56,7 @@ def install(blueprint: Blueprint) -> None:
 def _signed_out(_error: SignedOut) -> BaseResponse:
     url = sign_in_url(_return_address())
     if not is_part_wanted() and (request.method == "GET" or request.blueprint in _USER_PAGES):
-        return redirect(url, 303 if request.method == "POST" else 302)
+        return _to_sign_in(url)
     log.warning("console.refused", reason="not signed in", path=request.path)
     response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, then try again."))
     if request.method == "GET":
@@ -65,7 +65,14 @@ def _signed_out(_error: SignedOut) -> BaseResponse:
 
 
 def _sign_in_again(error: SignInAgain) -> BaseResponse:
-    return redirect(sign_in_url(error.next_url, again=1), 303)
+    return _to_sign_in(sign_in_url(error.next_url, again=1))
+
+
+def _to_sign_in(url: str) -> BaseResponse:
+    """Lead to the sign-in; after a form by a page, because browsers do not let a form's redirects leave this site."""
+    if request.method == "GET":
+        return redirect(url)
+    return Response(render_template("console/to_sign_in.html", url=url), HTTPStatus.UNAUTHORIZED)
 
 
 def _scope_missing(error: ScopeMissing) -> Response:

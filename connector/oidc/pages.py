@@ -28,6 +28,7 @@ from connector.console.ground import public_url
 from connector.console.languages import onfido_language, prefer, speak_all
 from connector.console.own_token import with_own_token
 from connector.console.sign_in import sign_in_url
+from connector.console.story import SignedOut
 from connector.console.viewer import current_viewer, host_cookie, is_secure
 from connector.domain.environment import SANDBOX
 from connector.domain.openid.clients import Client
@@ -260,7 +261,7 @@ def _lasting(flow: Flow) -> Iterator[None]:
 def _signed_in() -> str:
     viewer = current_viewer()
     if viewer is None:
-        abort(401)
+        raise SignedOut
     return viewer.principal.subject
 
 
