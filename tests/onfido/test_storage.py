@@ -246,7 +246,7 @@ def test_from_a_public_base_url_nothing_private_is_asked(
     onfido.answers(leads_to(f"https://files.example:{elsewhere.server_port}/1"))
     error = failure(lambda: fetch(public))
     assert error.code is Code.FILE_UNAVAILABLE
-    assert error.description == "files.example is no public host: no file is fetched from it."
+    assert error.description == "files.example must be a public host: no file is fetched from it."
     assert elsewhere.connections == 0
 
 
