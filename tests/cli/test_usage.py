@@ -32,6 +32,13 @@ def assert_one_line(result: Result, *mentioned: str) -> None:
         assert each in result.stderr
 
 
+def test_a_tenant_without_a_name_is_refused(run: Run) -> None:
+    """What was removed waits under this name until its rows are deleted."""
+    result = run("provider", "list", "--tenant", "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "must not be empty" in result.stderr
+
+
 def test_output_has_no_control_characters_of_stored_text(run: Run) -> None:
     value = "Ann\nuser  root\x1b[2J\u202e"
     added = run("user", "add", "ann", "-a", f"urn:x={value}")
