@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -48,6 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     yield
     long = {each.path for each in items if each.get_closest_marker("timeout")}
     items.sort(key=lambda each: each.path not in long)  # by file: what its tests share is made once
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every later garbage collection: it lives to the end."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,45 +2,75 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from connector.simulator.server import Simulator
 from tests.bodies import config_properties
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
-from tests.harness import HTTP, Caller, Clock, ConnectorServer, World
+from tests.harness import HTTP, Caller, World
 from tests.patience import patient_settings
-from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
+from tests.standing import StandingConnector, clock, connector, setting_changes, settings, shared_connector, standing
 
 __all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]
 
 
+@pytest.fixture(scope="session")
+def site_of(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+) -> Iterator[Callable[[str], StandingConnector]]:
+    """Return the connector of all modules on a kind of database."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def start(kind: str) -> StandingConnector:
+            settings = patient_settings(
+                tmp_path_factory.mktemp("contract"),
+                new_database(kind),
+                onfido_read_retries=0,
+                onfido_rate_limit=100_000,
+                metrics_token=METRICS_TOKEN,
+            )
+            standing = StandingConnector(settings)
+            stack.enter_context(standing.connector).rest()
+            return standing
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def onfido_of_modules() -> Iterator[Simulator]:
+    """An Onfido apart from that of single tests, which forgets everything after each."""
+    with Simulator() as running:
+        yield running
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared_database_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
-    """The URL of a migrated database for a whole module."""
-    return new_database(request.param)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database that a module runs over."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared(
+    database_kind: str, site_of: Callable[[str], StandingConnector], onfido_of_modules: Simulator
+) -> Iterator[World]:
     """A connector whose provider has a webhook token that Onfido does not know: no event arrives by itself.
 
-    What a test adds stays for the tests after it: take new users and new providers.
+    What a test adds stays for the tests of its module: take new users and new providers.
     """
-    settings = patient_settings(
-        tmp_path_factory.mktemp("data"),
-        shared_database_url,
-        onfido_read_retries=0,
-        onfido_rate_limit=100_000,
-        metrics_token=METRICS_TOKEN,
-    )
-    clock = Clock()
-    with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
-        world = World(connector, simulator, clock, webhook_token=WEBHOOK_TOKEN)
-        properties = config_properties(simulator, webhook_token=WEBHOOK_TOKEN)
-        world.provider_id = new_provider(world, configProperties=properties)
-        yield world
+    standing = site_of(database_kind)
+    standing.begin_anew()
+    assert HTTP.post(f"{onfido_of_modules.url}/simulator/reset", timeout=60).ok
+    standing.connector.deliver()
+    world = World(standing.connector, onfido_of_modules, standing.clock, webhook_token=WEBHOOK_TOKEN)
+    properties = config_properties(onfido_of_modules, webhook_token=WEBHOOK_TOKEN)
+    world.provider_id = new_provider(world, configProperties=properties)
+    yield world
+    standing.connector.rest()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -18,8 +18,8 @@ from tests.loopback import serving
 
 
 @pytest.fixture(scope="module")
-def shared_database_url(new_database: Callable[[str], str]) -> str:
-    return new_database("sqlite")
+def database_kind() -> str:
+    return "sqlite"
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ CLAIMS = [GIVEN_NAME, LAST_NAME]
 
 
 @pytest.fixture(scope="module")
-def shared_database_url(new_database: Callable[[str], str]) -> str:
-    return new_database("sqlite")
+def database_kind() -> str:
+    return "sqlite"
 
 
 @pytest.fixture(scope="module")

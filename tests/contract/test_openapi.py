@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -52,8 +52,8 @@ EXAMPLES = 5  # for each operation and kind of data
 
 
 @pytest.fixture(scope="module")
-def shared_database_url(new_database: Callable[[str], str]) -> str:
-    return new_database("sqlite")
+def database_kind() -> str:
+    return "sqlite"
 
 
 @pytest.fixture(scope="module")

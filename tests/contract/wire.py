@@ -33,7 +33,7 @@ WEBHOOK_TOKEN = "webhook-secret-of-the-tests"
 PERSON = {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush", BIRTH_DATE: "1977-07-07"}  # found in no error's own words
 
 # For a test of `shared` that says nothing of the database: what is refused before it, or does not depend on it.
-on_sqlite = pytest.mark.parametrize("shared_database_url", ["sqlite"], indirect=True, scope="module")
+on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True, scope="module")
 
 _UNSPEAKABLE = (API_TOKEN, WEBHOOK_TOKEN, *PERSON.values(), "Traceback", 'File "', "sqlalchemy", "psycopg", "sqlite3")
 _SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA)\b")
