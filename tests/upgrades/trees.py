@@ -49,16 +49,25 @@ def former_version(directory: Path) -> Path | None:
     """Return the code as it was before the newest migration; None if the history is not there, or too short."""
     [newest] = (ROOT / VERSIONS).glob(f"{newest_version()}_*.py")
     name = newest.name.partition("_")[2]  # without its number, which may have changed before it was merged
-    added = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", f":(glob){VERSIONS}/*_{name}")
-    if not added or _git("grep", "--count", "OLDEST_SUPPORTED", f"{added}^", "--", str(SCHEMA)) is None:
+    commits = (_git("log", "--format=%H", "--", str(VERSIONS)) or "").split()
+    former = next((each for each in commits if _is_before(each, name)), None)
+    if former is None or _git("grep", "--count", "OLDEST_SUPPORTED", former, "--", str(SCHEMA)) is None:
         return None
     tree = directory / "former"
     tree.mkdir()
     archive = subprocess.run(
-        ["git", "archive", f"{added}^", "connector", "config"], cwd=ROOT, capture_output=True, check=True
+        ["git", "archive", former, "connector", "config"], cwd=ROOT, capture_output=True, check=True
     )
     subprocess.run(["tar", "--extract"], cwd=tree, input=archive.stdout, check=True)
     return tree
+
+
+def _is_before(commit: str, name: str) -> bool:
+    """Whether a commit has no migration of this name, and its own can be run: no two have one number."""
+    found = (_git("ls-tree", "--name-only", commit, f"{VERSIONS}/") or "").split()
+    files = [Path(each).name for each in found if each.endswith(".py")]
+    numbers = {each.partition("_")[0] for each in files}
+    return len(numbers) == len(files) and not any(each.endswith(f"_{name}") for each in files)
 
 
 def _git(*arguments: str) -> str | None:
