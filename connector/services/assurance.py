@@ -12,6 +12,7 @@ from connector.domain.environment import SANDBOX
 from connector.domain.tenancy import Tenant
 from connector.services.not_found import unknown_user
 from connector.services.signing import SigningKeys
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import proven_claims
 from connector.store.engine import Database
@@ -20,26 +21,17 @@ from connector.store.vault import Fingerprints
 TOKEN_TYPE = "verified-claims+jwt"  # noqa: S105  the header's `typ`: neither an access token nor an ID token
 
 
+@use_case
 class VerifiedClaims:
     """Asserts which of a user's current values are verified; each method takes the tenant."""
 
-    def __init__(
-        self,
-        database: Database,
-        values: UserValues,
-        fingerprints: Fingerprints,
-        keys: SigningKeys,
-        names: Mapping[str, str],
-        lifetime: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._user_values = values
-        self._fingerprints = fingerprints
-        self._keys = keys
-        self._names = names
-        self._lifetime = lifetime
-        self._clock = clock
+    _database: Database
+    _user_values: UserValues
+    _fingerprints: Fingerprints
+    _keys: SigningKeys
+    _names: Mapping[str, str]
+    _lifetime: timedelta
+    _clock: Callable[[], datetime]
 
     def get(self, tenant: Tenant, user_id: str, issuer: str, access_token: str | None = None) -> dict[str, Any]:
         """Return `sub`, and `verified_claims` if any current value of the user is verified.

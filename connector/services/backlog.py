@@ -6,16 +6,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 from connector.metrics.exposition import Backlog
+from connector.services.use_case import use_case
 from connector.store import backlog, delivery_counts
 from connector.store.engine import Database
 
 
+@use_case
 class BacklogReader:
     """Reads the backlog."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._clock = clock
+    _database: Database
+    _clock: Callable[[], datetime]
 
     def read(self) -> Backlog:
         """Return the backlog."""

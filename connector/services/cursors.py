@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from connector.domain.messages import message
 from connector.errors import InvalidQuery
+from connector.services.use_case import use_case
 from connector.store.pages import Position
 from connector.store.vault import OpaqueTexts
 
@@ -28,12 +29,12 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
+@use_case
 class Cursors:
     """Writes and reads the cursors of one list; `name` distinguishes it from other lists."""
 
-    def __init__(self, texts: OpaqueTexts, name: str) -> None:
-        self._texts = texts
-        self._name = name
+    _texts: OpaqueTexts
+    _name: str
 
     def page(self, tenant: str, matches: Sequence[T], limit: int, key: Callable[[T], Sequence[str | int]]) -> Page[T]:
         """Return the first `limit` of the matching rows, with a cursor if there are more."""

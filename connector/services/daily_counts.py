@@ -18,6 +18,7 @@ from itertools import islice
 from connector.domain.counting import bounds, due_days
 from connector.domain.hour_counts import first_kept
 from connector.domain.measures import OF_VERIFICATIONS, Count, Measure
+from connector.services.use_case import use_case
 from connector.store import counting, daily_counts, hourly_counts
 from connector.store.counting import Window
 from connector.store.engine import Database
@@ -26,13 +27,13 @@ MOST_DAYS = 31  # days that one pass counts; the next passes count the others
 MOST_PROVIDERS = 100  # providers whose verifications one statement counts
 
 
+@use_case
 class DailyCounts:
     """Counts days; refused starts are counted for `retention`, the time for which they are recorded."""
 
-    def __init__(self, database: Database, retention: timedelta, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._retention = retention
-        self._clock = clock
+    _database: Database
+    _retention: timedelta
+    _clock: Callable[[], datetime]
 
     def count_due(self) -> None:
         """Count the days that are due."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.services.use_case import use_case
 from connector.store.endpoints import Sealed
 from connector.store.sealed import endpoint_secret
 from connector.store.vault import Vault
@@ -13,13 +14,13 @@ from connector.store.vault import Vault
 SECRET, PREVIOUS = "secret", "previous_secret"  # columns
 
 
+@use_case
 class EndpointSecrets:
     """Encrypts and decrypts the secrets of endpoints; decryption raises `ConfigurationError` if a key is missing."""
 
-    def __init__(self, vault: Vault, overlap: timedelta, clock: Callable[[], datetime]) -> None:
-        self._vault = vault
-        self._overlap = overlap
-        self._clock = clock
+    _vault: Vault
+    _overlap: timedelta
+    _clock: Callable[[], datetime]
 
     def seal(self, endpoint_id: str, secret: str, name: str = SECRET) -> str:
         """Encrypt a secret for its column."""

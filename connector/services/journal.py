@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from connector.domain.history import Change
 from connector.services import origin
+from connector.services.use_case import use_case
 from connector.store import history, monitor_deliveries, notices, outbox, signal_levels
 from connector.store.monitor_deliveries import MonitorPayload
 from connector.store.notices import NoticePayload
@@ -37,11 +38,11 @@ class Subscriber(Protocol):
         ...
 
 
+@use_case
 class Journal:
     """Records changes and announces them to its subscribers."""
 
-    def __init__(self, subscribers: Sequence[Subscriber] = ()) -> None:
-        self._subscribers = subscribers
+    _subscribers: Sequence[Subscriber] = ()
 
     def record(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Record and announce changes as the last step of their transaction: the outbox is last in the lock order."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from connector.services.use_case import use_case
 from connector.store.dialect import insert
 from connector.store.engine import Database
 from connector.store.models import secrets
@@ -43,15 +44,15 @@ def sealing_key(database: Database) -> str | None:
     return None if sealed is None else key_id_of(sealed)
 
 
+@use_case
 class KeyRotation:
     """Encrypts everything with the first key, in short transactions, while the connector runs.
 
     An interrupted rotation continues: values that are already encrypted with the first key are not changed.
     """
 
-    def __init__(self, database: Database, vault: Vault) -> None:
-        self._database = database
-        self._vault = vault
+    _database: Database
+    _vault: Vault
 
     def count_outdated(self) -> int:
         """Return the number of values that are not encrypted with the first key yet."""

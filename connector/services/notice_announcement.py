@@ -19,6 +19,7 @@ from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_E
 from connector.domain.utc import timestamp
 from connector.domain.workflow_run import ABANDONED, is_final
 from connector.domain.workflow_run import REVIEW as IN_REVIEW
+from connector.services.use_case import use_case
 from connector.store.notices import NoticePayload
 
 
@@ -37,13 +38,13 @@ class NotifyOfChange(NoticePayload):
         return (self.event,)
 
 
+@use_case
 class NoticeAnnouncement:
     """A subscriber of the journal for one event; `concerns` selects its changes, `reason` returns their reason."""
 
-    def __init__(self, event: str, concerns: Callable[[Change], bool], reason: str | None = None) -> None:
-        self._event = event
-        self._concerns = concerns
-        self._reason = reason
+    _event: str
+    _concerns: Callable[[Change], bool]
+    _reason: str | None = None
 
     def wants(self, change: Change) -> bool:
         """Whether the change leads to the notice."""

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from connector.domain.differences import REPLACED
 from connector.domain.history import CHANGED, SETTINGS, SYSTEM, by_administrator
 from connector.services.journal import Journal
+from connector.services.use_case import use_case
 from connector.store import processes
 from connector.store.engine import Database
 from connector.store.processes import StoredProcess
@@ -52,16 +53,14 @@ class Running:
     differing: Sequence[str]
 
 
+@use_case
 class Processes:
     """Maintains the list of running processes."""
 
-    def __init__(
-        self, database: Database, fingerprints: Fingerprints, journal: Journal, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._fingerprints = fingerprints
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _fingerprints: Fingerprints
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def register(self, starting: Starting) -> str:
         """Add a process, record the changes since the last one of its role, and return the process's id."""

@@ -12,18 +12,19 @@ from connector.domain.history import Change
 from connector.errors import DatabaseUnavailable
 from connector.services.journal import Journal
 from connector.services.refusal_limit import RefusalLimit
+from connector.services.use_case import use_case
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
 
+@use_case
 class RefusalRecord:
     """Records refusals; if that fails, it is logged, and the caller still gets the refusal."""
 
-    def __init__(self, database: Database, journal: Journal, limit: RefusalLimit) -> None:
-        self._database = database
-        self._journal = journal
-        self._limit = limit
+    _database: Database
+    _journal: Journal
+    _limit: RefusalLimit
 
     def add(self, entry: Change, beside: Callable[[Connection], None] | None = None) -> None:
         """Record a refusal if there is room for it; `beside` is executed in the same transaction in any case."""

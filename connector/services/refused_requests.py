@@ -12,6 +12,7 @@ from datetime import datetime
 
 from connector.domain.history import REFUSED, REQUEST, Change
 from connector.services.refusal_record import RefusalRecord
+from connector.services.use_case import use_case
 
 MAX_NAME, MAX_CODE, MAX_PROVIDER_ID = 255, 64, 36  # lengths of the columns of the history
 
@@ -29,12 +30,12 @@ class RefusedRequest:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
+@use_case
 class RefusedRequests:
     """Records refused requests, within the limit."""
 
-    def __init__(self, record: RefusalRecord, clock: Callable[[], datetime]) -> None:
-        self._record = record
-        self._clock = clock
+    _record: RefusalRecord
+    _clock: Callable[[], datetime]
 
     def record(self, refused: RefusedRequest) -> None:
         """Record a refusal."""

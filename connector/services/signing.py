@@ -22,6 +22,7 @@ from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.utc import timestamp
 from connector.errors import ConnectorError
 from connector.services.journal import Journal
+from connector.services.use_case import use_case
 from connector.store import signing_keys
 from connector.store.engine import Database
 from connector.store.sealed import signing_key
@@ -34,22 +35,15 @@ PUBLISHED_BEFORE = timedelta(hours=1)  # how long the next key has to be publish
 PUBLIC_FOR = 300  # seconds for which the published keys may be cached
 
 
+@use_case
 class SigningKeys:
     """Signs with the current key, publishes the public keys, and rotates them; keys are created on first use."""
 
-    def __init__(
-        self,
-        database: Database,
-        vault: Vault,
-        journal: Journal,
-        overlap: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._vault = vault
-        self._journal = journal
-        self._overlap = overlap
-        self._clock = clock
+    _database: Database
+    _vault: Vault
+    _journal: Journal
+    _overlap: timedelta
+    _clock: Callable[[], datetime]
 
     def published(self) -> Sequence[SigningKey]:
         """Return the keys that have not expired, the current one first."""

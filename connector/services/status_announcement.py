@@ -12,6 +12,7 @@ from typing import ClassVar
 from connector.domain.history import CHANGED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenants
+from connector.services.use_case import use_case
 from connector.store.outbox import Payload
 
 
@@ -33,11 +34,11 @@ class WriteStatuses:
     position: str = ""
 
 
+@use_case
 class StatusAnnouncement:
     """A subscriber of the journal, for the tenants whose directory has `writes_status`."""
 
-    def __init__(self, tenants: Tenants) -> None:
-        self._tenants = tenants
+    _tenants: Tenants
 
     def wants(self, change: Change) -> bool:
         """Whether the change may change the written status."""

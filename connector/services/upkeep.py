@@ -37,6 +37,7 @@ from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
 from connector.services.starting.refusals import WINDOW
 from connector.services.timing import Deadline, background
+from connector.services.use_case import use_case
 from connector.store import (
     budgets,
     console_sessions,
@@ -65,34 +66,21 @@ class Sweep:
     kind: ClassVar[str] = "sweep"
 
 
+@use_case
 class Upkeep:
     """The periodic work; any number of processes may run it."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        onfido: Onfido,
-        results: Results,
-        kept: KeptResults,
-        events: Events,
-        initiation: Initiation,
-        further: Sequence[Callable[[], None]],
-        event_retention: timedelta,
-        delivery_retention: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._onfido = onfido
-        self._results = results
-        self._kept = kept
-        self._events = events
-        self._initiation = initiation
-        self._further = further
-        self._event_retention = event_retention
-        self._delivery_retention = delivery_retention
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _onfido: Onfido
+    _results: Results
+    _kept: KeptResults
+    _events: Events
+    _initiation: Initiation
+    _further: Sequence[Callable[[], None]]
+    _event_retention: timedelta
+    _delivery_retention: timedelta
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

@@ -22,6 +22,7 @@ from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.services.journal import Journal
+from connector.services.use_case import use_case
 from connector.store import claims, user_marks, users, verification_claims, verified_claims
 from connector.store.batch import Ask, nothing
 from connector.store.engine import Database
@@ -31,22 +32,15 @@ Marked = Mapping[str, str | None]  # fingerprints by claim URI; None if there is
 _ALL = "*"  # instead of a claim's URI: the fingerprint of all values
 
 
+@use_case
 class UserValues:
     """Reads users' values; each method takes the tenant. The caller must have no open transaction."""
 
-    def __init__(
-        self,
-        database: Database,
-        directories: Directories,
-        fingerprints: Fingerprints,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._directories = directories
-        self._fingerprints = fingerprints
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _directories: Directories
+    _fingerprints: Fingerprints
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def is_readable(self, tenant: Tenant, user_id: str) -> bool:
         """Whether a user's values can be read without the user's token; a guest's are in no directory."""

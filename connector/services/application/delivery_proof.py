@@ -16,6 +16,7 @@ from connector.services.application.endpoints import Endpoints
 from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.signing import SigningKeys
+from connector.services.use_case import use_case
 
 TOKEN_TYPE = "delivery-proof+jwt"  # noqa: S105  the header's `typ`: neither an access token nor an ID token
 NAME = "delivery-proof"  # its name in the audit trail
@@ -30,26 +31,17 @@ class Proof:
     signed: str
 
 
+@use_case
 class DeliveryProofs:
     """Proves deliveries of one tenant, which the method takes."""
 
-    def __init__(
-        self,
-        lookup: VerificationLookup,
-        deliveries: Deliveries,
-        endpoints: Endpoints,
-        keys: SigningKeys,
-        readings: Readings,
-        retention_days: int,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._lookup = lookup
-        self._deliveries = deliveries
-        self._endpoints = endpoints
-        self._keys = keys
-        self._readings = readings
-        self._retention_days = retention_days
-        self._clock = clock
+    _lookup: VerificationLookup
+    _deliveries: Deliveries
+    _endpoints: Endpoints
+    _keys: SigningKeys
+    _readings: Readings
+    _retention_days: int
+    _clock: Callable[[], datetime]
 
     def prove(self, tenant: Tenant, run_id: str, provider_id: str | None, issuer: str, actor: str) -> Proof:
         """Return the notices of a verification with every stored attempt; the audit trail records this.

@@ -42,6 +42,7 @@ from connector.services.in_flight import wait_until_sent
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.providers.refusals import not_found
+from connector.services.use_case import use_case
 from connector.store import endpoints, notices, outbox, providers
 from connector.store.engine import Database
 
@@ -63,24 +64,16 @@ class ResendNotices:
     position: str = ""
 
 
+@use_case
 class Endpoints:
     """The endpoints of one tenant, which each method takes; changes are in its audit trail."""
 
-    def __init__(
-        self,
-        database: Database,
-        secrets: EndpointSecrets,
-        notifier: Notifier,
-        policy: UrlPolicy,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._secrets = secrets
-        self._notifier = notifier
-        self._policy = policy
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _secrets: EndpointSecrets
+    _notifier: Notifier
+    _policy: UrlPolicy
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

@@ -40,6 +40,7 @@ from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.journal import Journal
 from connector.services.notice_announcement import NotifyOfChange
 from connector.services.outbox import Handler, Undeliverable
+from connector.services.use_case import use_case
 from connector.store import endpoints, verifications
 from connector.store import notices as rows
 from connector.store.engine import Database
@@ -71,24 +72,16 @@ class Notice:
     data: Mapping[str, Any] = field(repr=False)
 
 
+@use_case
 class Notices:
     """Sends notices to the endpoints of applications."""
 
-    def __init__(
-        self,
-        database: Database,
-        secrets: EndpointSecrets,
-        notifier: Notifier,
-        policy: UrlPolicy,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._secrets = secrets
-        self._notifier = notifier
-        self._policy = policy
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _secrets: EndpointSecrets
+    _notifier: Notifier
+    _policy: UrlPolicy
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

@@ -37,6 +37,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import NotifyOfTask
 from connector.services.timing import Timing, background
+from connector.services.use_case import use_case
 from connector.store import verifications
 from connector.store.engine import Database
 
@@ -59,30 +60,19 @@ class _OpenRun:
     onfido: OnfidoClient
 
 
+@use_case
 class Tasks:
     """Lists and completes the tasks of runs of one tenant, which each method takes."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        onfido: Onfido,
-        lookup: VerificationLookup,
-        notices: Notices,
-        journal: Journal,
-        readings: Readings,
-        timing: Timing,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._onfido = onfido
-        self._lookup = lookup
-        self._notices = notices
-        self._journal = journal
-        self._readings = readings
-        self._timing = timing
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _onfido: Onfido
+    _lookup: VerificationLookup
+    _notices: Notices
+    _journal: Journal
+    _readings: Readings
+    _timing: Timing
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

@@ -35,6 +35,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import UpdateMatches
 from connector.services.timing import background
+from connector.services.use_case import use_case
 from connector.store import claims, events, user_verifications, users, verification_search, verifications
 from connector.store import notices as queued
 from connector.store.engine import Database
@@ -59,24 +60,16 @@ class NotifyOfMatches(NoticePayload):
         return MATCH_EVENTS
 
 
+@use_case
 class Watchlist:
     """Applies changed matches, and notifies applications of them."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        onfido: Onfido,
-        notices: Notices,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._journal = journal
-        self._providers = providers
-        self._onfido = onfido
-        self._notices = notices
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _onfido: Onfido
+    _notices: Notices
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

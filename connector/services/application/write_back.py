@@ -28,6 +28,7 @@ from connector.domain.written_status import WrittenStatus, status_of
 from connector.errors import ConnectorError, DirectoryError
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.status_announcement import WriteStatus, WriteStatuses
+from connector.services.use_case import use_case
 from connector.store import outbox, status_writes, verified_claims
 from connector.store.engine import Database
 from connector.store.status_writes import Turn
@@ -43,13 +44,13 @@ class BusyError(ConnectorError):
     """Another delivery writes this user's status, or took the lease over: this one is retried."""
 
 
+@use_case
 class WriteBack:
     """Writes the status of users to remote directories."""
 
-    def __init__(self, database: Database, tenants: Tenants, directories: Directories) -> None:
-        self._database = database
-        self._tenants = tenants
-        self._directories = directories
+    _database: Database
+    _tenants: Tenants
+    _directories: Directories
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

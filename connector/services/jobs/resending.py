@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from connector.domain.jobs import EVERYTHING, Job, Step
 from connector.services.jobs.steps import Work
+from connector.services.use_case import use_case
 from connector.store import redelivery
 from connector.store.engine import Database
 from connector.store.pages import Position
@@ -21,11 +22,11 @@ PAUSE = 1.0  # seconds between two steps, so that receivers get at most one page
 MOST_COUNTED = 10_000
 
 
+@use_case
 class Resending:
     """Makes deliveries of a tenant due again."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _database: Database
 
     def total(self, job: Job) -> int | None:
         """Return the number of matching deliveries; None if there are very many."""

@@ -21,18 +21,19 @@ from connector.services.jobs.steps import Work
 from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification
 from connector.services.timing import background
+from connector.services.use_case import use_case
 from connector.store import outbox, verification_finds
 
 BUDGET = 30.0  # seconds for one page of Onfido's list
 PAUSE = 1.0  # seconds between two pages
 
 
+@use_case
 class RunComparison:
     """Compares Onfido's list of a provider's runs with ours."""
 
-    def __init__(self, onfido: Onfido, find_provider: Callable[[Job], Provider]) -> None:
-        self._onfido = onfido
-        self._find_provider = find_provider
+    _onfido: Onfido
+    _find_provider: Callable[[Job], Provider]
 
     def total(self, _job: Job) -> int | None:
         """Return None: Onfido's list has no total."""

@@ -20,6 +20,7 @@ from connector.onfido.payloads import run_snapshot
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
+from connector.services.use_case import use_case
 from connector.store import verification_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -43,22 +44,15 @@ class DryRun:
     claims: list[TriedClaim]
 
 
+@use_case
 class DryRuns:
     """Tests drafts for one tenant's providers."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        lookup: VerificationLookup,
-        kept: KeptResults,
-        fingerprints: Fingerprints,
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._lookup = lookup
-        self._kept = kept
-        self._fingerprints = fingerprints
+    _database: Database
+    _providers: Providers
+    _lookup: VerificationLookup
+    _kept: KeptResults
+    _fingerprints: Fingerprints
 
     def run(self, tenant: Tenant, run_id: str, draft: Draft, provider_id: str | None = None) -> DryRun:
         """Judge a run's claims by a draft.

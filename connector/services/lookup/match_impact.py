@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from connector.domain.claims import VERIFIED
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
+from connector.services.use_case import use_case
 from connector.store import match_history
 from connector.store.engine import Database
 from connector.store.match_history import Entry
@@ -33,13 +34,13 @@ class Impact:
     is_complete: bool
 
 
+@use_case
 class MatchImpact:
     """Estimates the impact for one tenant's providers."""
 
-    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._providers = providers
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _clock: Callable[[], datetime]
 
     def estimate(self, tenant: Tenant, provider_id: str) -> Impact:
         """Return what `unverifyOnMatch` would have done; raises `RequestError` if there is no such provider."""

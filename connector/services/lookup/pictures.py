@@ -19,6 +19,7 @@ from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import NO_RUN, VerificationLookup
 from connector.services.providers.onfido import Onfido
 from connector.services.timing import Timing
+from connector.services.use_case import use_case
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,14 @@ class EvidenceFile:
     chunks: Iterator[bytes]
 
 
+@use_case
 class Pictures:
     """Lists and opens the pictures of one verification; raises as `VerificationLookup.find` does, and `OnfidoError`."""
 
-    def __init__(self, lookup: VerificationLookup, readings: Readings, onfido: Onfido, timing: Timing) -> None:
-        self._lookup = lookup
-        self._readings = readings
-        self._onfido = onfido
-        self._timing = timing
+    _lookup: VerificationLookup
+    _readings: Readings
+    _onfido: Onfido
+    _timing: Timing
 
     def list(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> list[Picture]:
         """Return the pictures that the user has sent in a run."""

@@ -28,18 +28,19 @@ from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
+from connector.services.use_case import use_case
 from connector.store.engine import Database
 
 CSV_FILE, AUDIT_FILE = "verifications.csv", "audit.csv"
 
 
+@use_case
 class Readings:
     """Records readings in the history."""
 
-    def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def record_export(self, tenant: Tenant, criteria: VerificationFilter, actor: str) -> None:
         """Record an export of the matching verifications."""

@@ -9,6 +9,7 @@ from connector.domain.dry_run import Draft, check_draft
 from connector.domain.mapping import changed_claims
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
+from connector.services.use_case import use_case
 from connector.store import claim_counts
 from connector.store.engine import Database
 
@@ -24,12 +25,12 @@ class RemappingImpact:
     at_most: int = MOST_COUNTED
 
 
+@use_case
 class Remapping:
     """Counts claims for one tenant's providers."""
 
-    def __init__(self, database: Database, providers: Providers) -> None:
-        self._database = database
-        self._providers = providers
+    _database: Database
+    _providers: Providers
 
     def estimate(self, tenant: Tenant, provider_id: str, mapping: Mapping[str, str]) -> RemappingImpact:
         """Return what a draft of a provider's mapping concerns.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import Tenant
+from connector.services.use_case import use_case
 from connector.store import event_search, jobs, user_search, verification_finds, verification_search
 from connector.store.engine import Database
 
@@ -20,11 +21,11 @@ class Hit:
     hit_id: str
 
 
+@use_case
 class Search:
     """Finds objects by their exact ids; the method takes the tenant."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _database: Database
 
     def find(self, tenant: Tenant, text: str) -> Hit | None:
         """Return the object whose id is exactly this text; for an applicant, its latest verification."""

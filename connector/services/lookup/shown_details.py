@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from connector.domain.tenancy import Tenant
 from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import VerificationDetails, VerificationLookup
+from connector.services.use_case import use_case
 
 OUTPUT, DOCUMENT = "output", "document"  # parts of a kept result that have values
 
 
+@use_case
 class ShownDetails:
     """Shows verifications; the method takes the tenant that it may read."""
 
-    def __init__(self, lookup: VerificationLookup, readings: Readings) -> None:
-        self._lookup = lookup
-        self._readings = readings
+    _lookup: VerificationLookup
+    _readings: Readings
 
     def show(self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str) -> VerificationDetails:
         """Return everything that is stored of a verification, after its reading is recorded; raise as its lookup does.

@@ -9,15 +9,16 @@ from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.lookup.readings import Readings
 from connector.services.not_found import unknown_user
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 
 
+@use_case
 class ShownValues:
     """Returns values for display; the method takes the tenant."""
 
-    def __init__(self, values: UserValues, readings: Readings) -> None:
-        self._user_values = values
-        self._readings = readings
+    _user_values: UserValues
+    _readings: Readings
 
     def show(self, tenant: Tenant, user_id: str, actor: str) -> Mapping[str, str]:
         """Return a user's values by claim URI, after recording this.

@@ -16,6 +16,7 @@ from connector.domain.statistics import Period, Statistics, summary
 from connector.domain.statistics_period import ALL, read_period
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
+from connector.services.use_case import use_case
 from connector.store import daily_counts, hourly_counts
 from connector.store.engine import Database
 
@@ -32,13 +33,13 @@ class StatisticsFilter:
     environment: str | None = None
 
 
+@use_case
 class StatisticsLookup:
     """Looks up the statistics of one tenant, which each method takes."""
 
-    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._providers = providers
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _clock: Callable[[], datetime]
 
     def criteria(
         self, period: Mapping[str, str | None], provider_id: str | None = None, environment: str | None = None

@@ -13,6 +13,7 @@ from connector.domain.verification import Verification
 from connector.services.cursors import Page
 from connector.services.lookup.user_status import next_start_at, verifiable
 from connector.services.providers.registry import Providers
+from connector.services.use_case import use_case
 from connector.store import refused_starts, user_search
 from connector.store.engine import Database
 from connector.store.refused_starts import RefusedStarts
@@ -43,13 +44,13 @@ class _Known:
     refused: Mapping[tuple[str, str], RefusedStarts]
 
 
+@use_case
 class UserList:
     """Lists users; the method takes the tenant and the page of ids."""
 
-    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._providers = providers
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _clock: Callable[[], datetime]
 
     def count(self, tenant: Tenant, prefix: str = "") -> int:
         """Return how many users with a prefix there are, up to `MOST_COUNTED`."""

@@ -23,6 +23,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import attempt_limits, claims, history, refused_starts, verification_search
 from connector.store.engine import Database
@@ -39,22 +40,15 @@ class UserStatus:
     providers: Sequence[ProviderStatus]
 
 
+@use_case
 class UserStatuses:
     """Looks up the verification state of users; each method takes the tenant."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        values: UserValues,
-        kept: KeptResults,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._user_values = values
-        self._kept = kept
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _user_values: UserValues
+    _kept: KeptResults
+    _clock: Callable[[], datetime]
 
     def get(self, tenant: Tenant, user_id: str, access_token: str | None = None) -> UserStatus:
         """Return a user's verification state; raise `RequestError` if the user is unknown, or was removed.

@@ -25,6 +25,7 @@ from connector.services import removals
 from connector.services.digests import digest_of
 from connector.services.journal import Journal
 from connector.services.providers.refusals import not_found
+from connector.services.use_case import use_case
 from connector.store import openid_clients, openid_flows, providers
 from connector.store import removals as hiding
 from connector.store.engine import Database
@@ -34,24 +35,16 @@ LONGEST_ASSERTION = timedelta(hours=1)  # the longest validity of an assertion, 
 ROTATED = "secret_replaced"  # an action, for the history
 
 
+@use_case
 class Clients:
     """The clients of one tenant, which each method takes; changes are in its audit trail."""
 
-    def __init__(
-        self,
-        database: Database,
-        journal: Journal,
-        names: Mapping[str, str],
-        policy: UrlPolicy,
-        overlap: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._journal = journal
-        self._names = names
-        self._policy = policy
-        self._overlap = overlap
-        self._clock = clock
+    _database: Database
+    _journal: Journal
+    _names: Mapping[str, str]
+    _policy: UrlPolicy
+    _overlap: timedelta
+    _clock: Callable[[], datetime]
 
     def all(self, tenant: Tenant) -> list[Client]:
         """Return the tenant's clients, the oldest first."""

@@ -38,6 +38,7 @@ from connector.services.digests import digest_of
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import VerificationRequest
 from connector.services.starting.binding import select_values
+from connector.services.use_case import use_case
 from connector.store import openid_clients, openid_flows
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
@@ -52,24 +53,16 @@ class SandboxNotAllowedError(Exception):
     """The client is not allowed results of the sandbox, but its provider uses it."""
 
 
+@use_case
 class Flows:
     """The authorization requests of one tenant, which each method takes."""
 
-    def __init__(
-        self,
-        database: Database,
-        vault: Vault,
-        fingerprints: Fingerprints,
-        providers: Providers,
-        names: Mapping[str, str],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._vault = vault
-        self._fingerprints = fingerprints
-        self._providers = providers
-        self._names = names
-        self._clock = clock
+    _database: Database
+    _vault: Vault
+    _fingerprints: Fingerprints
+    _providers: Providers
+    _names: Mapping[str, str]
+    _clock: Callable[[], datetime]
 
     def push(self, tenant: Tenant, client: Client, parameters: Mapping[str, str]) -> tuple[str, timedelta]:
         """Store a request of a client and return its `request_uri`, with its lifetime.

@@ -28,6 +28,7 @@ from connector.errors import Code, RequestError
 from connector.services.assurance import VerifiedClaims
 from connector.services.providers.registry import enabled
 from connector.services.starting.requests import Verifications
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import openid_clients, openid_flows, verifications
 from connector.store.engine import Database
@@ -56,22 +57,15 @@ class Progress:
     verification: Verification | None = None
 
 
+@use_case
 class Proving:
     """Verifies the persons of clients' requests; each method takes the tenant."""
 
-    def __init__(
-        self,
-        database: Database,
-        requests: Verifications,
-        values: UserValues,
-        assurance: VerifiedClaims,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._requests = requests
-        self._user_values = values
-        self._assurance = assurance
-        self._clock = clock
+    _database: Database
+    _requests: Verifications
+    _user_values: UserValues
+    _assurance: VerifiedClaims
+    _clock: Callable[[], datetime]
 
     def start(
         self,

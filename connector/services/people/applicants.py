@@ -35,12 +35,14 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.ending import end_verification
 from connector.services.timing import Timing
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import applicants, verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
 
+@use_case
 class Applicants:
     """Administers the applicants of one tenant's users; each method takes the tenant.
 
@@ -48,25 +50,14 @@ class Applicants:
     Onfido refuses, fails or is unreachable.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        onfido: Onfido,
-        values: UserValues,
-        fingerprints: Fingerprints,
-        journal: Journal,
-        timing: Timing,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._onfido = onfido
-        self._user_values = values
-        self._fingerprints = fingerprints
-        self._journal = journal
-        self._timing = timing
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _onfido: Onfido
+    _user_values: UserValues
+    _fingerprints: Fingerprints
+    _journal: Journal
+    _timing: Timing
+    _clock: Callable[[], datetime]
 
     def update(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Send the user's current values; claims that an open run has bound to other values stay unverified.

@@ -25,6 +25,7 @@ from connector.services.people.claim_entries import (
     find_named,
     removed,
 )
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import claims, proven_claims
 from connector.store.engine import Database
@@ -33,22 +34,15 @@ from connector.store.vault import Fingerprints
 log = structlog.get_logger(__name__)
 
 
+@use_case
 class Claims:
     """Reads and corrects the claims of one tenant's users; each method takes the tenant."""
 
-    def __init__(
-        self,
-        database: Database,
-        values: UserValues,
-        fingerprints: Fingerprints,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._user_values = values
-        self._fingerprints = fingerprints
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _user_values: UserValues
+    _fingerprints: Fingerprints
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def all(self, tenant: Tenant, user_id: str, provider_id: str | None = None) -> Sequence[Claim]:
         """Return a user's claims; raises `RequestError`: no such user, or no such provider."""

@@ -31,6 +31,7 @@ from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.people.users import Users
 from connector.services.status_announcement import WriteStatus
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import claims, directory_checks, outbox, user_marks, users, verification_claims, verified_claims
 from connector.store.directory_checks import Pass
@@ -79,24 +80,16 @@ def _unless_unknown() -> Iterator[None]:
             raise
 
 
+@use_case
 class DirectoryChecks:
     """Compares the users of tenants with remote directories."""
 
-    def __init__(
-        self,
-        database: Database,
-        tenants: Tenants,
-        values: UserValues,
-        people: Users,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._tenants = tenants
-        self._values = values
-        self._people = people
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _tenants: Tenants
+    _values: UserValues
+    _people: Users
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

@@ -19,6 +19,7 @@ from connector.services.batches import forget
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_user
 from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
+from connector.services.use_case import use_case
 from connector.store import (
     claims,
     console_sessions,
@@ -35,13 +36,13 @@ from connector.store import (
 from connector.store.engine import Database
 
 
+@use_case
 class UserRemoval:
     """Removes users of any tenant."""
 
-    def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def remove(self, tenant: Tenant, user_id: str, actor: str) -> int:
         """Remove a user with all personal data; return the number of applicants that will be deleted at Onfido.

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from connector.domain.history import Change
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank, normal
+from connector.services.use_case import use_case
 from connector.services.values import values_changed
 from connector.store import users
 from connector.store.sealed import user_value
@@ -18,12 +19,12 @@ from connector.store.vault import Fingerprints, Vault
 Values = Mapping[str, str]  # by claim URI; a blank one removes the stored value
 
 
+@use_case
 class ValueWriter:
     """Compares and writes the values of users whom the caller has locked."""
 
-    def __init__(self, vault: Vault, fingerprints: Fingerprints) -> None:
-        self._vault = vault
-        self._fingerprints = fingerprints
+    _vault: Vault
+    _fingerprints: Fingerprints
 
     def open(self, tenant: Tenant, user_id: str, sealed: Mapping[str, str]) -> dict[str, str]:
         """Decrypt a user's stored values."""

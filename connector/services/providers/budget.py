@@ -11,6 +11,7 @@ import structlog
 from connector.errors import DatabaseUnavailable
 from connector.onfido.budget import Turn
 from connector.onfido.pacing import LONGEST_RETRY_AFTER, Pace
+from connector.services.use_case import use_case
 from connector.store import budgets
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -22,12 +23,12 @@ SHORTEST_LOCK = 0.1
 AHEAD = 60.0  # the longest time, in seconds, that calls reserve ahead
 
 
+@use_case
 class AccountBudgets:
     """Reserves calls in the database; if it does not answer, callers continue without a reservation."""
 
-    def __init__(self, database: Database, fingerprints: Fingerprints) -> None:
-        self._database = database
-        self._fingerprints = fingerprints
+    _database: Database
+    _fingerprints: Fingerprints
 
     def book(self, account: str, pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
         """Reserve an account's next call, if its turn comes within `patience` seconds; None without the database."""

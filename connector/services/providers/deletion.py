@@ -17,6 +17,7 @@ from connector.services.outbox import Handler, ProviderPayload, Undeliverable
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.timing import background
+from connector.services.use_case import use_case
 
 DELETE_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 
@@ -38,12 +39,12 @@ class DeleteCustomer(ProviderPayload):
     user_id: str
 
 
+@use_case
 class Deletion:
     """Deletes at Onfido for the outbox."""
 
-    def __init__(self, providers: Providers, onfido: Onfido) -> None:
-        self._providers = providers
-        self._onfido = onfido
+    _providers: Providers
+    _onfido: Onfido
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

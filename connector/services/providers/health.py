@@ -28,6 +28,7 @@ from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.outbox import new_owner
+from connector.services.use_case import use_case
 from connector.store import provider_health
 from connector.store.engine import Database
 
@@ -36,13 +37,13 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)  # of a check: longer than any check takes
 
 
+@use_case
 class HealthRecords:
     """Records and reads checks of providers; the methods for people take the tenant."""
 
-    def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def now(self) -> datetime:
         """Return the time at which a check starts."""

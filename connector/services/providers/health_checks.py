@@ -14,6 +14,7 @@ from connector.domain.health import INTERVAL
 from connector.domain.tenancy import Tenants
 from connector.services.outbox import Handler, ProviderPayload
 from connector.services.providers.setup import Setup
+from connector.services.use_case import use_case
 from connector.store import outbox, provider_health
 from connector.store.engine import Database
 
@@ -28,22 +29,15 @@ class CheckProvider(ProviderPayload):
     kind: ClassVar[str] = "check_provider"
 
 
+@use_case
 class HealthChecks:
     """Checks the providers of all tenants, one delivery each."""
 
-    def __init__(
-        self,
-        database: Database,
-        tenants: Tenants,
-        setup: Setup,
-        public_url: str,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._tenants = tenants
-        self._setup = setup
-        self._public_url = public_url
-        self._clock = clock
+    _database: Database
+    _tenants: Tenants
+    _setup: Setup
+    _public_url: str
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

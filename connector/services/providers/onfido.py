@@ -12,21 +12,20 @@ from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.services.providers.registry import Providers
 from connector.services.providers.secrets import Secrets
 from connector.services.timing import Deadline
+from connector.services.use_case import use_case
 
 
+@use_case
 class Onfido:
     """Creates clients for Onfido on behalf of providers.
 
     Each method raises `RequestError` (OIDV-10016) if the stored configuration can no longer be used.
     """
 
-    def __init__(
-        self, providers: Providers, secrets: Secrets, transport: OnfidoTransport, policy: BaseUrlPolicy
-    ) -> None:
-        self._providers = providers
-        self._secrets = secrets
-        self._transport = transport
-        self._policy = policy
+    _providers: Providers
+    _secrets: Secrets
+    _transport: OnfidoTransport
+    _policy: BaseUrlPolicy
 
     def of_verification(self, verification: Verification, deadline: Deadline) -> OnfidoClient:
         """Return a client for a verification's provider; raises `RequestError` if that was removed."""

@@ -15,15 +15,16 @@ from sqlalchemy import Connection
 from connector.domain.notices import OWN_EVENTS, Endpoint, EndpointConfig
 from connector.domain.studio import Notices
 from connector.services.endpoint_secrets import EndpointSecrets
+from connector.services.use_case import use_case
 from connector.store import endpoints
 
 
+@use_case
 class OwnEndpoints:
     """Keeps the endpoints of providers in accordance with their configurations."""
 
-    def __init__(self, secrets: EndpointSecrets, clock: Callable[[], datetime]) -> None:
-        self._secrets = secrets
-        self._clock = clock
+    _secrets: EndpointSecrets
+    _clock: Callable[[], datetime]
 
     def follow(
         self, connection: Connection, tenant: str, provider_id: str, configured: Notices, secret: str | None

@@ -16,6 +16,7 @@ from connector.domain.setup_steps import SetupFacts, Step, headline, setup_steps
 from connector.domain.tenancy import Tenant
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.registry import Providers
+from connector.services.use_case import use_case
 from connector.store import endpoints, refused_posts, setup_facts
 from connector.store.engine import Database
 from connector.store.setup_facts import Since
@@ -35,16 +36,14 @@ class Progress:
         return all(step.state == "done" for step in self.steps)
 
 
+@use_case
 class SetupProgress:
     """Reports the setup progress of providers; the method takes the tenant."""
 
-    def __init__(
-        self, database: Database, providers: Providers, records: HealthRecords, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._records = records
-        self._clock = clock
+    _database: Database
+    _providers: Providers
+    _records: HealthRecords
+    _clock: Callable[[], datetime]
 
     def of(self, tenant: Tenant, provider_id: str) -> Progress:
         """Return a provider's setup progress; raise `RequestError` if there is none."""

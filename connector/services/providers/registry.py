@@ -27,6 +27,7 @@ from connector.services.providers.refusals import name_conflict, name_taken, not
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.services.signal_announcement import NoteLevels
+from connector.services.use_case import use_case
 from connector.store import claims, daily_counts, outbox, provider_health, providers, signal_levels, verification_search
 from connector.store import removals as hiding
 from connector.store.engine import Database
@@ -39,24 +40,16 @@ _OF_WORKFLOW = {"workflow_id", "base_url", "api_token", "client_id"}  # the colu
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
+@use_case
 class Providers:
     """Registers the providers of one tenant, which each method takes."""
 
-    def __init__(
-        self,
-        database: Database,
-        secrets: Secrets,
-        journal: Journal,
-        rules: ConfigurationRules,
-        own_endpoints: OwnEndpoints,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._secrets = secrets
-        self._journal = journal
-        self._rules = rules
-        self._own = own_endpoints
-        self._clock = clock
+    _database: Database
+    _secrets: Secrets
+    _journal: Journal
+    _rules: ConfigurationRules
+    _own: OwnEndpoints
+    _clock: Callable[[], datetime]
 
     def add(self, tenant: Tenant, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Register a provider; an API token or client credentials are required.

@@ -5,14 +5,15 @@ from __future__ import annotations
 from connector.domain.provider import Provider, ProviderConfig, tidied, without_masks
 from connector.domain.provider_rules import BaseUrlPolicy, check_config, refuse_masks
 from connector.domain.studio import Studio, StudioPolicy, check_studio
+from connector.services.use_case import use_case
 
 
+@use_case
 class ConfigurationRules:
     """Checks configurations; the uniqueness of names is enforced by the database."""
 
-    def __init__(self, policy: BaseUrlPolicy, studio_policy: StudioPolicy) -> None:
-        self._policy = policy
-        self._studio_policy = studio_policy
+    _policy: BaseUrlPolicy
+    _studio_policy: StudioPolicy
 
     def new(self, config: ProviderConfig) -> ProviderConfig:
         """Return a new provider's configuration in its stored form; raise `InvalidField`."""

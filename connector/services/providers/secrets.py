@@ -13,6 +13,7 @@ from connector.domain.credentials import ClientCredentials, Credentials, environ
 from connector.domain.differences import differences
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
 from connector.domain.provider_rules import check_region, choose_credentials
+from connector.services.use_case import use_case
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
@@ -25,13 +26,13 @@ _CREDENTIALS = ("api_token", "client_secret")
 _OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
 
 
+@use_case
 class Secrets:
     """Encrypts and decrypts the secrets of providers. Decryption raises `ConfigurationError` if a key is missing."""
 
-    def __init__(self, vault: Vault, token_overlap: timedelta, clock: Callable[[], datetime]) -> None:
-        self._vault = vault
-        self._token_overlap = token_overlap
-        self._clock = clock
+    _vault: Vault
+    _token_overlap: timedelta
+    _clock: Callable[[], datetime]
 
     def open(self, provider_id: str, name: str, sealed: str) -> str:
         """Decrypt the secret in a column of a provider."""

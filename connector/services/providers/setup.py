@@ -42,6 +42,7 @@ from connector.services.providers.registry import Providers
 from connector.services.providers.webhook import ProviderWebhook, choose
 from connector.services.providers.webhook_token import CREATED, KEPT, REMOVED, REPAIRED, WebhookTokens
 from connector.services.timing import Deadline, Timing, background
+from connector.services.use_case import use_case
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class ProviderFacts:
     last_event_at: datetime | None
 
 
+@use_case
 class Setup:
     """Tests providers and registers their webhooks; each method takes the tenant.
 
@@ -72,21 +74,12 @@ class Setup:
     then every method raises `RequestError` (OIDV-10016), as a verification would.
     """
 
-    def __init__(
-        self,
-        providers: Providers,
-        onfido: Onfido,
-        webhook_tokens: WebhookTokens,
-        health: HealthRecords,
-        timing: Timing,
-        post: Post,
-    ) -> None:
-        self._providers = providers
-        self._onfido = onfido
-        self._webhook_tokens = webhook_tokens
-        self._health = health
-        self._timing = timing
-        self._post = post
+    _providers: Providers
+    _onfido: Onfido
+    _webhook_tokens: WebhookTokens
+    _health: HealthRecords
+    _timing: Timing
+    _post: Post
 
     def test(self, tenant: Tenant, provider_id: str, public_url: str, *, probes_delivery: bool = True) -> Readiness:
         """Check everything that a verification depends on, and record it.

@@ -23,24 +23,18 @@ from connector.services.providers.registry import Providers
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.webhook import ProviderWebhook
 from connector.services.timing import Timing
+from connector.services.use_case import use_case
 
 
+@use_case
 class Trials:
     """Tests configurations; each method raises `InvalidField` as saving would, except for a name that is taken."""
 
-    def __init__(
-        self,
-        providers: Providers,
-        rules: ConfigurationRules,
-        stored: Callable[[Provider], Credentials],
-        onfido: Onfido,
-        timing: Timing,
-    ) -> None:
-        self._providers = providers
-        self._rules = rules
-        self._stored = stored
-        self._onfido = onfido
-        self._timing = timing
+    _providers: Providers
+    _rules: ConfigurationRules
+    _stored: Callable[[Provider], Credentials]
+    _onfido: Onfido
+    _timing: Timing
 
     def of_new(self, tenant: Tenant, config: ProviderConfig) -> Readiness:
         """Test the configuration of a provider that does not exist yet."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
+from connector.services.use_case import use_case
 from connector.store import provider_usage
 from connector.store.engine import Database
 
@@ -21,12 +22,12 @@ class Usage:
     verified_claims: int
 
 
+@use_case
 class ProviderUsage:
     """Counts the dependents of a provider; the method takes the tenant."""
 
-    def __init__(self, database: Database, providers: Providers) -> None:
-        self._database = database
-        self._providers = providers
+    _database: Database
+    _providers: Providers
 
     def of(self, tenant: Tenant, provider_id: str) -> Usage:
         """Return the number of a provider's dependents; raise `RequestError` if there is none."""

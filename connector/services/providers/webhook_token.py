@@ -14,6 +14,7 @@ from connector.domain.provider import Provider
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.secrets import Secrets, provider_differences
+from connector.services.use_case import use_case
 from connector.store import events, provider_health, providers
 from connector.store.engine import Database
 
@@ -21,20 +22,14 @@ KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # t
 _FORGOTTEN = dict.fromkeys(("webhook_token", "previous_webhook_token", "previous_webhook_token_expires_at"))
 
 
+@use_case
 class WebhookTokens:
     """Reads the tokens of a provider, and changes its webhook token by compare-and-set."""
 
-    def __init__(
-        self,
-        database: Database,
-        secrets: Secrets,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._journal = journal
-        self._secrets = secrets
-        self._clock = clock
+    _database: Database
+    _secrets: Secrets
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def last_event_at(self, provider: Provider) -> datetime | None:
         """Return the time of Onfido's last relevant event."""

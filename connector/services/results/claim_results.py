@@ -18,15 +18,16 @@ from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import RunSnapshot
 from connector.onfido.output_claims import read_claim
+from connector.services.use_case import use_case
 from connector.store import claims
 from connector.store.vault import Fingerprints
 
 
+@use_case
 class ClaimResults:
     """Judges claims and writes the results, in the caller's transaction."""
 
-    def __init__(self, fingerprints: Fingerprints) -> None:
-        self._fingerprints = fingerprints
+    _fingerprints: Fingerprints
 
     def settle(
         self,

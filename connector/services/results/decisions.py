@@ -31,6 +31,7 @@ from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.claim_results import ClaimResults
 from connector.services.timing import Timing
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import claims, providers, verification_claims, verification_search, verifications
 from connector.store.engine import Database
@@ -41,30 +42,19 @@ log = structlog.get_logger(__name__)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
+@use_case
 class Decisions:
     """Decides on runs in review; of two concurrent decisions, one is applied."""
 
-    def __init__(
-        self,
-        database: Database,
-        onfido: Onfido,
-        claim_results: ClaimResults,
-        values: UserValues,
-        tenants: Tenants,
-        fingerprints: Fingerprints,
-        journal: Journal,
-        timing: Timing,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._onfido = onfido
-        self._claim_results = claim_results
-        self._user_values = values
-        self._tenants = tenants
-        self._fingerprints = fingerprints
-        self._journal = journal
-        self._timing = timing
-        self._clock = clock
+    _database: Database
+    _onfido: Onfido
+    _claim_results: ClaimResults
+    _user_values: UserValues
+    _tenants: Tenants
+    _fingerprints: Fingerprints
+    _journal: Journal
+    _timing: Timing
+    _clock: Callable[[], datetime]
 
     def decide(self, verification: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
         """Decide on a run in review; for an approval, its comparisons are read from Onfido again.

@@ -43,6 +43,7 @@ from connector.services.results.deliveries import NotifyOfTask, UpdateMatches
 from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
+from connector.services.use_case import use_case
 from connector.store import events, locked_runs, notices, outbox, providers
 from connector.store.batch import Answer
 from connector.store.engine import Database
@@ -60,26 +61,17 @@ PARKED_TIME = timedelta(days=1)  # how long an event waits for its run: by then,
 WEBHOOK = "webhook"  # a cause, for the history
 
 
+@use_case
 class Events:
     """Receives the events that Onfido posts to a provider's webhook."""
 
-    def __init__(
-        self,
-        database: Database,
-        vault: Vault,
-        providers: Providers,
-        results: Results,
-        orphans: Orphans,
-        refused_posts: RefusedPostCounts,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._vault = vault
-        self._providers = providers
-        self._results = results
-        self._orphans = orphans
-        self._refused_posts = refused_posts
-        self._clock = clock
+    _database: Database
+    _vault: Vault
+    _providers: Providers
+    _results: Results
+    _orphans: Orphans
+    _refused_posts: RefusedPostCounts
+    _clock: Callable[[], datetime]
 
     def receive(self, tenant: Tenant, provider_id: str, body: bytes, signature: str | None) -> str:
         """Receive one event and return its state; after this returns, the event is durable.

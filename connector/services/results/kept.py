@@ -14,6 +14,7 @@ from connector.domain.judgement import Judged
 from connector.domain.nesting import is_deeper
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import RunSnapshot
+from connector.services.use_case import use_case
 from connector.store import sealed
 from connector.store.vault import Vault
 
@@ -32,11 +33,11 @@ class KeptResult:
     reasons: Sequence[str]
 
 
+@use_case
 class KeptResults:
     """Encrypts and decrypts kept results."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    _vault: Vault
 
     def columns(self, verification: Verification, run: RunSnapshot) -> dict[str, Any]:
         """Return the columns of a verification with its kept results."""

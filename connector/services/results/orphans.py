@@ -18,6 +18,7 @@ from connector import metrics
 from connector.domain.history import RUN, of_verification
 from connector.domain.verification import Verification
 from connector.services.journal import Journal
+from connector.services.use_case import use_case
 from connector.store import history, verifications
 from connector.store.engine import Database
 
@@ -26,13 +27,13 @@ log = structlog.get_logger(__name__)
 ORPHANED = "orphaned"  # for the history
 
 
+@use_case
 class Orphans:
     """Records such runs in the log, the history and the metrics."""
 
-    def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def record(self, verification: Verification, run_id: str, cause: str) -> None:
         """Record a run whose lease was lost, unless another request has recorded it for the verification.

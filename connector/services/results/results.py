@@ -33,6 +33,7 @@ from connector.services.results.ending import end_verification
 from connector.services.results.kept import KeptResults
 from connector.services.results.news import News, Outcome
 from connector.services.timing import Deadline
+from connector.services.use_case import use_case
 from connector.store import events, locked_runs, outbox, snapshots, turns, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.locked_runs import LockedRun
@@ -53,24 +54,16 @@ class Refreshed:
     stored: Snapshot
 
 
+@use_case
 class Results:
     """Applies snapshots of runs, both received and requested ones."""
 
-    def __init__(
-        self,
-        database: Database,
-        onfido: Onfido,
-        kept: KeptResults,
-        claim_results: ClaimResults,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._onfido = onfido
-        self._kept = kept
-        self._claim_results = claim_results
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _onfido: Onfido
+    _kept: KeptResults
+    _claim_results: ClaimResults
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def refresh(
         self,

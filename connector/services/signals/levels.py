@@ -26,6 +26,7 @@ from connector.domain.written_status import status_of
 from connector.services.outbox import Handler
 from connector.services.signal_announcement import AnnounceLevel, AnnounceLevels, NoteLevels
 from connector.services.signals.writing import SignalWriter
+from connector.services.use_case import use_case
 from connector.store import outbox, signal_events, signal_levels, signal_streams, verified_claims
 from connector.store.engine import Database
 
@@ -41,16 +42,14 @@ class SeedLevels:
     position: str = ""
 
 
+@use_case
 class Levels:
     """Announces changed levels to streams."""
 
-    def __init__(
-        self, database: Database, tenants: Tenants, writer: SignalWriter, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._tenants = tenants
-        self._writer = writer
-        self._clock = clock
+    _database: Database
+    _tenants: Tenants
+    _writer: SignalWriter
+    _clock: Callable[[], datetime]
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

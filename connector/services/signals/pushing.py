@@ -30,6 +30,7 @@ from connector.http.client import Answer, ExchangeError, HttpClient
 from connector.services.outbox import Handler
 from connector.services.signals.tokens import EventTokens
 from connector.services.signals.writing import PushSignals, SignalWriter
+from connector.services.use_case import use_case
 from connector.store import signal_events, signal_streams
 from connector.store.engine import Database
 from connector.store.sealed import stream_header
@@ -55,24 +56,16 @@ class NotAcceptedError(ConnectorError):
         self.answered = answered
 
 
+@use_case
 class Pushing:
     """Sends the events of streams to their receivers."""
 
-    def __init__(
-        self,
-        database: Database,
-        vault: Vault,
-        client: HttpClient,
-        policy: UrlPolicy,
-        tokens: EventTokens,
-        writer: SignalWriter,
-    ) -> None:
-        self._database = database
-        self._vault = vault
-        self._client = client
-        self._policy = policy
-        self._tokens = tokens
-        self._writer = writer
+    _database: Database
+    _vault: Vault
+    _client: HttpClient
+    _policy: UrlPolicy
+    _tokens: EventTokens
+    _writer: SignalWriter
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:

@@ -41,6 +41,7 @@ from connector.services.journal import Journal
 from connector.services.signals.levels import SeedLevels
 from connector.services.signals.pushing import SENDING_ENDS
 from connector.services.signals.writing import SignalWriter
+from connector.services.use_case import use_case
 from connector.store import notices, outbox, signal_levels, signal_reports, signal_streams
 from connector.store.engine import Database
 from connector.store.sealed import stream_header
@@ -49,24 +50,16 @@ from connector.store.vault import Vault
 SEEDING_STARTS = 5.0  # seconds; by then, what began before the tenant had a stream has ended
 
 
+@use_case
 class Streams:
     """The streams of a tenant; changes are recorded in its audit trail."""
 
-    def __init__(
-        self,
-        database: Database,
-        vault: Vault,
-        writer: SignalWriter,
-        policy: UrlPolicy,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._vault = vault
-        self._writer = writer
-        self._policy = policy
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _vault: Vault
+    _writer: SignalWriter
+    _policy: UrlPolicy
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def all(self, tenant: Tenant, receiver: Receiver | None = None) -> list[Stream]:
         """Return the streams, the oldest first."""

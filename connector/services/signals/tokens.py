@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from connector.domain.signals import SET_TYPE, Event, Stream, set_claims
 from connector.domain.tenancy import Tenants
 from connector.services.signing import SigningKeys
+from connector.services.use_case import use_case
 
 
+@use_case
 class EventTokens:
     """Signs events for each attempt: a key that was replaced meanwhile is not used."""
 
-    def __init__(self, keys: SigningKeys, tenants: Tenants) -> None:
-        self._keys = keys
-        self._tenants = tenants
+    _keys: SigningKeys
+    _tenants: Tenants
 
     def of(self, stream: Stream, events: Sequence[Event]) -> list[str]:
         """Return the tokens of a stream's events."""

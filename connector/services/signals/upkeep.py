@@ -10,6 +10,7 @@ import structlog
 
 from connector.domain.signals import DISABLED, RETENTION_DAYS, TOO_OLD
 from connector.services.signals.writing import SignalWriter
+from connector.services.use_case import use_case
 from connector.store import signal_events, signal_streams
 from connector.store.engine import Database
 
@@ -18,13 +19,13 @@ log = structlog.get_logger(__name__)
 PAGE = 200
 
 
+@use_case
 class SignalUpkeep:
     """The sweep's work for streams."""
 
-    def __init__(self, database: Database, writer: SignalWriter, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._writer = writer
-        self._clock = clock
+    _database: Database
+    _writer: SignalWriter
+    _clock: Callable[[], datetime]
 
     def maintain(self) -> None:
         """Disable streams whose events are too old, and queue those whose delivery was given up."""

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from connector.domain.history import STREAM, SYSTEM, by_administrator
 from connector.domain.signals import DISABLED, ENABLED, MAX_WAITING, OVERFLOW, STREAM_UPDATED, Event, Stream
 from connector.services.journal import Journal
+from connector.services.use_case import use_case
 from connector.store import outbox, signal_events, signal_streams
 
 log = structlog.get_logger(__name__)
@@ -33,12 +34,12 @@ class PushSignals:
     turn: int
 
 
+@use_case
 class SignalWriter:
     """Writes events, and changes the status of streams."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._journal = journal
-        self._clock = clock
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def add(
         self,

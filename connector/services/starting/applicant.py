@@ -20,28 +20,22 @@ from connector.services.providers.deletion import DeleteApplicant
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import NOT_OURS, Attempt, Attempts
 from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues
+from connector.services.use_case import use_case
 from connector.store import applicants, outbox, verification_search, verifications
 from connector.store.engine import Database
 
 _MAKE_GOOD = "make good what was sent to an applicant"
 
 
+@use_case
 class ApplicantSending:
     """Sends users' values to Onfido."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        attempts: Attempts,
-        binding: Binding,
-        afterwards: Afterwards,
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._attempts = attempts
-        self._binding = binding
-        self._afterwards = afterwards
+    _database: Database
+    _providers: Providers
+    _attempts: Attempts
+    _binding: Binding
+    _afterwards: Afterwards
 
     def put(self, attempt: Attempt, bound: BoundValues) -> RemoteApplicant:
         """Update the user's applicant, or create another."""

@@ -34,6 +34,7 @@ from connector.services.starting.leases import Leases
 from connector.services.starting.limits import check_limit, find_started
 from connector.services.starting.refusals import open_already
 from connector.services.timing import Deadline
+from connector.services.use_case import use_case
 from connector.store import providers, verifications
 from connector.store.batch import Answer
 from connector.store.engine import Database
@@ -105,24 +106,16 @@ class LeaseLostError(RequestError):
 NOT_OURS = (LeaseLostError, RemovedError)  # the lease belongs to another request, or the verification was removed
 
 
+@use_case
 class Attempts:
     """Reserves attempts, takes over interrupted ones, and releases them."""
 
-    def __init__(
-        self,
-        database: Database,
-        onfido: Onfido,
-        results: Results,
-        journal: Journal,
-        leases: Leases,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._journal = journal
-        self._onfido = onfido
-        self._results = results
-        self._leases = leases
-        self._clock = clock
+    _database: Database
+    _onfido: Onfido
+    _results: Results
+    _journal: Journal
+    _leases: Leases
+    _clock: Callable[[], datetime]
 
     def take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
         """Reserve a verification for a request, or take over an interrupted one.

@@ -29,6 +29,7 @@ from connector.services.journal import Journal
 from connector.services.not_found import unknown_user
 from connector.services.starting.attempts import Attempt, Attempts, VerificationRequest
 from connector.services.starting.known_user import KnownUser
+from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import claims, verification_claims
 from connector.store.applicants import KnownApplicant
@@ -78,26 +79,17 @@ class BoundValues:
         return self.update is not None and self.update.applicant.applicant_id == applicant_id
 
 
+@use_case
 class Binding:
     """Reads users' values and binds verifications to them."""
 
-    def __init__(
-        self,
-        database: Database,
-        values: UserValues,
-        tenants: Tenants,
-        fingerprints: Fingerprints,
-        attempts: Attempts,
-        journal: Journal,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._user_values = values
-        self._tenants = tenants
-        self._fingerprints = fingerprints
-        self._attempts = attempts
-        self._journal = journal
-        self._clock = clock
+    _database: Database
+    _user_values: UserValues
+    _tenants: Tenants
+    _fingerprints: Fingerprints
+    _attempts: Attempts
+    _journal: Journal
+    _clock: Callable[[], datetime]
 
     def read(self, attempt: Attempt) -> BoundValues:
         """Read the values to send.

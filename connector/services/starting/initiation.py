@@ -46,6 +46,7 @@ from connector.services.starting.recording import Recorder
 from connector.services.starting.refusals import open_already
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
+from connector.services.use_case import use_case
 from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.snapshots import Snapshot
@@ -63,30 +64,19 @@ class Started:
     link_url: str | None = field(default=None, repr=False)
 
 
+@use_case
 class Initiation:
     """Starts verifications; of concurrent requests for one user and provider, one gets the run."""
 
-    def __init__(
-        self,
-        database: Database,
-        binding: Binding,
-        attempts: Attempts,
-        recorder: Recorder,
-        sending: ApplicantSending,
-        orphans: Orphans,
-        leases: Leases,
-        timing: Timing,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._binding = binding
-        self._attempts = attempts
-        self._recorder = recorder
-        self._orphans = orphans
-        self._sending = sending
-        self._leases = leases
-        self._timing = timing
-        self._clock = clock
+    _database: Database
+    _binding: Binding
+    _attempts: Attempts
+    _recorder: Recorder
+    _sending: ApplicantSending
+    _orphans: Orphans
+    _leases: Leases
+    _timing: Timing
+    _clock: Callable[[], datetime]
 
     def start(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Started:
         """Start a requested verification, or continue an interrupted one.

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.errors import ConnectorError
 from connector.services.afterwards import Afterwards
 from connector.services.timing import Timing
+from connector.services.use_case import use_case
 from connector.store import verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease
@@ -20,16 +21,14 @@ from connector.store.verifications import Lease
 MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that a lease covers
 
 
+@use_case
 class Leases:
     """Creates leases, and releases those whose holders fail."""
 
-    def __init__(
-        self, database: Database, afterwards: Afterwards, timing: Timing, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._afterwards = afterwards
-        self._timing = timing
-        self._clock = clock
+    _database: Database
+    _afterwards: Afterwards
+    _timing: Timing
+    _clock: Callable[[], datetime]
 
     def new(self) -> Lease:
         """Return a lease that starts now."""

@@ -23,6 +23,7 @@ from connector.domain.user_status import REFUSED_STARTS_WINDOW
 from connector.domain.utc import timestamp
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.refusal_record import RefusalRecord
+from connector.services.use_case import use_case
 from connector.store import refused_starts
 from connector.store.refused_starts import RefusedStarts
 
@@ -44,6 +45,7 @@ class StartRequest:
     actor: str
 
 
+@use_case
 class Refusals:
     """Records refused starts, and limits those that Onfido refuses.
 
@@ -52,9 +54,8 @@ class Refusals:
     sent, do not count.
     """
 
-    def __init__(self, record: RefusalRecord, clock: Callable[[], datetime]) -> None:
-        self._refusals = record
-        self._clock = clock
+    _refusals: RefusalRecord
+    _clock: Callable[[], datetime]
 
     def ask(self, connection: Connection, provider_id: str, user_id: str) -> Sequence[RefusedStarts]:
         """Query the number of Onfido's refusals, for `check`."""
