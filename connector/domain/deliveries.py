@@ -14,8 +14,8 @@ KINDS = (
     *("write_status", "write_statuses", "check_users", "check_user"),
     *("delete_applicant", "delete_customer"),
     *("update_monitor", "update_monitors_of_user", "update_monitors_of_provider"),
-    *("tell_level", "tell_levels", "seed_levels", "push_signals"),
-    *("check_provider", "advance_job", "sweep"),
+    *("tell_level", "tell_levels", "seed_levels", "note_levels", "push_signals"),
+    *("check_provider", "finish_removals", "advance_job", "sweep"),
 )
 
 

@@ -34,10 +34,12 @@ KINDS: Mapping[str, object] = {
     "tell_level": _l("Comparing a user’s level of assurance"),
     "tell_levels": _l("Comparing levels of assurance"),
     "seed_levels": _l("Noting levels of assurance"),
+    "note_levels": _l("Noting levels of assurance"),
     "update_monitor": _l("Setting up a watchlist monitor at Onfido"),
     "update_monitors_of_user": _l("Ending a removed user’s watchlist monitors"),
     "update_monitors_of_provider": _l("Setting up a provider’s watchlist monitors"),
     "check_provider": _l("Checking a provider"),
+    "finish_removals": _l("Finishing a removal"),
 }
 EVENTS: Mapping[str, object] = {
     notices.FINISHED: _l("Verification finished"),
