@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ _lock = threading.Lock()
 def with_provider(place: World, tenant: str = DEFAULT_TENANT, **changes: Any) -> World:
     """Register a provider of its own name; returns the place with it."""
     with _lock:
-        name = f"Onfido {next(_numbers)}"
+        name = f"Onfido {next(_numbers)} {uuid.uuid4().hex[:6]}"  # other tests of the place name theirs by numbers
     world = replace(place, tenant=tenant)
     admin = place.connector.caller("admin", ALL_SCOPES, tenant)
     path = "/api/server/v1/idv-providers"
