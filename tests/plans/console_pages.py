@@ -188,7 +188,7 @@ def drive_users_page(world: World) -> None:
     for part in ("", "/state", "/accent.css"):
         user.open(f"{path}{part}")
     user.submit_at(path, f"{path}/start")
-    for part in ("", "/state", "/return"):
+    for part in ("", "/state", "/start", "/return"):
         user.open(f"{path}{part}")
     user.post(f"{path}/return")
 
