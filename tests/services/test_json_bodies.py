@@ -167,7 +167,8 @@ def test_ids_and_times_are_named_and_written_alike_everywhere(admin: Caller, ids
 
 def test_the_documented_names_are_those_of_the_vocabulary(admin: Caller) -> None:
     schemas = answer_on(admin.get("/openapi.json"), 200)["components"]["schemas"]
-    properties = {name for schema in schemas.values() for name in schema.get("properties", {})}
+    ours = [schema for name, schema in schemas.items() if name != "StreamReport"]  # whose names are the framework's
+    properties = {name for schema in ours for name in schema.get("properties", {})}
     assert {"runId", "userId", "createdAt"} <= properties
     assert misnamed(dict.fromkeys(properties)) == set()
 

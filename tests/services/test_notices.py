@@ -288,7 +288,7 @@ def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Calle
         "at most 61440 characters": {"score": "x" * MAX_DATA},
         "nested at most 32 times": nested(MAX_DEPTH + 1),
         "only numbers that JSON supports": {"score": float("inf")},
-        "longer than 1048576 bytes": {"score": "x" * MAX_ANSWER},
+        "at most 1048576 bytes": {"score": "x" * MAX_ANSWER},
     }
     use_workflow(world, *[SCORING] * len(refused))
     application.answers(*(Reply(200, json.dumps({"data": data}).encode()) for data in refused.values()))
