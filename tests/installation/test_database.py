@@ -73,8 +73,8 @@ def test_a_file_that_is_not_there_yet_is_no_failure_and_is_not_made(tmp_path: Pa
         (f"{REMOTE}?sslmode=require", True, True, "sslmode=require"),
         (f"{REMOTE}?sslmode=verify-ca", True, True, "sslmode=verify-ca"),
         (f"{REMOTE}?sslmode=verify-full&sslrootcert=system", True, False, "is checked"),
-        ("postgresql+psycopg:///connector?host=/run/postgresql", False, False, "not needed"),
-        ("postgresql+psycopg://[::1]/connector", False, False, "not needed"),
+        ("postgresql+psycopg:///connector?host=/run/postgresql", False, False, "Not needed"),
+        ("postgresql+psycopg://[::1]/connector", False, False, "Not needed"),
     ],
 )
 def test_a_remote_server_without_tls_or_check_of_its_certificate_is_a_warning(
