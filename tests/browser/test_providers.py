@@ -220,7 +220,7 @@ def test_a_provider_is_disabled_with_a_way_back_and_deleted_where_its_id_is_type
     visitor = visit()
     page = visitor.open(f"/console/providers/{provider}/danger")
     page.get_by_role("link", name="Disable").click()
-    expect(page.get_by_role("dialog")).to_contain_text("0 open verifications go on")
+    expect(page.get_by_role("dialog")).to_contain_text("0 open verifications continue")
     page.get_by_role("dialog").get_by_role("button", name="Disable").click()
     expect(page.get_by_text("is disabled.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
