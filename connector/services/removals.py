@@ -11,7 +11,6 @@ killed at any point, and any number of workers may share it.
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -65,9 +64,7 @@ class Removals:
         are_gone = [self._finish_all(removable, end) for removable in (CLIENTS, PROVIDERS)]
         if not all(are_gone):
             with self._database.write() as connection:
-                key = f"{FinishRemovals.kind}:{uuid.uuid4()}"
-                outbox.add(connection, FinishRemovals(), dedupe_key=key)
-                outbox.delay(connection, key, PAUSE)
+                outbox.add(connection, FinishRemovals(), pause=PAUSE)
 
     def _finish_all(self, removable: Removable, end: float) -> bool:
         """Delete the hidden rows of a table with what belongs to them; False if some are left."""

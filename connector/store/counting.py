@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, case, func, literal, null, select, text
 
+from connector.domain.hour_counts import HOURS
 from connector.domain.measures import Count, Measure
 from connector.domain.statistics import Cohort, attribute_bucket, seconds_bucket
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES
@@ -36,7 +37,7 @@ _PLACE = (verifications.c.tenant, verifications.c.provider_id, func.coalesce(ver
 _OF_PROVIDER = (func.coalesce(providers.c.id, ""), func.coalesce(providers.c.environment, ""))
 
 Counted = Counter[tuple[str, str, str, str, str, int]]
-HOUR, LAST_HOUR = 3_600, 23
+HOUR = 3_600  # seconds
 
 
 @dataclass(frozen=True)
@@ -146,4 +147,4 @@ def _of_attribute(
 
 
 def _counts(counted: Counted) -> list[Count]:
-    return [Count(*key[:-1], n, min(key[-1], LAST_HOUR)) for key, n in counted.items()]
+    return [Count(*key[:-1], n, min(key[-1], HOURS - 1)) for key, n in counted.items()]

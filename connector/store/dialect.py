@@ -74,41 +74,39 @@ def _by_pattern(element: in_code_points, compiler: SQLCompiler, **options: Any) 
     return f"{compiler.process(element.clauses, **options)} USING ~<~"
 
 
-class precedes(FunctionElement[bool]):  # noqa: N801  an operator of SQL
-    """Whether a text is before another in that order.
+class _Comparison(FunctionElement[bool]):
+    """A comparison of two texts in that order.
 
     It has no type: SQLite would be asked whether a Boolean is 1, for which it uses no index.
     """
 
     type = NullType()  # type: ignore[assignment]
+    sign: str
+    by_pattern: str
+
+
+class precedes(_Comparison):  # noqa: N801  an operator of SQL
+    """Whether a text is before another in that order."""
+
     inherit_cache = True
+    sign, by_pattern = " < ", " ~<~ "
 
 
-@compiles(precedes)
-def _less(element: precedes, compiler: SQLCompiler, **options: Any) -> str:
-    return " < ".join(compiler.process(each, **options) for each in element.clauses)
-
-
-@compiles(precedes, "postgresql")
-def _less_by_pattern(element: precedes, compiler: SQLCompiler, **options: Any) -> str:
-    return " ~<~ ".join(compiler.process(each, **options) for each in element.clauses)
-
-
-class reaches(FunctionElement[bool]):  # noqa: N801  an operator of SQL
+class reaches(_Comparison):  # noqa: N801  an operator of SQL
     """Whether a text is another, or after it in that order."""
 
-    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
+    sign, by_pattern = " >= ", " ~>=~ "
 
 
-@compiles(reaches)
-def _at_least(element: reaches, compiler: SQLCompiler, **options: Any) -> str:
-    return " >= ".join(compiler.process(each, **options) for each in element.clauses)
+@compiles(_Comparison)
+def _compare(element: _Comparison, compiler: SQLCompiler, **options: Any) -> str:
+    return element.sign.join(compiler.process(each, **options) for each in element.clauses)
 
 
-@compiles(reaches, "postgresql")
-def _at_least_by_pattern(element: reaches, compiler: SQLCompiler, **options: Any) -> str:
-    return " ~>=~ ".join(compiler.process(each, **options) for each in element.clauses)
+@compiles(_Comparison, "postgresql")
+def _compare_by_pattern(element: _Comparison, compiler: SQLCompiler, **options: Any) -> str:
+    return element.by_pattern.join(compiler.process(each, **options) for each in element.clauses)
 
 
 class new_id(FunctionElement[str]):  # noqa: N801  a function of SQL

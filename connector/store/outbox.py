@@ -100,14 +100,12 @@ def insertion(connection: Connection) -> Extended:
     return (_ADD_AND_NOTIFY if announce(connection) else _ADD)(connection)
 
 
-def add(
-    connection: Connection,
-    payload: Payload,
-    *,
-    dedupe_key: str | None = None,
-) -> None:
-    """Insert a delivery in the transaction that causes it, unless its dedupe key exists."""
-    batch.execute(connection, insertion(connection), _row(payload, dedupe_key))
+def add(connection: Connection, payload: Payload, *, dedupe_key: str | None = None, pause: float = 0.0) -> None:
+    """Insert a delivery in the transaction that causes it, unless its dedupe key exists; it is due after a pause."""
+    key = dedupe_key or (f"{payload.kind}:{uuid.uuid4()}" if pause else None)  # by which it is found again
+    batch.execute(connection, insertion(connection), _row(payload, key))
+    if pause and key:
+        delay(connection, key, pause)
 
 
 def delay(connection: Connection, dedupe_key: str, seconds: float) -> None:

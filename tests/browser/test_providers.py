@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_body
-from tests.browser.visiting import Visitor
+from tests.browser.visiting import Visitor, submit_provider
 from tests.contract.wire import PROVIDERS
 from tests.harness import World
 
@@ -46,13 +46,7 @@ def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
     visit: Visit, place: World, name: str
 ) -> None:
     visitor = visit()
-    page = visitor.open("/console/providers/new")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("API token").fill(API_TOKEN)
-    page.get_by_label("Workflow id").fill(NIL)
-    page.get_by_text("Advanced").click()
-    page.get_by_label("Base URL").fill(place.simulator.api_url)
-    page.get_by_role("button", name="Test and create").click()
+    page = submit_provider(visitor, place, name, NIL)
     expect(page.get_by_text("It was not saved: a check failed.")).to_be_visible()
     expect(page.locator(".checks")).to_contain_text("Workflow")
     expect(page.get_by_label("API token")).to_have_value(API_TOKEN)  # in the browser only
@@ -94,13 +88,7 @@ def test_a_missing_value_is_reported_at_its_field(visit: Visit, place: World) ->
 def test_a_name_that_is_taken_is_reported_at_the_field_whatever_was_checked(
     visit: Visit, place: World, name: str
 ) -> None:
-    page = visit().open("/console/providers/new")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("API token").fill(API_TOKEN)
-    page.get_by_label("Workflow id").fill(WORKFLOW_ID)
-    page.get_by_text("Advanced").click()
-    page.get_by_label("Base URL").fill(place.simulator.api_url)
-    page.get_by_role("button", name="Test and create").click()
+    page = submit_provider(visit(), place, name)
     expect(page.locator("#result")).to_contain_text("must be unique: there is a provider of this name already")
     expect(page.locator("#result")).not_to_contain_text("a check failed")
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from playwright.sync_api import expect
 
-from tests.bodies import API_TOKEN, WORKFLOW_ID
-from tests.browser.visiting import Visitor
+from tests.browser.visiting import Visitor, submit_provider
 from tests.harness import World
 
 Visit = Callable[..., Visitor]
@@ -19,13 +18,7 @@ def test_an_administrator_sets_everything_up_and_decides_on_a_verification(visit
     visitor = visit()
     name, user_id = f"Bank {uuid.uuid4().hex[:8]}", f"user-{uuid.uuid4().hex[:8]}"
 
-    page = visitor.open("/console/providers/new")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("API token").fill(API_TOKEN)
-    page.get_by_label("Workflow id").fill(WORKFLOW_ID)
-    page.get_by_text("Advanced").click()
-    page.get_by_label("Base URL").fill(place.simulator.api_url)
-    page.get_by_role("button", name="Test and create").click()
+    page = submit_provider(visitor, place, name)
     expect(page.get_by_text("is registered. These steps remain.")).to_be_visible()
     page.get_by_role("button", name="Register the webhook").click()
     expect(page.get_by_text("The webhook is registered at Onfido.")).to_be_visible()

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Response
 
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from tests.bodies import API_TOKEN
+from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.harness import World
 
 ALL_SCOPES = (
@@ -175,3 +175,15 @@ def _body(response: Response) -> str:
         return response.text()
     except Exception:  # noqa: BLE001  the page has gone on; what it showed is checked where the test looks
         return ""
+
+
+def submit_provider(visitor: Visitor, place: World, name: str, workflow_id: str = WORKFLOW_ID) -> Page:
+    """Fill the form of a new provider, and press its button."""
+    page = visitor.open("/console/providers/new")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("API token").fill(API_TOKEN)
+    page.get_by_label("Workflow id").fill(workflow_id)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Base URL").fill(place.simulator.api_url)
+    page.get_by_role("button", name="Test and create").click()
+    return page

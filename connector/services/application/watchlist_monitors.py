@@ -107,10 +107,8 @@ class WatchlistMonitors:
         page = sorted(set(users))[: self._page_size]
         outbox.add_all(connection, [UpdateMonitor(order.tenant, order.provider_id, user_id) for user_id in page])
         if len(page) == self._page_size:
-            key = f"{order.kind}:{uuid.uuid4()}"
             following = UpdateMonitorsOfProvider(order.tenant, order.provider_id, None, page[-1])
-            outbox.add(connection, following, dedupe_key=key)
-            outbox.delay(connection, key, PAUSE)
+            outbox.add(connection, following, pause=PAUSE)
 
     @contextmanager
     def _turn(self, order: UpdateMonitor) -> Iterator[Turn]:

@@ -189,9 +189,7 @@ class JobSteps:
 def queue(connection: Connection, order: AdvanceJob, pause: float = 0.0) -> None:
     """Queue a step."""
     key = f"{order.kind}:{order.job_id}:{order.step}:{jobs.new_key()}"
-    outbox.add(connection, order, dedupe_key=key)
-    if pause:
-        outbox.delay(connection, key, pause)
+    outbox.add(connection, order, dedupe_key=key, pause=pause)
 
 
 def end(connection: Connection, job: Job, state: str, now: datetime, failure: str | None = None) -> None:

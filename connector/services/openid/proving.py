@@ -80,8 +80,8 @@ class Proving:
         """Start the verification, or continue it; return the link to capture, None if there is nothing to do.
 
         The link's page is in this language, by Onfido's name, and returns to `page`. `access_token` is the user's own:
-        some directories are read with it alone. Raises `RequestError` if the
-        request cannot be met, `OnfidoError`, `DirectoryError`.
+        some directories are read with it alone. Raises `RequestError` if the request cannot be met, `OnfidoError`,
+        `DirectoryError`.
         """
         self._begin(tenant, flow, user_id)
         verification = self._find(tenant, flow, user_id)

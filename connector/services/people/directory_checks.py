@@ -181,8 +181,8 @@ class DirectoryChecks:
                 present = set(seen) - set(gone) if tenant.directory.writes_status else ()
                 outbox.add_all(connection, [WriteStatus(tenant.name, user_id) for user_id in sorted(present)])
                 key = f"{CheckUsers.kind}:{current.pass_id}:{len(seen) + current.checked}"
-                outbox.add(connection, CheckUsers(tenant.name, current.pass_id, position), dedupe_key=key)
-                outbox.delay(connection, key, max(0.0, seconds))
+                following = CheckUsers(tenant.name, current.pass_id, position)
+                outbox.add(connection, following, dedupe_key=key, pause=max(0.0, seconds))
 
     def _end(self, tenant: Tenant, current: Pass) -> None:
         """End a pass: users who are gone are checked once more, unless there are too many."""

@@ -209,8 +209,7 @@ class Streams:
 
     def _seed(self, connection: Connection, stream: Stream) -> None:
         key = f"{SeedLevels.kind}:{stream.stream_id}"
-        outbox.add(connection, SeedLevels(stream.tenant), dedupe_key=key)
-        outbox.delay(connection, key, SEEDING_STARTS)
+        outbox.add(connection, SeedLevels(stream.tenant), dedupe_key=key, pause=SEEDING_STARTS)
 
     def _record(
         self, connection: Connection, stream: Stream, what: str, actor: str, changes: Mapping[str, Any]
