@@ -153,7 +153,7 @@ class TestAnswers:
 
 class TestQuestions:
     @pytest.mark.parametrize("endpoint", ["", "/introspect"])
-    def test_the_endpoint_is_set_or_found(self, endpoint: str, asked: Asked) -> None:
+    def test_the_introspection_endpoint_is_configured_or_discovered(self, endpoint: str, asked: Asked) -> None:
         site = site_of(asked, introspection_endpoint=endpoint and asked.origin + endpoint)
         assert [site.get(asked.issue(f"opaque-{number}")).status_code for number in range(3)] == [200] * 3
         assert asked.discoveries == (0 if endpoint else 1)
@@ -179,20 +179,20 @@ class TestQuestions:
         site_of(asked, **settings).get(asked.issue("opaque-1"))
         assert asked.requests[0][1]["client_secret"] == SECRET
 
-    def test_a_secret_file_that_is_no_text_is_named_without_its_content(self, asked: Asked, tmp_path: Path) -> None:
+    def test_a_binary_secret_file_is_named_without_its_content(self, asked: Asked, tmp_path: Path) -> None:
         (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
         (tmp_path / "secret").chmod(0o600)
         with pytest.raises(ConfigurationError, match=r"secret must be UTF-8\.$"):
             site_of(asked, client_secret=f"file:{tmp_path / 'secret'}")
 
     @pytest.mark.parametrize("reference", ["env:NOT_SET", "file:/nowhere/secret"])
-    def test_a_secret_that_is_not_there_is_named_at_the_start(self, reference: str, asked: Asked) -> None:
+    def test_a_missing_secret_is_named_at_startup(self, reference: str, asked: Asked) -> None:
         with pytest.raises(ConfigurationError, match=reference.partition(":")[2]):
             site_of(asked, client_secret=reference)
 
 
 class TestTenants:
-    def test_a_token_is_asked_about_at_the_issuers_of_the_requests_tenant_alone(self, asked: Asked) -> None:
+    def test_a_token_is_introspected_only_at_issuers_of_the_requests_tenant(self, asked: Asked) -> None:
         other = Asked()
         try:
             site = Site(*read(table(asked, tenant="blue"), table(other, tenant="red")))
@@ -205,7 +205,7 @@ class TestTenants:
         finally:
             other.close()
 
-    def test_the_tables_of_tenants_have_issuers_of_the_same_form(self, asked: Asked) -> None:
+    def test_issuers_in_tenant_tables_have_the_same_form(self, asked: Asked) -> None:
         settings = {"profile": "okta", "scope_map": {"viewer": "internal_idvp_view"}}
         tenants = [{"name": "blue", "issuers": [table(asked, **settings)]}]
         site = Site(*load(None, {"CONNECTOR_TENANTS": json.dumps(tenants)}).all_issuers)
@@ -223,7 +223,7 @@ class TestTenants:
         finally:
             other.close()
 
-    def test_an_unreachable_issuer_does_not_hide_the_token_of_another(self, asked: Asked) -> None:
+    def test_an_unreachable_issuer_does_not_hide_the_token_of_another_issuer(self, asked: Asked) -> None:
         other = Asked()
         try:
             site = Site(*read(*(table(each, shares_users=True) for each in (asked, other))))
@@ -239,7 +239,7 @@ class TestTenants:
         assert site.get(token, Tenant="blue").status_code == 200
         assert site.get(token, Tenant="red").status_code == 403
 
-    def test_a_jwt_that_names_another_tenants_issuer_is_not_asked_about(self, asked: Asked) -> None:
+    def test_a_jwt_naming_another_tenants_issuer_is_not_introspected(self, asked: Asked) -> None:
         signer = AuthIssuer()
         try:
             token = asked.issue(signer.mint(iss=asked.identifier))
@@ -270,14 +270,14 @@ class TestKeptAnswers:
         assert site.get(token).status_code == 401
 
     @pytest.mark.parametrize("expiry", [10**400, 1e300])
-    def test_an_expiry_in_the_far_future_changes_nothing(self, expiry: float, asked: Asked) -> None:
+    def test_an_answer_that_expires_in_the_far_future_is_kept_for_a_minute(self, expiry: float, asked: Asked) -> None:
         site = site_of(asked)
         assert site.get(asked.issue("opaque-1", exp=expiry)).status_code == 200
         site.clock.now += 60
         site.get("opaque-1")
         assert asked.seen["opaque-1"] == 2
 
-    def test_an_inactive_answer_is_kept_for_a_moment(self, asked: Asked) -> None:
+    def test_an_inactive_answer_is_kept_for_a_few_seconds(self, asked: Asked) -> None:
         site = site_of(asked)
         assert [site.get("opaque-1").status_code for _ in range(3)] == [401] * 3
         assert asked.seen["opaque-1"] == 1
@@ -292,7 +292,7 @@ class TestKeptAnswers:
         asked.status = 200
         assert site.get("opaque-1").status_code == 200
 
-    def test_many_callers_with_one_token_cause_one_introspection(self, asked: Asked) -> None:
+    def test_concurrent_callers_with_one_token_cause_one_introspection(self, asked: Asked) -> None:
         site = site_of(asked)
         token = asked.issue("opaque-1")
         with ThreadPoolExecutor(DEFAULT_TURNS) as pool:
@@ -301,7 +301,7 @@ class TestKeptAnswers:
         assert asked.seen[token] == 1
 
 
-def test_answers_about_invented_tokens_push_no_others_out() -> None:
+def test_answers_about_invented_tokens_evict_no_valid_ones() -> None:
     answers = Answers(room=3)
     for number in range(5):
         answers.put(b"active %d" % number, Answer({"sub": str(number)}, until=60))
@@ -349,7 +349,7 @@ class TestOutage:
             (200, b'{"active": true, "padding": "' + b"x" * 70_000 + b'"}'),
         ],
     )
-    def test_an_unusable_answer_does_not_refuse_the_token(self, status: int, body: bytes, asked: Asked) -> None:
+    def test_an_unusable_answer_is_not_a_refusal_of_the_token(self, status: int, body: bytes, asked: Asked) -> None:
         site = site_of(asked)
         asked.status, asked.body = status, body
         with capture_logs() as logs:
@@ -365,7 +365,7 @@ class TestOutage:
         asked.close()
         assert site.get("opaque-1").status_code == 503
 
-    def test_an_issuer_that_hangs_delays_few_callers(self, asked: Asked) -> None:
+    def test_an_unresponsive_issuer_delays_few_callers(self, asked: Asked) -> None:
         site = site_of(asked)
         known = asked.issue("known")
         assert site.get(known).status_code == 200

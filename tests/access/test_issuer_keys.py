@@ -23,7 +23,7 @@ def keys_of(peer: Peer, ca_file: Path | str = "") -> IssuerKeys:
     return IssuerKeys(Issuer(url, "connector", jwks_uri=url, ca_file=str(ca_file)))
 
 
-def test_each_issuer_is_trusted_by_its_own_ca_file(tmp_path: Path) -> None:
+def test_an_issuer_is_verified_only_with_its_own_ca_file(tmp_path: Path) -> None:
     (whole, alone), (other_whole, other_alone) = make_certificate(tmp_path), make_certificate(tmp_path, "other")
     with Peer(answering(KEYS), whole) as peer, Peer(answering(KEYS), other_whole) as other:
         assert keys_of(peer, alone).find("one").keys[0].kid == "one"
@@ -33,7 +33,7 @@ def test_each_issuer_is_trusted_by_its_own_ca_file(tmp_path: Path) -> None:
                 keys.find("one")
 
 
-def test_a_ca_file_that_is_not_there_is_named_at_the_start(tmp_path: Path) -> None:
+def test_a_missing_ca_file_is_named_at_startup(tmp_path: Path) -> None:
     issuer = Issuer("https://idp.example.com", "connector", ca_file=str(tmp_path / "gone.pem"))
     with pytest.raises(ConfigurationError, match=r"gone\.pem cannot be read: No such file"):
         IssuerKeys(issuer)
@@ -60,7 +60,7 @@ def test_a_slow_redirect_of_an_issuer_is_not_followed_and_blocks_no_request(
     assert b"authorization" not in peer.heads[0].lower()
 
 
-def test_an_issuer_that_sends_its_keys_slowly_times_out() -> None:
+def test_an_issuer_that_sends_its_keys_too_slowly_times_out() -> None:
     def drip(exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 200 OK\r\n\r\n" + KEYS[:10])
         exchange.drip(b" ")

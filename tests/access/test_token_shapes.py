@@ -58,42 +58,44 @@ def test_an_access_token_is_accepted(shape: Shape, issuer: AuthIssuer) -> None:
 
 
 @pytest.mark.parametrize("shape", ID_TOKENS, ids=[shape.name for shape in ID_TOKENS])
-def test_an_id_token_is_no_access_token(shape: Shape, issuer: AuthIssuer) -> None:
+def test_an_id_token_is_refused_as_access_token(shape: Shape, issuer: AuthIssuer) -> None:
     assert refusal(Site(read(issuer, **shape.settings)), mint(issuer, shape)) == "use"
 
 
-def test_every_profile_has_an_access_token_and_an_id_token_here() -> None:
+def test_every_profile_has_an_example_access_token_and_id_token() -> None:
     assert set(OF_PROFILES) == set(PROFILES)
     assert {shape.settings.get("profile") for shape in ID_TOKENS} >= set(PROFILES)
 
 
 @each_profile
 class TestForged:
-    def test_without_a_signature(self, shape: Shape, issuer: AuthIssuer) -> None:
+    def test_an_unsigned_token_is_refused(self, shape: Shape, issuer: AuthIssuer) -> None:
         header, claims, _ = mint(issuer, shape).split(".")
         site = Site(read(issuer, **shape.settings))
         assert refusal(site, f"{encode({'alg': 'none'} | shape.header)}.{claims}.") == "alg"
         assert refusal(site, f"{header}.{claims}.") == "signature"
 
-    def test_with_the_public_key_as_a_shared_secret(self, shape: Shape, issuer: AuthIssuer) -> None:
+    def test_a_token_signed_with_the_public_key_as_shared_secret_is_refused(
+        self, shape: Shape, issuer: AuthIssuer
+    ) -> None:
         key = RSAKey.import_key(RSA.as_dict(private=True))
         claims = mint(issuer, shape).split(".")[1]
         signed = f"{encode({'alg': 'HS256', 'kid': 'rsa'} | shape.header)}.{claims}"
         mac = hmac.new(key.as_pem(private=False), signed.encode(), hashlib.sha256).digest()
         assert refusal(Site(read(issuer, **shape.settings)), f"{signed}.{b64(mac)}") == "alg"
 
-    def test_expired(self, shape: Shape, issuer: AuthIssuer) -> None:
+    def test_an_expired_token_is_refused(self, shape: Shape, issuer: AuthIssuer) -> None:
         assert refusal(Site(read(issuer, **shape.settings)), mint(issuer, shape, exp=time.time() - 60.5)) == "exp"
 
-    def test_for_another_audience(self, shape: Shape, issuer: AuthIssuer) -> None:
+    def test_a_token_for_another_audience_is_refused(self, shape: Shape, issuer: AuthIssuer) -> None:
         settings = shape.settings | {"audience": ["another", "a third"]}
         assert refusal(Site(read(issuer, **settings)), mint(issuer, shape)) in ("aud", "client_id")
 
-    def test_of_another_tenant(self, shape: Shape, issuer: AuthIssuer) -> None:
+    def test_a_token_of_another_tenant_is_refused(self, shape: Shape, issuer: AuthIssuer) -> None:
         settings = shape.settings | {"tenant": "blue"}
         assert refusal(Site(read(issuer, **settings)), mint(issuer, shape), 403) == "tenant"
 
-    def test_without_the_scope(self, shape: Shape, issuer: AuthIssuer) -> None:
+    def test_a_token_without_the_required_scope_is_refused(self, shape: Shape, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, **shape.settings | {"scope_claim": "elsewhere"}))
         assert refusal(site, mint(issuer, shape), 403) == "scope"
 
@@ -136,12 +138,12 @@ class TestScopes:
             ("scp", {"scp": 1e300}, set()),
         ],
     )
-    def test_they_are_read_from_the_claims_that_the_settings_name(
+    def test_scopes_are_read_from_the_configured_claims(
         self, path: Any, claims: dict[str, Any], expected: set[str], issuer: AuthIssuer
     ) -> None:
         assert scopes(issuer, {"scope_claim": path}, **claims) == expected
 
-    def test_names_of_theirs_become_ours_and_others_stay(self, issuer: AuthIssuer) -> None:
+    def test_an_issuers_scope_names_are_mapped_and_unmapped_ones_kept(self, issuer: AuthIssuer) -> None:
         settings = {
             "scope_map": {"admin": ["internal_idvp_add", "internal_idvp_delete"], "user": "internal_login", "no": []}
         }
@@ -153,11 +155,11 @@ class TestScopes:
         }
 
     @pytest.mark.parametrize("scope", ["", " ", "  a", [], None])
-    def test_the_empty_text_between_spaces_is_no_scope(self, scope: Any, issuer: AuthIssuer) -> None:
+    def test_an_empty_string_between_spaces_is_not_a_scope(self, scope: Any, issuer: AuthIssuer) -> None:
         settings = {"scope_map": {"": "internal_login", "a": "internal_idvp_add"}}
         assert "internal_login" not in scopes(issuer, settings, scope=scope)
 
-    def test_a_mapped_scope_of_ours_can_be_withheld(self, issuer: AuthIssuer) -> None:
+    def test_a_mapped_scope_can_be_withheld(self, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, scope_map={SCOPE: []}))
         assert refusal(site, mint(issuer, PLAIN, scope=SCOPE), 403) == "scope"
 
@@ -171,58 +173,60 @@ class TestSubjects:
             ({"sub": "shop"}, "shop"),  # the client's own token
         ],
     )
-    def test_the_user_is_whom_the_claim_names(self, claims: dict[str, Any], subject: str, issuer: AuthIssuer) -> None:
+    def test_the_configured_claim_identifies_the_user(
+        self, claims: dict[str, Any], subject: str, issuer: AuthIssuer
+    ) -> None:
         site = Site(read(issuer, subject_claim="uid"))
         assert site.get(mint(issuer, PLAIN, scope=SCOPE, **claims)).get_json()["subject"] == subject
 
     @pytest.mark.parametrize(
         "claims", [{}, {"uid": None}, {"uid": 7}, {"uid": ["u-1"]}, {"uid": {"id": "u-1"}}, {"uid": ""}]
     )
-    def test_a_user_whom_it_does_not_name_is_refused_though_there_is_a_sub(
+    def test_a_token_without_the_configured_user_claim_is_refused_despite_its_sub(
         self, claims: dict[str, Any], issuer: AuthIssuer
     ) -> None:
         site = Site(read(issuer, subject_claim="uid"))
         assert refusal(site, mint(issuer, PLAIN, scope=SCOPE, **claims)) == "uid"
 
-    def test_a_token_with_neither_claim_is_refused(self, issuer: AuthIssuer) -> None:
+    def test_a_token_with_neither_user_claim_is_refused(self, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, subject_claim="uid"))
         assert refusal(site, mint(issuer, PLAIN, scope=SCOPE, sub=LEFT_OUT, client_id=LEFT_OUT)) == "uid"
 
 
 class TestAudiences:
     @pytest.mark.parametrize("audience", ["a", "b", ["b"], ["c", "a"]])
-    def test_one_of_several_audiences_is_enough(self, audience: Any, issuer: AuthIssuer) -> None:
+    def test_one_matching_audience_of_several_is_sufficient(self, audience: Any, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, audience=["a", "b"]))
         assert site.get(mint(issuer, PLAIN, scope=SCOPE, aud=audience)).status_code == 200
 
     @pytest.mark.parametrize("audience", ["c", [], ["c"], {"a": 1}, [["a"]], ["a", 1], 7, None, "", LEFT_OUT, "a b"])
-    def test_another_is_refused(self, audience: Any, issuer: AuthIssuer) -> None:
+    def test_a_token_with_only_other_audiences_is_refused(self, audience: Any, issuer: AuthIssuer) -> None:
         assert refusal(Site(read(issuer, audience=["a", "b"])), mint(issuer, PLAIN, scope=SCOPE, aud=audience)) == "aud"
 
     @pytest.mark.parametrize("client", ["other", 7, None, ["other"], {"shop": 1}, LEFT_OUT])
-    def test_another_claim_is_checked_as_strictly(self, client: Any, issuer: AuthIssuer) -> None:
+    def test_a_configured_audience_claim_is_checked_as_strictly_as_aud(self, client: Any, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, audience="shop", audience_claim="client_id"))
         assert site.get(mint(issuer, PLAIN, scope=SCOPE, aud=LEFT_OUT)).status_code == 200
         assert refusal(site, mint(issuer, PLAIN, scope=SCOPE, aud="shop", client_id=client)) == "client_id"
 
 
 class TestTypes:
-    def test_a_token_without_one_needs_none(self, issuer: AuthIssuer) -> None:
+    def test_a_token_without_a_type_is_accepted_only_if_configured(self, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, token_types=["None"]))
         assert site.get(mint(issuer, PLAIN, {"typ": LEFT_OUT}, scope=SCOPE)).status_code == 200
         for typ in ("none", "", "at+jwt", "JWT"):
             assert refusal(site, mint(issuer, PLAIN, {"typ": typ}, scope=SCOPE)) == "typ"
 
-    def test_an_unlisted_type_is_refused_by_default(self, issuer: AuthIssuer) -> None:
+    def test_an_unlisted_token_type_is_refused_by_default(self, issuer: AuthIssuer) -> None:
         assert refusal(Site(read(issuer)), mint(issuer, PLAIN, {"typ": LEFT_OUT}, scope=SCOPE)) == "typ"
 
 
 class TestProfiles:
-    def test_own_settings_win_over_the_profile(self, issuer: AuthIssuer) -> None:
+    def test_explicit_settings_override_the_profile(self, issuer: AuthIssuer) -> None:
         settings = read(issuer, profile="Okta", subject_claim="sub", token_types=["at+jwt"])
         assert (settings.subject_claim, settings.token_types, settings.scope_claims) == ("sub", ("at+jwt",), ("scp",))
 
-    def test_own_settings_that_are_the_defaults_win_as_well(self, issuer: AuthIssuer) -> None:
+    def test_explicit_settings_equal_to_the_defaults_override_the_profile_too(self, issuer: AuthIssuer) -> None:
         assert read(issuer, profile="entra", scope_claim="scope", access_token_claims=[]).scope_claims == ("scope",)
 
 
@@ -249,11 +253,11 @@ class TestHostileClaims:
             {"realm_access": "x" * 20_000},
         ],
     )
-    def test_no_claim_crashes_the_gate(self, claims: dict[str, Any], issuer: AuthIssuer) -> None:
+    def test_a_hostile_claim_never_crashes_the_gate(self, claims: dict[str, Any], issuer: AuthIssuer) -> None:
         site = Site(read(issuer, profile="keycloak"))
         assert site.get(mint(issuer, PLAIN, **claims)).status_code in (200, 401, 403)
 
-    def test_deep_nesting_is_followed_only_where_a_path_leads(self, issuer: AuthIssuer) -> None:
+    def test_deeply_nested_claims_are_followed_only_along_the_configured_path(self, issuer: AuthIssuer) -> None:
         deep: Any = SCOPE
         for _ in range(500):
             deep = {"a": deep}

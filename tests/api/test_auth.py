@@ -230,7 +230,7 @@ def together(count: int, call: Callable[[int], int]) -> list[int]:
 
 
 class TestGoodTokens:
-    def test_the_view_knows_its_caller(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_the_view_receives_the_caller(self, site: Site, issuer: AuthIssuer) -> None:
         answer = site.get(issuer.mint())
         assert answer.status_code == 200
         assert answer.json == {
@@ -247,7 +247,7 @@ class TestGoodTokens:
         issuer.publish(issuer.key)
         assert site.get(issuer.mint(header={"alg": algorithm})).status_code == 200
 
-    def test_clocks_may_differ_a_little(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_small_clock_differences_are_tolerated(self, site: Site, issuer: AuthIssuer) -> None:
         now = int(time.time())
         token = issuer.mint(exp=now - 10, nbf=now + 10, iat=now + 10)
         assert site.get(token).status_code == 200
@@ -270,16 +270,18 @@ class TestGoodTokens:
     ) -> None:
         assert site.get(issuer.mint(header=header, **claims)).status_code == 200
 
-    def test_a_token_without_a_client_has_none(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_caller_without_a_client_claim_has_no_client_id(self, site: Site, issuer: AuthIssuer) -> None:
         answer = site.get(issuer.mint(client_id=...))
         assert answer.get_json()["client_id"] == ""
 
-    def test_a_plain_jwt_is_accepted_only_if_its_issuer_may_send_them(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_plain_jwt_is_accepted_only_if_its_issuer_is_configured_for_it(
+        self, site: Site, issuer: AuthIssuer
+    ) -> None:
         token = issuer.mint(header={"typ": "JWT"})
         assert site.get(token).status_code == 401
         assert Site(Issuer(issuer.identifier, AUDIENCE, token_types=("JWT",))).get(token).status_code == 200
 
-    def test_each_of_several_issuers_signs_for_itself_alone(self, issuer: AuthIssuer) -> None:
+    def test_a_key_of_one_issuer_does_not_sign_for_another(self, issuer: AuthIssuer) -> None:
         other = AuthIssuer()
         try:
             site = Site(Issuer(issuer.identifier, AUDIENCE), Issuer(other.identifier, "elsewhere"))
@@ -293,7 +295,7 @@ class TestGoodTokens:
 
 class TestRefusals:
     @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Digest x y"])
-    def test_without_a_bearer_token_the_challenge_names_no_error(self, header: str | None, site: Site) -> None:
+    def test_the_challenge_for_a_missing_bearer_token_names_no_error(self, header: str | None, site: Site) -> None:
         answer = site.get() if header is None else site.get(Authorization=header)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="onfido-idvp-connector"'
@@ -331,7 +333,7 @@ class TestRefusals:
             ({"iss": ...}, "issuer"),
         ],
     )
-    def test_a_claim_that_is_missing_or_wrong_is_named(
+    def test_a_missing_or_wrong_claim_is_named(
         self, claims: dict[str, Any], reason: str, site: Site, issuer: AuthIssuer
     ) -> None:
         answer = site.get(issuer.mint(**claims))
@@ -340,7 +342,7 @@ class TestRefusals:
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
     @pytest.mark.parametrize("expiry", ["1e999", "NaN", "-1", "1" * 5000, '"x"', "{}"])
-    def test_an_expiry_that_is_not_finite_is_refused(self, expiry: str, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_non_finite_expiry_is_refused(self, expiry: str, site: Site, issuer: AuthIssuer) -> None:
         payload = json.dumps(issuer.claims(exp=0)).replace('"exp": 0', f'"exp": {expiry}')
         header = {"alg": "ES256", "typ": "at+jwt", "kid": issuer.key.kid}
         assert site.get(sign(header, payload.encode(), issuer.key)).status_code == 401
@@ -356,15 +358,19 @@ class TestRefusals:
             {"crit": ["b64"], "b64": True},
         ],
     )
-    def test_a_header_that_is_wrong_is_refused(self, header: dict[str, Any], site: Site, issuer: AuthIssuer) -> None:
+    def test_a_token_with_a_wrong_header_is_refused(
+        self, header: dict[str, Any], site: Site, issuer: AuthIssuer
+    ) -> None:
         assert site.get(issuer.mint(header=header)).status_code == 401
 
-    def test_a_token_with_no_kid_is_not_guessed_at_among_several_keys(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_token_without_kid_is_refused_if_its_issuer_has_several_keys(
+        self, site: Site, issuer: AuthIssuer
+    ) -> None:
         issuer.publish(issuer.key, make_key("RS256"))
         assert site.get(issuer.mint(header={"kid": ...})).status_code == 401
         assert site.get(issuer.mint()).status_code == 200
 
-    def test_a_scope_that_is_missing_is_named(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_missing_scope_is_named(self, site: Site, issuer: AuthIssuer) -> None:
         answer = site.get(issuer.mint(), "/delete")
         assert answer.status_code == 403
         description = "The token lacks the scope internal_idvp_delete. Request a token with this scope."
@@ -382,15 +388,15 @@ class TestRefusals:
 
 
 class TestForgedTokens:
-    def test_a_changed_payload_is_noticed(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_token_with_a_changed_payload_is_refused(self, site: Site, issuer: AuthIssuer) -> None:
         header, _, signature = issuer.mint().split(".")
         assert site.get(f"{header}.{encode(issuer.claims(sub='root'))}.{signature}").status_code == 401
 
-    def test_another_key_under_a_known_kid_is_refused(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_token_signed_by_another_key_under_a_known_kid_is_refused(self, site: Site, issuer: AuthIssuer) -> None:
         stranger = ECKey.generate_key("P-256", {"kid": issuer.key.kid or ""})
         assert site.get(issuer.mint(key=stranger)).status_code == 401
 
-    def test_a_key_that_the_token_brings_along_is_not_used(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_key_embedded_in_the_token_is_not_used(self, site: Site, issuer: AuthIssuer) -> None:
         stranger = ECKey.generate_key("P-256", {"kid": issuer.key.kid or ""})
         header = {"jwk": stranger.as_dict(private=False), "jku": f"{issuer.origin}/evil"}
         assert site.get(issuer.mint(header=header, key=stranger)).status_code == 401
@@ -416,14 +422,12 @@ class TestForgedTokens:
         mac = hmac.new(public, signed.encode(), hashlib.sha256).digest()
         assert site.get(f"{signed}.{b64(mac)}").status_code == 401
 
-    def test_a_shared_secret_is_refused_even_where_the_issuer_publishes_it(
-        self, site: Site, issuer: AuthIssuer
-    ) -> None:
+    def test_a_shared_secret_is_refused_even_if_the_issuer_publishes_it(self, site: Site, issuer: AuthIssuer) -> None:
         shared = OctKey.generate_key(256, {"kid": "shared"})
         issuer.documents["/jwks"] = {"keys": [issuer.key.as_dict(private=False), shared.as_dict(private=True)]}
         assert site.get(issuer.mint(header={"alg": "HS256"}, key=shared)).status_code == 401
 
-    def test_an_algorithm_that_is_not_this_issuers_is_refused(self, issuer: AuthIssuer) -> None:
+    def test_an_algorithm_not_configured_for_the_issuer_is_refused(self, issuer: AuthIssuer) -> None:
         site = Site(Issuer(issuer.identifier, AUDIENCE, algorithms=("RS256",)))
         assert site.get(issuer.mint()).status_code == 401
         assert sum(issuer.seen.values()) == 0
@@ -484,16 +488,16 @@ class TestForgedTokens:
             b'{"alg": "ES256", "typ": "at+jwt", "x5c": 7}',
         ],
     )
-    def test_a_header_of_any_shape_is_refused(self, header: bytes, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_malformed_header_is_refused(self, header: bytes, site: Site, issuer: AuthIssuer) -> None:
         assert site.get(f"{b64(header)}.{encode(issuer.claims())}.AAAA").status_code == 401
 
     @pytest.mark.parametrize("payload", [b"[]", b'"iss"', b"7", b"null", b"", b"\xff", b"[" * 12_000, b'{"iss":'])
-    def test_a_payload_of_any_shape_is_refused(self, payload: bytes, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_malformed_payload_is_refused(self, payload: bytes, site: Site, issuer: AuthIssuer) -> None:
         header = {"alg": "ES256", "typ": "at+jwt", "kid": issuer.key.kid}
         assert site.get(sign(header, payload, issuer.key)).status_code == 401
 
     @pytest.mark.parametrize("signature", ["", "A", "AA", "A" * 86, b64(bytes(64)), b64(b"\xff" * 64), "=", "A" * 2000])
-    def test_a_signature_of_any_shape_is_refused(self, signature: str, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_malformed_signature_is_refused(self, signature: str, site: Site, issuer: AuthIssuer) -> None:
         signed = issuer.mint().rpartition(".")[0]
         assert site.get(f"{signed}.{signature}").status_code == 401
 
@@ -539,16 +543,16 @@ class TestTenants:
 
 
 class TestKeys:
-    def test_they_are_fetched_once(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_issuer_keys_are_fetched_once(self, site: Site, issuer: AuthIssuer) -> None:
         assert [site.get(issuer.mint()).status_code for _ in range(5)] == [200] * 5
         assert issuer.seen == {OIDC_PATH: 1, "/jwks": 1}
 
-    def test_a_set_url_needs_no_discovery(self, issuer: AuthIssuer) -> None:
+    def test_a_configured_key_set_url_needs_no_discovery(self, issuer: AuthIssuer) -> None:
         site = Site(Issuer(issuer.identifier, AUDIENCE, jwks_uri=f"{issuer.origin}/jwks"))
         assert site.get(issuer.mint()).status_code == 200
         assert issuer.seen == {"/jwks": 1}
 
-    def test_the_metadata_of_rfc_8414_will_do(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_rfc_8414_metadata_is_accepted_for_discovery(self, site: Site, issuer: AuthIssuer) -> None:
         issuer.documents[RFC8414_PATH] = issuer.documents.pop(OIDC_PATH)
         assert site.get(issuer.mint()).status_code == 200
 
@@ -560,7 +564,9 @@ class TestKeys:
         assert site.get(issuer.mint()).status_code == 200
         assert site.get(old).status_code == 401
 
-    def test_many_callers_with_a_new_key_cause_one_fetch_and_all_get_in(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_concurrent_callers_with_a_new_key_cause_one_fetch_and_are_all_accepted(
+        self, site: Site, issuer: AuthIssuer
+    ) -> None:
         site.get(issuer.mint())
         issuer.rotate("second")
         site.clock.now += 6
@@ -569,7 +575,7 @@ class TestKeys:
         assert statuses == [200] * DEFAULT_WAITING
         assert issuer.seen["/jwks"] == 2
 
-    def test_an_issuer_that_restarts_with_new_keys_under_the_old_kid_is_trusted_within_half_a_minute(
+    def test_a_restarted_issuer_with_new_keys_under_the_old_kid_is_trusted_in_half_a_minute(
         self, site: Site, issuer: AuthIssuer
     ) -> None:
         withdrawn = issuer.mint()
@@ -617,7 +623,7 @@ class TestKeys:
             wait(waiting, 20)
         assert {each.result().status_code for each in waiting} <= {401, 503}
 
-    def test_forged_signatures_of_one_issuer_delay_no_other(self, issuer: AuthIssuer) -> None:
+    def test_forged_signatures_of_one_issuer_delay_no_other_issuer(self, issuer: AuthIssuer) -> None:
         other = AuthIssuer()
         try:
             site = Site(Issuer(issuer.identifier, AUDIENCE), Issuer(other.identifier, AUDIENCE))
@@ -716,7 +722,7 @@ class TestKeys:
             issuer.answering.set()
             assert renewing.result(10) == 200
 
-    def test_with_none_at_all_the_caller_may_come_back(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_caller_gets_503_and_retry_after_while_no_keys_are_known(self, site: Site, issuer: AuthIssuer) -> None:
         issuer.go_down()
         answer = site.get(issuer.mint())
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
@@ -751,9 +757,7 @@ class TestKeys:
             {"issuer": "{issuer}", "jwks_uri": "{origin}/jwks", "padding": "x" * 300_000},
         ],
     )
-    def test_a_discovery_document_that_is_wrong_is_not_followed(
-        self, document: Any, site: Site, issuer: AuthIssuer
-    ) -> None:
+    def test_an_invalid_discovery_document_is_not_followed(self, document: Any, site: Site, issuer: AuthIssuer) -> None:
         if not isinstance(document, bytes):
             text = json.dumps(document).replace("{origin}", issuer.origin).replace("{issuer}", issuer.identifier)
             document = text.replace("{port}", issuer.origin.rpartition(":")[2]).encode()
@@ -788,7 +792,7 @@ class TestKeys:
         issuer.documents["/jwks"] = {"keys": [unusable, issuer.key.as_dict(private=False)]}
         assert site.get(issuer.mint()).status_code == 200
 
-    def test_an_rsa_key_of_less_than_2048_bits_is_not_used(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_an_rsa_key_below_2048_bits_is_not_used(self, site: Site, issuer: AuthIssuer) -> None:
         with pytest.warns(SecurityWarning):
             short = RSAKey.generate_key(1024, {"kid": "short"})
         issuer.publish(issuer.key, short)
@@ -796,13 +800,13 @@ class TestKeys:
         assert site.get(issuer.mint()).status_code == 200
 
     @pytest.mark.parametrize("document", [{}, {"keys": []}, {"keys": {}}, {"keys": "x"}, {"keys": [7]}])
-    def test_a_set_without_a_usable_one_counts_as_none(self, document: Any, site: Site, issuer: AuthIssuer) -> None:
+    def test_a_key_set_without_usable_keys_counts_as_empty(self, document: Any, site: Site, issuer: AuthIssuer) -> None:
         issuer.documents["/jwks"] = document
         assert site.get(issuer.mint()).status_code == 503
 
 
 class TestViews:
-    def test_a_view_says_which_scope_it_asks_for(self) -> None:
+    def test_a_view_declares_its_required_scope(self) -> None:
         @requires("internal_login")
         def view() -> str:
             """Do something."""
@@ -849,24 +853,24 @@ class TestActors:
             ({"client_id": "a\nb\x1b"}, "alice [a%0Ab%1B@{issuer}]"),
         ],
     )
-    def test_the_history_names_user_client_and_issuer_and_none_can_pass_for_another(
+    def test_an_actor_names_user_client_and_issuer_unambiguously(
         self, claims: dict[str, Any], actor: str, site: Site, issuer: AuthIssuer
     ) -> None:
         assert site.get(issuer.mint(**claims)).get_json()["actor"] == actor.replace("{issuer}", issuer.identifier)
 
-    def test_it_has_a_bound(self, site: Site, issuer: AuthIssuer) -> None:
+    def test_the_length_of_an_actor_is_limited(self, site: Site, issuer: AuthIssuer) -> None:
         answer = site.get(issuer.mint(sub="\u738b" * 255, client_id="\u738b" * 1000))
         assert len(answer.get_json()["actor"]) < 255 + 255 + 100
 
 
 class TestDevelopment:
-    def test_its_token_is_accepted_with_dev(self, tmp_path: Path) -> None:
+    def test_a_development_token_is_accepted_with_dev(self, tmp_path: Path) -> None:
         site = Site(development=development_issuer(tmp_path))
         answer = site.get(mint_token(tmp_path, "alice", ["internal_idvp_view"]))
         assert answer.status_code == 200
         assert answer.get_json()["subject"] == "alice"
 
-    def test_it_is_trusted_with_dev_alone(self, tmp_path: Path, issuer: AuthIssuer) -> None:
+    def test_the_development_issuer_is_trusted_only_with_dev(self, tmp_path: Path, issuer: AuthIssuer) -> None:
         trusted = Issuer(issuer.identifier, AUDIENCE)
         token = mint_token(tmp_path, "alice", ["internal_idvp_view"])
         for is_dev, status in ((True, 200), (False, 401)):
@@ -876,28 +880,28 @@ class TestDevelopment:
             assert site.get(token).status_code == status
             assert site.get(issuer.mint()).status_code == 200
 
-    def test_its_token_is_valid_only_for_its_tenant(self, tmp_path: Path) -> None:
+    def test_a_development_token_is_valid_only_for_its_tenant(self, tmp_path: Path) -> None:
         site = Site(development=development_issuer(tmp_path))
         token = mint_token(tmp_path, "alice", ["internal_idvp_view"], tenant="blue")
         assert site.get(token, Tenant="blue").status_code == 200
         assert site.get(token).status_code == 403
 
-    def test_its_token_expires(self, tmp_path: Path) -> None:
+    def test_a_development_token_expires(self, tmp_path: Path) -> None:
         site = Site(development=development_issuer(tmp_path))
         token = mint_token(tmp_path, "alice", ["internal_idvp_view"], lifetime=-60)
         assert "expired" in site.get(token).get_json()["description"]
 
-    def test_another_installations_token_is_refused(self, tmp_path: Path) -> None:
+    def test_a_development_token_of_another_installation_is_refused(self, tmp_path: Path) -> None:
         site = Site(development=development_issuer(tmp_path / "here"))
         assert site.get(mint_token(tmp_path / "there", "alice", ["internal_idvp_view"])).status_code == 401
 
-    def test_only_the_owner_can_read_its_key(self, tmp_path: Path) -> None:
+    def test_only_the_owner_can_read_the_development_key(self, tmp_path: Path) -> None:
         mint_token(tmp_path / "data", "alice", [])
         path = tmp_path / "data" / "development-issuer.jwk"
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
         assert [each.name for each in path.parent.iterdir()] == [path.name]
 
-    def test_first_uses_at_once_agree_on_one_key(self, tmp_path: Path) -> None:
+    def test_concurrent_first_uses_create_one_development_key(self, tmp_path: Path) -> None:
         tokens: dict[int, str] = {}
 
         def mint(number: int) -> int:
@@ -909,16 +913,16 @@ class TestDevelopment:
         assert [site.get(token).status_code for token in tokens.values()] == [200] * 8
 
     @pytest.mark.parametrize("content", ["", "{}", "[]", '{"kty": "RSA"}', '{"kty": "EC", "crv": "P-256"}'])
-    def test_a_damaged_key_is_named_by_its_file(self, content: str, tmp_path: Path) -> None:
+    def test_a_damaged_development_key_is_named_by_its_file(self, content: str, tmp_path: Path) -> None:
         (tmp_path / "development-issuer.jwk").write_text(content)
         with pytest.raises(ConfigurationError, match=r"development-issuer\.jwk"):
             mint_token(tmp_path, "alice", [])
 
-    def test_without_any_issuer_the_operator_is_informed_what_to_set(self) -> None:
+    def test_the_operator_is_informed_which_setting_adds_an_issuer(self) -> None:
         with pytest.raises(ConfigurationError) as refused:
             check_access_configured(load(None, {}))
         assert all(word in refused.value.description for word in ("[[issuers]]", "CONNECTOR_ISSUERS", "--dev"))
 
-    def test_dev_or_an_issuer_will_do(self, tmp_path: Path) -> None:
+    def test_dev_or_a_configured_issuer_is_sufficient(self, tmp_path: Path) -> None:
         check_access_configured(load(None, {}, data_dir=tmp_path, dev=True))
         check_access_configured(load(None, {}, issuers=(Issuer("https://idp.example.com", "connector"),)))

@@ -77,7 +77,7 @@ def ready(world: World) -> requests.Response:
         (initiate, "IDV-15001"),
     ],
 )
-def test_a_write_is_answered_503_while_the_database_refuses_it_and_succeeds_afterwards(
+def test_a_write_gets_503_while_the_database_refuses_writes_and_succeeds_afterwards(
     world: World, ask: Ask, code: str
 ) -> None:
     world.add_user()
@@ -100,7 +100,7 @@ def until_read(world: World) -> None:
         until_it_answers(lambda: admin.get(PROVIDERS))
 
 
-def test_an_event_that_cannot_be_stored_is_not_acknowledged_and_counts_when_it_comes_again(world: World) -> None:
+def test_an_event_that_cannot_be_stored_is_not_acknowledged_and_applied_when_resent(world: World) -> None:
     me = world.add_user()
     run_id = world.start(me)
     world.faults(webhooks_lost=1)
@@ -116,7 +116,7 @@ def test_an_event_that_cannot_be_stored_is_not_acknowledged_and_counts_when_it_c
     assert until_it_answers(lambda: me.get(f"{USERS}/me/idv/claims")).ok
 
 
-def test_readiness_says_that_no_writes_are_taken_and_the_log_has_the_drivers_words(world: World) -> None:
+def test_readiness_reports_refused_writes_and_the_log_has_the_drivers_message(world: World) -> None:
     world.connector.rest()
     assert ready(world).status_code == 200
     with capture_logs() as lines, refusing_writes(world.connector.settings.database_url):
@@ -144,7 +144,7 @@ def test_an_unreachable_database_causes_503_everywhere_until_it_returns(world: W
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("is_replaced", [False, True])
-def test_nothing_is_written_to_a_file_that_was_taken_away(world: World, is_replaced: bool) -> None:
+def test_a_removed_database_file_is_not_written_to(world: World, is_replaced: bool) -> None:
     admin, path = world.connector.as_admin(), world.connector.services.database.path
     assert path
     elsewhere = path.rename(path.with_name("elsewhere.db"))

@@ -71,7 +71,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
         ("GET", "/added/refused/outage", FAMILY.database_away, 503, "The database is unavailable"),
     ],
 )
-def test_an_error_has_the_code_of_its_apis_family(
+def test_an_error_has_the_code_of_its_api_family(
     app: Flask, method: str, path: str, code: Code, status: int, description: str
 ) -> None:
     answer = app.test_client().open(path, method=method, json={} if method == "POST" else None)

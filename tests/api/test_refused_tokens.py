@@ -117,7 +117,7 @@ each_refusal = pytest.mark.parametrize(("mint", "name", "reasons"), REFUSED, ids
 
 
 @each_refusal
-def test_a_refused_token_is_one_line_of_the_log(
+def test_a_refused_token_is_logged_in_one_line(
     site: Site, issuer: AuthIssuer, mint: Mint, name: str, reasons: tuple[str, ...]
 ) -> None:
     token = mint(issuer)
@@ -135,7 +135,7 @@ def test_a_refused_token_is_one_line_of_the_log(
 
 
 @each_refusal
-def test_the_answer_names_the_check_and_not_what_would_pass_it(
+def test_the_answer_names_the_failed_check_but_not_the_expected_value(
     site: Site, issuer: AuthIssuer, mint: Mint, name: str, reasons: tuple[str, ...]
 ) -> None:
     answer = site.get(mint(issuer))
@@ -148,12 +148,12 @@ def test_the_answer_names_the_check_and_not_what_would_pass_it(
 
 
 @pytest.mark.parametrize("mint", [of_a_fast_clock, not_good_yet])
-def test_the_answer_says_that_clocks_differ(site: Site, issuer: AuthIssuer, mint: Mint) -> None:
+def test_the_answer_reports_a_clock_difference(site: Site, issuer: AuthIssuer, mint: Mint) -> None:
     assert "clocks differ" in site.get(mint(issuer)).get_json()["description"]
 
 
 @pytest.mark.parametrize("token", ["7d1f0c52-an-opaque-token", "secret.secret", "a.b.c.d.e", "…", "a.b.c"])
-def test_a_token_that_is_not_a_signed_jwt_is_logged_by_its_form_only(site: Site, token: str) -> None:
+def test_a_token_that_is_not_a_signed_jwt_is_logged_only_by_its_form(site: Site, token: str) -> None:
     with capture_logs() as logs:
         assert site.get(token).status_code == 401
 
@@ -175,7 +175,7 @@ def test_a_valid_token_without_permission_is_logged(
     assert (line["check"], line["issuer"], line["kid"]) == (name, issuer.identifier, "first")
 
 
-def test_a_hostile_name_is_one_bounded_printable_line(site: Site, issuer: AuthIssuer) -> None:
+def test_a_hostile_name_is_logged_as_one_bounded_printable_line(site: Site, issuer: AuthIssuer) -> None:
     with capture_logs() as logs:
         site.get(issuer.mint(iss="evil\n" + "x" * 5000, header={"kid": "k\n" + "y" * 1000}))
 
@@ -223,7 +223,7 @@ class TestCheck:
         failed = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("failed")]
         assert failed == ["typ", "aud", "exp", "tenant", "scope"]
 
-    def test_a_key_that_cannot_be_fetched_is_no_fault_of_the_token(self, check: Check, issuer: AuthIssuer) -> None:
+    def test_an_unavailable_key_is_not_reported_as_a_fault_of_the_token(self, check: Check, issuer: AuthIssuer) -> None:
         issuer.go_down()
 
         result = check(issuer.mint())
@@ -238,7 +238,9 @@ class TestCheck:
         assert "opaque" in result.stdout
         assert "7d1f0c52" not in result.output
 
-    def test_the_development_issuer_is_trusted_where_serve_would(self, check: Check, tmp_path: Path) -> None:
+    def test_the_development_issuer_is_trusted_in_the_same_cases_as_by_serve(
+        self, check: Check, tmp_path: Path
+    ) -> None:
         environ = {"CONNECTOR_DATA_DIR": str(tmp_path)}
         token = CliRunner().invoke(main, ["token", "--user", "ann"], env=environ, catch_exceptions=False).stdout
         assert check(token).exit_code == 1

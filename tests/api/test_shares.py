@@ -43,7 +43,7 @@ def takes(
         (TenantLimits(calls_of_a_user=1), 9, 1),
     ],
 )
-def test_a_tenant_may_have_less_than_its_share(limits: TenantLimits, of_tenant: int, of_user: int) -> None:
+def test_a_tenants_limit_may_be_below_its_share(limits: TenantLimits, of_tenant: int, of_user: int) -> None:
     assert takes(Shares(16), limits=limits) == of_tenant
     assert takes(Shares(16), user_id="ann", limits=limits) == of_user
 
@@ -52,7 +52,9 @@ def test_a_tenant_may_have_less_than_its_share(limits: TenantLimits, of_tenant: 
     ("threads", "user", "tenant", "everybody", "downloads"),
     [(1, 1, 1, 1, 1), (2, 1, 1, 1, 1), (4, 1, 2, 3, 2), (8, 2, 5, 6, 4), (16, 4, 9, 12, 8)],
 )
-def test_shares_follow_from_the_threads(threads: int, user: int, tenant: int, everybody: int, downloads: int) -> None:
+def test_shares_are_derived_from_the_number_of_threads(
+    threads: int, user: int, tenant: int, everybody: int, downloads: int
+) -> None:
     assert takes(Shares(threads), user_id="ann") == user
     assert takes(Shares(threads)) == tenant
     many = Shares(threads)
@@ -63,7 +65,7 @@ def test_shares_follow_from_the_threads(threads: int, user: int, tenant: int, ev
     assert threads <= 2 or tenant < everybody, "something is left for other tenants"
 
 
-def test_one_user_cannot_use_the_threads_of_others() -> None:
+def test_one_user_cannot_occupy_the_threads_of_others() -> None:
     shares = Shares(8)
     assert [takes(shares, user_id="ann"), takes(shares, user_id="ben")] == [2, 2]
     assert takes(shares, tenant="other", user_id="ann") == 2, "another tenant's ann is another user"
@@ -77,7 +79,7 @@ def test_a_refused_call_takes_no_place() -> None:
     assert takes(shares) == 3
 
 
-def test_place_is_free_when_its_call_ends() -> None:
+def test_a_place_is_released_when_its_call_ends() -> None:
     shares = Shares(8)
     for _ in range(100):
         ends = [shares.take(Lasting.DOWNLOAD, Tenant("acme"), "ann") for _ in range(2)]
@@ -87,7 +89,7 @@ def test_place_is_free_when_its_call_ends() -> None:
     assert takes(shares, user_id="ann") == 2
 
 
-def test_places_are_counted_right_by_many_threads() -> None:
+def test_places_are_counted_correctly_by_many_threads() -> None:
     shares = Shares(8)
 
     def use(number: int) -> None:
@@ -118,7 +120,7 @@ def calling(app: Flask) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("calling")
-def test_a_view_that_fails_releases_its_place() -> None:
+def test_a_failing_view_releases_its_place() -> None:
     def fail() -> None:
         raise LookupError
 
@@ -129,7 +131,7 @@ def test_a_view_that_fails_releases_its_place() -> None:
 
 
 @pytest.mark.usefixtures("calling")
-def test_download_has_its_place_until_it_is_closed() -> None:
+def test_a_download_holds_its_place_until_it_is_closed() -> None:
     def answer() -> Response:
         return Response(iter(["a"]))
 
@@ -142,7 +144,7 @@ def test_download_has_its_place_until_it_is_closed() -> None:
     view().close()
 
 
-def test_without_shares_no_call_is_limited() -> None:
+def test_calls_are_unlimited_if_no_shares_are_configured() -> None:
     app, barrier = Flask(__name__, root_path="."), threading.Barrier(20)
 
     def meet() -> None:

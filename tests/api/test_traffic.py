@@ -20,6 +20,6 @@ from connector.api.middleware.traffic import CONSOLE, OPERATIONS, REQUESTS, WEBH
         ("/healthz", OPERATIONS),
     ],
 )
-def test_pages_of_the_console_take_no_thread_of_the_apis(path: str, name: str) -> None:
+def test_console_pages_use_no_thread_of_the_api(path: str, name: str) -> None:
     assert lane(path) == name
     assert threads(8, 3, is_sqlite=True)[CONSOLE] == 3

@@ -64,7 +64,7 @@ def test_a_change_is_listed_and_shows_values_before_and_after(visit: Visit, plac
     assert world.provider_id
 
 
-def test_its_filters_and_pages_are_in_the_address(visit: Visit, place: World) -> None:
+def test_audit_filters_and_pages_are_in_the_address(visit: Visit, place: World) -> None:
     actor = f"importer-{uuid.uuid4().hex[:8]}"
     users: list[tuple[str, dict[str, str]]] = [(f"{actor}-{number}", {}) for number in range(60)]
     list(place.connector.services.users.put_all(Tenant("carbon.super"), users, actor))
@@ -82,7 +82,7 @@ def test_its_filters_and_pages_are_in_the_address(visit: Visit, place: World) ->
     expect(page.locator("tr.entry")).to_have_count(50)
 
 
-def test_it_is_exported_as_the_filters_say(visit: Visit, place: World) -> None:
+def test_the_audit_trail_is_exported_with_its_filters(visit: Visit, place: World) -> None:
     actor = f"exported-{uuid.uuid4().hex[:8]}"
     changed(place, actor)
     visitor = visit()
@@ -95,7 +95,7 @@ def test_it_is_exported_as_the_filters_say(visit: Visit, place: World) -> None:
     expect(page.locator("tr.entry").first).to_contain_text("admin exported audit.csv.")
 
 
-def test_the_first_entries_are_the_sign_in_and_nothing_matching_says_what_to_do(visit: Visit) -> None:
+def test_the_first_audit_entry_is_the_sign_in_and_an_empty_result_has_advice(visit: Visit) -> None:
     visitor = visit(tenant=f"empty-{uuid.uuid4().hex[:8]}")
     page = visitor.open("/console/audit")
     expect(page.locator("tr.entry")).to_have_count(2)
@@ -107,7 +107,7 @@ def test_the_first_entries_are_the_sign_in_and_nothing_matching_says_what_to_do(
     expect(page.locator("tr.entry")).to_have_count(1)
 
 
-def test_the_last_changes_of_one_object_are_a_panel(visit: Visit, place: World) -> None:
+def test_the_last_changes_of_an_object_are_shown_in_a_panel(visit: Visit, place: World) -> None:
     actor = f"panel-{uuid.uuid4().hex[:8]}"
     world, user_id = changed(place, actor)
     visitor = visit()
@@ -119,7 +119,7 @@ def test_the_last_changes_of_one_object_are_a_panel(visit: Visit, place: World) 
     expect(page.locator("tr.entry")).to_have_count(1)
 
 
-def test_a_second_tenant_and_a_person_without_the_scope_see_nothing(visit: Visit, place: World) -> None:
+def test_the_audit_trail_is_hidden_from_another_tenant_and_without_the_scope(visit: Visit, place: World) -> None:
     actor = f"secret-{uuid.uuid4().hex[:8]}"
     world, user_id = changed(place, actor)
     stranger = visit(tenant="stranger.example")
@@ -137,7 +137,7 @@ def test_a_second_tenant_and_a_person_without_the_scope_see_nothing(visit: Visit
     expect(auditor.page.locator("tr.entry")).to_have_count(3)
 
 
-def test_the_operator_sees_the_settings_and_which_process_has_others(visit: Visit, place: World) -> None:
+def test_the_operator_sees_the_settings_and_the_processes_with_different_ones(visit: Visit, place: World) -> None:
     services, settings = place.connector.services, place.connector.settings
     hearts = [
         Heartbeat(services.processes, SERVE, replace(settings, event_retention_days=days), interval=0.5)
@@ -161,7 +161,7 @@ def test_the_operator_sees_the_settings_and_which_process_has_others(visit: Visi
         heart.stop()
 
 
-def test_the_settings_are_shown_to_the_operators_tenant_alone(visit: Visit) -> None:
+def test_the_settings_are_shown_only_to_the_operators_tenant(visit: Visit) -> None:
     elsewhere = visit(scopes=(*ALL_SCOPES, OPERATE), tenant="stranger.example")
     for path in ("/console/settings", "/console/settings/connections", "/console/settings/connections/checks"):
         elsewhere.open(path, 403)

@@ -16,7 +16,7 @@ from tests.oidc.relying_party import REDIRECT_URI
 Visit = Callable[..., Visitor]
 
 
-def test_a_client_from_its_first_form_to_its_removal(visit: Visit, place: World) -> None:
+def test_a_client_is_added_changed_and_removed(visit: Visit, place: World) -> None:
     tenant = f"tenant-{uuid.uuid4().hex[:8]}"
     with_provider(place, tenant)
     visitor = visit(tenant=tenant)
@@ -62,7 +62,7 @@ def test_a_client_from_its_first_form_to_its_removal(visit: Visit, place: World)
     expect(page.get_by_text("The client was removed.")).to_be_visible()
 
 
-def test_without_javascript_and_without_the_scopes(visit: Visit, place: World) -> None:
+def test_clients_are_managed_without_javascript_and_only_with_the_scopes(visit: Visit, place: World) -> None:
     tenant = f"tenant-{uuid.uuid4().hex[:8]}"
     with_provider(place, tenant)
     visitor = visit(tenant=tenant, javascript=False)

@@ -108,7 +108,7 @@ def test_deliveries_are_listed_with_their_answer_and_show_their_attempts(
     visitor.look_at("delivery")
 
 
-def test_a_delivery_is_resent_and_one_is_dropped_after_confirmation(
+def test_a_delivery_is_resent_and_another_dropped_after_confirmation(
     visit: Visit, place: World, tenant: str, application: Application
 ) -> None:
     application.answers(Reply(503, b"out of order"))
@@ -138,7 +138,7 @@ def test_a_delivery_is_resent_and_one_is_dropped_after_confirmation(
     expect(page.locator("tr.entry")).to_have_count(2)
 
 
-def test_all_that_were_given_up_are_resent_with_a_preview(
+def test_all_dead_deliveries_are_resent_after_a_preview(
     visit: Visit, place: World, tenant: str, application: Application
 ) -> None:
     application.answers(Reply(503))
@@ -157,7 +157,7 @@ def test_all_that_were_given_up_are_resent_with_a_preview(
     place.wait_until(lambda: len(stored(place, tenant, endpoint_id, "done")) == number)
 
 
-def test_an_endpoint_is_added_with_a_secret_that_is_shown_once_and_tested(
+def test_an_endpoint_is_added_and_tested_and_its_secret_shown_once(
     visit: Visit, place: World, tenant: str, application: Application
 ) -> None:
     with_provider(place, tenant)
@@ -232,7 +232,7 @@ def test_an_endpoint_is_changed_disabled_and_removed(
     assert place.connector.services.endpoints.all(Tenant(tenant)) == []
 
 
-def test_a_second_tenant_sees_and_does_nothing(
+def test_another_tenant_can_neither_see_nor_change_deliveries(
     visit: Visit, place: World, tenant: str, application: Application
 ) -> None:
     _, endpoint_id, user_id = notified(place, tenant, application)
@@ -248,9 +248,7 @@ def test_a_second_tenant_sees_and_does_nothing(
         stranger.open(f"/console/deliveries/endpoints/{endpoint_id}/{name}", 404)
 
 
-def test_a_person_who_may_only_view_has_no_buttons(
-    visit: Visit, place: World, tenant: str, application: Application
-) -> None:
+def test_a_viewer_sees_no_buttons(visit: Visit, place: World, tenant: str, application: Application) -> None:
     application.answers(Reply(503))
     _, endpoint_id, _ = notified(place, tenant, application)
     [delivery_id, *_] = give_up(place, tenant, endpoint_id)

@@ -37,7 +37,7 @@ def provider(place: World) -> str:
     return provider_id
 
 
-def test_the_list_shows_what_came_and_what_was_refused(visit: Visit, provider: str) -> None:
+def test_the_list_shows_received_and_refused_events(visit: Visit, provider: str) -> None:
     visitor = visit()
     visitor.secrets.append(TOKEN)
     page = visitor.open(f"/console/events?provider={provider}")
@@ -51,7 +51,7 @@ def test_the_list_shows_what_came_and_what_was_refused(visit: Visit, provider: s
     visitor.look_at("events-nothing")
 
 
-def test_a_body_is_shown_when_it_is_asked_for_and_that_is_audited(visit: Visit, place: World, provider: str) -> None:
+def test_a_body_is_shown_on_request_and_the_request_audited(visit: Visit, place: World, provider: str) -> None:
     visitor = visit()
     page = visitor.open(f"/console/events?provider={provider}&state=applied")
     page.get_by_role("region", name="Events").get_by_role("link").first.click()
@@ -78,7 +78,7 @@ def test_a_parked_event_is_applied_again(visit: Visit, place: World, provider: s
 
 
 @pytest.mark.one_database
-def test_another_tenant_and_another_scope_see_nothing(visit: Visit, place: World, provider: str) -> None:
+def test_events_are_hidden_from_another_tenant_and_without_the_scope(visit: Visit, place: World, provider: str) -> None:
     event_id = place.connector.as_admin().get("/api/server/v1/events").json()["events"][0]["id"]
     others = visit(tenant="elsewhere.example")
     others.open("/console/events")

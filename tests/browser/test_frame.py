@@ -27,14 +27,14 @@ def visitor(visit: Visit) -> Visitor:
 
 
 @pytest.mark.one_database
-def test_every_part_is_legible_in_every_view(visitor: Visitor) -> None:
+def test_every_component_is_legible_in_every_view(visitor: Visitor) -> None:
     visitor.look(SAMPLE, "sample")
     visitor.look("/console/sample/remove", "question")
     visitor.look("/console/sessions", "sessions")
 
 
 @pytest.mark.one_database
-def test_the_watch_over_the_policy_sees_an_inline_handler(visitor: Visitor) -> None:
+def test_the_check_of_the_content_security_policy_detects_an_inline_handler(visitor: Visitor) -> None:
     with visitor.expecting_violations() as violations:
         visitor.open("/console/sample/control")
         visitor.page.get_by_role("button", name="Inline").click()
@@ -44,7 +44,7 @@ def test_the_watch_over_the_policy_sees_an_inline_handler(visitor: Visitor) -> N
 
 
 @pytest.mark.one_database
-def test_a_page_says_that_nothing_else_may_be_loaded_and_is_not_kept(visitor: Visitor) -> None:
+def test_a_page_forbids_other_sources_and_caching(visitor: Visitor) -> None:
     answer = visitor.context.request.get(visitor.base + SAMPLE)
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
@@ -57,7 +57,7 @@ def test_a_page_says_that_nothing_else_may_be_loaded_and_is_not_kept(visitor: Vi
 
 
 @pytest.mark.one_database
-def test_a_destructive_act_is_confirmed_in_a_dialog_which_returns_the_focus(visitor: Visitor) -> None:
+def test_a_destructive_action_is_confirmed_in_a_dialog_which_returns_the_focus(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
     remove = page.get_by_role("link", name="Remove")
     remove.click()
@@ -79,7 +79,7 @@ def test_a_destructive_act_is_confirmed_in_a_dialog_which_returns_the_focus(visi
 
 
 @pytest.mark.one_database
-def test_every_act_is_possible_without_javascript(visit: Visit) -> None:
+def test_every_action_is_possible_without_javascript(visit: Visit) -> None:
     visitor = visit(javascript=False)
     page = visitor.open(SAMPLE)
     page.get_by_role("link", name="Remove").click()
@@ -93,7 +93,7 @@ def test_every_act_is_possible_without_javascript(visit: Visit) -> None:
 
 
 @pytest.mark.one_database
-def test_the_result_of_an_act_is_shown_once_and_can_be_undone(visitor: Visitor) -> None:
+def test_the_result_of_an_action_is_shown_once_and_can_be_undone(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
     page.get_by_label("Name").fill("Onfido US")
     page.get_by_role("button", name="Save").click()
@@ -105,7 +105,7 @@ def test_the_result_of_an_act_is_shown_once_and_can_be_undone(visitor: Visitor) 
 
 
 @pytest.mark.one_database
-def test_an_error_of_a_form_is_at_its_field_and_has_the_focus(visitor: Visitor) -> None:
+def test_a_form_error_is_shown_at_its_field_which_has_the_focus(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert").filter(has_text="It was not saved.")).to_be_focused()
@@ -115,7 +115,7 @@ def test_an_error_of_a_form_is_at_its_field_and_has_the_focus(visitor: Visitor) 
 
 
 @pytest.mark.one_database
-def test_a_panel_fails_alone_and_a_live_part_is_sent_again_only_when_it_has_changed(visitor: Visitor) -> None:
+def test_a_panel_fails_alone_and_a_live_part_is_sent_again_only_after_a_change(visitor: Visitor) -> None:
     statuses: list[int] = []
     visitor.page.on("response", lambda answer: statuses.append(answer.status) if answer.url.endswith("/live") else None)
     page = visitor.open(SAMPLE)
@@ -152,7 +152,7 @@ def test_the_menu_is_a_drawer_on_narrow_screens(visit: Visit) -> None:
 
 
 @pytest.mark.one_database
-def test_the_theme_that_was_chosen_stays(visitor: Visitor) -> None:
+def test_the_chosen_theme_is_kept(visitor: Visitor) -> None:
     page = visitor.open("/console/sessions")
     page.get_by_role("button", name="Switch between light and dark").click()
     page.reload()
@@ -160,7 +160,7 @@ def test_the_theme_that_was_chosen_stays(visitor: Visitor) -> None:
 
 
 @pytest.mark.one_database
-def test_a_page_that_needs_a_scope_names_it_and_its_entry_is_not_in_the_menu(visit: Visit) -> None:
+def test_a_page_without_permission_names_the_scope_and_is_not_in_the_menu(visit: Visit) -> None:
     visitor = visit(scopes=("internal_idv_claim_view",))
     page = visitor.open(SAMPLE, status=403)
     expect(page.get_by_text("internal_idvp_view")).to_be_visible()
@@ -183,7 +183,7 @@ def test_an_unknown_page_has_an_error_page(visitor: Visitor) -> None:
     visitor.look_at("no-such-page")
 
 
-def test_a_session_is_its_tenants_and_ends_when_it_is_ended(visit: Visit, place: World) -> None:
+def test_a_session_belongs_to_its_tenant_and_can_be_ended(visit: Visit, place: World) -> None:
     visitor = visit()
     sessions = place.connector.services.console_sessions
     cookie = next(each for each in visitor.context.cookies() if each["name"] == f"console-{DEFAULT_TENANT}")
@@ -200,7 +200,7 @@ def test_a_session_is_its_tenants_and_ends_when_it_is_ended(visit: Visit, place:
     assert "/console/sign-in" in visitor.page.url
 
 
-def test_a_person_ends_another_browsers_session(visit: Visit) -> None:
+def test_a_person_can_end_the_session_of_another_browser(visit: Visit) -> None:
     first, second = visit(user="bob"), visit(user="bob")
     page = second.open("/console/sessions")
     page.get_by_role("button", name="Sign out").last.click()
@@ -209,7 +209,7 @@ def test_a_person_ends_another_browsers_session(visit: Visit) -> None:
     assert "/console/sign-in" in first.page.url
 
 
-def test_a_link_can_be_used_once(place: World) -> None:
+def test_a_sign_in_link_can_be_used_only_once(place: World) -> None:
     sessions = place.connector.services.console_sessions
     secret = sessions.make_link(Tenant(DEFAULT_TENANT), "admin", ALL_SCOPES)
     url = f"{place.connector.url}/console/link/{secret}"
@@ -220,7 +220,7 @@ def test_a_link_can_be_used_once(place: World) -> None:
 
 
 @pytest.mark.one_database
-def test_a_post_from_elsewhere_does_nothing(visitor: Visitor, place: World) -> None:
+def test_a_post_from_another_site_has_no_effect(visitor: Visitor, place: World) -> None:
     cookies = {each["name"]: each["value"] for each in visitor.context.cookies()}
     for data in ({}, {"csrf_token": "forged"}):
         answer = requests.post(place.connector.url + "/console/sample/undo", data, cookies=cookies, timeout=60)

@@ -61,7 +61,7 @@ def open_home(visit: Visit, world: World, query: str = "?environment=all") -> Pa
 
 
 @pytest.mark.one_database
-def test_it_is_legible_in_every_view(visit: Visit, home: World) -> None:
+def test_the_home_page_is_legible_in_every_view(visit: Visit, home: World) -> None:
     with database(home).write() as connection:
         populate(connection, [Site(home.tenant, home.provider_id)], 60_000)
     for _ in range(15):
@@ -73,7 +73,7 @@ def test_it_is_legible_in_every_view(visit: Visit, home: World) -> None:
 
 
 @pytest.mark.one_database
-def test_the_first_start_says_what_to_do_first(visit: Visit) -> None:
+def test_the_home_page_of_a_new_installation_names_the_first_step(visit: Visit) -> None:
     visitor = visit(tenant=f"new-{uuid.uuid4().hex[:8]}")
     page = visitor.open(HOME)
     expect(page.get_by_role("heading", level=1)).to_have_text("Welcome. Nothing is set up yet.")
@@ -81,7 +81,7 @@ def test_the_first_start_says_what_to_do_first(visit: Visit) -> None:
     visitor.look(HOME, "home-first")
 
 
-def test_it_says_what_needs_the_administrator(visit: Visit, home: World) -> None:
+def test_the_home_page_lists_the_administrators_open_tasks(visit: Visit, home: World) -> None:
     end(home, "ann", "review")
     home.start(home.add_user("bea"))
     with database(home).write() as connection:
@@ -118,7 +118,7 @@ def test_no_task_is_listed_when_everything_is_in_order(visit: Visit, home: World
     expect(page.get_by_text("No verification was started in this period.")).to_be_visible()
 
 
-def test_the_numbers_are_those_of_the_period_and_the_filters(visit: Visit, home: World) -> None:
+def test_the_numbers_belong_to_the_chosen_period_and_filters(visit: Visit, home: World) -> None:
     end(home, "ann")
     end(home, "bea", "declined")
     count(home)
@@ -141,7 +141,7 @@ def test_the_numbers_are_those_of_the_period_and_the_filters(visit: Visit, home:
     expect(page.get_by_text("Nothing has ended in this period.")).to_be_visible()  # it ran in the sandbox
 
 
-def test_a_part_that_fails_leaves_the_others(visit: Visit, home: World) -> None:
+def test_a_part_of_the_home_page_that_fails_leaves_the_others(visit: Visit, home: World) -> None:
     end(home, "ann", "review")
     visitor = visit(tenant=home.tenant)
     with broken(
@@ -173,13 +173,13 @@ def test_a_person_sees_the_parts_that_their_permissions_allow(visit: Visit, home
 
 
 @pytest.mark.one_database
-def test_a_period_that_cannot_be_is_refused_in_its_part(visit: Visit, home: World) -> None:
+def test_an_invalid_period_is_refused_in_its_part(visit: Visit, home: World) -> None:
     page = visit(tenant=home.tenant).open(f"{HOME}?from=2026-02-01&to=2026-01-01")
     expect(page.get_by_text("must not be after")).to_be_visible()
     expect(page.get_by_role("region", name="Providers", exact=True)).to_be_visible()
 
 
-def test_another_tenant_sees_nothing_of_it(visit: Visit, home: World, place: World) -> None:
+def test_the_home_page_shows_another_tenant_none_of_the_data(visit: Visit, home: World, place: World) -> None:
     end(home, "ann", "review")
     count(home)
     other = f"other-{uuid.uuid4().hex[:8]}"
@@ -193,7 +193,7 @@ def test_another_tenant_sees_nothing_of_it(visit: Visit, home: World, place: Wor
 
 
 @pytest.mark.one_database
-def test_it_follows_what_happens(visit: Visit, home: World) -> None:
+def test_the_home_page_is_updated_live(visit: Visit, home: World) -> None:
     page = open_home(visit, home)
     expect(page.get_by_text("Nothing needs attention.").first).to_be_visible()
     end(home, "ann", "review")
@@ -201,7 +201,7 @@ def test_it_follows_what_happens(visit: Visit, home: World) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. 1 thing needs attention.")
 
 
-def test_every_act_is_possible_without_javascript(visit: Visit, home: World) -> None:
+def test_every_action_is_possible_without_javascript(visit: Visit, home: World) -> None:
     end(home, "ann", "review")
     page = visit(tenant=home.tenant, javascript=False).open(HOME)
     expect(page.get_by_text("1 verification waits for a review.")).to_be_visible()

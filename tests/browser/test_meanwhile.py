@@ -29,7 +29,7 @@ def both(visit: Visit, path: str) -> tuple[Page, Page]:
     return visit(user="ann").open(path), visit(user="bob").open(path)
 
 
-def test_the_second_of_two_who_change_the_same_decides(visit: Visit, place: World) -> None:
+def test_the_second_of_two_people_decides_on_a_conflicting_change(visit: Visit, place: World) -> None:
     world = with_provider(place)
     path = f"/console/providers/{world.provider_id}/limits"
     visitors = visit(user="ann"), visit(user="bob")
@@ -51,7 +51,7 @@ def test_the_second_of_two_who_change_the_same_decides(visit: Visit, place: Worl
     assert provider_of(world).max_attempts == 9
 
 
-def test_changes_of_only_one_person_are_kept(visit: Visit, place: World) -> None:
+def test_changes_by_only_one_person_are_kept(visit: Visit, place: World) -> None:
     world = with_provider(place)
     provider = f"/console/providers/{world.provider_id}"
     ann, bob = both(visit, f"{provider}/general")
@@ -70,7 +70,7 @@ def test_changes_of_only_one_person_are_kept(visit: Visit, place: World) -> None
     assert provider_of(world).accent_color == "#2450c8", "a tab that does not show it leaves it"
 
 
-def test_rows_of_a_mapping_are_merged_and_one_that_both_changed_is_decided(visit: Visit, place: World) -> None:
+def test_rows_of_a_mapping_are_merged_and_conflicting_ones_decided(visit: Visit, place: World) -> None:
     world = with_provider(place)
     ann, bob = both(visit, f"/console/providers/{world.provider_id}/attributes")
     before = dict(provider_of(world).claims)
@@ -87,7 +87,7 @@ def test_rows_of_a_mapping_are_merged_and_one_that_both_changed_is_decided(visit
     assert dict(provider_of(world).claims) == before | {"urn:by-ann": "email"}, "what ann has changed stays"
 
 
-def test_credentials_that_were_replaced_meanwhile_are_not_replaced_again_unseen(visit: Visit, place: World) -> None:
+def test_credentials_replaced_meanwhile_are_not_overwritten_silently(visit: Visit, place: World) -> None:
     world = with_provider(place)
     path = f"/console/providers/{world.provider_id}/secrets"
     ann, bob = both(visit, path)
@@ -107,7 +107,7 @@ def test_credentials_that_were_replaced_meanwhile_are_not_replaced_again_unseen(
     expect(bob.get_by_text("Replaced.")).to_be_visible()
 
 
-def test_an_endpoint_is_not_overwritten_either(visit: Visit, place: World) -> None:
+def test_an_endpoint_changed_meanwhile_is_not_overwritten(visit: Visit, place: World) -> None:
     admin = place.connector.as_admin()
     made = admin.post(ENDPOINTS, {"url": URLS[0], "events": ["verification.finished"]})
     assert made.status_code == 201, made.text
@@ -120,7 +120,7 @@ def test_an_endpoint_is_not_overwritten_either(visit: Visit, place: World) -> No
     expect(bob.get_by_label("URL")).to_have_value(URLS[1])
 
 
-def test_of_many_who_save_other_things_at_once_none_is_lost(place: World) -> None:
+def test_concurrent_changes_of_different_fields_are_all_saved(place: World) -> None:
     world = with_provider(place)
     path = f"/console/providers/{world.provider_id}"
     consoles = [Console(world, f"admin-{number}", ALL_SCOPES) for number in range(4)]

@@ -84,7 +84,7 @@ def return_from(provider: OidcProvider, page: Page, path: str) -> None:
     page.wait_for_url(f"**{path}")
 
 
-def test_a_user_signs_in_and_is_verified_and_signs_in_again_on_the_way(
+def test_a_user_with_an_expired_token_signs_in_again_and_is_verified(
     world: World, page: Page, provider: OidcProvider
 ) -> None:
     path = f"/verify/{world.provider_id}"

@@ -29,7 +29,7 @@ def do(page: Page, name: str, verb: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name=verb).click()
 
 
-def test_an_endpoint_lives_on_its_providers_tab(visit: Visit, place: World) -> None:
+def test_an_endpoint_is_managed_on_its_providers_tab(visit: Visit, place: World) -> None:
     world = with_provider(place, tenant="notices.example")
     visitor = visit(tenant=world.tenant)
     path = f"/console/providers/{world.provider_id}/notices"
@@ -80,7 +80,7 @@ def test_a_viewer_sees_no_buttons_and_another_tenant_no_endpoint(visit: Visit, p
 @pytest.mark.parametrize(
     "tab", ["setup", "attributes", "workflow", "capture", "general", "notices", "limits", "danger"]
 )
-def test_each_tab_shows_what_was_done_last(visit: Visit, place: World, tab: str) -> None:
+def test_every_tab_shows_its_latest_change(visit: Visit, place: World, tab: str) -> None:
     world = with_provider(place)
     page = visit().open(f"/console/providers/{world.provider_id}/{tab}")
     expect(page.get_by_role("region", name="Last changes").get_by_text("admin added the provider")).to_be_visible()

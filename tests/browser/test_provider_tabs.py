@@ -77,7 +77,7 @@ def test_every_tab_is_legible_in_every_view(visit: Visit, place: World, provider
         visitor.look(at(provider_id, tab), f"provider-{tab}")
 
 
-def test_a_claim_is_mapped_once_it_is_saved_and_the_change_can_be_undone(
+def test_a_claim_is_mapped_when_it_is_saved_and_the_change_can_be_undone(
     visit: Visit, place: World, provider_id: str
 ) -> None:
     page = visit().open(at(provider_id, "attributes"))
@@ -97,7 +97,7 @@ def test_a_claim_is_mapped_once_it_is_saved_and_the_change_can_be_undone(
     assert stored(place, provider_id).claims == MAPPING
 
 
-def test_a_draft_says_what_is_wrong_and_what_it_concerns(visit: Visit, place: World, provider_id: str) -> None:
+def test_a_draft_shows_its_errors_and_its_consequences(visit: Visit, place: World, provider_id: str) -> None:
     end_run(place, provider_id, f"user-{uuid.uuid4().hex[:6]}")
     page = visit().open(at(provider_id, "attributes"))
     page.get_by_label("Field in row 3").select_option("email")
@@ -114,7 +114,7 @@ def test_a_draft_says_what_is_wrong_and_what_it_concerns(visit: Visit, place: Wo
     assert stored(place, provider_id).claims == MAPPING
 
 
-def test_a_draft_is_tried_against_a_run(visit: Visit, place: World, provider_id: str) -> None:
+def test_a_draft_is_tried_on_a_run(visit: Visit, place: World, provider_id: str) -> None:
     end_run(place, provider_id, f"user-{uuid.uuid4().hex[:6]}", comparisons={"last_name": "consider"})
     page = visit().open(at(provider_id, "attributes"))
     page.get_by_label("Field in row 1").select_option("email")
@@ -125,7 +125,7 @@ def test_a_draft_is_tried_against_a_run(visit: Visit, place: World, provider_id:
     assert stored(place, provider_id).claims == MAPPING
 
 
-def test_every_act_is_possible_without_javascript(visit: Visit, place: World, provider_id: str) -> None:
+def test_every_action_is_possible_without_javascript(visit: Visit, place: World, provider_id: str) -> None:
     page = visit(javascript=False).open(at(provider_id, "workflow"))
     page.get_by_role("button", name="Add a claim").click()
     page.get_by_label("Pointer in row 1").fill("/document/nationality")
@@ -148,7 +148,7 @@ def test_every_act_is_possible_without_javascript(visit: Visit, place: World, pr
     ],
 )
 @pytest.mark.one_database
-def test_custom_data_is_a_form(
+def test_custom_data_is_edited_in_a_form(
     visit: Visit, place: World, provider_id: str, kind: str, source: str, text: str, value: Any
 ) -> None:
     page = visit().open(at(provider_id, "workflow"))
@@ -186,7 +186,7 @@ def test_invalid_custom_data_is_refused_and_stays_in_the_form(visit: Visit, plac
     assert stored(place, provider_id).studio.custom_data == ()
 
 
-def test_capture_is_chosen_in_a_form(visit: Visit, place: World, provider_id: str) -> None:
+def test_capture_is_configured_in_a_form(visit: Visit, place: World, provider_id: str) -> None:
     page = visit().open(at(provider_id, "capture"))
     expect(page.get_by_text("In the last 90 days no match was reported.")).to_be_visible()
     page.get_by_label("on Onfido's page, at a link").check()
@@ -202,7 +202,7 @@ def test_capture_is_chosen_in_a_form(visit: Visit, place: World, provider_id: st
 
 
 @pytest.mark.one_database
-def test_an_address_that_may_not_be_named_is_refused_at_its_field(visit: Visit, place: World, provider_id: str) -> None:
+def test_a_forbidden_address_is_refused_at_its_field(visit: Visit, place: World, provider_id: str) -> None:
     page = visit().open(at(provider_id, "capture"))
     page.get_by_label("Where users go when they have finished").fill("http://shop.example.com/done")
     page.get_by_role("button", name="Save").click()
@@ -211,7 +211,7 @@ def test_an_address_that_may_not_be_named_is_refused_at_its_field(visit: Visit, 
 
 
 @pytest.mark.one_database
-def test_the_secrets_and_other_tabs_stay_as_they_are(visit: Visit, place: World, provider_id: str) -> None:
+def test_saving_a_tab_keeps_secrets_and_other_tabs(visit: Visit, place: World, provider_id: str) -> None:
     before = stored(place, provider_id)
     page = visit().open(at(provider_id, "capture"))
     page.get_by_label("Language").select_option("de_DE")
@@ -227,7 +227,7 @@ def test_the_secrets_and_other_tabs_stay_as_they_are(visit: Visit, place: World,
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("tab", TABS)
-def test_a_person_who_may_only_view_has_no_buttons(visit: Visit, place: World, provider_id: str, tab: str) -> None:
+def test_a_viewer_sees_no_buttons(visit: Visit, place: World, provider_id: str, tab: str) -> None:
     visitor = visit(scopes=VIEW_ONLY)
     page = visitor.open(at(provider_id, tab))
     expect(page.locator("main button[type=submit]")).to_have_count(0)
@@ -237,7 +237,7 @@ def test_a_person_who_may_only_view_has_no_buttons(visit: Visit, place: World, p
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_another_tenant_finds_no_such_provider(visit: Visit, place: World, provider_id: str, tab: str) -> None:
+def test_a_provider_of_another_tenant_is_not_found(visit: Visit, place: World, provider_id: str, tab: str) -> None:
     visitor = visit(tenant="other.example")
     page = visitor.open(at(provider_id, tab), status=404)
     assert stored(place, provider_id).name not in page.content()

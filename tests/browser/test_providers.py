@@ -85,16 +85,14 @@ def test_a_missing_value_is_reported_at_its_field(visit: Visit, place: World) ->
 
 @pytest.mark.one_database
 @pytest.mark.usefixtures("provider")
-def test_a_name_that_is_taken_is_reported_at_the_field_whatever_was_checked(
-    visit: Visit, place: World, name: str
-) -> None:
+def test_a_taken_name_is_reported_at_its_field_after_any_check(visit: Visit, place: World, name: str) -> None:
     page = submit_provider(visit(), place, name)
     expect(page.locator("#result")).to_contain_text("must be unique: there is a provider of this name already")
     expect(page.locator("#result")).not_to_contain_text("a check failed")
 
 
 @pytest.mark.one_database
-def test_a_long_name_is_broken_where_it_does_not_fit(visit: Visit, place: World) -> None:
+def test_a_long_name_is_wrapped(visit: Visit, place: World) -> None:
     body = provider_body(place.simulator, name="x" * 255)
     answer = place.connector.as_admin().post(PROVIDERS, body)
     assert answer.status_code == 201, answer.text
@@ -121,7 +119,7 @@ def test_every_tab_is_legible_and_holds_no_secret(visit: Visit, place: World, pr
     visitor.look(f"/console/providers/{provider}/import", "provider-import")
 
 
-def test_secrets_are_replaced_where_onfido_takes_them_and_an_empty_field_keeps_what_is_stored(
+def test_secrets_are_replaced_if_onfido_accepts_them_and_kept_if_left_empty(
     visit: Visit, place: World, provider: str
 ) -> None:
     visitor = visit()
@@ -145,7 +143,7 @@ def test_secrets_are_replaced_where_onfido_takes_them_and_an_empty_field_keeps_w
     assert next(each["passed"] for each in answer.json()["checks"] if each["name"] == "token") is True
 
 
-def test_limits_and_the_general_form_are_saved_and_a_wrong_value_is_shown_at_its_field(
+def test_limits_and_general_settings_are_saved_and_a_wrong_value_shown_at_its_field(
     visit: Visit, place: World, provider: str
 ) -> None:
     visitor = visit()
@@ -172,7 +170,7 @@ def test_limits_and_the_general_form_are_saved_and_a_wrong_value_is_shown_at_its
     visitor.look_at("provider-changes-made")
 
 
-def test_a_file_is_exported_without_secrets_and_shows_its_changes_before_it_is_applied(
+def test_a_configuration_is_exported_without_secrets_and_previewed_before_import(
     visit: Visit, place: World, provider: str, tmp_path: Path
 ) -> None:
     visitor = visit()
@@ -202,7 +200,7 @@ def test_a_file_is_exported_without_secrets_and_shows_its_changes_before_it_is_a
     expect(page.get_by_text("must be JSON")).to_be_visible()
 
 
-def test_a_provider_is_disabled_with_a_way_back_and_deleted_where_its_id_is_typed(
+def test_a_provider_can_be_disabled_and_enabled_and_deleted_by_typing_its_id(
     visit: Visit, place: World, provider: str, name: str
 ) -> None:
     visitor = visit()
@@ -224,7 +222,7 @@ def test_a_provider_is_disabled_with_a_way_back_and_deleted_where_its_id_is_type
 
 
 @pytest.mark.one_database
-def test_another_tenant_sees_nothing_and_a_viewer_has_no_buttons(
+def test_providers_are_hidden_from_another_tenant_and_a_viewer_has_no_buttons(
     visit: Visit, place: World, provider: str, name: str
 ) -> None:
     others = visit(tenant=OTHERS)

@@ -32,7 +32,7 @@ DIFFERS: dict[str, Any] = {
 }
 
 
-def test_why_an_attribute_is_not_verified_is_explained(visit: Visit, place: World) -> None:
+def test_the_reason_for_an_unverified_attribute_is_explained(visit: Visit, place: World) -> None:
     _, user_id, verification_id = ended(place, **DIFFERS)
     visitor = visit()
     page = visitor.open(f"/console/verifications/{verification_id}")
@@ -50,7 +50,7 @@ def test_why_an_attribute_is_not_verified_is_explained(visit: Visit, place: Worl
     visitor.look(f"/console/verifications/{verification_id}?view=raw", "verification-raw")
 
 
-def test_an_open_verification_is_followed_to_its_end(visit: Visit, place: World) -> None:
+def test_an_open_verification_is_updated_live_until_its_end(visit: Visit, place: World) -> None:
     world, user_id, verification_id = ended(place)
     visitor = visit()
     page = visitor.open(f"/console/verifications/{verification_id}")
@@ -61,7 +61,7 @@ def test_an_open_verification_is_followed_to_its_end(visit: Visit, place: World)
     expect(page.get_by_text("The run was approved.").first).to_be_visible(timeout=60_000)
 
 
-def test_asking_onfido_again_applies_what_it_says(visit: Visit, place: World) -> None:
+def test_a_refresh_applies_the_result_at_onfido(visit: Visit, place: World) -> None:
     _, _, verification_id = ended(place)
     visitor = visit()
     page = visitor.open(f"/console/verifications/{verification_id}")
@@ -102,7 +102,7 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
 
 
 @pytest.mark.one_database
-def test_acts_without_permission_are_not_offered(visit: Visit, place: World) -> None:
+def test_actions_without_permission_are_not_offered(visit: Visit, place: World) -> None:
     _, _, verification_id = ended(place, status="review")
     visitor = visit(scopes=("internal_idv_claim_view",))
     page = visitor.open(f"/console/verifications/{verification_id}")
@@ -111,7 +111,7 @@ def test_acts_without_permission_are_not_offered(visit: Visit, place: World) -> 
     visitor.open(f"/console/verifications/{verification_id}/review", status=403)
 
 
-def test_another_tenant_sees_nothing_of_it(visit: Visit, place: World) -> None:
+def test_a_verification_is_hidden_from_another_tenant(visit: Visit, place: World) -> None:
     _, user_id, verification_id = ended(place, **DIFFERS)
     visitor = visit(tenant="other")
     for path in (
@@ -130,7 +130,7 @@ def test_another_tenant_sees_nothing_of_it(visit: Visit, place: World) -> None:
 
 
 @pytest.mark.one_database
-def test_the_record_and_the_evidence_are_files(visit: Visit, place: World) -> None:
+def test_the_record_and_the_evidence_can_be_downloaded(visit: Visit, place: World) -> None:
     _, user_id, verification_id = ended(place, **DIFFERS)
     visitor = visit()
     page = visitor.open(f"/console/verifications/{verification_id}")

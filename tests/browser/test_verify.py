@@ -129,7 +129,7 @@ def test_a_document_that_differs_is_explained_and_can_be_tried_again(own: Own) -
 
 
 @pytest.mark.one_database
-def test_a_closed_window_is_resumed_and_an_abandoned_run_started_again(own: Own) -> None:
+def test_a_closed_window_is_resumed_and_an_abandoned_run_replaced(own: Own) -> None:
     visitor = own.come()
     page = visitor.page
     press(page, "Agree and start")
@@ -232,7 +232,7 @@ def test_a_user_is_verified_with_the_web_sdk(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_an_sdk_that_does_not_load_is_reported(own: Own) -> None:
+def test_a_missing_sdk_is_reported(own: Own) -> None:
     own.configure(capture="sdk")
     visitor = own.come()
     visitor.expected.append("Failed to load resource")
@@ -242,7 +242,7 @@ def test_an_sdk_that_does_not_load_is_reported(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_every_act_is_possible_without_javascript(own: Own) -> None:
+def test_every_action_is_possible_without_javascript(own: Own) -> None:
     visitor = own.come(javascript=False)
     page = visitor.page
     press(page, "Agree and start")
@@ -252,7 +252,7 @@ def test_every_act_is_possible_without_javascript(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_it_can_be_used_by_keyboard_on_a_small_phone(own: Own) -> None:
+def test_the_page_can_be_used_by_keyboard_on_a_small_phone(own: Own) -> None:
     visitor = own.come(width=320)
     page = visitor.page
     visitor.axe()
@@ -281,7 +281,7 @@ def test_every_state_is_legible_in_every_view(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_it_speaks_german_to_germans(own: Own) -> None:
+def test_the_page_is_in_german_for_a_german_browser(own: Own) -> None:
     visitor = own.come()
     session = {each["name"]: each["value"] for each in visitor.context.cookies()}
     for accepted, language in (("de-CH,de;q=0.9", "de"), ("fr, de;q=0.5", "de"), ("fr", "en"), ("en, de;q=0.9", "en")):
@@ -295,7 +295,7 @@ def test_it_speaks_german_to_germans(own: Own) -> None:
 
 
 @pytest.mark.one_database
-def test_a_watchlist_match_cannot_be_distinguished_from_never_checked(own: Own) -> None:
+def test_a_watchlist_match_is_shown_like_a_value_that_was_never_checked(own: Own) -> None:
     visitor = own.come()
     before = visitor.text()
     press(visitor.page, "Agree and start")
@@ -314,7 +314,7 @@ def test_a_watchlist_match_cannot_be_distinguished_from_never_checked(own: Own) 
 
 
 @pytest.mark.one_database
-def test_other_users_and_unauthenticated_visitors_do_not_see_it(own: Own) -> None:
+def test_a_verification_is_hidden_from_other_users_and_unauthenticated_visitors(own: Own) -> None:
     own.come()
     stranger = own.visit(SCOPES, user="nobody-knows")
     stranger.open(own.path)

@@ -14,7 +14,7 @@ from tests.harness import World
 Visit = Callable[..., Visitor]
 
 
-def test_an_administrator_sets_everything_up_and_decides_on_a_verification(visit: Visit, place: World) -> None:
+def test_an_administrator_sets_up_a_provider_and_decides_on_a_verification(visit: Visit, place: World) -> None:
     visitor = visit()
     name, user_id = f"Bank {uuid.uuid4().hex[:8]}", f"user-{uuid.uuid4().hex[:8]}"
 

@@ -47,7 +47,7 @@ def admin_of(home: World) -> Caller:
 
 
 class TestVerifications:
-    def test_the_list_shows_filters_and_pages(self, visit: Visit, home: World) -> None:
+    def test_the_list_has_filters_and_pages(self, visit: Visit, home: World) -> None:
         verified(home, "ann")
         verified(home, "bea", status="declined")
         home.start(home.add_user("cid"))
@@ -78,7 +78,7 @@ class TestVerifications:
         page.get_by_role("link", name="1 new").click(timeout=60_000)
         expect(page.get_by_role("row")).to_have_count(3)
 
-    def test_a_csv_is_a_job_with_the_filters_of_the_list(self, visit: Visit, home: World) -> None:
+    def test_a_csv_export_is_a_job_with_the_filters_of_the_list(self, visit: Visit, home: World) -> None:
         verified(home, "ann")
         verified(home, "bea", status="declined")
         visitor = visit(tenant=home.tenant)
@@ -104,7 +104,7 @@ class TestVerifications:
 
 
 class TestUsers:
-    def test_a_user_is_found_and_its_values_are_shown_only_on_request(self, visit: Visit, home: World) -> None:
+    def test_a_user_is_found_and_values_are_shown_only_on_request(self, visit: Visit, home: World) -> None:
         verified(home, "ann")
         home.add_user("bea")
         visitor = visit(EVERYTHING, home.tenant)
@@ -148,7 +148,7 @@ class TestUsers:
             page.get_by_role("link", name="Download HTML").click(timeout=60_000)
         assert VALUES[GIVEN_NAME] in downloading.value.path().read_text(encoding="utf-8")
 
-    def test_a_user_is_removed_once_the_id_is_typed(self, visit: Visit, home: World) -> None:
+    def test_a_user_is_removed_after_the_id_was_typed(self, visit: Visit, home: World) -> None:
         verified(home, "SECONDARY/ann")
         visitor = visit(EVERYTHING, home.tenant, javascript=False)
         page = visitor.open("/console/users/SECONDARY%2Fann")
@@ -162,7 +162,7 @@ class TestUsers:
         expect(page.get_by_text("Removed. 1 applicant is deleted at Onfido shortly.")).to_be_visible()
         visitor.open("/console/users/SECONDARY%2Fann", 404)
 
-    def test_without_the_scopes_the_buttons_are_not_there(self, visit: Visit, home: World) -> None:
+    def test_buttons_are_hidden_without_the_scopes(self, visit: Visit, home: World) -> None:
         verified(home, "ann")
         visitor = visit(("internal_idv_claim_view",), home.tenant)
         page = visitor.open("/console/users/ann")
@@ -186,7 +186,7 @@ class TestUsers:
 
 
 class TestJobs:
-    def test_runs_are_asked_for_and_deliveries_resent(self, visit: Visit, home: World) -> None:
+    def test_runs_are_fetched_and_deliveries_resent_by_a_job(self, visit: Visit, home: World) -> None:
         page = visit(EVERYTHING, home.tenant).open("/console/jobs")
         page.get_by_role("link", name="Ask Onfido for runs").click()
         page.get_by_role("button", name="Ask Onfido").click()
@@ -197,7 +197,7 @@ class TestJobs:
         expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=60_000)
 
     @pytest.mark.one_database
-    def test_a_double_click_asks_once(self, visit: Visit, home: World) -> None:
+    def test_a_double_click_creates_one_job(self, visit: Visit, home: World) -> None:
         visitor = visit(EVERYTHING, home.tenant)
         page = visitor.open("/console/verifications")
         page.get_by_role("button", name="CSV").dblclick()
@@ -205,7 +205,7 @@ class TestJobs:
         page = visitor.open("/console/jobs")
         expect(page.locator("table.list tbody tr")).to_have_count(1)
 
-    def test_a_job_that_waits_is_cancelled(self, visit: Visit, home: World) -> None:
+    def test_a_queued_job_is_cancelled(self, visit: Visit, home: World) -> None:
         home.connector.rest()
         try:
             page = visit(EVERYTHING, home.tenant).open("/console/verifications")
@@ -241,7 +241,7 @@ def state_of(admin: Caller, job_id: str) -> str:
 
 
 class TestSearch:
-    def test_an_exact_id_leads_straight_there(self, visit: Visit, home: World) -> None:
+    def test_an_exact_id_opens_its_page(self, visit: Visit, home: World) -> None:
         verification_id = verified(home, "ann")
         [verification] = home.verifications("ann")
         visitor = visit(EVERYTHING, home.tenant)
@@ -257,7 +257,7 @@ class TestSearch:
             page.keyboard.press("Enter")
             page.wait_for_url(f"**{path}")
 
-    def test_the_beginning_of_an_id_lists_the_users(self, visit: Visit, home: World) -> None:
+    def test_a_prefix_of_an_id_lists_the_users(self, visit: Visit, home: World) -> None:
         home.add_user("ann")
         home.add_user("anna")
         visitor = visit(EVERYTHING, home.tenant)
@@ -268,7 +268,7 @@ class TestSearch:
         visitor.open("/console/search")
 
 
-def test_another_tenant_sees_nothing_on_any_page(visit: Visit, home: World) -> None:
+def test_no_page_shows_data_of_another_tenant(visit: Visit, home: World) -> None:
     verification_id = verified(home, "ann")
     admin = home.connector.caller("admin", [*ADMIN_SCOPES, VALUES_SCOPE], home.tenant)
     job_id = answer_on(admin.post("/api/server/v1/jobs/user-record", {"userId": "ann"}), 202)["id"]

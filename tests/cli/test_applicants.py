@@ -53,7 +53,7 @@ def at_onfido(simulator: Simulator, applicant_id: str) -> Any:
     return requests.get(f"{simulator.api_url}/applicants/{applicant_id}", headers=headers, timeout=60)
 
 
-def test_present_values_are_sent(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:
+def test_current_values_are_sent(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:
     on_loopback(run, "user", "set", "ann", "-a", f"{GIVEN_NAME}=Anna")
 
     result = on_loopback(run, "applicant", "update", provider_id, applicant_id)
@@ -88,7 +88,7 @@ def test_a_deletion_must_be_confirmed(run: Run, simulator: Simulator, provider_i
 
 
 @pytest.mark.parametrize("command", [("update",), ("delete", "--yes"), ("restore",)])
-def test_an_applicant_that_is_not_the_tenants_is_one_line_of_error(
+def test_an_applicant_of_another_tenant_is_reported_in_one_line(
     run: Run, provider_id: str, applicant_id: str, command: tuple[str, ...]
 ) -> None:
     name, *options = command

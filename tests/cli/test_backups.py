@@ -57,7 +57,7 @@ class TestWhichDatabase:
             return ("--config", str(settings)), {"CONNECTOR_DATA_DIR": ""}
         return (), {}
 
-    def test_the_configured_one_is_backed_up_and_restored(
+    def test_the_configured_database_is_backed_up_and_restored(
         self, run: Run, file: Path, options: tuple[tuple[str, ...], dict[str, str]]
     ) -> None:
         words, variables = options
@@ -82,7 +82,7 @@ class TestWhichDatabase:
         assert not file.exists()
         assert not (tmp_path / "none.db").exists()
 
-    def test_uncommitted_changes_are_neither_in_the_backup_nor_waited_for(
+    def test_uncommitted_changes_neither_are_in_the_backup_nor_delay_it(
         self, run: Run, data_dir: Path, file: Path
     ) -> None:
         run("user", "add", "ann")
@@ -97,7 +97,7 @@ class TestWhichDatabase:
 
 
 class TestKeys:
-    def test_a_backup_names_the_keys_that_it_needs(self, run: Run, data_dir: Path, file: Path) -> None:
+    def test_a_backup_names_the_keys_needed_to_read_it(self, run: Run, data_dir: Path, file: Path) -> None:
         run("user", "add", "ann", "-a", "x=1", CONNECTOR_ENCRYPTION_KEYS=OTHER)
         run("user", "add", "ben", "-a", "x=1", CONNECTOR_ENCRYPTION_KEYS=f"{KEY},{OTHER}")
         result = run("backup", str(file), CONNECTOR_ENCRYPTION_KEYS=KEY)
@@ -125,7 +125,7 @@ class TestKeys:
         assert run("restore", str(file), CONNECTOR_DATA_DIR=str(tmp_path / "new")).exit_code == 0
         assert users(run, CONNECTOR_DATA_DIR=str(tmp_path / "new")) == ["ann"]
 
-    def test_no_command_creates_a_key_for_a_database_that_has_one(self, run: Run, data_dir: Path) -> None:
+    def test_no_command_creates_a_key_for_a_database_that_already_has_a_key(self, run: Run, data_dir: Path) -> None:
         run("user", "add", "ann", "-a", "x=1")
         key = data_dir / "encryption.key"
         key.unlink()
@@ -136,7 +136,7 @@ class TestKeys:
 
 
 class TestWhatIsNotOverwritten:
-    def test_a_file_that_exists(self, run: Run, file: Path) -> None:
+    def test_an_existing_file_is_not_overwritten(self, run: Run, file: Path) -> None:
         file.write_text("precious")
         result = run("backup", str(file))
         assert (result.exit_code, "--overwrite" in result.stderr) == (1, True)
@@ -144,11 +144,11 @@ class TestWhatIsNotOverwritten:
         assert run("backup", str(file), "--overwrite").exit_code == 0
         assert file.read_bytes()[:15] == b"SQLite format 3"
 
-    def test_the_database_itself(self, run: Run, data_dir: Path) -> None:
+    def test_a_backup_does_not_overwrite_the_database(self, run: Run, data_dir: Path) -> None:
         result = run("backup", str(data_dir / "connector.db"), "--overwrite")
         assert (result.exit_code, "is the database itself" in result.stderr) == (1, True)
 
-    def test_a_database_with_later_changes(self, run: Run, file: Path) -> None:
+    def test_a_database_with_later_changes_is_not_overwritten(self, run: Run, file: Path) -> None:
         run("user", "add", "ann")
         run("backup", str(file))
         run("user", "add", "ben")
@@ -158,7 +158,7 @@ class TestWhatIsNotOverwritten:
         assert "--overwrite" in result.stderr
         assert users(run) == ["ann", "ben"]
 
-    def test_a_new_database_has_nothing_to_lose(self, run: Run, data_dir: Path, tmp_path: Path, file: Path) -> None:
+    def test_a_new_database_is_overwritten(self, run: Run, data_dir: Path, tmp_path: Path, file: Path) -> None:
         run("user", "add", "ann")
         run("backup", str(file))
         for suffix in ("-wal", "-shm"):
@@ -168,7 +168,7 @@ class TestWhatIsNotOverwritten:
         assert run("restore", str(file)).exit_code == 0
         assert users(run) == ["ann"]
 
-    def test_a_database_that_is_in_use(self, run: Run, data_dir: Path, file: Path) -> None:
+    def test_a_database_in_use_is_not_overwritten(self, run: Run, data_dir: Path, file: Path) -> None:
         run("backup", str(file))
         opened = create_services(Settings(data_dir=data_dir))
         try:
@@ -204,7 +204,7 @@ class TestWhatIsNoBackup:
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute(statement)
 
-    def test_is_refused_by_name(self, run: Run, made: Path, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_backup_is_refused_by_name(self, run: Run, made: Path, tmp_path: Path) -> None:
         other, garbled, another = tmp_path / "other.db", tmp_path / "garbled.db", tmp_path / "another.db"
         self.change(other, "CREATE TABLE x (y)")
         shutil.copy(made, another)
@@ -237,7 +237,7 @@ def tools_for(url: str) -> str:
 
 
 class TestPostgresql:
-    def test_its_own_tools_are_pointed_to_without_the_password(self, run: Run, tmp_path: Path) -> None:
+    def test_postgresqls_own_tools_are_named_without_the_password(self, run: Run, tmp_path: Path) -> None:
         url = "postgresql://me:secret@db.example.com:5433/idv?sslmode=require"
         for command, tool in (("backup", "pg_dump"), ("restore", "pg_restore")):
             result = run(command, str(tmp_path / "a file"), CONNECTOR_DATABASE_URL=url)
@@ -247,7 +247,7 @@ class TestPostgresql:
             assert any("postgresql://me@db.example.com:5433/idv?sslmode=require" in word for word in words)
             assert "secret" not in result.output
 
-    def test_the_commands_that_are_printed_do_it(
+    def test_the_printed_postgresql_commands_back_up_and_restore(
         self, run: Run, tmp_path: Path, postgresql_server: str, postgresql_template: str
     ) -> None:
         name, file = databases.new_name(), tmp_path / "dump"

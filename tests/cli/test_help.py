@@ -30,7 +30,7 @@ def called(words: list[str]) -> tuple[str, click.Command, list[str]]:
 
 
 @pytest.mark.parametrize("words", sorted(COMMANDS))
-def test_every_commands_help_ends_with_an_example_of_it(words: str) -> None:
+def test_the_help_of_every_command_ends_with_an_example(words: str) -> None:
     shown = CliRunner().invoke(main, [*words.split(), "--help"]).stdout
     assert shown.count("Example:") == 1
     assert r"\b" not in shown
@@ -46,7 +46,7 @@ def test_every_commands_help_ends_with_an_example_of_it(words: str) -> None:
         assert len(rest) >= len(needed), call
 
 
-def test_no_example_is_of_a_command_that_is_not_there() -> None:
+def test_no_example_names_a_missing_command() -> None:
     assert set(EXAMPLES) == set(COMMANDS)
 
 
@@ -65,7 +65,9 @@ def test_no_example_is_of_a_command_that_is_not_there() -> None:
         (("--config", "/no/such/settings.toml", "provider", "list", "--json"), 1, "CLI-1", "/no/such/settings.toml"),
     ],
 )
-def test_under_json_errors_are_json(run: Run, arguments: tuple[str, ...], status: int, code: str, named: str) -> None:
+def test_errors_are_json_with_the_json_option(
+    run: Run, arguments: tuple[str, ...], status: int, code: str, named: str
+) -> None:
     result = run(*arguments)
 
     assert (result.exit_code, result.stdout) == (status, "")
@@ -76,7 +78,7 @@ def test_under_json_errors_are_json(run: Run, arguments: tuple[str, ...], status
     assert named in error["description"]
 
 
-def test_without_json_errors_stay_one_line(run: Run) -> None:
+def test_errors_are_one_line_without_the_json_option(run: Run) -> None:
     assert (
         run("provider", "show", UNKNOWN).stderr
         == f"Error: There is no identity verification provider {UNKNOWN}: check the id and the tenant.\n"
@@ -84,7 +86,7 @@ def test_without_json_errors_stay_one_line(run: Run) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_made_for_each_shell(shell: str) -> None:
+def test_completion_is_generated_for_every_shell(shell: str) -> None:
     made = CliRunner().invoke(main, [], env={"_CONNECTOR_COMPLETE": f"{shell}_source"}, prog_name="connector")
     assert made.exit_code == 0
     assert "connector" in made.stdout

@@ -30,7 +30,7 @@ def add_provider(run: Run, simulator: Simulator, *options: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_running_installation_recognises_itself(
+def test_the_checks_recognise_a_running_installation(
     run: Run, data_dir: Path, start: Callable[..., Running], simulator: Simulator
 ) -> None:
     variables = {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}
@@ -55,7 +55,7 @@ def test_a_running_installation_recognises_itself(
     assert (checks["public URL reach"]["passed"], checks["connector processes"]["passed"]) == (None, None)
 
 
-def test_a_token_that_onfido_refuses_fails_with_what_to_do(run: Run, simulator: Simulator) -> None:
+def test_a_token_refused_by_onfido_fails_with_advice(run: Run, simulator: Simulator) -> None:
     add_provider(run, simulator)
     HTTP.patch(f"{simulator.url}/simulator/faults", json={"unauthorized": -1}, timeout=60)
     status, checks = check(run)
@@ -64,7 +64,7 @@ def test_a_token_that_onfido_refuses_fails_with_what_to_do(run: Run, simulator: 
     assert "Give the provider an API token" in token["detail"]
 
 
-def test_an_account_that_onfido_holds_back_is_a_warning(run: Run, simulator: Simulator) -> None:
+def test_an_account_throttled_by_onfido_is_a_warning(run: Run, simulator: Simulator) -> None:
     add_provider(run, simulator)
     HTTP.patch(f"{simulator.url}/simulator/faults", json={"throttled": 1, "retry_after": 600}, timeout=60)
     run("provider", "test", "Onfido", CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
@@ -74,7 +74,7 @@ def test_an_account_that_onfido_holds_back_is_a_warning(run: Run, simulator: Sim
     assert "onfido_rate_limit" in budget["detail"]
 
 
-def test_a_disabled_provider_and_those_of_other_tenants_are_not_asked_for(run: Run, simulator: Simulator) -> None:
+def test_disabled_providers_and_those_of_other_tenants_are_not_checked(run: Run, simulator: Simulator) -> None:
     add_provider(run, simulator)
     run("provider", "update", "Onfido", "--disable", CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
     add_provider(run, simulator, "--tenant", "acme")
@@ -84,7 +84,7 @@ def test_a_disabled_provider_and_those_of_other_tenants_are_not_asked_for(run: R
     assert any(name.startswith("acme provider") for name in check(run, "--tenant", "acme")[1])
 
 
-def test_people_read_a_word_and_what_to_do_in_each_line(run: Run, data_dir: Path) -> None:
+def test_every_printed_line_begins_with_a_result_and_a_failure_has_advice(run: Run, data_dir: Path) -> None:
     (data_dir / "connector.db").chmod(0o600)
     data_dir.chmod(0o750)
     result = run("check-settings", CONNECTOR_ALLOW_HTTP_LOOPBACK="true")

@@ -101,7 +101,7 @@ def test_commands_that_serve_nothing_load_no_web_framework(data_dir: Path) -> No
     assert loaded(start(data_dir, *COMMANDS)) & WEB == set()
 
 
-def test_worker_loads_no_web_framework_and_on_a_migrated_database_no_migrations(data_dir: Path) -> None:
+def test_the_worker_loads_no_web_framework_and_no_unneeded_migrations(data_dir: Path) -> None:
     loaded(start(data_dir, ["migrate"]))
     process = start(data_dir, ["worker"])
     wait_for_sweep(data_dir, process)
@@ -113,7 +113,7 @@ def test_no_driver_is_loaded_before_the_database_is_known(data_dir: Path) -> Non
     assert loaded(start(data_dir, program=IMPORT)) & {"sqlite3", "psycopg"} == set()
 
 
-def test_web_process_on_a_migrated_database_loads_no_migrations_documentation_or_tracing(
+def test_the_web_process_loads_no_unneeded_migrations_documentation_or_tracing(
     data_dir: Path,
 ) -> None:
     loaded(start(data_dir, ["migrate"]))
@@ -122,5 +122,5 @@ def test_web_process_on_a_migrated_database_loads_no_migrations_documentation_or
     assert packages & (MIGRATIONS | {"flask_swagger_ui", TRACING} | PAGES) == set()
 
 
-def test_web_process_loads_what_pages_need_when_one_is_shown(data_dir: Path) -> None:
+def test_the_web_process_loads_page_modules_with_the_first_page(data_dir: Path) -> None:
     assert loaded(start(data_dir, "/console/sign-in", program=SERVE)) >= PAGES

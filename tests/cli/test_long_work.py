@@ -90,7 +90,7 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_import_that_is_interrupted_says_what_is_in_and_goes_on_when_it_is_repeated(
+def test_an_interrupted_import_reports_its_progress_and_continues_when_repeated(
     run: Run, spawn: Callable[..., subprocess.Popen[str]], database: Database, many_users: Path, number: signal.Signals
 ) -> None:
     process = spawn("user", "import", str(many_users))
@@ -107,7 +107,7 @@ def test_an_import_that_is_interrupted_says_what_is_in_and_goes_on_when_it_is_re
     assert run("user", "import", str(many_users)).stdout == f"Added 1, changed 0, unchanged {there:,}, refused 0.\n"
 
 
-def test_an_import_that_the_database_breaks_off_says_what_is_in(run: Run, database: Database, tmp_path: Path) -> None:
+def test_an_import_aborted_by_the_database_reports_its_progress(run: Run, database: Database, tmp_path: Path) -> None:
     with database.write() as connection:
         connection.execute(
             text(
@@ -126,7 +126,7 @@ def test_an_import_that_the_database_breaks_off_says_what_is_in(run: Run, databa
     assert number_of_users(database) == 500
 
 
-def test_a_rotation_that_is_killed_goes_on_where_it_was(
+def test_a_killed_rotation_continues_when_repeated(
     run: Run, spawn: Callable[..., subprocess.Popen[str]], database: Database, tmp_path: Path
 ) -> None:
     path = tmp_path / "users.csv"
@@ -159,7 +159,7 @@ def test_a_rotation_that_is_killed_goes_on_where_it_was(
     assert "Given7" in shown.stdout
 
 
-def test_a_terminal_has_a_bar_with_rate_and_remaining_time(data_dir: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_a_progress_bar_with_rate_and_remaining_time(data_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text(csv_of(2_000))
     shown, printed = on_terminal(data_dir, "user", "import", str(path))
@@ -189,7 +189,7 @@ def seed_verifications(run: Run, database: Database, number: int) -> None:
         connection.execute(insert(verifications), rows)
 
 
-def test_an_export_shows_how_far_it_is(run: Run, database: Database, data_dir: Path, tmp_path: Path) -> None:
+def test_an_export_shows_its_progress(run: Run, database: Database, data_dir: Path, tmp_path: Path) -> None:
     seed_verifications(run, database, 1_100)
     assert len(run("verification", "export").stdout.splitlines()) == 1_101
     path = tmp_path / "verifications.csv"
@@ -245,7 +245,7 @@ def read_all(descriptor: int) -> str:
         parts.append(part)
 
 
-def test_elsewhere_a_line_every_few_seconds_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_terminal_is_a_line_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     now = 100.0
     lines = Lines(10_000, "users", lambda: now)
     for seconds, number in ((1, 500), (EVERY, 1_000), (1, 500), (EVERY, 0), (EVERY, 8_000)):
@@ -261,11 +261,11 @@ def test_elsewhere_a_line_every_few_seconds_says_how_far_it_is(capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("seconds", "written"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7_805, "2 h 10 min")]
 )
-def test_a_time_is_written_for_people(seconds: float, written: str) -> None:
+def test_a_duration_is_formatted_for_readers(seconds: float, written: str) -> None:
     assert duration(seconds) == written
 
 
-def test_the_first_signal_asks_for_an_end_and_the_second_breaks_off() -> None:
+def test_the_first_signal_requests_an_orderly_end_and_the_second_aborts() -> None:
     def work(stop: Stop) -> Iterator[int]:
         for step in stop.until(range(10)):
             os.kill(os.getpid(), signal.SIGINT)

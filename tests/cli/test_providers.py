@@ -59,7 +59,7 @@ def refused(run: Run, *arguments: str, **variables: str) -> str:
 
 
 class TestAdd:
-    def test_shows_what_was_registered_and_what_to_do_next(self, run: Run) -> None:
+    def test_add_shows_the_registered_provider_and_the_next_steps(self, run: Run) -> None:
         result = add(run, *NAMES, CONNECTOR_PUBLIC_URL="https://id.example")
         assert result.exit_code == 0
         assert "Onfido" in result.stdout
@@ -69,7 +69,7 @@ class TestAdd:
         assert "connector provider add-webhook" in result.stdout
         assert "https://id.example/idv/onfido/v1/" in result.stdout
 
-    def test_prints_json_for_scripts(self, run: Run) -> None:
+    def test_add_prints_json_for_scripts(self, run: Run) -> None:
         provider = added(run, *NAMES, "--name", "Mine", "--region", "ca", CONNECTOR_PUBLIC_URL="https://id.example")
         assert mapping(provider) == {"givenname": "first_name", "http://idp.example/claim?a=lastname": "last_name"}
         assert (provider["name"], provider["isEnabled"]) == ("Mine", True)
@@ -77,44 +77,44 @@ class TestAdd:
         assert provider["setupGuide"]["webhookUrl"] == f"https://id.example/idv/onfido/v1/{provider['id']}/verify"
         assert provider["setupGuide"]["hasWebhookToken"] is False
 
-    def test_says_nothing_of_the_webhook_once_its_token_is_there(self, run: Run) -> None:
+    def test_add_does_not_mention_the_webhook_if_its_token_is_set(self, run: Run) -> None:
         result = add(run, *NAMES, ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
         assert "registered" in result.stdout
         assert "Next:" not in result.stdout
 
-    def test_needs_an_api_token(self, run: Run) -> None:
+    def test_add_requires_an_api_token(self, run: Run) -> None:
         assert "configProperties.token" in refused(run, *NAMES, ONFIDO_API_TOKEN="")
 
-    def test_refuses_a_host_that_may_not_have_the_token(self, run: Run) -> None:
+    def test_add_refuses_a_host_that_must_not_receive_the_token(self, run: Run) -> None:
         assert "evil.example" in refused(run, *NAMES, "--base-url", "https://evil.example/v3.6")
 
-    def test_refuses_http_to_loopback_unless_it_is_allowed(self, run: Run) -> None:
+    def test_add_refuses_http_to_loopback_by_default(self, run: Run) -> None:
         simulator = ("--base-url", "http://127.0.0.1:8090/v3.6")
         assert "https://" in refused(run, *NAMES, *simulator)
         provider = added(run, *NAMES, *simulator, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
         assert properties(provider)["base_url"] == simulator[1]
 
-    def test_names_the_claim_with_an_unknown_field(self, run: Run) -> None:
+    def test_add_names_the_claim_with_an_unknown_field(self, run: Run) -> None:
         assert "shoe must be mapped to an applicant field" in refused(run, *NAMES, "--claim", "shoe=shoe_size")
 
-    def test_refuses_a_name_twice_in_one_tenant(self, run: Run) -> None:
+    def test_add_refuses_a_duplicate_name_in_a_tenant(self, run: Run) -> None:
         added(run, *NAMES)
         assert "Onfido" in add(run, *NAMES).stderr
         added(run, *NAMES, "--tenant", "acme")
 
     @pytest.mark.parametrize("option", ["--max-attempts", "--attempt-window"])
     @pytest.mark.parametrize("number", ["0", "-1"])
-    def test_refuses_a_limit_that_allows_no_attempt(self, run: Run, option: str, number: str) -> None:
+    def test_add_refuses_a_limit_that_allows_no_attempt(self, run: Run, option: str, number: str) -> None:
         assert option.strip("-").replace("-", "_") in refused(run, *NAMES, option, number)
 
-    def test_takes_one_claim_from_the_command_line_over_the_files(self, run: Run, tmp_path: Path) -> None:
+    def test_a_claim_option_overrides_the_claims_file(self, run: Run, tmp_path: Path) -> None:
         dialect = tmp_path / "claims.json"
         dialect.write_text(json.dumps({"a": "first_name", "b": "last_name"}))
         provider = added(run, "--claims", str(dialect), "--claim", "b=email", "--claim", "c=last_name")
         assert mapping(provider) == {"a": "first_name", "b": "email", "c": "last_name"}
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '"text"', "\ufeff{}"])
-    def test_refuses_a_file_that_is_not_a_dialect(self, run: Run, tmp_path: Path, content: str) -> None:
+    def test_add_refuses_a_file_that_is_not_a_dialect(self, run: Run, tmp_path: Path, content: str) -> None:
         dialect = tmp_path / "claims.json"
         dialect.write_text(content, encoding="utf-8")
         result = add(run, "--claims", str(dialect))
@@ -125,7 +125,7 @@ class TestAdd:
 class TestCredentials:
     CLIENT = ("--client-id", "client-1", "--client-secret", "of-the-client")
 
-    def test_a_client_takes_the_place_of_a_token(self, run: Run) -> None:
+    def test_client_credentials_replace_a_token(self, run: Run) -> None:
         provider = added(run, *NAMES, ONFIDO_API_TOKEN="", ONFIDO_CLIENT_ID="client-1", ONFIDO_CLIENT_SECRET="of-it")
         assert properties(provider)["client_id"] == "client-1"
         assert "of-it" not in run("provider", "show", provider["id"]).stdout
@@ -140,15 +140,15 @@ class TestCredentials:
         again = run(*arguments, *self.CLIENT, ONFIDO_API_TOKEN=API_TOKEN)
         assert properties(json.loads(again.stdout))["client_id"] == "client-1"
 
-    def test_both_kinds_at_once_are_refused(self, run: Run) -> None:
+    def test_credentials_of_both_kinds_are_refused(self, run: Run) -> None:
         assert "not both" in refused(run, *NAMES, "--api-token", API_TOKEN, *self.CLIENT)
         assert "not both" in refused(run, *NAMES, ONFIDO_CLIENT_ID="client-1", ONFIDO_CLIENT_SECRET="of-it")
 
     @pytest.mark.parametrize(("half", "missing"), [(CLIENT[:2], "client_secret"), (CLIENT[2:], "client_id")])
-    def test_half_a_client_is_refused(self, run: Run, half: tuple[str, ...], missing: str) -> None:
+    def test_incomplete_client_credentials_are_refused(self, run: Run, half: tuple[str, ...], missing: str) -> None:
         assert f"configProperties.{missing}: must be given" in refused(run, *NAMES, *half)
 
-    def test_a_mask_is_no_token(self, run: Run) -> None:
+    def test_a_masked_token_is_refused(self, run: Run) -> None:
         assert "must be the secret itself" in refused(run, *NAMES, ONFIDO_API_TOKEN="********")
 
     def test_a_pasted_token_is_stored_without_its_header(self, run: Run) -> None:
@@ -163,19 +163,19 @@ class TestCredentials:
 
 class TestDialects:
     @pytest.mark.parametrize("path", sorted(DIALECTS.glob("*.json")), ids=lambda path: path.stem)
-    def test_a_shipped_one_is_accepted_as_it_is(self, run: Run, path: Path) -> None:
+    def test_a_shipped_dialect_is_accepted_unchanged(self, run: Run, path: Path) -> None:
         assert mapping(added(run, "--claims", str(path))) == json.loads(path.read_text())
 
-    def test_two_are_shipped(self) -> None:
+    def test_two_dialects_are_shipped(self) -> None:
         assert {path.name for path in DIALECTS.glob("*.json")} == {"wso2.json", "oidc.json"}
 
     @pytest.mark.parametrize("name", ["wso2", "oidc"])
-    def test_a_shipped_one_maps_the_names_and_all_that_onfido_requires_of_an_address(self, name: str) -> None:
+    def test_a_shipped_dialect_maps_names_and_all_required_address_fields(self, name: str) -> None:
         dialect = json.loads((DIALECTS / f"{name}.json").read_text())
         fields = {*REQUIRED_FIELDS, "address.postcode", "address.country"}
         assert fields < set(dialect.values()) < APPLICANT_FIELDS
 
-    def test_wso2_claims_are_its_local_ones(self) -> None:
+    def test_the_wso2_dialect_has_wso2s_local_claims(self) -> None:
         dialect = json.loads((DIALECTS / "wso2.json").read_text())
         assert all(uri.startswith("http://wso2.org/claims/") for uri in dialect)
 
@@ -192,7 +192,7 @@ class TestStudio:
 
         return use
 
-    def test_the_shipped_example_has_every_member_and_is_accepted_as_it_is(self, run: Run) -> None:
+    def test_the_shipped_studio_example_has_every_member_and_is_accepted_unchanged(self, run: Run) -> None:
         example = json.loads((CONFIG / "studio.json").read_text())
         assert set(example) == set(StudioSchema().fields)
         for name in ("link", "sdk", "notices"):
@@ -209,12 +209,12 @@ class TestStudio:
         names = {field.data_key or name for schema in schemas for name, field in schema.fields.items()}
         assert {name for name in names if f"`{name}`" not in page} == set()
 
-    def test_features_in_use_are_shown_and_otherwise_left_out(self, run: Run, use: Callable[..., Result]) -> None:
+    def test_only_studio_features_in_use_are_shown(self, run: Run, use: Callable[..., Result]) -> None:
         assert "Studio" not in add(run, *NAMES).stdout.partition("Next")[0]
         shown = use('{"tags": ["web", "kyc"], "capture": "link"}', "--name", "Other").stdout
         assert shown.partition("Studio:\n")[2].startswith('  tags     ["web", "kyc"]\n  capture  "link"\n')
 
-    def test_it_can_be_changed_and_turned_off_and_stays_where_it_is_not_named(
+    def test_studio_can_be_changed_and_turned_off_and_is_kept_if_not_named(
         self, run: Run, use: Callable[..., Result], tmp_path: Path
     ) -> None:
         provider = json.loads(use('{"tags": ["web"]}', "--json").stdout)
@@ -223,7 +223,7 @@ class TestStudio:
             changed = json.loads(run("provider", "update", provider["id"], *arguments, "--json").stdout)
             assert changed.get("studio", {}).get("tags") == expected
 
-    def test_notices_need_their_secret_which_is_never_shown(self, run: Run, use: Callable[..., Result]) -> None:
+    def test_notices_require_their_secret_which_is_never_shown(self, run: Run, use: Callable[..., Result]) -> None:
         notices = '{"notices": {"url": "http://127.0.0.1:9/notices"}}'
         refused = use(notices, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
         assert (refused.exit_code, "notice_secret" in refused.stderr) == (1, True)
@@ -253,7 +253,7 @@ class TestStudio:
             ('{"outputClaims": [{"pointer": "/x"}]}', "studio.outputClaims.0.localClaim: "),
         ],
     )
-    def test_a_file_of_another_shape_is_refused_and_the_member_named(
+    def test_a_studio_file_of_another_shape_is_refused_and_the_member_named(
         self, run: Run, use: Callable[..., Result], content: str, named: str
     ) -> None:
         result = use(content)
@@ -269,16 +269,16 @@ class TestStudio:
 
 
 class TestList:
-    def test_reports_an_empty_list(self, run: Run) -> None:
+    def test_an_empty_list_is_reported(self, run: Run) -> None:
         assert run("provider", "list").stdout == "No provider is registered.\n"
         assert json.loads(run("provider", "list", "--json").stdout)["totalResults"] == 0
 
-    def test_the_next_command_names_the_tenant_where_it_has_to(self, run: Run) -> None:
+    def test_the_suggested_command_names_the_tenant_if_necessary(self, run: Run) -> None:
         provider = added(run, *NAMES, "--tenant", "acme")
         shown = run("provider", "show", provider["id"], "--tenant", "acme").stdout
         assert f"`connector provider add-webhook {provider['id']} --tenant acme`" in shown
 
-    def test_shows_a_tenants_own(self, run: Run) -> None:
+    def test_the_list_shows_only_the_tenants_providers(self, run: Run) -> None:
         provider = added(run, *NAMES, "--tenant", "acme")
         assert run("provider", "list").stdout == "No provider is registered.\n"
         heading, row = run("provider", "list", "--tenant", "acme").stdout.splitlines()
@@ -291,7 +291,7 @@ class TestList:
 
 
 class TestChange:
-    def test_properties_that_are_not_named_are_kept(self, run: Run) -> None:
+    def test_properties_not_named_in_a_change_are_kept(self, run: Run) -> None:
         before = added(run, *NAMES, "--description", "kept", ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
         result = run("provider", "update", before["id"], "--name", "Renamed", "--disable", "--json")
         assert result.exit_code == 0, result.output
@@ -323,7 +323,7 @@ class TestChange:
         needed = run("provider", "update", before["id"], *(f"--remove-claim={uri}" for uri in mapping(before)))
         assert needed.exit_code == 1, "both names have to be mapped"
 
-    def test_it_is_addressed_by_its_name_in_any_case(self, run: Run) -> None:
+    def test_a_provider_is_addressed_by_its_name_in_any_case(self, run: Run) -> None:
         before = added(run, *NAMES, "--name", "Onfido Élan")
         for name in ("Onfido Élan", "onfido élan", before["id"].upper()):
             assert json.loads(run("provider", "show", name, "--json").stdout)["id"] == before["id"]
@@ -343,7 +343,7 @@ class TestChange:
         before = added(run, *NAMES)
         assert run("provider", "update", before["id"], option, "").exit_code == 1
 
-    def test_another_tenant_can_neither_see_nor_change_it(self, run: Run) -> None:
+    def test_another_tenant_can_neither_see_nor_change_a_provider(self, run: Run) -> None:
         before = added(run, *NAMES)
         for command in (("show",), ("update", "--name", "x"), ("remove", "--yes")):
             assert run("provider", command[0], before["id"], *command[1:], "--tenant", "acme").exit_code == 1
@@ -359,7 +359,7 @@ class TestChange:
             ("--base-url", "", "base_url"),
         ],
     )
-    def test_refuses_an_invalid_value_instead_of_keeping_the_old_one(
+    def test_an_invalid_value_is_refused_and_the_old_one_kept(
         self, run: Run, option: str, value: str, named: str
     ) -> None:
         before = added(run, *NAMES)
@@ -371,7 +371,7 @@ class TestChange:
 
 class TestMissingName:
     @pytest.mark.parametrize("name", ["repeat", "-"])
-    def test_it_is_shown_kept_and_taken_back(self, run: Run, name: str) -> None:
+    def test_the_name_placeholder_is_shown_kept_and_removed(self, run: Run, name: str) -> None:
         provider_id = added(run, "--claims", str(DIALECTS / "wso2.json"), "--missing-name", name)["id"]
         assert self.shown(run, provider_id) == name
         assert run("provider", "update", provider_id, "--name", "Renamed").exit_code == 0
@@ -389,7 +389,7 @@ class TestMissingName:
 
 
 class TestRemove:
-    def test_asks_first(self, run: Run) -> None:
+    def test_removal_asks_for_confirmation(self, run: Run) -> None:
         provider = added(run, *NAMES)
         assert run("provider", "remove", provider["id"], input="n\n").exit_code == 1
         assert run("provider", "show", provider["id"]).exit_code == 0

@@ -113,7 +113,7 @@ def ask(server: Site, tenant: str, token: str) -> requests.Response:
     return requests.get(f"{server.url}/t/{tenant}{CLAIMS}", headers=headers, timeout=60)
 
 
-def test_server_knows_a_tenant_that_was_added_and_forgets_one_that_was_removed(
+def test_the_server_accepts_an_added_tenant_and_refuses_a_removed_one(
     server: Site, issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     ours, theirs = issuers
@@ -130,7 +130,7 @@ def test_server_knows_a_tenant_that_was_added_and_forgets_one_that_was_removed(
 
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=FAULTS)
-def test_server_refuses_faulty_settings_and_keeps_those_it_has(
+def test_the_server_refuses_faulty_settings_and_keeps_the_current_ones(
     server: Site, issuers: tuple[AuthIssuer, AuthIssuer], fault: str, reason: str
 ) -> None:
     ours, theirs = issuers
@@ -143,13 +143,15 @@ def test_server_refuses_faulty_settings_and_keeps_those_it_has(
     assert ask(server, "carbon.super", ours.mint()).status_code == 404
 
 
-def test_server_says_which_settings_need_a_restart(server: Site, issuers: tuple[AuthIssuer, AuthIssuer]) -> None:
+def test_the_server_names_the_settings_that_need_a_restart(
+    server: Site, issuers: tuple[AuthIssuer, AuthIssuer]
+) -> None:
     server.write(f'public_url = "https://idv.example"\nworkers = 7\nhost = "127.0.0.9"\n{described(issuers[0])}')
     assert server.wait_for_event("settings.restart_needed", 1)["names"] == ["host", "workers"]
     assert requests.get(f"{server.url}/readyz", timeout=60).ok
 
 
-def test_many_hangups_fail_no_request_and_are_not_worked_off_one_by_one(
+def test_many_hangup_signals_fail_no_request_and_cause_few_reloads(
     server: Site, issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     server.write(described(issuers[0]))
@@ -176,7 +178,7 @@ def test_many_hangups_fail_no_request_and_are_not_worked_off_one_by_one(
     assert len(server.logged("settings.changed")) < before + HANGUPS / 2
 
 
-def test_server_goes_on_with_the_processes_that_it_has_where_another_cannot_start(
+def test_the_server_keeps_its_processes_if_another_cannot_start(
     tmp_path: Path, start: Callable[..., Running], issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     config, log, certificates = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "ca.pem"
@@ -239,7 +241,7 @@ def test_a_worker_uses_the_new_settings(worker: Site) -> None:
 
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=FAULTS)
-def test_worker_refuses_faulty_settings_and_keeps_those_it_has(worker: Site, fault: str, reason: str) -> None:
+def test_the_worker_refuses_faulty_settings_and_keeps_the_current_ones(worker: Site, fault: str, reason: str) -> None:
     few, before = threads(worker), len(worker.logged("settings.refused"))
 
     worker.write(f"worker_threads = 40\n{fault}\n")

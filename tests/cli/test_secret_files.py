@@ -58,7 +58,7 @@ def warnings(site: Site) -> list[str] | None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_new_process_has_the_secret_of_a_file_that_was_removed(
+def test_a_new_process_still_has_the_secret_of_a_removed_file(
     tmp_path: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer], workers: int
 ) -> None:
     secret = tmp_path / "secret"
@@ -105,7 +105,7 @@ def test_a_secret_file_that_the_group_may_read_is_named_in_the_log(
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
 @pytest.mark.parametrize("mode", [0o644, 0o602])
-def test_a_secret_file_that_every_user_has_access_to_is_refused(
+def test_a_world_accessible_secret_file_is_refused(
     tmp_path: Path,
     spawn: Callable[..., subprocess.Popen[str]],
     issuers: tuple[AuthIssuer, AuthIssuer],
@@ -122,7 +122,7 @@ def test_a_secret_file_that_every_user_has_access_to_is_refused(
 
 
 @pytest.mark.timeout(300)
-def test_hangups_with_requests_in_flight_fail_none_and_every_process_gets_the_new_settings(
+def test_hangup_signals_fail_no_request_in_flight_and_reach_every_process(
     tmp_path: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     ours, theirs = issuers

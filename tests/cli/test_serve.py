@@ -86,7 +86,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, start: Callable[..., An
     assert server.stop() == 0, "told to stop, it ends in good order"
 
 
-def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment) -> None:
+def test_a_user_is_verified_with_a_deployment_set_up_by_commands(deployment: Deployment) -> None:
     base_url = f"{deployment.onfido}/v3.6"
     options = ("--workflow-id", str(uuid.uuid4()), "--base-url", base_url, "--claims", str(CLAIMS), "--json")
     provider = json.loads(deployment.run("provider", "add", *options, ONFIDO_API_TOKEN=API_TOKEN))
@@ -123,7 +123,7 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
     assert json.loads(deployment.run("verification", "list", "--tenant", "acme", "--json"))["verifications"] == []
 
 
-def test_the_metrics_of_two_workers_add_up_whichever_is_asked(deployment: Deployment) -> None:
+def test_the_metrics_of_two_workers_are_added_whichever_answers(deployment: Deployment) -> None:
     def ask(_: int) -> None:
         assert requests.get(f"{deployment.url}/healthz", timeout=60).json() == {"status": "alive"}
 
@@ -152,7 +152,7 @@ def test_a_worker_next_to_a_server_stops_cleanly(deployment: Deployment, spawn: 
     assert "worker.stopped" in log.read_text()
 
 
-def test_the_log_has_one_json_object_a_line_and_says_where_it_listens(deployment: Deployment) -> None:
+def test_the_log_has_one_json_object_per_line_and_the_listening_address(deployment: Deployment) -> None:
     lines = [json.loads(line) for line in (deployment.data_dir.parent / "log").read_text().splitlines()]
     assert any(deployment.url in line["event"] for line in lines)
     assert API_TOKEN not in json.dumps(lines)
@@ -168,7 +168,7 @@ def test_a_token_of_the_development_issuer_is_valid_only_with_dev(tmp_path: Path
         app.extensions["services"].close()
 
 
-def test_a_token_is_for_its_tenant_and_has_the_scopes_that_were_asked_for(tmp_path: Path) -> None:
+def test_a_development_token_has_its_tenant_and_the_requested_scopes(tmp_path: Path) -> None:
     app = create_app(Settings(data_dir=tmp_path, dev=True))
 
     def status(path: str, *arguments: str) -> int:
@@ -223,7 +223,7 @@ ISSUERS = json.dumps([{"issuer": "https://idp.example.com", "audience": "connect
         (("--host", "connector.example.com"), {"CONNECTOR_ISSUERS": ISSUERS}, "and `issuers` are configured"),
     ],
 )
-def test_dev_is_refused_where_others_may_call(
+def test_dev_is_refused_if_other_hosts_can_connect(
     tmp_path: Path, options: tuple[str, ...], variables: dict[str, str], reason: str
 ) -> None:
     environ = {"CONNECTOR_DATA_DIR": str(tmp_path / "data")} | variables
@@ -234,7 +234,7 @@ def test_dev_is_refused_where_others_may_call(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "localhost", "::1"])
-def test_dev_is_for_loopback(tmp_path: Path, host: str) -> None:
+def test_dev_is_accepted_on_loopback(tmp_path: Path, host: str) -> None:
     check_development(Settings(data_dir=tmp_path, host=host, dev=True))
 
 

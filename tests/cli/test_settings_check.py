@@ -98,7 +98,7 @@ EVERYTHING = {
 }
 
 
-def test_every_check_that_passes_is_one_line(site: Site) -> None:
+def test_every_passed_check_is_one_line(site: Site) -> None:
     site.scim.add_user("ann", name={"givenName": "Ann"})
     status, passed, details = site.check("--tenant", "acme", "--user", "ann")
     assert (status, passed) == (0, EVERYTHING | {"acme user": True})
@@ -109,7 +109,7 @@ def test_every_check_that_passes_is_one_line(site: Site) -> None:
     assert {line.split()[0] for line in result.stdout.splitlines()} == {"ok", "-"}
 
 
-def test_without_a_user_none_is_looked_up(site: Site) -> None:
+def test_user_lookups_are_skipped_if_no_user_is_named(site: Site) -> None:
     assert site.check()[:2] == (0, EVERYTHING | {"acme user": None})
     assert not any("/Users" in line for line in site.scim.requests)
 
@@ -120,13 +120,13 @@ def test_an_unknown_user_is_a_failure(site: Site) -> None:
     assert "nobody" in details["acme user"]
 
 
-def test_user_of_the_embedded_directory_is_looked_up_as_well(site: Site) -> None:
+def test_a_user_of_the_embedded_directory_is_looked_up(site: Site) -> None:
     site.run("user", "add", "ben", "-a", "http://wso2.org/claims/givenname=Ben")
     assert site.check("--user", "ben")[:2] == (0, EVERYTHING | {"acme user": None, "carbon.super user": True})
     assert site.check("--user", "nobody")[1]["carbon.super user"] is False
 
 
-def test_issuer_that_is_away_fails_alone(site: Site) -> None:
+def test_an_unreachable_issuer_fails_alone(site: Site) -> None:
     site.signing.go_down()
     status, passed, details = site.check()
     failed = {"carbon.super discovery": False, "carbon.super keys": False}
@@ -134,7 +134,7 @@ def test_issuer_that_is_away_fails_alone(site: Site) -> None:
     assert "503" in details["carbon.super discovery"]
 
 
-def test_issuer_without_usable_keys_is_distinguished_from_one_without_discovery(site: Site) -> None:
+def test_an_issuer_without_usable_keys_is_distinguished_from_one_without_discovery(site: Site) -> None:
     site.signing.publish()
     try:
         assert site.check()[1] == EVERYTHING | {"carbon.super keys": False, "acme user": None}
@@ -143,7 +143,7 @@ def test_issuer_without_usable_keys_is_distinguished_from_one_without_discovery(
 
 
 @pytest.mark.parametrize("answer", [401, 403, 500, 503])
-def test_introspection_that_is_refused_fails(site: Site, answer: int) -> None:
+def test_refused_introspection_fails(site: Site, answer: int) -> None:
     site.opaque.status = answer
     status, passed, details = site.check()
     assert (status, passed) == (1, EVERYTHING | {"acme introspection": False, "acme user": None})
@@ -151,14 +151,14 @@ def test_introspection_that_is_refused_fails(site: Site, answer: int) -> None:
 
 
 @pytest.mark.parametrize("answer", ["401 Unauthorized", "500 Internal Server Error"])
-def test_directory_that_grants_no_token_fails(site: Site, answer: str) -> None:
+def test_a_directory_that_grants_no_token_fails(site: Site, answer: str) -> None:
     site.scim.fault = ("POST /token", answer)
     status, passed, details = site.check("--tenant", "acme", "--user", "ann")
     assert (status, passed) == (1, EVERYTHING | {"acme token": False, "acme user": False})
     assert scim_server.CLIENT_SECRET not in str(details)
 
 
-def test_userinfo_is_read_with_the_users_own_token_only(site: Site) -> None:
+def test_userinfo_is_read_only_with_the_users_own_token(site: Site) -> None:
     url = f"{site.scim.root}/userinfo"
     site.write(kind="userinfo", url=url, look_up_by="sub", token_url="", client_id="", client_secret="")
     _, passed, details = site.check("--tenant", "acme", "--user", "ann")
@@ -169,7 +169,7 @@ def test_userinfo_is_read_with_the_users_own_token_only(site: Site) -> None:
 @pytest.mark.parametrize(
     ("answer", "advice"), [("404 Not Found", "correct its URL"), ("503 Service Unavailable", "gave no answer")]
 )
-def test_userinfo_that_is_elsewhere_fails(site: Site, answer: str, advice: str) -> None:
+def test_a_wrong_userinfo_url_fails(site: Site, answer: str, advice: str) -> None:
     url = f"{site.scim.root}/userinfo"
     site.write(kind="userinfo", url=url, look_up_by="sub", token_url="", client_id="", client_secret="")
     site.scim.fault = ("GET /userinfo", answer)
@@ -211,7 +211,7 @@ def test_faulty_settings_are_reported(site: Site, fault: str, reason: str) -> No
     assert (result.exit_code, reason in result.stderr) == (1, True)
 
 
-def test_anything_that_would_prevent_a_start_is_reported(site: Site) -> None:
+def test_every_obstacle_to_a_start_is_reported(site: Site) -> None:
     site.write(dialect="nothing")
     status, passed, details = site.check()
     assert (status, passed["start"]) == (1, False)
@@ -219,7 +219,7 @@ def test_anything_that_would_prevent_a_start_is_reported(site: Site) -> None:
     assert "reach" not in passed
 
 
-def test_database_that_is_away_fails_alone(site: Site) -> None:
+def test_an_unreachable_database_fails_alone(site: Site) -> None:
     result = site.run(
         "--config", str(site.config), "check-settings", "--json", CONNECTOR_DATABASE_URL="postgresql://127.0.0.1:1/none"
     )

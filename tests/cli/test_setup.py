@@ -88,7 +88,7 @@ class TestUpdate:
             (("--base-url", "http://127.0.0.1:9/v3.6"), "region"),
         ],
     )
-    def test_credentials_that_onfido_refuses_change_nothing(
+    def test_credentials_refused_by_onfido_change_nothing(
         self, add: Run, connector: Run, options: tuple[str, str], check: str
     ) -> None:
         add()
@@ -108,7 +108,7 @@ class TestUpdate:
         assert connector("update", "Onfido", "--max-attempts", "3").exit_code == 0
         assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"] == asked
 
-    def test_credentials_are_shown_with_their_age_and_no_event_so_far(self, add: Run, connector: Run) -> None:
+    def test_credentials_are_shown_with_their_age_and_missing_events(self, add: Run, connector: Run) -> None:
         add()
         shown = connector("show", "Onfido").stdout
         assert re.search(r"^environment +sandbox$", shown, re.MULTILINE)
@@ -132,7 +132,7 @@ def assert_left_over(result: Result, *failed: str) -> None:
 
 
 class TestAdd:
-    def test_all_is_done_in_one_go(self, add: Run, connector: Run, simulator: Simulator) -> None:
+    def test_add_registers_tests_and_sets_up_the_webhook(self, add: Run, connector: Run, simulator: Simulator) -> None:
         result = add()
 
         assert (result.exit_code, result.stderr) == (0, "")
@@ -143,7 +143,7 @@ class TestAdd:
         assert "data_comparison" in result.stdout.partition("Next:")[2], "what nobody but a person can do"
         assert connector("test", provider_id(connector)).exit_code == 0
 
-    def test_scripts_get_the_same(self, add: Run) -> None:
+    def test_add_reports_the_same_results_as_json(self, add: Run) -> None:
         provider = json.loads(add("--json").stdout)
 
         readiness = provider["readiness"]
@@ -151,14 +151,14 @@ class TestAdd:
         assert provider["setupGuide"]["hasWebhookToken"] is True
         assert [(check["name"], check["passed"]) for check in readiness["checks"]] == [(name, True) for name in CHECKS]
 
-    def test_the_webhook_can_be_left_for_later(self, add: Run, simulator: Simulator) -> None:
+    def test_add_can_leave_out_the_webhook(self, add: Run, simulator: Simulator) -> None:
         result = add("--no-webhook")
 
         assert result.exit_code == 0
         assert marks(result.stdout) == dict.fromkeys(CHECKS, "ok") | {"webhook": "-"}
         assert webhooks(simulator) == []
 
-    def test_offline_nothing_is_asked(self, add: Run, simulator: Simulator) -> None:
+    def test_add_offline_calls_nothing(self, add: Run, simulator: Simulator) -> None:
         result = add("--offline")
 
         assert result.exit_code == 0
@@ -172,7 +172,7 @@ class TestAdd:
         assert marks(result.stdout)["webhook"] == "-"
         assert provider_id(connector) in result.stderr
 
-    def test_a_token_that_onfido_refuses_is_reported(self, add: Run, simulator: Simulator) -> None:
+    def test_a_token_refused_by_onfido_is_reported(self, add: Run, simulator: Simulator) -> None:
         result = add("--json", ONFIDO_API_TOKEN="no-token-of-onfidos")
 
         assert result.exit_code == 1
@@ -182,14 +182,14 @@ class TestAdd:
         assert "no-token-of-onfidos" not in result.output
         assert webhooks(simulator) == []
 
-    def test_a_public_url_that_onfido_cannot_post_to_is_reported(self, add: Run, simulator: Simulator) -> None:
+    def test_a_public_url_unreachable_for_onfido_is_reported(self, add: Run, simulator: Simulator) -> None:
         result = add(CONNECTOR_PUBLIC_URL="http://idv.example.com")
 
         assert_left_over(result, "webhook")
         assert "set public_url" in result.stdout
         assert webhooks(simulator) == []
 
-    def test_a_webhook_that_onfido_did_not_make_is_made_later(
+    def test_a_webhook_that_onfido_did_not_create_is_created_later(
         self, add: Run, connector: Run, simulator: Simulator
     ) -> None:
         fail(simulator, "POST /webhooks", "throttled")
@@ -207,7 +207,7 @@ class TestAdd:
 
 
 class TestAfterwards:
-    def test_a_test_reports_what_was_changed_at_onfido(self, add: Run, connector: Run, simulator: Simulator) -> None:
+    def test_a_test_reports_changes_made_at_onfido(self, add: Run, connector: Run, simulator: Simulator) -> None:
         add()
         [webhook] = webhooks(simulator)
         headers = {"Authorization": f"Token token={API_TOKEN}"}

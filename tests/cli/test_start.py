@@ -51,7 +51,7 @@ def taken_port() -> Iterator[int]:
 
 
 class TestServing:
-    def test_on_a_terminal_it_says_in_words_where_it_is_and_what_is_missing(self, tmp_path: Path) -> None:
+    def test_serve_on_a_terminal_prints_its_address_and_missing_settings(self, tmp_path: Path) -> None:
         port = free_port()
         with Terminal("serve", "--dev", "--port", str(port), CONNECTOR_DATA_DIR=str(tmp_path / "data")) as terminal:
             terminal.expect("Ctrl-C stops it.")
@@ -70,7 +70,7 @@ class TestServing:
         assert "{" not in shown, "no log in JSON"
         assert "https" not in shown, "to loopback, for development, http will do"
 
-    def test_a_second_signal_does_not_interrupt_the_end_of_a_worker(self, start: Start, tmp_path: Path) -> None:
+    def test_a_second_signal_does_not_interrupt_the_shutdown_of_a_worker(self, start: Start, tmp_path: Path) -> None:
         """As of a key that is held down."""
         log = tmp_path / "log"
         variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
@@ -83,7 +83,7 @@ class TestServing:
         assert running.stop() == 0
         assert "Traceback" not in log.read_text()
 
-    def test_elsewhere_it_logs_the_same_as_json(self, start: Start, tmp_path: Path) -> None:
+    def test_serve_without_a_terminal_logs_json(self, start: Start, tmp_path: Path) -> None:
         log = tmp_path / "log"
         variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
         variables |= {"CONNECTOR_PUBLIC_URL": "http://idv.example.com", "CONNECTOR_WORKER_IN_SERVER": "never"}
@@ -99,7 +99,7 @@ class TestServing:
         assert "connector provider add" in provider
         assert "connector worker" in worker
 
-    def test_it_listens_on_an_address_of_the_sixth_version(self, tmp_path: Path, spawn: Spawn) -> None:
+    def test_serve_listens_on_an_ipv6_address(self, tmp_path: Path, spawn: Spawn) -> None:
         if not socket.has_ipv6:
             pytest.skip("this machine has no such addresses")
         port = free_port()
@@ -119,7 +119,7 @@ class TestPorts:
             (("worker",), "Set `worker_port` (CONNECTOR_WORKER_PORT), or use --port; with 0 no port is opened."),
         ],
     )
-    def test_a_port_in_use_is_named_with_what_to_change(
+    def test_a_port_in_use_is_reported_with_advice(
         self, tmp_path: Path, taken_port: int, command: tuple[str, ...], advice: str
     ) -> None:
         result = said(*command, "--port", str(taken_port), CONNECTOR_DATA_DIR=str(tmp_path / "data"))
@@ -139,7 +139,7 @@ METRICS_TOKEN = "scraper-of-the-tests"
 
 
 class TestWorker:
-    def test_it_answers_on_health_and_metrics(self, tmp_path: Path, start: Start) -> None:
+    def test_the_worker_serves_health_and_metrics(self, tmp_path: Path, start: Start) -> None:
         url = f"sqlite:///{tmp_path / 'connector.db'}"
         running = start(
             "worker", ready="/readyz", CONNECTOR_DATA_DIR=str(tmp_path / "data"), CONNECTOR_DATABASE_URL=url
@@ -160,7 +160,7 @@ class TestWorker:
         database.close()
         assert running.stop() == 0
 
-    def test_its_metrics_need_the_token_where_there_is_one(self, tmp_path: Path, start: Start) -> None:
+    def test_the_workers_metrics_require_the_configured_token(self, tmp_path: Path, start: Start) -> None:
         variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_METRICS_TOKEN": METRICS_TOKEN}
         running = start("worker", ready="/readyz", **variables)
         for authorization, status in ((None, 401), ("Bearer x", 401), (f"Bearer {METRICS_TOKEN}", 200)):
@@ -170,7 +170,7 @@ class TestWorker:
         assert requests.get(running.url + "/healthz", timeout=60).status_code == 200
         assert running.stop() == 0
 
-    def test_a_client_that_hangs_up_or_is_idle_does_not_affect_others(self, tmp_path: Path, start: Start) -> None:
+    def test_a_disconnected_or_idle_client_does_not_affect_others(self, tmp_path: Path, start: Start) -> None:
         log = tmp_path / "log"
         running = start("worker", ready="/healthz", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
         address = ("127.0.0.1", int(running.url.rpartition(":")[2]))
@@ -213,7 +213,7 @@ class TestWithoutAWritableHome:
 
     @pytest.mark.parametrize("needed", ["CONNECTOR_DATABASE_URL", "CONNECTOR_ENCRYPTION_KEYS"])
     @pytest.mark.parametrize("data_dir", [f"{NOWHERE}/data", "~no-such-user/connector"])
-    def test_a_command_that_needs_the_data_directory_reports_it(
+    def test_a_command_that_needs_the_data_directory_reports_its_absence(
         self, run: Run, variables: dict[str, str], needed: str, data_dir: str
     ) -> None:
         del variables[needed]
@@ -223,7 +223,7 @@ class TestWithoutAWritableHome:
 
 
 class TestDemo:
-    def test_it_ends_at_the_first_ctrl_c_without_a_word(self) -> None:
+    def test_the_demo_ends_silently_at_the_first_ctrl_c(self) -> None:
         with Terminal("demo") as terminal:
             terminal.expect("It runs until you press Ctrl-C")
             terminal.expect("in place of INITIATED.\n")
@@ -235,19 +235,19 @@ class TestDemo:
         with pytest.raises(requests.ConnectionError):
             requests.get(before.split("API documentation")[1].split()[0], timeout=60)
 
-    def test_it_can_be_ended_in_the_middle(self) -> None:
+    def test_the_demo_can_be_interrupted_in_the_middle(self) -> None:
         with Terminal("demo") as terminal:
             terminal.expect("1. The administrator")
             terminal.press(CTRL_C)
             assert terminal.status() == 0
             assert "Traceback" not in terminal.shown
 
-    def test_it_prints_on_a_terminal_with_a_limited_character_set(self) -> None:
+    def test_the_demo_prints_on_a_terminal_with_a_limited_character_set(self) -> None:
         result = said("demo", "--once", PYTHONIOENCODING="latin-1")
         assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_names_that_a_terminal_cannot_show_stop_no_command(tmp_path: Path) -> None:
+def test_names_that_a_terminal_cannot_display_fail_no_command(tmp_path: Path) -> None:
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data")}
     assert said("user", "add", "ann", "-a", "x=王小明 Zoë", **variables).returncode == 0
     shown = said("user", "show", "ann", PYTHONIOENCODING="latin-1:strict", **variables)

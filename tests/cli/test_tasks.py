@@ -77,7 +77,7 @@ def test_tasks_of_a_run_are_listed(waiting: Waiting) -> None:
     assert [row["taskDefId"] for row in waiting.listed()] == ["document_photo", "document_check", "risk_score"]
 
 
-def test_a_task_is_completed_with_a_file_and_the_history_says_by_whom(
+def test_a_task_is_completed_with_a_file_and_the_history_names_the_actor(
     waiting: Waiting, run: Run, tmp_path: Path
 ) -> None:
     data = tmp_path / "data.json"

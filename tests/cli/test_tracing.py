@@ -114,7 +114,7 @@ def test_a_server_and_its_deliveries_report_to_the_collector(
     assert SECRET not in log.read_text()
 
 
-def test_a_worker_sends_what_it_has_when_it_ends(
+def test_a_worker_sends_its_pending_spans_when_it_ends(
     collector: Collector, data_dir: Path, tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]]
 ) -> None:
     port = free_port()
@@ -137,7 +137,7 @@ def test_a_worker_sends_what_it_has_when_it_ends(
     assert collector.resource()["connector.role"] == "worker"
 
 
-def test_a_collector_that_is_away_keeps_no_server_from_serving_or_ending(
+def test_an_unreachable_collector_prevents_no_server_from_serving_or_ending(
     data_dir: Path, tmp_path: Path, start: Callable[..., Running]
 ) -> None:
     variables = {"CONNECTOR_DATA_DIR": str(data_dir), ENDPOINT: f"http://127.0.0.1:{free_port()}", "NO_PROXY": "*"}
@@ -155,7 +155,7 @@ def test_a_collector_that_is_away_keeps_no_server_from_serving_or_ending(
         {"OTEL_SDK_DISABLED": "TRUE", ENDPOINT: "http://127.0.0.1:1"},
     ],
 )
-def test_tracing_is_off_unless_it_is_asked_for(environ: dict[str, str]) -> None:
+def test_tracing_is_off_by_default(environ: dict[str, str]) -> None:
     with capture_logs() as logs:
         tracing.begin("serve", environ)
     assert (tracing.is_on(), logs) == (False, [])

@@ -43,7 +43,7 @@ def test_after_a_rotation_the_new_key_alone_opens_everything(run: Run, data_dir:
     assert not (data_dir / "encryption.key").exists()
 
 
-def test_without_the_key_that_something_was_sealed_with_a_rotation_says_which(run: Run) -> None:
+def test_a_rotation_without_a_required_key_names_the_key(run: Run) -> None:
     add_provider(run, CONNECTOR_ENCRYPTION_KEYS=OLD)
     result = run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=NEW)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -51,7 +51,7 @@ def test_without_the_key_that_something_was_sealed_with_a_rotation_says_which(ru
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_replaced_webhook_token_can_be_ended_at_once(run: Run) -> None:
+def test_a_replaced_webhook_token_can_be_revoked_at_once(run: Run) -> None:
     provider_id = add_provider(run)
     assert run("provider", "update", provider_id, ONFIDO_WEBHOOK_TOKEN="hook.second-of-the-two").exit_code == 0
     for _ in range(2):

@@ -39,7 +39,7 @@ def test_a_tenant_without_a_name_is_refused(run: Run) -> None:
     assert "must not be empty" in result.stderr
 
 
-def test_output_has_no_control_characters_of_stored_text(run: Run) -> None:
+def test_output_contains_no_control_characters_of_stored_text(run: Run) -> None:
     value = "Ann\nuser  root\x1b[2J\u202e"
     added = run("user", "add", "ann", "-a", f"urn:x={value}")
     assert_one_line(added, "control character")
@@ -49,7 +49,7 @@ def test_output_has_no_control_characters_of_stored_text(run: Run) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe" + bytes(42), b"\0" * 44])
-def test_a_binary_key_file_is_one_line(run: Run, data_dir: Path, content: bytes) -> None:
+def test_a_binary_key_file_is_reported_in_one_line(run: Run, data_dir: Path, content: bytes) -> None:
     path = data_dir / "encryption.key"
     path.write_bytes(content)
     path.chmod(0o600)
@@ -97,7 +97,7 @@ def test_the_version_is_printed(run: Run) -> None:
         ("verification", "list", "--limit", "0"),
     ],
 )
-def test_a_wrong_use_is_status_2_with_the_usage(run: Run, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_status_2_and_the_usage(run: Run, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Usage: ")
@@ -117,7 +117,7 @@ def test_a_wrong_use_is_status_2_with_the_usage(run: Run, arguments: tuple[str, 
         (("serve",), "issuers"),
     ],
 )
-def test_a_refusal_is_one_line_and_status_1(run: Run, arguments: tuple[str, ...], mentioned: str) -> None:
+def test_a_refusal_is_one_line_and_exits_with_status_1(run: Run, arguments: tuple[str, ...], mentioned: str) -> None:
     assert_one_line(run(*arguments), mentioned)
 
 
@@ -134,7 +134,7 @@ def test_a_refusal_is_one_line_and_status_1(run: Run, arguments: tuple[str, ...]
         ("CONNECTOR_DATA_DIR", "/dev/null/data", "/dev/null/data"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(
+def test_an_unusable_setting_is_named(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, mentioned: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -159,7 +159,7 @@ def test_migrate_may_be_repeated(run: Run, data_dir: Path) -> None:
         assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
 
 
-def test_postgresql_is_migrated_when_it_is_asked_for_and_never_before(run: Run, postgresql_server: str) -> None:
+def test_postgresql_is_migrated_only_on_request(run: Run, postgresql_server: str) -> None:
     server = make_url(postgresql_server)
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -174,6 +174,6 @@ def test_postgresql_is_migrated_when_it_is_asked_for_and_never_before(run: Run, 
     engine.dispose()
 
 
-def test_port_that_is_taken_is_named_as_the_reason(run: Run) -> None:
+def test_a_taken_port_is_named_as_the_reason(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert_one_line(run("simulate", "--port", str(taken.getsockname()[1])), "in use")

@@ -50,7 +50,7 @@ def count(added: int = 0, changed: int = 0, unchanged: int = 0, refused: int = 0
 
 
 class TestFilesAsPeopleMakeThem:
-    def test_csv_and_json_say_the_same(self, import_file: Import, users: Callable[[], Any]) -> None:
+    def test_csv_and_json_import_the_same_users(self, import_file: Import, users: Callable[[], Any]) -> None:
         assert import_file(CSV).stdout == count(added=2)
         assert users() == USERS
         entries = [{"id": user_id} | attributes for user_id, attributes in USERS.items()]
@@ -87,7 +87,7 @@ class TestFilesAsPeopleMakeThem:
             "\n".join(",".join([row.split(",")[1], row.split(",")[0], row.split(",")[2]]) for row in CSV.split()),
         ],
     )
-    def test_spreadsheets_write_them_in_many_ways(
+    def test_the_csv_formats_of_common_spreadsheets_are_accepted(
         self, import_file: Import, users: Callable[[], Any], content: str | bytes
     ) -> None:
         result = import_file(content)
@@ -101,7 +101,9 @@ class TestFilesAsPeopleMakeThem:
             *("two\nlines", "two\r\nlines", "three\n\nlines", "a\u2028b", "a\x0bb"),
         ],
     )
-    def test_a_quoted_value_is_taken_as_it_is(self, import_file: Import, users: Callable[[], Any], value: str) -> None:
+    def test_a_quoted_value_is_imported_unchanged(
+        self, import_file: Import, users: Callable[[], Any], value: str
+    ) -> None:
         quoted = value.replace('"', '""')
         assert import_file(f'id,{GIVEN_NAME}\nann,"{quoted}"\nben,x\n').exit_code == 0
         assert users() == {"ann": {GIVEN_NAME: value}, "ben": {GIVEN_NAME: "x"}}
@@ -134,9 +136,7 @@ class TestImportingAgain:
         assert import_file(nfd).stdout == count(unchanged=2)
         assert len(entries(data_dir)) == len(before) + 1
 
-    def test_the_history_names_the_claims_that_were_changed_and_no_others(
-        self, import_file: Import, data_dir: Path
-    ) -> None:
+    def test_the_history_names_exactly_the_changed_claims(self, import_file: Import, data_dir: Path) -> None:
         import_file(CSV)
         assert import_file(CSV.replace("Ann", "Anna")).stdout == count(changed=1, unchanged=1)
         last = entries(data_dir)[-1]
@@ -206,7 +206,7 @@ class TestWhatIsRefused:
             ({"id": "ann"}, "the user ann is in it more than once, first in entry 1"),
         ],
     )
-    def test_an_object_is_refused_by_its_number_and_member(
+    def test_an_invalid_json_object_is_named_by_number_and_member(
         self, import_file: Import, users: Callable[[], Any], item: dict[str, Any], place: str
     ) -> None:
         result = import_file(json.dumps([{"id": "ann"}, item]), name="users.json")
@@ -235,7 +235,7 @@ class TestWhatIsRefused:
             (b"\xd0\xcf\x11\xe0\xa1\xb1", "a workbook (.xls)"),
         ],
     )
-    def test_another_encoding_is_refused_with_how_to_save_the_file(
+    def test_another_encoding_is_refused_with_advice(
         self, import_file: Import, users: Callable[[], Any], content: bytes, found: str
     ) -> None:
         result = import_file(content)
@@ -282,14 +282,14 @@ class TestWhatIsRefused:
             assert result.exit_code == 1
             assert secret not in result.output
 
-    def test_many_refusals_are_counted_and_the_first_are_shown(self, import_file: Import) -> None:
+    def test_all_refusals_are_counted_and_the_first_are_shown(self, import_file: Import) -> None:
         result = import_file("id,x\n" + ",1\n" * 1000 + "ann,1\n", "--json")
         assert json.loads(result.stdout) == {"added": 0, "changed": 0, "unchanged": 0, "refused": 1000}
         said, _, error = result.stderr.partition("{")
         assert len(said.splitlines()) == 22, "20, how many more, and a warning"
         assert "1,000 of 1,001 users are refused" in json.loads("{" + error)["description"]
 
-    def test_the_others_are_imported_where_that_is_asked_for(
+    def test_valid_rows_are_imported_despite_refused_ones_on_request(
         self, import_file: Import, users: Callable[[], Any]
     ) -> None:
         result = import_file(CSV + "me,Me,\nann,Again,\n", "--skip-refused")
@@ -298,7 +298,7 @@ class TestWhatIsRefused:
 
 
 class TestWhatIsWarnedOf:
-    def test_claims_that_no_provider_uses_and_dates_of_another_form(self, run: Run, import_file: Import) -> None:
+    def test_unused_claims_and_unusual_dates_cause_warnings(self, run: Run, import_file: Import) -> None:
         add_provider(run, GIVEN_NAME, LAST_NAME, BIRTH_DATE)
         content = f"id,{GIVEN_NAME},{LAST_NAME}s,nick,{BIRTH_DATE}\nann,Ann,X,A,31.12.1990\nben,B,X,B,1990-02-30\n"
         result = import_file(content, "--dry-run")
@@ -310,13 +310,13 @@ class TestWhatIsWarnedOf:
         assert "1990-12" not in result.output
         assert "31.12" not in result.output
 
-    def test_without_a_provider_the_shipped_dialects_name_the_usual_claims(self, import_file: Import) -> None:
+    def test_the_shipped_dialects_name_the_usual_claims_if_there_is_no_provider(self, import_file: Import) -> None:
         result = import_file(f"id,given_name,{GIVEN_NAME}x\nann,Ann,Ann\n")
         [line] = result.stderr.splitlines()
         assert f"{GIVEN_NAME}x: no claim dialect has it (did you mean {GIVEN_NAME}?)" in line
         assert result.exit_code == 0
 
-    def test_users_whom_no_provider_can_verify_are_reported(self, run: Run, import_file: Import) -> None:
+    def test_users_that_no_provider_can_verify_are_reported(self, run: Run, import_file: Import) -> None:
         add_provider(run, GIVEN_NAME, LAST_NAME)
         run("user", "add", "carl", "-a", f"{LAST_NAME}=C")
         content = f"id,{GIVEN_NAME}\nann,Ann\nben,\ncarl,Carl\n"

@@ -30,7 +30,7 @@ class TestOneByOne:
         heading, row = run("user", "list").stdout.splitlines()
         assert (heading.split()[0], row.split()[0]) == ("USER", "ann")
 
-    def test_pages_follow_each_other_with_a_search_or_without(self, run: Run) -> None:
+    def test_pages_follow_each_other_with_and_without_a_search(self, run: Run) -> None:
         for user_id in ("bea", "ann", "Anton", "dan", "Zoë an"):
             run("user", "add", user_id)
         for options in ((), ("--search", "an"), ("--search", "Zo")):
@@ -47,7 +47,7 @@ class TestOneByOne:
         refused = run("user", "list", "--cursor", "ann")
         assert (refused.exit_code, "cursor: must be" in refused.stderr) == (1, True)
 
-    def test_values_that_a_user_has_already_change_nothing(self, run: Run) -> None:
+    def test_setting_an_unchanged_value_changes_nothing(self, run: Run) -> None:
         run("user", "add", "ann", "-a", "x=Zo\u00eb", "-a", "y=")
         for value in ("Zo\u00eb", "Zoe\u0308"):
             assert "nothing was changed" in run("user", "set", "ann", "-a", f"x={value}", "-a", "y=").stdout
@@ -58,14 +58,14 @@ class TestOneByOne:
         run("user", "add", "ann")
         assert run("user", "show", "ann").stdout.endswith("No attributes.\n")
 
-    def test_a_second_of_the_same_id_is_refused_in_its_tenant(self, run: Run) -> None:
+    def test_a_duplicate_user_id_is_refused_in_its_tenant(self, run: Run) -> None:
         run("user", "add", "ann", "-a", "x=1")
         assert run("user", "add", "ann", "-a", "x=2").exit_code == 1
         assert run("user", "add", "ann", "--tenant", "acme").exit_code == 0
         assert users(run) == {"ann": {"x": "1"}}
 
     @pytest.mark.parametrize("user_id", ["", "me", " ", "x" * 256, "two\nlines", "zero\u200bwidth", "\udcff"])
-    def test_an_id_that_no_token_has_is_refused(self, run: Run, user_id: str) -> None:
+    def test_an_id_that_no_token_can_have_is_refused(self, run: Run, user_id: str) -> None:
         result = run("user", "add", "--", user_id)
         assert (result.exit_code, result.stdout) == (1, "")
         assert len(result.stderr.splitlines()) == 1
@@ -77,13 +77,13 @@ class TestOneByOne:
             assert (result.exit_code, result.stdout) == (1, "")
             assert len(result.stderr.splitlines()) == 1
 
-    def test_values_of_any_script_come_back_as_they_were(self, run: Run) -> None:
+    def test_values_of_any_script_are_returned_unchanged(self, run: Run) -> None:
         name = "Zoë Łukasz 王小明 عائشة 𐍈 O'Brien"
         run("user", "add", "ann", "-a", f"x={name}")
         assert users(run)["ann"] == {"x": name}
         assert name in run("user", "show", "ann").stdout
 
-    def test_a_removed_user_is_gone(self, run: Run) -> None:
+    def test_a_removed_user_is_not_found(self, run: Run) -> None:
         run("user", "add", "ann")
         assert run("user", "remove", "ann", input="n\n").exit_code == 1
         removed = run("user", "remove", "ann", "--yes")

@@ -75,7 +75,7 @@ def shown(result: Result) -> Any:
 
 
 class TestList:
-    def test_each_option_keeps_what_it_names(self, world: World, ann: Caller, run: Run) -> None:
+    def test_every_option_filters_the_list(self, world: World, ann: Caller, run: Run) -> None:
         ben = world.add_user("ben")
         first, second = start(world, ann, tags="vip"), start(world, ben)
         world.outcome(second, status="review")
@@ -144,7 +144,7 @@ class TestShow:
             assert word in text
         assert "breakdown" not in text, "the output is personal, and long"
 
-    def test_scripts_get_what_the_api_answers(self, world: World, ann: Caller, run: Run) -> None:
+    def test_json_output_is_the_apis_answer(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann, tags="vip,spring")
         world.outcome(run_id, status="declined", comparisons=MIXED, reasons=["name_differs"])
         ann.verify(world.provider_id, "COMPLETED")
@@ -154,7 +154,7 @@ class TestShow:
         assert shown(run("show", run_id, "--json")) == admin.get(f"{path}/{run_id}").json()
         assert shown(run("list", "--json")) == admin.get(path).json()
 
-    def test_the_output_is_printed_where_it_is_asked_for(self, world: World, ann: Caller, run: Run) -> None:
+    def test_the_output_is_printed_on_request(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann)
         world.outcome(run_id, status="approved", output={"level": "high"})
         ann.verify(world.provider_id, "COMPLETED")
@@ -170,7 +170,7 @@ class TestShow:
         assert (whole["tasks"], whole["runId"]) == (None, run_id)
         assert whole["tasksUnavailable"]
 
-    def test_a_run_that_is_unknown_or_another_tenants_is_not_there(self, world: World, ann: Caller, run: Run) -> None:
+    def test_an_unknown_run_and_one_of_another_tenant_are_not_found(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann)
         for command in (("show",), ("refresh",), ("decide", "--approve", "--reason", "why")):
             assert UNKNOWN in said(run(*command, UNKNOWN))
@@ -205,13 +205,13 @@ class TestDecide:
         assert moved["actor"].startswith("cli:")
         assert "already" in said(run("decide", run_id, "--decline", "--reason", "no"))
 
-    def test_declining_verifies_nothing(self, world: World, ann: Caller, run: Run) -> None:
+    def test_declining_verifies_no_claim(self, world: World, ann: Caller, run: Run) -> None:
         world.outcome(run_id := start(world, ann), status="review")
         run("refresh", run_id)
         assert "declined" in run("decide", run_id, "--decline", "--reason", "no").stdout
         assert verified(ann.claims()) == set()
 
-    def test_a_decision_says_what_and_why(self, world: World, ann: Caller, run: Run) -> None:
+    def test_a_decision_requires_an_outcome_and_a_reason(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann)
         assert run("decide", run_id, "--reason", "why").exit_code == 2
         assert run("decide", run_id, "--approve").exit_code == 2
@@ -220,7 +220,7 @@ class TestDecide:
 
 
 class TestExport:
-    def test_the_same_lines_go_to_a_file_and_to_standard_output(
+    def test_an_export_has_the_same_lines_in_a_file_and_on_standard_output(
         self, world: World, ann: Caller, run: Run, tmp_path: Path
     ) -> None:
         first, second = start(world, ann), start(world, world.add_user("=1+1"))
@@ -254,7 +254,7 @@ class TestFiles:
         world.outcome(run_id)
         return run_id
 
-    def test_a_timeline_is_fetched_as_soon_as_it_is_made(
+    def test_a_timeline_is_downloaded_once_it_is_ready(
         self, world: World, ended: str, run: Run, tmp_path: Path
     ) -> None:
         world.faults(files_pending=1)
@@ -271,9 +271,7 @@ class TestFiles:
         assert ZipFile(folder).testzip() is None
 
     @pytest.mark.parametrize("options", [("evidence",), ("evidence", "--folder"), ("timeline",)], ids=" ".join)
-    def test_standard_output_holds_the_file_and_nothing_else(
-        self, ended: str, run: Run, options: tuple[str, ...]
-    ) -> None:
+    def test_standard_output_contains_only_the_file(self, ended: str, run: Run, options: tuple[str, ...]) -> None:
         result = run(*options, ended, "-o", "-")
         assert (result.exit_code, result.stderr) == (0, "")
         if "--folder" in options:
@@ -283,7 +281,7 @@ class TestFiles:
             assert result.stdout_bytes.startswith(b"%PDF-")
             assert result.stdout_bytes.endswith(b"%%EOF\n")
 
-    def test_a_file_is_replaced_once_the_new_one_is_whole(
+    def test_a_file_is_replaced_only_by_a_complete_download(
         self, world: World, ended: str, run: Run, tmp_path: Path
     ) -> None:
         path = tmp_path / "evidence.pdf"
@@ -306,10 +304,10 @@ class TestFiles:
         assert path.read_bytes() != b"of yesterday"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
-    def test_a_directory_is_no_file(self, ended: str, run: Run, tmp_path: Path) -> None:
+    def test_a_directory_is_not_accepted_as_the_file(self, ended: str, run: Run, tmp_path: Path) -> None:
         assert str(tmp_path) in said(run("evidence", ended, "-o", str(tmp_path)))
 
-    def test_a_device_stays_one(self, ended: str, run: Run) -> None:
+    def test_a_device_file_is_not_replaced(self, ended: str, run: Run) -> None:
         assert run("evidence", ended, "-o", "/dev/null").exit_code == 0
         assert Path("/dev/null").is_char_device()
 
@@ -319,9 +317,7 @@ class TestFiles:
             assert "awaiting_input" in said(run(command, run_id, "-o", str(path)))
         assert not path.exists()
 
-    def test_a_file_that_onfido_does_not_have_is_reported(
-        self, world: World, ended: str, run: Run, tmp_path: Path
-    ) -> None:
+    def test_a_file_missing_at_onfido_is_reported(self, world: World, ended: str, run: Run, tmp_path: Path) -> None:
         run("refresh", ended)
         assert requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
         assert "not_found" in said(run("evidence", ended, "-o", str(tmp_path / "file")))

@@ -36,7 +36,7 @@ def without_console(tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.mark.parametrize("prefix", ["", "/t/acme"])
-def test_each_application_answers_the_requests_for_its_routes(app: Flask, prefix: str) -> None:
+def test_every_application_answers_the_requests_for_its_routes(app: Flask, prefix: str) -> None:
     reached: list[tuple[Flask, str]] = []
     for each in applications(app):
         each.before_request(lambda each=each: reached.append((each, request.endpoint or "")))
@@ -66,13 +66,13 @@ def test_concurrent_first_requests_create_the_pages_once(app: Flask) -> None:
     assert answers == [200] * 4
 
 
-def test_without_the_console_there_are_no_pages(without_console: Flask) -> None:
+def test_the_pages_do_not_exist_without_the_console(without_console: Flask) -> None:
     assert applications(without_console) == [without_console]
     paths = ("/console", "/verify", "/oauth2/authorize", "/.well-known/openid-configuration")
     assert [without_console.test_client().get(path).status_code for path in paths] == [404] * len(paths)
 
 
-def test_the_consoles_secrets_are_read_at_the_start(tmp_path: Path) -> None:
+def test_the_secrets_of_the_console_are_read_at_startup(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     issuer = Issuer(
         issuer="https://issuer.example",

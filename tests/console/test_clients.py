@@ -130,7 +130,7 @@ def test_an_invalid_form_shows_each_error_at_its_field(
     assert admin.clients() == []
 
 
-def test_a_change_keeps_secret_and_state_and_is_in_the_audit_log(world: World, admin: Administrator) -> None:
+def test_a_change_keeps_secret_and_state_and_is_audited(world: World, admin: Administrator) -> None:
     party = register(world)
     path = f"/{party.client_id}/edit"
     page = admin.post(path, path, **admin.fields(name="Staff", allows_sandbox=None, claims=None)).text
@@ -158,7 +158,7 @@ def test_changes_of_two_people_to_different_values_are_both_saved(world: World, 
     assert (client.config.name, client.config.allows_sandbox) == ("Named by another", False)
 
 
-def test_a_value_that_two_people_have_changed_is_decided(world: World, admin: Administrator) -> None:
+def test_a_value_changed_by_two_people_must_be_decided(world: World, admin: Administrator) -> None:
     party = register(world)
     path = f"/{party.client_id}/edit"
     form, shown = admin.shown(path)
@@ -207,7 +207,7 @@ def test_disabling_is_undone(world: World, admin: Administrator) -> None:
     party.push()
 
 
-def test_removal_says_what_it_costs_and_asks_for_the_name(world: World, admin: Administrator) -> None:
+def test_removal_shows_its_consequences_and_asks_for_the_name(world: World, admin: Administrator) -> None:
     party = register(world)
     path = f"/{party.client_id}"
     assert "None of its requests is in progress" in admin.open(f"{path}/remove").text
@@ -221,7 +221,9 @@ def test_removal_says_what_it_costs_and_asks_for_the_name(world: World, admin: A
     assert browser.look().status_code == 404
 
 
-def test_another_tenants_administrator_sees_and_changes_nothing(world: World, admin: Administrator) -> None:
+def test_the_administrator_of_another_tenant_can_neither_see_nor_change_a_client(
+    world: World, admin: Administrator
+) -> None:
     party, stranger = register(world), Administrator(world, "theirs.example")
     assert "Example Workforce" not in stranger.open().text
     for path in ("", "/edit", "/rotate", "/disable", "/remove"):

@@ -53,7 +53,7 @@ def literals(source: str) -> Iterator[str]:
                 yield ast.unparse(node.args[place])
 
 
-def test_each_description_is_a_message() -> None:
+def test_every_description_is_a_translatable_message() -> None:
     assert list(literals('raise RequestError(Code.X, f"no {it}")')) == ["f'no {it}'"]
     assert list(literals('raise InvalidField("name", message("must be new"))')) == []
     files = [path for path in PACKAGE.rglob("*.py") if not ELSEWHERE.search(path.as_posix())]
@@ -71,7 +71,7 @@ def test_a_message_is_stored_and_read_again(text: Message) -> None:
 
 
 @pytest.mark.parametrize("stored", [None, {}, [], "text", 3, {"text": "%(a)s", "parts": {}}, {"at": "no time"}])
-def test_what_cannot_be_read_leaves_the_plain_text(stored: object) -> None:
+def test_an_unreadable_stored_message_is_shown_as_plain_text(stored: object) -> None:
     assert unpacked(stored, "plain") == "plain"
     assert not isinstance(unpacked(stored, "plain"), Message)
 
@@ -140,14 +140,14 @@ def test_a_description_is_in_the_pages_language(error: ConnectorError, said: str
         assert description_of(error, "[something else]") == said
 
 
-def test_without_a_translation_it_is_replaced() -> None:
+def test_a_description_without_a_translation_is_replaced_by_the_pages_text() -> None:
     error = RequestError(Code.USER_NOT_FOUND, message("There is no user %(user_id)s.", user_id="ann"))
     with speaking(InBrackets(without="There is no user %(user_id)s.")).test_request_context():
         assert description_of(error, "[No such user].") == "[No such user]."
         assert description_of(error) == "There is no user ann."
 
 
-def test_what_a_check_found_is_translated_where_it_was_stored_and_remains_readable_where_it_was_not(
+def test_a_stored_check_result_is_translated_if_possible_and_readable_otherwise(
     world: World,
 ) -> None:
     def health() -> Health:
@@ -198,7 +198,7 @@ def is_left_out(function: ast.expr) -> bool:
     return isinstance(function, ast.Name) and function.id in TRANSLATED | FOR_NOBODY
 
 
-def test_each_text_of_a_view_is_one_of_the_catalogue() -> None:
+def test_every_text_of_a_view_is_in_the_catalogue() -> None:
     assert list(unsaid('log.info("not for people")\n_("Saved as it is")')) == []
     assert list(unsaid('notify("Saved as it is")\nconfirm(f"Remove the user {name}?")')) == [
         "Saved as it is",
@@ -216,7 +216,7 @@ def untranslated_attributes(template: str) -> list[str]:
     return [text for _, text in ATTRIBUTE.findall(source)]
 
 
-def test_each_text_of_a_templates_attributes_is_one_of_the_catalogue() -> None:
+def test_every_text_of_a_template_attribute_is_in_the_catalogue() -> None:
     assert untranslated_attributes('<a title="{{ _("Close") }}" aria-label="Close it">x</a>') == ["Close it"]
     templates = [path for room in ("console", "oidc") for path in (PACKAGE / room / "templates").rglob("*.html")]
     assert len(templates) > 60

@@ -92,7 +92,7 @@ def test_an_unauthenticated_person_sees_no_page(world: World, planted: Mapping[s
 
 
 @pytest.mark.one_database
-def test_a_person_without_the_scope_sees_only_its_name(world: World, planted: Mapping[str, str]) -> None:
+def test_a_person_without_the_scope_sees_only_the_scopes_name(world: World, planted: Mapping[str, str]) -> None:
     browser = sign_in(world, scopes=())
     for each in routes(world, planted):
         if each.method == "GET" and each.scope is not None:
@@ -102,7 +102,7 @@ def test_a_person_without_the_scope_sees_only_its_name(world: World, planted: Ma
 
 
 @pytest.mark.one_database
-def test_a_post_without_the_forms_token_does_nothing(world: World, planted: Mapping[str, str]) -> None:
+def test_a_post_without_the_forms_token_has_no_effect(world: World, planted: Mapping[str, str]) -> None:
     browser = sign_in(world)
     for each in routes(world, planted):
         if each.method == "POST":
@@ -111,7 +111,7 @@ def test_a_post_without_the_forms_token_does_nothing(world: World, planted: Mapp
             assert "Nothing was done" in answer.text, each
 
 
-def test_another_tenants_administrator_sees_nothing(world: World, planted: Mapping[str, str]) -> None:
+def test_the_administrator_of_another_tenant_sees_no_data(world: World, planted: Mapping[str, str]) -> None:
     browser = sign_in(world, "other")
     marks = {*planted.values(), "Planted provider", "planted description", *VALUES.values()} - {"none", ""}
     for each in routes(world, planted):

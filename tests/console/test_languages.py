@@ -10,7 +10,7 @@ from tests.harness import World
 pytestmark = pytest.mark.one_database
 
 
-def test_a_choice_on_the_page_is_kept_until_another_is_made(world: World) -> None:
+def test_a_chosen_language_is_kept_until_another_is_chosen(world: World) -> None:
     world.add_user("somebody")
     browser, url = sign_in(world), f"{world.connector.url}/verify/{world.provider_id}"
     assert 'href="?ui_locales=de"' in browser.get(url, timeout=60).text
@@ -24,7 +24,7 @@ def test_a_choice_on_the_page_is_kept_until_another_is_made(world: World) -> Non
 
 
 @pytest.mark.parametrize("asked", ["de", "de-CH en", "fr de", "fr%20de_AT"])
-def test_an_application_names_the_language_on_the_way_to_the_page(world: World, asked: str) -> None:
+def test_an_application_can_choose_the_language_of_the_page(world: World, asked: str) -> None:
     world.add_user("somebody")
     browser = sign_in(world)
     page = browser.get(f"{world.connector.url}/verify?ui_locales={asked}", timeout=60)
@@ -33,7 +33,7 @@ def test_an_application_names_the_language_on_the_way_to_the_page(world: World, 
 
 
 @pytest.mark.parametrize("asked", ["", "xx", "%00", "../de", "<script>"])
-def test_a_language_that_there_is_not_changes_nothing(world: World, asked: str) -> None:
+def test_an_unknown_language_is_ignored(world: World, asked: str) -> None:
     browser = sign_in(world)
     answer = browser.get(f"{world.connector.url}/verify/{world.provider_id}?ui_locales={asked}", timeout=60)
     assert '<html lang="en"' in answer.text

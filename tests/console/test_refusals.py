@@ -10,7 +10,7 @@ from tests.plans.browsing import Console
 
 
 @pytest.mark.one_database
-def test_a_page_that_onfido_throttles_says_when_to_come_back_as_the_api_does(world: World) -> None:
+def test_a_page_throttled_by_onfido_names_the_same_retry_time_as_the_api(world: World) -> None:
     path = f"/api/server/v1/idv-providers/{world.provider_id}/webhook"
     console, admin = Console(world, "bob", ALL_SCOPES), world.connector.as_admin()
     world.faults(route="*", throttled=-1, retry_after=7)

@@ -36,7 +36,7 @@ SENDING = {
 }
 
 
-def test_each_view_that_may_last_is_counted(world: World) -> None:
+def test_every_slow_view_is_counted_in_a_share(world: World) -> None:
     _, pages = applications(world.connector.app)
     views = pages.view_functions
     kinds = {
@@ -67,7 +67,7 @@ def occupied(world: World, path: str, user_id: str, number: int) -> Iterator[Non
 
 
 @pytest.mark.parametrize(("part", "status"), [("", 429), ("/state", 304)])
-def test_one_user_of_the_page_cannot_use_all_threads(limited: World, part: str, status: int) -> None:
+def test_one_user_of_the_page_cannot_occupy_all_threads(limited: World, part: str, status: int) -> None:
     for user_id in ("ann", "ben"):
         limited.connector.services.users.add(Tenant(limited.tenant), user_id, {GIVEN_NAME: "A"}, "tests")
     ann, ben = Console(limited, "ann", ()), Console(limited, "ben", ())
@@ -81,7 +81,7 @@ def test_one_user_of_the_page_cannot_use_all_threads(limited: World, part: str, 
     assert status == 304 or answer.headers["Retry-After"]
 
 
-def test_one_administrator_cannot_use_all_threads(limited: World) -> None:
+def test_one_administrator_cannot_occupy_all_threads(limited: World) -> None:
     bob, eve = Console(limited, "bob", ALL_SCOPES), Console(limited, "eve", ALL_SCOPES)
     path = f"/console/providers/{limited.provider_id}/setup/check"
     with occupied(limited, path, "bob", 2):

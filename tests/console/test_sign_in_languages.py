@@ -67,7 +67,7 @@ def post(browser: requests.Session, world: World, path: str, page: requests.Resp
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Sign in at 127.0.0.1:"), ("de", "Anmelden bei 127.0.0.1:")])
-def test_the_choice_of_an_issuer_speaks_the_user_s_language_and_keeps_the_page(
+def test_the_choice_of_an_issuer_is_translated_and_keeps_the_page(
     world: World, page: str, language: str, words: str
 ) -> None:
     answer = get(world, page, language)
@@ -86,7 +86,7 @@ def test_the_choice_of_an_issuer_speaks_the_user_s_language_and_keeps_the_page(
     ("language", "words"),
     [("en", "The identity provider does not answer."), ("de", "Der Identitätsanbieter antwortet nicht.")],
 )
-def test_a_sign_in_that_fails_says_so_and_leads_to_the_same_page_again(
+def test_a_failed_sign_in_is_reported_and_leads_back_to_the_page(
     world: World, page: str, language: str, words: str
 ) -> None:
     answer = get(world, f"/t/acme/console/sign-in?next=/t/acme{page}", language)
@@ -95,13 +95,13 @@ def test_a_sign_in_that_fails_says_so_and_leads_to_the_same_page_again(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_sign_in_that_this_browser_did_not_start_says_so(world: World, language: str) -> None:
+def test_a_sign_in_that_another_browser_started_is_refused(world: World, language: str) -> None:
     answer = get(world, "/console/callback?state=unknown&code=secret", language)
     word = {"en": "Start again.", "de": "Beginnen Sie noch einmal."}[language]
     assert (answer.status_code, word in answer.text, "secret" in answer.text) == (400, True, False)
 
 
-def test_a_user_signs_out_on_the_page_and_may_come_back(world: World, page: str) -> None:
+def test_a_user_can_sign_out_on_the_page_and_sign_in_again(world: World, page: str) -> None:
     browser = sign_in(world)
     shown = get(world, page, "de", browser)
     assert "Abmelden" in shown.text
@@ -115,7 +115,7 @@ def test_a_user_signs_out_on_the_page_and_may_come_back(world: World, page: str)
     assert "evil.example" not in elsewhere.text.replace("ui_locales", "").split("</main>")[0].split("<nav")[0]
 
 
-def test_a_session_that_ended_leads_back_to_the_page(world: World, page: str) -> None:
+def test_an_ended_session_leads_back_to_the_page(world: World, page: str) -> None:
     browser = sign_in(world)
     shown = get(world, page, "de", browser)
     world.clock.advance(9 * 3600)
@@ -135,20 +135,20 @@ def test_a_session_that_ended_leads_back_to_the_page(world: World, page: str) ->
         ("/verify/none/accent.css", 404, "Diese Seite gibt es nicht"),
     ],
 )
-def test_errors_speak_german(world: World, path: str, status: int, words: str) -> None:
+def test_error_pages_are_translated(world: World, path: str, status: int, words: str) -> None:
     answer = get(world, path, "de", sign_in(world))
     assert (answer.status_code, words in answer.text) == (status, True)
     assert 'href="/console"' not in answer.text
 
 
-def test_a_form_from_elsewhere_is_refused_in_german(world: World, page: str) -> None:
+def test_a_form_from_another_site_is_refused_in_german(world: World, page: str) -> None:
     browser = sign_in(world)
     answer = browser.post(world.connector.url + page + "/start", headers={"Accept-Language": "de"}, timeout=60)
     assert (answer.status_code, "Es wurde nichts getan" in answer.text) == (400, True)
     assert 'href="/verify"' in answer.text
 
 
-def test_the_address_of_a_form_leads_to_the_page(world: World, page: str) -> None:
+def test_the_address_of_a_form_redirects_to_the_page(world: World, page: str) -> None:
     """Browsers load it when the user reloads or goes back."""
     assert get(world, f"{page}/start", "de", sign_in(world)).url == world.connector.url + page
 
@@ -160,7 +160,7 @@ def test_too_many_sign_ins_are_refused_in_german(world: World, page: str) -> Non
     del page
 
 
-def test_the_sign_in_for_an_openid_request_speaks_its_language(world: World) -> None:
+def test_the_sign_in_for_an_openid_request_is_in_its_language(world: World) -> None:
     party = register(world, profile="ida")
     browser = UserBrowser(party)
     browser.authorize(party.push({"id_token": {"verified_claims": {"claims": {"given_name": None}}}}, ui_locales="de"))

@@ -41,17 +41,17 @@ def test_an_events_body_with_any_text_is_shown(world: World) -> None:
     [("", ""), ("Zoë 山田 \U0001f469", "Zoë 山田 \U0001f469"), (HALF, "a\\ud800"), ("\udfff\ud800", "\\udfff\\ud800")],
     ids=ascii,
 )
-def test_text_that_is_sent_can_be_encoded_and_is_otherwise_as_it_was(text: str, encoded: str) -> None:
+def test_text_that_cannot_be_encoded_is_replaced_and_other_text_kept(text: str, encoded: str) -> None:
     assert encodable(text) == encoded
     encoded.encode()
 
 
-def test_readable_json_is_what_it_was_made_of() -> None:
+def test_readable_json_is_equal_to_its_source() -> None:
     value = {"note": HALF, "name": "Zoë", "list": ["\udc00"]}
 
     assert json.loads(json_text(value).encode()) == value
     assert "Zoë" in json_text(value, indent=2)
 
 
-def test_a_cell_of_a_sheet_can_be_encoded() -> None:
+def test_every_cell_of_a_sheet_can_be_encoded() -> None:
     assert "".join(sheet_pieces(["note"], [[HALF]])).encode().decode().endswith("a\\ud800\r\n")

@@ -40,13 +40,13 @@ def test_a_value_that_onfido_requires_and_the_profile_lacks_is_named(world: Worl
 
 
 @pytest.mark.parametrize("values", [{BIRTH_DATE: "yesterday"}, {LAST_NAME: "<script>"}])
-def test_a_value_that_cannot_be_sent_is_to_be_corrected(world: World, values: dict[str, str]) -> None:
+def test_a_value_that_cannot_be_sent_must_be_corrected(world: World, values: dict[str, str]) -> None:
     answer = start(world, VALUES | values)
     assert (answer.status_code, "Ein Eintrag kann so nicht geprüft werden" in alert(answer)) == (400, True), answer.text
     assert not any(each in alert(answer) for each in values.values())
 
 
-def test_what_onfido_itself_refuses_is_no_outage(world: World) -> None:
+def test_a_refusal_by_onfido_is_not_an_outage(world: World) -> None:
     world.faults(route="POST /applicants", failed=1, failed_status=422)
     answer = start(world, VALUES)
     assert "Nothing was lost" not in answer.text
@@ -56,14 +56,14 @@ def test_what_onfido_itself_refuses_is_no_outage(world: World) -> None:
     )
 
 
-def test_an_outage_says_when_to_come_back(world: World) -> None:
+def test_an_outage_names_the_time_to_retry(world: World) -> None:
     world.faults(route="POST /applicants", failed=-1, failed_status=503)
     answer = start(world, VALUES)
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     assert "Es ging nichts verloren." in alert(answer)
 
 
-def test_a_refused_token_of_the_provider_is_not_for_the_user_to_mend(world: World) -> None:
+def test_a_refused_token_of_the_provider_is_not_reported_as_the_users_error(world: World) -> None:
     world.faults(route="POST /applicants", failed=-1, failed_status=401)
     answer = start(world, VALUES)
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, False)

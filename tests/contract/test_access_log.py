@@ -54,7 +54,7 @@ def ask(shared: World, operation: Operation, provider_id: str, headers: dict[str
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-def test_each_request_to_a_protected_operation_is_one_line(
+def test_every_request_to_a_protected_operation_is_one_line(
     shared: World, lines: list[Any], operation: Operation
 ) -> None:
     provider_id = new_provider(shared)  # one of the operations removes it
@@ -85,13 +85,13 @@ def test_each_request_to_a_protected_operation_is_one_line(
     assert (admitted["code"] is None) is (answers[-1].status_code < 400)
 
 
-def test_the_line_of_another_tenant_names_it(shared: World, lines: list[Any]) -> None:
+def test_a_line_of_another_tenant_names_the_tenant(shared: World, lines: list[Any]) -> None:
     shared.connector.as_admin("acme").get(PROVIDERS)
     [line] = accesses(lines)
     assert (line["tenant"], line["status"]) == ("acme", 200)
 
 
-def test_no_value_of_a_user_is_in_a_line(shared: World, lines: list[Any]) -> None:
+def test_no_line_contains_a_users_value(shared: World, lines: list[Any]) -> None:
     user_id, me = new_user(shared)
     admin = shared.connector.as_admin()
     answer_on(admin.post(f"{USERS}/{user_id}/idv/claims", [entry(shared.provider_id, claimMetadata=PERSON)]), 201)
@@ -105,7 +105,7 @@ def test_no_value_of_a_user_is_in_a_line(shared: World, lines: list[Any]) -> Non
 
 
 @pytest.mark.parametrize("forged", ['203.0.113.7", "user": "root', "a\tb", "x" * 300, "é"])
-def test_a_forwarded_address_that_could_be_none_is_left_out(shared: World, lines: list[Any], forged: str) -> None:
+def test_an_invalid_forwarded_address_is_left_out(shared: World, lines: list[Any], forged: str) -> None:
     headers = {"X-Forwarded-For": forged.encode()}
     requests.get(shared.connector.url + PROVIDERS, headers=headers, timeout=60)
     [line] = accesses(lines)
@@ -121,7 +121,7 @@ def test_a_forwarded_address_that_could_be_none_is_left_out(shared: World, lines
         ("GET", "/" + "x" * 1000, 404),
     ],
 )
-def test_a_request_to_no_route_is_one_line_with_its_path(
+def test_a_request_to_an_unknown_route_is_one_line_with_its_path(
     shared: World, lines: list[Any], method: str, path: str, status: int
 ) -> None:
     requests.request(method, f"{shared.connector.url}{path}?token=secret", timeout=60)

@@ -56,9 +56,7 @@ def applicant_of(world: World, run_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "values"), [("wso2", WSO2), ("oidc", OIDC)])
-def test_an_address_is_verified_with_the_dialect_that_is_shipped(
-    shared: World, name: str, values: dict[str, str]
-) -> None:
+def test_an_address_is_verified_with_the_shipped_dialect(shared: World, name: str, values: dict[str, str]) -> None:
     mapping = dialect(name)
     assert set(mapping) == set(values)
     provider_id = provider_for(shared, mapping)
@@ -82,7 +80,7 @@ def test_a_shipped_dialect_is_ready(shared: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["postalcode", "country"])
-def test_an_address_that_could_never_be_sent_fails_the_test_of_the_connection(shared: World, missing: str) -> None:
+def test_an_address_mapping_that_can_never_be_sent_fails_the_connection_test(shared: World, missing: str) -> None:
     mapping = {uri: field for uri, field in dialect("wso2").items() if uri != W + missing}
 
     check = claims_check(shared, mapping)
@@ -127,7 +125,7 @@ def resident(world: World, country: str) -> Caller:
         ("C\u00f4te d'Ivoire", "CIV"),
     ],
 )
-def test_a_country_is_sent_by_onfidos_code(shared: World, residence: str, country: str, code: str) -> None:
+def test_a_country_is_sent_as_onfidos_code(shared: World, residence: str, country: str, code: str) -> None:
     me = resident(shared, country)
     run_id = run_id_of(ask(me, residence, claims=[W + "country"]))
     assert applicant_of(shared, run_id)["location"] == {"country_of_residence": code}
@@ -162,7 +160,7 @@ def test_an_incomplete_address_does_not_prevent_verifying_other_claims(shared: W
     assert "address" not in applicant_of(shared, run_id)
 
 
-def test_an_incomplete_address_that_is_asked_for_is_refused(shared: World, with_address: str) -> None:
+def test_a_requested_incomplete_address_is_refused(shared: World, with_address: str) -> None:
     _, me = new_user(shared, INCOMPLETE)
 
     answer = ask(me, with_address, claims=[*NAMES, W + "postalcode"])

@@ -77,7 +77,7 @@ def with_address(shared: World) -> World:
     return World(shared.connector, shared.simulator, shared.clock, provider_id)
 
 
-def test_present_values_of_all_mapped_claims_reach_onfido(with_address: World, admin: Caller) -> None:
+def test_current_values_of_all_mapped_claims_reach_onfido(with_address: World, admin: Caller) -> None:
     world = with_address
     user_id, me = new_user(world, {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush"})
     run_id = world.start(me, [GIVEN_NAME])
@@ -114,7 +114,7 @@ def test_a_claim_bound_to_another_value_stays_unverified(shared: World, admin: C
     assert claims[GIVEN_NAME]["claimMetadata"]["onfido_verification_status"] == "value_changed"
 
 
-def test_a_value_that_came_back_was_compared_as_another_and_stays_unverified(shared: World, admin: Caller) -> None:
+def test_a_value_that_changed_and_changed_back_stays_unverified(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     run_id = shared.start(me)
     for name in ("Zeb", PERSON[GIVEN_NAME]):
@@ -127,7 +127,7 @@ def test_a_value_that_came_back_was_compared_as_another_and_stays_unverified(sha
     assert verified(me.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_unchanged_values_may_be_sent_again_and_verify(shared: World, admin: Caller) -> None:
+def test_unchanged_values_may_be_sent_again_and_are_verified(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
     assert admin.request("PUT", path(shared, applicant_of(me)), data=b"{ignored").status_code == 204
@@ -167,7 +167,7 @@ def test_an_incomplete_address_is_left_out(with_address: World, admin: Caller) -
     assert "address" not in known
 
 
-def test_values_that_only_onfido_refuses_are_its_to_refuse(with_address: World, admin: Caller) -> None:
+def test_values_that_only_onfido_can_refuse_are_sent(with_address: World, admin: Caller) -> None:
     user_id, me = new_user(with_address)
     with_address.start(me)
     set_values(with_address, user_id, ADDRESS | {COUNTRY: "QQQ"})
@@ -177,7 +177,7 @@ def test_values_that_only_onfido_refuses_are_its_to_refuse(with_address: World, 
     assert_error(answer, 400, "OIDV-10043", "address.country")
 
 
-def test_a_user_without_values_has_none_to_send(shared: World, admin: Caller) -> None:
+def test_an_update_without_any_value_is_refused(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     shared.start(me)
     applicant_id = applicant_of(me)
@@ -186,7 +186,7 @@ def test_a_user_without_values_has_none_to_send(shared: World, admin: Caller) ->
     assert_error(admin.request("PUT", path(shared, applicant_id)), 400, "OIDV-10002")
 
 
-def test_values_that_are_overtaken_while_they_are_read_are_not_taken_for_the_new_ones(
+def test_values_changed_while_an_update_reads_them_are_not_verified_by_the_old_ones(
     shared: World, admin: Caller
 ) -> None:
     user_id, me = ended_user(shared)
@@ -198,7 +198,7 @@ def test_values_that_are_overtaken_while_they_are_read_are_not_taken_for_the_new
     assert_not_verified_by_old_name(shared, me, *runs)
 
 
-def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(onfido: World) -> None:
+def test_values_changed_while_an_update_sends_them_are_not_verified_by_the_old_ones(onfido: World) -> None:
     admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
     user_id, me = ended_user(onfido)
 
@@ -240,7 +240,7 @@ def assert_not_verified_by_old_name(world: World, me: Caller, run_id: str) -> No
 # Deletion, and back
 
 
-def test_a_deleted_applicant_is_gone_and_its_time_is_in_the_history(shared: World, admin: Caller) -> None:
+def test_a_deleted_applicant_is_gone_and_the_history_has_the_time(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
     applicant_id = applicant_of(me)
@@ -255,7 +255,7 @@ def test_a_deleted_applicant_is_gone_and_its_time_is_in_the_history(shared: Worl
     assert (ended["name"], ended["from"], ended["to"], ended["actor"]) == (run_id, "awaiting_input", "error", ADMIN)
 
 
-def test_deleting_what_is_deleted_is_done_already(shared: World, admin: Caller) -> None:
+def test_deleting_a_deleted_applicant_succeeds(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     shared.start(me)
     applicant_id = applicant_of(me)
@@ -265,7 +265,7 @@ def test_deleting_what_is_deleted_is_done_already(shared: World, admin: Caller) 
         assert admin.request("DELETE", path(shared, applicant_id)).status_code == 204
 
 
-def test_the_user_of_a_deleted_applicant_starts_again_with_another(shared: World, admin: Caller) -> None:
+def test_the_user_of_a_deleted_applicant_starts_again_with_a_new_one(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     first_run = shared.start(me)
     applicant_id = applicant_of(me)
@@ -281,7 +281,7 @@ def test_the_user_of_a_deleted_applicant_starts_again_with_another(shared: World
     assert verified(me.claims()) == set(MAPPING)
 
 
-def test_a_run_of_a_deleted_applicant_verifies_nothing_any_more(shared: World, admin: Caller) -> None:
+def test_a_run_of_a_deleted_applicant_verifies_nothing(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
     assert admin.request("DELETE", path(shared, applicant_of(me))).status_code == 204
@@ -324,7 +324,7 @@ def test_a_restored_applicant_is_used_again(shared: World, admin: Caller) -> Non
     assert applicant_of(me) == applicant_id
 
 
-def test_a_deleted_applicant_takes_no_values_and_the_answer_says_what_to_do(shared: World, admin: Caller) -> None:
+def test_an_update_of_a_deleted_applicant_is_refused_with_advice(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
     applicant_id = applicant_of(me)
@@ -346,7 +346,7 @@ def test_restoring_an_applicant_that_is_not_deleted_repeats_onfidos_refusal(shar
     assert_nothing_said(shared, applicant_of(me), admin, run_id, 0)
 
 
-def test_an_applicant_that_onfido_has_forgotten_cannot_be_restored(onfido: World) -> None:
+def test_an_applicant_erased_by_onfido_cannot_be_restored(onfido: World) -> None:
     admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
     _, me = new_user(onfido)
     onfido.start(me)
@@ -364,7 +364,7 @@ def test_an_applicant_that_onfido_has_forgotten_cannot_be_restored(onfido: World
 
 @pytest.mark.parametrize(("method", "action"), [("PUT", ""), ("DELETE", ""), ("POST", "/restore")])
 class TestWhose:
-    def test_an_applicant_that_no_verification_was_about_is_unknown(
+    def test_an_applicant_without_a_verification_is_unknown(
         self, shared: World, admin: Caller, method: str, action: str
     ) -> None:
         _, me = new_user(shared)
@@ -377,7 +377,7 @@ class TestWhose:
         assert_error(admin.request(method, path(shared, applicant_id, action, another)), 404, "IDVP-60016")
         assert at_onfido(shared, "GET", applicant_id).status_code == 200
 
-    def test_another_tenants_is_unknown_with_its_provider(self, shared: World, method: str, action: str) -> None:
+    def test_an_applicant_of_another_tenants_provider_is_unknown(self, shared: World, method: str, action: str) -> None:
         _, me = new_user(shared)
         shared.start(me)
         stranger = shared.connector.as_admin("stranger.example", ALL_SCOPES)

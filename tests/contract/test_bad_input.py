@@ -195,7 +195,7 @@ def is_calm(answer: requests.Response) -> bool:
 
 
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_body_that_the_others_are_made_of_is_understood(ask: Ask, operation: Operation) -> None:
+def test_the_unmodified_example_body_is_accepted(ask: Ask, operation: Operation) -> None:
     user_id, _ = new_user(ask.world)
     fresh = dataclasses.replace(ask, user_id=user_id if operation.method == "POST" else ask.user_id)
 
@@ -207,7 +207,7 @@ def test_body_that_the_others_are_made_of_is_understood(ask: Ask, operation: Ope
 @on_sqlite
 @pytest.mark.parametrize("kind", NOT_JSON)
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_body_that_is_no_json_is_refused(ask: Ask, operation: Operation, kind: str) -> None:
+def test_a_body_that_is_not_json_is_refused(ask: Ask, operation: Operation, kind: str) -> None:
     answer = ask.operate(operation, data=NOT_JSON[kind], headers={"Content-Type": "application/json"})
 
     assert_error(answer, 400, "IDVP-60002" if operation.path.startswith("/api/server/") else "IDV-10005")
@@ -223,7 +223,7 @@ def test_json_of_another_shape_is_refused(ask: Ask, operation: Operation) -> Non
 
 @on_sqlite
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_wrong_type_anywhere_in_a_body_causes_no_server_error(ask: Ask, operation: Operation) -> None:
+def test_a_wrong_type_anywhere_in_a_body_causes_no_server_error(ask: Ask, operation: Operation) -> None:
     body = example(operation, ask)
     troubles = [
         (path, value, answer.status_code)
@@ -276,7 +276,7 @@ def test_hostile_keys_and_values_in_metadata_cause_no_server_error(ask: Ask) -> 
         b'{"isVerified": true, "claimMetadata": {"key": [{"a": 1, "\\u0061": 2}]}}',
     ],
 )
-def test_member_given_twice_is_refused_and_changes_nothing(ask: Ask, body: bytes) -> None:
+def test_a_duplicate_member_is_refused_and_changes_nothing(ask: Ask, body: bytes) -> None:
     path = f"{USERS}/{ask.user_id}/idv/claims/{ask.claim_id}"
     before = answer_on(ask("GET", path), 200)
 
@@ -347,7 +347,7 @@ def test_body_of_two_mebibytes_is_refused(ask: Ask) -> None:
 
 
 @on_sqlite
-def test_body_of_the_api_has_64_kibibytes_at_most(ask: Ask) -> None:
+def test_an_api_body_is_limited_to_64_kibibytes(ask: Ask) -> None:
     for operation in WITH_BODY:
         assert_error(ask.operate(operation, data=b"[" + b" " * 65_535), 400)
         assert_error(ask.operate(operation, data=b"[" + b" " * 65_536), 413, "HTTP-413")
@@ -372,7 +372,7 @@ LISTS: dict[str, list[tuple[str, ...]]] = {
 
 @on_sqlite
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if str(each) in LISTS], ids=str)
-def test_of_a_list_that_is_too_long_no_element_is_looked_at(ask: Ask, operation: Operation) -> None:
+def test_no_element_of_an_oversized_list_is_validated(ask: Ask, operation: Operation) -> None:
     for path in LISTS[str(operation)]:
         body: Any = [{}] * 10_000
         for key in reversed(path):
@@ -383,7 +383,7 @@ def test_of_a_list_that_is_too_long_no_element_is_looked_at(ask: Ask, operation:
 
 
 @on_sqlite
-def test_every_list_that_is_sent_has_a_longest_length(ask: Ask) -> None:
+def test_every_list_in_a_request_has_a_maximum_length(ask: Ask) -> None:
     document = ask("GET", "/openapi.json").json()
     schemas = document["components"]["schemas"]
     sent = ["ProviderRequest", "VerifyRequest", "ClaimRequest", "ClaimUpdate", "Decision", "ClientRequest"]
@@ -399,7 +399,7 @@ def test_every_list_that_is_sent_has_a_longest_length(ask: Ask) -> None:
 
 
 @on_sqlite
-def test_metadata_that_are_too_long_are_refused_before_their_members(ask: Ask) -> None:
+def test_oversized_metadata_is_refused_before_its_members_are_read(ask: Ask) -> None:
     body = [entry(UNKNOWN_ID, claimMetadata={f"{number:09}" * 30: "" for number in range(100)})]
     answer = ask.operate(
         next(each for each in OPERATIONS if str(each) == f"POST {USERS}/{{user_id}}/idv/claims"), json=body
@@ -409,13 +409,13 @@ def test_metadata_that_are_too_long_are_refused_before_their_members(ask: Ask) -
 
 
 @on_sqlite
-def test_event_of_a_mebibyte_is_read(shared: World) -> None:
+def test_an_event_of_one_mebibyte_is_read(shared: World) -> None:
     assert_error(shared.post_event(b" " * 1024 * 1024), 400, "OIDV-60007")
     assert_error(shared.post_event(b" " * 1024 * 1024 + b" "), 413, "OIDV-60008")
 
 
 @on_sqlite
-def test_event_of_two_mebibytes_is_refused_before_its_signature_is_looked_at(shared: World) -> None:
+def test_an_event_of_two_mebibytes_is_refused_before_its_signature_is_checked(shared: World) -> None:
     url = shared.connector.url + WEBHOOK.format(provider_id=shared.provider_id)
 
     assert_error(requests.post(url, data=b" " * 2 * 1024 * 1024, timeout=60), 413, "OIDV-60008")
@@ -423,7 +423,7 @@ def test_event_of_two_mebibytes_is_refused_before_its_signature_is_looked_at(sha
 
 
 @on_sqlite
-def test_chunked_body_within_the_limit_is_read(ask: Ask) -> None:
+def test_a_chunked_body_within_the_limit_is_read(ask: Ask) -> None:
     body = {"isVerified": True, "claimMetadata": {}}
     chunks = (bytes([byte]) for byte in json.dumps(body).encode())
 
@@ -433,7 +433,7 @@ def test_chunked_body_within_the_limit_is_read(ask: Ask) -> None:
 
 
 @on_sqlite
-def test_server_goes_on_after_a_body_that_was_too_long(ask: Ask) -> None:
+def test_the_server_continues_after_an_oversized_body(ask: Ask) -> None:
     for _ in range(3):
         ask("POST", PROVIDERS, data=b" " * 2 * 1024 * 1024)
         assert ask("GET", PROVIDERS).status_code == 200
@@ -450,7 +450,7 @@ def test_server_goes_on_after_a_body_that_was_too_long(ask: Ask) -> None:
         *("%E2%80%AE", "%F0%9F%AA%AA", "x" * 255, "x" * 256, "x" * 5000, quote("身" * 85), quote("身" * 255)),
     ],
 )
-def test_malformed_id_is_not_found(ask: Ask, segment: str) -> None:
+def test_a_malformed_id_is_not_found(ask: Ask, segment: str) -> None:
     body = json.dumps({"isVerified": True, "claimMetadata": {}})
     paths = (
         ("GET", f"{PROVIDERS}/{segment}"),
@@ -468,7 +468,7 @@ def test_malformed_id_is_not_found(ask: Ask, segment: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["idVProviderId", "filter", "limit", "offset"])
-def test_hostile_query_causes_no_server_error(ask: Ask, name: str) -> None:
+def test_a_hostile_query_causes_no_server_error(ask: Ask, name: str) -> None:
     path = f"{USERS}/{ask.user_id}/idv/claims" if name == "idVProviderId" else PROVIDERS
     texts = [quote(text.encode("utf-8", "surrogatepass")) for text in NASTY]
     texts += ["%ff", "%ed%a0%80", "%", "%zz", "a&" + name + "=b", "1" * 5000, 'name%20eq%20"%00"', "name%20eq%20%ff"]
@@ -479,7 +479,7 @@ def test_hostile_query_causes_no_server_error(ask: Ask, name: str) -> None:
 @pytest.mark.parametrize(
     "user_id", ["ann smith", "ann+work@example.com", "änn-身-🪪", "ann%2Fsmith", "a'b\"c", "A&b=c;d", "~._-"]
 )
-def test_user_id_of_unusual_characters_is_the_same_user_by_path_and_by_token(shared: World, user_id: str) -> None:
+def test_an_unusual_user_id_is_the_same_user_by_path_and_by_token(shared: World, user_id: str) -> None:
     me, admin = shared.add_user(user_id, PERSON), shared.connector.as_admin()
     path = f"{USERS}/{quote(user_id, safe='')}/idv/claims"
     run_id = shared.start(me, [GIVEN_NAME])
@@ -492,7 +492,7 @@ def test_user_id_of_unusual_characters_is_the_same_user_by_path_and_by_token(sha
     assert answer_on(admin.get(f"{path}/{by_path[0]['id']}"), 200) == by_path[0]
 
 
-def test_slash_in_a_user_id_leads_to_no_other_user(shared: World) -> None:
+def test_a_slash_in_a_user_id_leads_to_no_other_user(shared: World) -> None:
     me = shared.add_user("realm/ann", PERSON)
     shared.start(me, [GIVEN_NAME])
     for part in ("realm", "ann"):
@@ -519,7 +519,7 @@ def test_user_ids_are_distinguished_by_case_and_by_form(shared: World) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("method", ["PATCH", "TRACE", "PROPFIND", "DELETE", "PUT", "POST", "FOO"])
-def test_method_that_a_route_does_not_have_is_refused(ask: Ask, method: str) -> None:
+def test_an_unsupported_method_is_refused(ask: Ask, method: str) -> None:
     known = {path for operation in OPERATIONS if "/me/" not in (path := operation.path_for())}
     for path in sorted(known):
         methods = {operation.method for operation in OPERATIONS if operation.is_at(path)}
@@ -537,7 +537,7 @@ def test_operations_routes_are_read_only(ask: Ask, path: str) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("path", ["/api", "/api/server/v1", "/.env", "/static/x", "/nothing//", "/t", "/t/"])
-def test_route_that_does_not_exist_is_not_found(ask: Ask, path: str) -> None:
+def test_an_unknown_route_is_not_found(ask: Ask, path: str) -> None:
     answer = raw(ask, "GET", path)
 
     assert answer.status == 404
@@ -619,7 +619,7 @@ RIGHT = sign(SIGNED, WEBHOOK_TOKEN)
     ],
     ids=lambda signatures: b"|".join(signatures)[:24].decode("latin-1").encode("unicode_escape").decode() or "none",
 )
-def test_signature_header_that_is_not_exactly_the_signature_is_refused(ask: Ask, signatures: list[bytes]) -> None:
+def test_only_the_exact_signature_header_is_accepted(ask: Ask, signatures: list[bytes]) -> None:
     path = WEBHOOK.format(provider_id=ask.world.provider_id)
 
     answer = raw(ask, "POST", path, SIGNED, tuple(("X-SHA2-Signature", value) for value in signatures))
@@ -629,7 +629,7 @@ def test_signature_header_that_is_not_exactly_the_signature_is_refused(ask: Ask,
 
 
 @on_sqlite
-def test_signature_is_that_of_the_raw_bytes(ask: Ask) -> None:
+def test_the_signature_covers_the_raw_bytes(ask: Ask) -> None:
     path = WEBHOOK.format(provider_id=ask.world.provider_id)
     headers = (("X-SHA2-Signature", RIGHT.encode()), ("Content-Encoding", b"gzip"), ("Content-Type", b"text/plain"))
 
@@ -640,11 +640,11 @@ def test_signature_is_that_of_the_raw_bytes(ask: Ask) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("kind", NOT_JSON)
-def test_signed_event_that_is_no_json_is_refused(shared: World, kind: str) -> None:
+def test_a_signed_event_that_is_not_json_is_refused(shared: World, kind: str) -> None:
     assert_error(shared.post_event(NOT_JSON[kind]), 400, "OIDV-60007")
 
 
-def test_signed_event_with_any_json_causes_no_server_error(shared: World) -> None:
+def test_a_signed_event_with_any_json_causes_no_server_error(shared: World) -> None:
     _, me = new_user(shared)
     event = json.loads(event_body(shared.start(me), comparisons={"first_name": "consider"}))
     values: tuple[Any, ...] = (None, 10**400, [], [{}], {"": None}, "\0", "\ud800", "x" * 300)
@@ -668,7 +668,7 @@ def is_calm_event(answer: requests.Response) -> bool:
 
 @given(value=json_values)
 @hypothesis_settings(max_examples=30)
-def test_signed_event_with_any_output_is_accepted(shared: World, value: Any) -> None:
+def test_a_signed_event_with_any_output_is_accepted(shared: World, value: Any) -> None:
     event = event_body("run-of-another", output=value)
 
     assert shared.post_event(event).status_code == 200
@@ -689,7 +689,7 @@ def test_signed_event_with_any_output_is_accepted(shared: World, value: Any) -> 
         ),
     ],
 )
-def test_authorization_header_of_any_kind_is_a_challenge(shared: World, authorization: bytes) -> None:
+def test_an_unsupported_authorization_header_is_challenged(shared: World, authorization: bytes) -> None:
     answer = requests.get(shared.connector.url + PROVIDERS, headers={"Authorization": authorization}, timeout=60)
 
     assert_error(answer, 401)
@@ -698,7 +698,7 @@ def test_authorization_header_of_any_kind_is_a_challenge(shared: World, authoriz
 
 @on_sqlite
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*;q=0", "x", ""])
-def test_answer_is_json_for_any_accept_header(ask: Ask, accept: str) -> None:
+def test_an_answer_is_json_for_any_accept_header(ask: Ask, accept: str) -> None:
     answer = ask("GET", PROVIDERS, headers={"Accept": accept})
 
     assert answer.status_code == 200
@@ -706,5 +706,5 @@ def test_answer_is_json_for_any_accept_header(ask: Ask, accept: str) -> None:
     assert_error(ask("GET", "/nothing", headers={"Accept": accept}), 404)
 
 
-def test_valid_provider_body_is_still_accepted_afterwards(ask: Ask) -> None:
+def test_a_valid_provider_body_is_accepted_after_the_refused_ones(ask: Ask) -> None:
     assert ask("POST", PROVIDERS, json=provider_body(ask.world.simulator, name="Afterwards")).status_code == 201

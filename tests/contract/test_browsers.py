@@ -85,7 +85,7 @@ def test_preflight_of_every_operation_needs_no_token(site: World, operation: Ope
 
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("origin", [APP, OTHER_APP])
-def test_every_answer_may_be_read_by_an_allowed_origin(site: World, path: str, origin: str) -> None:
+def test_every_answer_is_readable_by_an_allowed_origin(site: World, path: str, origin: str) -> None:
     answer = HTTP.get(site.connector.url + path, headers={"Origin": origin}, timeout=60)
     assert answer.status_code == KINDS[path]
     assert answer.headers[ALLOW] == origin
@@ -95,7 +95,7 @@ def test_every_answer_may_be_read_by_an_allowed_origin(site: World, path: str, o
 
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_no_answer_may_be_read_by_another_origin(site: World, path: str, origin: str) -> None:
+def test_no_answer_is_readable_by_another_origin(site: World, path: str, origin: str) -> None:
     for answer in (
         HTTP.get(site.connector.url + path, headers={"Origin": origin}, timeout=60),
         preflight(site.connector.url + path, "GET", origin),
@@ -104,7 +104,7 @@ def test_no_answer_may_be_read_by_another_origin(site: World, path: str, origin:
         assert "origin" in listed(answer, "Vary"), "no cache hands it to an origin that may"
 
 
-def test_answers_that_go_wrong_may_be_read_as_well(site: World) -> None:
+def test_error_answers_are_readable_by_an_allowed_origin(site: World) -> None:
     admin, headers = site.connector.as_admin(), {"Origin": APP}
     ann = site.add_user("ann")
     url = site.connector.url
@@ -123,7 +123,7 @@ def test_answers_that_go_wrong_may_be_read_as_well(site: World) -> None:
 
 
 @on_sqlite
-def test_no_origin_is_allowed_unless_it_is_named(shared: World) -> None:
+def test_no_origin_is_allowed_by_default(shared: World) -> None:
     url = f"{shared.connector.url}{USERS}/me/idv/verify"
     for answer in (preflight(url, "POST", APP), requests.post(url, headers={"Origin": APP}, timeout=60)):
         assert [name for name in answer.headers if name.lower().startswith("access-control-")] == []
@@ -131,7 +131,7 @@ def test_no_origin_is_allowed_unless_it_is_named(shared: World) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-def test_nothing_about_users_and_providers_is_kept_by_caches(shared: World, operation: Operation) -> None:
+def test_answers_about_users_and_providers_must_not_be_cached(shared: World, operation: Operation) -> None:
     path = operation.path_for(shared.provider_id)
     for caller in (shared.connector.as_admin(), shared.connector.caller("x", ["internal_login"])):
         for each in (path, f"{path}/"):
@@ -141,6 +141,6 @@ def test_nothing_about_users_and_providers_is_kept_by_caches(shared: World, oper
 
 
 @on_sqlite
-def test_webhooks_and_unknown_paths_are_kept_by_no_cache(shared: World) -> None:
+def test_answers_of_webhooks_and_unknown_paths_must_not_be_cached(shared: World) -> None:
     for answer in (shared.post_event(b"{}"), shared.connector.as_admin().get("/nowhere")):
         assert answer.headers["Cache-Control"] == "no-store"

@@ -37,7 +37,7 @@ def me(shared: World) -> Caller:
 
 
 @pytest.mark.parametrize("is_providers_wish", [True, False])
-def test_a_link_takes_two_calls_and_no_sdk_token(shared: World, me: Caller, is_providers_wish: bool) -> None:
+def test_a_link_needs_two_calls_and_no_sdk_token(shared: World, me: Caller, is_providers_wish: bool) -> None:
     provider_id = studio_provider(shared, capture="link") if is_providers_wish else shared.provider_id
     before = calls(shared)
 
@@ -50,7 +50,7 @@ def test_a_link_takes_two_calls_and_no_sdk_token(shared: World, me: Caller, is_p
     assert calls_since(shared, before) == TWO_CALLS
 
 
-def test_a_request_may_choose_the_sdk_where_the_provider_has_the_link(shared: World, me: Caller) -> None:
+def test_a_request_may_choose_the_sdk_although_the_provider_has_the_link(shared: World, me: Caller) -> None:
     answer = ask(me, studio_provider(shared, capture="link"), properties={"capture": "SDK"})
 
     assert metadata(answer)["sdk_token"]
@@ -68,7 +68,7 @@ def test_resuming_returns_the_link_again(shared: World, me: Caller) -> None:
     assert "POST /sdk_token" not in calls_since(shared, before)
 
 
-def test_the_link_is_in_those_answers_only(shared: World) -> None:
+def test_only_the_answers_to_initiating_and_resuming_contain_the_link(shared: World) -> None:
     user_id, me = new_user(shared)
     with capture_logs() as logs:
         found = metadata(ask(me, shared.provider_id, properties=BY_LINK))
@@ -90,7 +90,7 @@ def test_the_link_is_in_those_answers_only(shared: World) -> None:
     assert_error(refused, 400, "IDV-10005", "link_url")
 
 
-def test_the_link_is_never_stored_though_the_run_is(shared: World, me: Caller) -> None:
+def test_the_link_is_not_stored_with_the_run(shared: World, me: Caller) -> None:
     provider_id = studio_provider(shared, capture="link", link=LINK)
     found = metadata(ask(me, provider_id))
     answer_on(ask(me, provider_id, "REINITIATED"), 200)
@@ -102,7 +102,7 @@ def test_the_link_is_never_stored_though_the_run_is(shared: World, me: Caller) -
     assert [value for value in kept if found["link_url"] in str(value)] == []
 
 
-def test_a_link_is_made_as_the_provider_has_it(shared: World, me: Caller) -> None:
+def test_a_link_has_the_providers_options(shared: World, me: Caller) -> None:
     run_id = metadata(ask(me, studio_provider(shared, capture="link", link=LINK)))["onfido_workflow_run_id"]
 
     sent = run_at_onfido(shared, run_id)["link"]
@@ -111,7 +111,7 @@ def test_a_link_is_made_as_the_provider_has_it(shared: World, me: Caller) -> Non
     assert abs(expires_at - shared.clock() - timedelta(hours=1)) < timedelta(minutes=1)
 
 
-def test_a_request_chooses_among_what_the_provider_allows(shared: World, me: Caller) -> None:
+def test_a_request_chooses_among_the_options_that_the_provider_allows(shared: World, me: Caller) -> None:
     wishes = {"completed_redirect_url": OTHER, "link_lifetime": "60", "language": "fr_FR"}
 
     run_id = metadata(ask(me, studio_provider(shared, link=LINK), properties=BY_LINK | wishes))[
@@ -153,13 +153,13 @@ def test_options_that_the_provider_forbids_are_refused_before_onfido_is_called(
     assert ask(me, provider_id).status_code == 200
 
 
-def test_a_run_by_sdk_is_made_without_the_links_options(shared: World, me: Caller) -> None:
+def test_a_run_for_the_sdk_has_no_link_options(shared: World, me: Caller) -> None:
     run_id = metadata(ask(me, studio_provider(shared, link=LINK)))["onfido_workflow_run_id"]
 
     assert run_at_onfido(shared, run_id)["link"] is None
 
 
-def test_a_user_whose_link_has_expired_is_sent_to_another(shared: World, me: Caller) -> None:
+def test_a_user_with_an_expired_link_gets_a_new_one(shared: World, me: Caller) -> None:
     first = metadata(ask(me, shared.provider_id, properties=BY_LINK | {"link_lifetime": "60"}))
     run_id = first["onfido_workflow_run_id"]
     assert_error(ask(me, shared.provider_id, properties=BY_LINK), 400, "OIDV-10004", run_id)
@@ -175,7 +175,7 @@ def test_a_user_whose_link_has_expired_is_sent_to_another(shared: World, me: Cal
     assert [(each.name, each.current) for each in ended.history][-1] == (run_id, "error")
 
 
-def test_a_user_who_opened_the_link_in_time_continues_after_it_has_expired(shared: World, me: Caller) -> None:
+def test_a_user_who_opened_the_link_in_time_can_continue_after_it_has_expired(shared: World, me: Caller) -> None:
     found = metadata(ask(me, shared.provider_id, properties=BY_LINK | {"link_lifetime": "60"}))
     shared.outcome(found["onfido_workflow_run_id"], status="processing")
     shared.clock.advance(61)
@@ -188,7 +188,7 @@ def test_a_user_who_opened_the_link_in_time_continues_after_it_has_expired(share
 # By SDK
 
 
-def test_the_runs_own_token_does_where_it_is_bound_to_nothing(shared: World, me: Caller) -> None:
+def test_the_runs_own_token_is_used_if_no_binding_is_required(shared: World, me: Caller) -> None:
     before = calls(shared)
 
     found = metadata(ask(me, shared.provider_id))
@@ -215,7 +215,7 @@ CROSSING = {"crossDeviceUrl": "https://id.example.com/x"}
         ({}, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
     ],
 )
-def test_a_token_that_is_bound_to_something_is_made_for_it(
+def test_a_bound_token_is_requested_from_onfido(
     shared: World, me: Caller, sdk: dict[str, str], properties: dict[str, str], bound: dict[str, str]
 ) -> None:
     provider_id = studio_provider(shared, sdk=sdk)
@@ -243,7 +243,7 @@ def test_a_run_without_an_sdk_token_gets_one(onfido: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
-def test_a_token_is_for_pages_or_for_an_application_and_not_for_both(shared: World, me: Caller, status: str) -> None:
+def test_a_token_is_bound_to_pages_or_to_an_application_but_not_to_both(shared: World, me: Caller, status: str) -> None:
     if status == "REINITIATED":
         assert ask(me, shared.provider_id).ok
     before = calls(shared)
@@ -274,7 +274,7 @@ def test_an_interrupted_start_continues_with_the_capture_of_the_next_request(
         assert other not in each
 
 
-def test_a_run_whose_answer_was_lost_keeps_its_way(onfido: World) -> None:
+def test_a_run_whose_answer_was_lost_keeps_its_capture(onfido: World) -> None:
     _, me = new_user(onfido)
     onfido.faults(route="POST /workflow_runs", dropped_after=1)
     assert_error(ask(me, onfido.provider_id, properties=BY_LINK), 503, "OIDV-10046")

@@ -41,14 +41,14 @@ def verify(world: World, me: Caller, **comparisons: str) -> str:
 # Reading
 
 
-def test_user_without_claims_has_an_empty_list(shared: World, admin: Caller) -> None:
+def test_a_user_without_claims_has_an_empty_list(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
 
     assert answer_on(me.get(path_of("me")), 200) == []
     assert answer_on(admin.get(path_of(user_id)), 200) == []
 
 
-def test_token_of_a_user_whom_the_directory_does_not_know_finds_no_user(shared: World) -> None:
+def test_a_token_of_a_user_missing_in_the_directory_finds_no_user(shared: World) -> None:
     stranger = shared.connector.as_user("stranger")
 
     assert_error(stranger.get(path_of("me")), 404, "IDV-10001", "stranger")
@@ -69,7 +69,7 @@ def test_claims_of_one_provider_are_distinguished_from_those_of_another(shared: 
     assert ids(me, "me", idVProviderId=other) == {others}
 
 
-def test_claim_is_its_users_alone(shared: World, admin: Caller) -> None:
+def test_a_claim_belongs_to_one_user(shared: World, admin: Caller) -> None:
     owner, _ = new_user(shared)
     other_id, other = new_user(shared)
     claim_id = add_claim(shared, owner)
@@ -84,7 +84,7 @@ def test_claim_is_its_users_alone(shared: World, admin: Caller) -> None:
 # Scopes
 
 
-def test_users_own_token_opens_no_administrators_path_not_even_to_oneself(shared: World) -> None:
+def test_a_users_own_token_is_refused_on_administrator_paths(shared: World) -> None:
     user_id, me = new_user(shared)
 
     for answer, scope in (
@@ -112,7 +112,7 @@ def test_me_is_not_a_user_id_for_an_administrator(shared: World, admin: Caller) 
 # Adding
 
 
-def test_members_that_may_be_absent_have_defaults(shared: World, admin: Caller) -> None:
+def test_optional_members_have_defaults(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     body = [{"uri": GIVEN_NAME, "idVProviderId": shared.provider_id}]
 
@@ -122,13 +122,13 @@ def test_members_that_may_be_absent_have_defaults(shared: World, admin: Caller) 
     assert (claim["isVerified"], claim["claimMetadata"]) == (False, {})
 
 
-def test_claim_that_the_provider_does_not_map_can_be_added(shared: World, admin: Caller) -> None:
+def test_a_claim_not_mapped_by_the_provider_can_be_added(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
 
     assert answer_on(admin.post(path_of(user_id), [entry(shared.provider_id, NICKNAME)]), 201)[0]["uri"] == NICKNAME
 
 
-def test_of_several_claims_all_are_added_or_none(shared: World, admin: Caller) -> None:
+def test_several_claims_are_added_together_or_not_at_all(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     add_claim(shared, user_id)
 
@@ -142,14 +142,14 @@ def test_of_several_claims_all_are_added_or_none(shared: World, admin: Caller) -
     assert set(me.claims()) == {GIVEN_NAME}
 
 
-def test_same_claim_may_stand_with_two_providers(shared: World, admin: Caller) -> None:
+def test_the_same_claim_may_exist_with_two_providers(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     body = [entry(shared.provider_id), entry(new_provider(shared))]
 
     assert len(answer_on(admin.post(path_of(user_id), body), 201)) == 2
 
 
-def test_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> None:
+def test_an_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
 
     for method in ("POST", "PUT"):
@@ -157,13 +157,13 @@ def test_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> N
     assert me.claims() == {}
 
 
-def test_empty_list_for_an_unknown_user_is_not_found(admin: Caller) -> None:
+def test_an_empty_list_for_an_unknown_user_is_not_found(admin: Caller) -> None:
     for method in ("POST", "PUT"):
         assert_error(admin.request(method, path_of("stranger"), json=[]), 404, "IDV-10001", "stranger")
 
 
 @pytest.mark.parametrize("uri", ["", " "])
-def test_claim_without_a_name_is_refused(shared: World, admin: Caller, uri: str) -> None:
+def test_a_claim_without_a_name_is_refused(shared: World, admin: Caller, uri: str) -> None:
     user_id, me = new_user(shared)
 
     assert_error(admin.post(path_of(user_id), [entry(shared.provider_id, uri)]), 400, "IDV-10005", "uri")
@@ -174,7 +174,7 @@ def test_claim_without_a_name_is_refused(shared: World, admin: Caller, uri: str)
 # Correcting
 
 
-def test_correction_replaces_metadata(shared: World, admin: Caller) -> None:
+def test_a_correction_replaces_metadata(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     claim_id = add_claim(shared, user_id, claimMetadata={"source": "desk", "officer": 7})
 
@@ -197,7 +197,7 @@ def test_metadata_that_cannot_be_returned_is_refused(shared: World, admin: Calle
 
 
 @pytest.mark.parametrize("value", ["on", "y", "false", 1, 1.0, 0])
-def test_only_true_and_false_say_whether_a_claim_is_verified(shared: World, admin: Caller, value: object) -> None:
+def test_only_booleans_are_accepted_as_is_verified(shared: World, admin: Caller, value: object) -> None:
     user_id, me = new_user(shared)
     claim_id = add_claim(shared, user_id, isVerified=False)
 
@@ -207,7 +207,7 @@ def test_only_true_and_false_say_whether_a_claim_is_verified(shared: World, admi
     assert verified(me.claims()) == set()
 
 
-def test_property_given_twice_is_not_guessed_at(shared: World) -> None:
+def test_a_duplicate_property_is_refused(shared: World) -> None:
     _, me = new_user(shared)
     statuses = [{"key": "status", "value": status} for status in ("COMPLETED", "INITIATED")]
     body = {"idVProviderId": shared.provider_id, "claims": [GIVEN_NAME], "properties": statuses}
@@ -217,7 +217,7 @@ def test_property_given_twice_is_not_guessed_at(shared: World) -> None:
     assert me.claims() == {}
 
 
-def test_of_several_claims_all_are_corrected_or_none(shared: World, admin: Caller) -> None:
+def test_several_claims_are_corrected_together_or_not_at_all(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     add_claim(shared, user_id, GIVEN_NAME)
     add_claim(shared, user_id, LAST_NAME)
@@ -231,7 +231,7 @@ def test_of_several_claims_all_are_corrected_or_none(shared: World, admin: Calle
     assert verified(me.claims()) == set()
 
 
-def test_claim_corrected_in_two_ways_at_once_is_not_guessed_at(shared: World, admin: Caller) -> None:
+def test_contradictory_corrections_of_a_claim_are_refused(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     add_claim(shared, user_id, isVerified=False)
     both = [entry(shared.provider_id, isVerified=is_verified) for is_verified in (False, True)]
@@ -241,7 +241,7 @@ def test_claim_corrected_in_two_ways_at_once_is_not_guessed_at(shared: World, ad
     assert verified(me.claims()) == set()
 
 
-def test_administrator_overrules_a_result(shared: World, admin: Caller) -> None:
+def test_an_administrators_correction_overrides_a_result(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     verify(shared, me, last_name="consider")
     claim = me.claims()[LAST_NAME]
@@ -255,7 +255,9 @@ def test_administrator_overrules_a_result(shared: World, admin: Caller) -> None:
     assert me.claims()[LAST_NAME]["isVerified"]
 
 
-def test_metadata_put_back_does_not_outlive_what_it_said(shared: World, admin: Caller) -> None:
+def test_metadata_of_a_former_result_that_a_client_put_back_is_removed_by_a_new_run(
+    shared: World, admin: Caller
+) -> None:
     user_id, me = new_user(shared)
     verify(shared, me)
     admin.put(path_of(user_id), [claim | {"isVerified": False} for claim in me.claims().values()])
@@ -269,7 +271,7 @@ def test_metadata_put_back_does_not_outlive_what_it_said(shared: World, admin: C
 
 
 @pytest.mark.parametrize("metadata", [{"sdk_token": "x"}, {"sdk_token": None}, {"a": 1, "sdk_token": ""}])
-def test_sdk_token_is_refused_in_metadata(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
+def test_an_sdk_token_in_metadata_is_refused(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
     user_id, me = new_user(shared)
     claim_id = add_claim(shared, user_id)
 
@@ -281,7 +283,7 @@ def test_sdk_token_is_refused_in_metadata(shared: World, admin: Caller, metadata
     assert "sdk_token" not in me.get(path_of("me")).text
 
 
-def test_sdk_token_is_in_no_read(shared: World, admin: Caller) -> None:
+def test_no_later_read_contains_the_sdk_token(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     started = answer_on(me.verify(shared.provider_id, "INITIATED"), 200)
     token = started["claims"][0]["claimMetadata"]["sdk_token"]
@@ -299,7 +301,7 @@ def test_sdk_token_is_in_no_read(shared: World, admin: Caller) -> None:
         assert token not in answer.text
 
 
-def test_answer_with_an_sdk_token_is_kept_by_no_cache(shared: World) -> None:
+def test_an_answer_with_an_sdk_token_must_not_be_cached(shared: World) -> None:
     _, me = new_user(shared)
 
     for status in ("INITIATED", "REINITIATED"):
@@ -308,7 +310,7 @@ def test_answer_with_an_sdk_token_is_kept_by_no_cache(shared: World) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_metadata_is_bounded(shared: World, admin: Caller) -> None:
+def test_the_size_of_metadata_is_limited(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     claim_id = add_claim(shared, user_id, claimMetadata={"note": "x" * 8000})
 
@@ -329,7 +331,7 @@ def test_metadata_is_bounded(shared: World, admin: Caller) -> None:
         {"id": "not the claim's", "uri": "x", "isVerified": False},
     ],
 )
-def test_metadata_comes_back_as_it_was_given(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
+def test_metadata_is_returned_unchanged(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
     user_id, me = new_user(shared)
 
     claim_id = add_claim(shared, user_id, claimMetadata=metadata)
@@ -340,7 +342,7 @@ def test_metadata_comes_back_as_it_was_given(shared: World, admin: Caller, metad
 # Value binding
 
 
-def test_correction_holds_for_the_value_the_user_has_now(shared: World, admin: Caller) -> None:
+def test_a_correction_applies_to_the_users_current_value(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     claim_id = add_claim(shared, user_id, isVerified=False)
     add_claim(shared, user_id, LAST_NAME)
@@ -360,7 +362,7 @@ def test_correction_holds_for_the_value_the_user_has_now(shared: World, admin: C
     assert verified(me.claims()) == set()
 
 
-def test_correction_of_a_claim_without_a_value_ends_with_the_first_value(shared: World) -> None:
+def test_a_correction_of_a_claim_without_a_value_ends_with_its_first_value(shared: World) -> None:
     user_id, me = new_user(shared)
     add_claim(shared, user_id, NICKNAME)
     assert verified(me.claims()) == {NICKNAME}
@@ -370,7 +372,7 @@ def test_correction_of_a_claim_without_a_value_ends_with_the_first_value(shared:
     assert verified(me.claims()) == set()
 
 
-def test_result_holds_for_the_value_that_was_verified(shared: World) -> None:
+def test_a_result_applies_to_the_verified_value(shared: World) -> None:
     user_id, me = new_user(shared)
     verify(shared, me)
     assert verified(me.claims()) == set(MAPPING)
@@ -382,7 +384,7 @@ def test_result_holds_for_the_value_that_was_verified(shared: World) -> None:
     assert run_id_of(again)
 
 
-def test_values_themselves_are_in_no_answer(shared: World, admin: Caller) -> None:
+def test_no_answer_contains_the_values(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     started = me.verify(shared.provider_id, "INITIATED")
     shared.post_event(event_body(run_id_of(started), comparisons=CLEAR))
@@ -396,7 +398,7 @@ def test_values_themselves_are_in_no_answer(shared: World, admin: Caller) -> Non
         assert [value for value in PERSON.values() if value in answer.text] == []
 
 
-def test_a_number_that_no_json_can_say_again_is_refused(world: World) -> None:
+def test_a_number_that_json_cannot_represent_is_refused(world: World) -> None:
     world.add_user()
     claim = f'{{"uri": "urn:x", "idVProviderId": "{world.provider_id}", "claimMetadata": {{"x": [1e999]}}}}'
     answer = world.connector.as_admin().request(

@@ -59,7 +59,7 @@ def site(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize(("tenant", "issuer"), [("acme", "acme"), ("umbrella", "umbrella"), ("", "old")])
 @pytest.mark.parametrize("origin", ["", EVERYWHERE])
-def test_token_of_the_tenants_own_issuer_is_accepted(site: Site, tenant: str, issuer: str, origin: str) -> None:
+def test_a_token_of_the_tenants_own_issuer_is_accepted(site: Site, tenant: str, issuer: str, origin: str) -> None:
     answer = site.get(tenant, PROVIDERS, getattr(site, issuer).mint(), Origin=origin)
     assert answer.status_code == 200, answer.text
 
@@ -72,14 +72,14 @@ def test_token_of_the_tenants_own_issuer_is_accepted(site: Site, tenant: str, is
     ],
 )
 @pytest.mark.parametrize("path", [PROVIDERS, MY_CLAIMS, f"{USERS}/alice/idv/claims"])
-def test_token_of_another_tenants_issuer_is_refused(site: Site, tenant: str, issuer: str, path: str) -> None:
+def test_a_token_of_another_tenants_issuer_is_refused(site: Site, tenant: str, issuer: str, path: str) -> None:
     answer = site.get(tenant, path, getattr(site, issuer).mint())
     assert answer.status_code == 403
     assert answer.json()["description"].startswith("The token is not valid for this tenant.")
 
 
 @pytest.mark.parametrize("tenant", ["acme", "nobody", ""])
-def test_token_of_an_issuer_of_no_tenant_is_refused(site: Site, tenant: str) -> None:
+def test_a_token_of_an_issuer_of_no_tenant_is_refused(site: Site, tenant: str) -> None:
     stranger = AuthIssuer()
     try:
         assert site.get(tenant, PROVIDERS, stranger.mint()).status_code == 401
@@ -88,7 +88,7 @@ def test_token_of_an_issuer_of_no_tenant_is_refused(site: Site, tenant: str) -> 
 
 
 @pytest.mark.parametrize("claims", [{"tenant": "acme"}, {"org": "acme"}, {"iss": "https://idp.acme.example"}])
-def test_no_claim_of_a_token_makes_it_another_tenants(site: Site, claims: dict[str, Any]) -> None:
+def test_no_claim_of_a_token_grants_another_tenant(site: Site, claims: dict[str, Any]) -> None:
     assert site.get("acme", PROVIDERS, site.umbrella.mint(**claims)).status_code in (401, 403)
 
 
@@ -109,7 +109,7 @@ def test_no_claim_of_a_token_makes_it_another_tenants(site: Site, claims: dict[s
         ("acme", "https://acme.example.evil.example", False),
     ],
 )
-def test_origin_is_allowed_at_its_own_tenant_only(
+def test_an_origin_is_allowed_only_at_its_own_tenant(
     site: Site, path: str, tenant: str, origin: str, is_allowed: bool
 ) -> None:
     prefix = f"/t/{tenant}" if tenant else ""
@@ -126,7 +126,7 @@ def test_origin_is_allowed_at_its_own_tenant_only(
 
 
 @pytest.mark.parametrize("path", KINDS)
-def test_answers_without_an_origin_vary_as_well(site: Site, path: str) -> None:
+def test_answers_without_an_origin_vary_by_origin_too(site: Site, path: str) -> None:
     answer = site.get("acme", path)
     assert ("Origin" in answer.headers["Vary"], ALLOW in answer.headers) == (True, False)
 
@@ -146,7 +146,7 @@ def frugal(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPath
 
 
 @pytest.mark.parametrize(("tenant", "is_limited"), [("acme", True), ("umbrella", False), ("nobody", False)])
-def test_users_of_a_tenant_have_no_more_attempts_than_it_allows(frugal: World, tenant: str, is_limited: bool) -> None:
+def test_a_tenants_attempt_limit_applies_to_its_users(frugal: World, tenant: str, is_limited: bool) -> None:
     world = replace(frugal, tenant=tenant)
     world.provider_id = new_provider(world)
     ann, admin = world.add_user(), world.connector.as_admin(tenant)

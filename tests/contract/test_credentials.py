@@ -43,7 +43,7 @@ def verifies(world: World, provider_id: str) -> bool:
     return new_user(world)[1].verify(provider_id, "INITIATED", [GIVEN_NAME]).status_code == 200
 
 
-def test_client_verifies(onfido: World, admin: Caller) -> None:
+def test_a_user_is_verified_with_client_credentials(onfido: World, admin: Caller) -> None:
     _, me = new_user(onfido)
     provider_id = with_client(onfido)
     answered = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
@@ -59,7 +59,7 @@ def test_client_verifies(onfido: World, admin: Caller) -> None:
     assert onfido.onfido_state()["requests"]["POST /oauth/token"] == 1
 
 
-def test_token_that_onfido_refuses_is_renewed(onfido: World) -> None:
+def test_an_access_token_that_onfido_refuses_is_renewed(onfido: World) -> None:
     provider_id = with_client(onfido)
     assert verifies(onfido, provider_id)
 
@@ -71,7 +71,7 @@ def test_token_that_onfido_refuses_is_renewed(onfido: World) -> None:
     assert counts["counts"]["runs"] == 2
 
 
-def test_client_that_onfido_refuses_gets_an_error(onfido: World) -> None:
+def test_client_credentials_that_onfido_refuses_are_an_error(onfido: World) -> None:
     provider_id = with_client(onfido)
     onfido.faults(unauthorized=-1)
     _, me = new_user(onfido)
@@ -132,7 +132,7 @@ def test_put_without_the_secret_keeps_the_client(
     assert verifies(onfido, provider_id)
 
 
-def test_console_puts_back_what_it_was_shown(onfido: World, admin: Caller) -> None:
+def test_credentials_returned_by_the_console_as_shown_are_kept(onfido: World, admin: Caller) -> None:
     provider_id = with_client(onfido)
     shown = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
 
@@ -156,14 +156,16 @@ def test_masked_token_with_new_client_credentials_is_ignored(onfido: World) -> N
         ({"token": None, "client_id": "another"}, "configProperties.client_secret"),
     ],
 )
-def test_secret_is_kept_for_no_other_client(onfido: World, properties: dict[str, str | None], named: str) -> None:
+def test_a_client_secret_is_kept_only_for_its_client(
+    onfido: World, properties: dict[str, str | None], named: str
+) -> None:
     provider_id = with_client(onfido)
 
     assert_error(change(onfido, provider_id, **properties), 400, "IDVP-60002", named)
     assert verifies(onfido, provider_id)
 
 
-def test_token_is_no_secret_of_a_client(onfido: World) -> None:
+def test_a_token_is_not_accepted_as_a_client_secret(onfido: World) -> None:
     provider_id = new_provider(onfido)
 
     assert_error(change(onfido, provider_id, token=None, client_id="client"), 400, "IDVP-60002", "client_secret")
@@ -171,7 +173,7 @@ def test_token_is_no_secret_of_a_client(onfido: World) -> None:
     assert verifies(onfido, provider_id)
 
 
-def test_new_secret_of_the_same_client_is_used(onfido: World) -> None:
+def test_a_new_secret_of_the_same_client_is_used(onfido: World) -> None:
     provider_id = with_client(onfido)
     assert verifies(onfido, provider_id)
 
@@ -181,7 +183,7 @@ def test_new_secret_of_the_same_client_is_used(onfido: World) -> None:
     assert onfido.onfido_state()["requests"]["POST /oauth/token"] == 2
 
 
-def test_connection_is_tested_with_the_client(onfido: World, admin: Caller) -> None:
+def test_the_connection_is_tested_with_the_client(onfido: World, admin: Caller) -> None:
     provider_id = with_client(onfido)
     passed, details = checked(admin, provider_id)
     assert (passed["region"], passed["token"], passed["workflow"]) == (True, True, True)
@@ -193,7 +195,7 @@ def test_connection_is_tested_with_the_client(onfido: World, admin: Caller) -> N
     assert "client credentials" in details["token"]
 
 
-def test_unreachable_token_endpoint_leaves_the_user_free_to_start(onfido: World) -> None:
+def test_an_unreachable_token_endpoint_leaves_the_user_free_to_start(onfido: World) -> None:
     provider_id = with_client(onfido)
     _, me = new_user(onfido)
     onfido.faults(failed=1, route="POST /oauth/token")
@@ -204,7 +206,7 @@ def test_unreachable_token_endpoint_leaves_the_user_free_to_start(onfido: World)
     assert onfido.onfido_state()["counts"]["runs"] == 1
 
 
-def test_no_secret_is_returned(onfido: World, admin: Caller) -> None:
+def test_no_answer_contains_a_secret(onfido: World, admin: Caller) -> None:
     provider_id = with_client(onfido)
     for text in (admin.get(PROVIDERS, params={"limit": 1000}).text, admin.get(f"{PROVIDERS}/{provider_id}").text):
         assert SECRET not in text

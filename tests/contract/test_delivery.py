@@ -66,7 +66,7 @@ def answering(status: int) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def test_an_event_of_our_own_arrives_and_leaves_nothing(shared: World, admin: Caller, provider_id: str) -> None:
+def test_a_probe_event_arrives_and_leaves_no_rows(shared: World, admin: Caller, provider_id: str) -> None:
     before = number_of_events(shared)
 
     passed, detail = delivery(admin, provider_id)
@@ -84,13 +84,13 @@ def test_the_time_of_onfidos_last_event_is_reported(shared: World, admin: Caller
     shared.wait_until(lambda: "Onfido last posted at 20" in delivery(admin, provider_id)[1])
 
 
-def test_without_a_token_there_is_nothing_to_sign_with(shared: World, admin: Caller) -> None:
+def test_the_probe_requires_a_webhook_token(shared: World, admin: Caller) -> None:
     passed, detail = delivery(admin, new_provider(shared))
     assert (passed, "no webhook token" in detail) == (None, True)
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "another"), (404, "path"), (302, "proxy"), (502, "proxy")])
-def test_another_answer_to_the_probe_is_reported(
+def test_an_unexpected_answer_to_the_probe_is_reported(
     shared: World, admin: Caller, provider_id: str, status: int, advice: str
 ) -> None:
     with serving(answering(status)) as url, public_url(shared, url):
@@ -100,7 +100,9 @@ def test_another_answer_to_the_probe_is_reported(
     assert advice in detail
 
 
-def test_anothers_200_proves_nothing(shared: World, admin: Caller, provider_id: str) -> None:
+def test_a_200_answer_of_another_server_is_not_accepted_as_proof(
+    shared: World, admin: Caller, provider_id: str
+) -> None:
     with serving(answering(200)) as url, public_url(shared, url):
         passed, detail = delivery(admin, provider_id)
     assert (passed, "is not a connector's" in detail) == (False, True)

@@ -132,7 +132,7 @@ def test_unknown_provider_of_a_claim_is_named(shared: World, admin: Caller) -> N
     assert_error(me.get(f"{USERS}/me/idv/claims?idVProviderId={UNKNOWN_ID}"), 400, "IDV-10003", UNKNOWN_ID)
 
 
-def test_claim_that_exists_already_is_a_conflict(shared: World, admin: Caller) -> None:
+def test_adding_an_existing_claim_is_a_conflict(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     add_claim(shared, user_id)
 
@@ -176,7 +176,7 @@ def test_missing_status_is_refused(shared: World, properties: list[dict[str, str
     assert_error(me.post(f"{USERS}/me/idv/verify", body), 400, "OIDV-10000", "status")
 
 
-def test_status_that_does_not_exist_is_refused(shared: World) -> None:
+def test_an_unknown_status_is_refused(shared: World) -> None:
     _, me = new_user(shared)
 
     assert_error(me.verify(shared.provider_id, "STARTED"), 400, "OIDV-10020", "INITIATED", "COMPLETED", "REINITIATED")
@@ -197,7 +197,7 @@ def test_claims_without_a_value_are_named(shared: World) -> None:
     assert GIVEN_NAME not in description
 
 
-def test_an_open_verification_prevents_another(shared: World) -> None:
+def test_an_open_verification_prevents_a_second_one(shared: World) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
 
@@ -222,7 +222,7 @@ def test_unknown_and_disabled_providers_verify_no_user(shared: World, status: st
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
-def test_a_verification_that_was_never_started_is_neither_completed_nor_resumed(shared: World, status: str) -> None:
+def test_a_verification_that_was_never_started_cannot_be_completed_or_resumed(shared: World, status: str) -> None:
     _, me = new_user(shared)
     assert_error(me.verify(shared.provider_id, status), 400, "OIDV-10014")
 
@@ -232,7 +232,7 @@ def test_a_verification_that_was_never_started_is_neither_completed_nor_resumed(
 
 
 @pytest.mark.parametrize("run_status", ["processing", "approved", "declined"])
-def test_run_that_awaits_no_input_is_not_resumed(shared: World, run_status: str) -> None:
+def test_a_run_that_awaits_no_input_is_not_resumed(shared: World, run_status: str) -> None:
     _, me = new_user(shared)
     shared.outcome(shared.start(me), status=run_status)
 
@@ -288,7 +288,7 @@ def test_api_token_that_onfido_refuses_is_reported(shared: World) -> None:
     assert token not in description
 
 
-def test_workflow_that_onfido_does_not_know_is_reported(shared: World) -> None:
+def test_a_workflow_unknown_to_onfido_is_reported(shared: World) -> None:
     _, me = new_user(shared)
 
     answer = me.verify(provider_with(shared, workflow_id=NIL), "INITIATED")
@@ -316,7 +316,7 @@ def test_applicant_data_that_only_onfido_can_refuse_is_named_by_field_and_not_re
     assert value not in description
 
 
-def test_an_attempt_that_onfido_refused_has_no_run_that_could_be_resumed(shared: World) -> None:
+def test_a_start_refused_by_onfido_leaves_no_run_to_resume(shared: World) -> None:
     _, me = new_user(shared)
     assert_error(me.verify(provider_id := provider_with(shared, workflow_id=NIL), "INITIATED"), 400, "OIDV-10042")
 
@@ -324,7 +324,7 @@ def test_an_attempt_that_onfido_refused_has_no_run_that_could_be_resumed(shared:
 
 
 @pytest.mark.parametrize("route", ["POST /applicants", "POST /workflow_runs"])
-def test_throttled_caller_learns_when_to_come_back(onfido: World, route: str) -> None:
+def test_a_throttled_caller_gets_the_retry_time(onfido: World, route: str) -> None:
     _, me = new_user(onfido)
     onfido.faults(route=route, throttled=1, retry_after=1)
 
@@ -336,7 +336,7 @@ def test_throttled_caller_learns_when_to_come_back(onfido: World, route: str) ->
 
 
 @pytest.mark.parametrize("switch", [{"failed": 1}, {"failed_after": 1}, {"dropped_after": 1}])
-def test_failure_or_disconnection_of_onfido_is_reported_as_an_outage(onfido: World, switch: dict[str, int]) -> None:
+def test_a_failure_or_disconnection_of_onfido_is_reported_as_an_outage(onfido: World, switch: dict[str, int]) -> None:
     _, me = new_user(onfido)
     onfido.faults(route="POST /applicants", **switch)
 
@@ -347,7 +347,7 @@ def test_failure_or_disconnection_of_onfido_is_reported_as_an_outage(onfido: Wor
     assert me.verify(onfido.provider_id, "INITIATED").status_code == 200  # nothing was lost
 
 
-def test_timeout_of_onfido_is_reported_as_an_outage(onfido: World) -> None:
+def test_a_timeout_of_onfido_is_reported_as_an_outage(onfido: World) -> None:
     user_id, me = new_user(onfido)
     onfido.faults(route="POST /applicants", latency_ms=5_000)
     hasty = dataclasses.replace(onfido.connector.settings, onfido_read_timeout=0.5)
@@ -362,7 +362,7 @@ def test_timeout_of_onfido_is_reported_as_an_outage(onfido: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
-def test_later_outage_of_onfido_is_reported(onfido: World, status: str) -> None:
+def test_a_later_outage_of_onfido_is_reported(onfido: World, status: str) -> None:
     _, me = new_user(onfido)
     onfido.start(me)
     onfido.faults(route="GET /workflow_runs/{run_id}", failed=1)
@@ -400,7 +400,7 @@ def answering(status: int, error_type: str) -> Iterator[str]:
     ],
 )
 @pytest.mark.one_database
-def test_error_type_of_onfidos_is_passed_on(
+def test_onfidos_error_type_is_passed_on(
     shared: World, status: int, error_type: str, expected_status: int, code: str
 ) -> None:
     _, me = new_user(shared)
@@ -410,7 +410,7 @@ def test_error_type_of_onfidos_is_passed_on(
     assert_error(answer, expected_status, code, error_type)
 
 
-def test_stored_property_that_is_allowed_no_longer_is_named(settings: Settings, world: World) -> None:
+def test_a_stored_property_that_is_no_longer_allowed_is_named(settings: Settings, world: World) -> None:
     stricter = dataclasses.replace(settings, allow_http_loopback=False)
     with ConnectorServer(stricter, world.clock) as connector:
         world.add_user("late", PERSON)
@@ -422,17 +422,17 @@ def test_stored_property_that_is_allowed_no_longer_is_named(settings: Settings, 
 # Webhooks
 
 
-def test_webhook_of_an_unknown_provider_is_not_found(shared: World) -> None:
+def test_the_webhook_of_an_unknown_provider_is_not_found(shared: World) -> None:
     assert_error(shared.post_event(event_body("x"), provider_id=UNKNOWN_ID), 404, "OIDV-60001", UNKNOWN_ID)
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "not hexadecimal", "é"])
 @pytest.mark.one_database
-def test_wrong_signature_is_refused(shared: World, signature: str) -> None:
+def test_a_wrong_signature_is_refused(shared: World, signature: str) -> None:
     assert_error(shared.post_event(event_body("x"), signature=signature), 401, "OIDV-60002", "X-SHA2-Signature")
 
 
-def test_provider_without_webhook_token_takes_no_event(shared: World) -> None:
+def test_a_provider_without_webhook_token_accepts_no_event(shared: World) -> None:
     provider_id = new_provider(shared)
 
     assert_error(shared.post_event(event_body("x"), provider_id=provider_id), 401, "OIDV-60002")
@@ -476,7 +476,7 @@ def ask(shared: World) -> Callable[..., requests.Response]:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_without_a_token_is_challenged(
+def test_a_caller_without_a_token_is_challenged(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     answer = ask(operation, Caller(shared.connector.url, {}))
@@ -488,7 +488,7 @@ def test_caller_without_a_token_is_challenged(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_with_an_invalid_token_gets_an_error(
+def test_a_caller_with_an_invalid_token_gets_an_error(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     answer = ask(operation, Caller(shared.connector.url, {"Authorization": "Bearer of.bad.news"}))
@@ -500,7 +500,7 @@ def test_caller_with_an_invalid_token_gets_an_error(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_without_the_scope_learns_which_is_missing(
+def test_a_caller_without_the_scope_gets_its_name(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     others = [scope for scope in ALL_SCOPES if scope not in (operation.scope, *operation.others)]
@@ -514,7 +514,7 @@ def test_caller_without_the_scope_learns_which_is_missing(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_caller_with_the_required_scope_is_accepted(
+def test_a_caller_with_the_required_scope_is_accepted(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
     answer = ask(operation, shared.connector.caller("nobody", [operation.scope]))
@@ -554,7 +554,7 @@ def test_invalid_correlation_id_is_replaced(admin: Caller, trace_id: str) -> Non
     assert len(answer.json()["traceId"]) == 36
 
 
-def test_requests_without_a_correlation_id_get_one_each(admin: Caller) -> None:
+def test_every_request_without_a_correlation_id_gets_its_own(admin: Caller) -> None:
     ids = {admin.get(f"{PROVIDERS}/{UNKNOWN_ID}").json()["traceId"] for _ in range(3)}
 
     assert len(ids) == 3
@@ -563,7 +563,7 @@ def test_requests_without_a_correlation_id_get_one_each(admin: Caller) -> None:
 # What is no operation
 
 
-def test_unknown_route_and_wrong_method_are_errors_of_the_one_shape(admin: Caller) -> None:
+def test_unknown_routes_and_wrong_methods_have_the_common_error_format(admin: Caller) -> None:
     assert_error(admin.get("/api/server/v1/nothing"), 404)
     assert_error(admin.get("/nothing"), 404)
     answer = admin.request("PATCH", PROVIDERS)
@@ -572,7 +572,7 @@ def test_unknown_route_and_wrong_method_are_errors_of_the_one_shape(admin: Calle
 
 
 @pytest.mark.parametrize("claims", [list(MAPPING), [GIVEN_NAME, GIVEN_NAME]])
-def test_errors_have_the_one_shape_under_a_tenant_too(shared: World, claims: list[str]) -> None:
+def test_errors_under_a_tenant_have_the_common_error_format(shared: World, claims: list[str]) -> None:
     answer = shared.connector.as_user("nobody", "acme.example").verify(shared.provider_id, "INITIATED", claims)
 
     assert_error(answer, 400, "OIDV-10009", shared.provider_id)

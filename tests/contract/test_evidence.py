@@ -87,7 +87,7 @@ def calls(world: World) -> int:
 # Files
 
 
-def test_a_timeline_is_made_and_then_fetched_where_the_answer_says(own: World, admin: Caller, ended: str) -> None:
+def test_a_timeline_is_created_and_then_fetched_from_its_location(own: World, admin: Caller, ended: str) -> None:
     made = answer_on(admin.post(path_of(own, ended, "timeline-file"), None), 202)
 
     assert set(made) == {"fileId", "href"}
@@ -97,7 +97,7 @@ def test_a_timeline_is_made_and_then_fetched_where_the_answer_says(own: World, a
     assert answer.content.startswith(HEAD)
 
 
-def test_the_place_of_a_timeline_is_the_tenants(own: World) -> None:
+def test_the_location_of_a_timeline_contains_the_tenant(own: World) -> None:
     world = replace(own, tenant="files.example")
     body = provider_body(own.simulator, configProperties=config_properties(own.simulator))
     admin = own.connector.as_admin(world.tenant)
@@ -111,7 +111,7 @@ def test_the_place_of_a_timeline_is_the_tenants(own: World) -> None:
 
 @each_file
 @pytest.mark.parametrize("is_inline", [False, True], ids=["redirected", "inline"])
-def test_a_file_is_passed_on_whole_and_may_not_be_cached(
+def test_a_file_is_passed_on_unchanged_and_must_not_be_cached(
     own: World, admin: Caller, ended: str, file: str, is_inline: bool
 ) -> None:
     own.faults(files_bytes=300_000, files_inline=-int(is_inline))
@@ -132,7 +132,7 @@ def test_a_file_is_passed_on_whole_and_may_not_be_cached(
         assert answer.content.startswith(HEAD)
 
 
-def test_a_files_answers_are_those_that_are_documented(own: World, admin: Caller, ended: str) -> None:
+def test_answers_with_files_match_the_documentation(own: World, admin: Caller, ended: str) -> None:
     document = requests.get(f"{own.connector.url}/openapi.json", timeout=60).json()
     documented = schemathesis.openapi.from_dict(document)
     made = admin.post(path_of(own, ended, "timeline-file"), None)
@@ -198,9 +198,7 @@ def test_a_verification_that_never_got_a_run_has_no_files(own: World, admin: Cal
 
 
 @each_file
-def test_a_file_that_is_not_there_yet_is_to_be_asked_for_again(
-    own: World, admin: Caller, ended: str, file: str
-) -> None:
+def test_a_file_that_is_not_ready_has_a_retry_time(own: World, admin: Caller, ended: str, file: str) -> None:
     own.faults(files_pending=1)
 
     answer = get(own, admin, ended, file)
@@ -210,7 +208,7 @@ def test_a_file_that_is_not_there_yet_is_to_be_asked_for_again(
     assert get(own, admin, ended, file).status_code == 200
 
 
-def test_an_unknown_timeline_file_is_not_there(own: World, admin: Caller, ended: str) -> None:
+def test_an_unknown_timeline_file_is_not_found(own: World, admin: Caller, ended: str) -> None:
     answer = admin.get(path_of(own, ended, "timeline-file", UNKNOWN_ID))
     assert_error(answer, 404, "IDVP-60011")
     assert "Retry-After" in answer.headers
@@ -231,7 +229,7 @@ def test_a_timeline_that_onfido_refuses_is_reported(own: World, admin: Caller, e
     assert_error(admin.post(path_of(own, ended, "timeline-file"), None), 503, "OIDV-10046")
 
 
-def test_a_run_that_onfido_has_forgotten_has_no_files(own: World, admin: Caller, ended: str) -> None:
+def test_a_run_erased_by_onfido_has_no_files(own: World, admin: Caller, ended: str) -> None:
     assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=60).ok
     assert_error(admin.get(path_of(own, ended, "signed-evidence")), 404, "IDVP-60011")
 
@@ -239,7 +237,7 @@ def test_a_run_that_onfido_has_forgotten_has_no_files(own: World, admin: Caller,
 # Large files, and those that break off
 
 
-def test_a_large_file_takes_little_memory(own: World, admin: Caller, ended: str) -> None:
+def test_a_large_file_uses_little_memory(own: World, admin: Caller, ended: str) -> None:
     size, received = 50 * MEGABYTE, 0
     own.faults(files_bytes=size)
     tracemalloc.start()
@@ -306,7 +304,7 @@ def upstream(own: World, ended: str) -> Iterator[Upstream]:
     server.server_close()
 
 
-def test_a_client_that_disconnects_ends_the_download_at_onfido_too(
+def test_a_client_that_disconnects_ends_the_download_from_onfido(
     own: World, admin: Caller, ended: str, upstream: Upstream
 ) -> None:
     with admin.get(path_of(own, ended, "signed-evidence"), stream=True) as answer:
@@ -326,7 +324,7 @@ def test_a_head_request_keeps_no_connection_to_onfido(
     assert upstream.is_left.wait(60)
 
 
-def test_a_file_has_the_documented_type_for_any_type_of_the_storage(
+def test_a_file_has_the_documented_type_whatever_the_storage_returns(
     own: World, admin: Caller, ended: str, upstream: Upstream
 ) -> None:
     upstream.size = upstream.length = MEGABYTE
@@ -335,7 +333,7 @@ def test_a_file_has_the_documented_type_for_any_type_of_the_storage(
     assert answer.headers["Content-Type"] == "application/pdf"
 
 
-def test_a_file_that_breaks_off_is_not_taken_for_a_whole_one(
+def test_an_interrupted_file_is_not_accepted_as_complete(
     own: World, admin: Caller, ended: str, upstream: Upstream
 ) -> None:
     upstream.size, upstream.length = MEGABYTE, 2 * MEGABYTE

@@ -98,7 +98,9 @@ def add_provider(shared: World, generated: Callable[[str], Any], admin: Any) -> 
     return generated("api.providers.add_id_v_provider").sync(client=admin, body=provider)
 
 
-def test_it_drives_a_whole_verification(shared: World, generated: Callable[[str], Any], client: Caller) -> None:
+def test_the_generated_client_performs_a_whole_verification(
+    shared: World, generated: Callable[[str], Any], client: Caller
+) -> None:
     admin, user = client("admin", *ALL_SCOPES), client("generated-user", "internal_login")
     shared.add_user("generated-user", PERSON)
     verify, models = generated("api.users.me_verify_identity").sync, generated("models")
@@ -130,7 +132,7 @@ def test_it_drives_a_whole_verification(shared: World, generated: Callable[[str]
     assert provider_id in {each.provider_id for each in status.providers if each.is_verified}
 
 
-def test_errors_are_of_their_type_and_sheets_are_text(
+def test_the_generated_client_has_typed_errors_and_text_sheets(
     shared: World, generated: Callable[[str], Any], client: Caller
 ) -> None:
     admin = client("admin", *ALL_SCOPES)

@@ -49,7 +49,7 @@ def mononym(request: pytest.FixtureRequest, shared: World) -> tuple[str, str]:
 
 @pytest.mark.parametrize("last_name", [None, "", "\u3000"])
 @pytest.mark.parametrize("requested", [[GIVEN_NAME], [GIVEN_NAME, LAST_NAME]])
-def test_a_person_with_one_name_is_verified_and_only_what_there_is_is_judged(
+def test_a_person_with_one_name_is_verified_and_only_existing_claims_are_judged(
     shared: World, mononym: tuple[str, str], last_name: str | None, requested: list[str]
 ) -> None:
     provider_id, stand_in = mononym
@@ -68,7 +68,7 @@ def test_a_person_with_one_name_is_verified_and_only_what_there_is_is_judged(
     answer_on(ask(me, provider_id, "COMPLETED", claims=requested), 200)
 
 
-def test_a_person_with_a_last_name_only_is_sent_with_it(shared: World, mononym: tuple[str, str]) -> None:
+def test_a_person_with_only_a_last_name_is_sent_with_a_placeholder(shared: World, mononym: tuple[str, str]) -> None:
     provider_id, stand_in = mononym
     _, me = new_user(shared, {LAST_NAME: "Sukarno"})
     run_id = run_id_of(ask(me, provider_id, claims=[LAST_NAME]))
@@ -113,13 +113,13 @@ def test_a_last_name_added_during_a_run_is_not_verified_by_it(shared: World, mon
     assert finish(shared, me, provider_id, run_id) == {GIVEN_NAME: "clear", LAST_NAME: "clear"}
 
 
-def test_without_the_property_a_person_with_one_name_lacks_a_value(shared: World) -> None:
+def test_a_person_with_one_name_lacks_a_value_without_the_property(shared: World) -> None:
     _, me = new_user(shared, {GIVEN_NAME: "Sukarno"})
     answer = ask(me, provider_for(shared, NAMES), claims=[GIVEN_NAME])
     assert_error(answer, 400, "OIDV-10002", LAST_NAME)
 
 
-def test_the_property_comes_back_and_goes_with_a_put_without_it(shared: World) -> None:
+def test_the_property_is_returned_and_removed_by_a_put_without_it(shared: World) -> None:
     admin = shared.connector.as_admin()
     path = f"{PROVIDERS}/{provider_for(shared, NAMES, 'repeat')}"
     body = answer_on(admin.get(path), 200)
@@ -159,13 +159,13 @@ def test_several_claims_are_joined_in_the_order_of_the_mapping_for_any_request(
     assert finish(shared, me, joining, run_id) == dict.fromkeys(requested, "clear")
 
 
-def test_the_order_is_that_of_the_mapping_also_after_a_change(shared: World) -> None:
+def test_the_order_of_the_mapping_is_kept_after_a_change(shared: World) -> None:
     provider_id = provider_for(shared, dict(reversed(PARTS.items())))
     _, me = new_user(shared, ANN)
     assert names_of(shared, run_id_of(ask(me, provider_id, claims=PARTS))) == ("Mary Jane Ann", "Example")
 
 
-def test_each_is_judged_by_the_comparison_of_its_field(shared: World, joining: str) -> None:
+def test_every_claim_is_judged_by_the_comparison_of_its_field(shared: World, joining: str) -> None:
     _, me = new_user(shared, ANN)
     run_id = run_id_of(ask(me, joining, claims=PARTS))
     said = finish(shared, me, joining, run_id, status="approved", comparisons={"first_name": "consider"})

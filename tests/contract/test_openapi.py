@@ -78,7 +78,7 @@ def resolve(document: Any, node: Any) -> Any:
     return node
 
 
-def test_document_is_one_of_openapi_and_names_both_kinds_of_path(document: Any) -> None:
+def test_the_document_is_valid_openapi_and_names_both_kinds_of_path(document: Any) -> None:
     assert re.fullmatch(r"3\.[01]\.\d+", document["openapi"])
     tenants = [server for server in document["servers"] if "{tenant}" in server["url"]]
     assert tenants[0]["variables"]["tenant"]["default"] == "carbon.super"
@@ -86,13 +86,13 @@ def test_document_is_one_of_openapi_and_names_both_kinds_of_path(document: Any) 
     schemathesis.openapi.from_dict(document).validate()
 
 
-def test_document_holds_every_operation_of_the_contract_and_no_other(document: Any) -> None:
+def test_the_document_contains_exactly_the_operations_of_the_contract(document: Any) -> None:
     documented = {f"{method} {path}" for method, path, _ in operations(document)}
 
     assert documented == {str(operation) for operation in OPERATIONS} | {f"POST {WEBHOOK}"}
 
 
-def test_every_route_of_the_application_is_documented_or_one_of_operations(shared: World, document: Any) -> None:
+def test_every_route_of_the_application_is_documented_or_an_operations_route(shared: World, document: Any) -> None:
     every = list(shared.connector.app.url_map.iter_rules())
     rules = {rule.rule for rule in every if rule.endpoint.partition(".")[0] not in SIGNALS}
     documented = {path.replace("{", "<").replace("}", ">") for path in document["paths"]}
@@ -101,7 +101,7 @@ def test_every_route_of_the_application_is_documented_or_one_of_operations(share
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-def test_operation_names_its_scope_and_the_error_body(document: Any, operation: Operation) -> None:
+def test_every_operation_names_its_scope_and_the_error_body(document: Any, operation: Operation) -> None:
     definition = document["paths"][operation.path][operation.method.lower()]
 
     scopes = [operation.scope, *operation.others]
@@ -112,7 +112,7 @@ def test_operation_names_its_scope_and_the_error_body(document: Any, operation: 
     assert_error_is_documented(document, definition)
 
 
-def test_webhook_needs_a_signature_and_no_token(document: Any) -> None:
+def test_the_webhook_operation_needs_a_signature_and_no_token(document: Any) -> None:
     definition = document["paths"][WEBHOOK]["post"]
 
     assert definition["security"] == []
@@ -144,11 +144,11 @@ def test_every_operation_has_a_unique_name_and_a_summary(document: Any) -> None:
         ("PUT", "/api/server/v1/idv-providers/{provider_id}", "updateIdVProviders"),
     ],
 )
-def test_operations_of_wso2_have_their_names(document: Any, method: str, path: str, name: str) -> None:
+def test_wso2s_operations_keep_their_names(document: Any, method: str, path: str, name: str) -> None:
     assert document["paths"][path][method.lower()]["operationId"] == name
 
 
-def test_every_code_is_documented_with_the_status_it_is_answered_with(document: Any) -> None:
+def test_every_code_is_documented_with_its_status(document: Any) -> None:
     documented = {code for status, code, _ in documented_errors(document)}
     of_signals = {Code.STREAM_DISABLED, Code.STREAM_LIMIT}  # which OpenID describes
     assert set(Code) - documented == of_signals
@@ -158,7 +158,7 @@ def test_every_code_is_documented_with_the_status_it_is_answered_with(document: 
         assert ("Retry-After" in response.get("headers", {})) is (status in ("429", "503"))
 
 
-def test_the_keys_of_a_claims_metadata_are_known(document: Any) -> None:
+def test_the_keys_of_a_claims_metadata_are_documented(document: Any) -> None:
     metadata = resolve(document, document["components"]["schemas"]["Claim"]["properties"]["claimMetadata"])
     assert metadata["additionalProperties"] is True, "an administrator's own"
     assert set(metadata["properties"]) == {
@@ -168,7 +168,7 @@ def test_the_keys_of_a_claims_metadata_are_known(document: Any) -> None:
     }
 
 
-def test_every_body_has_an_example_and_files_are_binary(document: Any) -> None:
+def test_every_body_has_an_example_and_every_file_is_binary(document: Any) -> None:
     for method, path, definition in operations(document):
         bodies = [definition.get("requestBody", {}), *good_responses(definition)]
         for media_type, body in ((kind, found) for each in bodies for kind, found in each.get("content", {}).items()):
@@ -201,7 +201,7 @@ def documented_errors(document: Any) -> Iterator[tuple[str, str, Any]]:
                     yield status, code, response
 
 
-def test_document_needs_no_token_and_is_of_no_tenant(shared: World, document: Any) -> None:
+def test_the_document_is_public_and_names_no_tenant(shared: World, document: Any) -> None:
     assert requests.get(f"{shared.connector.url}/openapi.json", timeout=60).json() == document
     for path in ("openapi.json", "docs", "docs/", "docs/swagger-ui.css"):
         assert_error(requests.get(f"{shared.connector.url}/t/acme.example/{path}", timeout=60), 404, "HTTP-404")
@@ -237,7 +237,7 @@ def ids(shared: World, caller: Caller) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("operation", [*OPERATIONS, Operation("POST", WEBHOOK, "")], ids=str)
-def test_answers_are_those_that_are_documented(
+def test_answers_match_the_documentation(
     shared: World, document: Any, caller: Caller, ids: dict[str, str], operation: Operation, mode: GenerationMode
 ) -> None:
     documented = schemathesis.openapi.from_dict(document)[operation.path][operation.method]

@@ -105,7 +105,7 @@ def test_a_client_whose_provider_was_changed_can_still_be_disabled(world: World,
     assert (refused.status_code, "never verifies" in refused.json()["description"]) == (400, True)
 
 
-def test_another_tenant_sees_and_changes_no_client(world: World, admin: Caller) -> None:
+def test_another_tenant_can_neither_see_nor_change_a_client(world: World, admin: Caller) -> None:
     made = admin.post(OPENID_CLIENTS, body_of(world)).json()
     stranger = world.connector.as_admin("theirs.example")
     path = f"{OPENID_CLIENTS}/{made['clientId']}"
@@ -116,7 +116,7 @@ def test_another_tenant_sees_and_changes_no_client(world: World, admin: Caller) 
     assert admin.get(path).status_code == 200
 
 
-def test_the_command_line_does_the_same(world: World, admin: Caller) -> None:
+def test_the_command_line_has_the_same_operations(world: World, admin: Caller) -> None:
     settings = world.connector.settings
     run = commands(settings.data_dir)
     options = {"CONNECTOR_DATABASE_URL": settings.database_url, "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}

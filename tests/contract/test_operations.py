@@ -37,7 +37,7 @@ def ask(connector: ConnectorServer, path: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("prefix", ["", "/t/carbon.super", "/t/acme.example"])
-def test_connector_is_alive_and_ready(shared: World, prefix: str) -> None:
+def test_the_connector_is_alive_and_ready(shared: World, prefix: str) -> None:
     for path in ("/healthz", "/readyz"):
         answer = ask(shared.connector, prefix + path)
         assert answer.status_code == 200
@@ -45,14 +45,14 @@ def test_connector_is_alive_and_ready(shared: World, prefix: str) -> None:
         assert set(answer.json()) == ({"status"} if path == "/healthz" else {"status", "warnings"})
 
 
-def test_connector_is_alive_but_not_ready_where_its_database_is_not_migrated(connector: ConnectorServer) -> None:
+def test_the_connector_is_alive_but_not_ready_with_an_unmigrated_database(connector: ConnectorServer) -> None:
     with databases.of_another_version(connector.services.database):
         assert_error(ask(connector, "/readyz"), 503, None, "migrate")
         assert ask(connector, "/healthz").status_code == 200
     assert ask(connector, "/readyz").status_code == 200
 
 
-def test_connector_is_alive_but_not_ready_while_its_database_is_gone(
+def test_the_connector_is_alive_but_not_ready_without_its_database(
     postgresql_server: str, postgresql_template: str, tmp_path: Path
 ) -> None:
     name = databases.new_name()
@@ -81,7 +81,7 @@ def scrape(shared: World, token: str = METRICS_TOKEN, path: str = "/metrics") ->
 
 @on_sqlite
 @pytest.mark.parametrize("token", ["", "x", METRICS_TOKEN[:-1], METRICS_TOKEN + "x", METRICS_TOKEN.upper(), "é"])
-def test_metrics_are_for_the_scraper_alone(shared: World, token: str) -> None:
+def test_metrics_are_readable_only_by_the_scraper(shared: World, token: str) -> None:
     refused = scrape(shared, token)
     assert_error(refused, 401, "HTTP-401")
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
@@ -161,7 +161,7 @@ def test_unknown_paths_and_methods_do_not_multiply_the_metrics(shared: World) ->
     assert [word for word in ("wp-login", "tenant-of-nobody", "X-METHOD") if word in metrics] == []
 
 
-def test_documentation_is_served_with_what_it_needs(shared: World) -> None:
+def test_the_documentation_is_served_with_its_assets(shared: World) -> None:
     page = ask(shared.connector, "/docs/")
 
     assert page.status_code == 200
@@ -189,12 +189,12 @@ def test_documentation_refers_to_no_other_host(shared: World) -> None:
 TOKEN = re.compile(r"eyJ[\w.-]+")
 
 
-def test_front_page_leads_to_the_documentation(shared: World) -> None:
+def test_the_front_page_links_to_the_documentation(shared: World) -> None:
     answer = ask(shared.connector, "/")
     assert (answer.status_code, urlsplit(answer.url).path) == (200, "/docs/")
 
 
-def test_development_token_in_the_documentation_is_valid_for_every_operation(shared: World) -> None:
+def test_the_development_token_in_the_documentation_is_valid_for_every_operation(shared: World) -> None:
     user_id, _ = new_user(shared)
     [token] = TOKEN.findall(ask(shared.connector, f"/docs/?user={user_id}").text)
     headers = {"Authorization": f"Bearer {token}"}
@@ -205,13 +205,13 @@ def test_development_token_in_the_documentation_is_valid_for_every_operation(sha
 @pytest.mark.parametrize(
     "host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "192.0.2.7:8080", "localhost.evil"]
 )
-def test_no_token_is_for_a_browser_that_received_another_name_for_this_host(shared: World, host: str) -> None:
+def test_a_browser_that_uses_another_host_name_gets_no_development_token(shared: World, host: str) -> None:
     answer = requests.get(f"{shared.connector.url}/docs/", headers={"Host": host}, timeout=60)
     assert answer.status_code == 200
     assert TOKEN.findall(answer.text) == []
 
 
-def test_without_dev_there_is_no_token(tmp_path: Path) -> None:
+def test_the_documentation_contains_no_token_without_dev(tmp_path: Path) -> None:
     issuer = Issuer("https://idp.example.com", "connector")
     app = create_app(Settings(data_dir=tmp_path, issuers=(issuer,)))
     page = app.test_client().get("/docs/", base_url="http://127.0.0.1").get_data(as_text=True)
@@ -220,7 +220,7 @@ def test_without_dev_there_is_no_token(tmp_path: Path) -> None:
     assert "connector token" not in page
 
 
-def test_documentation_is_found_without_the_slash(shared: World) -> None:
+def test_the_documentation_is_found_without_the_final_slash(shared: World) -> None:
     answer = ask(shared.connector, "/docs")
 
     assert (answer.status_code, answer.history) == (200, [])
@@ -239,7 +239,7 @@ def test_no_redirect_uses_the_host_header_of_the_request(shared: World, path: st
     assert "elsewhere" not in answer.text
 
 
-def test_readiness_says_what_must_not_hold_where_real_people_are_verified(shared: World, tmp_path: Path) -> None:
+def test_readiness_warns_of_settings_unsuitable_for_production(shared: World, tmp_path: Path) -> None:
     dev, loopback = ask(shared.connector, "/readyz").json()["warnings"]
     assert dev.startswith("--dev: ")
     assert loopback.startswith("allow_http_loopback: ")
@@ -256,7 +256,7 @@ def test_no_answer_may_be_framed(shared: World, path: str) -> None:
     assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-def test_documentation_runs_its_own_scripts_alone(shared: World) -> None:
+def test_the_documentation_runs_only_its_own_scripts(shared: World) -> None:
     page = ask(shared.connector, "/docs/")
     policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
 
@@ -269,7 +269,7 @@ def test_documentation_runs_its_own_scripts_alone(shared: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs/", "/docs", "/openapi.json", "/readyz", "/nowhere", PROVIDERS])
-def test_no_answer_repeats_the_host_that_a_request_names(shared: World, path: str) -> None:
+def test_no_answer_repeats_the_host_name_of_the_request(shared: World, path: str) -> None:
     headers = {"Host": "elsewhere.example", "X-Forwarded-Host": "elsewhere.example"}
     answer = requests.get(shared.connector.url + path, headers=headers, allow_redirects=False, timeout=60)
 
@@ -277,7 +277,7 @@ def test_no_answer_repeats_the_host_that_a_request_names(shared: World, path: st
 
 
 @on_sqlite
-def test_every_call_that_reaches_onfido_counts_as_one_that_may_last(onfido: World) -> None:
+def test_every_call_that_reaches_onfido_is_counted_as_a_slow_one(onfido: World) -> None:
     user_id, me = new_user(onfido)
     run_id = onfido.start(me)
     views, map_ = onfido.connector.app.view_functions, onfido.connector.app.url_map.bind("localhost")

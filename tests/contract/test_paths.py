@@ -64,7 +64,7 @@ def said(answer: requests.Response) -> tuple[object, ...]:
 @on_sqlite
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.parametrize("prefix", ["", "/t/acme"])
-def test_operation_is_the_same_with_a_final_slash(shared: World, operation: Operation, prefix: str) -> None:
+def test_an_operation_accepts_a_final_slash(shared: World, operation: Operation, prefix: str) -> None:
     path = prefix + operation.path_for()
     admin, user = shared.connector.as_admin("acme"), shared.connector.as_user("ann", "carbon.super")
     for caller, method in ((admin, operation.method), (user, operation.method), (admin, "PATCH"), (user, "OPTIONS")):
@@ -78,7 +78,7 @@ def test_operation_is_the_same_with_a_final_slash(shared: World, operation: Oper
 
 @on_sqlite
 @pytest.mark.parametrize("path", UNPROTECTED)
-def test_public_path_is_the_same_with_a_final_slash(shared: World, path: str) -> None:
+def test_a_public_path_accepts_a_final_slash(shared: World, path: str) -> None:
     plain, slashed = ask(shared.connector.url + path), ask(shared.connector.url + path + "/?x=/")
     assert plain.status_code in (200, 404)
     assert said(plain)[0] == said(slashed)[0]
@@ -92,7 +92,7 @@ def test_more_than_one_final_slash_is_another_path(shared: World, end: str) -> N
 
 
 @on_sqlite
-def test_webhook_with_a_final_slash_is_applied(shared: World) -> None:
+def test_an_event_posted_with_a_final_slash_is_applied(shared: World) -> None:
     world = shared
     ann = world.add_user("ann-of-the-slash")
     run_id = world.start(ann)
@@ -105,7 +105,7 @@ def test_webhook_with_a_final_slash_is_applied(shared: World) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("user_id", ODD_IDS)
-def test_user_of_any_printable_id_is_reached_by_every_route(shared: World, user_id: str) -> None:
+def test_a_user_with_any_printable_id_is_reached_by_every_route(shared: World, user_id: str) -> None:
     world = shared
     caller = world.add_user(user_id)
     admin, path = world.connector.as_admin(), f"{USERS}/{quote(user_id, safe='')}/idv"
@@ -125,12 +125,12 @@ def test_user_of_any_printable_id_is_reached_by_every_route(shared: World, user_
 @pytest.mark.parametrize(
     "path", ["/%1Fhealthz", "/healthz%1f", f"{USERS}/a%1Fb/idv/claims", f"{USERS}/a%00b/idv/claims"]
 )
-def test_unprintable_characters_are_in_no_path(shared: World, path: str) -> None:
+def test_a_path_with_unprintable_characters_is_not_found(shared: World, path: str) -> None:
     assert_error(shared.connector.as_admin().get(path), 404)
 
 
 @on_sqlite
-def test_encoded_slash_separates_nothing(shared: World) -> None:
+def test_an_encoded_slash_separates_no_path_segments(shared: World) -> None:
     admin = shared.connector.as_admin()
     for path in (
         f"{USERS}%2Fann/idv/claims",
@@ -144,7 +144,7 @@ def test_encoded_slash_separates_nothing(shared: World) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("written", ["me", "%6De", "m%65"])
-def test_me_is_no_users_id_for_an_administrator(shared: World, written: str) -> None:
+def test_an_administrator_cannot_address_a_user_as_me(shared: World, written: str) -> None:
     admin = shared.connector.caller("admin", [each.scope for each in OPERATIONS])
     claims = f"{USERS}/{written}/idv/claims"
     assert_error(admin.post(claims, [entry(shared.provider_id)]), 404, "IDV-10001")
@@ -155,14 +155,14 @@ def test_me_is_no_users_id_for_an_administrator(shared: World, written: str) -> 
 
 
 @on_sqlite
-def test_me_is_the_id_of_no_user(shared: World) -> None:
+def test_no_user_can_have_the_id_me(shared: World) -> None:
     me = shared.connector.as_user("me")
     assert_error(me.get(f"{USERS}/me/idv/claims"), 400, "IDV-10005")
     assert_error(me.verify(shared.provider_id, "INITIATED"), 400, "IDV-10005")
 
 
 @on_sqlite
-def test_target_in_absolute_form_is_read_as_well(shared: World) -> None:
+def test_a_request_target_in_absolute_form_is_read(shared: World) -> None:
     parts = urlsplit(shared.connector.url)
     token = shared.connector.as_admin().headers["Authorization"]
     with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=60) as client:

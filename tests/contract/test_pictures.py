@@ -18,7 +18,7 @@ def path(world: World) -> str:
     return f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/pictures"
 
 
-def test_the_pictures_are_passed_on_and_each_view_is_recorded(world: World, path: str) -> None:
+def test_pictures_are_passed_on_and_every_view_is_recorded(world: World, path: str) -> None:
     admin = world.connector.as_admin()
     pictures = admin.get(path).json()
     assert [(each["kind"], each["title"]) for each in pictures] == [
@@ -53,7 +53,7 @@ def test_a_run_shows_no_picture_of_the_same_persons_earlier_run(world: World, pa
     assert world.connector.as_admin().get(again).json() == []
 
 
-def test_another_tenant_and_a_viewer_see_no_pictures(world: World, path: str) -> None:
+def test_pictures_are_hidden_from_another_tenant_and_from_a_viewer(world: World, path: str) -> None:
     [picture, *_] = world.connector.as_admin().get(path).json()
     for url in (path, f"{path}/{picture['id']}"):
         assert world.connector.as_admin("other").get(url).status_code == 404
@@ -61,7 +61,7 @@ def test_another_tenant_and_a_viewer_see_no_pictures(world: World, path: str) ->
         assert viewer.get(url).status_code == 403
 
 
-def test_a_verification_without_a_run_has_none(world: World) -> None:
+def test_a_verification_without_a_run_has_no_pictures(world: World) -> None:
     world.faults(route="POST /workflow_runs", dropped_after=1)
     world.add_user("cid").verify(world.provider_id, "INITIATED")
     [verification] = world.verifications("cid")

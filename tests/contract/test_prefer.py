@@ -61,7 +61,7 @@ def is_verified(answer: requests.Response) -> bool:
 @pytest.mark.parametrize(
     ("prefer", "granted"), [("WAIT = 21", 20), ("wait=999999999", 20), ("respond-async,wait=10, x=y", 10)]
 )
-def test_result_is_waited_for_up_to_the_limit(shared: World, prefer: str, granted: int) -> None:
+def test_a_result_is_awaited_up_to_the_limit(shared: World, prefer: str, granted: int) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me, [GIVEN_NAME])
     with waiting(shared, me, prefer) as future:
@@ -77,7 +77,7 @@ def test_result_is_waited_for_up_to_the_limit(shared: World, prefer: str, grante
     "prefer",
     [None, "", "wait", "wait=", "wait=soon", "wait=-5", "wait=1.5", "wait=0", "await=5", "respond-async", "=;,"],
 )
-def test_answer_comes_at_once_without_a_preference_that_can_be_read(shared: World, prefer: str | None) -> None:
+def test_a_missing_or_unreadable_preference_causes_no_wait(shared: World, prefer: str | None) -> None:
     _, me = new_user(shared)
     shared.start(me, [GIVEN_NAME])
 
@@ -88,7 +88,7 @@ def test_answer_comes_at_once_without_a_preference_that_can_be_read(shared: Worl
 
 
 @on_sqlite
-def test_wait_ends_without_a_result(shared: World) -> None:
+def test_a_wait_may_end_without_a_result(shared: World) -> None:
     _, me = new_user(shared)
     shared.start(me, [GIVEN_NAME])
     began = time.monotonic()
@@ -100,7 +100,7 @@ def test_wait_ends_without_a_result(shared: World) -> None:
     assert not is_verified(answer)
 
 
-def test_result_whose_webhook_was_lost_is_asked_for_at_the_end(shared: World) -> None:
+def test_a_result_whose_webhook_was_lost_is_fetched_at_the_end_of_the_wait(shared: World) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me, [GIVEN_NAME])
     with waiting(shared, me, "wait=3") as future:  # longer than the pause between two questions to Onfido
@@ -110,7 +110,7 @@ def test_result_whose_webhook_was_lost_is_asked_for_at_the_end(shared: World) ->
     assert is_verified(answer)
 
 
-def test_result_that_is_in_is_not_waited_for(shared: World) -> None:
+def test_an_available_result_is_returned_at_once(shared: World) -> None:
     _, me = new_user(shared)
     shared.outcome(shared.start(me, [GIVEN_NAME]))
 
@@ -121,7 +121,7 @@ def test_result_that_is_in_is_not_waited_for(shared: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
-def test_preference_means_nothing_where_there_is_nothing_to_wait_for(shared: World, status: str) -> None:
+def test_a_preference_is_ignored_if_there_is_no_result_to_wait_for(shared: World, status: str) -> None:
     _, me = new_user(shared)
     if status == "REINITIATED":
         shared.start(me, [GIVEN_NAME])
@@ -132,7 +132,7 @@ def test_preference_means_nothing_where_there_is_nothing_to_wait_for(shared: Wor
     assert "Preference-Applied" not in answer.headers
 
 
-def test_half_of_the_threads_wait_and_others_are_answered_at_once(world: World) -> None:
+def test_at_most_half_of_the_threads_wait_and_other_requests_are_answered_at_once(world: World) -> None:
     _, first = new_user(world)
     _, second = new_user(world)
     run_id = world.start(first, [GIVEN_NAME])

@@ -165,7 +165,7 @@ def test_values_that_were_not_requested_are_not_sent(shared: World, provider_id:
     assert set(applicant(shared, before)) & set(FIELDS) == {"first_name", "last_name"}
 
 
-def test_each_run_adds_to_what_is_known_to_have_been_sent(shared: World, provider_id: str) -> None:
+def test_every_run_adds_to_the_recorded_fields(shared: World, provider_id: str) -> None:
     user_id, me, before = ended(shared, provider_id, [GIVEN_NAME])
     assert end(shared, me, provider_id, [BIRTH_DATE]) == before
     assert end(shared, me, provider_id, [MAIL]) == before
@@ -177,7 +177,7 @@ def test_each_run_adds_to_what_is_known_to_have_been_sent(shared: World, provide
     assert (known["dob"], known["email"]) == ("1990-01-31", "zeb@new.example")
 
 
-def test_a_field_that_is_mapped_no_longer_or_from_another_claim_is_not_left_behind(shared: World) -> None:
+def test_a_field_that_was_unmapped_or_remapped_is_not_left_at_onfido(shared: World) -> None:
     provider_id = provider_for(shared, NAMES | {BIRTH_DATE: "dob"})
     user_id, me, before = ended(shared, provider_id, [*NAMES, BIRTH_DATE])
     shared.connector.services.users.change(Tenant(shared.tenant), user_id, {"urn:born": "1990-01-31"})
@@ -229,7 +229,7 @@ def test_a_new_applicant_verifies_its_claims_and_keeps_former_results(shared: Wo
     assert verified(me.claims()) == set(NAMES)
 
 
-def test_all_applicants_of_a_user_go_with_the_user(shared: World, provider_id: str) -> None:
+def test_all_applicants_of_a_user_are_deleted_with_the_user(shared: World, provider_id: str) -> None:
     user_id, me, before = ended(shared, provider_id)
     change(shared, user_id, dob="")
     after = end(shared, me, provider_id, NAMES)
@@ -237,7 +237,7 @@ def test_all_applicants_of_a_user_go_with_the_user(shared: World, provider_id: s
     assert shared.connector.services.users.remove(Tenant(shared.tenant), user_id) == len({before, after}) == 2
 
 
-def test_an_applicant_that_is_gone_is_replaced_by_one_with_what_is_asked_for(shared: World, provider_id: str) -> None:
+def test_an_applicant_missing_at_onfido_is_replaced_with_the_requested_values(shared: World, provider_id: str) -> None:
     _, me, before = ended(shared, provider_id)
     admin = shared.connector.as_admin(scopes=ALL_SCOPES)
     assert admin.request("DELETE", f"{PROVIDERS}/{provider_id}/applicants/{before}").status_code == 204
@@ -248,7 +248,7 @@ def test_an_applicant_that_is_gone_is_replaced_by_one_with_what_is_asked_for(sha
     assert "dob" not in applicant(shared, after)
 
 
-def test_the_usual_case_costs_one_call_for_the_applicant(shared: World, provider_id: str) -> None:
+def test_the_usual_case_needs_one_call_for_the_applicant(shared: World, provider_id: str) -> None:
     user_id, me, _ = ended(shared, provider_id)
     change(shared, user_id, dob="1990-01-31")
     before = calls(shared)

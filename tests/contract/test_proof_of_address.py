@@ -48,7 +48,9 @@ def reasons(me: Caller) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize("output", [{"a": PASSPORT, "b": BILL}, {"a": BILL, "b": PASSPORT}, [[BILL], {"x": PASSPORT}]])
-def test_the_document_judges_the_names_and_the_proof_the_address(shared: World, provider_id: str, output: Any) -> None:
+def test_the_document_decides_on_the_names_and_the_proof_on_the_address(
+    shared: World, provider_id: str, output: Any
+) -> None:
     me, run_id = start(shared, provider_id)
 
     post(shared, provider_id, run_id, output)
@@ -56,7 +58,7 @@ def test_the_document_judges_the_names_and_the_proof_the_address(shared: World, 
     assert verified(me.claims()) == set(CLAIMS)
 
 
-def test_each_says_what_it_has_against_its_own(shared: World, provider_id: str) -> None:
+def test_the_document_and_the_proof_decide_only_on_their_own_claims(shared: World, provider_id: str) -> None:
     me, run_id = start(shared, provider_id)
     document = report("document", first_name="consider", last_name="clear")
     proof = report("proof_of_address", first_name="clear", last_name="clear", address="consider")
@@ -73,7 +75,7 @@ def test_each_says_what_it_has_against_its_own(shared: World, provider_id: str) 
     }
 
 
-def test_where_the_output_has_the_proof_only_the_document_is_asked_for(shared: World, provider_id: str) -> None:
+def test_the_document_is_fetched_if_the_output_has_only_the_proof(shared: World, provider_id: str) -> None:
     me, run_id = start(shared, provider_id)
     shared.outcome(run_id, output={"poa": BILL})
 
@@ -82,9 +84,7 @@ def test_where_the_output_has_the_proof_only_the_document_is_asked_for(shared: W
     assert verified(me.claims()) == set(CLAIMS)
 
 
-def test_where_an_event_has_the_proof_only_the_document_is_asked_for_afterwards(
-    shared: World, provider_id: str
-) -> None:
+def test_the_document_is_fetched_later_if_the_event_has_only_the_proof(shared: World, provider_id: str) -> None:
     me, run_id = start(shared, provider_id)
     shared.outcome(run_id, output={"poa": BILL})
 
@@ -93,7 +93,7 @@ def test_where_an_event_has_the_proof_only_the_document_is_asked_for_afterwards(
     shared.wait_until(lambda: verified(me.claims()) == set(CLAIMS), 30)
 
 
-def test_a_signed_event_ends_a_run_without_a_document_that_onfido_still_shows_as_open(
+def test_a_signed_event_without_a_document_ends_a_run_that_is_still_open_at_onfido(
     shared: World, provider_id: str
 ) -> None:
     me, run_id = start(shared, provider_id)

@@ -98,7 +98,7 @@ def test_refused_change_changes_nothing(shared: World, admin: Caller) -> None:
     assert answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200) == before
 
 
-def test_text_beyond_ascii_comes_back_as_it_was_given(shared: World, admin: Caller) -> None:
+def test_text_beyond_ascii_is_returned_unchanged(shared: World, admin: Caller) -> None:
     name, description = "Prüfung 身分確認 🪪", "“quoted” <b>\\ %_'; --"
     body = provider_body(shared.simulator, name=name, description=description)
 
@@ -107,13 +107,13 @@ def test_text_beyond_ascii_comes_back_as_it_was_given(shared: World, admin: Call
     assert (answered["name"], answered["description"]) == (name, description)
 
 
-def test_type_is_understood_in_any_case(shared: World, admin: Caller) -> None:
+def test_the_provider_type_is_case_insensitive(shared: World, admin: Caller) -> None:
     body = provider_body(shared.simulator, name="In lower case", type="onfido")
 
     assert answer_on(admin.post(PROVIDERS, body), 201)["type"] == "ONFIDO"
 
 
-def test_removed_provider_takes_its_claims_with_it(shared: World, admin: Caller) -> None:
+def test_removing_a_provider_removes_its_claims(shared: World, admin: Caller) -> None:
     _, me = new_user(shared)
     provider_id = new_provider(shared)
     assert me.verify(provider_id, "INITIATED").status_code == 200
@@ -127,7 +127,7 @@ def test_removed_provider_takes_its_claims_with_it(shared: World, admin: Caller)
 # Names
 
 
-def test_name_is_free_again_after_its_provider_is_gone(shared: World, admin: Caller) -> None:
+def test_the_name_of_a_removed_provider_is_free_again(shared: World, admin: Caller) -> None:
     first = new_provider(shared, name="Recycled")
     assert_error(admin.post(PROVIDERS, provider_body(shared.simulator, name="Recycled")), 409, "IDVP-60001")
 
@@ -148,7 +148,7 @@ def test_name_is_free_again_after_its_provider_is_gone(shared: World, admin: Cal
         ("two  words", "Two Words"),
     ],
 )
-def test_name_is_taken_in_any_case(shared: World, admin: Caller, name: str, other: str) -> None:
+def test_a_name_is_taken_regardless_of_case(shared: World, admin: Caller, name: str, other: str) -> None:
     provider_id = new_provider(shared, name=name)
     another = new_provider(shared)
     body = provider_body(shared.simulator, name=other)
@@ -158,7 +158,7 @@ def test_name_is_taken_in_any_case(shared: World, admin: Caller, name: str, othe
     assert answer_on(admin.put(f"{PROVIDERS}/{provider_id}", body), 200)["name"] == other
 
 
-def test_names_that_are_swapped_at_the_same_moment_are_taken(shared: World, admin: Caller) -> None:
+def test_names_swapped_concurrently_are_conflicts(shared: World, admin: Caller) -> None:
     names = [f"Swap {letter}" for letter in "abc"]
     ids = [new_provider(shared, name=name) for name in names]
     bodies = [provider_body(shared.simulator, name=name) for name in (*names[1:], names[0])]
@@ -169,13 +169,13 @@ def test_names_that_are_swapped_at_the_same_moment_are_taken(shared: World, admi
         assert [answer.status_code for answer in answers] == [409] * len(ids), [answer.text for answer in answers]
 
 
-def test_own_name_is_no_conflict(shared: World, admin: Caller) -> None:
+def test_a_provider_may_keep_its_own_name(shared: World, admin: Caller) -> None:
     provider_id = new_provider(shared, name="Itself")
 
     assert admin.put(f"{PROVIDERS}/{provider_id}", provider_body(shared.simulator, name="Itself")).status_code == 200
 
 
-def test_name_is_taken_in_its_tenant_only(shared: World) -> None:
+def test_a_name_is_taken_only_in_its_tenant(shared: World) -> None:
     new_provider(shared, name="Everywhere")
     body = provider_body(shared.simulator, name="Everywhere")
 
@@ -197,7 +197,7 @@ def answers(admin: Caller) -> Iterator[list[requests.Response]]:
             assert secret not in str(answer.headers)
 
 
-def test_secrets_are_in_no_answer(shared: World, admin: Caller, answers: list[requests.Response]) -> None:
+def test_no_answer_contains_the_secrets(shared: World, admin: Caller, answers: list[requests.Response]) -> None:
     secrets = {"token": API_TOKEN, "webhook_token": WEBHOOK_TOKEN}
     disguised = [item | {"isSecret": False} for item in config_properties(shared.simulator, **secrets)]
     body = provider_body(shared.simulator, name="Keeps secrets", configProperties=disguised)
@@ -217,9 +217,7 @@ def test_secrets_are_in_no_answer(shared: World, admin: Caller, answers: list[re
 @pytest.mark.parametrize("wrong", ["tökén-of-a-secret", "line\nbreak-of-secret", "ta\tb-within-a-secret"])
 @pytest.mark.parametrize("key", ["token", "webhook_token"])
 @pytest.mark.one_database
-def test_secret_that_cannot_be_one_is_refused_and_not_repeated(
-    shared: World, admin: Caller, key: str, wrong: str
-) -> None:
+def test_an_invalid_secret_is_refused_and_not_repeated(shared: World, admin: Caller, key: str, wrong: str) -> None:
     body = provider_body(shared.simulator, configProperties=config_properties(shared.simulator, **{key: wrong}))
 
     description = assert_error(admin.post(PROVIDERS, body), 400, "IDVP-60002", f"configProperties.{key}")
@@ -245,7 +243,7 @@ def test_put_without_the_secrets_keeps_them(shared: World, admin: Caller, leave_
 
 
 @pytest.mark.parametrize("key", ["token", "webhook_token", "notice_secret"])
-def test_mask_is_no_secret_of_a_new_provider(shared: World, admin: Caller, key: str) -> None:
+def test_a_mask_is_refused_as_secret_of_a_new_provider(shared: World, admin: Caller, key: str) -> None:
     properties = config_properties(shared.simulator, **{key: MASK})
 
     answer = admin.post(PROVIDERS, provider_body(shared.simulator, name="Masked", configProperties=properties))
@@ -254,7 +252,7 @@ def test_mask_is_no_secret_of_a_new_provider(shared: World, admin: Caller, key: 
 
 
 @pytest.mark.parametrize("is_secret", [True, False, None])
-def test_secrets_are_secret_for_any_is_secret(shared: World, admin: Caller, is_secret: bool | None) -> None:
+def test_secrets_stay_secret_whatever_is_secret_says(shared: World, admin: Caller, is_secret: bool | None) -> None:
     secrets = {"token": API_TOKEN, "webhook_token": WEBHOOK_TOKEN, "notice_secret": "whsec_" + "c2VjcmV0" * 4}
     properties = [item | {"isSecret": is_secret} for item in config_properties(shared.simulator, **secrets)]
     name = f"Whatever {is_secret}"
@@ -268,7 +266,7 @@ def test_secrets_are_secret_for_any_is_secret(shared: World, admin: Caller, is_s
 
 
 @pytest.mark.parametrize("token", ["", "x", "fifteen-letters", "*" * 15])
-def test_short_webhook_token_is_refused(shared: World, admin: Caller, token: str) -> None:
+def test_a_short_webhook_token_is_refused(shared: World, admin: Caller, token: str) -> None:
     provider_id = new_provider(shared)
     body = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
     body["configProperties"].append({"key": "webhook_token", "value": token, "isSecret": True})
@@ -299,7 +297,7 @@ def test_short_webhook_token_is_refused(shared: World, admin: Caller, token: str
     ],
 )
 @pytest.mark.one_database
-def test_pasted_token_is_stored_without_what_came_along(shared: World, admin: Caller, pasted: str) -> None:
+def test_a_pasted_token_is_stored_without_surrounding_text(shared: World, admin: Caller, pasted: str) -> None:
     _, me = new_user(shared)
     added = new_provider(shared, configProperties=config_properties(shared.simulator, token=pasted))
     changed = new_provider(shared)
@@ -327,7 +325,7 @@ def test_pasted_token_is_stored_without_what_came_along(shared: World, admin: Ca
     ],
 )
 @pytest.mark.one_database
-def test_token_of_another_region_is_refused(
+def test_a_token_of_another_region_is_refused(
     shared: World, admin: Caller, environment: str, region: str, base_url: str, is_refused: bool
 ) -> None:
     token = f"api_{environment}{region}.secret-of-a-region"
@@ -346,7 +344,7 @@ def test_token_of_another_region_is_refused(
     assert_error(admin.post(PROVIDERS, body | {"name": "Elsewhere"}), 400, "IDVP-60002", *named)
 
 
-def test_stored_token_stays_in_its_region(shared: World, admin: Caller) -> None:
+def test_a_stored_token_is_bound_to_its_region(shared: World, admin: Caller) -> None:
     properties = config_properties(shared.simulator, token="api_live_us.secret", base_url=REGIONS[1])
     provider_id = new_provider(shared, configProperties=properties)
     body = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
@@ -355,9 +353,7 @@ def test_stored_token_stays_in_its_region(shared: World, admin: Caller) -> None:
     assert_error(admin.put(f"{PROVIDERS}/{provider_id}", body), 400, "IDVP-60002", "eu", "us")
 
 
-def test_new_api_token_takes_the_place_of_the_old_one(
-    shared: World, admin: Caller, answers: list[requests.Response]
-) -> None:
+def test_a_new_api_token_replaces_the_old_one(shared: World, admin: Caller, answers: list[requests.Response]) -> None:
     _, me = new_user(shared)
     provider_id = new_provider(shared)
     name = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)["name"]
@@ -372,7 +368,7 @@ def test_new_api_token_takes_the_place_of_the_old_one(
     assert_error(answers[1], 400, "OIDV-10038")  # no token of Onfido's, and the one that is used
 
 
-def test_webhook_token_can_come_later(shared: World, admin: Caller) -> None:
+def test_a_webhook_token_can_be_added_later(shared: World, admin: Caller) -> None:
     provider_id = new_provider(shared)
     body = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
     event = event_body("run-of-another")
@@ -385,7 +381,7 @@ def test_webhook_token_can_come_later(shared: World, admin: Caller) -> None:
     assert shared.post_event(event, provider_id=provider_id, signature=signature).status_code == 200
 
 
-def test_provider_without_webhook_token_verifies_by_asking(shared: World) -> None:
+def test_a_provider_without_webhook_token_verifies_by_fetching_results(shared: World) -> None:
     _, me = new_user(shared)
     provider_id = new_provider(shared)
     started = answer_on(me.verify(provider_id, "INITIATED", [GIVEN_NAME]), 200)
@@ -400,7 +396,7 @@ def test_provider_without_webhook_token_verifies_by_asking(shared: World) -> Non
 
 
 @pytest.mark.parametrize("base_url", REGIONS)
-def test_regions_of_onfido_may_receive_tokens(shared: World, base_url: str) -> None:
+def test_onfidos_regional_hosts_may_receive_tokens(shared: World, base_url: str) -> None:
     new_provider(shared, configProperties=config_properties(shared.simulator, base_url=base_url))
 
 
@@ -464,7 +460,7 @@ def test_every_applicant_field_can_be_mapped(shared: World, name: str) -> None:
     ],
 )
 @pytest.mark.one_database
-def test_mapping_that_onfido_could_not_use_is_refused(
+def test_a_mapping_that_onfido_cannot_use_is_refused(
     shared: World, admin: Caller, claims: list[dict[str, str]], named: str
 ) -> None:
     answer = admin.post(PROVIDERS, provider_body(shared.simulator, claims=claims))
@@ -492,7 +488,7 @@ def test_absent_invalid_and_unknown_configuration_properties_are_named(
     assert_error(answer, 400, "IDVP-60002", "configProperties", named)
 
 
-def test_configuration_property_given_twice_is_refused(shared: World, admin: Caller) -> None:
+def test_a_duplicate_configuration_property_is_refused(shared: World, admin: Caller) -> None:
     properties = [*config_properties(shared.simulator), {"key": "workflow_id", "value": WORKFLOW_ID}]
 
     answer = admin.post(PROVIDERS, provider_body(shared.simulator, configProperties=properties))
@@ -593,14 +589,14 @@ def names(page: dict[str, Any]) -> set[str]:
         ('name eq Say "hello"', {'Say "hello"'}),
     ],
 )
-def test_filter_finds(catalogue: World, text: str, expected: set[str]) -> None:
+def test_a_filter_selects_providers(catalogue: World, text: str, expected: set[str]) -> None:
     page = found(catalogue, text)
 
     assert names(page) == expected
     assert page["totalResults"] == len(expected)
 
 
-def test_filter_by_id(catalogue: World) -> None:
+def test_a_filter_by_id_selects_one_provider(catalogue: World) -> None:
     provider = found(catalogue, "name sw snake")["identityVerificationProviders"][0]
 
     assert names(found(catalogue, f"id eq {provider['id']}")) == {"snake_case"}
@@ -633,7 +629,7 @@ def test_filter_by_id(catalogue: World) -> None:
     ],
 )
 @pytest.mark.one_database
-def test_filter_outside_the_grammar_is_refused(catalogue: World, text: str) -> None:
+def test_a_filter_outside_the_grammar_is_refused(catalogue: World, text: str) -> None:
     answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={"filter": text})
 
     assert_error(answer, 400, "IDVP-60004", "filter")
@@ -651,7 +647,7 @@ def test_a_blank_filter_lists_everything(catalogue: World, text: str) -> None:
 @pytest.mark.parametrize(
     ("limit", "offset", "count"), [(4, 0, 4), (4, 8, 1), (4, 9, 0), (4, 1000, 0), (1000, 0, 9), (0, 0, 0), (0, 3, 0)]
 )
-def test_page_is_cut_out_of_all_that_match(catalogue: World, limit: int, offset: int, count: int) -> None:
+def test_a_page_is_taken_from_all_matching_providers(catalogue: World, limit: int, offset: int, count: int) -> None:
     page = found(catalogue, limit=limit, offset=offset)
 
     assert (page["totalResults"], page["count"]) == (len(NAMES), count)
@@ -669,14 +665,14 @@ def test_pages_follow_each_other_without_gap_or_overlap(catalogue: World) -> Non
 @pytest.mark.parametrize("name", ["limit", "offset"])
 @pytest.mark.parametrize("value", ["-1", "1.5", "ten", "", "1e3", "0x10"])
 @pytest.mark.one_database
-def test_page_that_cannot_be_is_refused(catalogue: World, name: str, value: str) -> None:
+def test_an_invalid_page_is_refused(catalogue: World, name: str, value: str) -> None:
     answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={name: value})
 
     assert_error(answer, 400, "IDVP-60004", name)
 
 
 @pytest.mark.parametrize("offset", [str(2**31), str(10**30), "9" * 5000])
-def test_offset_beyond_every_list_is_refused(catalogue: World, offset: str) -> None:
+def test_an_offset_beyond_the_maximum_is_refused(catalogue: World, offset: str) -> None:
     answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={"offset": offset})
 
     assert_error(answer, 400, "IDVP-60004", "offset")
@@ -684,14 +680,14 @@ def test_offset_beyond_every_list_is_refused(catalogue: World, offset: str) -> N
 
 @pytest.mark.parametrize("limit", ["1001", "5000", str(2**31), str(10**30), "9" * 5000, "00001001"])
 @pytest.mark.one_database
-def test_limit_above_the_maximum_is_the_maximum(catalogue: World, limit: str) -> None:
+def test_a_limit_above_the_maximum_is_reduced_to_it(catalogue: World, limit: str) -> None:
     assert names(found(catalogue, limit=limit)) == set(NAMES)
 
 
 # The guide
 
 
-def test_setup_guide_names_the_webhook_of_this_tenant(catalogue: World) -> None:
+def test_the_setup_guide_names_the_webhook_of_its_tenant(catalogue: World) -> None:
     admin = catalogue.connector.as_admin(catalogue.tenant)
     provider_id = found(catalogue, "name sw snake")["identityVerificationProviders"][0]["id"]
 
@@ -706,7 +702,7 @@ def test_setup_guide_names_the_webhook_of_this_tenant(catalogue: World) -> None:
     assert requests.post(guide["webhookUrl"], data=b"{}", timeout=60).status_code == 401  # it is there
 
 
-def test_mapping_is_answered_in_full(shared: World, admin: Caller) -> None:
+def test_the_mapping_is_returned_completely(shared: World, admin: Caller) -> None:
     provider_id = new_provider(shared)
 
     claims = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)["claims"]

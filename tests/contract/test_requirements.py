@@ -200,7 +200,7 @@ def test_body_error_states_the_requirement(shared: World, admin: Caller, raw: by
     assert description.startswith("body: must ")
 
 
-def test_claim_named_twice_is_refused(shared: World, admin: Caller) -> None:
+def test_a_claim_named_twice_is_refused(shared: World, admin: Caller) -> None:
     user_id, _ = new_user(shared)
     both = [entry(shared.provider_id), entry(shared.provider_id)]
 

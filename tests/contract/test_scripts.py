@@ -102,7 +102,7 @@ def test_document_values_are_returned_in_any_script(shared: World, provider_id: 
         "\u200fdavid",
     ],
 )
-def test_a_tag_may_have_any_character_that_controls_nothing(shared: World, provider_id: str, tag: str) -> None:
+def test_a_tag_may_contain_any_character_except_control_characters(shared: World, provider_id: str, tag: str) -> None:
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id, properties={"tags": f"plain, {tag}"}))
 
@@ -112,7 +112,7 @@ def test_a_tag_may_have_any_character_that_controls_nothing(shared: World, provi
     assert [run["runId"] for run in found["verifications"]] == [run_id]
 
 
-def test_a_tag_that_the_workflow_gave_is_kept_in_any_script(shared: World, provider_id: str) -> None:
+def test_a_tag_set_by_the_workflow_is_kept_in_any_script(shared: World, provider_id: str) -> None:
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
     event = event_body(run_id, output=CLEAR, tags=["\U0001f469\u200d\U0001f4bb", "two\nlines", "bell\x07"])
@@ -194,13 +194,13 @@ def test_a_run_in_review_is_decided_for_a_value_in_another_normal_form(shared: W
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", "\u3000\u2003", "\u200b", "\u200f"])
-def test_a_blank_value_is_a_missing_one(shared: World, blank: str) -> None:
+def test_a_blank_value_counts_as_missing(shared: World, blank: str) -> None:
     _, me = new_user(shared, PERSON | {GIVEN_NAME: blank})
 
     assert_error(me.verify(shared.provider_id, "INITIATED"), 400, "OIDV-10002", GIVEN_NAME)
 
 
-def test_a_value_that_becomes_blank_is_verified_no_longer(shared: World) -> None:
+def test_a_value_that_becomes_blank_is_no_longer_verified(shared: World) -> None:
     user_id, me = new_user(shared)
     shared.outcome(shared.start(me))
     answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
@@ -210,7 +210,7 @@ def test_a_value_that_becomes_blank_is_verified_no_longer(shared: World) -> None
     assert verified(me.claims()) == set(MAPPING) - {GIVEN_NAME}
 
 
-def test_values_are_sent_composed_and_with_plain_spaces(shared: World) -> None:
+def test_values_are_sent_in_composed_form_with_plain_spaces(shared: World) -> None:
     values = in_form("NFD") | {GIVEN_NAME: "\u3000Jose\u0301\u00a0\tNguye\u0302\u0303n\u2003"}
     _, me = new_user(shared, values)
     run_id = shared.start(me)

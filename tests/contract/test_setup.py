@@ -29,7 +29,7 @@ from tests.loopback import Quiet, serving
 from tests.values import MAPPING
 
 
-def test_new_provider_lacks_its_webhook_alone(shared: World, admin: Caller, provider_id: str) -> None:
+def test_a_new_provider_lacks_only_its_webhook(shared: World, admin: Caller, provider_id: str) -> None:
     passed, details = checked(admin, provider_id)
 
     assert passed == dict.fromkeys(NAMES, True) | {"webhook": False}
@@ -39,7 +39,7 @@ def test_new_provider_lacks_its_webhook_alone(shared: World, admin: Caller, prov
     assert all(uri in details["claims"] for uri in MAPPING)
 
 
-def test_provider_with_its_webhook_is_ready(admin: Caller, provider_id: str) -> None:
+def test_a_provider_with_a_webhook_is_ready(admin: Caller, provider_id: str) -> None:
     register(admin, provider_id, 201)
 
     passed, details = checked(admin, provider_id)
@@ -48,7 +48,7 @@ def test_provider_with_its_webhook_is_ready(admin: Caller, provider_id: str) -> 
     assert RESULT in details["webhook"]
 
 
-def test_it_costs_nothing(shared: World, admin: Caller, provider_id: str) -> None:
+def test_the_checks_create_nothing_at_onfido(shared: World, admin: Caller, provider_id: str) -> None:
     before = shared.onfido_state()["counts"]
 
     checked(admin, provider_id)
@@ -59,7 +59,7 @@ def test_it_costs_nothing(shared: World, admin: Caller, provider_id: str) -> Non
 @pytest.mark.parametrize(
     ("token", "environment"), [("api_sandbox.s", "sandbox"), ("api_sandbox_eu.s", "sandbox"), ("api_live.s", "live")]
 )
-def test_environment_is_that_of_the_token(shared: World, admin: Caller, token: str, environment: str) -> None:
+def test_the_environment_is_taken_from_the_token(shared: World, admin: Caller, token: str, environment: str) -> None:
     provider_id = provider_with(shared, token=token)
 
     answer = admin.post(f"{PROVIDERS}/{provider_id}/test-connection", None)
@@ -69,7 +69,7 @@ def test_environment_is_that_of_the_token(shared: World, admin: Caller, token: s
     assert register(admin, provider_id, 201)["environments"] == [environment]
 
 
-def test_token_that_onfido_refuses_fails_and_what_rests_on_it_is_not_checked(shared: World, admin: Caller) -> None:
+def test_a_refused_token_fails_and_dependent_checks_are_skipped(shared: World, admin: Caller) -> None:
     token = "no-token-of-onfidos"
     passed, details = checked(admin, provider_with(shared, token=token))
 
@@ -78,7 +78,7 @@ def test_token_that_onfido_refuses_fails_and_what_rests_on_it_is_not_checked(sha
     assert token not in str(details)
 
 
-def test_region_that_does_not_answer_fails_and_what_rests_on_it_is_not_checked(shared: World, admin: Caller) -> None:
+def test_an_unreachable_region_fails_and_dependent_checks_are_skipped(shared: World, admin: Caller) -> None:
     passed, details = checked(admin, provider_with(shared, base_url="http://127.0.0.1:1/v3.6"))
 
     assert passed == dict.fromkeys(NAMES) | {"region": False, "environment": True, "claims": True}
@@ -109,7 +109,7 @@ def answering(status: int, error_type: str) -> Iterator[str]:
         (404, "resource_not_found", "region", "base URL"),
     ],
 )
-def test_refusal_of_onfidos_is_a_result_with_advice(
+def test_a_refusal_by_onfido_is_a_result_with_advice(
     shared: World, admin: Caller, status: int, error_type: str, failed: str, advice: str
 ) -> None:
     with answering(status, error_type) as base_url:
@@ -120,7 +120,7 @@ def test_refusal_of_onfidos_is_a_result_with_advice(
     assert error_type in details[failed]
 
 
-def test_workflow_that_onfido_does_not_know_fails_alone(shared: World, admin: Caller) -> None:
+def test_a_workflow_unknown_to_onfido_fails_alone(shared: World, admin: Caller) -> None:
     provider_id = provider_with(shared, workflow_id=NIL)
     register(admin, provider_id, 201)
 
@@ -134,7 +134,7 @@ def test_workflow_that_onfido_does_not_know_fails_alone(shared: World, admin: Ca
     ("route", "switch", "failed"),
     [("POST /workflow_runs", "throttled", "workflow"), ("GET /webhooks", "failed", "webhook")],
 )
-def test_onfido_that_breaks_off_fails_what_it_did_not_answer(
+def test_checks_that_onfido_did_not_answer_fail(
     onfido: World, admin: Caller, route: str, switch: str, failed: str
 ) -> None:
     provider_id = new_provider(onfido)
@@ -171,7 +171,7 @@ def test_claims_that_cannot_be_verified_are_reported_without_a_failure(shared: W
         ({"payload_version": 2}, "payload_version is 2"),
     ],
 )
-def test_webhook_that_is_subscribed_to_too_little_is_found_and_repaired(
+def test_a_webhook_with_too_few_events_is_found_and_repaired(
     shared: World, admin: Caller, provider_id: str, change: dict[str, Any], named: str
 ) -> None:
     webhook = register(admin, provider_id, 201)
@@ -186,9 +186,7 @@ def test_webhook_that_is_subscribed_to_too_little_is_found_and_repaired(
     assert told(shared, provider_id)[-1] == (ADMIN, {"properties": [], "webhook": "repaired"})
 
 
-def test_webhook_whose_token_is_not_the_registered_one_is_found_and_repaired(
-    shared: World, admin: Caller, provider_id: str
-) -> None:
+def test_a_webhook_with_another_token_is_found_and_repaired(shared: World, admin: Caller, provider_id: str) -> None:
     webhook = register(admin, provider_id, 201)
     give_token(shared, admin, provider_id, "given-by-hand-here")
 
@@ -197,7 +195,7 @@ def test_webhook_whose_token_is_not_the_registered_one_is_found_and_repaired(
     assert checked(admin, provider_id)[0]["webhook"] is True
 
 
-def test_webhook_whose_token_is_not_registered_is_found_and_replaced(
+def test_a_webhook_without_a_registered_token_is_found_and_replaced(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     url = url_of(shared, provider_id)
@@ -209,7 +207,7 @@ def test_webhook_whose_token_is_not_registered_is_found_and_replaced(
     assert checked(admin, provider_id)[0]["webhook"] is True
 
 
-def test_webhook_that_is_there_twice_is_found_and_the_registered_one_stays(
+def test_a_duplicate_webhook_is_found_and_the_registered_one_kept(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     url = url_of(shared, provider_id)

@@ -108,9 +108,7 @@ def test_studio_is_returned_as_it_was_sent(shared: World, admin: Caller) -> None
     assert SECRET not in str(answer)
 
 
-def test_a_change_that_says_nothing_of_studio_leaves_it_and_an_empty_one_takes_it_away(
-    shared: World, admin: Caller
-) -> None:
+def test_a_change_without_studio_keeps_it_and_an_empty_one_removes_it(shared: World, admin: Caller) -> None:
     provider_id = studio_provider(shared, tags=["web"], sendUserId=True)
     path, body = f"{PROVIDERS}/{provider_id}", provider_body(shared.simulator, name=f"Changed {provider_id}")
     used = NOTHING | {"tags": ["web"], "sendUserId": True}
@@ -125,13 +123,13 @@ def test_a_change_that_says_nothing_of_studio_leaves_it_and_an_empty_one_takes_i
     assert answer_on(admin.get(path), 200) == emptied
 
 
-def test_a_client_for_wso2_sees_nothing_of_studio_where_nothing_is_used(shared: World, admin: Caller) -> None:
+def test_a_client_for_wso2_sees_no_studio_if_it_is_not_used(shared: World, admin: Caller) -> None:
     for studio in ({}, NOTHING, None):
         provider_id = new_provider(shared, studio=studio)
         assert_provider(answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200))
 
 
-def test_only_what_was_changed_is_in_the_history(shared: World, admin: Caller) -> None:
+def test_the_history_names_only_changed_members(shared: World, admin: Caller) -> None:
     provider_id = studio_provider(shared, tags=["web"], customData=EVERYTHING["customData"])
     path, body = f"{PROVIDERS}/{provider_id}", provider_body(shared.simulator, name=f"Renamed {provider_id}")
 
@@ -213,9 +211,7 @@ def altered(document: Any, value: Any) -> Iterator[Any]:
     [None, True, -1, 1e300, 10**400, "", "\0", "\ud800", "x" * 3000, ["x"], {"x": {}}],
     ids=lambda each: repr(each)[:9],
 )
-def test_anything_anywhere_in_what_is_used_of_studio_is_taken_or_refused(
-    shared: World, admin: Caller, value: Any
-) -> None:
+def test_any_value_of_a_studio_member_is_accepted_or_refused(shared: World, admin: Caller, value: Any) -> None:
     used = EVERYTHING | {"customData": EVERYTHING["customData"][2:5:2], "notices": {"url": None, "tasks": []}}
     path = f"{PROVIDERS}/{studio_provider(shared)}"
     body = provider_body(shared.simulator, name=f"Altered {path}")
@@ -251,7 +247,7 @@ def typed_workflow(shared: World) -> str:
     return workflow_id
 
 
-def test_input_of_every_type_is_made_from_claims(shared: World, typed_workflow: str) -> None:
+def test_input_of_every_type_is_built_from_claims(shared: World, typed_workflow: str) -> None:
     declared = [{"name": name, "type": kind, "claim": claim} for name, (kind, claim, *_) in TYPED.items()]
     provider_id = studio_provider(shared, workflow_id=typed_workflow, customData=declared)
     _, me = new_user(shared, PERSON | {claim: text for _, claim, text, _ in TYPED.values()})
@@ -263,7 +259,7 @@ def test_input_of_every_type_is_made_from_claims(shared: World, typed_workflow: 
     assert "52000.5" not in str(applicant), "what is not mapped to a field of the applicant is input only"
 
 
-def test_input_of_every_type_is_given_by_the_request(shared: World, typed_workflow: str) -> None:
+def test_input_of_every_type_is_taken_from_the_request(shared: World, typed_workflow: str) -> None:
     declared = [{"name": name, "type": kind} for name, (kind, *_) in TYPED.items()]
     provider_id = studio_provider(shared, workflow_id=typed_workflow, customData=declared)
     _, me = new_user(shared)
@@ -274,7 +270,7 @@ def test_input_of_every_type_is_given_by_the_request(shared: World, typed_workfl
     assert run_at_onfido(shared, run_id)["custom_data"] == {name: row[3] for name, row in TYPED.items()}
 
 
-def test_constants_go_with_every_run_and_what_is_optional_may_be_missing(shared: World) -> None:
+def test_constants_are_sent_with_every_run_and_optional_input_may_be_missing(shared: World) -> None:
     provider_id = studio_provider(shared, customData=EVERYTHING["customData"])
     _, me = new_user(shared)
 
@@ -289,7 +285,7 @@ def test_constants_go_with_every_run_and_what_is_optional_may_be_missing(shared:
     }
 
 
-def test_a_run_without_input_is_sent_none(shared: World) -> None:
+def test_a_run_without_input_is_sent_without_it(shared: World) -> None:
     _, me = new_user(shared)
 
     sent = run_at_onfido(shared, shared.start(me))
@@ -328,7 +324,7 @@ def test_undeclared_input_is_refused_before_onfido_is_called(
 
 
 @pytest.mark.parametrize(("value", "code"), [(None, "OIDV-10002"), ("", "OIDV-10002"), ("quite a lot", "OIDV-10043")])
-def test_input_that_no_value_of_the_users_makes_is_refused_by_claim_and_name(
+def test_input_that_no_value_of_the_user_can_fill_is_refused_by_claim_and_name(
     shared: World, value: str | None, code: str
 ) -> None:
     provider_id = studio_provider(shared, customData=[{"name": "salary", "type": "number", "claim": SALARY}])
@@ -343,7 +339,7 @@ def test_input_that_no_value_of_the_users_makes_is_refused_by_claim_and_name(
     assert ask(me, provider_id).status_code == 200, "the next request is not in the way of the first"
 
 
-def test_input_that_only_the_workflow_can_refuse_is_refused_in_onfidos_words_without_the_value(
+def test_input_refused_by_the_workflow_is_reported_in_onfidos_words_without_the_value(
     shared: World, typed_workflow: str
 ) -> None:
     set_workflow(shared, typed_workflow, custom_data={"city": "number", "salary": "number"}, required=["salary"])
@@ -365,7 +361,7 @@ def test_input_that_only_the_workflow_can_refuse_is_refused_in_onfidos_words_wit
 # Tags and the user's id
 
 
-def test_tags_of_the_provider_and_of_the_request_join_the_runs_own(shared: World) -> None:
+def test_tags_of_the_provider_and_the_request_are_added_to_the_runs_own(shared: World) -> None:
     provider_id = studio_provider(shared, tags=["ours", "both"])
     _, me = new_user(shared)
 
@@ -378,7 +374,7 @@ def test_tags_of_the_provider_and_of_the_request_join_the_runs_own(shared: World
     assert sorted(found.listed.tags) == sorted(others)
 
 
-def test_as_many_tags_as_onfido_takes_leave_room_for_the_runs_own(shared: World) -> None:
+def test_the_maximum_number_of_tags_leaves_room_for_the_runs_own(shared: World) -> None:
     provider_id = studio_provider(shared, tags=[f"p{number}" for number in range(15)])
     _, me = new_user(shared)
     many = [f"r{number}" for number in range(15)]
@@ -391,13 +387,13 @@ def test_as_many_tags_as_onfido_takes_leave_room_for_the_runs_own(shared: World)
 
 @pytest.mark.parametrize("tags", ["x" * 129, "a\nb", f"ok,{TAG_PREFIX}{uuid.UUID(int=0)}"])
 @pytest.mark.one_database
-def test_tags_that_cannot_be_and_those_of_other_runs_are_refused(shared: World, tags: str) -> None:
+def test_invalid_tags_and_those_of_other_runs_are_refused(shared: World, tags: str) -> None:
     _, me = new_user(shared)
 
     assert_error(ask(me, shared.provider_id, properties={"tags": tags}), 400, "IDV-10005", "tags")
 
 
-def test_the_user_id_is_sent_to_onfido_if_the_provider_is_configured_so(shared: World) -> None:
+def test_the_user_id_is_sent_to_onfido_if_configured(shared: World) -> None:
     user_id, me = new_user(shared)
 
     run_id = run_id_of(ask(me, studio_provider(shared, sendUserId=True)))
@@ -431,7 +427,7 @@ ENTIRE = {
 }
 
 
-def test_everything_of_an_applicant_reaches_onfido_in_its_place(shared: World) -> None:
+def test_every_applicant_field_reaches_onfido_in_its_place(shared: World) -> None:
     claims = MAPPING | {f"urn:{name}": name for name in ENTIRE}
     provider_id = studio_provider(shared, claims)
     _, me = new_user(shared, PERSON | {f"urn:{name}": value for name, value in ENTIRE.items()})
@@ -487,7 +483,7 @@ def test_a_request_passes_the_users_consents(shared: World) -> None:
     ],
 )
 @pytest.mark.one_database
-def test_values_that_onfido_would_refuse_are_refused_before_it_is_asked(
+def test_values_that_onfido_would_refuse_are_refused_before_it_is_called(
     shared: World, field: str, value: str, why: str
 ) -> None:
     claims = MAPPING | {f"urn:{name}": name for name in ENTIRE}
@@ -506,7 +502,7 @@ def test_values_that_onfido_would_refuse_are_refused_before_it_is_asked(
         assert user_verifications.lock_all(connection, shared.tenant, user_id) == []
 
 
-def test_values_that_are_not_sent_are_not_looked_at(shared: World) -> None:
+def test_values_that_are_not_sent_are_not_validated(shared: World) -> None:
     _, me = new_user(shared, PERSON | {BIRTH_DATE: "7.7.77"})
 
     assert ask(me, shared.provider_id, claims=[GIVEN_NAME, LAST_NAME]).status_code == 200

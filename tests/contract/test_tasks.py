@@ -52,7 +52,7 @@ def history_of(world: World, run_id: str) -> list[dict[str, Any]]:
     return entries
 
 
-def test_tasks_are_listed_as_they_started(onfido: World, backend: Caller) -> None:
+def test_tasks_are_listed_in_the_order_of_their_start(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido)
 
     listed = answer_on(backend.get(path), 200)
@@ -64,7 +64,7 @@ def test_tasks_are_listed_as_they_started(onfido: World, backend: Caller) -> Non
     assert last["createdAt"].endswith("Z")
 
 
-def test_one_task_is_returned_with_its_input_and_may_not_be_cached(onfido: World, backend: Caller) -> None:
+def test_a_task_is_returned_with_its_input_and_must_not_be_cached(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido, FREE)
 
     answer = backend.get(task)
@@ -77,7 +77,7 @@ def test_one_task_is_returned_with_its_input_and_may_not_be_cached(onfido: World
 
 
 @pytest.mark.parametrize("data", [{"score": 7}, {}, [], [{"score": 7}], {"of": {"any": ["shape", None, True, 1.5]}}])
-def test_application_completes_a_task_and_the_run_goes_on(onfido: World, backend: Caller, data: Any) -> None:
+def test_the_application_completes_a_task_and_the_run_continues(onfido: World, backend: Caller, data: Any) -> None:
     path, task, _ = waiting(onfido, FREE, SCORING)
 
     answer = complete(backend, task, data)
@@ -89,7 +89,7 @@ def test_application_completes_a_task_and_the_run_goes_on(onfido: World, backend
     assert f"{path}/{answer_on(backend.get(path), 200)[-1]['id']}" != task
 
 
-def test_completion_is_in_the_history_with_its_actor_and_without_the_data(onfido: World, backend: Caller) -> None:
+def test_a_completion_is_in_the_history_with_its_actor_and_without_the_data(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido, FREE)
 
     answer_on(complete(backend, task, {"name": PERSONAL}), 200)
@@ -111,7 +111,7 @@ def test_completion_is_in_the_history_with_its_actor_and_without_the_data(onfido
     }
 
 
-def test_run_that_is_not_the_callers_is_not_found(onfido: World) -> None:
+def test_a_run_of_another_caller_is_not_found(onfido: World) -> None:
     _, task, run_id = waiting(onfido)
     task_id = task.rpartition("/")[2]
     ours = onfido.connector.caller("backend", ALL_SCOPES)
@@ -132,7 +132,7 @@ def test_run_that_is_not_the_callers_is_not_found(onfido: World) -> None:
     assert answer_on(ours.get(task), 200)["output"] is None
 
 
-def test_verification_without_a_run_has_no_tasks(onfido: World, backend: Caller) -> None:
+def test_a_verification_without_a_run_has_no_tasks(onfido: World, backend: Caller) -> None:
     _, caller = new_user(onfido)
     onfido.faults(route="POST /workflow_runs", dropped_after=1)
     assert caller.verify(onfido.provider_id, "INITIATED").status_code == 503
@@ -146,7 +146,7 @@ def test_verification_without_a_run_has_no_tasks(onfido: World, backend: Caller)
 
 
 @pytest.mark.parametrize("task_id", [f"{SCORE}_1", UNKNOWN_ID, "%2e%2e", "%2E", "a%20b", "x" * 255])
-def test_task_that_the_run_does_not_have_is_not_found(onfido: World, backend: Caller, task_id: str) -> None:
+def test_a_task_that_does_not_belong_to_the_run_is_not_found(onfido: World, backend: Caller, task_id: str) -> None:
     path, _, _ = waiting(onfido)
     request = requests.Request("GET", backend.url, headers=dict(backend.headers)).prepare()
     request.url = f"{backend.url}{path}/{task_id}"  # as it is: requests would climb up
@@ -157,7 +157,7 @@ def test_task_that_the_run_does_not_have_is_not_found(onfido: World, backend: Ca
         assert_error(session.send(request, timeout=60), 404, "IDVP-60014")
 
 
-def test_task_is_completed_once(onfido: World, backend: Caller) -> None:
+def test_a_task_is_completed_only_once(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido, FREE, SCORING)
     answer_on(complete(backend, task, {"score": 7}), 200)
 
@@ -167,7 +167,7 @@ def test_task_is_completed_once(onfido: World, backend: Caller) -> None:
     assert [each["to"] for each in history_of(onfido, run_id)].count("task_completed") == 1
 
 
-def test_of_several_completions_at_once_one_counts(onfido: World, backend: Caller) -> None:
+def test_only_one_of_several_concurrent_completions_counts(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido, FREE, SCORING)
     onfido.faults(route=COMPLETE, latency_ms=200)
 
@@ -180,7 +180,7 @@ def test_of_several_completions_at_once_one_counts(onfido: World, backend: Calle
     assert [each["to"] for each in history_of(onfido, run_id)].count("task_completed") == 1
 
 
-def test_run_that_has_ended_takes_no_data(onfido: World, backend: Caller) -> None:
+def test_an_ended_run_accepts_no_data(onfido: World, backend: Caller) -> None:
     _, task, run_id = waiting(onfido)
     onfido.outcome(run_id, status="abandoned")
 
@@ -192,7 +192,7 @@ def test_run_that_has_ended_takes_no_data(onfido: World, backend: Caller) -> Non
     assert onfido.onfido_state()["requests"] == asked
 
 
-def test_manual_decision_is_not_the_applications(onfido: World, backend: Caller) -> None:
+def test_an_application_cannot_complete_a_manual_review(onfido: World, backend: Caller) -> None:
     _, task, _ = waiting(onfido, DECIDING)
 
     assert_error(complete(backend, task, {"outcome": "approved"}), 422, "OIDV-10047", "decided in the dashboard")
@@ -226,7 +226,7 @@ def assert_untouched(world: World, backend: Caller, task: str) -> None:
     assert COMPLETE not in world.onfido_state()["requests"]
 
 
-def test_data_within_the_limits_is_taken(onfido: World, backend: Caller) -> None:
+def test_data_within_the_limits_is_accepted(onfido: World, backend: Caller) -> None:
     _, task, _ = waiting(onfido, FREE)
     data = {"a": "x" * (MAX_DATA - len(json.dumps({"a": ""})))}
 
@@ -244,7 +244,7 @@ def test_a_refusal_of_onfido_is_reported_without_the_data(onfido: World, backend
     assert "task_completed" not in [each["to"] for each in history_of(onfido, run_id)]
 
 
-def test_outage_of_onfido_is_reported_and_asking_again_helps(onfido: World, backend: Caller) -> None:
+def test_an_outage_of_onfido_is_reported_and_a_retry_succeeds(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido)
     onfido.faults(failed=-1)
     for answer in (backend.get(path), backend.get(task), complete(backend, task, {"score": 7})):
@@ -258,7 +258,7 @@ def test_outage_of_onfido_is_reported_and_asking_again_helps(onfido: World, back
     assert answer_on(backend.get(task), 200)["output"] == {"score": 7}
 
 
-def test_run_that_onfido_has_no_more_is_reported(onfido: World, backend: Caller) -> None:
+def test_a_run_missing_at_onfido_is_reported(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido)
     assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=60).ok
 

@@ -52,7 +52,7 @@ def as_user(world: World) -> str:
     return f"{USERS}/{USER}/idv/claims"
 
 
-def test_provider_of_another_tenant_is_not_there(ours: World, theirs: World) -> None:
+def test_a_provider_of_another_tenant_is_not_found(ours: World, theirs: World) -> None:
     admin, path = ours.connector.as_admin(ours.tenant), f"{PROVIDERS}/{theirs.provider_id}"
 
     assert_error(admin.get(path), 404, "IDVP-60000")
@@ -64,7 +64,7 @@ def test_provider_of_another_tenant_is_not_there(ours: World, theirs: World) -> 
     assert theirs_now["name"] == NAME
 
 
-def test_list_of_providers_is_the_tenants_own(ours: World, theirs: World) -> None:
+def test_the_list_contains_only_the_tenants_providers(ours: World, theirs: World) -> None:
     for query in ({"filter": f'name eq "{NAME}"'}, {"filter": f"id eq {ours.provider_id}"}):
         page = answer_on(ours.connector.as_admin(ours.tenant).get(PROVIDERS, params=query), 200)
         assert [provider["id"] for provider in page["identityVerificationProviders"]] == [ours.provider_id]
@@ -74,7 +74,7 @@ def test_list_of_providers_is_the_tenants_own(ours: World, theirs: World) -> Non
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "COMPLETED", "REINITIATED"])
-def test_provider_of_another_tenant_verifies_no_user(ours: World, theirs: World, status: str) -> None:
+def test_a_provider_of_another_tenant_verifies_no_user(ours: World, theirs: World, status: str) -> None:
     user_id, me = new_user(ours)
     admin = ours.connector.as_admin(ours.tenant)
 
@@ -84,7 +84,7 @@ def test_provider_of_another_tenant_verifies_no_user(ours: World, theirs: World,
     assert_error(admin.post(f"{USERS}/{user_id}/idv/claims", [entry(theirs.provider_id)]), 400, "IDV-10003")
 
 
-def test_user_of_the_same_id_is_another_user(ours: World, theirs: World) -> None:
+def test_the_same_user_id_in_another_tenant_is_another_user(ours: World, theirs: World) -> None:
     user_id, me = new_user(ours)
     theirs.connector.services.users.add(Tenant(theirs.tenant), user_id, {GIVEN_NAME: "Another"})
     namesake = theirs.connector.as_user(user_id, theirs.tenant)
@@ -100,7 +100,7 @@ def test_user_of_the_same_id_is_another_user(ours: World, theirs: World) -> None
     assert verified(me.claims()) == set(MAPPING)
 
 
-def test_user_of_another_tenant_is_not_there(ours: World, theirs: World) -> None:
+def test_a_user_of_another_tenant_is_not_found(ours: World, theirs: World) -> None:
     user_id, _ = new_user(theirs)
 
     answer = ours.connector.as_admin(ours.tenant).get(f"{USERS}/{user_id}/idv/claims")
@@ -108,7 +108,7 @@ def test_user_of_another_tenant_is_not_there(ours: World, theirs: World) -> None
     assert_error(answer, 404, "IDV-10001")
 
 
-def test_claim_of_another_tenant_is_not_there(ours: World, theirs: World) -> None:
+def test_a_claim_of_another_tenant_is_not_found(ours: World, theirs: World) -> None:
     user_id, _ = new_user(theirs)
     ours.add_user(user_id)
     path = f"{USERS}/{user_id}/idv/claims"
@@ -129,7 +129,7 @@ def test_same_users_and_providers_are_verified_independently(ours: World, theirs
     assert len({ours.start(me), theirs.start(other)}) == 2
 
 
-def test_webhook_takes_events_under_its_own_tenant_only(ours: World, theirs: World) -> None:
+def test_the_webhook_accepts_events_only_under_its_own_tenant(ours: World, theirs: World) -> None:
     _, me = new_user(ours)
     event = event_body(ours.start(me), comparisons=CLEAR)
 
@@ -139,7 +139,7 @@ def test_webhook_takes_events_under_its_own_tenant_only(ours: World, theirs: Wor
     assert verified(me.claims()) == set(MAPPING)
 
 
-def test_event_at_the_webhook_of_another_tenant_reaches_no_run_of_ours(ours: World, theirs: World) -> None:
+def test_an_event_at_the_webhook_of_another_tenant_reaches_no_run(ours: World, theirs: World) -> None:
     _, me = new_user(ours)
     run_id = ours.start(me)
 
@@ -150,7 +150,7 @@ def test_event_at_the_webhook_of_another_tenant_reaches_no_run_of_ours(ours: Wor
     assert verified(me.claims()) == set(MAPPING)
 
 
-def test_webhook_token_of_another_tenant_signs_nothing_here(shared: World, ours: World, theirs: World) -> None:
+def test_the_webhook_token_of_another_tenant_is_refused(shared: World, ours: World, theirs: World) -> None:
     own = "another-webhook-token"
     properties = config_properties(shared.simulator, webhook_token=own)
     body = provider_body(shared.simulator, name=f"Own token beside {theirs.tenant}", configProperties=properties)
@@ -166,7 +166,7 @@ def test_webhook_token_of_another_tenant_signs_nothing_here(shared: World, ours:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.one_database
-def test_token_of_another_tenant_is_refused(ours: World, theirs: World, operation: Operation) -> None:
+def test_a_token_of_another_tenant_is_refused(ours: World, theirs: World, operation: Operation) -> None:
     token = theirs.connector.caller(USER, ALL_SCOPES, theirs.tenant).headers
     path = operation.path_for(ours.provider_id, USER)
 
@@ -178,7 +178,7 @@ def test_token_of_another_tenant_is_refused(ours: World, theirs: World, operatio
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_default_tenant_has_two_paths(shared: World) -> None:
+def test_the_default_tenant_has_two_paths(shared: World) -> None:
     admin, path = shared.connector.as_admin(), f"{PROVIDERS}/{shared.provider_id}"
 
     assert answer_on(admin.get(path), 200) == answer_on(admin.get(f"/t/carbon.super{path}"), 200)
@@ -188,7 +188,7 @@ def test_default_tenant_has_two_paths(shared: World) -> None:
     "prefix", ["/t/", "/t//", "/t/-x", "/t/a b", "/t/%00", "/t/../t/ours.example", "/t/" + "x" * 129]
 )
 @pytest.mark.one_database
-def test_path_with_a_tenant_that_cannot_be_is_not_found(shared: World, prefix: str) -> None:
+def test_a_path_with_an_invalid_tenant_is_not_found(shared: World, prefix: str) -> None:
     request = requests.Request("GET", shared.connector.url, headers=shared.connector.as_admin().headers).prepare()
     request.url = f"{shared.connector.url}{prefix}{PROVIDERS}".replace(" ", "%20")
     with requests.Session() as session:
@@ -197,7 +197,7 @@ def test_path_with_a_tenant_that_cannot_be_is_not_found(shared: World, prefix: s
     assert_error(answer, 404)
 
 
-def test_nested_tenant_prefix_is_not_found(shared: World) -> None:
+def test_a_nested_tenant_prefix_is_not_found(shared: World) -> None:
     answer = shared.connector.as_admin().get(f"/t/carbon.super/t/carbon.super{PROVIDERS}")
 
     assert_error(answer, 404)

@@ -101,7 +101,7 @@ def exported(answer: requests.Response) -> list[dict[str, str]]:
 # Lists
 
 
-def test_an_entry_has_the_known_facts_of_a_run(own: World, admin: Caller) -> None:
+def test_an_entry_contains_the_known_facts_of_a_run(own: World, admin: Caller) -> None:
     user_id, run_id = start(own, tags="vip,spring")
     settle(own, run_id)
 
@@ -126,7 +126,7 @@ def test_an_entry_has_the_known_facts_of_a_run(own: World, admin: Caller) -> Non
     assert entry["completedAt"] == "2026-01-02T03:04:05Z"
 
 
-def test_an_attempt_without_a_run_is_listed_with_why_it_failed(own: World, admin: Caller) -> None:
+def test_an_attempt_without_a_run_is_listed_with_the_reason(own: World, admin: Caller) -> None:
     user_id, me = new_user(own)
     own.faults(route="POST /workflow_runs", failed=-1, failed_status=500)
     assert me.verify(own.provider_id, "INITIATED").status_code == 503
@@ -162,7 +162,7 @@ def test_pages_follow_each_other_by_their_cursors(own: World, admin: Caller) -> 
         assert (seen, page["nextCursor"]) == (expected, None)
 
 
-def test_a_total_is_counted_where_it_is_asked_for(own: World, admin: Caller) -> None:
+def test_a_total_is_counted_on_request(own: World, admin: Caller) -> None:
     user_id, _ = start(own)
     start(own)
     assert "totalResults" not in answer_on(admin.get(runs_path(own)), 200)
@@ -190,7 +190,7 @@ def test_a_cursor_is_valid_only_for_its_list_and_tenant(own: World, admin: Calle
     assert_error(admin.get(path, params={"offset": 10_001}), 400, "IDVP-60004", "offset", "cursor")
 
 
-def test_each_filter_keeps_what_it_names_in_the_list_and_in_the_export(own: World, admin: Caller) -> None:
+def test_every_filter_applies_to_the_list_and_the_export(own: World, admin: Caller) -> None:
     user_id, run_id = start(own, tags="vip")
     start(own)
     settle(own, run_id, "review")
@@ -232,7 +232,7 @@ def test_each_filter_keeps_what_it_names_in_the_list_and_in_the_export(own: Worl
     ],
 )
 @pytest.mark.one_database
-def test_a_filter_that_cannot_be_read_is_refused_before_anything_is_sent(
+def test_an_unreadable_filter_is_refused_before_anything_is_sent(
     own: World, admin: Caller, query: dict[str, str], named: tuple[str, ...]
 ) -> None:
     for path in (runs_path(own), runs_path(own) + ".csv"):
@@ -243,11 +243,11 @@ def test_a_filter_that_cannot_be_read_is_refused_before_anything_is_sent(
     "query", [{"sort": "up"}, {"limit": "-1"}, {"limit": "1001"}, {"limit": "all"}, {"offset": "-1"}]
 )
 @pytest.mark.one_database
-def test_a_page_that_cannot_be_is_refused_by_name(own: World, admin: Caller, query: dict[str, str]) -> None:
+def test_an_invalid_page_is_refused_by_name(own: World, admin: Caller, query: dict[str, str]) -> None:
     assert_error(admin.get(runs_path(own), params=query), 400, "IDVP-60004", *query)
 
 
-def test_a_filter_is_no_sql(own: World, admin: Caller) -> None:
+def test_a_filter_is_never_interpreted_as_sql(own: World, admin: Caller) -> None:
     start(own)
     for text in ("' OR 1=1 --", "%", "_", '"; DROP TABLE verifications'):
         assert listed(own, admin, userId=text) == listed(own, admin, tag=text) == []
@@ -256,7 +256,7 @@ def test_a_filter_is_no_sql(own: World, admin: Caller) -> None:
 # One run
 
 
-def test_a_run_is_shown_with_all_that_is_kept_of_it(own: World, admin: Caller) -> None:
+def test_a_run_is_shown_with_all_stored_facts(own: World, admin: Caller) -> None:
     body = provider_body(own.simulator, name=str(uuid.uuid4()), studio={"documentValues": True})
     assert admin.put(f"{PROVIDERS}/{own.provider_id}", body).status_code == 200
     _, run_id = start(own, tags="vip")
@@ -289,7 +289,7 @@ def test_a_run_is_shown_with_all_that_is_kept_of_it(own: World, admin: Caller) -
     assert run["tasksUnavailable"] is None
 
 
-def test_a_run_is_shown_by_the_verifications_id_too(own: World, admin: Caller) -> None:
+def test_a_run_is_also_found_by_the_verifications_id(own: World, admin: Caller) -> None:
     _, run_id = start(own)
     run = answer_on(admin.get(runs_path(own, run_id)), 200)
     assert answer_on(admin.get(runs_path(own, run["id"])), 200) == run
@@ -333,7 +333,7 @@ def test_a_run_is_returned_without_tasks_if_onfido_does_not_return_them(own: Wor
     assert {name: run[name] for name in DETAILS - changed} == {name: before[name] for name in DETAILS - changed}
 
 
-def test_a_run_that_onfido_knows_no_more_is_shown_without_tasks(own: World, admin: Caller) -> None:
+def test_a_run_missing_at_onfido_is_shown_without_tasks(own: World, admin: Caller) -> None:
     _, run_id = start(own)
     assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=60).ok
     run = answer_on(admin.get(runs_path(own, run_id)), 200)
@@ -341,7 +341,7 @@ def test_a_run_that_onfido_knows_no_more_is_shown_without_tasks(own: World, admi
     assert "404" in run["tasksUnavailable"]
 
 
-def test_a_provider_that_cannot_be_used_any_more_still_shows_its_runs(settings: Settings, world: World) -> None:
+def test_the_runs_of_an_unusable_provider_are_still_shown(settings: Settings, world: World) -> None:
     run_id = world.start(world.add_user())
     strict = replace(settings, allow_http_loopback=False)
     with ConnectorServer(strict, world.clock) as connector:
@@ -360,7 +360,7 @@ def test_viewing_a_run_does_not_wait_for_a_slow_onfido(settings: Settings, world
     assert "in time" in answer.json()["tasksUnavailable"]
 
 
-def test_a_finished_runs_answers_are_those_that_are_documented(own: World, admin: Caller) -> None:
+def test_answers_about_a_finished_run_match_the_documentation(own: World, admin: Caller) -> None:
     document = requests.get(f"{own.connector.url}/openapi.json", timeout=60).json()
     documented = schemathesis.openapi.from_dict(document)
     _, run_id = start(own, tags="vip")
@@ -382,7 +382,7 @@ def test_a_finished_runs_answers_are_those_that_are_documented(own: World, admin
 # Refreshing
 
 
-def test_a_refresh_brings_the_result_that_no_webhook_brought(own: World, admin: Caller) -> None:
+def test_a_refresh_fetches_a_result_whose_webhook_was_lost(own: World, admin: Caller) -> None:
     user_id, run_id = start(own)
     own.outcome(run_id, comparisons=MIXED, status="approved")
     assert answer_on(admin.get(runs_path(own, run_id)), 200)["status"] == "awaiting_input"
@@ -401,7 +401,7 @@ def test_a_refresh_brings_the_result_that_no_webhook_brought(own: World, admin: 
     ("switches", "status", "code"),
     [({"failed": -1}, 503, "OIDV-10046"), ({"throttled": -1, "retry_after": 0}, 503, "OIDV-10045")],
 )
-def test_a_refresh_that_onfido_does_not_answer_changes_nothing(
+def test_a_refresh_without_an_answer_of_onfido_changes_nothing(
     own: World, admin: Caller, switches: dict[str, int], status: int, code: str
 ) -> None:
     _, run_id = start(own)
@@ -418,7 +418,7 @@ def test_a_refresh_that_onfido_does_not_answer_changes_nothing(
 # Decisions
 
 
-def test_a_decision_is_answered_with_the_run(own: World, admin: Caller) -> None:
+def test_a_decision_returns_the_run(own: World, admin: Caller) -> None:
     user_id, run_id = start(own)
     own.outcome(run_id, status="review", comparisons=MIXED)
     answer_on(admin.post(runs_path(own, run_id, "refresh"), None), 200)
@@ -464,7 +464,7 @@ def test_an_invalid_decision_is_refused_with_its_field_and_changes_nothing(
     assert answer_on(admin.get(runs_path(own, run_id)), 200) == before
 
 
-def test_the_longest_reason_is_kept_whole(own: World, admin: Caller) -> None:
+def test_the_longest_allowed_reason_is_stored_completely(own: World, admin: Caller) -> None:
     _, run_id = start(own)
     settle(own, run_id, "review")
     reason = "ü" * 1000
@@ -476,7 +476,7 @@ def test_the_longest_reason_is_kept_whole(own: World, admin: Caller) -> None:
 
 
 @pytest.mark.parametrize("operation", OF_A_RUN, ids=str)
-def test_a_run_of_another_provider_or_tenant_is_not_there(own: World, operation: Operation) -> None:
+def test_a_run_of_another_provider_or_tenant_is_not_found(own: World, operation: Operation) -> None:
     _, run_id = start(own)
     settle(own, run_id, "review")
     other, elsewhere = new_provider(own), f"tenant-{uuid.uuid4()}"
@@ -501,7 +501,7 @@ def test_a_run_of_another_provider_or_tenant_is_not_there(own: World, operation:
     assert answer_on(own.connector.as_admin().get(runs_path(own, run_id)), 200) == before
 
 
-def test_lists_and_exports_hold_the_tenants_own_runs_of_the_provider(own: World, admin: Caller) -> None:
+def test_lists_and_exports_contain_only_the_tenants_runs_of_the_provider(own: World, admin: Caller) -> None:
     _, run_id = start(own)
     other = new_provider(own)
     for path in (f"{PROVIDERS}/{other}/verifications", f"{PROVIDERS}/{other}/verifications.csv"):
@@ -515,7 +515,7 @@ def test_lists_and_exports_hold_the_tenants_own_runs_of_the_provider(own: World,
 # Exports
 
 
-def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World, admin: Caller) -> None:
+def test_an_export_has_a_line_for_every_run_in_order_of_start(own: World, admin: Caller) -> None:
     pairs = [start(own, tags="vip,spring"), start(own)]
     settle(own, pairs[0][1])
 
@@ -536,7 +536,7 @@ def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World
         assert {name: row[name] for name in shown} == shown
 
 
-def test_an_export_of_nothing_is_a_heading(own: World, admin: Caller) -> None:
+def test_an_empty_export_has_only_the_heading(own: World, admin: Caller) -> None:
     assert admin.get(runs_path(own) + ".csv").content == BYTE_ORDER_MARK + ",".join(COLUMNS).encode() + b"\r\n"
 
 
@@ -585,7 +585,7 @@ def large(shared: World) -> World:
     return world
 
 
-def test_a_large_export_takes_little_memory(large: World) -> None:
+def test_a_large_export_uses_little_memory(large: World) -> None:
     settings = large.connector.settings
     orders = {
         "data_dir": str(settings.data_dir),

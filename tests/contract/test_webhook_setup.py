@@ -43,7 +43,7 @@ from tests.values import GIVEN_NAME, LAST_NAME
 # Registering the webhook
 
 
-def test_webhook_is_registered_for_the_events_in_use_and_its_token_kept(
+def test_a_webhook_is_registered_for_the_events_in_use_and_its_token_stored(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     answer = admin.post(f"{PROVIDERS}/{provider_id}/webhook", None)
@@ -62,7 +62,7 @@ def test_webhook_is_registered_for_the_events_in_use_and_its_token_kept(
     assert told(shared, provider_id) == [(ADMIN, {"properties": ["webhook_token"], "webhook": "created"})]
 
 
-def test_result_arrives_by_the_registered_webhook(shared: World, admin: Caller, provider_id: str) -> None:
+def test_a_result_arrives_through_the_registered_webhook(shared: World, admin: Caller, provider_id: str) -> None:
     register(admin, provider_id, 201)
     _, me = new_user(shared)
     started = answer_on(me.verify(provider_id, "INITIATED", [GIVEN_NAME, LAST_NAME]), 200)
@@ -72,9 +72,7 @@ def test_result_arrives_by_the_registered_webhook(shared: World, admin: Caller, 
     shared.wait_until(lambda: verified(me.claims()) == {GIVEN_NAME, LAST_NAME})
 
 
-def test_second_call_finds_all_as_it_has_to_be_and_changes_nothing(
-    shared: World, admin: Caller, provider_id: str
-) -> None:
+def test_a_second_call_changes_nothing(shared: World, admin: Caller, provider_id: str) -> None:
     writes = ("POST /webhooks", "PUT /webhooks/{webhook_id}", "DELETE /webhooks/{webhook_id}")
     webhook = register(admin, provider_id, 201)
     before = (told(shared, provider_id), [asked(shared, route) for route in writes])
@@ -86,7 +84,7 @@ def test_second_call_finds_all_as_it_has_to_be_and_changes_nothing(
     assert "previous_webhook_token_expires_at" not in {item["key"] for item in properties}
 
 
-def test_webhook_follows_what_is_used_of_studio(shared: World, admin: Caller) -> None:
+def test_the_webhooks_events_follow_the_studio_settings(shared: World, admin: Caller) -> None:
     properties = config_properties(shared.simulator, notice_secret=NOTICE_SECRET)
     body = provider_body(shared.simulator, name="Tells its application", configProperties=properties)
     provider_id = answer_on(admin.post(PROVIDERS, body), 201)["id"]
@@ -104,7 +102,7 @@ def test_webhook_follows_what_is_used_of_studio(shared: World, admin: Caller) ->
     assert at_onfido(shared, provider_id)[0]["events"] == [RESULT]
 
 
-def test_webhooks_of_others_are_left_alone(shared: World, admin: Caller, provider_id: str) -> None:
+def test_webhooks_of_other_systems_are_left_unchanged(shared: World, admin: Caller, provider_id: str) -> None:
     others = [
         ask_onfido(shared, "POST", url="https://elsewhere.example/hook", events=["check.completed"]),
         ask_onfido(shared, "POST", url=url_of(shared, new_provider(shared))),
@@ -116,7 +114,7 @@ def test_webhooks_of_others_are_left_alone(shared: World, admin: Caller, provide
     assert [other for other in others if other not in ask_onfido(shared, "GET")["webhooks"]] == []
 
 
-def test_replaced_token_stays_valid_during_the_overlap(shared: World, admin: Caller) -> None:
+def test_a_replaced_token_stays_valid_during_the_overlap(shared: World, admin: Caller) -> None:
     provider_id = provider_with(shared, webhook_token=WEBHOOK_TOKEN)
     register(admin, provider_id, 201)
     [webhook] = at_onfido(shared, provider_id)
@@ -134,7 +132,7 @@ def test_unknown_and_foreign_providers_are_not_found(shared: World, admin: Calle
         assert_error(remove(admin, provider_id), 404, "IDVP-60000", provider_id)
 
 
-def test_webhook_of_a_tenant_has_its_path(shared: World) -> None:
+def test_the_webhook_of_a_tenant_has_its_path(shared: World) -> None:
     theirs = World(shared.connector, shared.simulator, shared.clock, tenant="webhooks.example")
     provider_id, admin = new_provider(theirs), shared.connector.as_admin(theirs.tenant)
 
@@ -147,7 +145,7 @@ def test_webhook_of_a_tenant_has_its_path(shared: World) -> None:
 # What goes wrong
 
 
-def test_token_that_onfido_refuses_registers_no_webhook(shared: World, admin: Caller) -> None:
+def test_a_token_refused_by_onfido_registers_no_webhook(shared: World, admin: Caller) -> None:
     provider_id = provider_with(shared, token="no-token-of-onfidos")
 
     assert_error(admin.post(f"{PROVIDERS}/{provider_id}/webhook", None), 400, "OIDV-10038")
@@ -177,9 +175,7 @@ def test_an_outage_of_onfido_is_reported_and_a_repeated_call_succeeds(
     assert checked(admin, provider_id)[0] == dict.fromkeys(NAMES, True)
 
 
-def test_stored_property_that_is_allowed_no_longer_is_an_error_as_in_a_verification(
-    settings: Settings, world: World
-) -> None:
+def test_a_stored_forbidden_property_is_the_same_error_as_in_a_verification(settings: Settings, world: World) -> None:
     stricter = dataclasses.replace(settings, allow_http_loopback=False)
     with ConnectorServer(stricter, world.clock) as connector:
         admin, path = connector.as_admin(), f"{PROVIDERS}/{world.provider_id}"
@@ -190,7 +186,7 @@ def test_stored_property_that_is_allowed_no_longer_is_an_error_as_in_a_verificat
 @pytest.mark.parametrize(
     ("method", "operation"), [("POST", "test-connection"), ("POST", "webhook"), ("DELETE", "webhook")]
 )
-def test_stored_token_that_was_damaged_is_an_error_and_not_repeated(
+def test_a_damaged_stored_token_is_an_error_and_not_repeated(
     shared: World, admin: Caller, method: str, operation: str
 ) -> None:
     provider_id = provider_with(shared, webhook_token=WEBHOOK_TOKEN)
@@ -201,7 +197,7 @@ def test_stored_token_that_was_damaged_is_an_error_and_not_repeated(
     assert_error(admin.request(method, f"{PROVIDERS}/{provider_id}/{operation}"), 400, "OIDV-10016", "webhook_token")
 
 
-def test_public_url_that_onfido_cannot_post_to_is_refused_before_it_is_asked(world: World) -> None:
+def test_a_public_url_unreachable_for_onfido_is_refused_before_any_call(world: World) -> None:
     world.connector.app.config["PUBLIC_URL"] = "http://idv.example.com"
     admin, before = world.connector.as_admin(), asked(world, "GET /webhooks")
 
@@ -215,7 +211,7 @@ def test_public_url_that_onfido_cannot_post_to_is_refused_before_it_is_asked(wor
 # At the same time
 
 
-def test_simultaneous_calls_leave_one_webhook_whose_token_is_registered(
+def test_concurrent_calls_leave_one_webhook_with_the_registered_token(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     with ThreadPoolExecutor(6) as pool:
@@ -255,7 +251,7 @@ def between(shared: World) -> Iterator[Between]:
 
 
 @pytest.mark.parametrize("hides_tokens", [False, True])
-def test_call_that_lost_a_race_deletes_its_webhook_and_returns_the_other(
+def test_a_call_that_lost_a_race_deletes_its_webhook_and_returns_the_other(
     shared: World, admin: Caller, between: Between, hides_tokens: bool
 ) -> None:
     between.hides_tokens = hides_tokens
@@ -271,7 +267,7 @@ def test_call_that_lost_a_race_deletes_its_webhook_and_returns_the_other(
     assert post(shared, provider_id, webhook["token"]) == 200
 
 
-def test_call_that_repairs_begins_again_where_another_token_was_registered_meanwhile(
+def test_a_repair_starts_again_if_another_token_was_registered_meanwhile(
     shared: World, admin: Caller, between: Between
 ) -> None:
     provider_id = provider_with(shared, base_url=between.url)
@@ -288,7 +284,7 @@ def test_call_that_repairs_begins_again_where_another_token_was_registered_meanw
     assert [post(shared, provider_id, token) for token in (left["token"], "given-by-hand-here")] == [200, 200]
 
 
-def test_provider_that_is_removed_meanwhile_leaves_no_webhook(shared: World, admin: Caller, between: Between) -> None:
+def test_a_provider_removed_meanwhile_leaves_no_webhook(shared: World, admin: Caller, between: Between) -> None:
     provider_id = provider_with(shared, base_url=between.url)
     between.before = once("POST", "webhooks", lambda: admin.request("DELETE", f"{PROVIDERS}/{provider_id}"))
 
@@ -297,7 +293,7 @@ def test_provider_that_is_removed_meanwhile_leaves_no_webhook(shared: World, adm
     assert at_onfido(shared, provider_id) == []
 
 
-def test_webhook_that_is_registered_during_a_removal_stays(shared: World, admin: Caller, between: Between) -> None:
+def test_a_webhook_registered_during_a_removal_is_kept(shared: World, admin: Caller, between: Between) -> None:
     provider_id = provider_with(shared, base_url=between.url)
     old = register(admin, provider_id, 201)["webhookId"]
 
@@ -316,7 +312,7 @@ def test_webhook_that_is_registered_during_a_removal_stays(shared: World, admin:
 # Where Onfido does not return the tokens
 
 
-def test_webhook_whose_token_onfido_does_not_show_is_kept(shared: World, admin: Caller, between: Between) -> None:
+def test_a_webhook_whose_token_onfido_does_not_show_is_kept(shared: World, admin: Caller, between: Between) -> None:
     between.hides_tokens = True
     provider_id = provider_with(shared, base_url=between.url)
     webhook = register(admin, provider_id, 201)
@@ -326,7 +322,7 @@ def test_webhook_whose_token_onfido_does_not_show_is_kept(shared: World, admin: 
 
 
 @pytest.mark.parametrize(("number", "token"), [(1, None), (2, None), (2, WEBHOOK_TOKEN)])
-def test_webhooks_of_which_none_is_sure_to_have_the_registered_token_are_replaced(
+def test_webhooks_that_may_all_have_another_token_are_replaced(
     shared: World, admin: Caller, between: Between, number: int, token: str | None
 ) -> None:
     between.hides_tokens = True
@@ -346,7 +342,7 @@ def test_webhooks_of_which_none_is_sure_to_have_the_registered_token_are_replace
 # Removing the webhook
 
 
-def test_removed_webhook_is_gone_and_both_its_tokens_are_forgotten_at_once(shared: World, admin: Caller) -> None:
+def test_removing_a_webhook_forgets_both_its_tokens_at_once(shared: World, admin: Caller) -> None:
     provider_id = provider_with(shared, webhook_token=WEBHOOK_TOKEN)
     register(admin, provider_id, 201)
     [webhook] = at_onfido(shared, provider_id)
@@ -362,7 +358,7 @@ def test_removed_webhook_is_gone_and_both_its_tokens_are_forgotten_at_once(share
     assert {"webhook_token", "previous_webhook_token"} < set(detail["properties"])
 
 
-def test_webhook_that_is_not_there_is_not_found(shared: World, admin: Caller, provider_id: str) -> None:
+def test_a_missing_webhook_is_not_found(shared: World, admin: Caller, provider_id: str) -> None:
     assert_error(remove(admin, provider_id), 404, "IDVP-60017", url_of(shared, provider_id))
     register(admin, provider_id, 201)
     assert remove(admin, provider_id).status_code == 204
@@ -371,7 +367,7 @@ def test_webhook_that_is_not_there_is_not_found(shared: World, admin: Caller, pr
     assert told(shared, provider_id) == before
 
 
-def test_token_of_a_webhook_that_was_deleted_at_onfido_can_be_removed(
+def test_the_token_of_a_webhook_deleted_at_onfido_can_be_removed(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     ask_onfido(shared, "DELETE", register(admin, provider_id, 201)["webhookId"])
@@ -382,7 +378,7 @@ def test_token_of_a_webhook_that_was_deleted_at_onfido_can_be_removed(
     assert_error(remove(admin, provider_id), 404, "IDVP-60017")
 
 
-def test_onfido_that_is_away_removes_nothing(onfido: World, admin: Caller) -> None:
+def test_no_webhook_is_removed_while_onfido_is_unavailable(onfido: World, admin: Caller) -> None:
     provider_id = new_provider(onfido)
     register(admin, provider_id, 201)
     [webhook] = at_onfido(onfido, provider_id)

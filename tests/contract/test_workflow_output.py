@@ -76,7 +76,7 @@ def values(claims: Mapping[str, Any]) -> dict[str, str]:
 # As a value, as a result
 
 
-def test_whole_reports_verify_sent_claims_and_claims_of_the_output(shared: World) -> None:
+def test_whole_reports_verify_sent_claims_and_output_claims(shared: World) -> None:
     provider_id = studio_provider(shared, outputClaims=REPORTS)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -98,7 +98,7 @@ def test_whole_reports_verify_sent_claims_and_claims_of_the_output(shared: World
     assert values(claims) == {EXPIRY: "2031-05-28"}
 
 
-def test_claims_of_the_output_are_part_of_every_run_and_can_be_requested_alone(shared: World) -> None:
+def test_output_claims_are_part_of_every_run_and_can_be_requested_alone(shared: World) -> None:
     provider_id = studio_provider(
         shared, NAMES, outputClaims=[output_claim(EXPIRY, "/expiry"), output_claim(ADULT, "/adult", "result")]
     )
@@ -131,7 +131,7 @@ def test_claims_of_the_output_are_part_of_every_run_and_can_be_requested_alone(s
         (None, "not_compared", False),
     ],
 )
-def test_a_result_is_read_where_it_is_and_nowhere_else(
+def test_a_result_is_read_only_from_its_configured_place(
     shared: World, output: Any, status: str, is_verified: bool
 ) -> None:
     provider_id = studio_provider(shared, outputClaims=[output_claim(ADULT, "/x", "result")])
@@ -159,7 +159,7 @@ def test_the_output_of_a_run_that_was_not_approved_verifies_nothing(shared: Worl
     assert values(claims) == {EXPIRY: "2031-05-28"}
 
 
-def test_a_claim_that_is_sent_is_judged_by_the_output_where_that_contains_it(shared: World) -> None:
+def test_a_sent_claim_is_judged_by_the_output_if_the_output_contains_it(shared: World) -> None:
     provider_id = studio_provider(
         shared, outputClaims=[output_claim(GIVEN_NAME, "/given"), output_claim(LAST_NAME, "/last")]
     )
@@ -174,7 +174,7 @@ def test_a_claim_that_is_sent_is_judged_by_the_output_where_that_contains_it(sha
     assert verified(claims) == {GIVEN_NAME, BIRTH_DATE}
 
 
-def test_an_event_verifies_as_much_as_the_run(shared: World) -> None:
+def test_an_event_verifies_the_same_claims_as_the_fetched_run(shared: World) -> None:
     provider_id = studio_provider(
         shared, outputClaims=[output_claim(EXPIRY, "/deep/0/~1"), output_claim(ADULT, "/adult", "result")]
     )
@@ -212,9 +212,7 @@ def set_expiry(world: World, user_id: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(("known", "status"), [(None, "clear"), ("2031-05-28", "clear"), ("2031-05-29", "differs")])
-def test_the_users_own_value_if_there_is_one_has_to_be_the_one_that_was_read(
-    shared: World, known: str | None, status: str
-) -> None:
+def test_a_users_own_value_must_equal_the_value_that_was_read(shared: World, known: str | None, status: str) -> None:
     _, me, provider_id, run_id = started_with(shared, known)
 
     claims = finish(shared, me, provider_id, run_id, output={"expiry": "2031-05-28"})
@@ -225,7 +223,7 @@ def test_the_users_own_value_if_there_is_one_has_to_be_the_one_that_was_read(
 
 
 @pytest.mark.parametrize("known", [None, "2031-05-28"])
-def test_a_value_that_changes_afterwards_is_verified_no_longer(shared: World, known: str | None) -> None:
+def test_a_value_that_changes_afterwards_is_no_longer_verified(shared: World, known: str | None) -> None:
     user_id, me, provider_id, run_id = started_with(shared, known)
     finish(shared, me, provider_id, run_id, output={"expiry": "2031-05-28"})
 
@@ -252,7 +250,7 @@ def test_a_value_that_changes_during_the_run_is_not_verified_by_it(shared: World
 # What was read from the document
 
 
-def test_document_values_are_returned_if_the_provider_is_configured_so(shared: World) -> None:
+def test_document_values_are_returned_if_the_provider_is_configured_for_it(shared: World) -> None:
     provider_id = studio_provider(shared, documentValues=True)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -276,7 +274,7 @@ def test_document_values_stay_at_onfido_by_default(shared: World) -> None:
 
 
 @pytest.mark.parametrize("shape", ["report", "flat", "none"])
-def test_the_document_check_is_asked_where_the_output_has_no_report(shared: World, shape: str) -> None:
+def test_the_document_check_is_fetched_if_the_output_has_no_report(shared: World, shape: str) -> None:
     provider_id = studio_provider(shared, documentValues=True)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -286,7 +284,7 @@ def test_the_document_check_is_asked_where_the_output_has_no_report(shared: Worl
     assert claims[GIVEN_NAME]["claimMetadata"]["onfido_document"] == DOCUMENT
 
 
-def test_where_the_event_has_no_report_the_document_check_is_asked_afterwards(shared: World) -> None:
+def test_the_document_check_is_fetched_later_if_the_event_has_no_report(shared: World) -> None:
     provider_id = studio_provider(shared, documentValues=True)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -299,7 +297,7 @@ def test_where_the_event_has_no_report_the_document_check_is_asked_afterwards(sh
     assert me.claims()[GIVEN_NAME]["claimMetadata"]["onfido_document"] == DOCUMENT
 
 
-def test_a_run_without_any_document_hands_none_back(shared: World) -> None:
+def test_a_run_without_a_document_returns_no_document_values(shared: World) -> None:
     provider_id = studio_provider(shared, documentValues=True)
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -333,7 +331,7 @@ def use_studio(world: World, **studio: Any) -> None:
     answer_on(world.connector.as_admin().put(path, provider_body(world.simulator, studio=studio)), 200)
 
 
-def test_nothing_that_was_read_is_readable_at_rest(world: World) -> None:
+def test_no_value_read_by_onfido_is_readable_at_rest(world: World) -> None:
     use_studio(world, **KEPT)
     ann = world.add_user()
     run_id = world.start(ann)
@@ -376,7 +374,7 @@ def test_output_is_deleted_after_its_retention_and_claims_stay_verified(world: W
     assert (kept.result, kept.document) == (None, None)
 
 
-def test_a_rotation_encrypts_again_what_is_kept_and_the_new_key_alone_opens_it(world: World) -> None:
+def test_a_rotation_encrypts_stored_output_with_the_new_key(world: World) -> None:
     use_studio(world, **KEPT)
     ann = world.add_user()
     run_id = world.start(ann)
@@ -405,7 +403,7 @@ def test_a_rotation_encrypts_again_what_is_kept_and_the_new_key_alone_opens_it(w
         list(KeyRotation(world.connector.services.database, Vault([*old, new])).run())  # as the tests after it need it
 
 
-def test_an_output_that_is_too_large_is_not_stored_but_judged(shared: World) -> None:
+def test_an_oversized_output_is_judged_but_not_stored(shared: World) -> None:
     provider_id = studio_provider(shared, outputClaims=[output_claim(EXPIRY, "/expiry")])
     _, me = new_user(shared)
     run_id = run_id_of(ask(me, provider_id))
@@ -465,7 +463,7 @@ def test_a_run_shows_each_of_its_statuses_until_it_ends(shared: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["approved", "declined", "review", "abandoned", "error"])
-def test_a_run_ends_in_each_of_the_five_ways_and_another_may_follow(shared: World, status: str) -> None:
+def test_a_run_may_end_in_each_final_status_and_a_new_verification_follow(shared: World, status: str) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)
 

@@ -100,7 +100,7 @@ def metadata_of(claims: list[dict[str, Any]]) -> dict[str, Any]:
     return first
 
 
-def test_registered_provider_is_where_location_says(admin: Wso2Client, tenant: World) -> None:
+def test_a_registered_provider_is_found_at_its_location(admin: Wso2Client, tenant: World) -> None:
     answer = admin.providers("POST", json=provider_body(tenant.simulator, image="https://example.com/logo.svg"))
 
     body = answer_on(answer, 201)
@@ -114,7 +114,7 @@ def test_registered_provider_is_where_location_says(admin: Wso2Client, tenant: W
     assert admin.providers("DELETE", f"/{body['id']}").status_code == 204
 
 
-def test_list_is_filtered_and_paged(admin: Wso2Client, tenant: World) -> None:
+def test_the_list_is_filtered_and_paged(admin: Wso2Client, tenant: World) -> None:
     names = [f"Paged {number}" for number in range(5)]
     ids = [
         answer_on(admin.providers("POST", json=provider_body(tenant.simulator, name=name)), 201)["id"] for name in names
@@ -134,7 +134,7 @@ def test_list_is_filtered_and_paged(admin: Wso2Client, tenant: World) -> None:
         admin.providers("DELETE", f"/{provider_id}")
 
 
-def test_provider_can_be_put_back_as_it_was_answered_and_keeps_its_secrets(
+def test_a_provider_can_be_put_back_as_returned_and_keeps_its_secrets(
     admin: Wso2Client, me: Wso2Client, provider: dict[str, Any]
 ) -> None:
     answered = answer_on(admin.providers("GET", f"/{provider['id']}"), 200)
@@ -148,7 +148,7 @@ def test_provider_can_be_put_back_as_it_was_answered_and_keeps_its_secrets(
     assert admin.post_event(provider["id"], event, WEBHOOK_TOKEN).status_code == 200
 
 
-def test_console_shows_the_provider_as_configured_and_edits_it(
+def test_the_console_shows_the_provider_as_configured_and_edits_it(
     admin: Wso2Client, me: Wso2Client, provider: dict[str, Any], tenant: World
 ) -> None:
     """It sends back all that it shows, the masks included, and switches the provider off and on in the same way."""
@@ -167,7 +167,7 @@ def test_console_shows_the_provider_as_configured_and_edits_it(
     assert admin.post_event(provider["id"], event, WEBHOOK_TOKEN).status_code == 200
 
 
-def test_console_registers_a_provider_with_fields_that_were_left_empty(admin: Wso2Client, tenant: World) -> None:
+def test_the_console_registers_a_provider_with_empty_fields(admin: Wso2Client, tenant: World) -> None:
     properties = [
         {"key": "token", "value": API_TOKEN, "isSecret": True},
         {"key": "webhook_token", "value": "", "isSecret": True},
@@ -183,9 +183,7 @@ def test_console_registers_a_provider_with_fields_that_were_left_empty(admin: Ws
     assert admin.providers("DELETE", f"/{added['id']}").status_code == 204
 
 
-def test_console_searches_for_several_words_and_asks_for_more_than_there_can_be(
-    admin: Wso2Client, tenant: World
-) -> None:
+def test_the_console_searches_for_several_words_and_beyond_the_page_limit(admin: Wso2Client, tenant: World) -> None:
     names = ["Onfido for customers", "Onfido and friends", "onfido for staff"]
     ids = [
         answer_on(admin.providers("POST", json=provider_body(tenant.simulator, name=name)), 201)["id"] for name in names
@@ -204,7 +202,7 @@ def test_console_searches_for_several_words_and_asks_for_more_than_there_can_be(
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t"])
-def test_blank_provider_id_means_all(
+def test_a_blank_provider_id_means_all_providers(
     admin: Wso2Client, me: Wso2Client, user_id: str, provider: dict[str, Any], blank: str
 ) -> None:
     me.verify("me", provider["id"], list(MAPPING), "INITIATED")
@@ -215,14 +213,16 @@ def test_blank_provider_id_means_all(
 
 
 @pytest.mark.parametrize("status", [{"value": None}, {}, {"value": ""}, {"value": " "}])
-def test_status_without_a_value_is_missing(me: Wso2Client, provider: dict[str, Any], status: dict[str, Any]) -> None:
+def test_a_status_without_a_value_counts_as_missing(
+    me: Wso2Client, provider: dict[str, Any], status: dict[str, Any]
+) -> None:
     properties = [{"key": "status"} | status, {"key": "tags", "value": None}]
     body = {"idVProviderId": provider["id"], "claims": [GIVEN_NAME], "properties": properties}
 
     assert_error(me.users("POST", "/me/idv/verify", json=body), 400, "OIDV-10000", "status")
 
 
-def test_secrets_that_are_left_out_of_a_put_stay(
+def test_secrets_left_out_of_a_put_are_kept(
     admin: Wso2Client, me: Wso2Client, provider: dict[str, Any], tenant: World
 ) -> None:
     plain = [item for item in config_properties(tenant.simulator) if item["key"] != "token"]
@@ -234,7 +234,9 @@ def test_secrets_that_are_left_out_of_a_put_stay(
     assert me.verify("me", provider["id"], [GIVEN_NAME], "INITIATED").status_code == 200
 
 
-def test_signed_in_user_is_verified(admin: Wso2Client, me: Wso2Client, provider: dict[str, Any], tenant: World) -> None:
+def test_a_signed_in_user_is_verified(
+    admin: Wso2Client, me: Wso2Client, provider: dict[str, Any], tenant: World
+) -> None:
     uris = [GIVEN_NAME, BIRTH_DATE]
     started = me.verify("me", provider["id"], uris, "INITIATED")
     metadata = metadata_of(assert_verification(answer_on(started, 200), provider["id"], uris, has_sdk_token=True))
@@ -261,7 +263,7 @@ def test_signed_in_user_is_verified(admin: Wso2Client, me: Wso2Client, provider:
     assert claims[GIVEN_NAME]["claimMetadata"]["onfido_workflow_status"] == "approved"
 
 
-def test_user_named_by_id_is_verified(admin: Wso2Client, user_id: str, provider: dict[str, Any]) -> None:
+def test_a_user_named_by_id_is_verified(admin: Wso2Client, user_id: str, provider: dict[str, Any]) -> None:
     started = admin.verify(user_id, provider["id"], list(MAPPING), "INITIATED")
     first = assert_verification(answer_on(started, 200), provider["id"], MAPPING, has_sdk_token=True)
     resumed = admin.verify(user_id, provider["id"], list(MAPPING), "REINITIATED")
@@ -276,7 +278,7 @@ def test_user_named_by_id_is_verified(admin: Wso2Client, user_id: str, provider:
     assert metadata_of(claims)["onfido_completed_at"] == "2026-01-02T03:04:05Z"
 
 
-def test_lower_case_status_is_understood(me: Wso2Client, provider: dict[str, Any]) -> None:
+def test_a_lower_case_status_is_accepted(me: Wso2Client, provider: dict[str, Any]) -> None:
     assert me.verify("me", provider["id"], [GIVEN_NAME], "initiated").status_code == 200
     assert me.verify("me", provider["id"], [GIVEN_NAME], "Reinitiated").status_code == 200
     assert me.verify("me", provider["id"], [GIVEN_NAME], "completed").status_code == 200
@@ -300,7 +302,7 @@ def test_claims_are_read_as_a_list_and_as_one_object(
     assert answer_on(of_provider, 200) == claims
 
 
-def test_administrator_adds_and_updates_claims(admin: Wso2Client, user_id: str, provider: dict[str, Any]) -> None:
+def test_an_administrator_adds_and_updates_claims(admin: Wso2Client, user_id: str, provider: dict[str, Any]) -> None:
     path = f"/{user_id}/idv/claims"
     metadata = {"source": "ONFIDO", "trackingId": "123e4567-e89b-12d3-a456-556642440000", "nested": {"list": [1, None]}}
     claims = [
@@ -323,7 +325,7 @@ def test_administrator_adds_and_updates_claims(admin: Wso2Client, user_id: str, 
     assert answer_on(admin.users("GET", f"{path}/{added[0]['id']}"), 200) == updated
 
 
-def test_claims_can_be_put_back_as_they_were_answered(
+def test_claims_can_be_put_back_as_returned(
     admin: Wso2Client, me: Wso2Client, user_id: str, provider: dict[str, Any]
 ) -> None:
     started = me.verify("me", provider["id"], [GIVEN_NAME], "INITIATED")
@@ -334,7 +336,7 @@ def test_claims_can_be_put_back_as_they_were_answered(
     assert answer_on(admin.users("PUT", f"/{user_id}/idv/claims", json=answered), 201) == answered
 
 
-def test_deleted_provider_is_gone(admin: Wso2Client, provider: dict[str, Any]) -> None:
+def test_a_deleted_provider_is_not_found(admin: Wso2Client, provider: dict[str, Any]) -> None:
     answer = admin.providers("DELETE", f"/{provider['id']}")
 
     assert (answer.status_code, answer.content) == (204, b"")
@@ -342,7 +344,7 @@ def test_deleted_provider_is_gone(admin: Wso2Client, provider: dict[str, Any]) -
     assert admin.providers("DELETE", f"/{provider['id']}").status_code == 404
 
 
-def test_request_without_content_type_is_understood(admin: Wso2Client, tenant: World) -> None:
+def test_a_request_without_content_type_is_accepted(admin: Wso2Client, tenant: World) -> None:
     body = requests.Request("POST", "http://x", json=provider_body(tenant.simulator, name="Plain")).prepare().body
 
     answer = admin.providers("POST", data=body)
@@ -351,7 +353,7 @@ def test_request_without_content_type_is_understood(admin: Wso2Client, tenant: W
     admin.providers("DELETE", f"/{answer_on(answer, 201)['id']}")
 
 
-def test_location_carries_the_tenant(admin: Wso2Client, tenant: World, provider: dict[str, Any]) -> None:
+def test_the_location_contains_the_tenant(admin: Wso2Client, tenant: World, provider: dict[str, Any]) -> None:
     put = admin.providers("PUT", f"/{provider['id']}", json=provider)
 
     prefix = "" if tenant.tenant == "carbon.super" else f"/t/{tenant.tenant}"

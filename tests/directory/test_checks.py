@@ -42,7 +42,7 @@ def changed(world: World, user_id: str) -> int:
     return answer.status_code
 
 
-def test_a_pass_finds_changed_values_and_no_others(deployment: Deployment) -> None:
+def test_a_pass_records_exactly_the_changed_values(deployment: Deployment) -> None:
     world = deployment.world("scim")
     ann, bob = add_ann(deployment.scim, "ann"), add_ann(deployment.scim, "bob")
     for user_id in (ann, bob):
@@ -53,7 +53,7 @@ def test_a_pass_finds_changed_values_and_no_others(deployment: Deployment) -> No
     assert claims_of(world, bob) == ALL
 
 
-def test_a_pass_goes_on_where_one_delivery_has_time_for_one_user_alone(deployment: Deployment) -> None:
+def test_a_pass_completes_although_a_delivery_has_time_for_one_user_only(deployment: Deployment) -> None:
     world = deployment.world("keeping")  # one answer may take longer than a delivery
     people = [add_ann(deployment.scim, name) for name in ("ann", "bob", "cid")]
     for user_id in people:
@@ -63,7 +63,7 @@ def test_a_pass_goes_on_where_one_delivery_has_time_for_one_user_alone(deploymen
     assert [claims_of(world, user_id) for user_id in people] == [{GIVEN_NAME, LAST_NAME}] * 3
 
 
-def test_a_pass_is_made_once_an_interval(deployment: Deployment) -> None:
+def test_a_pass_is_made_once_per_interval(deployment: Deployment) -> None:
     world = deployment.world("scim")
     verify(world, add_ann(deployment.scim))
     sweep(deployment)
@@ -74,7 +74,7 @@ def test_a_pass_is_made_once_an_interval(deployment: Deployment) -> None:
     assert [line for line in deployment.scim.requests if line.startswith("GET")]
 
 
-def test_a_pass_that_finds_too_many_gone_changes_nothing(deployment: Deployment) -> None:
+def test_a_pass_with_too_many_missing_users_changes_nothing(deployment: Deployment) -> None:
     world = deployment.world("scim")
     users = [add_ann(deployment.scim, f"user-{at}") for at in range(3)]
     for user_id in users:
@@ -84,7 +84,7 @@ def test_a_pass_that_finds_too_many_gone_changes_nothing(deployment: Deployment)
     assert [claims_of(world, user_id) for user_id in users] == [ALL] * 3
 
 
-def test_a_pass_treats_missing_users_as_the_setting_says(deployment: Deployment) -> None:
+def test_a_pass_treats_missing_users_as_configured(deployment: Deployment) -> None:
     for tenant, left in (("scim", set()), ("keeping", {BIRTH_DATE})):
         world = deployment.world(tenant)
         users = [add_ann(deployment.scim, f"{tenant}-{at}") for at in range(20)]
@@ -135,7 +135,7 @@ def test_the_check_of_a_user_is_retried_after_an_outage_of_the_directory(deploym
         deployment.connector.services.directory_checks.check_user(CheckUser("scim", "ann"))
 
 
-def test_a_page_that_comes_twice_is_recorded_once(deployment: Deployment) -> None:
+def test_a_page_delivered_twice_is_recorded_once(deployment: Deployment) -> None:
     """While one worker waits for the directory, another looks at the same page."""
     world, services, faulty = deployment.world("away"), deployment.connector.services, deployment.faulty
     faulty.replies = [Reply(200, {"id": "1", "name": {"givenName": "Ann"}})]
@@ -158,9 +158,7 @@ def test_a_page_that_comes_twice_is_recorded_once(deployment: Deployment) -> Non
 @pytest.mark.parametrize(
     "reply", [Reply(200, {"id": "2"}), Reply(200, b"<html>"), Reply(400, {}), Reply(200, b" " * 2_000_000)]
 )
-def test_a_user_about_whom_the_directory_answers_wrongly_holds_up_no_others(
-    deployment: Deployment, reply: Reply
-) -> None:
+def test_a_wrong_answer_about_one_user_delays_no_other_user(deployment: Deployment, reply: Reply) -> None:
     world, services, faulty = deployment.world("away"), deployment.connector.services, deployment.faulty
     admin = world.connector.as_admin(world.tenant)
     for user_id in ("1", "2"):
@@ -185,7 +183,7 @@ def check_users(deployment: Deployment) -> list[CheckUsers]:
     return sorted(pages, key=lambda page: page.position)
 
 
-def test_a_page_that_was_recorded_is_not_counted_twice(deployment: Deployment) -> None:
+def test_a_recorded_page_is_not_counted_twice(deployment: Deployment) -> None:
     services, now = deployment.connector.services, deployment.clock()
     with services.database.write() as connection:
         assert directory_checks.begin(connection, "acme", "one", now, now)
@@ -233,7 +231,7 @@ def test_attributes_changed_detects_a_missing_user(deployment: Deployment) -> No
         assert changed(world, user_id) == 204
 
 
-def test_a_missing_user_is_removed_with_the_applicant_if_the_setting_says_so(deployment: Deployment) -> None:
+def test_a_missing_user_is_removed_with_the_applicant_if_configured(deployment: Deployment) -> None:
     world = deployment.world("removing")
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
@@ -245,7 +243,7 @@ def test_a_missing_user_is_removed_with_the_applicant_if_the_setting_says_so(dep
     assert changed(world, user_id) == 404
 
 
-def test_a_run_of_a_user_who_is_gone_verifies_nothing(deployment: Deployment) -> None:
+def test_a_run_of_a_missing_user_verifies_nothing(deployment: Deployment) -> None:
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     run_id = world.start(world.connector.as_user(user_id, world.tenant))
@@ -255,7 +253,7 @@ def test_a_run_of_a_user_who_is_gone_verifies_nothing(deployment: Deployment) ->
     assert claims_of(world, user_id) == set()
 
 
-def test_a_user_of_the_embedded_directory_needs_no_comparison(deployment: Deployment) -> None:
+def test_a_user_of_the_embedded_directory_is_not_compared(deployment: Deployment) -> None:
     world = World(deployment.connector, deployment.simulator, deployment.clock, tenant="embedded")
     world.add_user("ann", {BIRTH_DATE: "1990-01-01"})
     assert changed(world, "ann") == 204

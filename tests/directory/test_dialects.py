@@ -33,11 +33,11 @@ def test_a_shipped_dialect_has_the_claims_that_providers_map(name: str, read: Ca
 
 
 @pytest.mark.parametrize(("name", "read"), [each for each in SHIPPED if each[1] is not read_userinfo])
-def test_a_shipped_dialect_has_a_place_for_the_status(name: str, read: Callable[[Path], Dialect[Any]]) -> None:
+def test_a_shipped_dialect_has_attributes_for_the_status(name: str, read: Callable[[Path], Dialect[Any]]) -> None:
     assert set(read(directory_dialect(name)).status) == {"verified", "claims", "time", "provider"}
 
 
-def test_of_several_paths_the_first_with_a_value_counts(tmp_path: Path) -> None:
+def test_the_first_path_with_a_value_is_used(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('[scim.claims]\nname = ["displayName", "name.formatted"]\nnick = "nickName"\n')
     dialect = read_scim(file)
@@ -82,7 +82,7 @@ def test_an_invalid_dialect_is_refused(tmp_path: Path, read: Callable[[Path], ob
         read(file)
 
 
-def test_the_status_is_written_in_the_types_that_the_dialect_says(tmp_path: Path) -> None:
+def test_the_status_is_written_in_the_types_of_the_dialect(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(
         """
@@ -115,7 +115,7 @@ def test_the_status_is_written_in_the_types_that_the_dialect_says(tmp_path: Path
 
 
 @pytest.mark.parametrize("table", ["status", "claim_status"])
-def test_writing_the_status_needs_a_place_for_it(tmp_path: Path, table: str) -> None:
+def test_writing_the_status_requires_attributes_for_it(tmp_path: Path, table: str) -> None:
     claims = '[scim.claims]\nn = "nickName"\n[keycloak.claims]\nn = "firstName"\n'
     dialect = tmp_path / "dialect.toml"
     for kind in ("scim", "keycloak"):
@@ -129,6 +129,6 @@ def test_writing_the_status_needs_a_place_for_it(tmp_path: Path, table: str) -> 
         open_directory(replace(choice, writes_status=True))
 
 
-def test_a_dialect_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_dialect_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing.toml cannot be read: No such file"):
         read_scim(tmp_path / "nothing.toml")

@@ -51,7 +51,7 @@ def asked(deployment: Deployment) -> list[str]:
     return [*deployment.scim.requests, *map(str, deployment.faulty.requests)]
 
 
-def test_nothing_is_written_about_a_guest(deployment: Deployment, world: World) -> None:
+def test_no_status_is_written_for_a_guest(deployment: Deployment, world: World) -> None:
     guest = verify_guest(world, register(world))
     assert deliveries(deployment) == []
     services, tenant = deployment.connector.services, Tenant(world.tenant)
@@ -62,7 +62,7 @@ def test_nothing_is_written_about_a_guest(deployment: Deployment, world: World) 
     assert asked(deployment) == []
 
 
-def test_a_pass_looks_at_the_directorys_users_alone(deployment: Deployment) -> None:
+def test_a_pass_checks_only_the_directorys_users(deployment: Deployment) -> None:
     world = deployment.world("writing")
     user_id, guests = add_ann(deployment.scim), set[str]()
     verify(world, user_id)

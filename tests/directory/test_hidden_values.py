@@ -24,7 +24,9 @@ HIDDEN: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("hidden", HIDDEN, ids=["one attribute", "all attributes"])
-def test_a_pass_that_misses_the_values_of_many_changes_nothing(deployment: Deployment, hidden: dict[str, Any]) -> None:
+def test_a_pass_that_misses_values_of_many_users_changes_nothing(
+    deployment: Deployment, hidden: dict[str, Any]
+) -> None:
     world = deployment.world("scim")
     users = [add_ann(deployment.scim, f"user-{at}") for at in range(3)]
     for user_id in users:
@@ -43,7 +45,7 @@ def test_a_pass_that_misses_the_values_of_many_changes_nothing(deployment: Deplo
 
 
 @pytest.mark.parametrize("tenant", ["scim", "keeping"])
-def test_a_value_that_few_have_lost_is_withdrawn(deployment: Deployment, tenant: str) -> None:
+def test_a_value_missing_for_few_users_is_withdrawn(deployment: Deployment, tenant: str) -> None:
     world = deployment.world(tenant)
     users = [add_ann(deployment.scim, f"user-{at}") for at in range(20)]
     admin = world.connector.as_admin(world.tenant)
@@ -55,7 +57,7 @@ def test_a_value_that_few_have_lost_is_withdrawn(deployment: Deployment, tenant:
     assert [claims_of(world, users[at]) for at in (6, 7, 8)] == [{BIRTH_DATE}, set(), {BIRTH_DATE}]
 
 
-def test_a_value_that_is_different_is_no_loss(deployment: Deployment) -> None:
+def test_a_different_value_does_not_count_as_missing(deployment: Deployment) -> None:
     world = deployment.world("scim")
     users = [add_ann(deployment.scim, f"user-{at}") for at in range(3)]
     for user_id in users:

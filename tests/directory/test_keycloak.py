@@ -93,7 +93,9 @@ def test_a_404_for_another_reason_is_not_a_missing_user(faulty: FaultyDirectory,
         ("username", ANN),
     ],
 )
-def test_another_answer_than_the_user_is_an_error(faulty: FaultyDirectory, look_up_by: str, answer: Any) -> None:
+def test_an_answer_without_the_requested_user_is_an_error(
+    faulty: FaultyDirectory, look_up_by: str, answer: Any
+) -> None:
     faulty.replies = [Reply(200, answer)]
     with pytest.raises(DirectoryError) as caught:
         directory_of(faulty, look_up_by).values("1" if look_up_by == "id" else "ann")
@@ -144,7 +146,7 @@ def keycloak_at(url: str) -> KeycloakDirectory:
     return KeycloakDirectory(exchange, read_keycloak(directory_dialect("keycloak")), "id")
 
 
-def test_the_status_is_written_and_all_else_is_left_as_it_was() -> None:
+def test_the_status_is_written_and_all_other_attributes_are_kept() -> None:
     realm = Realm(dict(ANN))
     with serving(realm.handler) as url:
         directory = keycloak_at(url)
@@ -167,21 +169,21 @@ def test_a_user_without_attributes_gets_those_of_the_status() -> None:
     assert realm.user["attributes"] == WRITTEN
 
 
-def test_attributes_that_keycloak_drops_are_reported() -> None:
+def test_attributes_dropped_by_keycloak_are_reported() -> None:
     realm = Realm(dict(ANN), declared={"birthdate"})
     with serving(realm.handler) as url, pytest.raises(DirectoryError, match="declare them in the realm's user profile"):
         keycloak_at(url).write_status("1", STATUS)
 
 
 @pytest.mark.parametrize("attributes", ["Annabella", [1], 7, [["a", "b"]]])
-def test_attributes_that_are_no_object_are_never_replaced(faulty: FaultyDirectory, attributes: Any) -> None:
+def test_attributes_that_are_not_an_object_are_never_replaced(faulty: FaultyDirectory, attributes: Any) -> None:
     faulty.replies = [Reply(200, ANN | {"attributes": attributes})]
     with pytest.raises(DirectoryError, match="attributes must be an object"):
         directory_of(faulty).write_status("1", STATUS)
     assert [each.line for each in faulty.requests] == ["GET /directory/users/1"]
 
 
-def test_a_user_who_is_gone_is_reported(faulty: FaultyDirectory) -> None:
+def test_a_missing_user_is_reported(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(404, {"error": "User not found"})]
     assert not directory_of(faulty).write_status("1", STATUS)
 
@@ -197,7 +199,7 @@ def test_a_user_who_is_gone_is_reported(faulty: FaultyDirectory) -> None:
         (Reply(500, b""), "HTTP 500 to the change of attributes.identityVerified.*if this stays"),
     ],
 )
-def test_a_refused_change_says_what_to_do(faulty: FaultyDirectory, reply: Reply, words: str) -> None:
+def test_a_refused_change_is_reported_with_advice(faulty: FaultyDirectory, reply: Reply, words: str) -> None:
     faulty.replies = [Reply(200, ANN), reply]
     with pytest.raises(DirectoryError, match=words):
         directory_of(faulty).write_status("1", STATUS)

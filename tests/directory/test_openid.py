@@ -17,7 +17,7 @@ def written(folder: Path, name: str, lines: str) -> str:
     return str(file)
 
 
-def test_the_claims_of_wso2_and_openid_have_names_without_any_setting() -> None:
+def test_wso2_and_openid_claims_are_named_by_default() -> None:
     names = openid_names(())
     assert (names[GIVEN_NAME], names[BIRTH_DATE], names["given_name"]) == ("given_name", "birthdate", "given_name")
     assert names["http://wso2.org/claims/locality"] == names["address.locality"] == "address.locality"
@@ -37,6 +37,6 @@ def test_two_names_for_one_claim_are_refused(tmp_path: Path) -> None:
         openid_names(files)
 
 
-def test_a_file_that_is_not_there_is_named() -> None:
+def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.toml cannot be read"):
         openid_names(["/nowhere.toml"])

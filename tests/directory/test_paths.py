@@ -131,5 +131,5 @@ def test_an_invalid_member_path_is_refused(text: str) -> None:
         ],
     ],
 )
-def test_only_what_can_be_sent_counts_as_a_value(value: object, text: str | None) -> None:
+def test_only_values_that_can_be_sent_are_read(value: object, text: str | None) -> None:
     assert as_text(value) == text

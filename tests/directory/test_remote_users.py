@@ -26,7 +26,7 @@ ALL = set(MAPPING)
 COUNTRY = "http://wso2.org/claims/country"
 
 
-def test_the_whole_life_of_a_verification_of_a_scim_user(deployment: Deployment) -> None:
+def test_a_scim_user_is_verified_from_start_to_result(deployment: Deployment) -> None:
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     ann = world.connector.as_user(user_id, world.tenant)
@@ -39,7 +39,7 @@ def test_the_whole_life_of_a_verification_of_a_scim_user(deployment: Deployment)
     assert ann.verify(world.provider_id, "INITIATED").json()["code"] == "OIDV-10049"
 
 
-def test_a_changed_value_is_found_when_the_user_comes_back(deployment: Deployment) -> None:
+def test_a_changed_value_is_found_at_the_users_next_request(deployment: Deployment) -> None:
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
@@ -75,7 +75,7 @@ def test_equal_text_in_another_normal_form_is_no_change(deployment: Deployment) 
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_users_are_found_by_name_where_the_token_has_the_name(deployment: Deployment) -> None:
+def test_users_are_found_by_name_if_the_token_contains_the_name(deployment: Deployment) -> None:
     world = deployment.world("names")
     add_ann(deployment.scim, "ann.by.name")
     verify(world, "ann.by.name")
@@ -109,7 +109,7 @@ def test_an_administrator_corrects_and_reads_a_remote_user_s_claims(deployment: 
     assert "changed" in birth_date["reason"]
 
 
-def test_a_decision_verifies_what_the_user_still_has(deployment: Deployment) -> None:
+def test_a_decision_verifies_only_unchanged_values(deployment: Deployment) -> None:
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     ann = world.connector.as_user(user_id, world.tenant)
@@ -145,7 +145,7 @@ def test_a_claim_of_the_output_stays_verified_while_the_directory_has_no_value(d
 
 
 @pytest.mark.parametrize("outage", [Reply(503), Reply(200, b"<html>"), Reply(401)])
-def test_claims_that_are_written_are_answered_though_the_directory_is_away_by_then(
+def test_written_claims_are_returned_although_the_directory_has_become_unavailable(
     deployment: Deployment, outage: Reply
 ) -> None:
     world, faulty = deployment.world("away"), deployment.faulty
@@ -168,9 +168,7 @@ def test_claims_that_are_written_are_answered_though_the_directory_is_away_by_th
         (Reply(200, b"<html>"), 502, "OIDV-10052"),
     ],
 )
-def test_a_directory_that_fails_leaves_nothing_behind(
-    deployment: Deployment, reply: Reply, status: int, code: str
-) -> None:
+def test_a_failing_directory_leaves_no_rows(deployment: Deployment, reply: Reply, status: int, code: str) -> None:
     world, faulty = deployment.world("away"), deployment.faulty
     user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
     faulty.replies = [reply]
@@ -185,7 +183,7 @@ def test_a_directory_that_fails_leaves_nothing_behind(
     _end(deployment, world.verifications("1")[0].run_id)
 
 
-def test_a_correction_that_is_written_is_answered_also_when_the_directory_goes_away(deployment: Deployment) -> None:
+def test_a_written_correction_is_returned_although_the_directory_is_unavailable(deployment: Deployment) -> None:
     """The value is read again after the claim was written: if that fails, the next reading compares."""
     world, faulty = deployment.world("away"), deployment.faulty
     user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
@@ -199,9 +197,7 @@ def test_a_correction_that_is_written_is_answered_also_when_the_directory_goes_a
 
 
 @pytest.mark.parametrize("name", ["Anna", "anna", ""], ids=repr)
-def test_a_correction_whose_value_changes_in_the_directory_meanwhile_is_withdrawn(
-    deployment: Deployment, name: str
-) -> None:
+def test_a_correction_is_withdrawn_if_the_directorys_value_changed_meanwhile(deployment: Deployment, name: str) -> None:
     """The value is read again after the claim was written: it is other by then, or gone."""
     world, faulty = deployment.world("away"), deployment.faulty
     user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
@@ -213,7 +209,7 @@ def test_a_correction_whose_value_changes_in_the_directory_meanwhile_is_withdraw
     assert verified(admin.claims("1")) == set()
 
 
-def test_a_correction_of_a_user_whom_the_directory_loses_meanwhile_is_taken_back(deployment: Deployment) -> None:
+def test_a_correction_is_withdrawn_if_the_directory_lost_the_user_meanwhile(deployment: Deployment) -> None:
     world, faulty = deployment.world("away"), deployment.faulty
     user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
     gone = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}
@@ -238,7 +234,7 @@ def _end(deployment: Deployment, run_id: str | None) -> None:
 PERSON: dict[str, Any] = {"given_name": "Ann", "family_name": "Example", "birthdate": "1990-01-01"}
 
 
-def test_the_whole_life_of_a_verification_with_userinfo(deployment: Deployment) -> None:
+def test_a_userinfo_user_is_verified_from_start_to_result(deployment: Deployment) -> None:
     world, faulty = deployment.world("userinfo"), deployment.faulty
     faulty.replies = [Reply(200, {"sub": "ann", **PERSON})]
     ann = world.connector.as_user("ann", world.tenant)
@@ -253,7 +249,7 @@ def test_the_whole_life_of_a_verification_with_userinfo(deployment: Deployment) 
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_with_userinfo_only_the_user_can_ask_for_what_needs_the_values(deployment: Deployment) -> None:
+def test_only_the_user_can_make_requests_that_need_values_from_userinfo(deployment: Deployment) -> None:
     world, faulty = deployment.world("userinfo"), deployment.faulty
     faulty.replies = [Reply(200, {"sub": "bea", **PERSON})]
     bea, admin = world.connector.as_user("bea", world.tenant), world.connector.as_admin(world.tenant)
@@ -280,7 +276,7 @@ def test_with_userinfo_only_the_user_can_ask_for_what_needs_the_values(deploymen
     assert admin.claims("unheard-of") == {}
 
 
-def test_with_userinfo_a_decision_is_judged_by_the_marks(deployment: Deployment) -> None:
+def test_a_decision_with_userinfo_is_judged_by_recorded_changes(deployment: Deployment) -> None:
     world, faulty = deployment.world("userinfo"), deployment.faulty
     faulty.replies = [Reply(200, {"sub": "cid", **PERSON})]
     cid, admin = world.connector.as_user("cid", world.tenant), world.connector.as_admin(world.tenant)
@@ -319,7 +315,7 @@ def test_a_signed_userinfo_that_cannot_be_verified_starts_nothing(deployment: De
 # ── Keycloak ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_whole_life_of_a_verification_of_a_keycloak_user(deployment: Deployment) -> None:
+def test_a_keycloak_user_is_verified_from_start_to_result(deployment: Deployment) -> None:
     world, faulty = deployment.world("keycloak"), deployment.faulty
     ann = {"id": "k1", "username": "ann", "firstName": "Ann", "lastName": "Example"}
     faulty.replies = [Reply(200, ann | {"attributes": {"birthdate": ["1990-01-01"]}})]
@@ -364,7 +360,7 @@ def assert_no_content(answer: requests.Response) -> None:
 # ── the embedded directory's commands ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_values_of_a_remote_directory_s_users_cannot_be_written_here(deployment: Deployment) -> None:
+def test_values_of_a_remote_directorys_users_cannot_be_changed_in_the_connector(deployment: Deployment) -> None:
     users, tenant = deployment.connector.services.users, deployment.connector.services.tenants.named("scim")
     for attempt in (
         lambda: users.add(tenant, "ann", {}),
@@ -376,7 +372,7 @@ def test_values_of_a_remote_directory_s_users_cannot_be_written_here(deployment:
             attempt()
 
 
-def test_a_remote_user_is_listed_once_seen_and_can_be_removed(deployment: Deployment) -> None:
+def test_a_remote_user_is_listed_after_the_first_request_and_can_be_removed(deployment: Deployment) -> None:
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     users, tenant = world.connector.services.users, world.connector.services.tenants.named("scim")
@@ -389,7 +385,7 @@ def test_a_remote_user_is_listed_once_seen_and_can_be_removed(deployment: Deploy
     assert verified(world.connector.as_user(user_id, world.tenant).claims()) == set()
 
 
-def test_a_correction_that_is_saved_is_answered_although_the_database_goes_away(deployment: Deployment) -> None:
+def test_a_saved_correction_is_returned_although_the_database_becomes_unavailable(deployment: Deployment) -> None:
     """Only the look at what the directory has by now is left out; the next reading makes up for it."""
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)

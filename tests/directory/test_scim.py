@@ -114,7 +114,7 @@ def test_one_token_serves_many_reads_and_threads(scim: ScimServer) -> None:
     }
 
 
-def test_the_client_s_secret_may_go_in_the_body(scim: ScimServer) -> None:
+def test_the_clients_secret_may_be_sent_in_the_body(scim: ScimServer) -> None:
     user_id = scim.add_user("ann", **ANN)
     assert directory_of(scim.url, client_of(scim, sends_secret_in_body=True)).values(user_id)
     assert scim.granted[0]["client_secret"] == [CLIENT_SECRET]
@@ -131,7 +131,7 @@ def test_a_token_that_the_server_refuses_is_renewed_once(scim: ScimServer) -> No
 
 
 @pytest.mark.parametrize(("life", "grants"), [(0, 2), ('"3600"', 1), ('"soon"', 1), (None, 1), ("1e999", 1)])
-def test_a_token_is_renewed_before_it_ends(scim: ScimServer, life: object, grants: int) -> None:
+def test_a_token_is_renewed_before_it_expires(scim: ScimServer, life: object, grants: int) -> None:
     user_id = scim.add_user("ann", **ANN)
     scim.token_life = life
     directory = directory_of(scim.url, client_of(scim))
@@ -140,7 +140,7 @@ def test_a_token_is_renewed_before_it_ends(scim: ScimServer, life: object, grant
     assert len(scim.granted) == grants
 
 
-def test_attributes_that_the_server_does_not_select_are_read_whole(scim: ScimServer, tmp_path: Path) -> None:
+def test_whole_users_are_read_if_the_server_refuses_to_select_attributes(scim: ScimServer, tmp_path: Path) -> None:
     """One real server answers 400 to `attributes=` with an extension's path."""
     user_id = scim.add_user("ann", **ANN)
     dialect = tmp_path / "mine.toml"
@@ -173,7 +173,7 @@ def test_values_of_another_user_are_never_returned_if_the_server_ignores_the_fil
         directory_of(faulty.url, bearer("t"), "userName").values("ann")
 
 
-def test_a_name_is_unique_so_that_it_is_found_among_all_users(faulty: FaultyDirectory) -> None:
+def test_a_user_name_is_found_among_all_users_if_the_server_ignores_the_filter(faulty: FaultyDirectory) -> None:
     bob = user("2", userName="bob", name={"givenName": "Bob"})
     faulty.replies = [Reply(200, listed(bob, user(), total=2))]
     assert directory_of(faulty.url, bearer("t"), "userName").values("ann") == {GIVEN_NAME: "Ann"}
@@ -189,13 +189,13 @@ def test_a_name_is_unique_so_that_it_is_found_among_all_users(faulty: FaultyDire
         listed(user(externalId="ANN")),
     ],
 )
-def test_an_attribute_that_others_may_have_must_be_answered_exactly(faulty: FaultyDirectory, answer: Any) -> None:
+def test_an_attribute_that_is_not_unique_must_be_answered_exactly(faulty: FaultyDirectory, answer: Any) -> None:
     faulty.replies = [Reply(200, answer)]
     with pytest.raises(DirectoryError, match="other users than those with the externalId"):
         directory_of(faulty.url, bearer("t"), "externalId").values("ann")
 
 
-def test_another_user_than_the_one_asked_for_is_an_error(faulty: FaultyDirectory) -> None:
+def test_an_answer_about_another_user_is_an_error(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, user("2"))]
     with pytest.raises(DirectoryError, match="another user than the requested one"):
         directory_of(faulty.url, bearer("t")).values("1")
@@ -218,7 +218,7 @@ def test_an_answer_of_another_shape_is_an_error(faulty: FaultyDirectory, answer:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>no such page</html>", b"{}", b'{"schemas": "x"}'])
-def test_a_404_that_is_not_the_server_s_own_is_not_a_missing_user(faulty: FaultyDirectory, body: bytes) -> None:
+def test_a_404_that_is_not_the_servers_own_is_not_a_missing_user(faulty: FaultyDirectory, body: bytes) -> None:
     faulty.replies = [Reply(404, body)]
     with pytest.raises(DirectoryError, match="HTTP 404: correct its URL"):
         directory_of(faulty.url, bearer("t")).values("1")
@@ -250,9 +250,7 @@ def test_no_redirect_is_followed(faulty: FaultyDirectory, status: int) -> None:
         (408, None, 5),
     ],
 )
-def test_an_outage_says_when_to_ask_again(
-    faulty: FaultyDirectory, status: int, retry_after: str | None, waited: int
-) -> None:
+def test_an_outage_has_a_retry_time(faulty: FaultyDirectory, status: int, retry_after: str | None, waited: int) -> None:
     faulty.replies = [Reply(status, b"", {"Retry-After": retry_after} if retry_after else {})]
     with pytest.raises(DirectoryError) as caught:
         directory_of(faulty.url, bearer("t")).values("1")
@@ -261,7 +259,7 @@ def test_an_outage_says_when_to_ask_again(
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "credentials"), (403, "permission"), (409, "its log")])
-def test_a_refusal_says_what_to_do(faulty: FaultyDirectory, status: int, advice: str) -> None:
+def test_a_refusal_has_advice(faulty: FaultyDirectory, status: int, advice: str) -> None:
     faulty.replies = [Reply(status, {"detail": "secret value of ann"})]
     with pytest.raises(DirectoryError, match=advice) as caught:
         directory_of(faulty.url, basic("me", "pass")).values("1")
@@ -269,27 +267,27 @@ def test_a_refusal_says_what_to_do(faulty: FaultyDirectory, status: int, advice:
     assert "secret value" not in str(caught.value)
 
 
-def test_of_a_refusal_only_scim_s_word_for_it_is_repeated(faulty: FaultyDirectory) -> None:
+def test_only_the_scim_error_type_of_a_refusal_is_repeated(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(400, {"scimType": "invalidFilter", "detail": "ann"})]
     with pytest.raises(DirectoryError, match="HTTP 400: it says invalidFilter"):
         directory_of(faulty.url, bearer("t"), "userName").values("ann")
 
 
 @pytest.mark.parametrize("kind", ["Ann", "secret", "invalidfilter", ["invalidFilter"], {"Ann": 1}, 7, None])
-def test_another_word_of_a_refusal_is_not_repeated(faulty: FaultyDirectory, kind: Any) -> None:
+def test_an_unknown_error_type_of_a_refusal_is_not_repeated(faulty: FaultyDirectory, kind: Any) -> None:
     faulty.replies = [Reply(400, {"scimType": kind, "detail": "Ann"})]
     with pytest.raises(DirectoryError, match="see its log for the reason") as caught:
         directory_of(faulty.url, bearer("t")).values("1")
     assert "Ann" not in str(caught.value)
 
 
-def test_a_body_without_end_is_cut_off(faulty: FaultyDirectory) -> None:
+def test_an_endless_body_is_cut_off(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, b"x" * (1024 * 1024 + 1))]
     with pytest.raises(DirectoryError, match="longer than 1048576 bytes"):
         directory_of(faulty.url, bearer("t")).values("1")
 
 
-def test_a_slow_answer_holds_a_thread_no_longer_than_the_budget(faulty: FaultyDirectory) -> None:
+def test_a_slow_answer_occupies_a_thread_only_within_the_budget(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, b"{" + b" " * 1000, drips=True)]
     with pytest.raises(DirectoryError, match="no answer in time") as caught:
         directory_of(faulty.url, bearer("t"), seconds=0.3).values("1")
@@ -319,14 +317,14 @@ def test_an_unreachable_directory_is_not_called_for_a_while(faulty: FaultyDirect
     assert directory.values("1")
 
 
-def test_only_so_many_threads_wait_for_it() -> None:
+def test_the_number_of_threads_waiting_for_a_directory_is_limited() -> None:
     limits = Limits("idp", seconds=5, places=1)
     with limits.admitted(), pytest.raises(DirectoryError, match="too many requests wait") as caught, limits.admitted():
         pass
     assert caught.value.retry_after == 1
 
 
-def test_all_directories_together_hold_only_so_many_threads() -> None:
+def test_the_number_of_threads_waiting_for_all_directories_is_limited() -> None:
     shared = threading.BoundedSemaphore(2)
     one, two, three = (Limits(name, seconds=5, places=2, shared=shared) for name in ("one", "two", "three"))
     with one.admitted(), two.admitted():
@@ -339,7 +337,7 @@ def test_all_directories_together_hold_only_so_many_threads() -> None:
         pass
 
 
-def test_a_directory_that_hangs_leaves_a_thread_to_tenants_that_need_none(
+def test_an_unresponsive_directory_leaves_threads_to_tenants_without_one(
     faulty: FaultyDirectory, tmp_path: Path
 ) -> None:
     """Of two threads, one may wait for directories, whichever they are."""
@@ -368,7 +366,7 @@ def test_an_id_with_path_traversal_is_unknown(faulty: FaultyDirectory, user_id: 
         directory_of(faulty.url, bearer("t"), "userName").values("ann")
 
 
-def test_a_refused_token_is_forgotten_while_another_thread_waits_for_its_own(faulty: FaultyDirectory) -> None:
+def test_a_refused_token_is_discarded_while_another_thread_waits_for_its_own(faulty: FaultyDirectory) -> None:
     credentials = ClientCredentials(HttpClient(), Client(faulty.url, "me", "secret"))
     forgotten: list[bool] = []
     faulty.meanwhile = lambda: forgotten.append(credentials.renews("Bearer old"))
@@ -391,7 +389,7 @@ def test_a_refused_token_is_forgotten_while_another_thread_waits_for_its_own(fau
         (lambda: Reply(200, b"x" * 70_000), Code.DIRECTORY_UNREACHABLE, "longer than"),
     ],
 )
-def test_without_an_access_token_nothing_is_asked(
+def test_no_user_is_requested_without_an_access_token(
     faulty: FaultyDirectory, reply: Callable[[], Reply], code: Code, words: str
 ) -> None:
     faulty.replies = [reply()]

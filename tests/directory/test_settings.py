@@ -42,7 +42,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"kind": "userinfo", "look_up_by": "oid"}, UserInfoDirectory, "oid"),
     ],
 )
-def test_each_kind_opens_its_directory(given: dict[str, Any], expected: type, look_up_by: str) -> None:
+def test_every_kind_opens_its_directory(given: dict[str, Any], expected: type, look_up_by: str) -> None:
     choice = DirectorySettings(url=URL, **given).choice()
     assert isinstance(open_directory(choice), expected)
     assert choice.look_up_by == look_up_by
@@ -77,7 +77,7 @@ def test_missing_and_foreign_settings_of_a_kind_are_refused(given: dict[str, Any
     assert "secret itself" not in str(caught.value)
 
 
-def test_a_local_directory_needs_nothing() -> None:
+def test_a_local_directory_needs_no_settings() -> None:
     assert DirectorySettings().choice() == DirectoryChoice()
 
 

@@ -125,7 +125,7 @@ def site(make: Callable[..., Site]) -> Site:
 @pytest.mark.parametrize(
     ("key", "alg"), [(EC, "ES256"), (RSA, "RS256"), (RSA, "PS384"), (OKP, "EdDSA")], ids=lambda each: str(each)[:5]
 )
-def test_a_signed_answer_is_read_with_the_issuer_s_keys(site: Site, key: Key, alg: str) -> None:
+def test_a_signed_answer_is_verified_with_the_issuers_keys(site: Site, key: Key, alg: str) -> None:
     assert site.read(site.signed(key, alg)) == READ
     [request] = site.faulty.requests
     assert request.headers["Authorization"] == "Bearer token of ann"
@@ -135,7 +135,7 @@ def test_a_signed_answer_is_read_with_the_issuer_s_keys(site: Site, key: Key, al
 
 
 @pytest.mark.parametrize("media_type", ["application/jwt; charset=utf-8", "Application/JWT", " application/jwt ;x=y"])
-def test_the_type_of_the_answer_may_be_written_otherwise(site: Site, media_type: str) -> None:
+def test_the_media_type_of_the_answer_may_be_written_differently(site: Site, media_type: str) -> None:
     assert site.read(site.signed() + "\n", **{"Content-Type": media_type}) == READ
 
 
@@ -145,7 +145,7 @@ def test_optional_members_may_be_missing(site: Site) -> None:
     assert site.read(site.signed(aud=["other", "shop"], exp=now + DAY, iat=now, nbf=now)) == READ
 
 
-def test_json_is_still_read_and_causes_no_fetch_of_keys(site: Site) -> None:
+def test_a_json_answer_is_read_and_causes_no_fetch_of_keys(site: Site) -> None:
     site.faulty.replies = [Reply(200, {"sub": "ann", **READ}, {"Content-Type": "application/json"})]
     assert site.directories.values(Tenant("acme", site.settings.choice()), "ann", "t") == READ
     assert not site.issuer.seen
@@ -236,7 +236,7 @@ def cases(answers: dict[str, list[Any]]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("check", "answer"), cases(NO_KEYS_NEEDED | KEYS_NEEDED))
-def test_an_answer_that_cannot_be_used_is_refused_in_words_without_its_values(
+def test_an_unusable_answer_is_refused_without_its_values(
     site: Site, check: str, answer: Callable[[Site], str]
 ) -> None:
     failed, sentence = site.refusal(answer(site))
@@ -245,7 +245,7 @@ def test_an_answer_that_cannot_be_used_is_refused_in_words_without_its_values(
 
 
 @pytest.mark.parametrize("aud", ["other", ["other", "connector"], [["shop"]], {"shop": 1}, "", ...], ids=str)
-def test_an_answer_for_another_application_is_refused_if_the_settings_name_them(
+def test_an_answer_for_another_application_is_refused_if_applications_are_configured(
     make: Callable[..., Site], aud: Any
 ) -> None:
     site = make(audiences=("shop", "app"))
@@ -255,14 +255,14 @@ def test_an_answer_for_another_application_is_refused_if_the_settings_name_them(
     assert make().read(site.signed(aud=aud)) == READ, "without the setting it is not compared"
 
 
-def test_only_the_issuers_of_the_tenant_may_answer_for_its_users(make: Callable[..., Site]) -> None:
+def test_only_the_tenants_issuers_may_answer_for_its_users(make: Callable[..., Site]) -> None:
     other = make(issuer_settings={"tenant": "other"})
     assert other.refusal(other.signed())[0] == "iss"
     several = make(issuer_settings={"tenant_claim": "org"})
     assert several.read(several.signed()) == READ
 
 
-def test_the_issuer_s_own_algorithms_count(make: Callable[..., Site]) -> None:
+def test_the_algorithms_of_the_issuer_apply(make: Callable[..., Site]) -> None:
     site = make(issuer_settings={"tenant": "acme", "algorithms": ("RS256",)})
     assert site.refusal(site.signed())[0] == "alg"
     assert site.read(site.signed(RSA, "RS256")) == READ
@@ -274,7 +274,7 @@ def test_an_issuer_of_opaque_tokens_may_sign_its_answers(make: Callable[..., Sit
     assert site.read(site.signed()) == READ
 
 
-def test_a_new_key_causes_one_fetch_and_forged_ones_no_more(site: Site) -> None:
+def test_a_new_key_causes_one_fetch_and_forged_keys_cause_no_more(site: Site) -> None:
     assert site.read(site.signed()) == READ
     newer = ECKey.generate_key("P-256", {"kid": "newer"})
     site.issuer.publish(newer)
@@ -295,7 +295,7 @@ def test_a_new_key_under_the_same_kid_is_fetched(site: Site) -> None:
     assert site.refusal(site.signed(EC))[0] == "signature"
 
 
-def test_without_the_issuer_s_keys_the_answer_is_to_be_asked_for_again(site: Site) -> None:
+def test_missing_keys_of_the_issuer_are_a_temporary_error(site: Site) -> None:
     site.issuer.go_down()
     with pytest.raises(DirectoryError, match="the keys of its issuer, to check the signed answer, could not") as caught:
         site.read(site.signed())
@@ -306,7 +306,7 @@ def test_without_the_issuer_s_keys_the_answer_is_to_be_asked_for_again(site: Sit
     assert site.read(site.signed()) == READ
 
 
-def test_the_keys_are_fetched_within_the_time_for_the_directory(site: Site) -> None:
+def test_the_keys_are_fetched_within_the_time_limit_of_the_directory(site: Site) -> None:
     assert site.read(site.signed()) == READ
     site.issuer.answering.clear()
     site.clock.now += 10
@@ -318,7 +318,7 @@ def test_the_keys_are_fetched_within_the_time_for_the_directory(site: Site) -> N
     assert time.monotonic() - began < FETCH_TIMEOUT
 
 
-def test_the_use_cases_read_signed_answers(faulty: FaultyDirectory, issuer: AuthIssuer, tmp_path: Path) -> None:
+def test_use_cases_accept_signed_answers(faulty: FaultyDirectory, issuer: AuthIssuer, tmp_path: Path) -> None:
     site = Site(faulty, issuer, tmp_path)
     own = (Issuer(issuer.identifier, "connector"),)
     acme = TenantSettings("acme", issuers=own, directory=site.settings)

@@ -95,7 +95,7 @@ def user(world: World, site: Site, issuer: AuthIssuer) -> User:
     return User(world, site, Caller(world.connector.url, {"Authorization": f"Bearer {token}"}))
 
 
-def test_the_whole_life_of_a_verification_with_signed_answers(user: User) -> None:
+def test_a_user_is_verified_with_signed_answers_from_start_to_result(user: User) -> None:
     site, ann = user.site, user.caller
     user.answers(site.signed(**SENT))
     user.verify()
@@ -151,7 +151,7 @@ def test_a_forged_answer_starts_nothing(user: User, stranger: AuthIssuer, forge:
 
 
 @pytest.mark.one_database
-def test_a_body_without_end_and_one_that_drips_start_nothing(user: User) -> None:
+def test_an_endless_body_and_a_very_slow_one_start_nothing(user: User) -> None:
     user.answers(b"e" * 5_000_000)
     user.refusal(502, "OIDV-10052")
     user.answers(user.site.signed(**SENT), drips=True)
@@ -163,7 +163,7 @@ def test_a_body_without_end_and_one_that_drips_start_nothing(user: User) -> None
 
 
 @pytest.mark.one_database
-def test_a_forged_answer_for_one_user_changes_nothing_that_is_verified(user: User, stranger: AuthIssuer) -> None:
+def test_a_forged_answer_changes_no_verified_claim(user: User, stranger: AuthIssuer) -> None:
     user.answers(user.site.signed(**SENT))
     user.verify()
     user.answers(of_another(user, stranger, family_name="Mallory"))

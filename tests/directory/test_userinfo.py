@@ -31,7 +31,7 @@ def directory_of(faulty: FaultyDirectory, user_id_claim: str = "sub") -> UserInf
     return UserInfoDirectory(exchange, read_userinfo(directory_dialect("oidc")), user_id_claim)
 
 
-def test_values_are_read_with_the_user_s_own_token(faulty: FaultyDirectory) -> None:
+def test_values_are_read_with_the_users_own_token(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, ANN)]
     assert directory_of(faulty).values("ann", "token of ann") == {
         "given_name": "Ann",
@@ -44,7 +44,7 @@ def test_values_are_read_with_the_user_s_own_token(faulty: FaultyDirectory) -> N
     assert request.headers["Authorization"] == "Bearer token of ann"
 
 
-def test_the_user_may_have_another_claim_as_id(faulty: FaultyDirectory) -> None:
+def test_another_claim_may_identify_the_user(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, {"sub": "pairwise", "oid": "ann", "given_name": "Ann"})]
     assert directory_of(faulty, "oid").values("ann", "t") == {"given_name": "Ann"}
 
@@ -57,7 +57,7 @@ def test_an_answer_about_another_user_is_not_used(faulty: FaultyDirectory, answe
     assert caught.value.code is Code.DIRECTORY_REFUSED
 
 
-def test_without_the_user_s_token_nothing_is_asked(faulty: FaultyDirectory) -> None:
+def test_nothing_is_requested_without_the_users_token(faulty: FaultyDirectory) -> None:
     with pytest.raises(DirectoryError, match="only the user can") as caught:
         directory_of(faulty).values("ann")
     assert caught.value.code is Code.NEEDS_THE_USER
@@ -65,7 +65,7 @@ def test_without_the_user_s_token_nothing_is_asked(faulty: FaultyDirectory) -> N
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_is_not_for_userinfo_is_the_caller_s_fault(faulty: FaultyDirectory, status: int) -> None:
+def test_a_token_unusable_for_userinfo_is_reported_as_the_callers_error(faulty: FaultyDirectory, status: int) -> None:
     faulty.replies = [Reply(status, {"error": "insufficient_scope"})]
     with pytest.raises(DirectoryError, match="with the scope openid") as caught:
         directory_of(faulty).values("ann", "secret token")
@@ -83,13 +83,13 @@ def test_a_token_that_is_not_for_userinfo_is_the_caller_s_fault(faulty: FaultyDi
         (Reply(503, b""), Code.DIRECTORY_UNREACHABLE),
     ],
 )
-def test_any_other_answer_is_the_directory_s_failure(faulty: FaultyDirectory, reply: Reply, code: Code) -> None:
+def test_any_other_answer_is_an_error_of_the_directory(faulty: FaultyDirectory, reply: Reply, code: Code) -> None:
     faulty.replies = [reply]
     with pytest.raises(DirectoryError) as caught:
         directory_of(faulty).values("ann", "t")
     assert caught.value.code is code
 
 
-def test_nothing_is_written_to_userinfo(faulty: FaultyDirectory) -> None:
+def test_userinfo_is_never_written_to(faulty: FaultyDirectory) -> None:
     assert directory_of(faulty).write_status("ann", WrittenStatus(True))
     assert faulty.requests == []

@@ -39,7 +39,7 @@ def test_an_unannounced_change_in_the_directory_is_not_asserted(
     assert names(ann, OWN) == {"given_name", "family_name"}
 
 
-def test_with_userinfo_only_the_user_can_ask(deployment: Deployment) -> None:
+def test_only_the_user_can_request_claims_from_userinfo(deployment: Deployment) -> None:
     world, faulty = deployment.world("userinfo"), deployment.faulty
     faulty.replies = [Reply(200, {"sub": "eve", **PERSON})]
     verify(world, "eve")
@@ -49,7 +49,7 @@ def test_with_userinfo_only_the_user_can_ask(deployment: Deployment) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "OIDV-10050")
 
 
-def test_without_the_directory_nothing_is_asserted(deployment: Deployment) -> None:
+def test_no_claim_is_asserted_without_the_directory(deployment: Deployment) -> None:
     world, faulty = deployment.world("userinfo"), deployment.faulty
     faulty.replies = [Reply(503, {})]
     answer = world.connector.as_user("flo", world.tenant).get(OWN)

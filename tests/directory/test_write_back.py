@@ -109,7 +109,7 @@ def test_a_verification_without_a_result_writes_nothing(deployment: Deployment, 
     assert not [line for line in deployment.scim.requests if line.startswith("PATCH")]
 
 
-def test_an_administrator_s_correction_is_written(deployment: Deployment, world: World) -> None:
+def test_an_administrators_correction_is_written(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     admin = world.connector.as_admin(world.tenant)
     answer = admin.post(f"{USERS}/{user_id}/idv/claims", [entry(world.provider_id, BIRTH_DATE)])
@@ -121,7 +121,7 @@ def test_an_administrator_s_correction_is_written(deployment: Deployment, world:
     assert written(deployment, user_id) == {"identityVerified": "false"}
 
 
-def test_a_removed_user_s_status_is_taken_away(deployment: Deployment, world: World) -> None:
+def test_the_status_of_a_removed_user_is_removed(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
     settled(deployment)
@@ -133,7 +133,7 @@ def test_a_removed_user_s_status_is_taken_away(deployment: Deployment, world: Wo
         assert status_writes.find_page(connection, "writing", "", 10) == []
 
 
-def test_a_removed_provider_s_verifications_are_taken_away(deployment: Deployment, world: World) -> None:
+def test_the_status_of_a_removed_providers_verifications_is_removed(deployment: Deployment, world: World) -> None:
     admin = world.connector.as_admin(world.tenant)
     body = provider_body(world.simulator, name="for a while")
     provider_id = admin.post(PROVIDERS, body).json()["id"]
@@ -149,7 +149,7 @@ def test_a_removed_provider_s_verifications_are_taken_away(deployment: Deploymen
     assert written(deployment, user_id) == {}
 
 
-def test_a_status_that_is_there_is_not_written_again(deployment: Deployment, world: World) -> None:
+def test_an_unchanged_status_is_not_written_again(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
     settled(deployment)
@@ -164,7 +164,7 @@ def write_back(deployment: Deployment) -> WriteBack:
     return WriteBack(services.database, services.tenants, services.directories)
 
 
-def test_deliveries_that_overtake_each_other_leave_the_last_state(deployment: Deployment, world: World) -> None:
+def test_deliveries_that_overtake_each_other_leave_the_latest_status(deployment: Deployment, world: World) -> None:
     """Eight concurrent deliveries while the status changes; one that meets another is retried."""
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
@@ -241,7 +241,7 @@ def test_a_write_of_a_killed_worker_is_repeated(deployment: Deployment, world: W
     assert written(deployment, user_id)["identityVerified"] == "false"
 
 
-def test_while_one_delivery_writes_another_comes_again(deployment: Deployment, world: World) -> None:
+def test_a_delivery_is_retried_if_another_one_is_writing(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
     settled(deployment)
@@ -257,7 +257,7 @@ def test_while_one_delivery_writes_another_comes_again(deployment: Deployment, w
     write_back(deployment).write(WriteStatus("writing", user_id))
 
 
-def test_a_delivery_that_lost_its_lease_comes_again(deployment: Deployment) -> None:
+def test_a_delivery_that_lost_its_lease_is_retried(deployment: Deployment) -> None:
     """It wrote for so long that another took the lease over."""
     faulty, services, user_id = deployment.faulty, deployment.connector.services, _verified_away(deployment)
 
@@ -272,7 +272,7 @@ def test_a_delivery_that_lost_its_lease_comes_again(deployment: Deployment) -> N
         write_back(deployment).write(WriteStatus("away", user_id))
 
 
-def test_a_user_who_is_gone_ends_the_delivery(deployment: Deployment, world: World) -> None:
+def test_a_missing_user_ends_the_delivery(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     run_id = world.start(world.connector.as_user(user_id, world.tenant))
     settled(deployment)
@@ -311,7 +311,7 @@ def test_a_tenant_without_the_setting_writes_nothing(deployment: Deployment) -> 
     assert written(deployment, user_id) == {}
 
 
-def test_of_a_removed_user_nothing_stays_where_the_status_is_no_longer_written(deployment: Deployment) -> None:
+def test_no_row_of_a_removed_user_stays_if_the_status_is_no_longer_written(deployment: Deployment) -> None:
     services, world = deployment.connector.services, deployment.world("scim")
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
@@ -322,7 +322,7 @@ def test_of_a_removed_user_nothing_stays_where_the_status_is_no_longer_written(d
         assert status_writes.find_page(connection, "scim", "", 10) == []
 
 
-def test_all_written_statuses_are_put_up_page_by_page(deployment: Deployment) -> None:
+def test_all_written_statuses_are_queued_page_by_page(deployment: Deployment) -> None:
     services = deployment.connector.services
     deployment.connector.rest()
     with services.database.write() as connection:
@@ -351,7 +351,7 @@ USER = {"id": "1", "userName": "ann", "meta": {"version": 'W/"7"'}}
         (Reply(501, b""), "declare these attributes"),
     ],
 )
-def test_a_permanent_refusal_ends_dead_with_what_to_do(deployment: Deployment, reply: Reply, words: str) -> None:
+def test_a_permanently_refused_delivery_is_dead_with_advice(deployment: Deployment, reply: Reply, words: str) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
     faulty.replies = [Reply(200, USER), reply]
     with pytest.raises(Undeliverable, match=words):
@@ -364,7 +364,7 @@ def test_a_permanent_refusal_ends_dead_with_what_to_do(deployment: Deployment, r
     "reply",
     [*(Reply(status, b"") for status in (401, 403, 429, 500, 503)), Reply(200, b"<html>down for maintenance</html>")],
 )
-def test_a_refusal_that_may_pass_is_tried_again(deployment: Deployment, reply: Reply) -> None:
+def test_a_temporary_refusal_is_retried(deployment: Deployment, reply: Reply) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
     faulty.replies = [Reply(200, USER), reply]
     with pytest.raises(DirectoryError):
@@ -373,7 +373,7 @@ def test_a_refusal_that_may_pass_is_tried_again(deployment: Deployment, reply: R
     write_back(deployment).write(WriteStatus("away", user_id))
 
 
-def test_a_user_who_changed_meanwhile_is_read_again(deployment: Deployment) -> None:
+def test_a_user_changed_meanwhile_is_read_again(deployment: Deployment) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
     newer = USER | {"meta": {"version": 'W/"8"'}}
     faulty.replies = [Reply(200, USER), Reply(412, b""), Reply(200, newer), Reply(200, newer)]
@@ -384,7 +384,7 @@ def test_a_user_who_changed_meanwhile_is_read_again(deployment: Deployment) -> N
     assert patches[0].body == patches[1].body
 
 
-def test_a_user_who_keeps_changing_is_tried_again_later(deployment: Deployment) -> None:
+def test_a_user_who_keeps_changing_is_retried_later(deployment: Deployment) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
     faulty.replies = [Reply(200, USER), Reply(412, b"")] * 3 + [Reply(412, b"")]
     with pytest.raises(DirectoryError, match="changes all the time"):

@@ -21,7 +21,7 @@ from connector.domain.access_tokens import LONGEST_OWN, OwnToken, own_token
         ({}, 300),
     ],
 )
-def test_a_token_is_used_as_long_as_its_issuer_says(answer: dict[str, Any], seconds: float) -> None:
+def test_a_token_is_used_until_the_expiry_set_by_its_issuer(answer: dict[str, Any], seconds: float) -> None:
     assert own_token({"access_token": "a-token", **answer}) == OwnToken("a-token", seconds)
 
 
@@ -38,9 +38,9 @@ def test_a_token_is_used_as_long_as_its_issuer_says(answer: dict[str, Any], seco
         {"access_token": "bound", "token_type": "DPoP"},
     ],
 )
-def test_what_a_bearer_cannot_send_is_not_used(answer: dict[str, Any]) -> None:
+def test_a_token_that_no_header_can_carry_is_not_used(answer: dict[str, Any]) -> None:
     assert own_token(answer) == OwnToken()
 
 
-def test_a_token_is_not_shown() -> None:
+def test_a_tokens_repr_does_not_show_it() -> None:
     assert "secret" not in repr(own_token({"access_token": "secret"}))

@@ -19,7 +19,7 @@ from connector.domain.addresses import is_public
         "2002:808:808::1",
     ],
 )
-def test_an_address_of_the_internet_is_public(address: str) -> None:
+def test_an_internet_address_is_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -37,5 +37,5 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
         *("2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:a00:1::", "2001:0:808:808::f7f7:f7f7"),
     ],
 )
-def test_every_other_address_is_not(address: str) -> None:
+def test_any_other_address_is_not_public(address: str) -> None:
     assert not is_public(address)

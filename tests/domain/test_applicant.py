@@ -96,7 +96,7 @@ def test_no_applicant_that_onfido_accepts_is_refused(field: str, value: str, oth
         check_applicant(fields, {})
 
 
-def test_a_states_code_without_its_number_is_not_sent_and_so_not_refused() -> None:
+def test_a_state_without_its_id_number_is_neither_sent_nor_refused() -> None:
     fields = NAMES | {"id_numbers.driving_licence.state_code": "California"}
 
     check_applicant(fields, CLAIMS)
@@ -111,12 +111,12 @@ def test_an_address_needs_a_postcode_and_a_country(missing: str) -> None:
     assert f"urn:{missing} (sent as {missing}): it is missing" in refusal(NAMES | address)
 
 
-def test_without_an_address_none_of_its_fields_is_missing() -> None:
+def test_address_fields_may_be_missing_without_an_address() -> None:
     check_applicant(NAMES | {"dob": "1990-01-01", "location.country_of_residence": "GBR"}, {})
 
 
 @pytest.mark.parametrize(("state", "is_taken"), [("NY", True), ("New York", False), ("N1", False), (None, True)])
-def test_a_state_of_the_usa_is_written_in_two_letters(state: str | None, is_taken: bool) -> None:
+def test_a_us_state_must_have_two_letters(state: str | None, is_taken: bool) -> None:
     address = {"address.postcode": "10001", "address.country": "USA"} | ({"address.state": state} if state else {})
     if is_taken:
         check_applicant(address, CLAIMS)
@@ -126,7 +126,7 @@ def test_a_state_of_the_usa_is_written_in_two_letters(state: str | None, is_take
 
 @pytest.mark.parametrize("field", ["first_name", "email", "address.street", "id_numbers.passport"])
 @pytest.mark.parametrize("character", ["\0", "\x07", "\x1f", "\x9b", "\ud800"])
-def test_a_control_character_or_half_a_character_is_refused_in_every_field(field: str, character: str) -> None:
+def test_a_control_character_or_lone_surrogate_is_refused_in_every_field(field: str, character: str) -> None:
     described = refusal(FIELDS | {field: f"Ann{character}"})
 
     assert f"urn:{field} (sent as {field}): it contains a control character" in described
@@ -146,11 +146,11 @@ def test_a_control_character_or_half_a_character_is_refused_in_every_field(field
         ("\x07", True),
     ],
 )
-def test_a_placeholder_is_a_name_that_onfido_takes(name: str, is_refused: bool) -> None:
+def test_a_placeholder_must_be_a_name_that_onfido_accepts(name: str, is_refused: bool) -> None:
     assert (name_objection(name) is not None) is is_refused
 
 
-def test_an_incomplete_address_is_left_out_and_nothing_else() -> None:
+def test_only_an_incomplete_address_is_left_out() -> None:
     rest = NAMES | {"location.country_of_residence": "GBR"}
     for missing in ADDRESS:
         address = {name: value for name, value in FIELDS.items() if name.startswith("address.") and name != missing}
@@ -158,7 +158,7 @@ def test_an_incomplete_address_is_left_out_and_nothing_else() -> None:
     assert without_incomplete_address(FIELDS) == FIELDS
 
 
-def test_all_that_is_wrong_is_reported_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     described = refusal(NAMES | {"first_name": "<", "dob": "soon", "address.town": "Sheffield"})
 
     for field in ("first_name", "dob", "address.postcode", "address.country"):

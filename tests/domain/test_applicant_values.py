@@ -51,7 +51,7 @@ def test_names_are_joined_in_the_order_of_the_mapping() -> None:
         ("address.street", "\u0dc1\u0dca\u200d\u0dbb\u0dd3  1", "\u0dc1\u0dca\u200d\u0dbb\u0dd3 1"),
     ],
 )
-def test_invisible_characters_stay_in_names_and_streets_alone(field: str, value: str, as_sent: str) -> None:
+def test_invisible_characters_are_kept_only_in_names_and_streets(field: str, value: str, as_sent: str) -> None:
     assert values_of({"claim": field}, [field], {"claim": value}, None) == {field: as_sent}
 
 
@@ -99,7 +99,7 @@ def missing(requested: list[str], values: dict[str, str], missing_name: str | No
         (["expiry"], {"given": "Ann", "family": "Lee"}, []),
     ],
 )
-def test_claims_without_a_value_are_named_and_so_are_those_of_a_name_without_one(
+def test_all_claims_without_a_value_are_named_including_parts_of_a_name(
     requested: list[str], values: dict[str, str], lacking: list[str]
 ) -> None:
     assert missing(requested, values) == lacking
@@ -140,12 +140,10 @@ def test_a_name_with_a_placeholder_is_not_missing_if_another_claim_is_judged(
         (set(), {"first_name"}, True),
     ],
 )
-def test_an_update_has_to_reach_everything_that_was_ever_sent(
-    ever_sent: set[str], now: set[str], is_replaced: bool
-) -> None:
+def test_an_update_must_contain_every_field_ever_sent(ever_sent: set[str], now: set[str], is_replaced: bool) -> None:
     assert replaces(ever_sent, now) is is_replaced
 
 
 @given(ever_sent=st.sets(fields), now=st.sets(fields))
-def test_an_update_that_names_all_of_it_reaches_it(ever_sent: set[str], now: set[str]) -> None:
+def test_an_update_that_contains_every_field_is_sufficient(ever_sent: set[str], now: set[str]) -> None:
     assert replaces(ever_sent, ever_sent | now)

@@ -29,7 +29,7 @@ def asserted(*claims: ProvenClaim, assurance: Assurance = MINE, names: dict[str,
     return made
 
 
-def test_a_claim_is_asserted_with_what_has_proved_it() -> None:
+def test_a_claim_is_asserted_with_its_proof() -> None:
     assert asserted(CLAIM) == {
         "verification": {
             "trust_framework": "https://idv.example.com",
@@ -53,12 +53,12 @@ def test_a_claim_is_asserted_with_what_has_proved_it() -> None:
     }
 
 
-def test_without_anything_to_assert_there_is_no_element() -> None:
+def test_the_element_is_left_out_if_nothing_is_asserted() -> None:
     assert asserted() is None
     assert asserted(replace(CLAIM, uri="has no name")) is None
 
 
-def test_a_level_is_claimed_only_where_the_operator_does() -> None:
+def test_a_level_is_claimed_only_if_the_operator_configured_it() -> None:
     assert "assurance_level" not in asserted(CLAIM)["verification"]
     level = asserted(CLAIM, assurance=Assurance("mine", "high"))["verification"]["assurance_level"]
     assert level == "high"
@@ -74,7 +74,7 @@ def test_a_level_is_claimed_only_where_the_operator_does() -> None:
         (None, None),
     ],
 )
-def test_documents_have_openids_names(named: str | None, said: dict[str, str] | None) -> None:
+def test_documents_have_the_names_of_openid(named: str | None, said: dict[str, str] | None) -> None:
     [piece] = asserted(replace(CLAIM, proof=replace(PROOF, document_type=named)))["verification"]["evidence"]
     assert piece.get("document_details") == said
 
@@ -87,7 +87,7 @@ def test_an_address_is_not_proved_by_the_passport() -> None:
     assert sorted(details, key=bool) == [None, {"type": "passport"}]
 
 
-def test_a_claim_of_the_workflows_output_is_an_electronic_record() -> None:
+def test_a_claim_from_the_workflows_output_is_an_electronic_record() -> None:
     proof = replace(PROOF, run_id=None, output_role=OutputRole.VALUE)
     [piece] = asserted(replace(CLAIM, proof=proof))["verification"]["evidence"]
     assert (piece["type"], piece["check_details"][0]["check_method"]) == ("electronic_record", "data")
@@ -129,7 +129,7 @@ _REPORTS = [subset for number in (0, 1, 2) for subset in combinations(_ALL, numb
 @pytest.mark.parametrize("document_type", [None, "passport", "unheard_of"])
 @pytest.mark.parametrize("field", ["first_name", "address.town", None])
 @pytest.mark.parametrize("role", [None, OutputRole.VALUE, OutputRole.RESULT])
-def test_every_combination_of_facts_is_evidence_as_the_schema_has_it(
+def test_every_combination_of_facts_is_evidence_according_to_the_schema(
     document_type: str | None, field: str | None, role: OutputRole | None
 ) -> None:
     for reports in _REPORTS:
@@ -154,7 +154,7 @@ def test_a_claim_verified_by_an_administrator_has_no_document() -> None:
     }
 
 
-def test_the_time_is_that_of_the_claim_that_was_verified_first() -> None:
+def test_the_time_is_that_of_the_earliest_verified_claim() -> None:
     later = replace(CLAIM, uri="family", proof=replace(PROOF, verification_id="v2", at=AT + timedelta(days=1)))
     verification = asserted(CLAIM, later)["verification"]
     assert verification["time"] == "2026-03-01T10:00:00Z"
@@ -169,7 +169,7 @@ def test_the_sandbox_is_named_and_never_mixed_with_live() -> None:
     assert asserted(sandbox, replace(CLAIM, uri="family"))["claims"] == {"family_name": "Example"}
 
 
-def test_of_two_proofs_the_later_one_counts() -> None:
+def test_the_later_of_two_proofs_counts() -> None:
     vouched = replace(CLAIM, proof=None, at=AT + timedelta(days=2))
     newer = replace(CLAIM, at=AT + timedelta(days=1), proof=replace(PROOF, run_id="run-2"))
     [piece] = asserted(vouched, newer, CLAIM)["verification"]["evidence"]
@@ -195,7 +195,7 @@ def test_of_two_proofs_the_later_one_counts() -> None:
         ("nickname", " Annie ", "Annie"),
     ],
 )
-def test_a_value_without_openids_form_is_left_out(name: str, value: str, written: object) -> None:
+def test_a_value_that_openid_cannot_represent_is_left_out(name: str, value: str, written: object) -> None:
     made = asserted(CLAIM, names={"given": name}, given=value)
     assert (made and made["claims"].get(name.partition(".")[0])) == written
 
@@ -207,7 +207,7 @@ def test_the_answer_matches_the_schema_for_any_values(values: dict[str, str]) ->
     assert_ida({} if made is None else {"verified_claims": made})
 
 
-def test_only_what_is_verified_for_the_present_value_is_unchanged() -> None:
+def test_only_claims_with_an_unchanged_value_are_asserted() -> None:
     claims = [replace(CLAIM, uri=uri, fingerprint=f"{uri} Ann") for uri in ("same", "changed", "blank", "removed")]
     values = {"same": "Ann", "changed": "Anna", "blank": " ", "added": "Ann"}
     assert [each.uri for each in unchanged(claims, values, lambda uri, value: f"{uri} {value}")] == ["same"]

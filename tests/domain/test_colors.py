@@ -14,7 +14,7 @@ def test_contrast_is_as_wcag_defines_it() -> None:
 
 
 @pytest.mark.parametrize("color", ["#2450c8", "#0C6B58", "#000000", "#767676"])
-def test_a_dark_colour_is_taken_and_lightened_for_dark_ground(color: str) -> None:
+def test_a_dark_colour_is_accepted_and_lightened_on_a_dark_background(color: str) -> None:
     assert accent_objection(color) is None
     lighter = for_dark_ground(color)
     channels = tuple(int(lighter[at : at + 2], 16) for at in (1, 3, 5))
@@ -22,7 +22,7 @@ def test_a_dark_colour_is_taken_and_lightened_for_dark_ground(color: str) -> Non
 
 
 @pytest.mark.parametrize("color", ["#777777", "#ffcc00", "#ffffff", "#7fb0ff"])
-def test_a_colour_that_white_text_cannot_be_read_on_is_refused(color: str) -> None:
+def test_a_colour_that_makes_white_text_illegible_is_refused(color: str) -> None:
     assert "must be darker" in (accent_objection(color) or "")
 
 

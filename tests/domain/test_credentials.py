@@ -26,12 +26,12 @@ US, EU = "https://api.us.onfido.com/v3.6", "https://api.eu.onfido.com/v3.6"
         f"\ufeff\u201c{TOKEN}\u201d",
     ],
 )
-def test_a_pasted_token_is_stored_without_what_came_along(pasted: str) -> None:
+def test_a_pasted_token_is_stored_without_surrounding_text(pasted: str) -> None:
     assert tidy_token(pasted) == TOKEN
 
 
 @pytest.mark.parametrize("token", ["tokens-of-the-tests", "bearers", "api_live.token=1", "a b"])
-def test_a_token_that_only_looks_alike_is_left_alone(token: str) -> None:
+def test_a_token_of_a_similar_form_is_left_unchanged(token: str) -> None:
     assert tidy_token(token) == token
 
 
@@ -72,5 +72,5 @@ def test_a_token_of_another_region_is_refused_with_both_names(token: str, base_u
         (TOKEN, "https://api.test"),
     ],
 )
-def test_a_token_or_base_url_that_names_no_region_is_taken(token: str, base_url: str) -> None:
+def test_a_token_or_base_url_without_a_region_is_accepted(token: str, base_url: str) -> None:
     assert region_objection(token, base_url) is None

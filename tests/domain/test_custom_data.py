@@ -62,7 +62,9 @@ def request_refusal(declared: list[CustomInput], given: Mapping[str, str]) -> st
 
 
 @pytest.mark.parametrize(("kind", "text", "value"), READ)
-def test_a_request_and_a_claim_are_read_as_the_type_that_studio_expects(kind: InputType, text: str, value: Any) -> None:
+def test_requested_values_and_claims_are_read_as_the_type_that_studio_expects(
+    kind: InputType, text: str, value: Any
+) -> None:
     asked, known = CustomInput("asked", kind), CustomInput("known", kind, claim="urn:claim", is_required=False)
 
     data = custom_data([asked, known], {"asked": text}, {"urn:claim": text})
@@ -73,7 +75,7 @@ def test_a_request_and_a_claim_are_read_as_the_type_that_studio_expects(kind: In
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\u3000", "\u200b"])
-def test_a_blank_value_of_the_users_is_a_missing_one(blank: str) -> None:
+def test_a_blank_value_of_a_user_counts_as_missing(blank: str) -> None:
     known = CustomInput("known", InputType.STRING, claim="urn:claim")
     assert refusal([known], {"urn:claim": blank}).code is Code.VALUE_MISSING
     assert custom_data([replace(known, is_required=False)], {}, {"urn:claim": blank}) == {}
@@ -132,7 +134,7 @@ CONSTANTS: list[tuple[InputType, Any, bool]] = [
 
 
 @pytest.mark.parametrize(("kind", "value", "is_taken"), CONSTANTS)
-def test_a_constant_has_its_type_and_is_sent_as_it_is(kind: InputType, value: Any, is_taken: bool) -> None:
+def test_a_constant_has_its_type_and_is_sent_unchanged(kind: InputType, value: Any, is_taken: bool) -> None:
     declared = CustomInput("fixed", kind, value=value)
 
     assert declared.objection() == (None if is_taken else f"must have a value that is a {kind}")
@@ -141,16 +143,16 @@ def test_a_constant_has_its_type_and_is_sent_as_it_is(kind: InputType, value: An
 
 
 @pytest.mark.parametrize("name", ["", "1st", "risk level", "risk-level", "risk.level", "naïve", "x" * 129, "a\n"])
-def test_a_name_that_no_property_has_is_refused(name: str) -> None:
+def test_an_invalid_property_name_is_refused(name: str) -> None:
     assert "name" in (CustomInput(name, InputType.STRING).objection() or "")
 
 
 @pytest.mark.parametrize("name", ["x", "_private", "riskLevel2", "x" * 128])
-def test_a_name_of_letters_digits_and_underscores_is_taken(name: str) -> None:
+def test_a_property_name_of_letters_digits_and_underscores_is_accepted(name: str) -> None:
     assert CustomInput(name, InputType.STRING).objection() is None
 
 
-def test_a_value_comes_from_one_place() -> None:
+def test_a_value_has_exactly_one_source() -> None:
     both = CustomInput("x", InputType.STRING, value="a", claim="urn:claim")
 
     assert both.objection() == "must have a value or a claim, not both"

@@ -51,7 +51,7 @@ def test_properties_are_shown_before_and_after(
         ("sealed", "sealed", {}),
     ],
 )
-def test_of_a_secret_only_that_it_was_set_replaced_or_removed(
+def test_a_secrets_difference_shows_only_whether_it_was_set_replaced_or_removed(
     before: str | None, after: str | None, expected: dict[str, Any]
 ) -> None:
     assert differences({"token": before}, {"token": after}, ["token"]) == expected

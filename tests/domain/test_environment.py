@@ -10,16 +10,16 @@ ENVIRONMENTS = (SANDBOX, LIVE, None)
 
 
 @pytest.mark.parametrize("of_provider", ENVIRONMENTS)
-def test_results_of_live_always_count(of_provider: str | None) -> None:
+def test_live_results_always_count(of_provider: str | None) -> None:
     assert counts(LIVE, of_provider)
     assert counts(None, of_provider)
 
 
-def test_results_of_the_sandbox_count_only_while_the_provider_is_there() -> None:
+def test_sandbox_results_count_only_while_the_provider_uses_the_sandbox() -> None:
     assert [counts(SANDBOX, of_provider) for of_provider in ENVIRONMENTS] == [True, False, False]
 
 
-def test_elsewhere_is_only_what_is_known_to_be_in_another_environment() -> None:
+def test_an_environment_differs_only_if_both_are_known() -> None:
     pairs = [(of_run, of_provider) for of_run in ENVIRONMENTS for of_provider in ENVIRONMENTS]
     assert [pair for pair in pairs if is_elsewhere(*pair)] == [(SANDBOX, LIVE), (LIVE, SANDBOX)]
 
@@ -38,7 +38,7 @@ def test_elsewhere_is_only_what_is_known_to_be_in_another_environment() -> None:
         (None, None, None),
     ],
 )
-def test_where_applicant_and_credentials_differ_it_is_the_sandbox(
+def test_an_applicant_and_credentials_of_different_environments_mean_the_sandbox(
     of_applicant: str | None, of_credentials: str | None, expected: str | None
 ) -> None:
     assert combined(of_applicant, of_credentials) == expected

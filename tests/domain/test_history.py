@@ -19,5 +19,5 @@ from connector.domain.history import name_of
         ("", ""),
     ],
 )
-def test_an_actors_name_lacks_the_client_and_issuer_of_the_last_brackets(actor: str, name: str) -> None:
+def test_an_actors_name_excludes_the_client_and_issuer_in_the_last_brackets(actor: str, name: str) -> None:
     assert name_of(actor) == name

@@ -17,7 +17,7 @@ def counts(*hours: tuple[int, int], measure: str = "started", bucket: str = "end
     return [Count("t", "p", "live", measure, bucket, n, hour) for hour, n in hours]
 
 
-def test_the_last_24_hours_are_whole_hours_and_the_present_one() -> None:
+def test_the_last_24_hours_are_whole_hours_and_the_current_one() -> None:
     assert (LAST.since, LAST.before) == (datetime(2026, 3, 1, 10, tzinfo=UTC), NOW)
     before = LAST.previous
     assert (before.since, before.before, before.is_of_days) == (LAST.since - timedelta(days=1), LAST.since, False)
@@ -31,12 +31,12 @@ def test_the_last_24_hours_are_whole_hours_and_the_present_one() -> None:
     assert numbers_of_hours([], LAST.since, LAST.before).totals == {}
 
 
-def test_a_period_of_days_has_one_of_as_many_days_before_it() -> None:
+def test_a_period_of_days_is_preceded_by_a_period_of_the_same_length() -> None:
     period = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC))
     assert period.previous == Period(datetime(2026, 2, 15, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
 
 
-def test_only_what_was_counted_again_is_replaced() -> None:
+def test_only_recounted_measures_are_replaced() -> None:
     known = lines_of([*counts((1, 1)), *counts((1, 7), measure="refused", bucket="OIDV-10002")])
     again = lines_of(counts((2, 3)))
     assert replaced(known, again, ["started"]) == {"refused|OIDV-10002": known["refused|OIDV-10002"], **again}

@@ -39,7 +39,7 @@ def verdict_on(applicant_field: str, run: RunSnapshot, *, is_stale: bool = False
 
 
 @given(field=fields, status=finals, found=findings, has_value_changed=st.booleans())
-def test_verified_is_exactly_approved_and_clear_and_unchanged(
+def test_a_claim_is_verified_if_and_only_if_approved_clear_and_unchanged(
     field: str, status: str, found: dict[str, Comparison] | None, has_value_changed: bool
 ) -> None:
     verdict = verdict_on(field, RunSnapshot("run", status, found), is_stale=has_value_changed)
@@ -49,7 +49,7 @@ def test_verified_is_exactly_approved_and_clear_and_unchanged(
 
 
 @given(field=fields, status=finals, found=findings, neighbours=findings, has_value_changed=st.booleans())
-def test_neighbours_never_matter(
+def test_other_claims_never_affect_a_claims_result(
     field: str,
     status: str,
     found: dict[str, Comparison] | None,
@@ -67,7 +67,7 @@ def test_neighbours_never_matter(
 
 
 @given(field=fields, status=finals, found=findings)
-def test_a_run_says_nothing_of_a_value_that_changed_since(
+def test_a_run_does_not_judge_a_value_that_changed_since(
     field: str, status: str, found: dict[str, Comparison] | None
 ) -> None:
     verdict = verdict_on(field, RunSnapshot("run", status, found), is_stale=True)
@@ -108,7 +108,7 @@ def test_a_part_of_the_address_is_compared_with_the_address() -> None:
 
 
 @given(field=fields, status=finals, found=findings, is_stale=st.booleans())
-def test_a_run_of_the_sandbox_that_is_not_counted_says_nothing(
+def test_a_sandbox_run_that_does_not_count_judges_nothing(
     field: str, status: str, found: dict[str, Comparison] | None, is_stale: bool
 ) -> None:
     claim = VerificationClaim("claim", field, fingerprint="of the value", is_stale=is_stale)
@@ -182,7 +182,7 @@ def test_the_output_of_a_run_that_was_not_approved_verifies_nothing(status: str,
 
 
 @pytest.mark.parametrize("role", OutputRole)
-def test_the_output_says_nothing_of_a_value_that_changed_since(role: OutputRole) -> None:
+def test_the_output_does_not_judge_a_value_that_changed_since(role: OutputRole) -> None:
     claim = of_output(role, fingerprint="of the old one", is_stale=True)
 
     output = ClaimOutput(Comparison.CLEAR, "Jane")
@@ -232,7 +232,7 @@ def explained(claim: VerificationClaim, status: str, verdict: Verdict | None, **
 
 
 @given(claim=sent, status=finals, found=findings, output=outputs, is_counted=st.booleans())
-def test_an_explanation_ends_with_what_was_decided_and_names_no_other_rule_as_decisive(
+def test_an_explanation_ends_with_the_only_decisive_rule(
     claim: VerificationClaim,
     status: str,
     found: dict[str, Comparison] | None,
@@ -254,7 +254,7 @@ def test_an_explanation_ends_with_what_was_decided_and_names_no_other_rule_as_de
 
 
 @given(claim=sent, status=finals, found=findings, output=outputs)
-def test_each_rule_that_did_not_apply_is_true_to_the_facts(
+def test_every_rule_reported_as_not_applied_is_true_to_the_facts(
     claim: VerificationClaim, status: str, found: dict[str, Comparison] | None, output: ClaimOutput
 ) -> None:
     """A rule that is said not to apply does not decide where it is asked alone."""
@@ -276,7 +276,7 @@ def test_each_rule_that_did_not_apply_is_true_to_the_facts(
         (VerificationClaim("c", None, "/x", OutputRole.RESULT), None, "The result in the workflow's output: clear."),
     ],
 )
-def test_an_explanation_says_what_was_found_and_where(
+def test_an_explanation_names_the_finding_and_its_place(
     claim: VerificationClaim, found_at: str | None, words: str
 ) -> None:
     verdict = Verdict(Rule.CLEAR_AND_APPROVED, "clear", found_at)
@@ -293,7 +293,7 @@ def test_an_explanation_says_what_was_found_and_where(
         ({"status": "error", "failure": "It failed."}, "ended without a result: It failed."),
     ],
 )
-def test_without_a_verdict_there_is_only_how_the_run_is_doing(state: dict[str, str], words: str) -> None:
+def test_a_run_without_a_verdict_is_explained_by_its_progress(state: dict[str, str], words: str) -> None:
     explanation = explained(VerificationClaim("c", "dob"), verdict=None, **state)
     assert explanation.verdict is None
     assert [words in step.text for step in explanation.steps] == [True]
@@ -306,7 +306,7 @@ def test_without_a_verdict_there_is_only_how_the_run_is_doing(state: dict[str, s
         (Verdict(Rule.RUN_ELSEWHERE, "sandbox"), "sandbox"),
     ],
 )
-def test_a_run_that_cannot_be_read_any_more_verifies_nothing(verdict: Verdict, result: str) -> None:
+def test_a_run_that_is_no_longer_readable_verifies_nothing(verdict: Verdict, result: str) -> None:
     steps = explained(VerificationClaim("c", "dob"), "error", verdict, failure="Gone.").steps
     assert said(verdict) == (None, result)
     assert [step.name for step in steps] == ["run", verdict.rule]

@@ -31,13 +31,13 @@ def test_every_field_is_in_one_group() -> None:
         ("first_name", ("urn:x",), Source.OUTPUT),
     ],
 )
-def test_a_claim_is_verified_by_what_its_field_is_compared_with(
+def test_a_claim_is_verified_by_the_comparison_of_its_field(
     field: str | None, outputs: tuple[str, ...], source: Source
 ) -> None:
     assert source_of("urn:x", field, outputs) is source
 
 
-def test_names_alone_are_a_mapping_without_flaws() -> None:
+def test_a_mapping_of_names_alone_has_no_flaws() -> None:
     assert flaws(NAMES) == []
     assert flaws(NAMES | {"urn:middle": "first_name"}) == []  # names are joined
 
@@ -62,16 +62,16 @@ def test_a_flaw_names_its_claim_and_fields(
     ]
 
 
-def test_a_field_of_two_claims_is_a_flaw_of_both() -> None:
+def test_a_field_mapped_from_two_claims_is_a_flaw_of_both() -> None:
     doubled = NAMES | {"urn:a": "dob", "urn:b": "dob"}
     assert flaws(doubled) == [(Flaw.MAPPED_TWICE, "urn:a", ("dob",)), (Flaw.MAPPED_TWICE, "urn:b", ("dob",))]
 
 
-def test_an_output_verifies_what_no_comparison_does() -> None:
+def test_an_output_claim_verifies_a_field_without_comparison() -> None:
     assert flaws(NAMES | {"urn:mail": "email"}, "urn:mail") == []
 
 
-def test_a_change_concerns_what_is_sent_otherwise_or_no_longer() -> None:
+def test_a_change_concerns_claims_sent_differently_or_no_longer() -> None:
     after = {"urn:given": "last_name", "urn:new": "dob"}
     assert changed_claims(NAMES, after) == ["urn:given", "urn:last"]
     assert changed_claims(NAMES, NAMES | {"urn:new": "dob"}) == []

@@ -29,7 +29,7 @@ STUDIO = Studio(
         ({"x": "1"}, {}, {}, {}),
     ],
 )
-def test_changes_of_one_of_two_people_are_kept(shown: Any, theirs: Any, mine: Any, merged: Any) -> None:
+def test_changes_by_one_of_two_people_are_kept(shown: Any, theirs: Any, mine: Any, merged: Any) -> None:
     assert merge(shown, theirs, mine) == (merged, [])
 
 
@@ -44,7 +44,7 @@ def test_changes_of_one_of_two_people_are_kept(shown: Any, theirs: Any, mine: An
         (["a"], ["a", "b"], ["a", "c"], Conflict("p", ["a"], ["a", "b"], ["a", "c"])),
     ],
 )
-def test_a_value_that_both_have_changed_must_be_decided(shown: Any, theirs: Any, mine: Any, conflict: Conflict) -> None:
+def test_a_value_changed_by_both_people_must_be_decided(shown: Any, theirs: Any, mine: Any, conflict: Conflict) -> None:
     assert merge(shown, theirs, mine, "p")[1] == [conflict]
 
 
@@ -59,6 +59,6 @@ def test_records_are_merged_field_by_field() -> None:
     assert [each.name for each in conflicts] == ["studio.tags"]
 
 
-def test_a_snapshot_is_what_json_has_of_a_value() -> None:
+def test_a_snapshot_is_the_json_representation_of_a_value() -> None:
     values = (STUDIO, {"at": datetime(2026, 1, 2, tzinfo=UTC)}, (1, None, True, OutputRole.VALUE))
     assert [json.loads(json.dumps(snapshot(each))) for each in values] == [snapshot(each) for each in values]

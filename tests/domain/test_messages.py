@@ -21,7 +21,7 @@ TYPED = message("Register it with `%(command)s`.", command="connector provider a
     ],
     ids=str,
 )
-def test_a_command_that_a_page_has_a_button_for_is_left_out(text: str, shown: str) -> None:
+def test_a_command_with_an_equivalent_button_is_left_out(text: str, shown: str) -> None:
     assert without_command(text) == shown
 
 

@@ -16,12 +16,12 @@ def nested(levels: int) -> Any:
     return data
 
 
-def test_the_objects_and_arrays_of_a_level_are_what_the_next_one_is_made_of() -> None:
+def test_the_containers_of_one_level_are_the_elements_of_the_previous_one() -> None:
     assert list(containers([{"a": [1], "b": 2}, [{"c": 3}, "text"], None])) == [[1], {"c": 3}]
 
 
 @pytest.mark.parametrize("levels", [1, 2, 31, 32])
-def test_data_is_no_deeper_than_its_levels(levels: int) -> None:
+def test_data_is_as_deep_as_its_levels(levels: int) -> None:
     assert not is_deeper(nested(levels), levels)
     assert is_deeper(nested(levels), levels - 1)
 
@@ -35,7 +35,7 @@ def test_extreme_nesting_is_reported() -> None:
     assert is_deeper(nested(200_000), 64)
 
 
-def test_a_pointer_leads_to_what_it_was_asked_for() -> None:
+def test_a_pointer_is_built_to_every_requested_container() -> None:
     inner: dict[str, Any] = {}
     data = {"a/b": [0, {"~": inner}], "c": {}}
     assert pointers_to(data, [inner, data, []]) == {id(inner): "/a~1b/1/~0", id(data): ""}

@@ -121,7 +121,7 @@ def test_claims_are_read_from_the_id_token_or_userinfo_as_object_or_list() -> No
     assert read_claims(asked(address=None)).claims == (RequestedClaim("address"),)
 
 
-def test_values_are_left_out_where_a_request_is_kept() -> None:
+def test_values_are_left_out_of_a_stored_request() -> None:
     request = read_claims(asked({"trust_framework": {"value": "x"}}, given_name={"value": "Ann", "fuzzy": True}))
     assert request.values == {"given_name": "Ann"}
     kept = without_values(request)
@@ -130,7 +130,7 @@ def test_values_are_left_out_where_a_request_is_kept() -> None:
     assert request.of({"family_name"}).claims == ()
 
 
-def test_okta_is_answered_for_every_claim_that_it_asked_for() -> None:
+def test_okta_gets_an_answer_for_every_requested_claim() -> None:
     request = read_claims(asked(given_name={"fuzzy": True}, family_name={"fuzzy": True}, address={"locality": None}))
     [failed] = result_claims("okta", request, ASSERTED, NOW, "run")["verified_claims"]
     assert failed["verification"] == {
@@ -168,7 +168,7 @@ def test_okta_is_answered_for_every_claim_that_it_asked_for() -> None:
     ],
     ids=str,
 )
-def test_identity_assurance_answers_what_was_asked_where_its_constraints_are_met(
+def test_identity_assurance_returns_requested_claims_that_meet_their_constraints(
     verification: dict[str, Any], members: tuple[str, ...] | None
 ) -> None:
     request = read_claims(asked(verification, given_name=None, family_name=None))
@@ -180,7 +180,7 @@ def test_identity_assurance_answers_what_was_asked_where_its_constraints_are_met
         assert sorted(answer["verified_claims"]["verification"]) == sorted(members)
 
 
-def test_identity_assurance_says_nothing_where_nothing_is_verified() -> None:
+def test_identity_assurance_returns_nothing_if_nothing_is_verified() -> None:
     assert result_claims("ida", read_claims(asked(given_name=None)), None, NOW, "run") == {}
     assert result_claims("ida", read_claims(asked(family_name=None)), ASSERTED, NOW, "run") == {}
     assert flat({"a": {"b": 1}, "c": 2}) == {"a.b": 1, "c": 2}

@@ -74,7 +74,7 @@ def test_a_client_whose_requests_can_succeed_is_accepted(
     ],
     ids=str,
 )
-def test_a_client_that_can_never_succeed_is_refused_with_what_to_add(
+def test_a_client_that_can_never_succeed_is_refused_with_advice(
     mapping: dict[str, str], profile: str, claims: tuple[str, ...], words: str
 ) -> None:
     with pytest.raises(InvalidField) as refused:
@@ -82,10 +82,10 @@ def test_a_client_that_can_never_succeed_is_refused_with_what_to_add(
     assert words in f"{refused.value.where}: {refused.value.why}"
 
 
-def test_a_claim_that_only_the_workflow_outputs_can_be_verified() -> None:
+def test_a_claim_that_only_the_workflow_returns_can_be_verified() -> None:
     output = OutputClaim("/email", "mail", OutputRole.RESULT)
     check(PERSON, "ida", "email", studio=replace(PROVIDER.studio, output_claims=(output,)))
 
 
-def test_a_person_with_one_name_is_sent_with_a_substitute() -> None:
+def test_a_person_with_one_name_is_sent_with_a_placeholder() -> None:
     check(PERSON, "okta", "given_name", missing_name="repeat")

@@ -25,10 +25,10 @@ CLOSED = replace(VERIFICATION, created_at=START, closed_at=END)
         (END + timedelta(hours=1), False),
     ],
 )
-def test_a_picture_belongs_to_the_run_of_its_time(at: datetime | None, is_its: bool) -> None:
+def test_a_picture_belongs_to_the_run_during_which_it_was_uploaded(at: datetime | None, is_its: bool) -> None:
     assert is_of_run(Picture("a", SELFIE, "selfie", "image/png", at), CLOSED) is is_its
 
 
-def test_an_open_run_has_all_that_came_since_its_start() -> None:
+def test_an_open_run_has_all_pictures_since_its_start() -> None:
     picture = Picture("a", SELFIE, "selfie", "image/png", END + timedelta(days=1))
     assert is_of_run(picture, replace(CLOSED, closed_at=None))

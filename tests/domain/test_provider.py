@@ -50,14 +50,14 @@ def is_allowed(base_url: str, policy: BaseUrlPolicy = POLICY) -> bool:
 
 class TestBaseUrl:
     @pytest.mark.parametrize("region", ["eu", "us", "ca"])
-    def test_each_of_onfidos_regions_is_allowed(self, region: str) -> None:
+    def test_every_region_of_onfido_is_allowed(self, region: str) -> None:
         assert is_allowed(f"https://api.{region}.onfido.com/v3.6")
 
     @pytest.mark.parametrize(
         "base_url",
         ["https://API.EU.ONFIDO.COM/v3.6", "HTTPS://api.eu.onfido.com/v3.6", "https://api.eu.onfido.com:443/v3.6"],
     )
-    def test_another_way_to_write_an_allowed_host_is_allowed(self, base_url: str) -> None:
+    def test_another_spelling_of_an_allowed_host_is_allowed(self, base_url: str) -> None:
         assert is_allowed(base_url)
 
     @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ class TestBaseUrl:
             "https://evil.example\\api.eu.onfido.com/v3.6",
         ],
     )
-    def test_a_host_that_only_looks_like_an_allowed_one_is_refused(self, base_url: str) -> None:
+    def test_a_host_that_resembles_an_allowed_one_is_refused(self, base_url: str) -> None:
         assert not is_allowed(base_url)
 
     @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ class TestBaseUrl:
             "https://evil.example:443\\@api.eu.onfido.com/v3.6",
         ],
     )
-    def test_userinfo_never_hides_where_the_token_goes(self, base_url: str) -> None:
+    def test_userinfo_in_a_url_never_hides_the_host(self, base_url: str) -> None:
         assert not is_allowed(base_url)
 
     @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ class TestBaseUrl:
         assert not is_allowed(base_url)
 
     @pytest.mark.parametrize("tail", ["?x=1", "#x", "?", "#"])
-    def test_a_query_or_fragment_is_refused_since_paths_are_put_behind_it(self, tail: str) -> None:
+    def test_a_query_or_fragment_is_refused(self, tail: str) -> None:
         assert not is_allowed(DEFAULT_BASE_URL + tail)
 
     @pytest.mark.parametrize(
@@ -174,11 +174,11 @@ class TestHttpToLoopback:
     )
 
     @pytest.mark.parametrize("base_url", LOOPBACK)
-    def test_is_refused_unless_it_was_allowed(self, base_url: str) -> None:
+    def test_http_to_loopback_is_refused_by_default(self, base_url: str) -> None:
         assert not is_allowed(base_url)
 
     @pytest.mark.parametrize("base_url", LOOPBACK)
-    def test_is_allowed_where_it_was(self, base_url: str) -> None:
+    def test_http_to_loopback_is_allowed_if_configured(self, base_url: str) -> None:
         assert is_allowed(base_url, DEVELOPMENT)
 
     @pytest.mark.parametrize(
@@ -198,16 +198,16 @@ class TestHttpToLoopback:
             "http://user@127.0.0.1/v3.6",
         ],
     )
-    def test_does_not_allow_http_to_anywhere_else(self, base_url: str) -> None:
+    def test_http_to_other_hosts_is_refused_even_if_loopback_is_allowed(self, base_url: str) -> None:
         assert not is_allowed(base_url, DEVELOPMENT)
 
-    def test_does_not_allow_other_hosts_over_https(self) -> None:
+    def test_other_https_hosts_are_refused_even_if_loopback_is_allowed(self) -> None:
         assert is_allowed(DEFAULT_BASE_URL, DEVELOPMENT)
         assert not is_allowed("https://127.0.0.1/v3.6", DEVELOPMENT)
 
 
 class TestConfiguration:
-    def test_a_complete_one_is_accepted(self) -> None:
+    def test_a_complete_configuration_is_accepted(self) -> None:
         check_config(CONFIG, POLICY)
         check_config(replace(CONFIG, api_token=None, webhook_token=None), POLICY)
 
@@ -216,7 +216,7 @@ class TestConfiguration:
         assert refusal(replace(CONFIG, name=name)).startswith("name: ")
 
     @pytest.mark.parametrize("mark", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066"])
-    def test_a_name_that_could_forge_a_line_or_steer_a_terminal_is_refused(self, mark: str) -> None:
+    def test_a_name_that_could_forge_a_line_or_control_a_terminal_is_refused(self, mark: str) -> None:
         assert refusal(replace(CONFIG, name=f"Onfido{mark}[31m ok")) == (
             "name: must not contain control characters, line separators or direction marks."
         )
@@ -246,7 +246,7 @@ class TestConfiguration:
             "HTTPS://cdn.example.com/logo.png?size=1:2",
         ],
     )
-    def test_an_image_is_an_https_address_a_path_or_a_name(self, image: str) -> None:
+    def test_an_image_may_be_an_https_address_a_path_or_a_name(self, image: str) -> None:
         check_config(replace(CONFIG, image=image), POLICY)
 
     @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ class TestConfiguration:
             "urn:uuid:5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001",
         ],
     )
-    def test_a_workflow_id_that_is_no_plain_uuid_is_refused(self, workflow_id: str) -> None:
+    def test_a_workflow_id_that_is_not_a_plain_uuid_is_refused(self, workflow_id: str) -> None:
         description = refusal(replace(CONFIG, workflow_id=workflow_id))
         assert description.startswith("configProperties.workflow_id: ")
 
@@ -304,7 +304,7 @@ class TestConfiguration:
         assert refusal(replace(CONFIG, api_token="")).startswith("configProperties.token: ")
 
     @pytest.mark.parametrize("missing", ["first_name", "last_name"])
-    def test_both_names_have_to_be_mapped(self, missing: str) -> None:
+    def test_both_names_must_be_mapped(self, missing: str) -> None:
         claims = {uri: name for uri, name in CONFIG.claims.items() if name != missing}
         assert missing in refusal(replace(CONFIG, claims=claims))
 
@@ -317,12 +317,12 @@ class TestConfiguration:
         assert description.endswith(f"not to {field}.")
         assert "address.postcode" in description
 
-    def test_two_claims_can_feed_a_name(self) -> None:
+    def test_two_claims_may_be_mapped_to_a_name(self) -> None:
         claims = dict(CONFIG.claims) | {"middle": "first_name", "second": "last_name"}
         check_config(replace(CONFIG, claims=claims), POLICY)
 
     @pytest.mark.parametrize("field", ["dob", "email", "address.street", "id_numbers.passport"])
-    def test_two_claims_cannot_feed_any_other_field(self, field: str) -> None:
+    def test_two_claims_may_not_be_mapped_to_any_other_field(self, field: str) -> None:
         claims = dict(CONFIG.claims) | {"one": field, "other": field}
         assert refusal(replace(CONFIG, claims=claims)).startswith(f"claims: must map one claim to {field};")
 
@@ -337,7 +337,7 @@ class TestConfiguration:
     def test_every_applicant_field_can_be_mapped(self) -> None:
         check_config(replace(CONFIG, claims={f"urn:{field}": field for field in APPLICANT_FIELDS}), POLICY)
 
-    def test_secrets_do_not_show(self) -> None:
+    def test_a_repr_shows_no_secrets(self) -> None:
         shown = repr(replace(CONFIG, webhook_token="hook.secret", notice_secret="whsec_secret"))
         assert "api_sandbox.secret" not in shown
         assert "hook.secret" not in shown
@@ -365,7 +365,7 @@ class TestConfiguration:
         assert description == "configProperties.notice_secret: must be whsec_ and base64 of 24 to 64 bytes."
 
     @pytest.mark.parametrize("number", [0, -1, 10**9])
-    def test_attempt_limits_have_bounds(self, number: int) -> None:
+    def test_attempt_limits_are_bounded(self, number: int) -> None:
         assert refusal(replace(CONFIG, max_attempts=number)).startswith("configProperties.max_attempts: ")
         assert refusal(replace(CONFIG, attempt_window=number)).startswith("configProperties.attempt_window: ")
 
@@ -387,20 +387,20 @@ class TestSetupGuide:
         previous_webhook_token_expires_at=None,
     )
 
-    def test_names_the_webhook_url_and_the_event(self) -> None:
+    def test_the_setup_guide_names_the_webhook_url_and_the_event(self) -> None:
         guide = setup_guide(self.PROVIDER, "https://id.example")
         assert guide.webhook_url == f"https://id.example/idv/onfido/v1/{self.PROVIDER.provider_id}/verify"
         steps = " ".join(guide.steps)
         assert guide.webhook_url in steps
         assert "workflow_run.completed" in steps
 
-    def test_names_the_events_that_are_used_and_no_others(self) -> None:
+    def test_the_setup_guide_names_exactly_the_events_in_use(self) -> None:
         studio = Studio(unverifies_on_match=True)
         [step] = [step for step in setup_guide(replace(self.PROVIDER, studio=studio), "x").steps if "event" in step]
         assert "workflow_run.completed, watchlist_monitor.matches_updated" in step
         assert "workflow_task.started" not in step
 
-    def test_puts_another_tenant_into_the_url(self) -> None:
+    def test_the_setup_guide_has_another_tenant_in_the_url(self) -> None:
         guide = setup_guide(replace(self.PROVIDER, tenant="acme"), "https://id.example")
         assert guide.webhook_url.startswith("https://id.example/t/acme/idv/onfido/v1/")
 
@@ -410,5 +410,5 @@ class TestSetupGuide:
 
 
 @pytest.mark.parametrize("color", ["red", "#12", "#ffffff", "x" * 300])
-def test_an_accent_that_cannot_be_read_on_the_page_is_refused(color: str) -> None:
+def test_an_accent_colour_that_is_illegible_on_the_page_is_refused(color: str) -> None:
     assert refusal(replace(CONFIG, accent_color=color)).startswith("configProperties.accent_color: must")

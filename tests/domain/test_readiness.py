@@ -33,7 +33,7 @@ def test_empty_groups_are_not_reported() -> None:
     assert check_claims(PROVIDER).detail == "Compared with the document: given, family."
 
 
-def test_both_names_have_to_be_mapped() -> None:
+def test_both_names_must_be_mapped() -> None:
     check = check_claims(replace(PROVIDER, claims={"given": "first_name"}))
     assert check.passed is False
     assert "last_name" in check.detail
@@ -48,25 +48,25 @@ def test_both_names_have_to_be_mapped() -> None:
         (["country"], "address.postcode"),
     ],
 )
-def test_an_address_that_onfido_would_never_take_is_a_failure(fields: list[str], missing: str) -> None:
+def test_an_address_that_onfido_would_never_accept_is_a_failure(fields: list[str], missing: str) -> None:
     claims = dict(PROVIDER.claims) | {name: f"address.{name}" for name in fields}
     check = check_claims(replace(PROVIDER, claims=claims))
     assert check.passed is False
     assert check.detail.endswith(f"map a claim to {missing}.")
 
 
-def test_an_unknown_environment_is_not_held_against_the_token() -> None:
+def test_an_unknown_environment_is_not_a_failure_of_the_token() -> None:
     assert [check_environment(name).passed for name in ("sandbox", "live", None)] == [True, True, None]
 
 
 @pytest.mark.parametrize("environment", ["sandbox", "live", None])
-def test_results_that_verify_nothing_are_reported_with_the_environment(environment: str | None) -> None:
+def test_results_without_effect_are_reported_with_the_environment(environment: str | None) -> None:
     assert "nothing now" not in check_environment(environment).detail
     assert "1 verification of Onfido's sandbox verifies nothing now" in check_environment(environment, 1).detail
     assert "2 verifications of Onfido's sandbox verify nothing now" in check_environment(environment, 2).detail
 
 
-def test_failed_checks_are_named_and_skipped_ones_are_not() -> None:
+def test_failed_checks_are_named_but_skipped_ones_are_not() -> None:
     checks = tuple(Check(name, passed, "") for name, passed in (("a", True), ("b", None), ("c", False)))
     assert (Readiness(None, checks).passed, Readiness(None, checks).failed) == (False, ["c"])
     assert Readiness(None, checks[:2]).passed
@@ -85,7 +85,9 @@ def test_failed_checks_are_named_and_skipped_ones_are_not() -> None:
         ("http://127.0.0.1:8090/v3.6", "https://idv.example.com/verify", True),
     ],
 )
-def test_onfido_posts_to_https_and_a_simulator_to_loopback_as_well(base_url: str, url: str, is_allowed: bool) -> None:
+def test_a_public_url_must_be_https_except_for_a_simulator_on_loopback(
+    base_url: str, url: str, is_allowed: bool
+) -> None:
     objection = webhook_objection(replace(PROVIDER, base_url=base_url), url)
     assert (objection is None) is is_allowed
     assert is_allowed or "public_url" in str(objection)

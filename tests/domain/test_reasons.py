@@ -35,11 +35,11 @@ def test_reasons_are_sentences(reason: Reason) -> None:
     assert not re.search(r"Onfido|watchlist|workflow|run\b|sandbox|match", reason.user, re.IGNORECASE)
 
 
-def test_a_watchlist_match_cannot_be_distinguished_from_what_was_never_checked() -> None:
+def test_a_watchlist_match_has_the_same_reason_as_a_claim_never_checked() -> None:
     assert reason_of_claim(WATCHLIST_MATCH, is_verified=False).user == reason_of_claim(None, is_verified=False).user
 
 
-def test_a_decision_takes_the_place_of_the_review() -> None:
+def test_a_decision_replaces_the_review_as_the_reason() -> None:
     assert reason_of_run("review") == OF_RUN["review"]
     assert reason_of_run("review", "approved") == OF_RUN["approved"]
     assert reason_of_run("declined", "approved") == OF_RUN["declined"]

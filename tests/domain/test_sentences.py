@@ -131,11 +131,11 @@ def test_an_unknown_entry_is_a_sentence_too(subject: str) -> None:
         (list("abcde"), "a, b, c and 2 more"),
     ],
 )
-def test_of_many_things_the_first_are_named(names: list[str], expected: str) -> None:
+def test_only_the_first_names_of_a_long_list_are_shown(names: list[str], expected: str) -> None:
     assert listed(names) == expected
 
 
-def test_differences_of_users_name_what_changed_and_never_a_value() -> None:
+def test_differences_of_users_name_claims_and_never_values() -> None:
     entry = change("user", "changed", "ann", detail={"claims": ["a", "b"], "removed": ["b"]})
     assert history.differences_of(entry) == {"a": {"from": None, "to": "changed"}, "b": {"from": None, "to": "removed"}}
     moved = change("run", "approved", "R", previous="review")

@@ -42,7 +42,7 @@ def with_check(name: str, passed: bool | None, detail: str = "why", **options: A
     return replace(GOOD, checks=checks)
 
 
-def test_all_that_apply_may_be_done() -> None:
+def test_all_applicable_steps_can_be_completed() -> None:
     steps = setup_steps(PROVIDER, READY)
     assert {step.state for step in steps} == {"done"}
     assert len(steps) == 8
@@ -74,7 +74,7 @@ def test_a_step_that_depends_on_a_check_has_its_state(name: str, health: Health,
     assert text in step.text
 
 
-def test_a_workflow_is_certain_once_a_run_of_it_was_started() -> None:
+def test_a_workflow_is_confirmed_by_its_first_run() -> None:
     certain, likely = found("workflow"), found("workflow", has_run=False)
     assert certain
     assert likely
@@ -106,14 +106,14 @@ EARLIER, LATER = NOW - timedelta(days=1), NOW + timedelta(days=1)
         ({"refused": [refused("wrong_signature")]}, "done", "last event"),  # anyone can post to the webhook's address
     ],
 )
-def test_events_have_come_or_were_refused_or_are_missed(facts: dict[str, Any], state: str, text: str) -> None:
+def test_events_are_reported_as_arrived_refused_or_missing(facts: dict[str, Any], state: str, text: str) -> None:
     step = found("events", **facts)
     assert step
     assert step.state == state
     assert text in step.text
 
 
-def test_each_cause_of_refusal_has_its_own_sentence() -> None:
+def test_every_cause_of_refusal_has_its_own_sentence() -> None:
     steps = [found("events", last_event_at=None, refused=[refused(cause)]) for cause in REFUSALS]
     assert len({step.text for step in steps if step}) == len(REFUSALS)
 
@@ -127,7 +127,7 @@ def test_each_cause_of_refusal_has_its_own_sentence() -> None:
         (CLAIMS | {"mail": "email"}, "warning", "Nothing verifies mail"),
     ],
 )
-def test_attributes_are_as_the_mapping_is(claims: dict[str, str], state: str, text: str) -> None:
+def test_the_step_of_attributes_follows_the_mapping(claims: dict[str, str], state: str, text: str) -> None:
     step = found("attributes", replace(PROVIDER, claims=claims))
     assert step
     assert step.state == state
@@ -156,5 +156,5 @@ def test_the_other_steps_follow_from_recorded_facts(name: str, facts: dict[str, 
     assert text in step.text
 
 
-def test_the_application_is_no_step_without_an_endpoint() -> None:
+def test_the_step_of_the_application_is_left_out_without_an_endpoint() -> None:
     assert found("application", endpoints=0) is None

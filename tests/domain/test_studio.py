@@ -43,7 +43,7 @@ FULL = Studio(
 )
 
 
-def test_nothing_and_everything_is_taken() -> None:
+def test_empty_and_complete_studio_settings_are_accepted() -> None:
     check_studio(Studio(), POLICY, has_notice_secret=False)
     check_studio(FULL, POLICY, has_notice_secret=True)
     check_studio(Studio(tags=tuple(map(str, range(MAX_TAGS)))), POLICY, has_notice_secret=False)
@@ -107,7 +107,7 @@ def test_notices_need_a_secret_for_signatures() -> None:
         (Studio(notices=Notices(NOTICES)), (False, False), (RESULT_EVENT, TASK_EVENT, WATCHLIST_EVENT)),
     ],
 )
-def test_the_webhook_is_for_what_is_used(studio: Studio, told: tuple[bool, bool], events: tuple[str, ...]) -> None:
+def test_the_webhooks_events_are_those_in_use(studio: Studio, told: tuple[bool, bool], events: tuple[str, ...]) -> None:
     assert studio.events(notifies_of_tasks=told[0], notifies_of_matches=told[1]) == events
 
 
@@ -123,6 +123,6 @@ def test_output_properties_are_found_by_their_claims() -> None:
     assert FULL.by_claim == {"urn:document": FULL.output_claims[0]}
 
 
-def test_a_report_that_no_monitor_has_is_refused() -> None:
+def test_a_report_that_monitors_do_not_have_is_refused() -> None:
     with pytest.raises(InvalidField, match="watchlistMonitor: must be watchlist_"):
         check_studio(Studio(watchlist_monitor="watchlist_of_everybody"), POLICY, has_notice_secret=False)

@@ -12,7 +12,7 @@ def test_a_configured_tenant_is_found_by_its_name() -> None:
     assert Tenants([ACME], OTHER).named("acme") is ACME
 
 
-def test_any_other_name_is_a_tenant_as_well() -> None:
+def test_any_other_name_is_a_tenant_too() -> None:
     found = Tenants([ACME], OTHER).named("umbrella")
     assert (found.name, found.allowed_origins) == ("umbrella", OTHER.allowed_origins)
 

@@ -26,20 +26,20 @@ def test_a_listed_host_is_allowed(address: str) -> None:
 @pytest.mark.parametrize(
     "address", ["https://evil.example/", "https://app.example.com.evil.example/", "https://xapp.example.com/"]
 )
-def test_a_host_that_is_not_listed_is_named_with_the_setting_that_lists_them(address: str) -> None:
+def test_an_unlisted_host_is_named_with_the_setting_for_allowed_hosts(address: str) -> None:
     why = NOTICES.objection(address) or ""
 
     assert "allowed_notice_hosts" in why
     assert "app.example.com" not in why.replace(address.split("/")[2], "")  # another tenant's
 
 
-def test_an_empty_list_allows_none() -> None:
+def test_an_empty_list_allows_no_host() -> None:
     why = UrlPolicy((), setting="allowed_notice_hosts").objection("https://app.example.com/") or ""
 
     assert why.endswith("not app.example.com")
 
 
-def test_browsers_may_be_sent_to_any_host_by_https() -> None:
+def test_browsers_may_be_redirected_to_any_https_host() -> None:
     assert BROWSERS.objection("https://anywhere.example/done?run=1&x=%20") is None
     assert BROWSERS.objection("http://anywhere.example/done") == "must start with https://"
 
@@ -71,7 +71,7 @@ def test_an_invalid_web_address_is_refused(policy: UrlPolicy, address: str) -> N
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
-def test_plain_http_is_for_loopback_and_development_alone(host: str) -> None:
+def test_plain_http_is_allowed_only_for_loopback_and_development(host: str) -> None:
     address = f"http://{host}:8080/notices"
 
     assert UrlPolicy((), allows_http_loopback=True).objection(address) is None
@@ -79,5 +79,5 @@ def test_plain_http_is_for_loopback_and_development_alone(host: str) -> None:
     assert NOTICES.objection(address) == "must start with https://"
 
 
-def test_a_query_is_refused_where_it_has_no_place() -> None:
+def test_a_query_is_refused_if_it_is_not_allowed() -> None:
     assert UrlPolicy(None, allows_query=False).objection("https://app.example.com/?")

@@ -10,16 +10,16 @@ from connector.domain.user_ids import MAX_LENGTH, id_objection, name_objection
 @pytest.mark.parametrize(
     "name", ["", " ", "\u3000", "\u200b", "\ufeff", "\u115f\u3164", "\ufe0f", "a\x07", "x" * (MAX_LENGTH + 1)]
 )
-def test_a_name_that_shows_nothing_or_too_much_is_refused(name: str) -> None:
+def test_an_invisible_or_ambiguous_id_is_refused(name: str) -> None:
     assert (name_objection(name) or "").startswith("must ")
     assert id_objection(name) == name_objection(name)
 
 
 @pytest.mark.parametrize("name", ["ann", "Zoë 王小明", "a/b", "x" * MAX_LENGTH])
-def test_any_other_name_is_accepted(name: str) -> None:
+def test_any_other_id_is_accepted(name: str) -> None:
     assert id_objection(name) is None
 
 
-def test_the_id_that_means_the_caller_is_no_users() -> None:
+def test_the_id_me_is_refused() -> None:
     assert id_objection("me")
     assert name_objection("me") is None

@@ -35,11 +35,11 @@ def reason(run: Verification | None = None, refusal: Change | None = None) -> st
 
 
 @pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
-def test_every_end_of_a_run_has_its_words(status: str) -> None:
+def test_every_final_status_of_a_run_has_a_sentence(status: str) -> None:
     assert reason(verification(status)) not in (None, reason())
 
 
-def test_a_status_that_is_not_known_is_named() -> None:
+def test_an_unknown_status_is_named() -> None:
     assert reason(verification("paused")) == "The last run ended as paused."
     assert (
         claim_status("name", claim("blurred"), has_value=True).reason
@@ -52,7 +52,7 @@ def test_the_failure_of_an_attempt_is_reported() -> None:
     assert reason(run) == "The run ended with an error, which is not the user's fault. The link has expired."
 
 
-def test_an_attempt_without_a_run_is_being_started_unless_it_was_refused_since() -> None:
+def test_an_attempt_without_a_run_is_starting_unless_it_was_refused_since() -> None:
     run = verification(STARTING, closed=False)
     refusal = Change(NOW, "t", START, "OIDV-10046", REFUSED, detail={"claims": []})
     assert reason(run) == "The verification is being started at Onfido."
@@ -78,7 +78,7 @@ def test_a_user_without_claims_is_not_verified() -> None:
 @pytest.mark.parametrize(
     ("ages", "seconds"), [([], None), ([1], None), ([1, 70], None), ([1, 59], 1), ([1, 2, 50], 58), ([60, 61], None)]
 )
-def test_the_next_attempt_is_allowed_when_the_window_has_moved_on(ages: list[int], seconds: int | None) -> None:
+def test_the_next_attempt_is_allowed_once_the_window_has_moved_on(ages: list[int], seconds: int | None) -> None:
     started = [NOW - timedelta(seconds=age) for age in ages]
     expected = None if seconds is None else NOW + timedelta(seconds=seconds)
     assert next_attempt_at(started, PROVIDER, NOW) == expected

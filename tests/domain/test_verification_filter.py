@@ -19,17 +19,17 @@ def read(**words: str) -> VerificationFilter:
     return read_filter(NOTHING | words)
 
 
-def test_nothing_asked_for_is_everything() -> None:
+def test_an_empty_filter_selects_everything() -> None:
     assert read() == VerificationFilter()
     assert read_filter(NOTHING, provider_id="the-provider") == VerificationFilter(provider_id="the-provider")
 
 
-def test_names_are_taken_as_they_are() -> None:
+def test_names_are_used_unchanged() -> None:
     assert read(userId="ann", tag="vip") == VerificationFilter(user_id="ann", tag="vip")
 
 
 @pytest.mark.parametrize("environment", ["sandbox", "live"])
-def test_an_environment_is_one_of_two(environment: str) -> None:
+def test_an_environment_must_be_sandbox_or_live(environment: str) -> None:
     assert read(environment=environment) == VerificationFilter(environment=environment)
 
 
@@ -45,7 +45,7 @@ def test_claim_and_result_must_be_given_together(result: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "is_asked"), [("true", True), ("false", False)])
-def test_those_that_need_a_review_are_asked_for_in_words(text: str, *, is_asked: bool) -> None:
+def test_reviews_are_selected_by_true_or_false(text: str, *, is_asked: bool) -> None:
     assert read(needsReview=text) == VerificationFilter(needs_review=is_asked)
 
 
@@ -60,7 +60,7 @@ def test_those_that_need_a_review_are_asked_for_in_words(text: str, *, is_asked:
         ({"claim": "urn:dob", "result": "verified"}, "result: must be one of clear, consider"),
     ],
 )
-def test_a_filter_that_cannot_be_meant_is_refused_by_name(words: dict[str, str], named: str) -> None:
+def test_an_impossible_filter_is_refused_by_name(words: dict[str, str], named: str) -> None:
     with pytest.raises(InvalidQuery) as caught:
         read(**words)
     assert named in caught.value.description
@@ -77,7 +77,7 @@ def test_every_status_is_known() -> None:
 
 
 @pytest.mark.parametrize("text", ["", ",", "review,", "Review", "reviewed", "review declined"])
-def test_an_unknown_status_is_refused_with_those_that_are_known(text: str) -> None:
+def test_an_unknown_status_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(InvalidQuery, match=r"^status: ") as caught:
         read(status=text)
     assert all(name in caught.value.description for name in STATUSES)
@@ -94,7 +94,7 @@ def test_an_unknown_status_is_refused_with_those_that_are_known(text: str) -> No
         ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC)),
     ],
 )
-def test_a_period_begins_with_the_moment_or_the_days_first(text: str, moment: datetime) -> None:
+def test_a_period_begins_with_its_moment_or_the_start_of_its_day(text: str, moment: datetime) -> None:
     assert read(**{"from": text}).created_from == moment
 
 
@@ -106,11 +106,11 @@ def test_a_period_begins_with_the_moment_or_the_days_first(text: str, moment: da
         ("2026-01-31T23:59:59-02:00", datetime(2026, 2, 1, 1, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_a_period_ends_before_the_moment_or_after_the_day(text: str, moment: datetime) -> None:
+def test_a_period_ends_before_its_moment_or_after_its_day(text: str, moment: datetime) -> None:
     assert read(to=text).created_before == moment
 
 
-def test_one_day_is_a_period() -> None:
+def test_one_day_can_be_a_period() -> None:
     found = read(**{"from": "2026-01-31"}, to="2026-01-31")
     assert found.created_from
     assert found.created_before == found.created_from + timedelta(days=1)
@@ -130,7 +130,7 @@ def test_an_invalid_time_is_refused_with_its_parameter(name: str, text: str) -> 
         read(**{name: text})
 
 
-def test_a_day_that_has_no_end_is_refused() -> None:
+def test_the_last_day_of_the_calendar_is_refused() -> None:
     assert read(**{"from": "9999-12-31"}).created_from
     with pytest.raises(InvalidQuery, match=r"^to: "):
         read(to="9999-12-31")

@@ -32,30 +32,30 @@ def refusal(request: RunRequest, studio: Studio = STUDIO) -> str:
     return refused.value.description
 
 
-def test_a_provider_that_uses_nothing_and_a_request_that_asks_for_nothing_change_nothing() -> None:
+def test_unused_features_change_nothing() -> None:
     plan = plan_run(Studio(), RunRequest(), NOW)
 
     assert (plan.tags, plan.consents, plan.link, plan.sdk, plan.capture) == ((), {}, None, None, SDK)
     assert plan.custom_data({"urn:x": "y"}) == {}
 
 
-def test_tags_of_both_are_borne_each_once() -> None:
+def test_tags_of_provider_and_request_are_sent_once_each() -> None:
     assert plan_run(STUDIO, replace(REQUEST, tags=("both", "theirs")), NOW).tags == ("ours", "both", "theirs")
 
 
 @pytest.mark.parametrize(
     "tags", [tuple(map(str, range(28))), ("x" * 129,), ("a\nb",), (f"{TAG_PREFIX}{'0' * 8}",), ("",)]
 )
-def test_tags_that_onfido_refuses_and_those_of_the_connector_are_refused(tags: tuple[str, ...]) -> None:
+def test_tags_refused_by_onfido_and_those_of_the_connector_are_refused(tags: tuple[str, ...]) -> None:
     assert refusal(replace(REQUEST, tags=tags)).startswith("properties: tags: ")
 
 
-def test_the_input_is_made_of_constants_and_of_what_is_given() -> None:
+def test_input_consists_of_constants_and_given_values() -> None:
     assert plan_run(STUDIO, REQUEST, NOW).custom_data({}) == {"risk": "high", "age": 18}
 
 
 @pytest.mark.parametrize("given", [{}, {"age": "old"}, {"age": "18", "risk": "low"}, {"age": "18", "x": ""}])
-def test_input_that_does_not_fit_is_refused_before_anything_is_started(given: dict[str, str]) -> None:
+def test_invalid_input_is_refused_before_a_run_is_started(given: dict[str, str]) -> None:
     assert refusal(RunRequest(given=given)).startswith("properties: custom_data.")
 
 
@@ -66,7 +66,7 @@ def test_consents_are_granted_by_name() -> None:
     assert refusal(replace(REQUEST, consents=("everything",))).endswith("not everything.")
 
 
-def test_a_link_is_made_as_the_provider_has_it() -> None:
+def test_a_link_has_the_providers_options() -> None:
     plan = plan_run(replace(STUDIO, capture=LINK), REQUEST, NOW)
 
     assert plan.capture == LINK
@@ -80,7 +80,7 @@ def test_a_request_chooses_capture_and_link_options() -> None:
     assert plan_run(replace(STUDIO, capture=LINK), replace(REQUEST, capture=SDK), NOW).link is None
 
 
-def test_a_link_without_options_is_onfidos_default() -> None:
+def test_a_link_without_options_has_onfidos_defaults() -> None:
     assert plan_run(Studio(capture=LINK), RunRequest(), NOW).link == LinkOptions()
 
 
@@ -110,7 +110,7 @@ def test_a_forbidden_option_of_a_request_is_named(name: str, asked: dict[str, An
         (RunRequest(referrer="https://*.example.com/*"), SdkOptions("https://*.example.com/*")),
     ],
 )
-def test_a_token_is_bound_as_the_provider_says(asking: RunRequest, options: SdkOptions) -> None:
+def test_a_token_is_bound_as_configured(asking: RunRequest, options: SdkOptions) -> None:
     assert plan_sdk(STUDIO, asking) == options
     crossing = replace(STUDIO, sdk=replace(STUDIO.sdk, cross_device_url=OTHER))
     assert plan_sdk(crossing, asking) == replace(options, cross_device_url=OTHER)
@@ -123,17 +123,17 @@ def test_a_token_is_bound_as_the_provider_says(asking: RunRequest, options: SdkO
         (RunRequest(application_id="com.example.app"), SdkOptions(None, "com.example.app")),
     ],
 )
-def test_a_request_binds_what_the_provider_leaves_unbound(asking: RunRequest, options: SdkOptions) -> None:
+def test_a_request_may_bind_what_the_provider_leaves_unbound(asking: RunRequest, options: SdkOptions) -> None:
     assert plan_sdk(Studio(), asking) == options
 
 
 @pytest.mark.parametrize("bound", [SdkOptions("https://*.example.com/*"), SdkOptions(None, "com.example.web")])
 @pytest.mark.parametrize("asked", [{"referrer": "https://one.example/*"}, {"application_id": "com.example.app"}])
-def test_a_request_loosens_nothing(bound: SdkOptions, asked: dict[str, Any]) -> None:
+def test_a_request_may_not_loosen_a_binding(bound: SdkOptions, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidField) as refused:
         plan_sdk(replace(STUDIO, sdk=bound), RunRequest(**asked))
     assert refused.value.description.startswith(f"properties: {next(iter(asked))}: ")
 
 
-def test_a_token_that_is_bound_to_nothing_need_not_be_made() -> None:
+def test_an_unbound_token_is_not_requested_separately() -> None:
     assert plan_sdk(Studio(), RunRequest()) is None

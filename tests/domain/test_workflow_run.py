@@ -28,7 +28,7 @@ OPEN_STATUSES = (STARTING, PROCESSING, AWAITING_INPUT, "awaiting_client_input", 
 statuses = st.sampled_from([*OPEN_STATUSES, *sorted(FINAL_STATUSES)]) | st.text(max_size=20)
 
 
-def test_exactly_onfidos_five_final_statuses_are_final() -> None:
+def test_only_onfidos_five_final_statuses_are_final() -> None:
     assert frozenset({"approved", "declined", "review", "abandoned", "error"}) == FINAL_STATUSES
     assert not any(is_final(status) for status in OPEN_STATUSES)
 
@@ -39,17 +39,17 @@ def test_a_final_status_is_never_left(current: str, received: str) -> None:
 
 
 @given(status=statuses)
-def test_the_same_status_again_is_no_move(status: str) -> None:
+def test_the_same_status_again_is_not_a_change(status: str) -> None:
     assert not moves(status, status)
 
 
 @given(current=statuses.filter(lambda status: not is_final(status)), received=statuses)
-def test_an_open_run_takes_on_every_other_status(current: str, received: str) -> None:
+def test_an_open_run_can_change_to_every_other_status(current: str, received: str) -> None:
     assert moves(current, received) == (current != received)
 
 
 @given(first=st.sampled_from(OPEN_STATUSES), received=st.lists(statuses, max_size=12))
-def test_a_run_keeps_its_first_final_status_for_any_events(first: str, received: list[str]) -> None:
+def test_a_run_keeps_its_first_final_status_whatever_events_follow(first: str, received: list[str]) -> None:
     current = first
     for status in received:
         if moves(current, status):
@@ -72,7 +72,7 @@ def test_a_run_keeps_its_first_final_status_for_any_events(first: str, received:
         (PROCESSING, None, True),
     ],
 )
-def test_only_a_decided_run_without_comparison_has_to_be_asked_about(
+def test_only_a_decided_run_without_comparison_must_be_fetched(
     status: str, comparisons: dict[str, Comparison] | None, is_conclusive: bool
 ) -> None:
     assert RunSnapshot("run", status, comparisons).is_conclusive is is_conclusive
@@ -91,12 +91,12 @@ ages = st.timedeltas(timedelta(), timedelta(days=400))
 
 
 @given(age=ages, older=ages)
-def test_an_older_run_is_asked_about_less_often_within_bounds(age: timedelta, older: timedelta) -> None:
+def test_an_older_run_is_checked_less_often_within_bounds(age: timedelta, older: timedelta) -> None:
     wait, longer = sorted([next_check(age), next_check(older)])
     assert (wait, longer) == (next_check(min(age, older)), next_check(max(age, older)))
     assert timedelta(minutes=2) <= wait
     assert longer <= timedelta(hours=12)
 
 
-def test_a_lost_webhook_costs_a_quarter_of_the_runs_time() -> None:
+def test_a_lost_webhook_delays_a_result_by_a_quarter_of_the_runs_age() -> None:
     assert next_check(timedelta(hours=8)) == timedelta(hours=2)
