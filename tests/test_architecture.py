@@ -76,7 +76,7 @@ def offences(find: Callable[[Path], Iterable[object]], paths: Iterable[Path] = S
     return {name: each for name, each in by_file.items() if each}
 
 
-def test_a_file_imports_only_what_its_part_may() -> None:
+def test_a_file_imports_only_allowed_modules() -> None:
     assert offences(lambda path: violations(module_of(path), tree_of(path))) == {}
 
 
@@ -122,7 +122,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("module", "source"), BROKEN, ids=str)
-def test_an_import_that_breaks_the_rules_is_found(module: str, source: str) -> None:
+def test_the_check_finds_a_forbidden_import(module: str, source: str) -> None:
     assert len(violations(module, ast.parse(source))) == 1
 
 
@@ -134,7 +134,7 @@ def test_an_import_that_breaks_the_rules_is_found(module: str, source: str) -> N
         "from connector import __version__, telemetry\nfrom connector.api.errors import refuse",
     ],
 )
-def test_an_import_that_keeps_the_rules_is_accepted(source: str) -> None:
+def test_the_check_accepts_an_allowed_import(source: str) -> None:
     assert violations("connector.api.users", ast.parse(source)) == []
 
 
@@ -159,7 +159,7 @@ def cycles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
         yield from walk([start])
 
 
-def test_the_search_for_cycles_finds_one() -> None:
+def test_the_check_finds_an_import_cycle() -> None:
     assert list(cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == [["a", "b", "c", "a"]]
 
 
@@ -208,17 +208,17 @@ def test_only_the_journal_writes_the_history() -> None:
         "from connector.store import models\nconnection.execute(insert(models.history))",
     ],
 )
-def test_the_search_for_writers_of_the_history_finds_one(source: str) -> None:
+def test_the_check_finds_a_second_writer_of_the_history(source: str) -> None:
     assert list(writers_of_history(ast.parse(source)))
 
 
 @pytest.mark.parametrize("change", ["insert(history)", "history.update()", "sqlalchemy.delete(history)"])
-def test_a_reader_of_the_table_that_changes_rows_is_found(change: str) -> None:
+def test_the_check_finds_a_reader_that_changes_rows_of_the_history(change: str) -> None:
     assert changes_rows(ast.parse(change))
     assert not changes_rows(ast.parse("select(history).where(history.c.id == 1)"))
 
 
-def test_reading_the_history_is_not_writing_it() -> None:
+def test_the_check_accepts_a_reader_of_the_history() -> None:
     source = "from connector.store import history\nhistory.find_of_verification(connection, id).append(1)"
     assert list(writers_of_history(ast.parse(source))) == []
 
@@ -264,14 +264,14 @@ def test_only_one_function_writes_a_status() -> None:
         "connection.execute(update(verifications).values(dict(status) | {'status': status}))",
     ],
 )
-def test_the_search_for_writers_of_a_status_finds_one(statement: str) -> None:
+def test_the_check_finds_a_second_writer_of_a_status(statement: str) -> None:
     assert list(writers_of_status(ast.parse(f"def f():\n    {statement}"))) == ["f"]
 
 
 @pytest.mark.parametrize(
     "statement", ["update(verifications).values(decision='approved')", "update(claims).values(status='clear')"]
 )
-def test_writing_something_else_is_not_writing_a_status(statement: str) -> None:
+def test_the_check_accepts_writing_another_column(statement: str) -> None:
     assert list(writers_of_status(ast.parse(f"def f():\n    {statement}"))) == []
 
 
@@ -285,7 +285,7 @@ def test_every_change_of_a_status_reaches_the_journal() -> None:
     assert offences(lambda path: discarded_changes(tree_of(path))) == {}
 
 
-def test_the_search_for_discarded_changes_finds_one() -> None:
+def test_the_check_finds_a_discarded_change() -> None:
     assert list(discarded_changes(ast.parse("status.change(connection)\nmoved = status.change(connection)"))) == [1]
 
 
@@ -305,7 +305,7 @@ def test_every_view_has_a_scope_or_a_reason_for_none(app: Flask) -> None:
     assert unprotected == set(OPEN_VIEWS)
 
 
-def test_every_scope_is_one_of_the_contracts(app: Flask) -> None:
+def test_every_scope_is_part_of_the_contract(app: Flask) -> None:
     scopes = {getattr(view, REQUIRED_SCOPE, None) for view in views(app).values()} - {None}
     assert scopes == {
         "internal_login",
@@ -327,11 +327,11 @@ def prints_and_unnamed_errors(tree: ast.Module) -> Iterator[int]:
             yield node.lineno
 
 
-def test_nothing_is_printed_and_no_error_is_caught_unnamed() -> None:
+def test_no_file_prints_or_catches_errors_without_naming_them() -> None:
     assert offences(lambda path: prints_and_unnamed_errors(tree_of(path))) == {}
 
 
-def test_the_search_for_prints_and_unnamed_errors_finds_each() -> None:
+def test_the_check_finds_prints_and_unnamed_errors() -> None:
     source = "try:\n    print(1)\nexcept ValueError:\n    pass\nexcept:\n    file.print(2)"
     assert list(prints_and_unnamed_errors(ast.parse(source))) == [5, 2]
 
@@ -342,7 +342,7 @@ def test_a_file_is_short() -> None:
     assert {path: length for path, length in too_long.items() if path.parent.name != "versions"} == {}
 
 
-def test_every_file_says_what_it_is_for() -> None:
+def test_every_file_has_a_docstring() -> None:
     assert [str(path) for path in SOURCES if not ast.get_docstring(tree_of(path))] == []
 
 
@@ -386,7 +386,7 @@ def test_every_docstring_begins_with_an_ordinary_verb() -> None:
         'class A:\n    async def f(self):\n        """Let it go.\n\n        Now.\n        """',
     ],
 )
-def test_the_search_for_unplain_docstrings_finds_one(source: str) -> None:
+def test_the_check_finds_an_unusual_docstring(source: str) -> None:
     assert list(unplain_docstrings(ast.parse(source)))
 
 
@@ -402,12 +402,12 @@ def riddles(tree: ast.Module) -> Iterator[str]:
             yield node.arg
 
 
-def test_every_value_is_named_after_what_it_is() -> None:
+def test_every_value_has_a_descriptive_name() -> None:
     assert offences(lambda path: riddles(tree_of(path))) == {}
 
 
 @pytest.mark.parametrize(
     "source", ["found = 1", "def f(told): pass", "for wanted in []: pass", "if (stand := 1): pass", "a, about = 1, 2"]
 )
-def test_the_search_for_riddles_finds_one(source: str) -> None:
+def test_the_check_finds_an_undescriptive_name(source: str) -> None:
     assert len(list(riddles(ast.parse(source)))) == 1

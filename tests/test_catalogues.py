@@ -74,7 +74,7 @@ def _ids(text: catalogue.Text) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else text
 
 
-def test_the_catalogue_for_translators_has_every_text() -> None:
+def test_the_catalogue_for_translators_contains_every_text() -> None:
     ids = {each.id for each in read_po(io.StringIO(catalogue.template())) if each.id}
     assert ids == set(catalogue.texts())
     assert len(ids) > 1000
@@ -146,7 +146,7 @@ def german() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("german")
-def test_messages_are_in_the_viewers_language_and_time_zone() -> None:
+def test_messages_use_the_viewers_language_and_time_zone() -> None:
     verified, checking = reasons.OF_CLAIM["verified"].user, reasons.OF_RUN["processing"].administrator
     assert say(verified) == "Das ist bestätigt."
     assert say(joined((verified, checking))) == "Das ist bestätigt. Onfido prüft, was die Person geschickt hat."
@@ -155,7 +155,7 @@ def test_messages_are_in_the_viewers_language_and_time_zone() -> None:
     assert [say(each) for each in ("This is verified.", 3, None, message(""))] == ["This is verified.", 3, None, ""]
 
 
-def test_a_message_is_its_english_text_also_as_a_copy() -> None:
+def test_a_message_is_its_english_text_even_when_copied() -> None:
     text = counted("%(num)s run at %(at)s", "%(num)s runs at %(at)s", 3, at=NOW)
     assert text == "3 runs at 2026-01-02 03:04 UTC"
     for each in (copy.copy(text), copy.deepcopy(text), pickle.loads(pickle.dumps(text))):
@@ -163,7 +163,7 @@ def test_a_message_is_its_english_text_also_as_a_copy() -> None:
     assert joined(()) == ""
 
 
-def test_german_is_there() -> None:
+def test_the_german_catalogue_exists() -> None:
     assert OTHERS == ["de"]
 
 

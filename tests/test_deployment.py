@@ -33,7 +33,7 @@ PIN = re.compile(r"^([\w.-]+==\S+)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(DEPLOY)))
-def test_every_variable_that_is_set_is_a_setting(path: Path) -> None:
+def test_every_environment_variable_in_use_is_a_setting(path: Path) -> None:
     known = {f"CONNECTOR_{each.name.upper()}" for each in fields(Settings)} | {"CONNECTOR_CONFIG"}
     assert set(VARIABLE.findall(path.read_text())) <= known
 
@@ -63,7 +63,7 @@ def test_deployed_versions_are_the_tested_versions() -> None:
     assert {pin.partition("==")[0] for pin in pins("requirements.txt")} & tools == set()
 
 
-def test_a_process_has_longer_to_end_than_its_requests() -> None:
+def test_a_process_has_more_time_to_end_than_its_requests() -> None:
     units = [path.read_text() for path in (DEPLOY / "systemd").glob("*.service") if "migrate" not in path.name]
     stops = [int(re.findall(r"^TimeoutStopSec=(\d+)s$", unit, re.MULTILINE)[0]) for unit in units]
     ours = [service for service in COMPOSE["services"].values() if service.get("command") in (["serve"], ["worker"])]
@@ -74,7 +74,7 @@ def test_a_process_has_longer_to_end_than_its_requests() -> None:
     assert DEFAULTS.graceful_timeout > DEFAULTS.interactive_budget
 
 
-def test_the_proxies_take_every_body_and_wait_for_every_answer() -> None:
+def test_the_proxies_accept_every_body_and_wait_for_every_answer() -> None:
     def size(text: str) -> int:
         return int(text.rstrip("m")) * (1024**2 if text.endswith("m") else 1)
 
@@ -87,7 +87,7 @@ def test_the_proxies_take_every_body_and_wait_for_every_answer() -> None:
     assert int(wait) > DEFAULTS.interactive_budget + DEFAULTS.graceful_timeout
 
 
-def test_chart_and_compose_file_start_the_processes_that_there_are() -> None:
+def test_chart_and_compose_file_start_the_existing_processes() -> None:
     services = {name: each for name, each in COMPOSE["services"].items() if name != "database"}
     commands = [each.get("command", [""])[0] for each in services.values()]
     assert sorted(filter(None, commands)) == ["migrate", "serve", "serve", "serve", "simulate", "worker", "worker"]
@@ -100,6 +100,6 @@ def test_the_settings_of_the_chart_have_their_defaults() -> None:
     assert values["worker"]["threads"] == DEFAULTS.worker_threads
 
 
-def test_the_group_that_builds_has_only_what_the_build_needs() -> None:
+def test_the_build_dependencies_are_exactly_the_necessary_ones() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert declared["dependency-groups"]["build"] == declared["build-system"]["requires"]

@@ -171,7 +171,7 @@ def test_every_variable_of_the_environment_is_a_setting(document: Path) -> None:
     assert set(VARIABLE.findall(text_of(document))) <= known
 
 
-def test_the_settings_that_matter_are_settings() -> None:
+def test_the_documented_settings_exist() -> None:
     table = section(ARCHITECTURE, "Settings that matter")
     assert {name for first, _ in rows(table) for name in INLINE.findall(first)} <= SETTINGS
 
@@ -183,14 +183,14 @@ def test_every_metric_is_listed() -> None:
     assert sorted(listed) == sorted(names)
 
 
-def test_every_log_event_that_is_listed_is_one_of_the_code() -> None:
+def test_every_listed_log_event_exists_in_the_code() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "connector").rglob("*.py"))
     listed = [name for first, _ in rows(section(OPERATOR, "Logs")) for name in INLINE.findall(first)]
     assert [name for name in listed if f'"{name}"' not in sources] == []
     assert len(listed) > 10
 
 
-def test_every_log_event_is_named_by_a_noun_and_what_happened_to_it() -> None:
+def test_every_log_event_is_named_by_an_object_and_a_participle() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "connector").rglob("*.py")]
     events = {name for source in sources for name in LOGGED.findall(source)} - {"access"}  # the access log's only line
     assert [name for name in sorted(events) if not EVENT.fullmatch(name)] == []
@@ -206,7 +206,7 @@ def test_settings_files_can_be_read() -> None:
     assert [Settings(**example).issuers for example in examples].count((issuer,)) == 2
 
 
-def test_the_profiles_are_those_of_the_code() -> None:
+def test_the_documented_profiles_exist_in_the_code() -> None:
     table = section(ADMINISTRATOR, "Profiles")
     documented = {INLINE.findall(name)[0]: sets for name, sets, _ in rows(table)}
     assert set(documented) == set(PROFILES)
@@ -228,7 +228,7 @@ def test_studio_examples_are_accepted() -> None:
 
 
 @each_document
-def test_every_name_between_backticks_is_one_of_the_code(document: Path) -> None:
+def test_every_name_between_backticks_exists_in_the_code(document: Path) -> None:
     spans = [span for span in INLINE.findall(prose(document)) if not PATH.fullmatch(span)]
     assert set(IDENTIFIER.findall(" ".join(spans))) - words_of_the_code() == set()
 
@@ -284,7 +284,7 @@ def is_file_near(name: str, path: Path) -> bool:
     )
 
 
-def test_every_decision_has_a_date_and_says_why_the_alternatives_were_not_taken() -> None:
+def test_every_decision_has_a_date_and_rejected_alternatives() -> None:
     decisions = [
         cells for cells in rows(section(ARCHITECTURE, "Decisions")) if len(cells) == 3 and DATE.match(cells[0])
     ]
@@ -306,7 +306,7 @@ def test_links_resolve(document: Path) -> None:
 
 
 @each_document
-def test_no_document_names_a_path_of_a_machine(document: Path) -> None:
+def test_no_document_names_a_machines_path(document: Path) -> None:
     assert OF_A_MACHINE.findall(text_of(document)) == []
 
 

@@ -58,7 +58,7 @@ def post(url: str, path: str) -> Any:
 
 
 @pytest.mark.one_database
-def test_a_user_is_verified_and_can_come_back_in_between(world: World, url: str) -> None:
+def test_a_user_is_verified_and_can_return_in_between(world: World, url: str) -> None:
     begun = post(url, "/start")
     assert begun["token"]
     assert begun["run"] == world.verifications("ann")[0].run_id
@@ -74,7 +74,7 @@ def test_a_user_is_verified_and_can_come_back_in_between(world: World, url: str)
 
 
 @pytest.mark.one_database
-def test_the_page_allows_its_own_script_and_onfidos_alone(url: str) -> None:
+def test_the_page_allows_only_its_own_script_and_onfidos(url: str) -> None:
     page = requests.get(url, timeout=60)
     policy = page.headers["Content-Security-Policy"]
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
@@ -90,14 +90,14 @@ def test_posts_of_other_sites_are_refused(url: str) -> None:
 
 
 @pytest.mark.one_database
-def test_a_refusal_is_passed_on_in_words(world: World, url: str) -> None:
+def test_a_refusal_is_shown_in_words(world: World, url: str) -> None:
     answer = requests.post(f"{url}/complete", timeout=60)
     assert answer.status_code == 400
     assert "INITIATED first" in answer.json()["message"]
 
 
 @pytest.mark.one_database
-def test_the_commands_of_its_readme_run_in_a_clean_directory(tmp_path: Path) -> None:
+def test_the_commands_of_the_examples_readme_run_in_a_clean_directory(tmp_path: Path) -> None:
     """The demo's own lines are all that the application takes; it runs as a process of its own, with the stub."""
     folder = Path(shutil.copytree(FOLDER, tmp_path / "web-app", ignore=shutil.ignore_patterns("__pycache__")))
     with Terminal("demo") as demo:

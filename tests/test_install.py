@@ -52,7 +52,7 @@ def connector(installed: Path, data_dir: Path, *arguments: str, **variables: str
     return result.stdout
 
 
-def test_an_installed_wheel_says_its_version(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_prints_its_version(installed: Path, tmp_path: Path) -> None:
     assert __version__ in connector(installed, tmp_path / "data", "--version")
 
 
@@ -60,7 +60,7 @@ def test_an_installed_wheel_is_marked_as_typed(installed: Path) -> None:
     assert (installed / "connector" / "py.typed").is_file()
 
 
-def test_an_installed_wheel_has_the_examples_and_dialects(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_contains_the_examples_and_dialects(installed: Path, tmp_path: Path) -> None:
     for name, path in example_files().items():
         assert connector(installed, tmp_path / "data", "example", name) == path.read_text(encoding="utf-8")
     for name, claims in dialects().items():
@@ -74,7 +74,7 @@ def test_an_installed_wheel_has_the_examples_and_dialects(installed: Path, tmp_p
 
 
 @pytest.mark.parametrize("program", ["import connector", "import connector.__main__", "from connector.cli import main"])
-def test_an_old_python_is_refused_in_one_line_that_names_the_one_needed(program: str) -> None:
+def test_an_old_python_is_refused_in_one_line_that_names_the_required_one(program: str) -> None:
     result = run(sys.executable, "-c", OLD + program)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "The connector needs Python 3.11 or newer; this is Python 3.10.\n"
@@ -107,7 +107,7 @@ def test_node_packages_are_pinned_by_digest_without_a_registry() -> None:
     assert not any("resolved" in package for package in packages.values())
 
 
-def test_the_hooks_before_a_commit_run_what_make_checks() -> None:
+def test_the_pre_commit_hooks_run_the_commands_of_make_check() -> None:
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ncheck:")[2].partition("\n\n")[0]
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     tools = re.findall(r"\$\(BIN\)/(ruff \w+|mypy)", recipe)
@@ -121,7 +121,7 @@ class TestMake:
         return script(tmp_path / "python3.10", f'exec {sys.executable} -c "{OLD} exec(sys.argv[1])" "$2"')
 
     @pytest.mark.parametrize("target", ["demo", "test", "lock"])
-    def test_an_old_python_is_refused_before_anything_is_made(
+    def test_an_old_python_is_refused_before_anything_is_created(
         self, tmp_path: Path, old_python: Path, target: str
     ) -> None:
         venv = tmp_path / "venv"
@@ -131,7 +131,7 @@ class TestMake:
         assert not venv.exists()
 
     @pytest.mark.parametrize(("python", "is_made_anew"), [("exit 1", True), ("exit 0", False)])
-    def test_an_environment_whose_python_is_of_no_use_is_created_again(
+    def test_an_environment_with_an_unusable_python_is_created_again(
         self, tmp_path: Path, python: str, is_made_anew: bool
     ) -> None:
         venv = tmp_path / "venv"
@@ -166,7 +166,7 @@ def normal(pinned: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_every_requirement_has_digests_and_the_version_that_is_tested(name: str) -> None:
+def test_every_requirement_has_digests_and_the_tested_version(name: str) -> None:
     text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
     constraints = [normal(each) for each in (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8").split()]
     for each in re.split(r"\n(?=\S)", text.strip()):

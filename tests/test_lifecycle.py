@@ -6,7 +6,7 @@ from tests.harness import World, verified
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 
-def test_approved_run_verifies_what_it_compared(world: World) -> None:
+def test_an_approved_run_verifies_the_compared_claims(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     comparisons = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
@@ -21,7 +21,7 @@ def test_approved_run_verifies_what_it_compared(world: World) -> None:
     assert reasons == {GIVEN_NAME: "clear", LAST_NAME: "consider", BIRTH_DATE: "not_compared"}
 
 
-def test_webhook_alone_brings_the_result(world: World) -> None:
+def test_the_webhook_alone_delivers_the_result(world: World) -> None:
     ann = world.add_user()
     world.outcome(world.start(ann))
 

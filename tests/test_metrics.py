@@ -51,13 +51,13 @@ class TestEndpoints:
             ("BREW", "/applicants", "other"),
         ],
     )
-    def test_ids_are_no_part_of_them(self, method: str, path: str, expected: str) -> None:
+    def test_endpoint_labels_contain_no_ids(self, method: str, path: str, expected: str) -> None:
         assert endpoint(method, API + path) == expected
 
     @pytest.mark.parametrize(
         ("status", "result"), [(200, "ok"), (302, "ok"), (404, "refused"), (429, "throttled"), (503, "failed")]
     )
-    def test_an_answer_is_counted_by_its_kind(self, status: int, result: str) -> None:
+    def test_an_answer_is_counted_by_its_class(self, status: int, result: str) -> None:
         labels = {"endpoint": "GET ping", "result": result}
         before = value("connector_onfido_call_seconds_count", **labels)
         Measured("GET", f"{API}/ping").answered(status)
@@ -88,7 +88,7 @@ class TestAttempts:
             (ZeroDivisionError(), "failed"),
         ],
     )
-    def test_each_is_counted_once_by_its_result(self, error: Exception | None, result: str) -> None:
+    def test_every_attempt_is_counted_once_by_its_result(self, error: Exception | None, result: str) -> None:
         labels = {"operation": "initiate", "result": result}
         before = value("connector_attempts_total", **labels)
         expected = pytest.raises(type(error)) if error else nullcontext()
@@ -106,11 +106,11 @@ def services(settings: Settings, clock: Clock) -> Iterator[Services]:
 
 
 class TestBacklog:
-    def test_of_an_empty_database_nothing_waits(self, services: Services) -> None:
+    def test_an_empty_database_has_no_backlog(self, services: Services) -> None:
         read = services.backlog.read()
         assert (read.rows, read.oldest_due, read.sweep_lag) == ({}, {"work": 0.0, "notices": 0.0}, 0.0)
 
-    def test_the_oldest_delivery_that_is_due_counts_and_one_that_is_not_due_does_not(self, services: Services) -> None:
+    def test_the_backlog_is_as_old_as_its_oldest_due_delivery(self, services: Services) -> None:
         with services.database.write() as connection:
             for key in ("a", "b", "c"):
                 outbox.add(connection, Sweep(), dedupe_key=key)
@@ -181,7 +181,7 @@ class TestSeveralProcesses:
         left = {path.name for path in tmp_path.iterdir() if any(path.stem.endswith(f"_{pid}") for pid in pids)}
         assert left == set()
 
-    def test_a_start_removes_what_killed_processes_have_left_and_nothing_else(
+    def test_a_start_removes_only_files_of_killed_processes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(metrics_directory, "scratch_dir", lambda: str(tmp_path))
@@ -200,7 +200,7 @@ class TestSeveralProcesses:
         assert not ours.exists()
         assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 
-    def test_one_process_shares_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_single_process_shares_no_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
         with metrics_directory.shared_by(1):
             assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ

@@ -55,7 +55,7 @@ def family(series: str) -> str:
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
-def test_every_series_that_is_asked_for_is_there_with_its_labels(expression: str) -> None:
+def test_every_queried_series_exists_with_its_labels(expression: str) -> None:
     selectors = SELECTOR.findall(expression)
     assert selectors
     for name, matchers in selectors:
@@ -76,7 +76,7 @@ def test_every_metric_is_on_the_dashboard() -> None:
     assert {family(name) for name in shown()} == asked
 
 
-def test_every_alert_is_in_the_runbook_under_its_link_and_the_other_way_round() -> None:
+def test_alerts_and_runbook_name_each_other_completely() -> None:
     headings = re.findall(r"^### (Connector\w+)$", RUNBOOK, re.MULTILINE)
     assert headings == [rule["alert"] for rule in RULES]
     assert [rule["annotations"]["runbook"] for rule in RULES] == [
@@ -91,14 +91,14 @@ def test_every_alert_is_tested() -> None:
     assert fired == silent == {rule["alert"] for rule in RULES}
 
 
-def test_codes_and_causes_that_are_named_exist() -> None:
+def test_named_codes_and_causes_exist() -> None:
     patterns = [each for text in expressions() for each in re.findall(r"OIDV-[\d\[\]-]+", text)]
     assert patterns
     assert all(any(re.fullmatch(pattern, code) for code in Code) for pattern in patterns)
     assert all(f"`{cause}`" in RUNBOOK for cause in REFUSALS)
 
 
-def test_panels_do_not_overlap_and_have_ids_of_their_own() -> None:
+def test_panels_do_not_overlap_and_have_unique_ids() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     cells = [

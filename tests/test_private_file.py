@@ -13,7 +13,7 @@ from connector.private_file import make_data_dir
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_a_data_directory_is_made_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
+def test_a_data_directory_is_created_for_its_owner_only(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         make_data_dir(tmp_path / "above" / "data")

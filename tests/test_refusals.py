@@ -71,7 +71,7 @@ def unstated(source: str) -> list[str]:
     return [text for text in texts if text and "{" not in text and not re.search(r"\bmust\b", text)]
 
 
-def test_every_refusal_says_what_to_do_next() -> None:
+def test_every_refusal_names_the_next_step() -> None:
     sources = {path: path.read_text(encoding="utf-8") for path in SOURCES}
     assert [(path, text) for path, source in sources.items() for text in unhelpful(source)] == []
     assert [(path, text) for path, source in sources.items() for text in unstated(source)] == []
@@ -86,12 +86,12 @@ def test_every_refusal_says_what_to_do_next() -> None:
         'raise RequestError(Code.X, message("There is no user %(id)s.", id=user_id))',
     ],
 )
-def test_a_refusal_without_a_next_step_or_a_period_is_found(source: str) -> None:
+def test_the_check_finds_a_refusal_without_a_next_step_or_a_period(source: str) -> None:
     assert len(unhelpful(source)) == 1
 
 
 @pytest.mark.parametrize(
     "source", ['InvalidField("type", "it is ONFIDO")', 'ma.ValidationError("not empty")', 'BadParameter("no JSON")']
 )
-def test_a_validation_message_without_a_requirement_is_found(source: str) -> None:
+def test_the_check_finds_a_validation_message_without_a_requirement(source: str) -> None:
     assert len(unstated(source)) == 1

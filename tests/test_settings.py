@@ -66,14 +66,14 @@ class TestWhichValueWins:
     def test_an_empty_variable_counts_as_not_set(self, write: Any) -> None:
         assert load(write("port = 9000"), {"CONNECTOR_PORT": "", "CONNECTOR_CONFIG": ""}).port == 9000
 
-    def test_a_variable_may_name_the_file_and_an_argument_names_a_better_one(self, write: Any, tmp_path: Path) -> None:
+    def test_a_variable_may_name_the_file_and_an_argument_overrides_it(self, write: Any, tmp_path: Path) -> None:
         environ = {"CONNECTOR_CONFIG": str(write("port = 9000"))}
         assert load(None, environ).port == 9000
         other = tmp_path / "other.toml"
         other.write_text("port = 9001")
         assert load(other, environ).port == 9001
 
-    def test_data_go_where_xdg_data_home_says(self) -> None:
+    def test_xdg_data_home_locates_the_data_directory(self) -> None:
         assert load(None, {"XDG_DATA_HOME": "/data"}).data_dir == Path("/data/onfido-idvp-connector")
         assert load(None, {"XDG_DATA_HOME": "/data", "CONNECTOR_DATA_DIR": "/mine"}).data_dir == Path("/mine")
         assert load(None, {"XDG_DATA_HOME": "relative"}).data_dir == load(None, {}).data_dir
@@ -118,7 +118,7 @@ class TestNames:
         else:
             assert "There is no setting CONNECTOR_DEV" in refusal(environ={"CONNECTOR_DEV": "true"})
 
-    def test_other_variables_are_none_of_our_business(self) -> None:
+    def test_unrelated_variables_are_ignored(self) -> None:
         assert load(None, {"PORT": "x", "MY_CONNECTOR_PORT": "x"}) == load(None, {})
 
 
@@ -177,12 +177,12 @@ class TestTypes:
         assert settings.allowed_base_url_hosts == ("api.eu.onfido.com", "proxy.example.com")
 
     @pytest.mark.parametrize("content", [b"port = ", b"\xff"])
-    def test_a_file_that_is_no_toml_is_named(self, content: bytes, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_toml_is_named(self, content: bytes, tmp_path: Path) -> None:
         path = tmp_path / "broken.toml"
         path.write_bytes(content)
         assert str(path) in refusal(path)
 
-    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         assert str(tmp_path / "none.toml") in refusal(tmp_path / "none.toml")
 
 
@@ -244,13 +244,13 @@ class TestValues:
         assert "interactive_budget" in description
 
     @pytest.mark.parametrize("overlap", [0, 599])
-    def test_a_key_is_published_as_long_as_what_it_signed_is_valid(self, overlap: int) -> None:
+    def test_a_key_must_be_published_as_long_as_its_signatures_are_valid(self, overlap: int) -> None:
         with pytest.raises(ConfigurationError, match="signing_key_overlap"):
             Settings(signing_key_overlap=overlap)
         assert Settings(signing_key_overlap=600).signing_key_overlap == 600
 
     @pytest.mark.parametrize("line", ["run_settle_time = 15", "interactive_budget = 30"])
-    def test_a_settle_time_as_long_as_the_budget_will_do(self, line: str, write: Any) -> None:
+    def test_a_settle_time_equal_to_the_budget_is_accepted(self, line: str, write: Any) -> None:
         settings = load(write(line), {})
         assert settings.run_settle_time == settings.interactive_budget
 
@@ -258,11 +258,11 @@ class TestValues:
         with pytest.raises(ConfigurationError, match="port must be between"):
             load(None, {}, port=70000)
 
-    def test_a_url_is_kept_without_its_last_slash(self) -> None:
+    def test_a_url_is_stored_without_its_final_slash(self) -> None:
         environ = {"CONNECTOR_PUBLIC_URL": "https://idv.example.com/onfido/"}
         assert load(None, environ).public_url == "https://idv.example.com/onfido"
 
-    def test_origins_are_taken_as_browsers_write_them(self) -> None:
+    def test_origins_are_accepted_as_browsers_write_them(self) -> None:
         origins = (
             "https://app.example.com",
             "https://app.example.com:8443",
@@ -272,7 +272,7 @@ class TestValues:
         environ = {"CONNECTOR_ALLOWED_ORIGINS": ",".join(origins)}
         assert load(None, environ).allowed_origins == origins
 
-    def test_words_have_no_case(self) -> None:
+    def test_enumerated_words_are_case_insensitive(self) -> None:
         settings = load(None, {"CONNECTOR_LOG_LEVEL": "debug", "CONNECTOR_LOG_FORMAT": "Console"})
         assert (settings.log_level, settings.log_format) == ("DEBUG", "console")
 
@@ -281,7 +281,7 @@ class TestValues:
         environ = {"CONNECTOR_DATABASE_URL": f"{scheme}://me:secret@db/connector"}
         assert load(None, environ).database_url == "postgresql+psycopg://me:secret@db/connector"
 
-    def test_an_sqlite_url_stays_as_it_is(self) -> None:
+    def test_an_sqlite_url_stays_unchanged(self) -> None:
         assert load(None, {"CONNECTOR_DATABASE_URL": "sqlite:////tmp/x.db"}).database_url == "sqlite:////tmp/x.db"
 
 
@@ -294,14 +294,14 @@ class TestSecrets:
         assert "hunter2" not in repr(settings)
 
     @pytest.mark.parametrize("key", ["hunter2", "hünter2", base64.b64encode(b"hunter2" * 3).decode()])
-    def test_a_key_of_another_size_is_refused_by_its_place_and_not_shown(self, key: str) -> None:
+    def test_a_key_of_another_size_is_refused_by_its_position_and_not_shown(self, key: str) -> None:
         with pytest.raises(ConfigurationError) as refused:
             load(None, {"CONNECTOR_ENCRYPTION_KEYS": f"{KEY},{key}"})
         assert "encryption_keys entry 2 must be base64 of 32 bytes" in refused.value.description
         assert key not in refused.value.description
         assert refused.value.__cause__ is None
 
-    def test_a_database_url_that_is_refused_is_not_shown(self) -> None:
+    def test_a_refused_database_url_is_not_shown(self) -> None:
         assert "hunter2" not in refusal(environ={"CONNECTOR_DATABASE_URL": "oracle://me:hunter2@db/x"})
 
 
@@ -336,16 +336,14 @@ class TestReferences:
             assert getattr(settings, name) == value
             assert "hunter2" not in repr(settings)
 
-    def test_each_of_several_keys_may_be_in_a_file_or_a_variable(
-        self, secret_file: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_every_key_may_be_in_a_file_or_a_variable(self, secret_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         other = base64.b64encode(bytes(32)).decode()
         monkeypatch.setenv("FIRST_KEY", KEY)
         environ = {"CONNECTOR_ENCRYPTION_KEYS": f"env:FIRST_KEY,{secret_file(other.encode())}"}
         assert load(None, environ).encryption_keys == (KEY, other)
 
     @pytest.mark.parametrize("mode", [0o604, 0o644, 0o666, 0o602])
-    def test_a_file_that_others_may_read_or_change_is_refused(self, secret_file: Any, mode: int) -> None:
+    def test_a_file_that_others_can_access_is_refused(self, secret_file: Any, mode: int) -> None:
         reference = secret_file(b"scraper-of-the-tests", mode)
         description = refusal(environ={"CONNECTOR_METRICS_TOKEN": reference})
         assert "must not be accessible to others" in description
@@ -358,7 +356,7 @@ class TestReferences:
         assert reason in refusal(environ={"CONNECTOR_METRICS_TOKEN": secret_file(content)})
 
     @pytest.mark.parametrize("reference", ["env:NOT_SET", "file:/nowhere/secret", "file:/"])
-    def test_a_reference_to_nothing_is_refused_by_its_name(self, reference: str) -> None:
+    def test_a_reference_to_a_missing_file_or_variable_is_refused_by_name(self, reference: str) -> None:
         assert reference.partition(":")[2] in refusal(environ={"CONNECTOR_DATABASE_URL": reference})
 
     def test_a_referenced_value_is_validated_and_not_shown(self, secret_file: Any) -> None:
@@ -382,7 +380,7 @@ class TestIssuers:
         assert (issuer.algorithms, issuer.tenant_claim) == (("ES256",), "org")
 
     @pytest.mark.parametrize("name", ["issuer", "audience"])
-    def test_a_missing_name_is_reported_with_the_place_of_its_issuer(self, name: str) -> None:
+    def test_a_missing_name_is_reported_with_the_position_of_its_issuer(self, name: str) -> None:
         entry = {key: value for key, value in ISSUER.items() if key != name}
         environ = {"CONNECTOR_ISSUERS": json.dumps([ISSUER, entry])}
         assert refusal(environ=environ) == f"Issuer 2: {name} must be set."
@@ -421,7 +419,7 @@ class TestIssuers:
             {"token_types": []},
         ],
     )
-    def test_an_issuer_that_would_not_be_safe_is_refused(self, changes: dict[str, object]) -> None:
+    def test_an_unsafe_issuer_is_refused(self, changes: dict[str, object]) -> None:
         (name,) = changes
         assert refusal(environ=with_issuer(**changes)).startswith(f"Issuer 1: {name} must ")
 
@@ -448,7 +446,7 @@ class TestIssuers:
         assert refusal(environ=with_issuer(**changes)) == f"Issuer 1: {name} has the wrong type: it must be a {title}."
 
     @pytest.mark.parametrize("audience", ["connector", ["connector"], ["connector", "other"]])
-    def test_audiences_are_one_or_several(self, audience: str | list[str]) -> None:
+    def test_one_or_several_audiences_are_accepted(self, audience: str | list[str]) -> None:
         (issuer,) = load(None, with_issuer(audience=audience)).issuers
         assert list(issuer.audiences) == ([audience] if isinstance(audience, str) else audience)
 
@@ -457,7 +455,7 @@ class TestIssuers:
         assert "THE_SECRET" not in repr(issuer)
 
     @pytest.mark.parametrize("url", ["http://localhost:1/x", "http://127.8.8.8/x", "http://[::1]:1/x"])
-    def test_plain_http_is_for_this_machine(self, url: str) -> None:
+    def test_plain_http_is_accepted_only_for_this_machine(self, url: str) -> None:
         assert load(None, with_issuer(issuer=url, jwks_uri=url)).issuers[0].issuer == url
 
     def test_an_issuer_named_twice_is_refused(self) -> None:
@@ -480,7 +478,7 @@ class TestIssuers:
             ({"tenant": "blue"}, {}, False),
         ],
     )
-    def test_two_issuers_that_can_name_one_tenant_have_to_share_its_users(
+    def test_two_issuers_that_can_name_one_tenant_must_share_its_users(
         self, one: dict[str, Any], other: dict[str, Any], is_refused: bool
     ) -> None:
         common = {"audience": "connector"}
@@ -602,14 +600,14 @@ class TestReference:
         committed = Path(__file__).parents[1] / "config" / "settings.toml"
         assert committed.read_text(encoding="utf-8") == reference()
 
-    def test_the_module_prints_it(self) -> None:
+    def test_the_module_prints_the_documented_settings(self) -> None:
         printed = subprocess.run([sys.executable, "-m", "connector.settings"], capture_output=True, check=True)
         assert printed.stdout.decode() == reference()
 
-    def test_as_it_is_it_changes_nothing(self, write: Any) -> None:
+    def test_the_documented_settings_change_nothing_as_they_are(self, write: Any) -> None:
         assert load(write(reference()), {}) == load(None, {})
 
-    def test_uncommented_it_holds_every_setting_with_its_default(self, write: Any) -> None:
+    def test_the_documented_settings_contain_every_setting_with_its_default(self, write: Any) -> None:
         uncommented = re.sub(r"^#(?=[\w\[])", "", reference(), flags=re.MULTILINE)
         assert set(tomllib.loads(uncommented)) == {name for name in Settings.__dataclass_fields__ if name != "dev"}
         settings = load(write(uncommented), {})
@@ -619,5 +617,5 @@ class TestReference:
         assert settings == load(None, {}, issuers=settings.issuers, tenants=settings.tenants)
 
     @pytest.mark.parametrize("name", sorted(set(Settings.__dataclass_fields__) - {"dev"}))
-    def test_it_names_the_variable_of_every_setting(self, name: str) -> None:
+    def test_the_documented_settings_name_the_variable_of_every_setting(self, name: str) -> None:
         assert f"CONNECTOR_{name.upper()}" in reference()

@@ -88,7 +88,7 @@ def entries() -> list[dict[str, Any]]:
 
 
 class TestLogs:
-    def test_each_line_is_a_json_object_with_its_time_level_and_origin(self, entries: list[dict[str, Any]]) -> None:
+    def test_every_line_is_a_json_object_with_its_time_level_and_origin(self, entries: list[dict[str, Any]]) -> None:
         assert [(entry["level"], entry["logger"], entry["event"]) for entry in entries] == [
             ("info", "connector.test", "outside"),
             ("warning", "connector.test", "inside"),
@@ -98,10 +98,12 @@ class TestLogs:
         ]
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", entry["timestamp"]) for entry in entries)
 
-    def test_the_trace_id_is_on_every_line_of_a_request_a_librarys_too(self, entries: list[dict[str, Any]]) -> None:
+    def test_the_trace_id_is_on_every_line_of_a_request_including_libraries(
+        self, entries: list[dict[str, Any]]
+    ) -> None:
         assert [entry.get("trace_id") for entry in entries] == [None, *["trace-1"] * 4]
 
-    def test_values_of_secret_keys_are_masked_and_others_are_not(self, entries: list[dict[str, Any]]) -> None:
+    def test_only_values_of_secret_keys_are_masked(self, entries: list[dict[str, Any]]) -> None:
         inside = entries[1]
         assert inside["run_id"] == "run-1"
         assert {value for key, value in inside.items() if re.search("(?i)token|secret|pass|auth|sign|keys", key)} == {
@@ -116,7 +118,7 @@ class TestLogs:
             assert "local-" not in traceback
 
     @pytest.mark.parametrize("log_format", ["json", "console"])
-    def test_no_format_shows_a_secret(self, log_format: str) -> None:
+    def test_no_log_format_shows_a_secret(self, log_format: str) -> None:
         text = logged(log_format)
         assert "it failed" in text
         assert "hidden-value" not in text
@@ -218,7 +220,7 @@ def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:
 
 
 class TestWholeVerification:
-    def test_the_log_holds_no_value_and_no_secret_even_at_its_finest(self, story: Story) -> None:
+    def test_the_log_contains_no_value_and_no_secret_at_the_finest_level(self, story: Story) -> None:
         assert any(line["level"] == "debug" for line in story.lines)
         assert [secret for secret in [*story.secrets, *VALUES.values()] if secret in story.log] == []
 
@@ -236,7 +238,7 @@ class TestWholeVerification:
         assert len(ours) >= 4
         assert all(line.get("trace_id") for line in ours)
 
-    def test_nothing_went_wrong_unnoticed(self, story: Story) -> None:
+    def test_a_whole_verification_logs_no_warning(self, story: Story) -> None:
         assert [line for line in story.lines if line["level"] in ("error", "critical")] == []
 
     def test_requests_are_counted_by_route_and_status_without_ids(self, story: Story) -> None:
@@ -247,11 +249,11 @@ class TestWholeVerification:
         assert story.count("connector_request_seconds_count", route=webhook, status="401") == 1
         assert story.count("connector_request_seconds_count", route=webhook, status="200") == 2
 
-    def test_events_and_runs_are_counted_by_what_became_of_them(self, story: Story) -> None:
+    def test_events_and_runs_are_counted_by_their_outcome(self, story: Story) -> None:
         assert story.count("connector_events_total", state="applied") == 1
         assert story.count("connector_events_total", state="duplicate") == 1
         assert story.count("connector_runs_total", status="approved") == 1
         assert story.count("connector_runs_nothing_compared_total") == 0
 
-    def test_the_metrics_hold_no_value_and_no_secret(self, story: Story) -> None:
+    def test_the_metrics_contain_no_value_and_no_secret(self, story: Story) -> None:
         assert [secret for secret in [*story.secrets, *VALUES.values()] if secret in story.metrics] == []

@@ -18,12 +18,12 @@ def record(uri: str = "name", **changes: Any) -> ClaimRecord:
 
 
 @pytest.mark.parametrize("records", [[], [record(is_verified=False, is_pending=True)]])
-def test_of_a_user_without_a_result_nothing_is_written(records: list[ClaimRecord]) -> None:
+def test_no_status_is_written_for_a_user_without_a_result(records: list[ClaimRecord]) -> None:
     assert status_of(records) == WrittenStatus()
     assert status_of(records).is_empty
 
 
-def test_a_user_is_verified_where_every_claim_is() -> None:
+def test_a_user_is_verified_if_every_claim_is_verified() -> None:
     later = NOON.astimezone(timezone(timedelta(hours=2))) + timedelta(hours=1)
     status = status_of([record("name"), record("dob", at=later)])
     assert status == WrittenStatus(True, ["dob", "name"], "2026-01-02T13:00:00Z", "Onfido", {"name": True, "dob": True})
@@ -35,7 +35,7 @@ def test_a_claim_without_a_result_yet_changes_nothing() -> None:
     assert (status.verified, status.claims, status.of_claims) == (True, ["name"], {"name": True})
 
 
-def test_a_claim_that_is_not_verified_is_one_too_many() -> None:
+def test_a_single_unverified_claim_makes_a_user_unverified() -> None:
     status = status_of([record("name"), record("dob", is_verified=False)])
     assert status == WrittenStatus(False, ["name"], None, None, {"name": True, "dob": False})
 
@@ -47,6 +47,6 @@ def test_claims_verified_through_any_provider_count() -> None:
     assert status.of_claims == {"name": True, "dob": True}
 
 
-def test_of_several_providers_the_last_is_named() -> None:
+def test_the_last_of_several_providers_is_named() -> None:
     status = status_of([record(), record(provider="Other", at=NOON + timedelta(seconds=1))])
     assert status.provider == "Other"

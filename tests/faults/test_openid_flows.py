@@ -40,7 +40,7 @@ TROUBLES = (
 
 
 @pytest.mark.timeout(0)
-def test_each_request_is_answered_although_processes_are_killed(tmp_path: Path, sqlite_template: Path) -> None:
+def test_every_request_is_answered_although_processes_are_killed(tmp_path: Path, sqlite_template: Path) -> None:
     tell(f"FAULTS_SEED={SEED} FAULTS_FLOWS={FLOWS}")
     with sites.running(tmp_path, sqlite_template, users=0, is_sqlite=False) as site:
         party = register(site)

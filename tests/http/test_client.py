@@ -40,7 +40,7 @@ def refused(url: str, client: HttpClient | None = None, *, seconds: float = END)
     return caught.value
 
 
-def test_an_answer_has_its_status_its_headers_and_its_body() -> None:
+def test_an_answer_has_its_status_headers_and_body() -> None:
     headers = {"X-Mine": "two"}
     with (
         Peer(answering(b'{"a": 1}', "201 Created", "X-Thing: one")) as peer,
@@ -125,7 +125,7 @@ def says_nothing(exchange: Exchange) -> None:
         says_nothing,
     ],
 )
-def test_an_answer_that_does_not_come_in_time_is_given_up(script: Script) -> None:
+def test_an_answer_that_exceeds_the_deadline_is_given_up(script: Script) -> None:
     with Peer(script) as peer:
         assert refused(peer.url, seconds=SHORT).reason == "no answer in time"
 
@@ -136,18 +136,18 @@ def test_a_slow_handshake_times_out() -> None:
         assert refused(url, seconds=SHORT).reason in ("no answer in time", "SSLError")
 
 
-def test_a_handshake_that_does_not_begin_is_given_up() -> None:
+def test_a_handshake_that_does_not_begin_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = refused(f"https://127.0.0.1:{silent.getsockname()[1]}/", seconds=SHORT)
     assert error.reason == "no answer in time"
 
 
-def test_a_peer_that_does_not_read_is_given_up() -> None:
+def test_a_peer_that_does_not_read_times_out() -> None:
     with Peer(says_nothing) as peer, pytest.raises(ExchangeError, match="no answer in time"):
         HttpClient().open("POST", peer.url, seconds=SHORT, body=bytes(50_000_000))
 
 
-def test_a_name_that_is_not_looked_up_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_name_lookup_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     is_over = threading.Event()
 
     def look_up(*_: object, **__: object) -> list[object]:
@@ -182,7 +182,7 @@ def deflate_bomb(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("script", [sends_for_ever, sends_chunks_for_ever, gzip_bomb, deflate_bomb])
-def test_a_body_is_read_up_to_its_limit_and_never_held_whole(script: Script) -> None:
+def test_an_endless_body_is_read_only_up_to_its_limit(script: Script) -> None:
     with Peer(script) as peer:
         client = HttpClient()
         with client.open("GET", peer.url, seconds=60) as answer:
@@ -196,7 +196,7 @@ def test_a_body_is_read_up_to_its_limit_and_never_held_whole(script: Script) -> 
 
 
 @pytest.mark.parametrize("size", [0, 1, LIMIT])
-def test_a_body_up_to_its_limit_is_given_whole(size: int) -> None:
+def test_a_body_within_its_limit_is_returned_completely(size: int) -> None:
     with Peer(answering(b"x" * size)) as peer:
         assert fetch(peer.url) == b"x" * size
 
@@ -204,7 +204,7 @@ def test_a_body_up_to_its_limit_is_given_whole(size: int) -> None:
 @pytest.mark.parametrize(
     ("encoding", "compress"), [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)]
 )
-def test_a_compressed_body_is_given_as_it_was(encoding: str, compress: object) -> None:
+def test_a_compressed_body_is_decompressed(encoding: str, compress: object) -> None:
     content = b"one and another " * 500
     assert callable(compress)
     with Peer(answering(compress(content), "200 OK", f"Content-Encoding: {encoding}")) as peer:
@@ -235,7 +235,7 @@ def test_an_incomplete_answer_is_an_error(answer: bytes) -> None:
         assert refused(peer.url).description.startswith(peer.host)
 
 
-def test_a_peer_that_is_away_is_an_error() -> None:
+def test_an_unreachable_peer_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert refused(f"http://127.0.0.1:{port}/?secret=1").reason == "ConnectionRefusedError"
@@ -268,7 +268,7 @@ def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_no_credential_leaves_that_was_not_given() -> None:
+def test_no_credential_is_sent_that_was_not_passed() -> None:
     with Peer(answering(b"", "401 Unauthorized", 'WWW-Authenticate: Basic realm="x"', "Set-Cookie: a=b")) as peer:
         for _ in range(2):
             with HttpClient().open("GET", peer.url, seconds=END) as answer:
@@ -297,7 +297,7 @@ def test_no_credential_leaves_that_was_not_given() -> None:
         "https://" + "a" * 70 + ".example/",
     ],
 )
-def test_an_address_that_is_not_https_or_loopback_is_refused(url: str) -> None:
+def test_an_address_that_is_neither_https_nor_loopback_is_refused(url: str) -> None:
     with pytest.raises(ExchangeError) as caught:
         HttpClient().open("GET", url, seconds=END)
     assert "secret" not in caught.value.description
@@ -327,7 +327,7 @@ def test_a_public_client_connects_to_no_private_address_for_any_name(
     assert error.reason == "innocent.example is not a public host"
 
 
-def test_a_name_is_looked_up_once_so_that_it_cannot_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_looked_up_once_and_cannot_be_rebound(monkeypatch: pytest.MonkeyPatch) -> None:
     leads_to(monkeypatch, "8.8.8.8")  # and then to loopback
     tried: list[object] = []
     monkeypatch.setattr("connector.http.sockets.TimedSocket.connect", lambda _, address: tried.append(address))
@@ -351,14 +351,14 @@ def test_a_ca_file_is_trusted_by_its_own_client_alone(tmp_path: Path) -> None:
         assert "its TLS certificate is not trusted" in refused(peer.url).reason
 
 
-def test_a_ca_file_takes_the_place_of_the_public_authorities(tmp_path: Path) -> None:
+def test_a_ca_file_replaces_the_public_authorities(tmp_path: Path) -> None:
     _, another = make_certificate(tmp_path, "another")
     whole, _ = make_certificate(tmp_path)
     with Peer(answering(), whole) as peer:
         assert "its TLS certificate is not trusted" in refused(peer.url, HttpClient(ca_file=str(another))).reason
 
 
-def test_a_certificate_is_for_its_own_host(tmp_path: Path) -> None:
+def test_a_certificate_is_valid_only_for_its_host(tmp_path: Path) -> None:
     whole, alone = make_certificate(tmp_path)
     with Peer(answering(), whole) as peer:
         url = f"https://127.0.0.2:{peer.port}/"
@@ -369,7 +369,9 @@ def test_a_certificate_is_for_its_own_host(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_bundle_of_the_environment_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_ca_bundle_of_the_environment_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     whole, alone = make_certificate(tmp_path)
     monkeypatch.setenv(name, str(alone))
     with Peer(answering(), whole) as peer:
@@ -377,7 +379,7 @@ def test_a_bundle_of_the_environment_is_not_trusted(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate", b"\xff\xfe"])
-def test_a_ca_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | bytes | None) -> None:
+def test_an_unusable_ca_file_is_named(tmp_path: Path, content: str | bytes | None) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -419,7 +421,7 @@ def copy(source: socket.socket, target: socket.socket) -> None:
         return
 
 
-def test_https_goes_through_the_proxy_that_is_named(tmp_path: Path) -> None:
+def test_https_uses_the_configured_proxy(tmp_path: Path) -> None:
     whole, alone = make_certificate(tmp_path)
     with Peer(answering(b"through"), whole) as peer, Peer(passes_on(peer.port)) as proxy:
         client = HttpClient(ca_file=str(alone), proxy=f"http://ann:p%40ss@{proxy.host}")

@@ -58,7 +58,7 @@ def changed(url: str, **changes: str | None) -> str:
     return parts._replace(query=urlencode({name: value for name, value in query.items() if value})).geturl()
 
 
-def test_a_person_signs_in_and_is_led_to_the_page_that_was_asked_for(person: Person) -> None:
+def test_a_person_signs_in_and_is_redirected_to_the_requested_page(person: Person) -> None:
     asked = person.begin("/console/sessions?stay=1")
     query = {name: values[0] for name, values in parse_qs(urlsplit(asked.headers["Location"]).query).items()}
     assert (query["response_type"], query["code_challenge_method"]) == ("code", "S256")
@@ -74,14 +74,14 @@ def test_a_person_signs_in_and_is_led_to_the_page_that_was_asked_for(person: Per
     assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_the_granted_scopes_are_what_the_person_may_do(person: Person) -> None:
+def test_the_granted_scopes_are_the_persons_permissions(person: Person) -> None:
     person.sign_in()
     [session] = person.sessions.search(Tenant("carbon.super"), limit=5).rows
     assert VIEW in session.scopes
     assert "internal_idvp_update" not in session.scopes
 
 
-def test_each_sign_in_creates_a_session_and_ends_the_previous_one(person: Person) -> None:
+def test_a_second_sign_in_creates_a_session_and_ends_the_previous_one(person: Person) -> None:
     person.sign_in()
     first = person.browser.cookies["console-carbon.super"]
     person.get(person.consent(person.get("/console/sign-in/start")))
@@ -105,7 +105,7 @@ def test_an_answer_of_another_issuer_is_refused(person: Person, changes: dict[st
 
 
 @pytest.mark.one_database
-def test_an_answer_that_this_browser_has_not_asked_for_is_refused(person: Person) -> None:
+def test_an_answer_that_this_browser_did_not_request_is_refused(person: Person) -> None:
     back = person.consent(person.begin())
     stranger = Person(person.connector, person.provider)
     with capture_logs() as logs:
@@ -115,7 +115,7 @@ def test_an_answer_that_this_browser_has_not_asked_for_is_refused(person: Person
 
 
 @pytest.mark.one_database
-def test_an_answer_is_accepted_once(person: Person) -> None:
+def test_an_answer_is_accepted_only_once(person: Person) -> None:
     back = person.consent(person.begin())
     assert person.get(back).status_code == 302
     assert person.get(back).status_code == 400
@@ -213,7 +213,7 @@ def test_the_issuer_signs_a_person_out(person: Person) -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_logout_token_that_is_not_the_issuers_own_ends_nothing(person: Person, changes: dict[str, Any]) -> None:
+def test_a_logout_token_of_another_issuer_ends_no_session(person: Person, changes: dict[str, Any]) -> None:
     person.sign_in()
     with capture_logs() as logs:
         assert post_logout(person, logout_token(person, **changes)) == 400

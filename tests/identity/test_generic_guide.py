@@ -118,7 +118,7 @@ class TestScim:
         file.write_text(edited(settings_file("generic"), addresses, *switches))
         return patiently(settings, file)
 
-    def test_its_user_is_verified_and_marked_so_in_the_directory(
+    def test_a_user_of_the_guides_scim_server_is_verified_and_marked_as_verified(
         self, world: World, signed_in: SignedIn, scim: ScimServer, ann: str
     ) -> None:
         checks = check(world, "ann")
@@ -136,7 +136,7 @@ class TestScim:
         assert status["birthdate"] == "1990-01-01", "no value is written"
 
     @pytest.mark.parametrize("signed_in", ["nanoidp"], indirect=True)
-    def test_user_missing_in_the_directory_is_reported_by_the_check(self, world: World, ann: str) -> None:
+    def test_a_user_missing_in_the_guides_directory_is_reported_by_the_check(self, world: World, ann: str) -> None:
         assert ann
         missing = check(world, "nobody")["user"]
         assert (missing.passed, missing.detail) == (False, "There is no user nobody.")
@@ -160,7 +160,9 @@ class TestUserInfo:
         file.write_text(edited(trusted + shown + f'dialect = "{dialect}"\n', addresses, "token_types"))
         return patiently(settings, file)
 
-    def test_its_user_is_verified_with_her_own_token(self, world: World, nanoidp: NanoIdp) -> None:
+    def test_a_user_of_the_guides_userinfo_is_verified_with_the_users_own_token(
+        self, world: World, nanoidp: NanoIdp
+    ) -> None:
         register(world)
         checks = check(world, "ann")
         assert checks["user"].passed is None, "as the guides say"

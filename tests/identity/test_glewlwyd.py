@@ -20,13 +20,13 @@ def test_tokens_of_users_and_clients_are_accepted(glewlwyd: Glewlwyd) -> None:
         assert len(site.get(user).get_json()["subject"]) == 32, "its subjects are random"
 
 
-def test_the_user_may_be_known_by_another_claim(glewlwyd: Glewlwyd) -> None:
+def test_another_claim_may_identify_the_user(glewlwyd: Glewlwyd) -> None:
     site = gate((glewlwyd.issuer, AUDIENCES | ASKED_AS_SHOP | {"subject_claim": "username"}))
     assert site.get(glewlwyd.sign_in("openid internal_idvp_view")["access_token"]).get_json()["subject"] == "ann"
     assert site.get(glewlwyd.client_token()).get_json()["subject"] == "shop"
 
 
-def test_it_knows_no_id_token_or_refresh_token_when_it_is_asked_about_an_access_token(glewlwyd: Glewlwyd) -> None:
+def test_glewlwyd_does_not_introspect_id_or_refresh_tokens_as_access_tokens(glewlwyd: Glewlwyd) -> None:
     site = gate((glewlwyd.issuer, AUDIENCES | ASKED_AS_SHOP | {"audience": "shop"}))
     tokens = glewlwyd.sign_in("openid internal_idvp_view")
     assert [refusal(site, tokens[name]) for name in ("id_token", "refresh_token")] == ["active", "active"]

@@ -8,7 +8,7 @@ from tests.identity.servers import NanoIdp
 JWT = {"token_types": ["JWT"]}
 
 
-def test_its_access_tokens_are_accepted_and_its_other_tokens_refused(nanoidp: NanoIdp) -> None:
+def test_nanoidps_access_tokens_are_accepted_and_its_other_tokens_refused(nanoidp: NanoIdp) -> None:
     site, tokens = gate((nanoidp.issuer, JWT)), nanoidp.sign_in()
     answer = site.get(tokens["access_token"])
     assert answer.get_json()["subject"] == "ann"
@@ -18,7 +18,7 @@ def test_its_access_tokens_are_accepted_and_its_other_tokens_refused(nanoidp: Na
     assert refusal(gate((nanoidp.issuer, {})), tokens["access_token"]) == "typ"
 
 
-def test_its_roles_may_stand_for_scopes_and_its_claim_for_the_tenant(nanoidp: NanoIdp) -> None:
+def test_nanoidps_roles_may_be_scopes_and_its_claim_the_tenant(nanoidp: NanoIdp) -> None:
     roles = {"scope_claim": "roles", "scope_map": {"customer": "internal_idvp_view"}, "tenant_claim": "tenant"}
     token = nanoidp.sign_in("openid")["access_token"]
     assert gate((nanoidp.issuer, JWT | roles)).get(token, Tenant="blue").get_json()["tenant"] == "blue"
@@ -26,7 +26,7 @@ def test_its_roles_may_stand_for_scopes_and_its_claim_for_the_tenant(nanoidp: Na
     assert refusal(gate((nanoidp.issuer, JWT)), token, 403) == "scope"
 
 
-def test_it_may_be_asked_about_its_tokens_in_place_of_checking_their_signature(nanoidp: NanoIdp) -> None:
+def test_nanoidps_tokens_may_be_introspected_instead_of_verified(nanoidp: NanoIdp) -> None:
     site, tokens = gate((nanoidp.issuer, ASKED)), nanoidp.sign_in()
     assert site.get(tokens["access_token"]).get_json()["subject"] == "ann"
     assert refusal(site, tokens["id_token"]) == "active"

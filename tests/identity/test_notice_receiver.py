@@ -61,7 +61,9 @@ def ends_of(receiver: NoticeReceiver) -> list[str]:
     return sorted(notice["data"]["userId"] for notice in genuine.values())
 
 
-def test_each_notice_is_taken_once_its_receiver_is_back(world: World, endpoint: str, receiver: NoticeReceiver) -> None:
+def test_every_notice_is_received_once_its_receiver_is_available_again(
+    world: World, endpoint: str, receiver: NoticeReceiver
+) -> None:
     receiver.stop()
     for user_id in ("ann", "bea"):
         finish(world, user_id)
@@ -75,7 +77,7 @@ def test_each_notice_is_taken_once_its_receiver_is_back(world: World, endpoint: 
     assert ends_of(receiver) == ["ann", "bea"]
 
 
-def test_a_notice_that_is_repeated_has_the_same_id(world: World, endpoint: str, receiver: NoticeReceiver) -> None:
+def test_a_repeated_notice_has_the_same_id(world: World, endpoint: str, receiver: NoticeReceiver) -> None:
     receiver.answer("cut", 503, 429, 500)
     finish(world)
     deliver(world)
@@ -111,7 +113,7 @@ def test_either_secret_verifies_until_the_overlap_ends(
     assert [each["answered"] for each in receiver.received()[4:]] == [401]
 
 
-def test_a_receiver_that_is_gone_gets_nothing_more(
+def test_a_removed_receiver_gets_no_more_notices(
     world: World, admin: Caller, endpoint: str, receiver: NoticeReceiver
 ) -> None:
     receiver.answer(410)

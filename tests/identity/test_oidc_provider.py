@@ -23,7 +23,7 @@ def test_tokens_of_users_and_clients_are_accepted(oidc_provider: OidcProvider, k
     assert [answer.get_json()["client_id"] for answer in (user, client)] == ["shop", "shop"]
 
 
-def test_its_other_tokens_are_refused(oidc_provider: OidcProvider) -> None:
+def test_node_oidc_providers_other_tokens_are_refused(oidc_provider: OidcProvider) -> None:
     tokens = oidc_provider.sign_in("opaque")
     signed, asked = gate((oidc_provider.issuer, {})), gate((oidc_provider.issuer, ASKED))
     lenient = {"audience": "shop", "token_types": ["JWT", "none"], "scope_map": {"": "internal_idvp_view"}}

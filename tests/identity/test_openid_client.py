@@ -77,7 +77,7 @@ def key_of(algorithm: str) -> ECKey | RSAKey:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256"])
-def test_a_client_that_signs_assertions_is_answered_with_a_token_and_userinfo(
+def test_a_client_with_signed_assertions_gets_a_token_and_userinfo(
     world: World, connect: Connect, algorithm: str
 ) -> None:
     key = key_of(algorithm)
@@ -92,7 +92,7 @@ def test_a_client_that_signs_assertions_is_answered_with_a_token_and_userinfo(
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_a_client_that_has_a_secret_is_answered_as_well(world: World, connect: Connect, method: str) -> None:
+def test_a_client_with_a_secret_gets_a_token_and_userinfo(world: World, connect: Connect, method: str) -> None:
     party = register(world)
     answer = verified(world, party, connect(party, method, secret=party.secret), okta_claims())
     [element] = answer["claims"]["verified_claims"]
@@ -100,7 +100,7 @@ def test_a_client_that_has_a_secret_is_answered_as_well(world: World, connect: C
     assert answer["userinfo"]["verified_claims"] == [element]
 
 
-def test_each_tenant_has_its_own_issuer(world: World, connect: Connect) -> None:
+def test_every_tenant_has_its_own_issuer(world: World, connect: Connect) -> None:
     theirs = replace(world, tenant="theirs.example")
     properties = config_properties(world.simulator, webhook_token=world.webhook_token)
     body = provider_body(world.simulator, configProperties=properties)
@@ -112,7 +112,7 @@ def test_each_tenant_has_its_own_issuer(world: World, connect: Connect) -> None:
     assert answer["claims"]["iss"] == f"{world.connector.url}/t/theirs.example"
 
 
-def test_leaving_returns_an_error_that_names_its_issuer(world: World, connect: Connect) -> None:
+def test_cancelling_returns_an_error_that_names_its_issuer(world: World, connect: Connect) -> None:
     party = register(world)
     client = connect(party, "client_secret_basic", secret=party.secret)
     browser = browser_at(party, client.begin(request_of(okta_claims()))["url"])
@@ -132,7 +132,7 @@ def test_the_client_refuses_an_answer_of_another_issuer_or_request(world: World,
     )
 
 
-def test_a_refusal_of_the_provider_is_an_error_that_the_client_reads(world: World, connect: Connect) -> None:
+def test_a_refusal_of_the_provider_is_an_error_that_the_client_understands(world: World, connect: Connect) -> None:
     party = register(world)
     client = connect(party, "client_secret_basic", secret=party.secret)
     wrong = connect(party, "client_secret_basic", secret="wrong")

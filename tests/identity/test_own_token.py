@@ -100,7 +100,7 @@ def test_a_user_of_userinfo_is_verified_on_the_page(world: World, person: Person
         assert token not in answer.text + str(answer.headers)
 
 
-def test_who_needs_another_token_signs_in_again_and_goes_on(world: World, person: Person, page: str) -> None:
+def test_a_user_who_needs_another_token_signs_in_again_and_continues(world: World, person: Person, page: str) -> None:
     person.sign_in(page)
     before = person.get(page)
     world.clock.advance(HER_TOKEN_LASTS + 1)
@@ -115,9 +115,7 @@ def test_who_needs_another_token_signs_in_again_and_goes_on(world: World, person
     assert DONE in sign_in_again(person, person.get(page)).text
 
 
-def test_a_token_that_was_revoked_is_replaced_once(
-    world: World, person: Person, page: str, oidc_provider: OidcProvider
-) -> None:
+def test_a_revoked_token_is_replaced_once(world: World, person: Person, page: str, oidc_provider: OidcProvider) -> None:
     world.clock.stop()
     person.sign_in(page)
     assert START in person.get(page).text
@@ -131,7 +129,7 @@ def test_a_token_that_was_revoked_is_replaced_once(
     assert START in sign_in_again(person, person.get(page)).text
 
 
-def test_a_value_that_changed_is_verified_again(
+def test_a_changed_value_is_verified_again(
     world: World, person: Person, page: str, oidc_provider: OidcProvider
 ) -> None:
     person.sign_in(page)
@@ -151,7 +149,7 @@ def test_a_value_that_changed_is_verified_again(
 
 
 @pytest.mark.one_database
-def test_the_token_is_used_for_requests_of_its_session_only(
+def test_the_token_is_used_only_for_requests_of_its_session(
     world: World, person: Person, page: str, oidc_provider: OidcProvider
 ) -> None:
     person.sign_in(page)
@@ -170,7 +168,7 @@ def test_the_token_is_used_for_requests_of_its_session_only(
 
 
 @pytest.mark.one_database
-def test_a_session_of_the_console_keeps_no_token_until_the_user_s_page_needs_it(
+def test_a_console_session_keeps_no_token_until_the_users_page_needs_it(
     world: World, person: Person, page: str
 ) -> None:
     person.sign_in("/console/sessions")
@@ -182,7 +180,7 @@ def test_a_session_of_the_console_keeps_no_token_until_the_user_s_page_needs_it(
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("end", ["sign-out", "back-channel", "removal", "expiry", "idleness"])
-def test_the_token_is_deleted_with_its_use(world: World, person: Person, page: str, end: str) -> None:
+def test_the_token_is_deleted_after_use(world: World, person: Person, page: str, end: str) -> None:
     person.sign_in(page)
     assert START in person.get(page).text
     assert None not in stored(world)
@@ -203,7 +201,7 @@ def test_the_token_is_deleted_with_its_use(world: World, person: Person, page: s
 
 
 @pytest.mark.one_database
-def test_an_outage_of_userinfo_is_said_and_nothing_is_lost(
+def test_an_outage_of_userinfo_is_reported_and_loses_no_data(
     world: World, person: Person, page: str, oidc_provider: OidcProvider
 ) -> None:
     person.sign_in(page)
@@ -234,7 +232,7 @@ class TestOpenIdProvider:
         browser.session = person.browser
         return browser
 
-    def test_a_user_is_verified_with_the_values_that_only_they_can_read(
+    def test_a_user_is_verified_with_values_that_only_the_user_can_read(
         self, world: World, person: Person, party: RelyingParty, browser: UserBrowser
     ) -> None:
         pushed = self.begin(person, party, browser)
@@ -244,7 +242,7 @@ class TestOpenIdProvider:
         token = party.id_token(pushed, returned(answer, pushed, party)["code"])
         assert (token["sub"], token["verified_claims"]["claims"]) == ("ann", NAMES)
 
-    def test_a_token_that_expires_on_the_way_is_replaced(
+    def test_a_token_that_expires_meanwhile_is_replaced(
         self, world: World, person: Person, party: RelyingParty, browser: UserBrowser
     ) -> None:
         pushed = self.begin(person, party, browser)

@@ -74,32 +74,32 @@ def quoted(guide: str) -> list[str]:
 
 
 @each_guide
-def test_it_is_short(guide: str) -> None:
+def test_a_product_guide_is_short(guide: str) -> None:
     assert text_of(guide).count("\n") <= MAX_LINES
 
 
 @each_guide
-def test_every_sentence_that_it_explains_is_one_of_the_code(guide: str) -> None:
+def test_every_message_explained_in_a_guide_exists_in_the_code(guide: str) -> None:
     sentences = quoted(guide)
     assert sentences or guide == "generic", "the tables were not read"
     assert [each for each in sentences if not any(form in sentences_of_the_code() for form in possible(each))] == []
 
 
 @each_product
-def test_it_names_its_settings_file_and_the_index_names_both(product: str) -> None:
+def test_a_guide_names_its_settings_file_and_the_index_names_both(product: str) -> None:
     assert f"[{product}.toml]({product}.toml)" in text_of(product)
     assert f"`connector example settings-{product}`" in text_of(product)
     assert {f"({product}.md)", f"({product}.toml)"} <= set(re.findall(r"\([\w.]+\)", text_of(INDEX)))
 
 
 @each_product
-def test_it_sets_every_secret_that_the_settings_name(product: str) -> None:
+def test_a_guide_sets_every_secret_that_the_settings_name(product: str) -> None:
     for name in re.findall(r'"env:(\w+)"', settings_file(product)):
         assert re.search(rf"^export .*\b{name}=", text_of(product), re.MULTILINE), name
 
 
 @each_product
-def test_it_checks_and_calls(product: str) -> None:
+def test_a_guide_checks_the_settings_and_makes_a_call(product: str) -> None:
     commands = "\n".join(FENCED.findall(text_of(product)))
     for command in ("connector check-settings", "connector token check", "/api/users/v1/me/idv/claims"):
         assert command in commands
@@ -116,7 +116,7 @@ def test_the_provider_maps_the_claims_that_the_directory_has(product: str) -> No
 
 
 @each_product
-def test_it_lists_the_attributes_that_the_status_is_written_to(product: str) -> None:
+def test_a_guide_lists_the_attributes_to_which_the_status_is_written(product: str) -> None:
     section = text_of(product).partition("\n## The status, written back\n")[2].partition("\n## ")[0]
     listed = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     status = {} if directory_of(product).kind == "local" else dialect_of(product).get("status", {})
@@ -126,7 +126,7 @@ def test_it_lists_the_attributes_that_the_status_is_written_to(product: str) -> 
 
 
 @each_product
-def test_it_names_only_hosts_that_are_examples_or_the_products_own(product: str) -> None:
+def test_a_guide_names_only_example_hosts_and_those_of_the_product(product: str) -> None:
     own = r"[\w.]*example(\.com)?|acme\.okta\.com|acme\.eu\.auth0\.com|login\.microsoftonline\.com|api\.asgardeo\.io"
     for host in re.findall(r"https://([\w.-]+)", text_of(product) + settings_file(product)):
         assert re.fullmatch(own, host), host

@@ -57,14 +57,14 @@ def tenant_of(settings: Settings) -> Tenant:
 
 
 @each_product
-def test_its_one_tenant_is_that_of_the_paths_without_a_prefix(product: str) -> None:
+def test_the_only_tenant_of_the_settings_is_the_default_one(product: str) -> None:
     settings = read(product)
     assert tenant_of(settings).name == DEFAULT_TENANT
     assert [each.tenant for each in settings.all_issuers] == [DEFAULT_TENANT]
 
 
 @each_product
-def test_its_profile_and_its_dialect_exist(product: str) -> None:
+def test_the_profile_and_the_dialect_of_the_settings_exist(product: str) -> None:
     assert issuer_of(product).profile == ("" if product == "generic" else product)
     directory = tenant_of(read(product)).directory
     if not directory.is_local:
@@ -72,7 +72,7 @@ def test_its_profile_and_its_dialect_exist(product: str) -> None:
 
 
 @each_product
-def test_every_setting_that_is_commented_out_can_be_switched_on(product: str, tmp_path: Path) -> None:
+def test_every_commented_setting_can_be_enabled(product: str, tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(everything_switched_on(settings_file(product)).replace("/etc/connector/is.pem", ""))
     changed, as_shipped = load(path, {}), read(product)
@@ -93,7 +93,7 @@ def test_every_setting_that_is_commented_out_can_be_switched_on(product: str, tm
     ],
     ids=["Asgardeo", "Keycloak's SCIM", "bearer token", "HTTP Basic"],
 )
-def test_a_variant_that_its_guide_names_can_be_read(product: str, replaced: dict[str, str], tmp_path: Path) -> None:
+def test_a_variant_named_by_the_guide_can_be_read(product: str, replaced: dict[str, str], tmp_path: Path) -> None:
     text = settings_file(product)
     for old, new in replaced.items():
         assert old in text
@@ -104,14 +104,14 @@ def test_a_variant_that_its_guide_names_can_be_read(product: str, replaced: dict
 
 
 @pytest.mark.parametrize("product", [name for name in PRODUCTS if "DIRECTORY_SECRET" in settings_file(name)])
-def test_a_secret_that_is_not_there_is_named(product: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_secret_is_named(product: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIRECTORY_SECRET")
     with pytest.raises(ConfigurationError, match="DIRECTORY_SECRET"):
         tenant_of(read(product))
 
 
 @each_product
-def test_it_is_among_the_examples(product: str) -> None:
+def test_the_settings_of_every_product_are_an_example(product: str) -> None:
     [argument] = example.params
     assert f"settings-{product}" in argument.type.choices  # type: ignore[attr-defined]
     assert example_files()[f"settings-{product}"].read_text(encoding="utf-8") == settings_file(product)
@@ -129,7 +129,7 @@ def of_product(shapes: list[Shape]) -> list[Shape]:
 
 
 @pytest.mark.parametrize("shape", of_product(ACCESS_TOKENS), ids=lambda shape: shape.name)
-def test_it_accepts_the_access_tokens(shape: Shape, issuer: AuthIssuer) -> None:
+def test_the_settings_accept_the_products_access_tokens(shape: Shape, issuer: AuthIssuer) -> None:
     answer = with_settings_of(shape.settings["profile"], issuer).get(mint(issuer, shape))
     assert answer.status_code == 200, answer.text
     assert answer.get_json()["subject"] == shape.subject
@@ -137,7 +137,7 @@ def test_it_accepts_the_access_tokens(shape: Shape, issuer: AuthIssuer) -> None:
 
 
 @pytest.mark.parametrize("shape", of_product(ID_TOKENS), ids=lambda shape: shape.name)
-def test_it_refuses_id_tokens(shape: Shape, issuer: AuthIssuer) -> None:
+def test_the_settings_refuse_the_products_id_tokens(shape: Shape, issuer: AuthIssuer) -> None:
     assert refusal(with_settings_of(shape.settings["profile"], issuer), mint(issuer, shape)) == "use"
 
 

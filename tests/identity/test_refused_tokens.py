@@ -107,18 +107,18 @@ def test_a_forged_token_is_refused(signing: Signing, forge: Callable[[Signing], 
     assert site.get(signing.signed()).status_code == 200, "it was the change alone"
 
 
-def test_an_id_token_is_no_access_token(signing: Signing) -> None:
+def test_an_id_token_is_refused_as_access_token(signing: Signing) -> None:
     lenient = {"audience": "shop", "token_types": ["JWT", "at+jwt", "none"], "scope_map": {"": VIEW}}
     assert refusal(gate((signing.server.issuer, lenient)), signing.id_token) == "use"
 
 
-def test_the_token_of_another_tenant_is_refused(signing: Signing) -> None:
+def test_a_token_of_another_tenant_is_refused(signing: Signing) -> None:
     site = gate((signing.server.issuer, signing.settings | {"tenant": "blue"}))
     assert site.get(signing.token, Tenant="blue").status_code == 200
     assert refusal(site, signing.token, 403, Tenant="red") == "tenant"
 
 
-def test_an_outage_is_no_refusal(signing: Signing) -> None:
+def test_an_outage_is_not_a_refusal(signing: Signing) -> None:
     known, new = (gate((signing.server.issuer, signing.settings)) for _ in range(2))
     assert known.get(signing.token).status_code == 200
     signing.server.stop()
@@ -132,7 +132,7 @@ def test_an_outage_is_no_refusal(signing: Signing) -> None:
     assert new.get(signing.token).status_code == 200
 
 
-def test_new_keys_of_glewlwyd_are_found_and_the_former_ones_forgotten(glewlwyd: Glewlwyd) -> None:
+def test_new_keys_of_glewlwyd_are_found_and_former_ones_forgotten(glewlwyd: Glewlwyd) -> None:
     site = gate((glewlwyd.issuer, {"audience": f"openid {VIEW}"}))
     before = glewlwyd.sign_in(f"openid {VIEW}")["access_token"]
     assert site.get(before).status_code == 200
@@ -146,7 +146,7 @@ def test_new_keys_of_glewlwyd_are_found_and_the_former_ones_forgotten(glewlwyd: 
 class TestAsked:
     """Servers that are asked about each token."""
 
-    def test_canaille_tells_of_its_tokens_and_of_no_others(self, canaille: Canaille) -> None:
+    def test_canaille_introspects_only_its_own_tokens(self, canaille: Canaille) -> None:
         site, tokens = gate((canaille.issuer, ASKED)), canaille.sign_in(f"openid {VIEW}")
         answer = site.get(tokens["access_token"])
         assert (answer.status_code, answer.get_json()["subject"], answer.get_json()["client_id"]) == (
@@ -168,7 +168,7 @@ class TestAsked:
         site.clock.now += 60
         assert refusal(site, token) == "active"
 
-    def test_an_outage_of_canaille_is_no_refusal(self, canaille: Canaille) -> None:
+    def test_an_outage_of_canaille_is_not_a_refusal(self, canaille: Canaille) -> None:
         site, token = gate((canaille.issuer, ASKED)), canaille.sign_in(f"openid {VIEW}")["access_token"]
         canaille.stop()
         try:
@@ -180,7 +180,7 @@ class TestAsked:
         assert refusal(site, token) == "active", "it was kept in the memory of the server"
         assert site.get(canaille.sign_in(f"openid {VIEW}")["access_token"]).status_code == 200
 
-    def test_a_token_that_expires_at_its_server_is_refused_from_then_on(self, oidc_provider: OidcProvider) -> None:
+    def test_a_token_that_expires_at_its_server_is_refused_afterwards(self, oidc_provider: OidcProvider) -> None:
         """Of a signed token the time is compared here (`expired`)."""
         site, token = gate((oidc_provider.issuer, ASKED)), oidc_provider.sign_in("brief:opaque")["access_token"]
 

@@ -21,7 +21,7 @@ def directory_of(scimmy: Scimmy, look_up_by: str = "id") -> ScimDirectory:
     return ScimDirectory(exchange, read_scim(directory_dialect("scim")), parse_scim(look_up_by))
 
 
-def test_users_are_read_whole_after_a_refusal_to_select(scimmy: Scimmy) -> None:
+def test_whole_users_are_read_after_a_refusal_to_select_attributes(scimmy: Scimmy) -> None:
     user_id = scimmy.add_user("ann", "Ann")
     scimmy.add_user("bob", "Bob")
     values = {"given_name": "Ann", "birthdate": "1990-01-01"}
@@ -31,7 +31,7 @@ def test_users_are_read_whole_after_a_refusal_to_select(scimmy: Scimmy) -> None:
     assert directory_of(scimmy, "userName").values("nobody") is None
 
 
-def test_the_status_is_written_and_taken_away(scimmy: Scimmy) -> None:
+def test_the_status_is_written_and_removed(scimmy: Scimmy) -> None:
     user_id = scimmy.add_user("eve", "Eve")
     directory = directory_of(scimmy)
     assert directory.write_status(user_id, STATUS)

@@ -53,7 +53,7 @@ def accepted(server: SignalReceiver) -> list[tuple[str, str]]:
     return [(each["sub_id"]["sub"], each["events"][LEVEL_CHANGE]["current_level"]) for each in events.values()]
 
 
-def test_events_come_through_outages_once_each(world: World, server: SignalReceiver, receiver: Receiver) -> None:
+def test_every_event_is_received_once_despite_outages(world: World, server: SignalReceiver, receiver: Receiver) -> None:
     world.add_user()
     receiver.status("paused")
     flip(world, receiver, 3)
@@ -96,7 +96,7 @@ def test_an_event_for_another_audience_is_refused_permanently(
     assert accepted(server) == [("ann", LOW)]
 
 
-def test_keys_are_rotated_under_a_receiver(world: World, server: SignalReceiver, receiver: Receiver) -> None:
+def test_keys_are_rotated_while_a_receiver_is_in_use(world: World, server: SignalReceiver, receiver: Receiver) -> None:
     keys = world.connector.services.signing_keys
     world.add_user()
     for number in range(3):
@@ -106,7 +106,7 @@ def test_keys_are_rotated_under_a_receiver(world: World, server: SignalReceiver,
     assert {each["status"] for each in server.received()} == {202}
 
 
-def test_a_wrong_header_is_not_final(world: World, server: SignalReceiver, receiver: Receiver) -> None:
+def test_a_wrong_header_is_not_a_permanent_refusal(world: World, server: SignalReceiver, receiver: Receiver) -> None:
     wrong = {"method": PUSH, "endpoint_url": server.url, "authorization_header": "Bearer old"}
     patch = {"stream_id": receiver.stream_id, "delivery": wrong}
     assert receiver.caller.request("PATCH", STREAMS, json=patch).status_code == 200

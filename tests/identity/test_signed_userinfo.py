@@ -59,7 +59,7 @@ def test_other_answers_are_refused(oidc_provider: OidcProvider, tmp_path: Path, 
     assert caught.value.code is Code.DIRECTORY_REFUSED
 
 
-def test_the_new_keys_of_a_provider_that_restarted_are_fetched(oidc_provider: OidcProvider, tmp_path: Path) -> None:
+def test_the_new_keys_of_a_restarted_provider_are_fetched(oidc_provider: OidcProvider, tmp_path: Path) -> None:
     reader = Reader(oidc_provider, tmp_path)
     assert reader.read(token_of(oidc_provider, "signing-shop")) == VALUES
     for kid in ("another", "only"):  # other tests expect the last one

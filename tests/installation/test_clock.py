@@ -50,7 +50,7 @@ def test_a_difference_within_the_leeway_passes(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "way"), [(-3600, "ahead of"), (3600, "behind"), (-90, "ahead of"), (90, "behind")])
-def test_a_larger_one_is_named_with_its_direction_and_what_to_do(seconds: float, way: str) -> None:
+def test_a_larger_difference_is_named_with_its_direction_and_advice(seconds: float, way: str) -> None:
     for check in (compared(lambda: http_date(seconds)), compared(http_date, off_by(-seconds))):
         assert check.passed is False
         assert f"{way} that of 127.0.0.1" in check.detail
@@ -58,11 +58,11 @@ def test_a_larger_one_is_named_with_its_direction_and_what_to_do(seconds: float,
 
 
 @pytest.mark.parametrize("date", [None, "yesterday", "Thu, 99 Nov 2026 11:51:14 GMT"])
-def test_a_server_that_does_not_say_the_time_says_nothing(date: str | None) -> None:
+def test_a_server_without_a_date_is_not_judged(date: str | None) -> None:
     assert compared(lambda: date).passed is None
 
 
-def test_a_server_that_is_away_says_nothing() -> None:
+def test_an_unreachable_server_is_not_judged() -> None:
     check = check_server_clock("http://127.0.0.1:1", HttpClient(), off_by(0))
     assert (check.passed, "not checked" in check.detail) == (None, True)
 
@@ -72,7 +72,7 @@ def test_a_date_without_a_zone_is_utc() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "passed"), [(0, True), (LEEWAY + 60, False), (-LEEWAY - 60, False)])
-def test_the_databases_clock_is_compared_as_well(postgresql_database: str, seconds: float, passed: bool) -> None:
+def test_the_clock_of_the_database_is_compared(postgresql_database: str, seconds: float, passed: bool) -> None:
     database = Database(postgresql_database)
     check = check_database_clock(database, off_by(seconds))
     database.close()
@@ -80,7 +80,7 @@ def test_the_databases_clock_is_compared_as_well(postgresql_database: str, secon
     assert passed or (("ahead of" if seconds > 0 else "behind") in check.detail)
 
 
-def test_the_embedded_database_has_this_machines(new_database: Callable[[str], str]) -> None:
+def test_the_embedded_database_has_the_clock_of_this_machine(new_database: Callable[[str], str]) -> None:
     database = Database(new_database("sqlite"))
     assert check_database_clock(database, off_by(0)).passed is None
     database.close()

@@ -33,7 +33,7 @@ def start(services: Services, role: str, number: int) -> None:
         services.processes.register(Starting(role, "host", 1, DEFAULT_TENANT, {}, {}))
 
 
-def test_the_running_processes_count_and_otherwise_those_of_the_settings(
+def test_running_processes_are_counted_or_otherwise_those_of_the_settings(
     tmp_path: Path, new_database: Callable[[str], str]
 ) -> None:
     url = new_database("postgresql")
@@ -48,7 +48,7 @@ def test_the_running_processes_count_and_otherwise_those_of_the_settings(
         assert needed_connections(services) == of_serve(settings) + 2 * of_worker(settings) + 5
 
 
-def test_more_processes_than_the_server_admits_are_found_with_what_to_raise(
+def test_too_many_processes_for_the_server_are_reported_with_advice(
     tmp_path: Path, new_database: Callable[[str], str]
 ) -> None:
     with opened(tmp_path, new_database("postgresql"), threads=64) as services:
@@ -74,12 +74,12 @@ def test_a_limit_of_the_database_counts_too(tmp_path: Path, new_database: Callab
 
 
 @pytest.mark.parametrize(("threads", "worker_threads"), [(1, 1), (8, 4), (128, 64)])
-def test_a_process_opens_no_more_than_its_pool(threads: int, worker_threads: int) -> None:
+def test_a_process_opens_no_more_connections_than_its_pool(threads: int, worker_threads: int) -> None:
     settings = Settings(threads=threads, worker_threads=worker_threads)
     assert 2 * threads < of_serve(settings) or of_serve(settings) == MOST_CONNECTIONS
     assert of_worker(settings) <= MOST_CONNECTIONS + 1
 
 
-def test_sqlite_has_no_such_limit(tmp_path: Path, new_database: Callable[[str], str]) -> None:
+def test_sqlite_has_no_limit_of_connections(tmp_path: Path, new_database: Callable[[str], str]) -> None:
     with opened(tmp_path, new_database("sqlite")) as services:
         assert check_connections(services) is None

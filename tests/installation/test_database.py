@@ -25,7 +25,7 @@ def passed(url: str) -> dict[str, bool | None]:
     return {name: check.passed for name, check in results(url).items()}
 
 
-def test_a_database_that_is_migrated_passes(database_url: str) -> None:
+def test_a_migrated_database_passes(database_url: str) -> None:
     expected: dict[str, bool | None] = {"database": True, "schema": True, "writes": True}
     assert passed(database_url) == expected | ({} if database_url.startswith("sqlite") else {"tls": True})
 
@@ -58,7 +58,7 @@ def test_an_unreachable_database_fails_alone_with_advice(url: str) -> None:
     assert "Check `database_url`" in checks["database"].detail
 
 
-def test_a_file_that_is_not_there_yet_is_no_failure_and_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_file_of_a_database_is_not_a_failure_and_not_created(tmp_path: Path) -> None:
     path = tmp_path / "connector.db"
     assert passed(f"sqlite:///{path}") == {"database": None}
     assert not path.exists()
@@ -85,11 +85,11 @@ def test_a_remote_server_without_tls_or_check_of_its_certificate_is_a_warning(
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "db", "db.example.com", "[2001:db8::1]"])
-def test_other_hosts_are_not_near(host: str) -> None:
+def test_remote_hosts_are_distinguished_from_local_ones(host: str) -> None:
     assert not is_near(make_url(f"postgresql://{host}/x"))
 
 
-def test_files_with_secrets_of_the_databases_url_are_known(tmp_path: Path) -> None:
+def test_files_with_secrets_of_the_database_url_are_checked(tmp_path: Path) -> None:
     assert key_files(f"{REMOTE}?sslkey=/etc/key.pem&sslcert=/etc/cert.pem&passfile=/etc/pass") == [
         Path("/etc/key.pem"),
         Path("/etc/pass"),

@@ -33,7 +33,7 @@ def file_of(tmp_path: Path, mode: int) -> Path:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-def test_a_file_of_its_owner_alone_is_right(tmp_path: Path, mode: int) -> None:
+def test_a_file_readable_only_by_its_owner_passes(tmp_path: Path, mode: int) -> None:
     check = check_mode(file_of(tmp_path, mode))
     assert (check.passed, check.is_warning) == (True, False)
     assert f"{mode:04o}" in check.detail
@@ -48,12 +48,12 @@ def test_a_file_that_its_group_may_read_or_change_is_a_warning(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666, 0o601])
-def test_a_file_that_every_user_has_access_to_is_a_failure(tmp_path: Path, mode: int) -> None:
+def test_a_world_accessible_file_is_a_failure(tmp_path: Path, mode: int) -> None:
     check = check_mode(path := file_of(tmp_path, mode))
     assert (check.passed, f"`chmod o-rwx {path}`" in check.detail) == (False, True)
 
 
-def test_a_file_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_failure(tmp_path: Path) -> None:
     check = check_mode(tmp_path / "nothing")
     assert (check.passed, "No such file" in check.detail) == (False, True)
 
@@ -81,7 +81,7 @@ def test_another_user_needs_the_files_group(tmp_path: Path, mode: int, group: in
     assert words in done.stdout
 
 
-def test_every_file_that_the_settings_name_a_secret_in_is_checked(tmp_path: Path) -> None:
+def test_every_secret_file_named_in_the_settings_is_checked(tmp_path: Path) -> None:
     names = ("keys", "metrics", "client", "directory", "bearer")
     paths = {name: tmp_path / name for name in names}
     paths["keys"].write_text("A" * 43 + "=\n")
@@ -110,7 +110,7 @@ def test_every_file_that_the_settings_name_a_secret_in_is_checked(tmp_path: Path
     assert failed == {str(paths["bearer"]), str(paths["client"])}
 
 
-def test_the_key_file_and_the_data_directory_are_checked_where_they_are_used(tmp_path: Path) -> None:
+def test_the_key_file_and_the_data_directory_are_checked_if_they_are_used(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     key = tmp_path / "data" / "encryption.key"
     key.write_text("key")

@@ -48,7 +48,7 @@ def test_processes_of_both_roles_with_the_same_settings_pass(services: Services)
 
 
 @pytest.mark.parametrize(("role", "missing"), [(SERVE, "worker"), (WORKER, "serve")])
-def test_a_role_that_is_missing_is_a_warning(services: Services, role: str, missing: str) -> None:
+def test_a_missing_role_is_a_warning(services: Services, role: str, missing: str) -> None:
     run_process(services, role)
     check = check_processes(services)
     assert (check.is_warning, f"no `connector {missing}`" in check.detail) == (True, True)
@@ -66,7 +66,7 @@ def add_provider(services: Services, name: str, *, is_enabled: bool = True) -> N
     services.providers.add(TENANT, config)
 
 
-def test_of_many_providers_some_are_asked_and_the_others_counted(services: Services) -> None:
+def test_some_of_many_providers_are_checked_and_the_others_counted(services: Services) -> None:
     for number in range(onfido.MOST + 2):
         add_provider(services, f"provider {number:02}", is_enabled=False)
     checks = dict(onfido.check_providers(services, TENANT))
@@ -75,7 +75,7 @@ def test_of_many_providers_some_are_asked_and_the_others_counted(services: Servi
     assert list(onfido.check_providers(services, Tenant("acme"))) == []
 
 
-def test_a_provider_that_the_settings_no_longer_allow_fails_with_what_to_do(services: Services, tmp_path: Path) -> None:
+def test_a_provider_that_the_settings_no_longer_allow_fails_with_advice(services: Services, tmp_path: Path) -> None:
     add_provider(services, "Onfido")
     strict = create_services(Settings(data_dir=tmp_path / "data", database_url=services.settings.database_url))
     [(name, check)] = onfido.check_providers(strict, TENANT)

@@ -114,7 +114,7 @@ def haproxy(tmp_path: Path, upstream: int, option: str) -> Iterator[str]:
 
 
 @pytest.mark.timeout(300)
-def test_without_a_proxy_it_leads_here_and_nothing_buffers(served: Served) -> None:
+def test_a_direct_public_url_leads_to_the_connector_without_buffering(served: Served) -> None:
     checks = served.check(f"http://127.0.0.1:{served.port}")
     assert (checks["reach"].passed, checks["reach"].is_warning) == (True, False)
     assert "does not show whether Onfido" in checks["reach"].detail
@@ -125,7 +125,7 @@ def test_without_a_proxy_it_leads_here_and_nothing_buffers(served: Served) -> No
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
 @pytest.mark.parametrize(("buffering", "is_warning"), [("on", False), ("off", True)])
-def test_nginx_is_configured_to_buffer_or_not(served: Served, tmp_path: Path, buffering: str, is_warning: bool) -> None:
+def test_buffering_by_nginx_is_detected(served: Served, tmp_path: Path, buffering: str, is_warning: bool) -> None:
     with nginx(tmp_path, served.port, buffering) as url:
         checks = served.check(url)
     assert (checks["reach"].passed, checks["buffering"].passed) == (True, True)
@@ -135,7 +135,7 @@ def test_nginx_is_configured_to_buffer_or_not(served: Served, tmp_path: Path, bu
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(HAPROXY is None, reason="haproxy is a package of Debian's")
 @pytest.mark.parametrize(("option", "is_warning"), [("option http-buffer-request", False), ("", True)])
-def test_haproxy_is_configured_to_buffer_or_not(served: Served, tmp_path: Path, option: str, is_warning: bool) -> None:
+def test_buffering_by_haproxy_is_detected(served: Served, tmp_path: Path, option: str, is_warning: bool) -> None:
     with haproxy(tmp_path, served.port, option) as url:
         checks = served.check(url)
     assert (checks["reach"].passed, checks["buffering"].is_warning) == (True, is_warning)
@@ -151,7 +151,7 @@ def test_a_proxy_without_a_connector_behind_it_is_reported(served: Served, tmp_p
     assert early["reach"].passed is None
 
 
-def test_an_installation_with_another_database_is_not_this_one(served: Served) -> None:
+def test_an_installation_with_another_database_is_distinguished(served: Served) -> None:
     other = Served(served.port, SelfCheck(Fingerprints(b"another key")))
     reach = other.check(f"http://127.0.0.1:{served.port}", is_served=False)["reach"]
     assert (reach.passed, "other keys" in reach.detail) == (False, True)
@@ -180,7 +180,7 @@ def test_another_server_at_the_url_is_distinguished(status: int, words: str) -> 
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://idv.example", "https://no-such-host.invalid"])
-def test_a_url_that_nothing_answers_fails_once_a_server_runs(url: str) -> None:
+def test_an_unanswered_public_url_fails_only_while_a_server_runs(url: str) -> None:
     for is_served, passed in ((True, False), (False, None)):
         [reach, buffering] = check_public_url(
             url, SelfCheck(Fingerprints(b"k")), HttpClient(), is_served=is_served, sleep=no_sleep

@@ -29,7 +29,7 @@ def party(world: World) -> RelyingParty:
 
 
 @pytest.mark.parametrize("name", ["request_uri", "client_id"])
-def test_a_repeated_parameter_opens_nothing(party: RelyingParty, name: str) -> None:
+def test_a_repeated_parameter_is_refused(party: RelyingParty, name: str) -> None:
     pushed, browser = party.push(), UserBrowser(party)
     query = [("request_uri", pushed.request_uri), ("client_id", party.client_id)]
     query.append((name, dict(query)[name]))
@@ -37,7 +37,7 @@ def test_a_repeated_parameter_opens_nothing(party: RelyingParty, name: str) -> N
     assert browser.authorize(pushed).status_code == 303, "it is not used up"
 
 
-def test_parameters_beside_a_pushed_request_change_nothing(world: World, party: RelyingParty) -> None:
+def test_parameters_next_to_a_pushed_request_change_nothing(world: World, party: RelyingParty) -> None:
     pushed, browser = party.push(), UserBrowser(party)
     beside = {"redirect_uri": "https://evil.example/cb", "state": "theirs", "scope": "x", "response_mode": "form_post"}
     assert browser.authorize(pushed, client_id=party.client_id, **beside).status_code == 303
@@ -46,7 +46,7 @@ def test_parameters_beside_a_pushed_request_change_nothing(world: World, party: 
     assert party.id_token(pushed, returned(browser.follow(), pushed, party)["code"])["sub"] == "00u1"
 
 
-def test_a_pushed_request_opens_for_its_own_client_and_with_its_whole_name_only(
+def test_a_pushed_request_opens_only_for_its_own_client_and_by_its_complete_name(
     world: World, party: RelyingParty
 ) -> None:
     other, pushed, browser = register(world, name="Other"), party.push(), UserBrowser(party)
@@ -57,7 +57,7 @@ def test_a_pushed_request_opens_for_its_own_client_and_with_its_whole_name_only(
     assert browser.authorize(pushed, client_id=party.client_id).status_code == 303
 
 
-def test_a_pushed_request_is_opened_by_a_form_as_well(party: RelyingParty) -> None:
+def test_a_pushed_request_can_be_opened_by_a_form(party: RelyingParty) -> None:
     pushed, browser = party.push(), UserBrowser(party)
     given = {"request_uri": pushed.request_uri, "client_id": party.client_id}
     answer = browser.session.post(f"{party.base}/oauth2/authorize", data=given, timeout=60)
@@ -67,7 +67,7 @@ def test_a_pushed_request_is_opened_by_a_form_as_well(party: RelyingParty) -> No
         assert refused.status_code == 400
 
 
-def test_a_look_by_head_uses_nothing_up(world: World, party: RelyingParty) -> None:
+def test_a_head_request_consumes_nothing(world: World, party: RelyingParty) -> None:
     pushed, browser = party.push(), UserBrowser(party)
     address = f"{party.base}/oauth2/authorize"
     for method in ("HEAD", "OPTIONS"):
@@ -104,7 +104,7 @@ def test_a_look_by_head_uses_nothing_up(world: World, party: RelyingParty) -> No
         "javascript:alert(1)",
     ],
 )
-def test_a_redirect_uri_is_compared_to_the_letter(party: RelyingParty, uri: str) -> None:
+def test_a_redirect_uri_is_compared_exactly(party: RelyingParty, uri: str) -> None:
     answer = party.post("/oauth2/par", party.parameters(redirect_uri=uri)[0])
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert "evil.example" not in answer.headers.get("Location", "")
@@ -142,7 +142,9 @@ def test_a_redirect_uri_is_compared_to_the_letter(party: RelyingParty, uri: str)
     ],
     ids=lambda given: str(given)[:60],
 )
-def test_what_cannot_be_met_is_refused_at_the_push(party: RelyingParty, changes: dict[str, str], error: str) -> None:
+def test_an_unsatisfiable_request_is_refused_at_the_push(
+    party: RelyingParty, changes: dict[str, str], error: str
+) -> None:
     answer = party.post("/oauth2/par", party.parameters(**changes)[0])
     assert (answer.status_code, answer.json()["error"]) in ((400, error), (413, error)), answer.text
 
@@ -169,7 +171,7 @@ def test_what_cannot_be_met_is_refused_at_the_push(party: RelyingParty, changes:
     ],
     ids=str,
 )
-def test_what_a_client_may_add_does_no_harm(party: RelyingParty, changes: dict[str, Any]) -> None:
+def test_unknown_additional_parameters_do_no_harm(party: RelyingParty, changes: dict[str, Any]) -> None:
     parameters, verifier = party.parameters(**changes)
     answer = party.post("/oauth2/par", parameters)
     assert answer.status_code == 201, answer.text
@@ -211,7 +213,7 @@ def test_a_body_is_read_under_any_media_type(party: RelyingParty, media_type: st
         ("POST", "/oauth2/token", 401),
     ],
 )
-def test_other_methods_and_empty_bodies_have_an_ordinary_answer(
+def test_other_methods_and_empty_bodies_get_an_ordinary_answer(
     party: RelyingParty, method: str, path: str, status: int
 ) -> None:
     answer = requests.request(method, party.base + path, timeout=60)

@@ -28,7 +28,7 @@ def change(world: World, party: RelyingParty, **changes: Any) -> None:
     clients.change(tenant, party.client_id, replace(config, **changes), "admin")
 
 
-def test_a_client_that_is_disabled_in_the_middle_gets_nothing(world: World, party: RelyingParty) -> None:
+def test_a_client_disabled_during_a_request_gets_no_result(world: World, party: RelyingParty) -> None:
     waiting, done, redeemed = party.push(), party.push(), party.push()
     browser = UserBrowser(party)
     browser.authorize(waiting)
@@ -46,7 +46,7 @@ def test_a_client_that_is_disabled_in_the_middle_gets_nothing(world: World, part
     assert party.exchange(done, code).status_code == 200
 
 
-def test_a_redirect_uri_that_is_taken_away_in_the_middle_is_not_used(world: World, party: RelyingParty) -> None:
+def test_a_redirect_uri_removed_during_a_request_is_not_used(world: World, party: RelyingParty) -> None:
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
     change(world, party, redirect_uris=("https://elsewhere.example/cb",))
@@ -56,7 +56,7 @@ def test_a_redirect_uri_that_is_taken_away_in_the_middle_is_not_used(world: Worl
 
 
 @pytest.mark.parametrize("act", ["disable", "remove"])
-def test_a_provider_that_goes_away_in_the_middle_is_no_error_of_the_server(
+def test_a_provider_removed_during_a_request_causes_no_server_error(
     world: World, party: RelyingParty, act: str
 ) -> None:
     pushed, opened, browser, done = party.push(), party.push(), UserBrowser(party), party.push()
@@ -77,7 +77,7 @@ def test_a_provider_that_goes_away_in_the_middle_is_no_error_of_the_server(
         assert returned(browser.press("leave"), opened, party)["error"] == "access_denied"
 
 
-def test_keys_are_rotated_in_the_middle(world: World, party: RelyingParty) -> None:
+def test_keys_can_be_rotated_during_a_request(world: World, party: RelyingParty) -> None:
     pushed = party.push()
     code = approved(world, party, pushed)
     world.clock.advance(2)
@@ -86,7 +86,7 @@ def test_keys_are_rotated_in_the_middle(world: World, party: RelyingParty) -> No
 
 
 @pytest.mark.parametrize("query", ["tenant=a%20b", "x=1&x=2&flag&empty=", "state=theirs", "return=%2Fa%3Fb"])
-def test_a_redirect_uri_with_a_query_keeps_it(world: World, query: str) -> None:
+def test_a_redirect_uri_keeps_its_query(world: World, query: str) -> None:
     uri = f"https://app.example/cb?{query}"
     party = register(world, redirect_uris=(uri,))
     pushed, browser = party.push(redirect_uri=uri), UserBrowser(party)

@@ -44,7 +44,7 @@ def test_basic_credentials_are_read_in_their_encoding(party: RelyingParty) -> No
     "header",
     ["Basic", "Basic ", "Basic !!!", "Basic eA==", "Basic /w==", "Basic /zo=", "Bearer x", "basic Og==", "x" * 4000],
 )
-def test_credentials_that_cannot_be_read_are_refused(party: RelyingParty, header: str) -> None:
+def test_unreadable_credentials_are_refused(party: RelyingParty, header: str) -> None:
     parameters = party.parameters(client_secret=None)[0]
     for path in ("/oauth2/par", "/oauth2/token"):
         answer = party.post(path, parameters | {"grant_type": "authorization_code"}, headers={"Authorization": header})
@@ -129,7 +129,7 @@ def test_an_assertion_may_name_several_audiences_and_more(keyed: RelyingParty) -
     ],
     ids=str,
 )
-def test_an_assertion_that_is_not_in_order_is_refused(keyed: RelyingParty, changes: dict[str, Any]) -> None:
+def test_an_invalid_assertion_is_refused(keyed: RelyingParty, changes: dict[str, Any]) -> None:
     answer = push_with(keyed, assertion(keyed, **changes))
     assert answer.status_code in (400, 401), answer.text
     assert answer.json()["error"] in ("invalid_client", "invalid_request")
@@ -167,7 +167,7 @@ def test_an_assertion_cannot_be_forged(world: World, keyed: RelyingParty) -> Non
     assert keyed.post("/oauth2/par", wrong_type).json()["error"] == "invalid_client"
 
 
-def test_an_assertion_for_a_push_is_not_good_for_the_token_a_second_time(world: World, keyed: RelyingParty) -> None:
+def test_an_assertion_used_for_a_push_cannot_be_used_again_for_the_token(world: World, keyed: RelyingParty) -> None:
     parameters, verifier = keyed.parameters(client_secret=None)
     proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion(keyed)}
     pushed = Pushed(

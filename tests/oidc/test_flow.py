@@ -13,7 +13,7 @@ def party(world: World) -> RelyingParty:
     return register(world)
 
 
-def test_a_person_whose_document_agrees_is_verified(world: World, party: RelyingParty) -> None:
+def test_a_person_with_a_matching_document_is_verified(world: World, party: RelyingParty) -> None:
     pushed = party.push()
     browser = UserBrowser(party)
     assert browser.authorize(pushed).status_code == 303
@@ -50,7 +50,7 @@ def test_a_declined_verification_is_an_ordinary_answer(world: World, party: Rely
     assert element["claims"] == {name: {"value": None, "fuzzy": True} for name in NAMES}
 
 
-def test_a_person_who_leaves_is_sent_back(party: RelyingParty) -> None:
+def test_a_person_who_cancels_is_sent_back(party: RelyingParty) -> None:
     pushed = party.push()
     browser = UserBrowser(party)
     browser.authorize(pushed)
@@ -62,7 +62,7 @@ def test_a_person_who_leaves_is_sent_back(party: RelyingParty) -> None:
     assert "already" in browser.look().text
 
 
-def test_a_request_and_a_code_can_be_used_once(world: World, party: RelyingParty) -> None:
+def test_a_request_and_a_code_can_be_used_only_once(world: World, party: RelyingParty) -> None:
     pushed = party.push()
     browser = UserBrowser(party)
     browser.authorize(pushed)
@@ -112,7 +112,7 @@ def test_a_request_and_a_code_can_be_used_once(world: World, party: RelyingParty
     ],
     ids=str,
 )
-def test_a_request_that_is_not_in_order_is_refused_at_its_push(
+def test_an_invalid_request_is_refused_at_its_push(
     party: RelyingParty, changes: dict[str, str | None], error: str
 ) -> None:
     parameters, _ = party.parameters(**changes)

@@ -36,7 +36,7 @@ def opened(party: RelyingParty, accepted: str | None = None, **changes: Any) -> 
         *(("de", "fr es", GERMAN), ("de", "", GERMAN), ("de", "../../de en", ENGLISH), ("en", "DE_de", GERMAN)),
     ],
 )
-def test_the_request_chooses_before_the_browser(
+def test_the_language_of_the_request_precedes_the_browsers(
     party: RelyingParty, accepted: str | None, ui_locales: str | None, text: str
 ) -> None:
     page = opened(party, accepted, ui_locales=ui_locales).look()
@@ -44,7 +44,7 @@ def test_the_request_chooses_before_the_browser(
     assert f'<html lang="{"de" if text == GERMAN else "en"}"' in page.text
 
 
-def test_the_user_chooses_before_the_request_and_the_choice_is_kept(world: World, party: RelyingParty) -> None:
+def test_the_language_chosen_by_the_user_precedes_the_requests_and_is_kept(world: World, party: RelyingParty) -> None:
     browser = opened(party, ui_locales="en")
     assert 'href="?ui_locales=de" lang="de" hreflang="de"' in browser.look().text
     chosen = browser.get(f"{browser.page}?ui_locales=de")
@@ -68,5 +68,5 @@ def test_the_other_pages_of_a_request_are_translated_too(party: RelyingParty) ->
     assert "gibt es nicht" in browser.get("/oauth2/flows/none").text
 
 
-def test_the_metadata_name_the_languages(party: RelyingParty) -> None:
+def test_the_metadata_lists_the_languages(party: RelyingParty) -> None:
     assert party.metadata()["ui_locales_supported"] == ["en", "de"]

@@ -35,7 +35,7 @@ def answered(browser: UserBrowser, pushed: Pushed, party: RelyingParty) -> dict[
     return party.id_token(pushed, returned(browser.follow(), pushed, party)["code"])
 
 
-def test_a_user_who_signs_in_is_verified_with_the_directorys_values_and_then_answered_at_once(
+def test_a_user_who_signs_in_is_verified_with_directory_values_and_then_answered_at_once(
     world: World, party: RelyingParty
 ) -> None:
     world.add_user("ann")
@@ -74,7 +74,7 @@ def test_a_user_whose_earlier_verification_was_declined_starts_again(world: Worl
     assert len(world.verifications()) == 2
 
 
-def test_a_user_missing_in_the_directory_is_shown_that_nothing_started(party: RelyingParty) -> None:
+def test_a_user_missing_in_the_directory_is_informed_that_nothing_started(party: RelyingParty) -> None:
     pushed, browser = party.push(ASKED), signed_in(party, "nobody-here")
     browser.authorize(pushed)
     answer = browser.press("start")
@@ -82,7 +82,7 @@ def test_a_user_missing_in_the_directory_is_shown_that_nothing_started(party: Re
     assert returned(browser.press("leave"), pushed, party)["error"] == "access_denied"
 
 
-def test_a_guest_is_of_one_request_and_attempts_are_limited_by_whom_the_client_names(world: World) -> None:
+def test_a_guest_belongs_to_one_request_and_attempts_are_limited_by_the_named_user(world: World) -> None:
     party = register(world)
     world.connector.services.providers  # noqa: B018  created before the threads ask
     most = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).max_attempts
@@ -106,7 +106,7 @@ def test_a_guest_is_of_one_request_and_attempts_are_limited_by_whom_the_client_n
     elsewhere.start()
 
 
-def test_of_many_that_start_one_request_at_once_one_run_is_paid_for(world: World) -> None:
+def test_concurrent_starts_of_one_request_pay_for_one_run(world: World) -> None:
     party = register(world)
     browser = UserBrowser(party)
     browser.authorize(party.push())
@@ -125,7 +125,7 @@ def test_of_many_that_start_one_request_at_once_one_run_is_paid_for(world: World
     assert world.onfido_state()["requests"]["POST /workflow_runs"] == 1
 
 
-def test_of_many_that_bring_one_code_at_once_one_gets_tokens(world: World) -> None:
+def test_only_one_of_many_concurrent_exchanges_of_a_code_gets_tokens(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -138,7 +138,7 @@ def test_of_many_that_bring_one_code_at_once_one_gets_tokens(world: World) -> No
 
 
 @pytest.mark.one_database
-def test_values_that_onfido_refuses_are_an_ordinary_answer(world: World) -> None:
+def test_values_refused_by_onfido_are_an_ordinary_answer(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(okta_claims({**NAMES, "birthdate": "soon"})), UserBrowser(party)
     browser.authorize(pushed)
@@ -149,7 +149,7 @@ def test_values_that_onfido_refuses_are_an_ordinary_answer(world: World) -> None
 
 
 @pytest.mark.one_database
-def test_a_client_that_names_its_claims_can_ask_for_no_others(world: World) -> None:
+def test_a_client_with_configured_claims_cannot_ask_for_others(world: World) -> None:
     party = register(world, claims=("given_name", "family_name"))
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -168,7 +168,7 @@ def test_an_outage_of_onfido_leaves_the_user_a_way_back(world: World) -> None:
     browser.start()
 
 
-def test_a_page_that_was_open_while_the_run_ended_leads_back_as_well(world: World) -> None:
+def test_a_page_left_open_while_the_run_ended_leads_back(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -192,7 +192,7 @@ def test_a_user_who_closed_onfidos_page_continues_the_same_run(world: World) -> 
     assert len(world.verifications()) == 1
 
 
-def test_a_user_whose_way_back_was_lost_is_sent_back_with_another_code(world: World) -> None:
+def test_a_user_whose_redirect_was_lost_is_sent_back_with_another_code(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -212,7 +212,7 @@ def test_a_user_whose_way_back_was_lost_is_sent_back_with_another_code(world: Wo
 
 
 @pytest.mark.one_database
-def test_a_user_who_has_left_is_sent_back_as_often_as_needed(world: World) -> None:
+def test_a_user_who_cancelled_is_sent_back_on_every_request(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)

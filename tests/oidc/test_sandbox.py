@@ -52,9 +52,7 @@ def level(token: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("profile", ["okta", "ida"])
-def test_a_client_that_does_not_allow_the_sandbox_is_refused_while_its_provider_is_there(
-    world: World, profile: str
-) -> None:
+def test_a_client_that_forbids_the_sandbox_is_refused_while_its_provider_uses_it(world: World, profile: str) -> None:
     party = register(world, profile=profile, allows_sandbox=False)
     parameters, _ = party.parameters()
     answer = party.post("/oauth2/par", parameters)
@@ -81,7 +79,7 @@ def _value(token: dict[str, Any], name: str) -> str:
 
 
 @pytest.mark.one_database
-def test_a_client_that_allows_it_sees_that_it_is_a_test(world: World) -> None:
+def test_a_client_that_allows_the_sandbox_can_see_that_the_result_is_a_test(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -115,7 +113,7 @@ def test_a_sandbox_result_that_is_no_longer_allowed_is_not_returned(world: World
 
 @pytest.mark.one_database
 @pytest.mark.parametrize(("credentials", "expected"), [(SANDBOX_CLIENT, "FAILED"), (LIVE_CLIENT, "VERIFIED")])
-def test_credentials_whose_environment_is_not_known_yet_are_judged_by_the_result(
+def test_credentials_with_an_unknown_environment_are_judged_by_the_result(
     world: World, credentials: dict[str, str], expected: str
 ) -> None:
     use(world, None, **credentials)

@@ -62,7 +62,7 @@ def approved(world: World, party: RelyingParty, pushed: Pushed) -> str:
     ],
     ids=str,
 )
-def test_a_refused_exchange_spends_no_code(
+def test_a_refused_exchange_does_not_spend_the_code(
     world: World, party: RelyingParty, changes: dict[str, str | None], error: str
 ) -> None:
     pushed = party.push()
@@ -83,7 +83,7 @@ def test_a_code_of_another_client_is_refused(world: World, party: RelyingParty) 
     assert party.exchange(pushed, code).status_code == 200
 
 
-def test_everything_expires(world: World, party: RelyingParty) -> None:
+def test_requests_codes_and_tokens_expire(world: World, party: RelyingParty) -> None:
     late, kept, pushed = party.push(), party.push(), party.push()
     browser = UserBrowser(party)
     browser.authorize(kept)
@@ -127,7 +127,7 @@ def _dump(world: World) -> str:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("media_type", ["application/json", "application/x-www-form-urlencoded"])
-def test_json_is_taken_under_either_media_type(world: World, party: RelyingParty, media_type: str) -> None:
+def test_json_is_returned_for_either_media_type(world: World, party: RelyingParty, media_type: str) -> None:
     parameters, verifier = party.parameters()
     body = json.dumps(parameters | {"claims": okta_claims()})
     answer = party.post("/oauth2/par", body, headers={"Content-Type": media_type})
@@ -138,7 +138,7 @@ def test_json_is_taken_under_either_media_type(world: World, party: RelyingParty
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff\xfe", b'{"a": 1, "a": 2}', b"scope=a&scope=b"], ids=str)
-def test_a_body_that_cannot_be_read_is_refused(party: RelyingParty, body: bytes) -> None:
+def test_an_unreadable_body_is_refused(party: RelyingParty, body: bytes) -> None:
     for path in ("/oauth2/par", "/oauth2/token"):
         answer = party.post(path, body, headers={"Content-Type": "application/x-www-form-urlencoded"})
         assert answer.status_code in (400, 401), answer.text
@@ -146,7 +146,9 @@ def test_a_body_that_cannot_be_read_is_refused(party: RelyingParty, body: bytes)
 
 
 @pytest.mark.one_database
-def test_a_secret_is_taken_by_basic_authentication_and_rotates_with_overlap(world: World, party: RelyingParty) -> None:
+def test_a_secret_is_accepted_by_basic_authentication_and_rotates_with_overlap(
+    world: World, party: RelyingParty
+) -> None:
     clients, tenant = world.connector.services.openid_clients, Tenant(world.tenant)
     _, new = clients.rotate_secret(tenant, party.client_id, "admin")
     for secret in (party.secret, new):
@@ -160,7 +162,7 @@ def test_a_secret_is_taken_by_basic_authentication_and_rotates_with_overlap(worl
 
 
 @pytest.mark.parametrize("key", [RSAKey.generate_key(2048), ECKey.generate_key("P-256")], ids=["RS256", "ES256"])
-def test_a_client_proves_itself_by_an_assertion_once(world: World, key: Key) -> None:
+def test_a_client_can_use_an_assertion_only_once(world: World, key: Key) -> None:
     algorithm = "RS256" if isinstance(key, RSAKey) else "ES256"
     party = register(world, keys=(key.as_dict(private=False),))
     issuer = party.metadata()["issuer"]
@@ -192,7 +194,7 @@ def test_a_client_proves_itself_by_an_assertion_once(world: World, key: Key) -> 
     assert push(iss=secretive.client_id, sub=secretive.client_id).json()["error"] == "invalid_client"
 
 
-def test_identity_assurance_is_answered_as_its_schema_says(world: World) -> None:
+def test_identity_assurance_is_answered_according_to_its_schema(world: World) -> None:
     party = register(world, profile="ida")
     pushed = party.push(ida_claims())
 
@@ -203,7 +205,7 @@ def test_identity_assurance_is_answered_as_its_schema_says(world: World) -> None
     assert_ida({"verified_claims": token["verified_claims"]})
 
 
-def test_another_tenant_knows_neither_client_nor_request(world: World, party: RelyingParty) -> None:
+def test_another_tenant_finds_neither_client_nor_request(world: World, party: RelyingParty) -> None:
     stranger = RelyingParty(world, party.client_id, party.secret, "other")
     parameters, _ = stranger.parameters()
     assert stranger.post("/oauth2/par", parameters).json()["error"] == "invalid_client"
@@ -217,7 +219,7 @@ def test_another_tenant_knows_neither_client_nor_request(world: World, party: Re
 
 
 @pytest.mark.one_database
-def test_another_browser_cannot_follow_a_request(party: RelyingParty) -> None:
+def test_another_browser_cannot_continue_a_request(party: RelyingParty) -> None:
     browser, thief = UserBrowser(party), UserBrowser(party)
     browser.authorize(party.push())
     thief.authorize(party.push())

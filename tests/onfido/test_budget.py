@@ -69,7 +69,7 @@ def held_back(call: Callable[[], object]) -> HeldBackError:
     return caught.value
 
 
-def test_a_turn_that_is_due_needs_one_reservation(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+def test_a_due_turn_needs_one_reservation(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
     began = time.now
     limit.wait_for_turn(15)
     limit.wait_for_turn(2, is_background=True)
@@ -83,7 +83,7 @@ def test_an_interactive_call_sleeps_until_its_turn(time: FakeTime, desk: Desk, l
     assert (time.now - began, len(desk.asked)) == (4, 1)
 
 
-def test_a_turn_beyond_its_patience_is_refused_at_once(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+def test_a_turn_beyond_the_time_limit_is_refused_at_once(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
     began = time.now
     desk.turns = [LATE]
     assert held_back(lambda: limit.wait_for_turn(2)).retry_after == 3
@@ -100,7 +100,7 @@ def test_a_background_call_asks_again_once_its_turn_has_come(time: FakeTime, des
     assert held_back(lambda: limit.wait_for_turn(2, is_background=True)).retry_after == 3
 
 
-def test_no_call_waits_longer_than_its_limit_if_the_database_is_slow(
+def test_no_call_waits_longer_than_its_limit_for_a_slow_database(
     time: FakeTime, desk: Desk, limit: SharedLimit
 ) -> None:
     began = time.now
@@ -120,9 +120,7 @@ def test_a_pause_during_a_wait_makes_the_call_reserve_again(time: FakeTime, desk
     limit.wait_for_turn(15)  # where nothing is known of a pause, the turn counts
 
 
-def test_a_call_that_finds_the_queue_full_takes_only_a_turn_that_is_due(
-    desk: Desk, limit: SharedLimit, queue: Queue
-) -> None:
+def test_a_call_that_finds_the_queue_full_gets_only_a_due_turn(desk: Desk, limit: SharedLimit, queue: Queue) -> None:
     assert queue.enter()
     limit.wait_for_turn(15)
     desk.turns = [LATE]
@@ -134,7 +132,7 @@ def test_a_call_that_finds_the_queue_full_takes_only_a_turn_that_is_due(
 
 
 @pytest.mark.parametrize("is_background", [False, True])
-def test_without_the_database_each_process_enforces_the_limit(
+def test_each_process_enforces_the_limit_without_the_database(
     desk: Desk, limit: SharedLimit, *, is_background: bool
 ) -> None:
     desk.turns = [None] * 100
@@ -145,7 +143,7 @@ def test_without_the_database_each_process_enforces_the_limit(
     limit.wait_for_turn(0, is_background=is_background)  # the database answers again
 
 
-def test_a_pause_holds_the_others_and_this_process_too(desk: Desk, limit: SharedLimit) -> None:
+def test_a_pause_holds_back_this_process_and_all_others(desk: Desk, limit: SharedLimit) -> None:
     limit.hold(20)
     assert desk.held_for == [20]
     desk.turns = [None]

@@ -21,7 +21,7 @@ from tests.waiting import GENEROUS
 CLEAR_REPORT = {"breakdown": {"data_comparison": {"result": "clear", "breakdown": {"last_name": {"result": "clear"}}}}}
 
 
-def test_an_applicant_is_created_with_the_token_and_json(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_applicant_is_created_with_the_token_and_a_json_body(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, {"id": "applicant-1"}))
     assert (
         client.create_applicant({"first_name": "Ann", "address": {"postcode": "S2 2DF"}}).applicant_id == "applicant-1"
@@ -40,7 +40,7 @@ def test_an_applicant_is_updated_in_place(onfido: ScriptedOnfido, client: Onfido
     assert (request.method, request.path, request.json) == ("PUT", "/v3.6/applicants/applicant-1", {"last_name": "Lee"})
 
 
-def test_deleting_an_applicant_asks_onfido_to(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_applicant_is_deleted_at_onfido(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(204))
     client.delete_applicant("applicant-1")
     assert [(request.method, request.path) for request in onfido.received] == [
@@ -48,7 +48,7 @@ def test_deleting_an_applicant_asks_onfido_to(onfido: ScriptedOnfido, client: On
     ]
 
 
-def test_an_applicant_that_is_to_be_deleted_can_be_kept(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_applicant_due_for_deletion_can_be_restored(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(204))
     client.restore_applicant("applicant-1")
     [request] = onfido.received
@@ -76,7 +76,7 @@ def test_a_run_is_created_with_its_tags(onfido: ScriptedOnfido, client: OnfidoCl
     assert request.json == {"workflow_id": "w", "applicant_id": "a", "tags": ["attempt-7"]}
 
 
-def test_a_run_is_created_with_all_that_onfido_takes(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_run_is_created_with_every_option_of_onfido(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     expires_at = datetime(2026, 12, 24, 19, 30, 15, 999, tzinfo=timezone(timedelta(hours=2)))
     link = LinkOptions("https://app.example/done", "https://app.example/late", expires_at, "de_DE")
     told = {"url": "https://eu.onfido.app/l/1", "expires_at": "2026-12-24T17:30:15Z"}
@@ -100,7 +100,7 @@ def test_a_run_is_created_with_all_that_onfido_takes(onfido: ScriptedOnfido, cli
     assert "onfido.app" not in repr(run)
 
 
-def test_a_run_is_created_without_what_is_empty(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_run_is_created_without_empty_options(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, {"id": "run-1", "status": "processing"}))
     client.create_run(workflow_id="w", applicant_id="a", tags=(), custom_data={}, link=LinkOptions())
     assert onfido.received[0].json == {"workflow_id": "w", "applicant_id": "a"}
@@ -132,7 +132,7 @@ def test_a_workflow_is_accepted_if_onfido_refuses_only_the_applicant(
         (500, "Applicant service is down", {}, Code.ONFIDO_UNREACHABLE),
     ],
 )
-def test_a_workflow_is_refused_by_any_other_complaint(
+def test_a_workflow_is_refused_for_any_other_error(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, message: str, fields: dict[str, object], code: Code
 ) -> None:
     onfido.answers(Reply(status, {"error": {"message": message, "fields": fields}}))
@@ -142,7 +142,7 @@ def test_a_workflow_is_refused_by_any_other_complaint(
     assert len(onfido.received) == 1
 
 
-def test_a_run_may_be_approved_already_when_it_is_created(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_new_run_may_be_approved_at_once(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, {"id": "run-1", "status": "approved", "updated_at": "2026-03-01T10:00:00Z"}))
     run = client.create_run(workflow_id="w", applicant_id="a")
     assert run.is_final
@@ -156,25 +156,21 @@ def test_a_run_may_be_approved_already_when_it_is_created(onfido: ScriptedOnfido
         ("50%2F é", "/v3.6/workflow_runs/50%252F%20%C3%A9"),
     ],
 )
-def test_an_id_stays_one_segment_of_the_path(
-    onfido: ScriptedOnfido, client: OnfidoClient, run_id: str, path: str
-) -> None:
+def test_an_id_stays_one_path_segment(onfido: ScriptedOnfido, client: OnfidoClient, run_id: str, path: str) -> None:
     onfido.answers(Reply(200, {"id": "x", "status": "processing"}))
     client.get_run(run_id)
     assert onfido.received[0].target == path
 
 
 @pytest.mark.parametrize("run_id", ["", ".", ".."])
-def test_an_id_that_would_climb_up_the_path_is_never_sent(
-    onfido: ScriptedOnfido, client: OnfidoClient, run_id: str
-) -> None:
+def test_an_id_with_path_traversal_is_never_sent(onfido: ScriptedOnfido, client: OnfidoClient, run_id: str) -> None:
     with pytest.raises(OnfidoError) as caught:
         client.get_run(run_id)
     assert (caught.value.code, caught.value.is_sent) == (Code.INITIATION_FAILED, False)
     assert not onfido.received
 
 
-def test_a_run_is_found_by_its_tag_the_newest_first(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_the_newest_run_with_the_tag_is_found(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     ours = [
         {"id": "older", "status": "error", "tags": ["t"], "created_at": "2026-01-01T00:00:00Z"},
         {"id": "newest", "status": "processing", "tags": ["x", "t"], "created_at": "2026-01-03T00:00:00Z"},
@@ -192,15 +188,13 @@ def test_a_run_is_found_by_its_tag_the_newest_first(onfido: ScriptedOnfido, clie
     assert onfido.received[0].query == {"tags": ["t"]}
 
 
-def test_no_run_is_found_where_onfido_ignores_the_tag(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_no_run_is_found_if_onfido_ignores_the_tag(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, [{"id": "other", "status": "processing", "tags": []}]))
     assert client.find_run(tag="t") is None
     assert onfido.received[0].query == {"tags": ["t"]}
 
 
-def test_runs_whose_tags_the_list_does_not_show_are_found_by_applicant_and_time(
-    onfido: ScriptedOnfido, client: OnfidoClient
-) -> None:
+def test_runs_listed_without_tags_are_found_by_applicant_and_time(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     ours: dict[str, Any] = {"status": "awaiting_input", "applicant_id": "applicant-1"}
     onfido.answers(
         Reply(
@@ -225,7 +219,7 @@ def test_runs_whose_tags_the_list_does_not_show_are_found_by_applicant_and_time(
     assert timedelta(days=1) <= datetime.now(UTC).date() - date.fromisoformat(asked["created_at_gt"][0])
 
 
-def test_without_onfidos_date_the_age_of_a_run_is_determined_by_our_clock(
+def test_the_age_of_a_run_is_measured_by_our_clock_if_onfido_sends_no_date(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     now = datetime.now(UTC)
@@ -237,22 +231,22 @@ def test_without_onfidos_date_the_age_of_a_run_is_determined_by_our_clock(
     assert [run.run_id for run in client.find_untagged_runs("a", timedelta(minutes=10))] == ["new"]
 
 
-def test_a_result_whose_output_compares_needs_one_request(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_result_with_comparisons_in_its_output_needs_one_request(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
     output = {"data_comparison": {"first_name": {"result": "clear"}}}
     onfido.answers(Reply(200, {"id": "run-1", "status": "approved", "output": output}))
     assert client.fetch_result("run-1").comparisons == {"first_name": Comparison.CLEAR}
 
 
 @pytest.mark.parametrize("status", ["processing", "abandoned", "error"])
-def test_a_run_without_a_decision_needs_no_comparison(
-    onfido: ScriptedOnfido, client: OnfidoClient, status: str
-) -> None:
+def test_an_undecided_run_needs_no_comparison(onfido: ScriptedOnfido, client: OnfidoClient, status: str) -> None:
     onfido.answers(Reply(200, {"id": "run-1", "status": status, "output": None}))
     assert client.fetch_result("run-1").comparisons is None
     assert len(onfido.received) == 1
 
 
-def test_an_approved_run_without_comparison_asks_its_newest_document_check(
+def test_the_newest_document_check_of_an_approved_run_without_comparison_is_read(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     tasks = [
@@ -294,9 +288,7 @@ WHOLE_REPORT = CLEAR_REPORT | {"properties": {"first_name": "Jane", "document_ty
 READ = {"first_name": "Jane", "document_type": "passport"}
 
 
-def test_a_document_check_that_is_read_returns_the_documents_values_too(
-    onfido: ScriptedOnfido, client: OnfidoClient
-) -> None:
+def test_the_document_check_also_returns_the_documents_values(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(
         Reply(200, {"id": "run-1", "status": "declined", "output": None}),
         Reply(200, TASKS),
@@ -307,7 +299,7 @@ def test_a_document_check_that_is_read_returns_the_documents_values_too(
     assert "Jane" not in repr(run)
 
 
-def test_a_conclusive_run_asks_its_document_check_where_the_documents_values_are_wanted(
+def test_the_document_check_of_a_conclusive_run_is_read_if_document_values_are_needed(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     output = {"data_comparison": {"first_name": {"result": "consider"}}}
@@ -321,7 +313,7 @@ def test_a_conclusive_run_asks_its_document_check_where_the_documents_values_are
 
 
 @pytest.mark.parametrize("status", ["processing", "awaiting_input", "abandoned", "error"])
-def test_a_run_that_was_not_decided_is_not_asked_for_the_documents_values(
+def test_the_document_check_of_an_undecided_run_is_not_read(
     onfido: ScriptedOnfido, client: OnfidoClient, status: str
 ) -> None:
     onfido.answers(Reply(200, {"id": "run-1", "status": status}))
@@ -337,7 +329,9 @@ def test_an_output_that_holds_the_documents_values_needs_one_request(
     assert len(onfido.received) == 1
 
 
-def test_the_outputs_own_document_outweighs_the_tasks(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_the_document_in_the_output_takes_precedence_over_the_tasks(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
     output = {"report": {"properties": {"document_type": "visa"}}}
     onfido.answers(
         Reply(200, {"id": "run-1", "status": "approved", "output": output}),
@@ -375,7 +369,7 @@ BILL = {
         ),
     ],
 )
-def test_where_only_a_proof_of_address_was_compared_the_document_is_asked_for_the_names(
+def test_the_document_is_fetched_if_only_a_proof_of_address_was_compared(
     onfido: ScriptedOnfido, client: OnfidoClient, checked: Any, found: dict[str, Comparison]
 ) -> None:
     onfido.answers(
@@ -415,7 +409,7 @@ def test_an_sdk_token_is_created_for_the_applicant(onfido: ScriptedOnfido, clien
         ),
     ],
 )
-def test_an_sdk_token_is_bound_to_what_is_asked_for(
+def test_an_sdk_token_is_bound_as_requested(
     onfido: ScriptedOnfido, client: OnfidoClient, options: SdkOptions, sent: dict[str, str]
 ) -> None:
     onfido.answers(Reply(200, {"token": "header.payload.signature"}))
@@ -423,7 +417,7 @@ def test_an_sdk_token_is_bound_to_what_is_asked_for(
     assert onfido.received[0].json == {"applicant_id": "applicant-1", **sent}
 
 
-def test_a_watchlist_monitor_names_whom_it_watches(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_watchlist_monitor_names_its_applicant(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "m", "applicant_id": "a", "deleted_at": "2026-03-01T10:00:00Z"}))
     assert client.get_watched_applicant("m") == "a"
     assert onfido.received[0].path == "/v3.6/watchlist_monitors/m"
@@ -436,7 +430,7 @@ def test_a_watchlist_monitor_without_an_applicant_is_unreadable(onfido: Scripted
 
 
 @pytest.mark.parametrize("status", [204, 404, 410])
-def test_a_watchlist_monitor_is_ended_and_may_be_gone_already(
+def test_a_watchlist_monitor_is_ended_even_if_it_is_already_missing(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int
 ) -> None:
     onfido.answers(Reply(status, {"error": {"type": "resource_not_found"}} if status != 204 else b""))
@@ -467,7 +461,7 @@ def test_active_monitors_of_the_applicant_are_listed(onfido: ScriptedOnfido, cli
     assert onfido.received[0].target == "/v3.6/watchlist_monitors?applicant_id=a"
 
 
-def test_ping_asks_for_more_than_the_regions_health(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_ping_checks_more_than_the_health_of_the_region(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"pong", {"Content-Type": "text/plain"}), Reply(401))
     with pytest.raises(OnfidoError) as caught:
         client.ping()
@@ -491,7 +485,7 @@ def test_ping_asks_for_more_than_the_regions_health(onfido: ScriptedOnfido, clie
         pytest.param(b'{"id": ' + b"9" * 5000 + b"}", id="a huge number"),
     ],
 )
-def test_a_success_that_cannot_be_understood_is_a_failure_and_may_have_happened(
+def test_an_unreadable_success_is_a_failure_that_may_have_taken_effect(
     onfido: ScriptedOnfido, client: OnfidoClient, body: bytes
 ) -> None:
     onfido.answers(*[Reply(201, body, {"X-Request-Id": "req-1"})] * 3)

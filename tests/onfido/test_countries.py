@@ -54,7 +54,7 @@ from connector.simulator.countries import COUNTRIES
         ("USA", ["United States (USA)", "USA, United States of America"]),
     ],
 )
-def test_a_country_is_known_by_its_codes_and_its_english_names(code: str, written: list[str]) -> None:
+def test_a_country_is_found_by_its_codes_and_its_english_names(code: str, written: list[str]) -> None:
     assert {each: country_code(each) for each in written} == dict.fromkeys(written, code)
 
 
@@ -80,7 +80,7 @@ def test_an_unknown_country_has_no_code(text: str) -> None:
     assert country_code(text) is None
 
 
-def test_every_country_of_iso_is_known_by_every_code_and_name_and_onfido_takes_it() -> None:
+def test_every_iso_country_is_found_by_every_code_and_name_and_accepted_by_onfido() -> None:
     for country in countries:
         names = [
             getattr(country, name, None) for name in ("alpha_2", "alpha_3", "name", "official_name", "common_name")
@@ -104,11 +104,11 @@ def test_every_country_of_iso_is_known_by_every_code_and_name_and_onfido_takes_i
         ("", None),
     ],
 )
-def test_a_state_of_the_usa_is_known_by_its_code_and_name(text: str, code: str | None) -> None:
+def test_a_us_state_is_found_by_its_code_and_name(text: str, code: str | None) -> None:
     assert state_code(text) == code
 
 
-def test_only_countries_and_states_of_the_usa_are_rewritten() -> None:
+def test_only_countries_and_us_states_are_rewritten() -> None:
     values = {
         "first_name": "GB",
         "address.country": "United States",

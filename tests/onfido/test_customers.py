@@ -19,7 +19,7 @@ GONE = {"error": {"type": "resource_not_found", "message": "No such resource"}}
 )
 @pytest.mark.parametrize("kind", ["passkeys", "biometric_tokens"])
 @pytest.mark.parametrize("status", [204, 404, 410])
-def test_customer_data_is_deleted_if_there_is_any(
+def test_customer_data_is_deleted_if_it_exists(
     onfido: ScriptedOnfido, client: OnfidoClient, kind: str, status: int, customer: str, written: str
 ) -> None:
     onfido.answers(Reply(status, GONE if status != 204 else b""))
@@ -59,7 +59,7 @@ def test_an_update_succeeds_with_any_readable_answer(
     assert (updated.applicant_id, updated.environment) == ("a", None)
 
 
-def test_without_applicants_the_environment_is_not_known(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_the_environment_is_unknown_without_applicants(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"applicants": []}))
     assert client.find_environment() is None
 
@@ -68,14 +68,14 @@ def test_without_applicants_the_environment_is_not_known(onfido: ScriptedOnfido,
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_run_is_lost_where_onfido_takes_the_credentials_and_does_not_know_it(
+def test_a_run_is_lost_if_onfido_accepts_the_credentials_but_not_the_run(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int
 ) -> None:
     onfido.answers(Reply(status, GONE), Reply(200, []))
     assert client.has_lost_run("run-1")
 
 
-def test_a_run_that_onfido_knows_is_not_lost(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_run_found_at_onfido_is_not_lost(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "run-1", "status": "processing"}))
     assert not client.has_lost_run("run-1")
 

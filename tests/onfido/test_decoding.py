@@ -70,7 +70,7 @@ def test_a_compressed_refusal_is_read(onfido: ScriptedOnfido, client: OnfidoClie
 
 
 @compressed
-def test_a_compressed_file_is_handed_on_as_it_was(onfido: ScriptedOnfido, client: OnfidoClient, coding: str) -> None:
+def test_a_compressed_file_is_passed_on_unchanged(onfido: ScriptedOnfido, client: OnfidoClient, coding: str) -> None:
     content = b"%PDF" + bytes(range(256)) * 2000
     onfido.answers(reply(coding, content))
     with client.open_signed_evidence("run-1") as file:
@@ -84,13 +84,13 @@ def test_a_compressed_file_may_be_empty(onfido: ScriptedOnfido, client: OnfidoCl
         assert list(file.chunks) == []
 
 
-def test_an_answer_without_body_may_be_called_compressed(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_answer_without_a_body_may_be_declared_as_compressed(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(204, b"", {"Content-Encoding": "gzip"}))
     client.delete_applicant("applicant-1")
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate without zlib's header"])
-def test_a_compression_bomb_is_refused_and_fills_no_memory(
+def test_a_compression_bomb_is_refused_without_filling_memory(
     onfido: ScriptedOnfido, client: OnfidoClient, coding: str
 ) -> None:
     onfido.answers(reply(coding, b'{"id": "run-1", "status": "' + b" " * 20 * MAX_BODY_BYTES + b'approved"}'))
@@ -103,7 +103,7 @@ def test_a_compression_bomb_is_refused_and_fills_no_memory(
     assert most < 4 * MAX_BODY_BYTES
 
 
-def test_a_body_of_just_the_limit_is_read_and_one_byte_more_is_not(
+def test_a_body_of_exactly_the_limit_is_read_and_a_longer_one_is_not(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     body = json.dumps(RUN).encode()
@@ -113,7 +113,9 @@ def test_a_body_of_just_the_limit_is_read_and_one_byte_more_is_not(
     assert failure(lambda: client.get_run("run-1")).code is Code.INITIATION_FAILED
 
 
-def test_a_file_that_is_a_compression_bomb_is_cut_at_the_cap(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_file_that_is_a_compression_bomb_is_cut_off_at_the_limit(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
     onfido.answers(reply("gzip", bytes(MAX_FILE_BYTES + 1)))
     with client.open_evidence_folder("run-1") as file, pytest.raises(OnfidoError, match="larger than 200 MB"):
         for _ in file.chunks:
@@ -130,7 +132,7 @@ def test_a_file_that_is_a_compression_bomb_is_cut_at_the_cap(onfido: ScriptedOnf
     ],
 )
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_compressed_answer_that_cannot_be_read_may_have_happened(
+def test_an_unreadable_compressed_answer_may_have_taken_effect(
     onfido: ScriptedOnfido, client: OnfidoClient, coding: str, garble: Compress
 ) -> None:
     name, compress = CODINGS[coding]
@@ -139,7 +141,7 @@ def test_a_compressed_answer_that_cannot_be_read_may_have_happened(
     assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
 
 
-def test_a_coding_that_is_not_known_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_unknown_content_encoding_is_unreadable(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"\x0b\x02\x80{}", {"Content-Encoding": "br"}))
     assert failure(lambda: client.get_run("run-1")).code is Code.INITIATION_FAILED
 

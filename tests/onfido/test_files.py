@@ -32,7 +32,7 @@ def failure(opened: AbstractContextManager[FileStream]) -> OnfidoError:
     return caught.value
 
 
-def test_a_timeline_file_is_created_and_its_id_given(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_timeline_file_is_created_and_its_id_returned(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(202, {"workflow_timeline_file_id": "file-1", "href": "/v3.6/anywhere"}))
     assert client.create_timeline_file("run-1") == "file-1"
     [request] = onfido.received
@@ -40,9 +40,7 @@ def test_a_timeline_file_is_created_and_its_id_given(onfido: ScriptedOnfido, cli
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_timeline_file_that_cannot_be_had_gets_an_error(
-    onfido: ScriptedOnfido, client: OnfidoClient, status: int
-) -> None:
+def test_an_unavailable_timeline_file_is_an_error(onfido: ScriptedOnfido, client: OnfidoClient, status: int) -> None:
     complaint = {"error": {"type": "validation_error", "message": "The workflow run has not ended"}}
     onfido.answers(Reply(status, complaint))
     with pytest.raises(OnfidoError, match="has not ended") as caught:
@@ -51,7 +49,7 @@ def test_a_timeline_file_that_cannot_be_had_gets_an_error(
     assert "anew" not in caught.value.description
 
 
-def test_a_timeline_file_without_id_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_timeline_file_without_an_id_is_unreadable(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(202, {"href": "/v3.6/anywhere"}))
     with pytest.raises(OnfidoError, match="it has no workflow_timeline_file_id"):
         client.create_timeline_file("run-1")
@@ -65,7 +63,7 @@ def test_a_timeline_file_without_id_cannot_be_understood(onfido: ScriptedOnfido,
         (lambda client: client.open_evidence_folder("run-1"), "evidence_folder"),
     ],
 )
-def test_each_file_is_opened_where_onfido_keeps_it(
+def test_every_file_is_requested_at_its_own_path(
     onfido: ScriptedOnfido,
     client: OnfidoClient,
     opening: Callable[[OnfidoClient], AbstractContextManager[FileStream]],
@@ -89,7 +87,7 @@ def test_a_file_may_be_empty_or_of_unknown_length(onfido: ScriptedOnfido, client
         assert (file.length, b"".join(file.chunks)) == (None, b"abc")
 
 
-def test_a_file_passes_through_in_pieces(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_file_is_streamed_in_pieces(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"x" * PIECE_BYTES, times=500))
     tracemalloc.start()
     with client.open_evidence_folder("run-1") as file:
@@ -99,7 +97,7 @@ def test_a_file_passes_through_in_pieces(onfido: ScriptedOnfido, client: OnfidoC
     assert peak < 10 * PIECE_BYTES
 
 
-def test_a_file_that_was_read_leaves_its_connection_to_the_next(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_connection_is_reused_after_a_file_was_read(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"abc"), Reply(200, b"def"))
     for content in (b"abc", b"def"):
         with client.open_evidence_folder("run-1") as file:
@@ -121,7 +119,7 @@ def test_a_reader_that_fails_closes_the_connection(onfido: ScriptedOnfido, clien
     assert onfido.broken.wait(GENEROUS)
 
 
-def test_a_file_that_is_not_there_is_reported_with_advice(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_missing_file_is_reported_with_advice(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(404, {"error": {"type": "resource_not_found", "message": "No"}}, {"X-Request-Id": "req-1"}))
     error = failure(client.open_timeline_file("run-1", "file-1"))
     assert (error.code, error.status, error.type) == (Code.FILE_UNAVAILABLE, 404, "resource_not_found")
@@ -156,13 +154,13 @@ def test_an_answer_that_is_not_a_file_is_an_error_before_the_first_piece(
     assert caught.value.code is code
 
 
-def test_a_file_is_asked_for_again_as_any_read_is(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_file_request_is_repeated_like_any_read(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(503), Reply(is_dropped=True), Reply(200, b"abc"))
     with client.open_evidence_folder("run-1") as file:
         assert b"".join(file.chunks) == b"abc"
 
 
-def test_a_file_takes_a_turn_and_is_not_asked_of_a_host_that_is_down(onfido: ScriptedOnfido) -> None:
+def test_a_file_takes_a_turn_and_is_not_requested_from_a_host_that_is_down(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(500), Reply(200, b"abc"))
     with closing(OnfidoTransport(read_retries=0, failures_to_open=1)) as transport:
         client = transport.client(onfido.base_url, API_TOKEN)
@@ -179,7 +177,7 @@ def test_a_deadline_bounds_the_time_until_the_file_begins(
     assert error.code is Code.ONFIDO_UNREACHABLE
 
 
-def test_a_deadline_does_not_cut_a_file_that_arrives(
+def test_a_deadline_does_not_interrupt_a_file_that_is_arriving(
     onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime
 ) -> None:
     onfido.answers(Reply(200, b"x" * 60, pieces=6, pause=0.15))
@@ -189,7 +187,7 @@ def test_a_deadline_does_not_cut_a_file_that_arrives(
         assert len(first + b"".join(file.chunks)) == 60
 
 
-def test_a_file_whose_first_piece_does_not_come_is_an_error_at_once(onfido: ScriptedOnfido) -> None:
+def test_a_file_whose_first_piece_is_missing_is_an_error_at_once(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(200, b"", declared_length=10))
     with closing(OnfidoTransport(read_retries=0)) as transport:
         client = transport.client(onfido.base_url, API_TOKEN)
@@ -198,7 +196,7 @@ def test_a_file_whose_first_piece_does_not_come_is_an_error_at_once(onfido: Scri
     assert caught.value.code is Code.ONFIDO_UNREACHABLE
 
 
-def test_a_file_that_breaks_off_is_an_error_while_it_is_read(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_interrupted_file_is_an_error_during_reading(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"x" * 10, declared_length=20))
     with client.open_evidence_folder("run-1") as file:
         assert next(file.chunks) == b"x" * 10
@@ -207,7 +205,7 @@ def test_a_file_that_breaks_off_is_an_error_while_it_is_read(onfido: ScriptedOnf
     assert caught.value.code is Code.ONFIDO_UNREACHABLE
 
 
-def test_a_file_that_does_not_move_is_given_up(onfido: ScriptedOnfido) -> None:
+def test_a_stalled_file_is_given_up(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(200, b"xx", pieces=2, pause=FOR_EVER))
     with closing(OnfidoTransport(read_timeout=0.15, read_retries=0)) as transport:
         error = failure(transport.client(onfido.base_url, API_TOKEN).open_evidence_folder("run-1"))
@@ -215,7 +213,7 @@ def test_a_file_that_does_not_move_is_given_up(onfido: ScriptedOnfido) -> None:
     assert "did not answer in time" in error.description
 
 
-def test_a_file_that_hardly_moves_is_given_up(onfido: ScriptedOnfido) -> None:
+def test_a_file_that_arrives_too_slowly_is_given_up(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(200, b"x" * 2000, pieces=2000, pause=0.02))
     with closing(OnfidoTransport(read_timeout=GENEROUS, clock=run_fast)) as transport:
         error = failure(transport.client(onfido.base_url, API_TOKEN).open_evidence_folder("run-1"))
@@ -223,7 +221,9 @@ def test_a_file_that_hardly_moves_is_given_up(onfido: ScriptedOnfido) -> None:
     assert "too slowly" in error.description
 
 
-def test_a_file_beyond_the_cap_is_refused_before_it_is_read(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_file_beyond_the_size_limit_is_refused_before_it_is_read(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
     onfido.answers(Reply(200, b"x", declared_length=MAX_FILE_BYTES + 1))
     error = failure(client.open_evidence_folder("run-1"))
     assert (error.code, error.description) == (
@@ -232,7 +232,7 @@ def test_a_file_beyond_the_cap_is_refused_before_it_is_read(onfido: ScriptedOnfi
     )
 
 
-def test_a_file_of_unknown_length_is_cut_at_the_cap(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_file_of_unknown_length_is_cut_off_at_the_size_limit(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, bytes(1024**2), times=MAX_FILE_BYTES // 1024**2 + 100, has_length=False))
     lengths: list[int] = []
     with client.open_evidence_folder("run-1") as file, pytest.raises(OnfidoError, match="larger than 200 MB"):

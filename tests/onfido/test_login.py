@@ -73,7 +73,7 @@ def test_a_token_is_granted_once_and_used_until_it_expires(
     assert onfido.received[0].headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
-def test_clients_and_regions_share_no_token(
+def test_clients_and_regions_do_not_share_a_token(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, transport: OnfidoTransport
 ) -> None:
     onfido.answers(granted("a"), Reply(200, RUN), granted("b"), Reply(200, RUN), granted("c"), Reply(200, RUN))
@@ -91,7 +91,7 @@ def test_clients_and_regions_share_no_token(
     ("life", "seconds"),
     [(3600, 3570), (60, 30), (20, 10), ("600", 570), (None, 270), ("soon", 270), (1e12, 86_370), ("inf", 270)],
 )
-def test_a_token_is_renewed_before_its_end(
+def test_a_token_is_renewed_before_it_expires(
     onfido: ScriptedOnfido, client: OnfidoClient, fake_time: FakeTime, life: object, seconds: float
 ) -> None:
     body = {"access_token": "first"} | ({} if life is None else {"expires_in": life})
@@ -106,7 +106,7 @@ def test_a_token_is_renewed_before_its_end(
 
 
 @pytest.mark.parametrize("life", [0, -5])
-def test_a_token_without_a_life_is_used_once(onfido: ScriptedOnfido, client: OnfidoClient, life: int) -> None:
+def test_a_token_without_a_lifetime_is_used_once(onfido: ScriptedOnfido, client: OnfidoClient, life: int) -> None:
     onfido.answers(granted(expires_in=life), Reply(200, RUN), granted("second", expires_in=life), Reply(200, RUN))
     client.get_run("run-1")
     client.get_run("run-1")
@@ -114,7 +114,7 @@ def test_a_token_without_a_life_is_used_once(onfido: ScriptedOnfido, client: Onf
     assert asked(onfido)[-1] == ("/workflow_runs/run-1", "Bearer second")
 
 
-def test_a_refused_token_is_renewed_and_the_call_sent_once_more(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_refused_token_is_renewed_and_the_call_repeated_once(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(granted(), REFUSED, granted("second"), Reply(201, {"id": "applicant-1"}))
 
     assert client.create_applicant({"first_name": "Ann"}).applicant_id == "applicant-1"
@@ -122,7 +122,7 @@ def test_a_refused_token_is_renewed_and_the_call_sent_once_more(onfido: Scripted
     assert onfido.received[-1].json == {"first_name": "Ann"}
 
 
-def test_a_token_that_is_refused_again_is_an_error(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_token_refused_again_is_an_error(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(granted(), REFUSED, granted("second"), REFUSED)
 
     error = failure(lambda: client.create_run(workflow_id="w", applicant_id="a"))
@@ -172,7 +172,7 @@ def test_a_file_is_fetched_with_a_renewed_token(onfido: ScriptedOnfido, client: 
         (Reply(is_dropped=True), Code.ONFIDO_UNREACHABLE, "failed"),
     ],
 )
-def test_without_a_token_nothing_is_sent(
+def test_no_call_is_sent_without_a_token(
     onfido: ScriptedOnfido, client: OnfidoClient, reply: Reply, code: Code, said: str
 ) -> None:
     """So an attempt that wanted to start a run knows that there is none, and a 404 is not the applicant's."""
@@ -188,7 +188,7 @@ def test_without_a_token_nothing_is_sent(
     assert [path for path, _ in asked(onfido)] == ["/oauth/token"]
 
 
-def test_a_call_without_a_token_in_time_is_not_sent(onfido: ScriptedOnfido) -> None:
+def test_a_call_whose_token_comes_too_late_is_not_sent(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(delay=FOR_EVER))
     with closing(OnfidoTransport(read_timeout=0.2)) as hasty:
         client = hasty.client(onfido.base_url, CLIENT)
@@ -198,7 +198,7 @@ def test_a_call_without_a_token_in_time_is_not_sent(onfido: ScriptedOnfido) -> N
     onfido.wait_for(requests=1)
 
 
-def test_a_renewal_keeps_to_the_deadline(
+def test_a_renewal_respects_the_deadline(
     onfido: ScriptedOnfido, transport: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     late = transport.client(onfido.base_url, CLIENT, deadline=fake_time.now)
@@ -208,7 +208,7 @@ def test_a_renewal_keeps_to_the_deadline(
     assert onfido.received == []
 
 
-def test_many_threads_have_the_token_renewed_once(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_many_threads_renew_the_token_only_once(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"access_token": "first"}, delay=0.2), *[Reply(200, RUN)] * 20)
     ready = threading.Barrier(20)
 
@@ -221,7 +221,7 @@ def test_many_threads_have_the_token_renewed_once(onfido: ScriptedOnfido, client
     assert [path for path, _ in asked(onfido)].count("/oauth/token") == 1
 
 
-def test_a_token_that_another_thread_renewed_is_not_renewed_again(
+def test_a_token_renewed_by_another_thread_is_not_renewed_again(
     onfido: ScriptedOnfido, transport: OnfidoTransport
 ) -> None:
     """The refusal of the first token arrives when a second one is known already."""
@@ -239,7 +239,7 @@ def test_a_token_that_another_thread_renewed_is_not_renewed_again(
     assert [path for path, _ in asked(onfido)].count("/oauth/token") == 2
 
 
-def test_a_call_that_cannot_wait_for_a_renewal_fails(
+def test_a_call_whose_deadline_is_before_the_renewal_fails(
     onfido: ScriptedOnfido, transport: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     has_given_up = threading.Event()
@@ -254,7 +254,7 @@ def test_a_call_that_cannot_wait_for_a_renewal_fails(
         assert first.result().run_id == "run-1"
 
 
-def test_a_renewal_that_is_held_back_is_not_sent(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_throttled_renewal_is_not_sent(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "60"}))
     failure(lambda: client.get_run("run-1"))
 
@@ -263,7 +263,7 @@ def test_a_renewal_that_is_held_back_is_not_sent(onfido: ScriptedOnfido, client:
     assert (error.code, error.is_sent, len(onfido.received)) == (Code.ONFIDO_THROTTLES, False, 1)
 
 
-def test_a_failed_renewal_is_tried_again_by_the_next_call(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_failed_renewal_is_repeated_by_the_next_call(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(503), granted(), Reply(200, RUN))
     failure(lambda: client.get_run("run-1"))
 
@@ -271,7 +271,7 @@ def test_a_failed_renewal_is_tried_again_by_the_next_call(onfido: ScriptedOnfido
 
 
 @pytest.mark.parametrize("credentials", [API_TOKEN, CLIENT], ids=["token", "client"])
-def test_the_ping_is_asked_for_as_text_which_is_all_that_it_offers(
+def test_the_ping_requests_plain_text(
     onfido: ScriptedOnfido, transport: OnfidoTransport, credentials: str | ClientCredentials
 ) -> None:
     if credentials is CLIENT:
@@ -284,5 +284,5 @@ def test_the_ping_is_asked_for_as_text_which_is_all_that_it_offers(
     assert accepted[1] == "application/json"
 
 
-def test_credentials_do_not_show() -> None:
+def test_credentials_are_not_in_a_repr() -> None:
     assert SECRET not in repr(CLIENT)

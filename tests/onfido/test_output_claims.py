@@ -48,7 +48,7 @@ json_values = st.recursive(
         ("/0/é", False),
     ],
 )
-def test_a_pointer_finds_its_value(pointer: str, value: Any) -> None:
+def test_a_pointer_resolves_to_its_value(pointer: str, value: Any) -> None:
     assert is_pointer(pointer)
     assert resolve(OUTPUT, pointer) == value
 
@@ -56,7 +56,7 @@ def test_a_pointer_finds_its_value(pointer: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "pointer", ["/foo/2", "/foo/-", "/foo/-1", "/foo/00", "/foo/1e0", "/foo/9999999999", "/foo/bar", "/foo/0/x", "/x/y"]
 )
-def test_where_there_is_nothing_nothing_is_found(pointer: str) -> None:
+def test_a_pointer_to_a_missing_member_resolves_to_nothing(pointer: str) -> None:
     assert is_pointer(pointer)
     assert resolve(OUTPUT, pointer) is None
 
@@ -67,7 +67,7 @@ def test_any_output_and_any_pointer_can_be_read(document: Any, pointer: str) -> 
 
 
 @given(document=json_values)
-def test_every_value_in_a_document_can_be_pointed_to(document: Any) -> None:
+def test_every_value_of_a_document_has_a_pointer(document: Any) -> None:
     for pointer, value in _places(document, ""):
         if pointer and len(pointer) <= MAX_LENGTH:
             assert is_pointer(pointer)
@@ -121,11 +121,11 @@ def test_a_result_is_read_from_a_report_a_breakdown_or_a_flag(found: Any, result
     assert read_claim({"x": found}, RESULT) == ClaimOutput(result)
 
 
-def test_the_output_holds_nothing_for_a_claim_without_a_pointer() -> None:
+def test_the_output_contains_no_value_for_a_claim_without_a_pointer() -> None:
     assert read_claim({"x": "Jane", "": "Jane"}, VerificationClaim("claim", "first_name")) == ClaimOutput()
 
 
 @pytest.mark.parametrize("claim", [VALUE, RESULT])
 @pytest.mark.parametrize("output", [None, [], "x", {"y": "clear"}])
-def test_an_output_without_the_property_holds_nothing(output: object, claim: VerificationClaim) -> None:
+def test_an_output_without_the_property_contains_no_value(output: object, claim: VerificationClaim) -> None:
     assert read_claim(output, claim) == ClaimOutput()

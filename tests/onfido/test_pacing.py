@@ -67,7 +67,7 @@ steps = st.tuples(st.sampled_from(["interactive", "background", "hold", "impatie
 
 
 @given(st.floats(0.5, 2000), st.lists(steps, max_size=80))
-def test_no_window_holds_more_turns_than_the_rate_and_one_burst(
+def test_no_window_contains_more_turns_than_the_rate_and_one_burst(
     per_minute: float, script: list[tuple[str, float]]
 ) -> None:
     """Sleeping does not move the clock, so that any number of calls wait at the same time."""
@@ -111,7 +111,7 @@ def test_background_calls_leave_a_quarter_of_the_bucket_to_interactive_ones(limi
     assert taken(limit) == RESERVE
 
 
-def test_a_background_call_waits_until_the_reserve_is_whole_again(time: FakeTime, limit: RateLimit) -> None:
+def test_a_background_call_waits_until_the_reserve_is_full_again(time: FakeTime, limit: RateLimit) -> None:
     taken(limit)
     error = held_back(lambda: limit.wait_for_turn(1.4, is_background=True))
     assert (error.code, error.retry_after) == (Code.ONFIDO_THROTTLES, 2)
@@ -122,7 +122,7 @@ def test_a_background_call_waits_until_the_reserve_is_whole_again(time: FakeTime
     assert taken(limit) == RESERVE
 
 
-def test_interactive_calls_overtake_a_background_call_that_waits(time: FakeTime) -> None:
+def test_interactive_calls_overtake_a_waiting_background_call(time: FakeTime) -> None:
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -140,14 +140,14 @@ def test_interactive_calls_overtake_a_background_call_that_waits(time: FakeTime)
 
 
 @pytest.mark.parametrize("per_minute", [0.1, 1, 10, 11])
-def test_where_a_bucket_holds_one_call_background_calls_still_go(time: FakeTime, per_minute: float) -> None:
+def test_background_calls_are_sent_even_if_a_bucket_holds_only_one_call(time: FakeTime, per_minute: float) -> None:
     limit = RateLimit(per_minute, clock=time, sleep=time.sleep)
     assert taken(limit, is_background=True) == 1
     limit.wait_for_turn(60 / per_minute, is_background=True)
     assert held_back(lambda: limit.wait_for_turn(0)).retry_after == pytest.approx(60 / per_minute, abs=1)
 
 
-def test_interactive_calls_queue_and_are_informed_immediately_that_the_queue_is_too_long(time: FakeTime) -> None:
+def test_interactive_calls_queue_and_fail_immediately_if_the_queue_is_too_long(time: FakeTime) -> None:
     waits: list[float] = []
     limit = RateLimit(60, clock=time, sleep=waits.append)
     for _ in range(6 + 3):
@@ -160,7 +160,7 @@ def test_interactive_calls_queue_and_are_informed_immediately_that_the_queue_is_
     assert waits[-1] == pytest.approx(4)  # whoever was refused took no turn
 
 
-def test_a_hold_keeps_every_call_back_and_leaves_an_empty_bucket(time: FakeTime, limit: RateLimit) -> None:
+def test_a_hold_delays_every_call_and_leaves_an_empty_bucket(time: FakeTime, limit: RateLimit) -> None:
     limit.hold(30)
     limit.hold(5)  # a shorter one does not cut it short
     time.now += 29
@@ -170,13 +170,13 @@ def test_a_hold_keeps_every_call_back_and_leaves_an_empty_bucket(time: FakeTime,
     assert taken(limit) == 1
 
 
-def test_a_hold_has_its_limit(limit: RateLimit) -> None:
+def test_the_length_of_a_hold_is_limited(limit: RateLimit) -> None:
     limit.hold(10**4000)
     assert held_back(lambda: limit.wait_for_turn(0)).retry_after == LONGEST_RETRY_AFTER
 
 
 @pytest.mark.parametrize(("is_background", "waited", "told"), [(False, 13.25, 60), (True, 16.625, 61)])
-def test_a_hold_that_comes_while_a_call_waits_holds_it_too(
+def test_a_hold_also_delays_a_call_that_is_already_waiting(
     time: FakeTime, waited: float, told: int, *, is_background: bool
 ) -> None:
     holds = [7.0, 9.0]
@@ -197,7 +197,7 @@ def test_a_hold_that_comes_while_a_call_waits_holds_it_too(
     assert error.retry_after == told
 
 
-def test_many_threads_take_no_more_turns_than_there_are(limit: RateLimit) -> None:
+def test_many_threads_together_take_only_the_available_turns(limit: RateLimit) -> None:
     with ThreadPoolExecutor(50) as threads:
         assert sum(threads.map(lambda _: taken(limit), range(50))) == BURST
 
@@ -213,7 +213,7 @@ def pause_of(circuit: Circuit) -> int | None:
     return error.retry_after
 
 
-def test_a_circuit_opens_after_so_many_failures_in_a_row(circuit: Circuit) -> None:
+def test_the_circuit_opens_after_a_number_of_consecutive_failures(circuit: Circuit) -> None:
     fail(circuit, FAILURES_TO_OPEN - 1)
     circuit.leave(circuit.enter(), is_alive=True)
     fail(circuit, FAILURES_TO_OPEN - 1)
@@ -245,7 +245,7 @@ def test_the_pause_doubles_up_to_a_minute_and_starts_over_after_a_recovery(time:
     assert pause_of(circuit) == 10
 
 
-def test_of_many_threads_one_probes(time: FakeTime, circuit: Circuit) -> None:
+def test_only_one_of_many_threads_probes(time: FakeTime, circuit: Circuit) -> None:
     fail(circuit, FAILURES_TO_OPEN)
     time.now += 10
     start = threading.Barrier(50)
@@ -285,7 +285,7 @@ def test_a_probe_that_is_not_sent_is_followed_by_another(time: FakeTime, circuit
     assert pause_of(circuit) == 20
 
 
-def test_failures_of_calls_from_before_the_outage_was_known_change_nothing(time: FakeTime, circuit: Circuit) -> None:
+def test_failures_of_calls_sent_before_the_outage_was_known_change_nothing(time: FakeTime, circuit: Circuit) -> None:
     under_way = [circuit.enter() for _ in range(50)]
     for lease in under_way[:-1]:
         circuit.leave(lease, is_alive=False)
@@ -305,7 +305,7 @@ def test_an_answer_to_any_call_closes_the_circuit(circuit: Circuit) -> None:
     circuit.check()
 
 
-def test_each_key_has_one_bucket_for_concurrent_first_callers() -> None:
+def test_concurrent_first_callers_share_one_bucket_per_key() -> None:
     recent = Recent(object)
     start = threading.Barrier(50)
 
@@ -317,7 +317,7 @@ def test_each_key_has_one_bucket_for_concurrent_first_callers() -> None:
         assert len(set(threads.map(get, range(50)))) == 2
 
 
-def test_of_too_many_the_longest_unused_is_forgotten() -> None:
+def test_the_longest_unused_of_too_many_buckets_is_discarded() -> None:
     recent = Recent(object)
     first, second = recent.get(0), recent.get(1)
     for key in range(2, MOST_KEPT):
@@ -328,7 +328,7 @@ def test_of_too_many_the_longest_unused_is_forgotten() -> None:
     assert recent.get(1) is not second
 
 
-def test_of_too_many_interactive_calls_that_would_wait_the_last_are_held_back_at_once(time: FakeTime) -> None:
+def test_the_last_of_too_many_waiting_interactive_calls_fail_at_once(time: FakeTime) -> None:
     waiting, go_on = threading.Semaphore(0), threading.Event()
 
     def sleep(seconds: float) -> None:
@@ -353,7 +353,7 @@ def test_of_too_many_interactive_calls_that_would_wait_the_last_are_held_back_at
     limits[0].wait_for_turn(10)  # there is room again, and none of those that were held back has a turn
 
 
-def test_background_calls_wait_outside_the_queue(time: FakeTime) -> None:
+def test_background_calls_are_not_counted_in_the_queue(time: FakeTime) -> None:
     limit = RateLimit(60, clock=time, sleep=time.sleep, queue=Queue(1))
     taken(limit)
     for _ in range(3):

@@ -20,13 +20,13 @@ REPORT = {"properties": {"document_type": "passport"}}
 RUN = {"id": "run-1", "status": "approved"}
 
 
-def test_dotted_applicant_fields_are_nested() -> None:
+def test_dotted_applicant_fields_become_nested_objects() -> None:
     values = {"first_name": "Ann", "address.postcode": "S2 2DF", "address.country": "GBR", "dob": "1990-01-31"}
     nested = {"first_name": "Ann", "address": {"postcode": "S2 2DF", "country": "GBR"}, "dob": "1990-01-31"}
     assert applicant_fields(values) == nested
 
 
-def test_id_numbers_are_a_list_by_type_and_a_state_joins_its_number() -> None:
+def test_id_numbers_are_a_list_by_type_and_contain_their_state() -> None:
     values = {
         "id_numbers.driving_licence.state_code": "CA",
         "id_numbers.passport": "999999999",
@@ -40,7 +40,7 @@ def test_id_numbers_are_a_list_by_type_and_a_state_joins_its_number() -> None:
     }
 
 
-def test_a_state_without_its_number_is_not_sent() -> None:
+def test_a_state_without_its_id_number_is_not_sent() -> None:
     assert applicant_fields({"id_numbers.driving_licence.state_code": "CA", "first_name": "Ann"}) == {
         "first_name": "Ann"
     }
@@ -57,21 +57,21 @@ def test_consents_are_a_list_of_flags() -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "", "truely"])
-def test_a_consent_that_is_no_flag_is_never_taken_for_one(value: str) -> None:
+def test_a_consent_that_is_not_a_boolean_is_never_taken_for_one(value: str) -> None:
     with pytest.raises(RequestError) as caught:
         applicant_fields({"consents.privacy_notices_read": value})
     assert caught.value.code is Code.APPLICANT_REFUSED
     assert caught.value.description == "consents.privacy_notices_read: the user's value must be true or false."
 
 
-def test_of_a_link_only_what_is_chosen_is_written() -> None:
+def test_only_the_chosen_options_of_a_link_are_sent() -> None:
     assert link_fields(None) == link_fields(LinkOptions()) == {}
     assert link_fields(LinkOptions(language="fr_FR")) == {"language": "fr_FR"}
     until = datetime(2026, 1, 1, 0, 30, tzinfo=UTC)
     assert link_fields(LinkOptions(expires_at=until)) == {"expires_at": "2026-01-01T00:30:00Z"}
 
 
-def test_a_run_is_read_with_all_that_is_known_of_it() -> None:
+def test_a_run_is_read_with_all_known_members() -> None:
     body: dict[str, Any] = {
         "id": "run-1",
         "status": " approved ",
@@ -115,7 +115,7 @@ def test_a_run_is_read_with_all_that_is_known_of_it() -> None:
         ({}, None),
     ],
 )
-def test_a_time_of_completion_is_aware_utc_or_none(times: dict[str, Any], expected: datetime | None) -> None:
+def test_a_time_of_completion_is_aware_utc_or_missing(times: dict[str, Any], expected: datetime | None) -> None:
     completed_at = run_snapshot({"id": "run-1", "status": "declined", **times}).completed_at
     assert completed_at == (expected and expected.replace(tzinfo=UTC))
     assert completed_at is None or completed_at.utcoffset() == timedelta(0)
@@ -126,7 +126,7 @@ def test_an_open_run_is_not_completed() -> None:
     assert run.completed_at is None
 
 
-def test_an_unknown_status_is_kept_up_to_its_limit() -> None:
+def test_an_unknown_status_is_kept_up_to_its_maximum_length() -> None:
     assert run_snapshot({"id": "run-1", "status": "on_hold"}).status == "on_hold"
     assert run_snapshot({"id": "run-1", "status": "s" * 500}).status == "s" * 64
 
@@ -164,7 +164,7 @@ def test_a_run_without_a_usable_id_and_status_is_unreadable(body: object) -> Non
         ([None] * 100 + [str(number) for number in range(100)], tuple(str(number) for number in range(50))),
     ],
 )
-def test_reasons_are_one_line_each_and_not_too_many(reasons: object, expected: tuple[str, ...]) -> None:
+def test_reasons_are_single_lines_and_limited_in_number(reasons: object, expected: tuple[str, ...]) -> None:
     assert run_snapshot({**RUN, "reasons": reasons}).reasons == expected
 
 
@@ -177,7 +177,7 @@ def test_reasons_are_one_line_each_and_not_too_many(reasons: object, expected: t
         ([str(number) for number in range(200)], tuple(str(number) for number in range(100))),
     ],
 )
-def test_tags_are_whole_or_left_out_and_not_too_many(tags: object, expected: tuple[str, ...]) -> None:
+def test_tags_are_complete_or_left_out_and_limited_in_number(tags: object, expected: tuple[str, ...]) -> None:
     assert run_snapshot({**RUN, "tags": tags}).tags == expected
 
 
@@ -199,13 +199,13 @@ def test_tags_are_whole_or_left_out_and_not_too_many(tags: object, expected: tup
         (None, False),
     ],
 )
-def test_an_address_is_one_that_a_browser_may_be_sent_to_or_none(url: object, *, is_kept: bool) -> None:
+def test_only_an_address_that_a_browser_may_open_is_read(url: object, *, is_kept: bool) -> None:
     run = run_snapshot({**RUN, "dashboard_url": url, "link": {"url": url}})
     assert (run.dashboard_url, run.link_url) == ((url, url) if is_kept else (None, None))
 
 
 @given(st.text() | st.from_regex(r"https?://[\w\[\]:/.#?@ ]*", fullmatch=True))
-def test_any_text_is_an_address_or_none(url: str) -> None:
+def test_any_text_is_read_as_an_address_or_left_out(url: str) -> None:
     found = run_snapshot({**RUN, "dashboard_url": url}).dashboard_url
     assert found is None or urlsplit(found).hostname
 
@@ -255,6 +255,6 @@ def test_only_strict_json_is_read(body: bytes) -> None:
         read_json(body)
 
 
-def test_a_number_too_large_for_any_float_reads_as_nothing() -> None:
+def test_a_number_too_large_for_a_float_is_read_as_missing() -> None:
     body = b'{"id": "run-1", "status": "approved", "output": {"score": 1e999, "rest": 1.5}}'
     assert run_snapshot(read_json(body)).output == {"score": None, "rest": 1.5}

@@ -14,7 +14,7 @@ ID = "1f0a3c52-6a7e-4a6a-9d3b-0c5de0f0a001"
     ("file_type", "media_type"),
     [("png", "image/png"), ("JPG", "image/jpeg"), ("image/jpeg", "image/jpeg"), ("pdf", "application/pdf")],
 )
-def test_pictures_are_determined_by_their_type(file_type: str, media_type: str) -> None:
+def test_pictures_are_classified_by_their_type(file_type: str, media_type: str) -> None:
     [picture] = selfies_of({"live_photos": [{"id": ID, "file_type": file_type}]})
     assert (picture.title, picture.media_type, picture.created_at) == ("selfie", media_type, None)
 

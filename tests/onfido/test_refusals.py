@@ -67,7 +67,7 @@ def failure(call: Callable[[], object]) -> OnfidoError:
         (307, None, Code.INITIATION_FAILED),
     ],
 )
-def test_each_refusal_of_an_applicant_has_its_code(
+def test_every_refusal_of_an_applicant_has_its_code(
     onfido: ScriptedOnfido, create_applicant: Callable[[], object], status: int, error_type: str | None, code: Code
 ) -> None:
     onfido.answers(Reply(status, complaint(error_type, "No."), {"X-Request-Id": "req-1"}))
@@ -102,14 +102,14 @@ def test_each_refusal_of_an_applicant_has_its_code(
         (401, complaint("authorization_error", "No"), Code.TOKEN_REFUSED),
     ],
 )
-def test_a_refused_run_blames_the_workflow_unless_it_is_the_applicant(
+def test_a_refused_run_is_attributed_to_the_workflow_unless_it_names_the_applicant(
     onfido: ScriptedOnfido, create_run: Callable[[], object], status: int, body: dict[str, Any], code: Code
 ) -> None:
     onfido.answers(Reply(status, body))
     assert failure(create_run).code is code
 
 
-def test_a_refused_sdk_token_or_run_that_is_gone_is_a_plain_failure(
+def test_a_refused_sdk_token_and_a_missing_run_are_ordinary_failures(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     onfido.answers(Reply(422, complaint("bad_referrer", "No")), Reply(404, complaint("resource_not_found", "No")))
@@ -118,7 +118,7 @@ def test_a_refused_sdk_token_or_run_that_is_gone_is_a_plain_failure(
     assert (error.code, error.status) == (Code.INITIATION_FAILED, 404)
 
 
-def test_each_refused_field_is_named_with_its_reasons_nested_ones_dotted(
+def test_every_refused_field_is_named_with_its_reasons_and_nested_ones_are_dotted(
     onfido: ScriptedOnfido, create_applicant: Callable[[], object]
 ) -> None:
     fields = {
@@ -161,7 +161,7 @@ def test_submitted_values_and_the_token_are_not_repeated(
         assert value not in description.lower()
 
 
-def test_a_short_value_leaves_the_words_around_it_whole(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_short_value_is_masked_without_damaging_words_around_it(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(422, complaint("validation_error", "e is an odd value", {"first_name": ["is odd: e"]})))
     description = failure(lambda: client.create_applicant({"first_name": "E", "last_name": ""})).description
     assert (
@@ -182,7 +182,7 @@ def test_search_parameters_are_not_repeated(onfido: ScriptedOnfido, client: Onfi
     assert "attempt-7" not in failure(lambda: client.find_run(tag="attempt-7")).description
 
 
-def test_words_of_onfidos_are_short_and_printable(
+def test_onfidos_messages_are_shortened_and_made_printable(
     onfido: ScriptedOnfido, create_applicant: Callable[[], object]
 ) -> None:
     fields = {f"field_{number}" * 50: ["\x1b[31m" + "y" * 1000] for number in range(100)}
@@ -220,7 +220,7 @@ def test_values_of_any_type_are_not_repeated(value: object, said: str, told: str
     assert description == f"Onfido refused the request (HTTP 422, bad_request: {told})." + CORRECT_WORKFLOW
 
 
-def test_where_more_was_sent_than_can_be_looked_for_no_words_are_repeated() -> None:
+def test_no_message_is_repeated_if_too_many_values_were_sent_to_search_for() -> None:
     body = json.dumps(complaint("bad_request", "Smith is odd", {"name": ["Smith is odd"]})).encode()
     fields = {"data": [{"name": "Smith"}] * 1001}
     call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), fields=fields)
@@ -255,7 +255,7 @@ def test_a_submitted_number_is_masked_as_a_separate_word(number: float, words: s
         b"[" * 100_000,
     ],
 )
-def test_an_error_answer_of_any_shape_is_reported_by_its_status(
+def test_an_error_answer_of_unknown_shape_is_reported_by_its_status(
     onfido: ScriptedOnfido, create_applicant: Callable[[], object], body: bytes
 ) -> None:
     onfido.answers(Reply(502, body), Reply(409, body))
@@ -277,7 +277,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("body", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("status", [400, 403, 404, 407, 408, 409, 410, 421, 422, 425, 444, 460, 499])
-def test_a_refusal_that_is_not_onfidos_own_says_nothing_of_what_was_done(
+def test_a_refusal_that_is_not_onfidos_own_proves_nothing(
     onfido: ScriptedOnfido, create_run: Callable[[], object], status: int, body: bytes
 ) -> None:
     onfido.answers(Reply(status, body))
@@ -288,7 +288,7 @@ def test_a_refusal_that_is_not_onfidos_own_says_nothing_of_what_was_done(
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, Code.TOKEN_REFUSED), (429, Code.ONFIDO_THROTTLES)])
-def test_a_status_that_has_one_meaning_keeps_it_but_is_no_refusal_without_onfidos_words(
+def test_an_unambiguous_status_keeps_its_meaning_but_needs_onfidos_body_for_a_refusal(
     onfido: ScriptedOnfido, create_run: Callable[[], object], status: int, code: Code
 ) -> None:
     onfido.answers(*(Reply(status, body) for body in FOREIGN.values()), Reply(status, complaint("any", "No")))
@@ -309,7 +309,7 @@ def test_a_timeout_status_is_not_a_refusal_even_with_onfidos_error_body(
 
 
 @pytest.mark.parametrize("status", [408, 425, 499])
-def test_a_read_that_a_proxy_gave_up_is_repeated(onfido: ScriptedOnfido, client: OnfidoClient, status: int) -> None:
+def test_a_read_that_a_proxy_aborted_is_repeated(onfido: ScriptedOnfido, client: OnfidoClient, status: int) -> None:
     onfido.answers(Reply(status, FOREIGN["a page"]), Reply(200, {"id": "run-1", "status": "processing"}))
     assert client.get_run("run-1").run_id == "run-1"
 
@@ -318,7 +318,7 @@ values = st.text(st.characters(exclude_categories=("C", "Z")), min_size=6)
 
 
 @given(value=values, before=st.text(), after=st.text(), key=st.text(max_size=5))
-def test_a_submitted_long_value_is_masked_anywhere(value: str, before: str, after: str, key: str) -> None:
+def test_a_submitted_long_value_is_masked_anywhere_in_a_message(value: str, before: str, after: str, key: str) -> None:
     words = f"{before}{value}{after}"
     body = json.dumps(complaint("validation_error", words, {f"{key}{value}": [words]})).encode()
     call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"first_name": [value]})
@@ -346,7 +346,7 @@ def test_the_stored_summary_of_a_refusal_names_fields_without_onfidos_message(
     )
 
 
-def test_the_stored_summary_without_an_answer_is_our_own_text(
+def test_the_stored_summary_is_our_own_text_if_there_was_no_answer(
     onfido: ScriptedOnfido, create_applicant: Callable[[], str]
 ) -> None:
     onfido.answers(Reply(500, b"Zebulon <html>"))

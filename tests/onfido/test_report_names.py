@@ -32,13 +32,13 @@ def report(name: object, result: object = "clear") -> dict[str, Any]:
         ([report("Ann Example")], ()),
     ],
 )
-def test_only_reports_that_are_evidence_and_were_clear_are_named(
+def test_only_clear_reports_that_are_evidence_are_named(
     objects: list[dict[str, Any]], expected: tuple[str, ...]
 ) -> None:
     assert clear_reports(objects) == expected
 
 
-def test_they_are_found_in_an_output_and_in_the_document_check() -> None:
+def test_reports_are_found_in_an_output_and_in_the_document_check() -> None:
     body = {"id": "run-1", "status": "approved", "output": {"reports": [all_reports(CLEAR)]}}
     found = ("document", "facial_similarity_photo", "identity_enhanced", "proof_of_address")
     run = run_snapshot(body)

@@ -87,13 +87,13 @@ def report(found: dict[str, Any]) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_comparison_is_found_at_any_place_and_in_either_shape(
+def test_a_comparison_is_found_at_any_place_and_in_both_shapes(
     output: object, expected: dict[str, Comparison] | None
 ) -> None:
     assert comparisons(output) == expected
 
 
-def test_of_several_comparisons_the_worst_wins() -> None:
+def test_the_worst_of_several_comparisons_counts() -> None:
     document = report({"first_name": "clear", "last_name": "unidentified", "gender": None, "issuing_country": "clear"})
     address = flat({"first_name": "consider", "last_name": "clear", "gender": "clear", "address": "clear"})
     output = {"document": {"data_comparison": document}, "proof_of_address": {"data_comparison": address}}
@@ -127,7 +127,7 @@ def places(output: object) -> dict[str, str]:
     return compared.places(output)
 
 
-def test_each_comparison_has_the_place_of_the_finding_that_counts() -> None:
+def test_every_comparison_has_the_place_of_its_decisive_finding() -> None:
     output = {
         "a/b": {"data_comparison": flat({"first_name": "clear", "last_name": "consider"})},
         "list~": [7, {"data_comparison": flat({"first_name": "unidentified", "last_name": "clear"})}],
@@ -149,7 +149,7 @@ def test_any_output_can_be_read(output: object) -> None:
 
 
 @given(findings)
-def test_both_shapes_say_the_same(found: dict[str, Any]) -> None:
+def test_both_shapes_have_the_same_meaning(found: dict[str, Any]) -> None:
     expected = {key: Comparison(result or "not_compared") for key, result in found.items()}
     assert comparisons({"data_comparison": flat(found)}) == expected
     assert comparisons({"data_comparison": report(found)}) == expected
@@ -189,7 +189,7 @@ BY_BOTH = {"first_name": CLEAR, "gender": CLEAR, "address": CLEAR}
     ],
 )
 @pytest.mark.parametrize("document", [PASSPORT, {"data_comparison": flat({"first_name": "clear", "gender": "clear"})}])
-def test_a_proof_of_address_judges_the_address_and_the_document_the_names(
+def test_a_proof_of_address_decides_on_the_address_and_a_document_on_the_names(
     proof: dict[str, Any], document: dict[str, Any]
 ) -> None:
     for output in ([document, proof], {"a": proof, "b": {"c": document}}, {"x": [[proof]], "y": document}):
@@ -209,7 +209,7 @@ def test_consider_of_the_document_for_a_name_counts_for_any_proof_of_address() -
     }
 
 
-def test_of_several_documents_and_several_proofs_the_worst_finding_of_a_kind_counts() -> None:
+def test_the_worst_finding_of_each_kind_counts() -> None:
     documents = [
         {"name": "document", "breakdown": {"data_comparison": report({"first_name": each})}}
         for each in ("clear", "unidentified")
@@ -221,7 +221,7 @@ def test_of_several_documents_and_several_proofs_the_worst_finding_of_a_kind_cou
 @pytest.mark.parametrize(
     "output", [proof_report(BILL), [proof_report(BILL), {"properties": {"document_type": "visa"}}]]
 )
-def test_a_proof_of_address_alone_says_that_the_document_is_still_to_be_asked(output: object) -> None:
+def test_a_proof_of_address_alone_requires_fetching_the_document(output: object) -> None:
     found = reports.comparisons(objects_in(output))
 
     assert found is not None
@@ -238,7 +238,7 @@ def test_a_comparison_outside_any_report_is_used(found: dict[str, Any]) -> None:
     assert set(compared.findings) == set(found)
 
 
-def test_how_a_document_was_classified_makes_it_no_proof_of_address() -> None:
+def test_the_classification_of_a_document_does_not_make_it_a_proof_of_address() -> None:
     classified = {"document_classification": {"issuing_country": "GBR"}, "first_name": "Jane"}
     document = PASSPORT | {"properties": classified}
     assert comparisons([document, proof_report(BILL)]) == BY_BOTH
@@ -311,7 +311,7 @@ def test_a_document_is_found_at_any_place_of_its_report(output: object) -> None:
         {"first_name": "Jane", "document_type": "passport"},
     ],
 )
-def test_other_reports_have_no_document(output: object) -> None:
+def test_other_reports_contain_no_document(output: object) -> None:
     assert document_values(output) is None
 
 
@@ -355,9 +355,7 @@ def test_a_proof_of_address_is_not_taken_for_the_document(marks: dict[str, Any])
         *(({"first_name": f" {name}\u3000"}, {"first_name": name}) for name in NAMES_OF_ALL_SCRIPTS),
     ],
 )
-def test_texts_of_a_fair_length_without_control_characters_are_read(
-    properties: dict[str, Any], expected: dict[str, str]
-) -> None:
+def test_printable_texts_of_limited_length_are_read(properties: dict[str, Any], expected: dict[str, str]) -> None:
     assert document_values({"breakdown": COMPARED, "properties": properties}) == expected
 
 

@@ -92,7 +92,7 @@ def test_a_redirect_is_followed_without_token_or_cookie(
         assert API_TOKEN not in str(request)
 
 
-def test_credentials_of_a_netrc_are_not_sent_to_the_storage(
+def test_netrc_credentials_are_not_sent_to_the_storage(
     onfido: ScriptedOnfido,
     elsewhere: ScriptedOnfido,
     client: OnfidoClient,
@@ -142,7 +142,7 @@ def test_only_one_redirect_is_followed(onfido: ScriptedOnfido, elsewhere: Script
         (503, Code.ONFIDO_UNREACHABLE),
     ],
 )
-def test_a_storage_that_refuses_the_file_is_named_without_the_signature(
+def test_a_refusal_by_the_storage_is_reported_without_the_signature(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
 ) -> None:
     onfido.answers(leads_to(elsewhere.base_url + "?signature=s3cret"))
@@ -155,7 +155,7 @@ def test_a_storage_that_refuses_the_file_is_named_without_the_signature(
 
 
 @pytest.mark.parametrize("fault", [Reply(is_dropped=True), Reply(delay=FOR_EVER)])
-def test_a_storage_that_does_not_answer_is_named_without_the_signature(
+def test_an_unresponsive_storage_is_reported_without_the_signature(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, fault: Reply
 ) -> None:
     onfido.answers(leads_to(elsewhere.base_url + "?signature=s3cret"))
@@ -167,7 +167,7 @@ def test_a_storage_that_does_not_answer_is_named_without_the_signature(
     assert "s3cret" not in "".join(traceback.format_exception(error))
 
 
-def test_a_file_that_breaks_off_at_the_storage_is_an_error(
+def test_an_interrupted_download_from_the_storage_is_an_error(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     onfido.answers(leads_to(elsewhere.base_url))
@@ -189,7 +189,7 @@ def test_a_file_that_breaks_off_at_the_storage_is_an_error(
         "http://127.0.0.1\\@files.example/1",
     ],
 )
-def test_an_address_that_is_no_files_is_not_asked(
+def test_an_address_that_is_not_a_files_is_not_requested(
     onfido: ScriptedOnfido, client: OnfidoClient, resolver: Resolver, location: str
 ) -> None:
     onfido.answers(leads_to(location))
@@ -200,7 +200,7 @@ def test_an_address_that_is_no_files_is_not_asked(
     assert len(onfido.received) == 1
 
 
-def test_from_a_public_base_url_only_https_is_followed(
+def test_only_https_is_followed_from_a_public_base_url(
     onfido: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
 ) -> None:
     resolver.names["files.example"] = [PUBLIC]
@@ -234,7 +234,7 @@ def test_from_a_public_base_url_only_https_is_followed(
         [PUBLIC, "127.0.0.1"],
     ],
 )
-def test_from_a_public_base_url_nothing_private_is_asked(
+def test_no_private_address_is_requested_from_a_public_base_url(
     onfido: ScriptedOnfido,
     elsewhere: ScriptedOnfido,
     public: OnfidoClient,
@@ -251,7 +251,7 @@ def test_from_a_public_base_url_nothing_private_is_asked(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433"])
-def test_from_a_public_base_url_no_spelling_of_loopback_is_called(
+def test_no_spelling_of_loopback_is_requested_from_a_public_base_url(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, host: str
 ) -> None:
     onfido.answers(leads_to(f"https://{host}:{elsewhere.server_port}/1"))
@@ -259,7 +259,7 @@ def test_from_a_public_base_url_no_spelling_of_loopback_is_called(
     assert elsewhere.connections == 0
 
 
-def test_a_public_host_is_asked_at_the_address_that_was_checked(
+def test_a_public_host_is_requested_at_the_address_that_was_checked(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
 ) -> None:
     """Its name is looked up once, so a second answer of the name server's leads nowhere."""
@@ -272,7 +272,7 @@ def test_a_public_host_is_asked_at_the_address_that_was_checked(
     assert elsewhere.received[0].headers["Host"] == "files.example"
 
 
-def test_of_a_public_hosts_addresses_the_next_is_tried(
+def test_the_next_address_of_a_public_host_is_tried(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -287,7 +287,7 @@ def test_of_a_public_hosts_addresses_the_next_is_tried(
 
 
 @pytest.mark.parametrize("host", ["files.example", "a..b", "x" * 64 + ".example"])
-def test_a_host_that_does_not_exist_is_no_wrong_base_url(
+def test_a_missing_storage_host_is_not_reported_as_a_wrong_base_url(
     onfido: ScriptedOnfido, public: OnfidoClient, resolver: Resolver, host: str
 ) -> None:
     del resolver
@@ -295,7 +295,7 @@ def test_a_host_that_does_not_exist_is_no_wrong_base_url(
     assert failure(lambda: fetch(public)).code in (Code.ONFIDO_UNREACHABLE, Code.FILE_UNAVAILABLE)
 
 
-def test_a_certificate_for_another_name_is_not_taken(
+def test_a_certificate_for_another_name_is_refused(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
 ) -> None:
     resolver.names["other.example"] = [PUBLIC]
@@ -310,7 +310,7 @@ locations = st.text() | st.text().map(lambda rest: f"https://{rest}") | odd_addr
 
 
 @given(locations)
-def test_any_address_is_handled(resolver: Resolver, location: str) -> None:
+def test_any_redirect_address_is_followed_or_refused(resolver: Resolver, location: str) -> None:
     """Whatever it resolves to is loopback here, which is never asked from a public base URL."""
     resolver.names = {"127.0.0.1": ["127.0.0.1"]}
     with closing(Storage("test")) as storage, pytest.raises(OnfidoError) as caught:

@@ -24,11 +24,11 @@ TOLD = {
 READ = RegisteredWebhook("webhook-1", URL, "signing-secret", True, frozenset({RESULT}), frozenset({"live"}))
 
 
-def test_every_event_is_known_that_the_vendors_client_knows() -> None:
+def test_every_event_of_the_vendors_client_is_known() -> None:
     assert {event.value for event in WebhookEventType} - {"unknown_default_open_api"} == EVENTS
 
 
-def test_a_webhook_is_created_and_its_token_kept_out_of_sight(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_webhook_is_created_and_its_token_not_in_a_repr(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, TOLD))
     webhook = client.create_webhook(url=URL, events=[RESULT], environments=["live"], name="connector")
     assert webhook == READ
@@ -45,14 +45,14 @@ def test_a_webhook_is_created_and_its_token_kept_out_of_sight(onfido: ScriptedOn
     }
 
 
-def test_a_webhook_for_everything_names_nothing(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_webhook_for_all_events_names_none(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, {"id": "webhook-1", "token": "signing-secret"}))
     webhook = client.create_webhook(url=URL, events=[], name="connector")
     assert (webhook.events, webhook.environments, webhook.is_enabled) == (EVENTS, ENVIRONMENTS, True)
     assert onfido.received[0].json == {"url": URL, "name": "connector", "enabled": True, "payload_version": 3}
 
 
-def test_a_created_webhook_without_token_is_of_no_use(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_created_webhook_without_a_token_is_unusable(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, TOLD | {"token": None}))
     with pytest.raises(OnfidoError, match="it has no token") as caught:
         client.create_webhook(url=URL, events=[RESULT], name="connector")
@@ -109,7 +109,7 @@ def test_a_webhook_is_changed_in_place(onfido: ScriptedOnfido, client: OnfidoCli
     assert request.json == {"enabled": False, "events": [RESULT], "environments": ["live"], "payload_version": 3}
 
 
-def test_a_webhook_that_is_to_receive_everything_names_everything(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_webhook_changed_to_all_events_names_all_of_them(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     """What is left out of a change might stay as it was."""
     onfido.answers(Reply(200, TOLD))
     client.update_webhook("webhook-1", events=[], environments=[])

@@ -25,19 +25,19 @@ SUMMARY = TaskSummary(
 )
 
 
-def test_tasks_are_listed_as_onfido_orders_them(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_tasks_are_listed_in_onfidos_order(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     bare = {"id": "profile_1", "task_def_id": "profile_data", "task_def_version": None, "created_at": "soon"}
     onfido.answers(Reply(200, [WAITING, bare]))
     assert client.list_tasks("run-1") == [SUMMARY, TaskSummary("profile_1", "profile_data", None, None, None)]
     assert onfido.received[0].path == "/v3.6/workflow_runs/run-1/tasks"
 
 
-def test_a_task_that_cannot_be_named_is_left_out(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_task_without_an_id_is_left_out(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, ["text", None, {}, {"id": "a"}, {"task_def_id": "b"}, {"id": 7, "task_def_id": "c"}]))
     assert client.list_tasks("run-1") == []
 
 
-def test_a_task_is_read_with_input_and_output_which_stay_out_of_sight(
+def test_a_task_is_read_with_input_and_output_which_are_not_in_a_repr(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     onfido.answers(Reply(200, {**WAITING, "input": {"last_name": "Smith"}, "output": [{"last_name": "Smith"}]}))
@@ -47,7 +47,7 @@ def test_a_task_is_read_with_input_and_output_which_stay_out_of_sight(
     assert onfido.received[0].path == "/v3.6/workflow_runs/run-1/tasks/score_4f4b2"
 
 
-def test_a_task_without_a_definition_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_task_without_a_definition_is_unreadable(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "score_4f4b2"}))
     with pytest.raises(OnfidoError, match="it has no task_def_id"):
         client.get_task("run-1", "score_4f4b2")
@@ -75,7 +75,7 @@ def test_a_task_is_completed_with_data(onfido: ScriptedOnfido, client: OnfidoCli
         (500, Code.ONFIDO_UNREACHABLE),
     ],
 )
-def test_each_refusal_of_data_has_its_code(
+def test_every_refusal_of_data_has_its_code(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
 ) -> None:
     onfido.answers(Reply(status, {"error": {"message": "No applicant", "fields": {"applicant_id": ["is odd"]}}}))
@@ -85,7 +85,7 @@ def test_each_refusal_of_data_has_its_code(
     assert len(onfido.received) == 1
 
 
-def test_the_schemas_complaint_is_reported_field_by_field_without_the_data(
+def test_the_schemas_errors_are_reported_by_field_without_the_data(
     onfido: ScriptedOnfido, client: OnfidoClient
 ) -> None:
     fields = {
@@ -113,7 +113,7 @@ def nested(depth: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("data", [{"score": float("nan")}, [{"score": float("-inf")}], nested(100_000)])
-def test_data_that_is_no_json_is_refused_before_it_is_sent(
+def test_data_that_json_cannot_represent_is_refused_before_it_is_sent(
     onfido: ScriptedOnfido, client: OnfidoClient, data: Any
 ) -> None:
     with pytest.raises(OnfidoError) as caught:

@@ -78,7 +78,7 @@ def test_a_call_whose_deadline_is_before_its_turn_fails_at_once(
     assert len(onfido.received) == 6
 
 
-def test_a_call_without_deadline_waits_half_a_minute_at_most(
+def test_a_call_without_deadline_waits_at_most_half_a_minute(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "31"}), Reply(200, TOKEN))
@@ -89,7 +89,7 @@ def test_a_call_without_deadline_waits_half_a_minute_at_most(
     ask(client)
 
 
-def test_background_calls_leave_the_reserve_and_do_not_wait_long(
+def test_background_calls_leave_the_reserve_and_wait_only_briefly(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     onfido.answers(*[Reply(200, TOKEN)] * 7)
@@ -107,7 +107,7 @@ def test_background_calls_leave_the_reserve_and_do_not_wait_long(
     ask(interactive, deadline=started + 60)
 
 
-def test_interactive_calls_go_before_background_calls_that_came_first(onfido: ScriptedOnfido) -> None:
+def test_interactive_calls_are_sent_before_earlier_background_calls(onfido: ScriptedOnfido) -> None:
     """In real time: the bucket is empty at first, and ten calls flow in within a tenth of a second."""
     with closing(OnfidoTransport(rate_limit=6000)) as transport, ThreadPoolExecutor(20) as threads:
         onfido.answers(Reply(429), *[Reply(200, TOKEN)] * 20)
@@ -122,7 +122,7 @@ def test_interactive_calls_go_before_background_calls_that_came_first(onfido: Sc
     assert order == ["interactive"] * 10 + ["background"] * 10
 
 
-def test_fifty_threads_keep_to_the_rate_together(onfido: ScriptedOnfido) -> None:
+def test_fifty_threads_together_respect_the_rate(onfido: ScriptedOnfido) -> None:
     """In real time; an answer of 429 has emptied the bucket, so that each turn has to flow in."""
     with closing(OnfidoTransport(rate_limit=6000)) as transport, ThreadPoolExecutor(50) as threads:
         onfido.answers(Reply(429), *[Reply(200, TOKEN)] * 50)
@@ -134,7 +134,7 @@ def test_fifty_threads_keep_to_the_rate_together(onfido: ScriptedOnfido) -> None
     assert all(arrival >= number * 0.01 - 0.01 for number, arrival in enumerate(arrivals))
 
 
-def test_retry_after_holds_back_every_call_of_the_account(
+def test_retry_after_delays_every_call_of_the_account(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "20"}), Reply(200, TOKEN))
@@ -151,7 +151,7 @@ def test_retry_after_holds_back_every_call_of_the_account(
     assert fake_time.now - started == pytest.approx(15)
 
 
-def test_a_hold_is_one_accounts_in_one_region(
+def test_a_hold_concerns_one_account_in_one_region(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, paced: OnfidoTransport
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "20"}), Reply(200, TOKEN))
@@ -161,7 +161,7 @@ def test_a_hold_is_one_accounts_in_one_region(
     ask(paced.client(elsewhere.base_url, API_TOKEN))
 
 
-def test_a_read_is_repeated_when_the_hold_is_over_and_holds_the_others_until_then(
+def test_a_read_is_repeated_after_the_hold_which_delays_the_others(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "7"}), Reply(200, RUN))
@@ -194,7 +194,7 @@ def test_a_failing_host_opens_the_circuit(onfido: ScriptedOnfido, fake_time: Fak
     onfido.wait_for(requests=FAILURES_TO_OPEN)
 
 
-def test_how_many_failures_it_takes_is_a_setting(onfido: ScriptedOnfido) -> None:
+def test_the_number_of_failures_is_a_setting(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(500))
     with closing(OnfidoTransport(failures_to_open=1)) as transport:
         client = transport.client(onfido.base_url, API_TOKEN)
@@ -211,7 +211,7 @@ def test_a_host_that_refuses_connections_opens_the_circuit(paced: OnfidoTranspor
     assert "several times in a row" in told[-1]
 
 
-def test_another_host_is_asked_meanwhile(
+def test_other_hosts_are_still_called(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, paced: OnfidoTransport
 ) -> None:
     outage(onfido, paced.client(onfido.base_url, API_TOKEN))
@@ -219,7 +219,7 @@ def test_another_host_is_asked_meanwhile(
     ask(paced.client(elsewhere.base_url, API_TOKEN))
 
 
-def test_a_read_stops_repeating_itself_when_the_host_counts_as_down(
+def test_a_read_is_not_repeated_once_the_host_counts_as_down(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
     client = paced.client(onfido.base_url, API_TOKEN)
@@ -232,7 +232,7 @@ def test_a_read_stops_repeating_itself_when_the_host_counts_as_down(
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 422, 429])
-def test_any_answer_except_a_failure_closes_the_circuit(
+def test_any_answer_that_is_not_a_failure_closes_the_circuit(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime, status: int
 ) -> None:
     client = paced.client(onfido.base_url, API_TOKEN)
@@ -243,7 +243,7 @@ def test_any_answer_except_a_failure_closes_the_circuit(
     assert len(onfido.received) == 3 * FAILURES_TO_OPEN
 
 
-def test_a_host_that_does_not_exist_stays_a_wrong_base_url(paced: OnfidoTransport) -> None:
+def test_a_missing_host_is_still_reported_as_a_wrong_base_url(paced: OnfidoTransport) -> None:
     client = paced.client("http://a..b/v3.6", API_TOKEN)
     codes = {failure(lambda: ask(client)).code for _ in range(FAILURES_TO_OPEN + 1)}
     assert codes == {Code.BASE_URL_WRONG}
@@ -261,7 +261,7 @@ def test_short_deadlines_do_not_open_the_circuit(
     ask(client)
 
 
-def test_after_the_pause_exactly_one_call_probes_and_its_success_lets_all_through(
+def test_exactly_one_call_probes_after_the_pause_and_its_success_closes_the_circuit(
     onfido: ScriptedOnfido, fake_time: FakeTime
 ) -> None:
     with closing(OnfidoTransport(clock=fake_time)) as transport, ThreadPoolExecutor(20) as threads:

@@ -69,7 +69,7 @@ def test_the_number_of_repetitions_is_a_setting(onfido: ScriptedOnfido) -> None:
     assert len(onfido.received) == 1
 
 
-def test_an_answer_that_takes_too_long_is_a_timeout_that_may_have_happened(onfido: ScriptedOnfido) -> None:
+def test_an_answer_beyond_the_timeout_may_have_taken_effect(onfido: ScriptedOnfido) -> None:
     onfido.answers(Reply(201, {"id": "applicant-1"}, delay=FOR_EVER))
     with closing(OnfidoTransport(read_timeout=0.2)) as transport:
         error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).create_applicant({}))
@@ -87,15 +87,13 @@ def test_a_slow_body_times_out(onfido: ScriptedOnfido, pause: float) -> None:
     assert "did not answer in time" in error.description
 
 
-def test_a_deadline_cuts_the_read_timeout_short(
-    onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime
-) -> None:
+def test_a_deadline_shortens_the_read_timeout(onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime) -> None:
     onfido.answers(Reply(200, RUN, delay=GENEROUS / 2))
     error = failure(lambda: timed.until(fake_time.now + 0.2).create_applicant({}))
     assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
 
 
-def test_no_request_is_made_when_no_time_is_left(
+def test_no_request_is_sent_if_no_time_is_left(
     onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime
 ) -> None:
     error = failure(lambda: timed.until(fake_time.now - 1).get_run("run-1"))
@@ -103,7 +101,7 @@ def test_no_request_is_made_when_no_time_is_left(
     assert onfido.connections == 0
 
 
-def test_a_read_waits_as_long_as_onfido_asks(onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime) -> None:
+def test_a_read_waits_for_onfidos_retry_after(onfido: ScriptedOnfido, timed: OnfidoClient, fake_time: FakeTime) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "20"}), Reply(200, RUN))
     started = fake_time.now
     timed.until(started + 2 * GENEROUS).get_run("run-1")
@@ -156,7 +154,7 @@ def test_retry_after_may_be_a_date(onfido: ScriptedOnfido, client: OnfidoClient)
     assert 90 - GENEROUS <= retry_after <= 91
 
 
-def test_a_connection_that_is_refused_never_left(transport: OnfidoTransport) -> None:
+def test_a_refused_connection_is_known_not_to_have_been_sent(transport: OnfidoTransport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     error = failure(lambda: transport.client(f"http://127.0.0.1:{port}/v3.6", API_TOKEN).create_sdk_token("a"))
@@ -164,7 +162,7 @@ def test_a_connection_that_is_refused_never_left(transport: OnfidoTransport) -> 
     assert "ConnectionRefusedError" in error.description
 
 
-def test_a_connection_that_is_not_taken_in_time_never_left() -> None:
+def test_a_connection_timeout_is_known_not_to_have_been_sent() -> None:
     """A listener whose queue is full lets no further connection through."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
@@ -182,14 +180,14 @@ def test_a_connection_that_is_not_taken_in_time_never_left() -> None:
     assert "in time" in error.description
 
 
-def test_an_answer_that_breaks_off_may_have_happened(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_an_interrupted_answer_may_have_taken_effect(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, b'{"id": "applicant-1"}', declared_length=500))
     error = failure(lambda: client.create_applicant({}))
     assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
-def test_a_host_that_cannot_exist_is_a_wrong_base_url(transport: OnfidoTransport, host: str) -> None:
+def test_an_impossible_host_name_is_a_wrong_base_url(transport: OnfidoTransport, host: str) -> None:
     error = failure(lambda: transport.client(f"http://{host}/v3.6", API_TOKEN).get_run("run-1"))
     assert (error.code, error.is_sent) == (Code.BASE_URL_WRONG, False)
     assert host in error.description
@@ -199,7 +197,7 @@ def test_a_host_that_cannot_exist_is_a_wrong_base_url(transport: OnfidoTransport
     ("code", "expected"),
     [(socket.EAI_NONAME, Code.BASE_URL_WRONG), (socket.EAI_AGAIN, Code.ONFIDO_UNREACHABLE)],
 )
-def test_a_name_that_does_not_resolve_is_wrong_but_an_unresponsive_name_server_is_not(
+def test_an_unknown_name_is_a_wrong_base_url_but_an_unresponsive_name_server_is_not(
     transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch, code: int, expected: Code
 ) -> None:
     def resolve(*_: object, **__: object) -> None:
@@ -210,7 +208,7 @@ def test_a_name_that_does_not_resolve_is_wrong_but_an_unresponsive_name_server_i
     assert (error.code, error.is_sent) == (expected, False)
 
 
-def test_a_certificate_that_is_not_trusted_is_reported_in_words(onfido: ScriptedOnfido, tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_reported_in_words(onfido: ScriptedOnfido, tmp_path: Path) -> None:
     onfido.speak_tls(self_signed(tmp_path / "self-signed.pem"))
     with closing(OnfidoTransport(read_retries=0)) as transport:
         error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).get_run("run-1"))
@@ -218,7 +216,7 @@ def test_a_certificate_that_is_not_trusted_is_reported_in_words(onfido: Scripted
     assert "certificate that is not trusted: self-signed certificate" in error.description
 
 
-def test_a_missing_ca_bundle_is_a_failure_like_any_other(
+def test_a_missing_ca_bundle_is_an_ordinary_failure(
     transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
@@ -235,12 +233,12 @@ def test_a_redirect_is_not_followed_nor_its_body_read(onfido: ScriptedOnfido, cl
     assert len(onfido.received) == 1
 
 
-def test_a_body_beyond_the_cap_is_not_read_to_its_end(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+def test_a_body_beyond_the_size_limit_is_not_read_completely(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {**RUN, "output": "x" * MAX_BODY_BYTES}))
     assert failure(lambda: client.get_run("run-1")).code is Code.INITIATION_FAILED
 
 
-def test_a_netrc_does_not_replace_the_token(
+def test_netrc_credentials_do_not_replace_the_token(
     onfido: ScriptedOnfido, client: OnfidoClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -260,7 +258,7 @@ def test_a_proxy_of_the_environment_is_used(
     assert onfido.received[0].target == "http://onfido.invalid/v3.6/workflow_runs/run-1"
 
 
-def test_a_proxy_that_is_down_is_named_and_nothing_left(
+def test_an_unreachable_proxy_is_named_and_the_call_known_not_to_have_been_sent(
     transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -270,7 +268,7 @@ def test_a_proxy_that_is_down_is_named_and_nothing_left(
     assert "proxy" in error.description
 
 
-def test_calls_share_a_connection_but_no_cookie(onfido: ScriptedOnfido, transport: OnfidoTransport) -> None:
+def test_calls_share_a_connection_but_no_cookies(onfido: ScriptedOnfido, transport: OnfidoTransport) -> None:
     onfido.answers(Reply(200, RUN, {"Set-Cookie": "session=of-one-token; Path=/"}), Reply(404), Reply(200, RUN))
     transport.client(onfido.base_url, "token-one").get_run("run-1")
     failure(lambda: transport.client(onfido.base_url, "token-two").get_run("run-2"))
@@ -314,16 +312,14 @@ def start_late(onfido: ScriptedOnfido, clock: FakeTime, base_url: str | None = N
     return error
 
 
-def test_nothing_is_sent_where_the_time_ran_out_while_it_was_connected(
-    onfido: ScriptedOnfido, stalling: FakeTime
-) -> None:
+def test_no_request_is_sent_if_the_deadline_passed_while_connecting(onfido: ScriptedOnfido, stalling: FakeTime) -> None:
     error = start_late(onfido, stalling)
     assert (error.code, error.is_sent, error.is_retryable) == (Code.ONFIDO_UNREACHABLE, False, True)
     wait_until(lambda: onfido.connections == 1)
     assert not onfido.received
 
 
-def test_nothing_is_sent_through_tls_where_the_time_ran_out(
+def test_no_request_is_sent_over_tls_if_the_deadline_passed(
     onfido: ScriptedOnfido, stalling: FakeTime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     certificate = self_signed(tmp_path / "own.pem")
@@ -333,7 +329,7 @@ def test_nothing_is_sent_through_tls_where_the_time_ran_out(
     assert not onfido.received
 
 
-def test_nothing_is_sent_through_a_proxy_where_the_time_ran_out(
+def test_no_request_is_sent_through_a_proxy_if_the_deadline_passed(
     onfido: ScriptedOnfido, stalling: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{onfido.server_port}")
@@ -341,7 +337,7 @@ def test_nothing_is_sent_through_a_proxy_where_the_time_ran_out(
     assert not onfido.received
 
 
-def test_a_connection_that_a_late_call_leaves_is_not_used_again(onfido: ScriptedOnfido, stalling: FakeTime) -> None:
+def test_a_connection_abandoned_by_a_late_call_is_not_reused(onfido: ScriptedOnfido, stalling: FakeTime) -> None:
     with closing(OnfidoTransport(clock=stalling)) as transport:
         client = transport.client(onfido.base_url, API_TOKEN)
         failure(lambda: client.until(stalling() + 1).get_run("run-1"))

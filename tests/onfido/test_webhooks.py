@@ -45,7 +45,7 @@ def event(**payload: object) -> bytes:
 
 
 @given(st.binary(), st.lists(tokens, min_size=1), st.data())
-def test_a_body_signed_with_any_of_the_tokens_is_signed(body: bytes, known: list[str], data: st.DataObject) -> None:
+def test_a_body_signed_with_any_of_the_tokens_is_accepted(body: bytes, known: list[str], data: st.DataObject) -> None:
     token = data.draw(st.sampled_from(known))
     assert is_signed(body, sign(body, token), known)
 
@@ -65,7 +65,7 @@ def test_one_bit_changed_in_the_signature_breaks_it(body: bytes, token: str, pos
 
 
 @given(st.binary(), st.text(st.characters()) | st.none(), st.lists(tokens))
-def test_garbage_is_no_signature(body: bytes, garbage: str | None, known: list[str]) -> None:
+def test_a_garbage_signature_is_refused(body: bytes, garbage: str | None, known: list[str]) -> None:
     assert not is_signed(body, garbage, known)
 
 
@@ -74,14 +74,14 @@ def test_a_malformed_signature_is_refused_without_an_error(signature: str | None
     assert not is_signed(b"{}", signature, ["token"])
 
 
-def test_the_signature_is_taken_to_the_letter() -> None:
+def test_a_signature_is_compared_exactly() -> None:
     good = sign(b"{}", "token")
     assert is_signed(b"{}", good, ["other", "token"])
     for variant in (good.upper(), good + " ", good[:-1], good + "0"):
         assert not is_signed(b"{}", variant, ["token"])
 
 
-def test_an_empty_token_signs_nothing() -> None:
+def test_an_empty_token_accepts_no_signature() -> None:
     assert not is_signed(b"{}", sign(b"{}", ""), [""])
     assert not is_signed(b"{}", sign(b"{}", ""), [])
 
@@ -143,7 +143,7 @@ def test_an_output_of_any_depth_is_read() -> None:
     assert run.comparisons == {"first_name": Comparison.CLEAR}
 
 
-def test_the_objects_word_outweighs_the_resources() -> None:
+def test_the_objects_status_takes_precedence_over_the_resources() -> None:
     body = event(
         resource_type="workflow_run",
         action="workflow_run.completed",
@@ -154,13 +154,13 @@ def test_the_objects_word_outweighs_the_resources() -> None:
     assert run == RunSnapshot(RUN_ID, "declined", completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC))
 
 
-def test_a_run_event_without_status_names_the_run_only() -> None:
+def test_a_run_event_without_a_status_names_only_the_run() -> None:
     body = event(resource_type="workflow_run", action="workflow_run.started", object={"id": RUN_ID})
     assert read_event(body) == Event("workflow_run.started", "workflow_run", run_id=RUN_ID)
 
 
 @pytest.mark.parametrize("place", ["object", "resource"])
-def test_a_task_event_names_the_run_it_belongs_to(place: str) -> None:
+def test_a_task_event_names_its_run(place: str) -> None:
     payload: dict[str, Any] = {"object": {"id": "manual_case_review_1"}, "resource": {"status": "completed"}}
     payload[place]["workflow_run_id"] = RUN_ID
     body = event(resource_type="workflow_task", action="workflow_task.started", **payload)
@@ -179,7 +179,7 @@ def test_a_task_event_names_the_tasks_definition(place: str) -> None:
 
 
 @pytest.mark.parametrize("about", [None, {}, {"id": 7, "task_def_id": []}, {"id": "t" * 65, "task_def_id": "\x00"}])
-def test_a_task_event_that_names_no_task_is_still_an_event(about: object) -> None:
+def test_a_task_event_without_a_task_id_is_an_event(about: object) -> None:
     body = event(resource_type="workflow_task", action="workflow_task.started", object=about)
     assert read_event(body) == Event("workflow_task.started", "workflow_task")
 
@@ -190,7 +190,7 @@ def test_a_watchlist_event_names_the_monitor() -> None:
     assert read_event(body) == Event(action, "watchlist_monitor", monitor_id="monitor-1")
 
 
-def test_a_watchlist_event_is_about_its_monitor_alone_though_it_names_a_run() -> None:
+def test_a_watchlist_event_belongs_to_its_monitor_even_if_it_names_a_run() -> None:
     told = {"id": "monitor-1", "workflow_run_id": "run-1"}
     body = event(resource_type="watchlist_monitor", action="watchlist_monitor.matches_updated", object=told)
     assert read_event(body).run_id is None
@@ -206,19 +206,19 @@ GOOD = json.dumps(COMPLETED).encode()
 
 @pytest.mark.parametrize("digits", [1, 640, 641, 4300, 4301, 100_000])
 @pytest.mark.parametrize("sign", ["", "-"])
-def test_an_integer_of_any_length_makes_no_event_unreadable(digits: int, sign: str) -> None:
+def test_an_integer_of_any_length_does_not_make_an_event_unreadable(digits: int, sign: str) -> None:
     body = GOOD.replace(b'"data_comparison"', b'"number": %s%s, "data_comparison"' % (sign.encode(), b"9" * digits))
     run = read_event(body).run
     assert run is not None
     assert run.comparisons == {"first_name": Comparison.CLEAR}
 
 
-def test_a_byte_order_mark_does_not_belong_to_the_event() -> None:
+def test_a_byte_order_mark_is_not_part_of_the_event() -> None:
     assert read_event(b"\xef\xbb\xbf" + GOOD) == read_event(GOOD)
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"payload": null}', b'{"event": {}}', b"\xef\xbb\xbf{}"])
-def test_an_event_without_payload_is_refused_in_these_words(body: bytes) -> None:
+def test_an_event_without_a_payload_is_refused_with_an_exact_message(body: bytes) -> None:
     with pytest.raises(RequestError, match="it has no payload"):
         read_event(body)
 

@@ -63,7 +63,7 @@ def whole(opened: AbstractContextManager[FileStream]) -> bytes:
         return content
 
 
-def test_an_applicant_is_taken_with_numbers_and_consents(client: OnfidoClient) -> None:
+def test_an_applicant_is_created_with_numbers_and_consents(client: OnfidoClient) -> None:
     values = PERSON | {
         "id_numbers.driving_licence": "D1234567",
         "id_numbers.driving_licence.state_code": "CA",
@@ -75,7 +75,7 @@ def test_an_applicant_is_taken_with_numbers_and_consents(client: OnfidoClient) -
     client.update_applicant(applicant_id, {"last_name": "Other"})
 
 
-def test_a_run_is_taken_with_all_that_it_can_have(client: OnfidoClient, applicant_id: str) -> None:
+def test_a_run_is_created_with_all_options(client: OnfidoClient, applicant_id: str) -> None:
     expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     run = client.create_run(
         workflow_id=WORKFLOW_ID,
@@ -92,11 +92,11 @@ def test_a_run_is_taken_with_all_that_it_can_have(client: OnfidoClient, applican
 
 
 @pytest.mark.parametrize("options", [SdkOptions(), SdkOptions("*://app.example/*", None, "https://id.example")])
-def test_an_sdk_token_is_given(client: OnfidoClient, applicant_id: str, options: SdkOptions) -> None:
+def test_an_sdk_token_is_created_with_all_options(client: OnfidoClient, applicant_id: str, options: SdkOptions) -> None:
     assert client.create_sdk_token(applicant_id, options)
 
 
-def test_a_workflow_is_probed_and_no_run_comes_of_it(simulator: Simulator, client: OnfidoClient) -> None:
+def test_checking_a_workflow_creates_no_run(simulator: Simulator, client: OnfidoClient) -> None:
     client.probe_workflow(WORKFLOW_ID)
     for unknown in (UNKNOWN_WORKFLOW, "no-uuid"):
         with pytest.raises(OnfidoError) as caught:
@@ -124,7 +124,7 @@ def test_webhooks_are_created_listed_changed_and_deleted(client: OnfidoClient) -
     assert [webhook.webhook_id for webhook in client.list_webhooks()] == [created.webhook_id]
 
 
-def test_a_task_waits_for_data_and_takes_only_what_fits(
+def test_a_task_accepts_only_data_that_match_its_schema(
     simulator: Simulator, client: OnfidoClient, applicant_id: str
 ) -> None:
     task = {"task_def_id": "score", "input": {"age": 42}, "output_schema": {"score": "number"}}
@@ -143,7 +143,7 @@ def test_a_task_waits_for_data_and_takes_only_what_fits(
 
 
 @pytest.mark.parametrize("is_inline", [False, True])
-def test_files_are_given_by_the_api_and_by_its_storage(
+def test_files_are_served_by_the_api_and_by_its_storage(
     simulator: Simulator, client: OnfidoClient, applicant_id: str, *, is_inline: bool
 ) -> None:
     run_id = ended_run(simulator, client, applicant_id)
@@ -157,7 +157,7 @@ def test_files_are_given_by_the_api_and_by_its_storage(
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
 
 
-def test_a_file_that_is_not_made_yet_or_never_was_is_unavailable(
+def test_a_file_that_is_not_ready_or_does_not_exist_is_unavailable(
     simulator: Simulator, client: OnfidoClient, applicant_id: str
 ) -> None:
     open_run = client.create_run(workflow_id=WORKFLOW_ID, applicant_id=applicant_id).run_id
@@ -173,7 +173,7 @@ def test_a_file_that_is_not_made_yet_or_never_was_is_unavailable(
     whole(client.open_evidence_folder(run_id))
 
 
-def test_a_watchlist_monitor_is_read_also_when_it_is_deleted(
+def test_a_watchlist_monitor_is_readable_after_its_deletion(
     simulator: Simulator, client: OnfidoClient, applicant_id: str
 ) -> None:
     monitors, body = f"{simulator.api_url}/watchlist_monitors", {"applicant_id": applicant_id}

@@ -118,7 +118,7 @@ def heads(table: Table) -> list[tuple[str, ...]]:
     return [tuple(each.columns.keys()) for each in (*table.indexes, *unique)]
 
 
-def test_every_table_that_grows_is_full(driven: Driven) -> None:
+def test_every_growing_table_has_rows(driven: Driven) -> None:
     """The plans of a table that is nearly empty would show nothing."""
     with driven.world.connector.services.database.read() as connection:
         for name in sorted(GROWING - {"refused_starts"}):  # the sweep has emptied that one
@@ -126,7 +126,7 @@ def test_every_table_that_grows_is_full(driven: Driven) -> None:
             assert connection.execute(select(func.count()).select_from(rows)).scalar_one() == USERS, name
 
 
-def test_no_statement_grows_with_the_users(driven: Driven) -> None:
+def test_no_statement_scans_more_rows_with_more_users(driven: Driven) -> None:
     statements = list(driven.recorder.statements.values())
     assert len(statements) > 200
     faults = list(find_faults(driven.world, statements))

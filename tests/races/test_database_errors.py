@@ -74,7 +74,7 @@ def test_lease_is_released_as_soon_as_the_database_answers_again(quiet: World, a
 
 
 @pytest.mark.parametrize("step", [RESERVE, RECORD])
-def test_lease_is_released_if_only_the_answer_to_a_commit_was_lost(quiet: World, ann: Caller, step: str) -> None:
+def test_a_lease_is_released_if_only_the_answer_to_a_commit_was_lost(quiet: World, ann: Caller, step: str) -> None:
     with outage(step, is_carried_out=True):
         assert initiate(quiet, ann)[0] >= 500
 
@@ -86,7 +86,7 @@ def test_lease_is_released_if_only_the_answer_to_a_commit_was_lost(quiet: World,
     assert applicants_left(quiet) == 1
 
 
-def test_applicant_whose_recording_was_not_answered_is_kept(quiet: World, ann: Caller) -> None:
+def test_an_applicant_whose_recording_was_not_confirmed_is_kept(quiet: World, ann: Caller) -> None:
     with outage(ANNOUNCE, is_carried_out=True):
         assert initiate(quiet, ann)[0] >= 500
 
@@ -98,7 +98,7 @@ def test_applicant_whose_recording_was_not_answered_is_kept(quiet: World, ann: C
     assert applicants_left(quiet) == 1
 
 
-def test_applicant_that_could_not_be_recorded_is_deleted_without_another_request(quiet: World, ann: Caller) -> None:
+def test_an_applicant_that_could_not_be_recorded_is_deleted_without_another_request(quiet: World, ann: Caller) -> None:
     with outage(ANNOUNCE):
         assert initiate(quiet, ann)[0] >= 500
         assert applicants_left(quiet) == 1
@@ -141,7 +141,7 @@ def stale(world: World) -> set[str]:
     return {claim.uri for claim in about if claim.is_stale}
 
 
-def test_lease_of_a_verification_that_was_taken_over_is_released(quiet: World, ann: Caller) -> None:
+def test_the_lease_of_a_verification_that_was_taken_over_is_released(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert initiate(quiet, ann) == UNREACHABLE
     with outage("UPDATE verifications SET lease_owner=", is_carried_out=True):
@@ -150,7 +150,7 @@ def test_lease_of_a_verification_that_was_taken_over_is_released(quiet: World, a
     assert start_at_last(quiet, ann)
 
 
-def test_sweep_releases_its_lease_too(quiet: World, ann: Caller) -> None:
+def test_the_sweep_releases_its_lease_too(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert initiate(quiet, ann) == UNREACHABLE
     (verification,) = quiet.verifications("ann")
@@ -185,7 +185,7 @@ def test_pending_cleanup_is_dropped_when_the_process_ends(quiet: World) -> None:
     assert given_up(logs) == ["first", "second", "third"]
 
 
-def test_pending_cleanup_is_dropped_after_its_time_or_number_limit(quiet: World) -> None:
+def test_pending_cleanup_is_dropped_beyond_its_limits_of_time_and_number(quiet: World) -> None:
     with capture_logs() as logs:
         impatient = Afterwards(patience=0)
         impatient.leave("give back", fail, verification_id="too long")
@@ -197,7 +197,7 @@ def test_pending_cleanup_is_dropped_after_its_time_or_number_limit(quiet: World)
     assert given_up(logs) == ["too long", "too much"]
 
 
-def test_a_defect_in_what_is_left_keeps_nothing_else_from_being_done(quiet: World) -> None:
+def test_a_defective_cleanup_does_not_prevent_the_others(quiet: World) -> None:
     done, afterwards = [], Afterwards()
 
     def break_down() -> None:

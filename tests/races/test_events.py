@@ -44,7 +44,7 @@ def other_event(kind: str, resource_type: str, **told: Any) -> bytes:
     return json.dumps({"payload": payload}).encode()
 
 
-def test_repeated_event_has_no_effect(quiet: World, ann: Caller) -> None:
+def test_a_repeated_event_has_no_effect(quiet: World, ann: Caller) -> None:
     body = end_run(quiet, quiet.start(ann))
     assert post(quiet, body) == 200
     assert correct(quiet, [GIVEN_NAME], is_verified=False).ok
@@ -54,7 +54,7 @@ def test_repeated_event_has_no_effect(quiet: World, ann: Caller) -> None:
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_same_news_in_other_bytes_has_no_effect(quiet: World, ann: Caller) -> None:
+def test_an_equivalent_event_with_other_bytes_has_no_effect(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     settle(quiet, run_id)
     change_values(quiet, {GIVEN_NAME: "Bea"})
@@ -65,7 +65,7 @@ def test_same_news_in_other_bytes_has_no_effect(quiet: World, ann: Caller) -> No
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_open_status_that_comes_late_does_not_reopen_a_run(quiet: World, ann: Caller) -> None:
+def test_an_open_status_that_arrives_late_does_not_reopen_a_run(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     settle(quiet, run_id)
 
@@ -76,7 +76,7 @@ def test_open_status_that_comes_late_does_not_reopen_a_run(quiet: World, ann: Ca
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_final_status_is_never_left(quiet: World) -> None:
+def test_a_final_status_never_changes(quiet: World) -> None:
     for first in FINAL:
         user = quiet.add_user(first)
         run_id = quiet.start(user)
@@ -91,7 +91,7 @@ def test_final_status_is_never_left(quiet: World) -> None:
         assert run_status(user) == {first}
 
 
-def test_events_out_of_order_end_in_the_same_state(quiet: World, ann: Caller) -> None:
+def test_events_in_any_order_lead_to_the_same_state(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     done = event_body(run_id, "approved", ALL_CLEAR)
     for body in (
@@ -107,7 +107,7 @@ def test_events_out_of_order_end_in_the_same_state(quiet: World, ann: Caller) ->
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_event_before_our_own_commit_of_the_run_is_kept(world: World) -> None:
+def test_an_event_before_the_commit_of_its_run_is_parked(world: World) -> None:
     ann = world.add_user()
     world.faults(runs_early=1)
 
@@ -119,7 +119,7 @@ def test_event_before_our_own_commit_of_the_run_is_kept(world: World) -> None:
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_early_event_whose_comparison_is_only_in_a_task_is_applied(world: World) -> None:
+def test_an_early_event_whose_comparison_is_only_in_a_task_is_applied(world: World) -> None:
     ann = world.add_user()
     world.faults(runs_early=1, output_shape="none")
 
@@ -128,7 +128,7 @@ def test_early_event_whose_comparison_is_only_in_a_task_is_applied(world: World)
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
 
 
-def test_early_event_waits_for_an_attempt_whose_answer_was_lost(world: World) -> None:
+def test_an_early_event_is_parked_for_a_start_whose_answer_was_lost(world: World) -> None:
     ann = world.add_user()
     world.faults(runs_early=1, route="POST /workflow_runs", dropped_after=1)
     assert outcome_of(ann.verify(world.provider_id, "INITIATED")) == UNREACHABLE
@@ -140,7 +140,7 @@ def test_early_event_waits_for_an_attempt_whose_answer_was_lost(world: World) ->
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_early_event_is_kept_over_a_restart(quiet: World) -> None:
+def test_an_early_event_survives_a_restart(quiet: World) -> None:
     ann = quiet.add_user()
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
@@ -154,7 +154,7 @@ def test_early_event_is_kept_over_a_restart(quiet: World) -> None:
     assert run_status(ann) == {"declined"}
 
 
-def test_event_of_an_unknown_run_changes_nothing(quiet: World, ann: Caller) -> None:
+def test_an_event_of_an_unknown_run_changes_nothing(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
 
     assert post(quiet, event_body("0b9c8e1e-0000-4000-8000-000000000000", "approved", ALL_CLEAR)) == 200
@@ -164,7 +164,7 @@ def test_event_of_an_unknown_run_changes_nothing(quiet: World, ann: Caller) -> N
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_other_events_mean_nothing(quiet: World, ann: Caller) -> None:
+def test_events_of_other_types_change_nothing(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     before = ann.claims()
 
@@ -182,7 +182,7 @@ def test_other_events_mean_nothing(quiet: World, ann: Caller) -> None:
     assert ann.claims() == before
 
 
-def test_event_settles_a_run_only_through_the_provider_that_started_it(quiet: World, ann: Caller) -> None:
+def test_an_event_ends_a_run_only_through_the_provider_that_started_it(quiet: World, ann: Caller) -> None:
     other = add_provider(quiet, "Second")
     run_id = quiet.start(ann)
 
@@ -193,7 +193,7 @@ def test_event_settles_a_run_only_through_the_provider_that_started_it(quiet: Wo
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_disabled_provider_still_takes_results(quiet: World, ann: Caller) -> None:
+def test_a_disabled_provider_still_accepts_results(quiet: World, ann: Caller) -> None:
     bea = quiet.add_user("bea")
     compared, to_be_asked = quiet.start(ann), quiet.start(bea)
     quiet.outcome(to_be_asked, status="approved", shape="none")
@@ -206,7 +206,7 @@ def test_disabled_provider_still_takes_results(quiet: World, ann: Caller) -> Non
     quiet.wait_until(lambda: verified(bea.claims()) == set(MAPPING))
 
 
-def test_unknown_status_is_kept_and_counts_as_open(quiet: World, ann: Caller) -> None:
+def test_an_unknown_status_is_stored_and_counts_as_open(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="paused_by_onfido")
 
@@ -227,7 +227,7 @@ def with_huge_integer(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("write", [with_byte_order_mark, with_huge_integer])
-def test_event_that_is_oddly_written_is_applied_at_once_and_after_it_has_waited(
+def test_an_unusually_written_event_is_applied_at_once_and_after_parking(
     quiet: World, write: Callable[[bytes], bytes]
 ) -> None:
     early, late = quiet.add_user("early"), quiet.add_user("late")
@@ -246,7 +246,7 @@ def test_event_that_is_oddly_written_is_applied_at_once_and_after_it_has_waited(
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"payload": null}'])
-def test_signed_body_without_payload_is_refused_in_these_words(quiet: World, body: bytes) -> None:
+def test_a_signed_body_without_a_payload_is_refused_with_an_exact_message(quiet: World, body: bytes) -> None:
     refused = quiet.post_event(body)
     assert outcome_of(refused) == (400, "OIDV-60007")
     assert "it has no payload" in refused.json()["description"]

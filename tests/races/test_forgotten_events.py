@@ -78,7 +78,7 @@ def empty_lists(method: str, path: str, answer: Answer) -> Answer:
 
 
 @pytest.mark.parametrize("is_upper", [False, True])
-def test_event_of_a_run_that_was_never_recorded_is_forgotten_with_the_user(
+def test_the_event_of_a_run_that_was_never_recorded_is_deleted_with_the_user(
     quiet: World, ann: Caller, *, is_upper: bool
 ) -> None:
     run_id, tag = start_without_answer(quiet, ann)
@@ -93,7 +93,7 @@ def test_event_of_a_run_that_was_never_recorded_is_forgotten_with_the_user(
     assert kept(quiet, f"{ELSEWHERE}1") == {(PARKED, True)}, "it is another's"
 
 
-def test_event_that_comes_after_its_user_was_removed_is_not_kept(quiet: World, ann: Caller) -> None:
+def test_an_event_after_the_removal_of_its_user_is_not_kept(quiet: World, ann: Caller) -> None:
     unknown, tag = start_without_answer(quiet, ann)
     remove(quiet)
     post(quiet, unknown, tag)
@@ -107,7 +107,7 @@ def test_event_that_comes_after_its_user_was_removed_is_not_kept(quiet: World, a
     assert kept(quiet, unknown) == kept(quiet, known) == {(NOTED, False)}
 
 
-def test_event_at_another_provider_of_the_account_is_not_kept(quiet: World, ann: Caller) -> None:
+def test_an_event_at_another_provider_of_the_account_is_not_kept(quiet: World, ann: Caller) -> None:
     other, run_id = add_provider(quiet, "Second"), quiet.start(ann)
     post(other, run_id, tag_of(quiet))
     assert kept(quiet, run_id) == {(NOTED, False)}
@@ -116,7 +116,7 @@ def test_event_at_another_provider_of_the_account_is_not_kept(quiet: World, ann:
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_event_that_means_nothing_here_is_not_kept(quiet: World, ann: Caller) -> None:
+def test_an_event_without_a_meaning_for_the_connector_is_not_kept(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     told = {"id": "document_check_1", "workflow_run_id": run_id, "output": {"first_name": "Ann"}}
     payload = {"resource_type": "workflow_task", "action": "workflow_task.completed", "resource": told}
@@ -135,7 +135,7 @@ def test_tag_that_names_no_verification_is_ignored(quiet: World, tag: object) ->
         connection.execute(events.delete().where(events.c.run_id == run_id))
 
 
-def test_event_is_forgotten_whichever_comes_first_it_or_the_removal(quiet: World) -> None:
+def test_an_event_and_the_removal_of_its_user_leave_nothing_in_either_order(quiet: World) -> None:
     for number in range(6):
         user_id = f"user-{number}"
         run_id, tag = start_without_answer(quiet, quiet.add_user(user_id), user_id)

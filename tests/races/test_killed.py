@@ -48,7 +48,7 @@ def ahead(world: World) -> float:
     return (world.clock() - datetime.now(UTC)).total_seconds()
 
 
-def test_process_killed_while_onfido_starts_the_run_costs_no_second_one(quiet: World) -> None:
+def test_a_process_killed_while_onfido_starts_the_run_pays_for_no_second_run(quiet: World) -> None:
     ann = quiet.add_user()
     quiet.faults(route=START_RUN, latency_ms=60_000)
     order = {"user_id": "ann", "moment": None, "ahead": ahead(quiet)}
@@ -66,7 +66,7 @@ def test_process_killed_while_onfido_starts_the_run_costs_no_second_one(quiet: W
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_processes_killed_twice_around_every_commit_cost_no_second_run(quiet: World) -> None:
+def test_processes_killed_twice_around_every_commit_pay_for_no_second_run(quiet: World) -> None:
     commits = range(1, COMMITS + 1)
     users = {f"user-{commit}": quiet.add_user(f"user-{commit}") for commit in commits}
     now, wait = ahead(quiet), LEASE + RUN_SETTLE_TIME

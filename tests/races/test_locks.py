@@ -201,9 +201,7 @@ def test_provider_is_removed_while_a_run_is_recorded(world: World, database: Dat
     assert removed.status_code == 204
 
 
-def test_provider_is_removed_while_a_result_is_applied_for_which_an_event_waits(
-    world: World, database: Database
-) -> None:
+def test_a_provider_is_removed_while_a_result_with_a_parked_event_is_applied(world: World, database: Database) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     world.outcome(run_id)
@@ -217,7 +215,7 @@ def test_provider_is_removed_while_a_result_is_applied_for_which_an_event_waits(
     assert removed.status_code == 204
 
 
-def test_provider_and_user_are_removed_at_once(world: World, database: Database) -> None:
+def test_a_provider_and_a_user_are_removed_concurrently(world: World, database: Database) -> None:
     verify_all(world, world.add_user())
 
     one, other = collide(database, lambda: remove_user(world), ATTEMPTS_LOCKED, lambda: remove_provider(world))
@@ -235,7 +233,7 @@ def test_provider_is_removed_while_a_value_changes(world: World, database: Datab
     assert removed.status_code == 204
 
 
-def test_event_for_a_provider_that_is_removed_meanwhile_gets_an_error(world: World) -> None:
+def test_an_event_for_a_provider_removed_meanwhile_gets_an_error(world: World) -> None:
     run_id = world.start(world.add_user())
 
     with meanwhile("providers.previous_webhook_token", lambda: remove_provider(world)):
@@ -244,7 +242,7 @@ def test_event_for_a_provider_that_is_removed_meanwhile_gets_an_error(world: Wor
     assert outcome_of(answer) == (404, "OIDV-60001")
 
 
-def test_initiation_with_a_provider_that_is_removed_meanwhile_gets_an_error(world: World) -> None:
+def test_an_initiation_with_a_provider_removed_meanwhile_gets_an_error(world: World) -> None:
     ann = world.add_user()
 
     with meanwhile("FROM providers", lambda: remove_provider(world)):
@@ -253,7 +251,7 @@ def test_initiation_with_a_provider_that_is_removed_meanwhile_gets_an_error(worl
     assert outcome_of(answer) == (400, "OIDV-10009")
 
 
-def test_initiation_goes_on_where_the_attempt_in_its_way_has_just_ended(world: World) -> None:
+def test_an_initiation_continues_if_the_conflicting_attempt_has_just_ended(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     posted: list[requests.Response] = []
@@ -301,9 +299,7 @@ def test_user_is_removed_while_claims_are_corrected(world: World, database: Data
 
 
 @pytest.mark.parametrize("values", [VALUES, {}], ids=["with values", "without"])
-def test_user_who_is_added_during_the_removal_exists(
-    world: World, database: Database, values: Mapping[str, str]
-) -> None:
+def test_a_user_added_during_the_removal_exists(world: World, database: Database, values: Mapping[str, str]) -> None:
     world.add_user()
     users = world.connector.services.users
 
@@ -313,7 +309,7 @@ def test_user_who_is_added_during_the_removal_exists(
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
-def test_request_for_a_user_who_is_removed_meanwhile_gets_an_error(world: World, status: str) -> None:
+def test_a_request_for_a_user_removed_meanwhile_gets_an_error(world: World, status: str) -> None:
     ann = world.add_user()
     world.start(ann)
 
@@ -323,7 +319,7 @@ def test_request_for_a_user_who_is_removed_meanwhile_gets_an_error(world: World,
     assert outcome_of(answer) == (400, "OIDV-10014")
 
 
-def test_wait_for_the_result_of_a_user_who_is_removed_ends(world: World) -> None:
+def test_a_wait_for_the_result_of_a_removed_user_ends(world: World) -> None:
     ann = world.add_user()
     world.start(ann)
 
@@ -382,7 +378,7 @@ def test_keys_are_rotated_while_values_change(world: World, database: Database) 
     assert len(sealing_keys(database, "user_attributes.value")) == 1
 
 
-def test_keys_are_rotated_while_bodies_are_forgotten(world: World, database: Database) -> None:
+def test_keys_are_rotated_while_bodies_are_deleted(world: World, database: Database) -> None:
     for number in range(6):
         assert world.post_event(event_body(f"unknown-{number}", "approved", ALL_CLEAR)).ok
     world.clock.advance(YEAR)

@@ -88,7 +88,7 @@ def remove(world: World, user_id: str = "ann") -> None:
     world.connector.services.users.remove(Tenant(world.tenant), user_id)
 
 
-def test_second_started_run_is_recorded_as_an_orphan(quiet: World, ann: Caller, onfido: Between) -> None:
+def test_a_second_run_is_recorded_as_orphaned(quiet: World, ann: Caller, onfido: Between) -> None:
     before, runs = orphans(), []
 
     def overtake() -> None:
@@ -112,7 +112,7 @@ def test_second_started_run_is_recorded_as_an_orphan(quiet: World, ann: Caller, 
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_run_that_was_started_late_is_taken_up_by_the_sweep_where_there_is_no_other(
+def test_a_run_started_late_is_adopted_by_the_sweep_if_there_is_no_other(
     quiet: World, ann: Caller, onfido: Between
 ) -> None:
     def overtake() -> None:
@@ -129,7 +129,7 @@ def test_run_that_was_started_late_is_taken_up_by_the_sweep_where_there_is_no_ot
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_run_that_another_request_has_found_is_no_orphan(quiet: World, ann: Caller, onfido: Between) -> None:
+def test_a_run_found_by_another_request_is_not_orphaned(quiet: World, ann: Caller, onfido: Between) -> None:
     before, found = orphans(), []
 
     def overtake() -> None:
@@ -167,7 +167,7 @@ def test_late_update_of_an_applicant_verifies_nothing_that_onfido_did_not_compar
     assert verified(ann.claims()) == (set(MAPPING) if changed == "Ann" else {LAST_NAME, BIRTH_DATE})
 
 
-def test_late_update_says_nothing_of_what_it_did_not_send(quiet: World, ann: Caller, onfido: Between) -> None:
+def test_a_late_update_does_not_judge_values_that_it_did_not_send(quiet: World, ann: Caller, onfido: Between) -> None:
     email = "http://wso2.org/claims/emailaddress"
     change_values(quiet, {email: "ann@example.org"})
     properties = config_properties(
@@ -194,7 +194,7 @@ def test_late_update_says_nothing_of_what_it_did_not_send(quiet: World, ann: Cal
     assert {claim.uri for claim in about if claim.is_stale} == {GIVEN_NAME}
 
 
-def test_late_update_counts_for_a_run_in_review_too(quiet: World, ann: Caller, onfido: Between) -> None:
+def test_a_late_update_also_counts_for_a_run_in_review(quiet: World, ann: Caller, onfido: Between) -> None:
     held = onfido.hold(*update_of_applicant(quiet, ann))
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(initiate, quiet, ann)
@@ -210,7 +210,7 @@ def test_late_update_counts_for_a_run_in_review_too(quiet: World, ann: Caller, o
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_late_update_is_overwritten_by_a_verification_that_is_about_to_start_its_run(
+def test_a_late_update_is_overwritten_by_a_verification_about_to_start_its_run(
     quiet: World, ann: Caller, onfido: Between
 ) -> None:
     update = update_of_applicant(quiet, ann)
@@ -233,7 +233,7 @@ def test_late_update_is_overwritten_by_a_verification_that_is_about_to_start_its
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_late_applicant_is_deleted(quiet: World, ann: Caller, onfido: Between) -> None:
+def test_a_late_applicant_is_deleted(quiet: World, ann: Caller, onfido: Between) -> None:
     held = onfido.hold("POST", "/applicants")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(initiate, quiet, ann)
@@ -247,9 +247,7 @@ def test_late_applicant_is_deleted(quiet: World, ann: Caller, onfido: Between) -
     assert sent_values(quiet, run_id) == VALUES
 
 
-def test_run_that_was_started_for_a_user_who_is_removed_is_an_orphan(
-    quiet: World, ann: Caller, onfido: Between
-) -> None:
+def test_a_run_started_for_a_user_removed_meanwhile_is_orphaned(quiet: World, ann: Caller, onfido: Between) -> None:
     before = orphans()
 
     assert late(quiet, ann, onfido, lambda: remove(quiet)) == REMOVED
@@ -263,7 +261,7 @@ def test_run_that_was_started_for_a_user_who_is_removed_is_an_orphan(
     [(VALUES_READ, REMOVED), (APPLICANT_LOOKED_FOR, REMOVED), (RUN_RECORDED, (200, None))],
 )
 @pytest.mark.parametrize("what", ["user", "provider"])
-def test_initiation_succeeds_only_for_what_was_there_when_its_run_was_recorded(
+def test_an_initiation_succeeds_only_for_rows_that_existed_when_its_run_was_recorded(
     quiet: World, ann: Caller, moment: str, outcome: tuple[int, str | None], what: str
 ) -> None:
     def take_away() -> None:
@@ -281,9 +279,7 @@ def test_initiation_succeeds_only_for_what_was_there_when_its_run_was_recorded(
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
-def test_verification_that_is_removed_before_the_answer_is_not_an_orphan(
-    quiet: World, ann: Caller, status: str
-) -> None:
+def test_a_verification_removed_before_the_answer_is_not_orphaned(quiet: World, ann: Caller, status: str) -> None:
     quiet.start(ann)
     with meanwhile("verification_claims.uri = ", lambda: remove(quiet)):
         assert outcome_of(ann.verify(quiet.provider_id, status)) == REMOVED

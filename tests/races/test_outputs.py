@@ -36,7 +36,7 @@ def post(world: World, body: bytes) -> int:
     return world.post_event(body).status_code
 
 
-def test_comparison_is_found_at_any_place_of_the_output(world: World) -> None:
+def test_a_comparison_is_found_at_any_place_of_the_output(world: World) -> None:
     comparisons = {"first_name": "clear", "last_name": "consider", "date_of_birth": "unidentified"}
     users = {shape: world.add_user(shape) for shape in ("report", "flat", "document_report", "none")}
 
@@ -49,7 +49,7 @@ def test_comparison_is_found_at_any_place_of_the_output(world: World) -> None:
         assert verdicts(user) == {GIVEN_NAME: "clear", LAST_NAME: "consider", BIRTH_DATE: "unidentified"}
 
 
-def test_reason_of_a_run_that_was_not_approved_is_in_its_task_too(quiet: World, ann: Caller) -> None:
+def test_the_reason_of_a_run_that_was_not_approved_is_also_read_from_its_task(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="declined", comparisons={"first_name": "consider"}, shape="none")
 
@@ -59,7 +59,7 @@ def test_reason_of_a_run_that_was_not_approved_is_in_its_task_too(quiet: World, 
     assert verdicts(ann) == {GIVEN_NAME: "consider", LAST_NAME: "clear", BIRTH_DATE: "clear"}
 
 
-def test_tasks_that_cannot_be_read_are_asked_again_by_completed(quiet: World, ann: Caller) -> None:
+def test_unreadable_tasks_are_fetched_again_by_completed(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="approved", shape="none")
     quiet.faults(route=TASKS, failed=3)
@@ -73,7 +73,7 @@ def test_tasks_that_cannot_be_read_are_asked_again_by_completed(quiet: World, an
     assert run_status(ann) == {"approved"}
 
 
-def test_tasks_that_cannot_be_read_are_asked_again_by_initiated(quiet: World, ann: Caller) -> None:
+def test_unreadable_tasks_are_fetched_again_by_initiated(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="approved", shape="none")
     quiet.faults(route=TASKS, failed=3)
@@ -86,7 +86,7 @@ def test_tasks_that_cannot_be_read_are_asked_again_by_initiated(quiet: World, an
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_run_approved_with_nothing_compared_verifies_nothing(quiet: World) -> None:
+def test_a_run_approved_without_comparisons_verifies_nothing(quiet: World) -> None:
     outputs: tuple[object, ...] = (None, {}, [], "approved", 7, True, [[{"data_comparison": "clear"}]])
     for number, output in enumerate(outputs):
         user = quiet.add_user(str(number))
@@ -114,7 +114,7 @@ def test_comparison_deep_inside_the_output_is_found(quiet: World, ann: Caller) -
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_output_of_any_depth_breaks_nothing(quiet: World, ann: Caller) -> None:
+def test_an_output_of_any_depth_causes_no_server_error(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     end_run(quiet, run_id)
     whole = event_body(run_id, "approved", output="DEEP")
@@ -126,7 +126,7 @@ def test_output_of_any_depth_breaks_nothing(quiet: World, ann: Caller) -> None:
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_run_whose_output_is_as_deep_as_can_be_read_is_applied_and_shown(quiet: World) -> None:
+def test_a_run_with_the_deepest_readable_output_is_applied_and_shown(quiet: World) -> None:
     """How deep that is depends on who reads it: what was read once may be too deep to be written, or read again."""
     depths = range(2000)
     deepest = bisect(depths, 200, key=lambda depth: post(quiet, deep_event("of others", depth))) - 1

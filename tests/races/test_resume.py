@@ -48,7 +48,7 @@ def break_off(world: World, caller: Caller, route: str, switch: str = "dropped_a
     assert initiate(world, caller) == (THROTTLED if switch == "throttled" else UNREACHABLE)
 
 
-def test_step_that_did_nothing_is_taken_again(quiet: World) -> None:
+def test_a_step_without_effect_is_repeated(quiet: World) -> None:
     steps = [(CREATE_APPLICANT, "failed"), (CREATE_APPLICANT, "throttled"), (START_RUN, "throttled")]
     for route, switch in steps:
         others, applicants = runs_at_onfido(quiet), applicants_at_onfido(quiet)
@@ -60,7 +60,7 @@ def test_step_that_did_nothing_is_taken_again(quiet: World) -> None:
         assert applicants_at_onfido(quiet) == applicants + 1
 
 
-def test_run_that_was_started_without_an_answer_is_found_again(quiet: World) -> None:
+def test_a_run_started_without_an_answer_is_found_again(quiet: World) -> None:
     for switch in ("failed_after", "dropped_after"):
         others, applicants = runs_at_onfido(quiet), applicants_at_onfido(quiet)
         user = quiet.add_user(switch)
@@ -73,9 +73,7 @@ def test_run_that_was_started_without_an_answer_is_found_again(quiet: World) -> 
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 410, 425, 429, 499, 504])
-def test_run_whose_start_a_proxy_answered_in_onfidos_place_is_found_again(
-    quiet: World, ann: Caller, status: int
-) -> None:
+def test_a_run_whose_start_was_answered_by_a_proxy_is_found_again(quiet: World, ann: Caller, status: int) -> None:
     quiet.faults(route=START_RUN, failed_after=1, failed_status=status)
     assert ann.verify(quiet.provider_id, "INITIATED").status_code != 200
     quiet.clock.advance(2 * RUN_SETTLE_TIME)
@@ -84,7 +82,7 @@ def test_run_whose_start_a_proxy_answered_in_onfidos_place_is_found_again(
 
 
 @pytest.mark.parametrize("switch", ["failed_after", "dropped_after"])
-def test_run_is_found_again_though_the_list_of_runs_shows_no_tags(quiet: World, ann: Caller, switch: str) -> None:
+def test_a_run_is_found_again_although_the_list_of_runs_shows_no_tags(quiet: World, ann: Caller, switch: str) -> None:
     settle(quiet, first := quiet.start(ann), "declined")
     quiet.faults(lists_untagged=-1, failed_status=504)
     break_off(quiet, ann, START_RUN, switch)
@@ -94,7 +92,7 @@ def test_run_is_found_again_though_the_list_of_runs_shows_no_tags(quiet: World, 
     assert assert_resumed(quiet, ann, {first}) == lost
 
 
-def test_recorded_run_is_not_taken_for_one_that_was_never_started(quiet: World, ann: Caller) -> None:
+def test_a_recorded_run_is_not_taken_for_one_that_was_never_started(quiet: World, ann: Caller) -> None:
     settle(quiet, first := quiet.start(ann), "declined")
     quiet.faults(lists_untagged=-1)
     break_off(quiet, ann, START_RUN, "failed")
@@ -104,7 +102,9 @@ def test_recorded_run_is_not_taken_for_one_that_was_never_started(quiet: World, 
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_page_of_a_proxy_does_not_make_an_applicant_or_a_run_gone(quiet: World, ann: Caller, status: int) -> None:
+def test_the_error_page_of_a_proxy_does_not_mean_that_an_applicant_or_run_is_gone(
+    quiet: World, ann: Caller, status: int
+) -> None:
     settle(quiet, first := quiet.start(ann), "declined")
     quiet.faults(route=CHANGE_APPLICANT, failed=1, failed_status=status)
     assert initiate(quiet, ann) == UNREACHABLE
@@ -118,7 +118,7 @@ def test_page_of_a_proxy_does_not_make_an_applicant_or_a_run_gone(quiet: World, 
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_lost_answer_to_a_new_applicant_costs_no_second_run(quiet: World) -> None:
+def test_a_lost_answer_to_a_new_applicant_pays_for_no_second_run(quiet: World) -> None:
     for switch in ("failed_after", "dropped_after"):
         others = runs_at_onfido(quiet)
         user = quiet.add_user(switch)
@@ -127,7 +127,7 @@ def test_lost_answer_to_a_new_applicant_costs_no_second_run(quiet: World) -> Non
         assert_resumed(quiet, user, others)
 
 
-def test_applicant_that_could_not_be_changed_is_changed_at_the_next_request(quiet: World) -> None:
+def test_an_applicant_that_could_not_be_updated_is_updated_at_the_next_request(quiet: World) -> None:
     for switch in ("failed", "throttled", "failed_after", "dropped_after"):
         user = quiet.add_user(switch)
         settle(quiet, quiet.start(user), "declined")
@@ -139,7 +139,7 @@ def test_applicant_that_could_not_be_changed_is_changed_at_the_next_request(quie
         assert applicants_at_onfido(quiet) == applicants
 
 
-def test_sdk_token_that_could_not_be_had_is_asked_for_again(quiet: World) -> None:
+def test_an_sdk_token_that_could_not_be_created_is_requested_again(quiet: World) -> None:
     for switch in ("failed", "throttled", "failed_after", "dropped_after"):
         others = runs_at_onfido(quiet)
         user = quiet.add_user(switch)
@@ -149,7 +149,7 @@ def test_sdk_token_that_could_not_be_had_is_asked_for_again(quiet: World) -> Non
         assert_resumed(quiet, user, others)
 
 
-def test_unrecorded_run_is_waited_for_and_then_started_once(quiet: World, ann: Caller) -> None:
+def test_an_unrecorded_run_is_waited_for_and_then_started_once(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, START_RUN, "failed")
 
     for _ in range(2):
@@ -164,7 +164,7 @@ def test_unrecorded_run_is_waited_for_and_then_started_once(quiet: World, ann: C
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_verification_may_break_off_again_while_it_is_resumed(quiet: World, ann: Caller) -> None:
+def test_a_verification_may_be_interrupted_again_while_it_is_resumed(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, CREATE_APPLICANT, "failed")
     break_off(quiet, ann, CREATE_APPLICANT, "throttled")
     break_off(quiet, ann, START_RUN, "throttled")
@@ -178,7 +178,7 @@ def test_verification_may_break_off_again_while_it_is_resumed(quiet: World, ann:
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_unrecorded_run_that_has_ended_is_not_repeated(quiet: World, ann: Caller) -> None:
+def test_an_unrecorded_run_that_has_ended_is_not_repeated(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, START_RUN)
     (run_id,) = runs_at_onfido(quiet)
     quiet.outcome(run_id, status="declined", comparisons={"first_name": "consider"})
@@ -191,7 +191,7 @@ def test_unrecorded_run_that_has_ended_is_not_repeated(quiet: World, ann: Caller
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_claims_asked_for_at_the_next_request_are_verified_where_no_run_was_started(quiet: World, ann: Caller) -> None:
+def test_claims_of_the_next_request_are_verified_if_no_run_was_started(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, CREATE_APPLICANT, "failed")
 
     run_id = quiet.start(ann, [GIVEN_NAME, BIRTH_DATE])
@@ -201,9 +201,7 @@ def test_claims_asked_for_at_the_next_request_are_verified_where_no_run_was_star
 
 
 @pytest.mark.parametrize("asked", [(BIRTH_DATE,), (GIVEN_NAME, BIRTH_DATE)], ids=["others", "one more"])
-def test_run_that_is_about_other_claims_is_no_answer_to_these(
-    quiet: World, ann: Caller, asked: tuple[str, ...]
-) -> None:
+def test_a_run_for_other_claims_does_not_answer_the_request(quiet: World, ann: Caller, asked: tuple[str, ...]) -> None:
     quiet.faults(route=START_RUN, dropped_after=1)
     started = (GIVEN_NAME, LAST_NAME)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", started)) == UNREACHABLE
@@ -214,7 +212,7 @@ def test_run_that_is_about_other_claims_is_no_answer_to_these(
     assert {run_id_of(resumed)} == runs_at_onfido(quiet)
 
 
-def test_value_that_changed_before_the_run_was_started_is_sent(quiet: World, ann: Caller) -> None:
+def test_a_value_changed_before_the_start_of_the_run_is_sent(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, START_RUN, "throttled")
     change_values(quiet, {GIVEN_NAME: "Bea"})
 
@@ -223,7 +221,7 @@ def test_value_that_changed_before_the_run_was_started_is_sent(quiet: World, ann
     assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
 
 
-def test_value_that_changed_after_the_run_was_started_is_not_verified_by_it(quiet: World, ann: Caller) -> None:
+def test_a_value_changed_after_the_start_of_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, START_RUN)
     change_values(quiet, {GIVEN_NAME: "Bea"})
 
@@ -232,7 +230,7 @@ def test_value_that_changed_after_the_run_was_started_is_not_verified_by_it(quie
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_applicant_deleted_in_between_is_created_again(quiet: World, ann: Caller) -> None:
+def test_an_applicant_deleted_meanwhile_is_created_again(quiet: World, ann: Caller) -> None:
     settle(quiet, first := quiet.start(ann), "declined")
     break_off(quiet, ann, START_RUN, "throttled")
     delete_applicant(quiet, first)
@@ -242,7 +240,7 @@ def test_applicant_deleted_in_between_is_created_again(quiet: World, ann: Caller
     assert applicants_at_onfido(quiet) == 2
 
 
-def test_verification_is_not_leased_by_others_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
+def test_a_leased_verification_is_not_leased_by_others(quiet: World, ann: Caller) -> None:
     quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(initiate, quiet, ann)
@@ -257,7 +255,7 @@ def test_verification_is_not_leased_by_others_while_its_lease_is_held(quiet: Wor
     assert len(runs_at_onfido(quiet)) == 1
 
 
-def test_slow_start_that_outlives_its_lease_is_not_doubled(quiet: World, ann: Caller) -> None:
+def test_a_slow_start_that_outlives_its_lease_is_not_repeated(quiet: World, ann: Caller) -> None:
     quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(initiate, quiet, ann)
@@ -271,7 +269,7 @@ def test_slow_start_that_outlives_its_lease_is_not_doubled(quiet: World, ann: Ca
     assert_resumed(quiet, ann)
 
 
-def test_initiation_that_lost_its_lease_starts_no_run(quiet: World, ann: Caller) -> None:
+def test_an_initiation_that_lost_its_lease_starts_no_run(quiet: World, ann: Caller) -> None:
     def overtake() -> None:
         quiet.clock.advance(LEASE + RUN_SETTLE_TIME)
         settle(quiet, quiet.start(ann))

@@ -38,7 +38,7 @@ def sdk_token(answer_claims: list[dict[str, dict[str, str]]]) -> str:
     return token
 
 
-def test_user_may_try_again_at_once_and_keeps_the_applicant(quiet: World) -> None:
+def test_a_user_may_try_again_at_once_and_keeps_the_applicant(quiet: World) -> None:
     for ended in ("declined", "abandoned", "error", "review"):
         user = quiet.add_user(ended)
         first = quiet.start(user)
@@ -55,7 +55,7 @@ def test_user_may_try_again_at_once_and_keeps_the_applicant(quiet: World) -> Non
     assert calls["POST /workflow_runs"] == 8
 
 
-def test_approved_run_that_left_a_claim_open_may_be_repeated(quiet: World, ann: Caller) -> None:
+def test_an_approved_run_that_left_a_claim_unverified_may_be_repeated(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), last_name="consider")
 
     settle(quiet, quiet.start(ann))
@@ -75,7 +75,7 @@ def test_verified_claims_stay_while_a_new_attempt_is_open(quiet: World, ann: Cal
         assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_attempt_that_decides_nothing_leaves_verified_claims_alone(quiet: World) -> None:
+def test_an_attempt_without_a_result_leaves_verified_claims_alone(quiet: World) -> None:
     for ended in ("abandoned", "error"):
         user = quiet.add_user(ended)
         settle(quiet, quiet.start(user), date_of_birth="unidentified")
@@ -87,7 +87,7 @@ def test_attempt_that_decides_nothing_leaves_verified_claims_alone(quiet: World)
         assert verified(user.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_later_consider_unverifies_its_claim_and_no_other(quiet: World, ann: Caller) -> None:
+def test_a_later_consider_unverifies_only_its_claim(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), date_of_birth="unidentified")
 
     settle(quiet, quiet.start(ann), "declined", first_name="consider", last_name="unidentified")
@@ -96,7 +96,7 @@ def test_later_consider_unverifies_its_claim_and_no_other(quiet: World, ann: Cal
     assert verdicts(ann)[GIVEN_NAME] == "consider"
 
 
-def test_clear_comparison_of_a_run_that_is_not_approved_verifies_nothing(quiet: World) -> None:
+def test_a_clear_comparison_of_a_run_that_is_not_approved_verifies_nothing(quiet: World) -> None:
     for ended in ("declined", "review", "abandoned", "error"):
         user = quiet.add_user(ended)
         settle(quiet, quiet.start(user), ended)
@@ -105,7 +105,7 @@ def test_clear_comparison_of_a_run_that_is_not_approved_verifies_nothing(quiet: 
         assert run_status(user) == {ended}
 
 
-def test_nothing_is_started_where_all_is_verified_already(quiet: World, ann: Caller) -> None:
+def test_no_run_is_started_if_everything_is_already_verified(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     settle(quiet, run_id)
 
@@ -128,7 +128,7 @@ def test_changed_value_may_be_verified_again(quiet: World, ann: Caller) -> None:
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_open_run_is_not_started_twice(quiet: World, ann: Caller) -> None:
+def test_an_open_run_is_not_started_twice(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
 
     for claims in (tuple(MAPPING), (BIRTH_DATE,)):
@@ -139,7 +139,7 @@ def test_open_run_is_not_started_twice(quiet: World, ann: Caller) -> None:
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_lost_webhook_does_not_refuse_the_next_attempt(quiet: World, ann: Caller) -> None:
+def test_a_lost_webhook_does_not_prevent_the_next_attempt(quiet: World, ann: Caller) -> None:
     first = quiet.start(ann)
     end_run(quiet, first, "declined", {"first_name": "consider"})
 
@@ -159,7 +159,7 @@ def test_result_of_an_approved_run_is_fetched_after_a_lost_webhook(quiet: World,
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_run_is_not_given_up_while_onfido_cannot_be_asked(quiet: World, ann: Caller) -> None:
+def test_a_run_is_not_given_up_while_onfido_is_unavailable(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.faults(route="GET /workflow_runs/{run_id}", failed=-1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
@@ -171,7 +171,7 @@ def test_run_is_not_given_up_while_onfido_cannot_be_asked(quiet: World, ann: Cal
     assert runs_at_onfido(quiet) == {run_id}
 
 
-def test_applicant_that_was_deleted_at_onfido_is_created_again(quiet: World, ann: Caller) -> None:
+def test_an_applicant_deleted_at_onfido_is_created_again(quiet: World, ann: Caller) -> None:
     first = quiet.start(ann)
     settle(quiet, first, "declined")
     delete_applicant(quiet, first)
@@ -185,7 +185,7 @@ def test_applicant_that_was_deleted_at_onfido_is_created_again(quiet: World, ann
     assert applicants_at_onfido(quiet) == 2
 
 
-def test_run_that_is_gone_at_onfido_locks_no_user_out(quiet: World, ann: Caller) -> None:
+def test_a_run_missing_at_onfido_does_not_lock_the_user_out(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), date_of_birth="unidentified")
     gone = quiet.start(ann)
     forget_everything(quiet)
@@ -230,7 +230,7 @@ def test_resuming_returns_onfidos_status(quiet: World, ann: Caller) -> None:
     assert {claim["claimMetadata"]["onfido_workflow_status"] for claim in answer.json()["claims"]} == {"awaiting_input"}
 
 
-def test_resuming_refuses_a_run_that_awaits_no_input_and_names_its_status(quiet: World, ann: Caller) -> None:
+def test_resuming_a_run_that_awaits_no_input_is_refused_with_its_status(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     for status in ("processing", "awaiting_client_input", "paused", "declined"):
         quiet.outcome(run_id, status=status)
@@ -244,7 +244,7 @@ def test_resuming_refuses_a_run_that_awaits_no_input_and_names_its_status(quiet:
     assert outcome_of(ann.verify(quiet.provider_id, "REINITIATED")) == NOT_AWAITING
 
 
-def test_nothing_can_be_completed_or_resumed_before_it_is_started(quiet: World, ann: Caller) -> None:
+def test_a_verification_cannot_be_completed_or_resumed_before_its_start(quiet: World, ann: Caller) -> None:
     for status in ("COMPLETED", "REINITIATED"):
         assert outcome_of(ann.verify(quiet.provider_id, status)) == NOTHING_STARTED
     quiet.start(ann, [GIVEN_NAME])

@@ -30,7 +30,7 @@ def break_off(world: World, caller: Caller, route: str, switch: str) -> None:
 
 
 @pytest.mark.parametrize("switch", ["dropped_after", "failed"])
-def test_fields_of_an_unanswered_update_are_sent_again(quiet: World, ann: Caller, switch: str) -> None:
+def test_the_fields_of_an_unanswered_update_are_sent_again(quiet: World, ann: Caller, switch: str) -> None:
     break_off(quiet, ann, CHANGE_APPLICANT, switch)
     change_values(quiet, {BIRTH_DATE: "1990-01-31"})
 
@@ -58,7 +58,7 @@ def test_an_applicant_whose_creation_was_not_answered_is_never_used(quiet: World
     assert set(sent_values(quiet, run_id)) == set(NAMES)
 
 
-def test_a_value_that_changes_while_it_is_sent_along_is_the_next_runs(quiet: World, ann: Caller) -> None:
+def test_a_value_that_changes_while_it_is_sent_is_verified_by_the_next_run(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann, [BIRTH_DATE]), "declined")
     with meanwhile(VALUES_READ, lambda: change_values(quiet, {BIRTH_DATE: ""})):
         settle(quiet, quiet.start(ann, NAMES), "declined")
@@ -68,7 +68,7 @@ def test_a_value_that_changes_while_it_is_sent_along_is_the_next_runs(quiet: Wor
     assert set(sent_values(quiet, run_id)) == set(NAMES)
 
 
-def test_a_mapping_that_changes_while_an_attempt_rests_leaves_nothing_behind(quiet: World, ann: Caller) -> None:
+def test_a_mapping_changed_during_an_interrupted_attempt_leaves_no_field_behind(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, CHANGE_APPLICANT, "dropped_after")
     quiet.clock.advance(LEASE)
     names = [{"localClaim": GIVEN_NAME, "idvpClaim": "first_name"}, {"localClaim": LAST_NAME, "idvpClaim": "last_name"}]
@@ -79,7 +79,7 @@ def test_a_mapping_that_changes_while_an_attempt_rests_leaves_nothing_behind(qui
     assert set(sent_values(quiet, run_id)) == set(NAMES)
 
 
-def test_the_fields_are_committed_before_they_are_sent(quiet: World, ann: Caller) -> None:
+def test_fields_are_recorded_before_they_are_sent(quiet: World, ann: Caller) -> None:
     [before] = quiet.verifications("ann")
     break_off(quiet, ann, CHANGE_APPLICANT, "failed")
 

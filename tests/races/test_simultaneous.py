@@ -31,7 +31,7 @@ MANY = 100
 STARTED = (200, None)
 
 
-def test_of_a_hundred_at_once_one_gets_the_run(world: World) -> None:
+def test_only_one_of_a_hundred_concurrent_initiations_gets_the_run(world: World) -> None:
     ann = world.add_user()
 
     answers = together([partial(ann.verify, world.provider_id, "INITIATED")] * MANY)
@@ -42,7 +42,7 @@ def test_of_a_hundred_at_once_one_gets_the_run(world: World) -> None:
     assert applicants_at_onfido(world) == 1
 
 
-def test_of_many_with_different_claims_one_gets_the_run(world: World) -> None:
+def test_only_one_of_many_initiations_with_different_claims_gets_the_run(world: World) -> None:
     ann = world.add_user()
     claims = [(GIVEN_NAME,), (LAST_NAME, BIRTH_DATE), tuple(MAPPING)] * 5
 
@@ -77,7 +77,7 @@ def test_verifications_of_different_users_are_independent(world: World) -> None:
     assert runs_at_onfido(world) == {run_id_of(answer) for answer in answers}
 
 
-def test_of_many_that_try_again_one_gets_the_run(quiet: World) -> None:
+def test_only_one_of_many_repeated_initiations_gets_the_run(quiet: World) -> None:
     ann = quiet.add_user()
     end_run(quiet, quiet.start(ann), "declined")
 
@@ -88,7 +88,7 @@ def test_of_many_that_try_again_one_gets_the_run(quiet: World) -> None:
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_of_many_that_resume_one_gets_the_run(quiet: World) -> None:
+def test_only_one_of_many_concurrent_resumptions_gets_the_run(quiet: World) -> None:
     ann = quiet.add_user()
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
@@ -99,7 +99,7 @@ def test_of_many_that_resume_one_gets_the_run(quiet: World) -> None:
     assert len(runs_at_onfido(quiet)) == applicants_at_onfido(quiet) == 1
 
 
-def test_of_many_that_resume_a_run_never_made_one_starts_it(quiet: World) -> None:
+def test_only_one_of_many_concurrent_resumptions_starts_a_missing_run(quiet: World) -> None:
     ann = quiet.add_user()
     quiet.faults(route="POST /workflow_runs", failed=1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
@@ -111,7 +111,7 @@ def test_of_many_that_resume_a_run_never_made_one_starts_it(quiet: World) -> Non
     assert len(runs_at_onfido(quiet)) == applicants_at_onfido(quiet) == 1
 
 
-def test_same_event_twenty_times_at_once_is_one_event(quiet: World) -> None:
+def test_the_same_event_posted_twenty_times_concurrently_is_stored_once(quiet: World) -> None:
     ann = quiet.add_user()
     body = end_run(quiet, quiet.start(ann), "approved", {"first_name": "clear", "last_name": "consider"})
 
@@ -121,7 +121,7 @@ def test_same_event_twenty_times_at_once_is_one_event(quiet: World) -> None:
     assert verdicts(ann) == {GIVEN_NAME: "clear", LAST_NAME: "consider", BIRTH_DATE: "not_compared"}
 
 
-def test_of_contradicting_events_at_once_one_holds_as_a_whole(quiet: World) -> None:
+def test_only_one_of_several_contradictory_events_is_applied_and_completely(quiet: World) -> None:
     ann = quiet.add_user()
     run_id = quiet.start(ann)
     statuses = ("approved", "declined", "review", "abandoned", "error")
@@ -136,7 +136,7 @@ def test_of_contradicting_events_at_once_one_holds_as_a_whole(quiet: World) -> N
     assert verified(ann.claims()) == (set(MAPPING) if is_verified else set())
 
 
-def test_result_is_applied_once_from_any_source(quiet: World) -> None:
+def test_a_result_from_any_source_is_applied_once(quiet: World) -> None:
     for number in range(4):
         user = quiet.add_user(f"user-{number}")
         body = end_run(quiet, quiet.start(user), "approved", ALL_CLEAR | {"last_name": "consider"})
@@ -148,7 +148,7 @@ def test_result_is_applied_once_from_any_source(quiet: World) -> None:
         assert verified(user.claims()) == {GIVEN_NAME, BIRTH_DATE}
 
 
-def test_result_and_next_verification_at_once_lose_neither(quiet: World) -> None:
+def test_a_concurrent_result_and_next_verification_are_both_kept(quiet: World) -> None:
     for number in range(4):
         user = quiet.add_user(f"user-{number}")
         first = quiet.start(user)
@@ -163,7 +163,7 @@ def test_result_and_next_verification_at_once_lose_neither(quiet: World) -> None
         assert sorted(verification.status for verification in verifications) == ["awaiting_input", "declined"]
 
 
-def test_sessions_resumed_at_once_belong_to_the_one_run(quiet: World) -> None:
+def test_concurrently_resumed_sessions_belong_to_the_same_run(quiet: World) -> None:
     ann = quiet.add_user()
     run_id = quiet.start(ann)
 

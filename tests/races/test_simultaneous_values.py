@@ -29,7 +29,7 @@ STARTED = (200, None)
 OTHER_NAMES = ("Bea", "Cleo", "Dora", "Ann")
 
 
-def test_result_never_holds_for_a_value_it_was_not_about(quiet: World) -> None:
+def test_a_result_never_verifies_a_value_that_was_not_sent(quiet: World) -> None:
     for number in range(ROUNDS):
         user_id = f"user-{number}"
         user = quiet.add_user(user_id)
@@ -49,7 +49,7 @@ def test_result_never_holds_for_a_value_it_was_not_about(quiet: World) -> None:
         assert_holds_for_current_values(quiet, user, user_id)
 
 
-def test_value_that_changes_while_a_run_starts_is_sent_or_not_verified(quiet: World) -> None:
+def test_a_value_that_changes_while_a_run_starts_is_sent_or_not_verified(quiet: World) -> None:
     for number in range(ROUNDS):
         user_id = f"user-{number}"
         user = quiet.add_user(user_id)
@@ -79,7 +79,7 @@ def assert_verified_is_what_was_sent(world: World, caller: Caller, user_id: str,
     assert verified(caller.claims()) <= {uri for uri in MAPPING if sent[uri] == now[uri]}
 
 
-def test_correction_never_holds_for_a_value_that_changed_meanwhile(quiet: World) -> None:
+def test_a_correction_never_applies_to_a_value_that_changed_meanwhile(quiet: World) -> None:
     ann = quiet.add_user()
     settle(quiet, quiet.start(ann), "declined")
     for number in range(ROUNDS):
@@ -111,7 +111,7 @@ def test_corrections_of_the_same_claims_in_any_order_all_succeed(quiet: World) -
     assert Counter(answer.status_code for answer in answers) == {201: 24}
 
 
-def test_corrections_results_and_changes_at_once_fail_no_request(quiet: World) -> None:
+def test_concurrent_corrections_results_and_changes_fail_no_request(quiet: World) -> None:
     other = add_provider(quiet, "Second")
     for number in range(6):
         user_id = f"user-{number}"
@@ -132,7 +132,7 @@ def test_corrections_results_and_changes_at_once_fail_no_request(quiet: World) -
         assert_holds_for_current_values(quiet, user, user_id)
 
 
-def test_claims_added_by_many_at_once_are_added_once(quiet: World) -> None:
+def test_claims_added_concurrently_are_added_once(quiet: World) -> None:
     entries = entries_with(quiet, add_provider(quiet, "Second"))
     admin = admin_of(quiet)
     for number in range(ROUNDS):
@@ -145,7 +145,7 @@ def test_claims_added_by_many_at_once_are_added_once(quiet: World) -> None:
         assert len(admin.get(CLAIMS.format(user_id)).json()) == len(entries)
 
 
-def test_verification_writes_its_claims_in_the_order_in_which_all_lock_them(quiet: World) -> None:
+def test_a_verification_writes_its_claims_in_the_common_lock_order(quiet: World) -> None:
     """In the order of a request it could wait for an administrator's correction that waits for it."""
     provider = quiet.connector.services.providers.get(Tenant(quiet.tenant), quiet.provider_id)
 

@@ -202,7 +202,7 @@ class Lifecycle(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(400)  # where it fails, the steps that lead there are made fewer
-def test_lifecycle_keeps_the_contract(quiet: World) -> None:
+def test_any_sequence_of_requests_keeps_the_contract(quiet: World) -> None:
     examples = 18 if quiet.connector.services.database.is_sqlite else 6
     run_state_machine_as_test(
         lambda: Lifecycle(quiet),  # type: ignore[arg-type]  # a factory will do

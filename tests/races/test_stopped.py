@@ -66,7 +66,7 @@ def go_on(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("is_known", [False, True])
 @pytest.mark.parametrize("connection", [1, 2])
-def test_process_that_was_stopped_while_it_connected_does_nothing_at_onfido(
+def test_a_process_suspended_while_connecting_sends_nothing_to_onfido(
     quiet: World, connection: int, *, is_known: bool
 ) -> None:
     ann, earlier = quiet.add_user(), set()

@@ -48,7 +48,7 @@ def ann(quiet: World) -> Caller:
     return quiet.add_user()
 
 
-def test_value_that_changed_before_the_run_is_the_one_that_is_verified(quiet: World, ann: Caller) -> None:
+def test_a_value_changed_before_the_run_is_verified(quiet: World, ann: Caller) -> None:
     change_values(quiet, {GIVEN_NAME: "Bea"})
     run_id = quiet.start(ann)
     settle(quiet, run_id)
@@ -58,7 +58,7 @@ def test_value_that_changed_before_the_run_is_the_one_that_is_verified(quiet: Wo
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_value_that_changes_during_the_run_is_not_verified_by_it(quiet: World, ann: Caller) -> None:
+def test_a_value_changed_during_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     change_values(quiet, {GIVEN_NAME: "Bea"})
     settle(quiet, run_id)
@@ -69,7 +69,7 @@ def test_value_that_changes_during_the_run_is_not_verified_by_it(quiet: World, a
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_value_that_changes_after_the_run_is_verified_no_longer(quiet: World, ann: Caller) -> None:
+def test_a_value_changed_after_the_run_is_no_longer_verified(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann))
     change_values(quiet, {GIVEN_NAME: "Bea"})
 
@@ -77,7 +77,7 @@ def test_value_that_changes_after_the_run_is_verified_no_longer(quiet: World, an
     assert verdicts(ann)[GIVEN_NAME] == "value_changed"
 
 
-def test_same_value_again_is_no_change(quiet: World, ann: Caller) -> None:
+def test_setting_the_same_value_again_is_not_a_change(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     change_values(quiet, VALUES)
     settle(quiet, run_id)
@@ -87,7 +87,7 @@ def test_same_value_again_is_no_change(quiet: World, ann: Caller) -> None:
 
 
 @pytest.mark.parametrize("moment", ["during", "after"])
-def test_value_that_is_removed_is_verified_no_longer(quiet: World, ann: Caller, moment: str) -> None:
+def test_a_removed_value_is_no_longer_verified(quiet: World, ann: Caller, moment: str) -> None:
     run_id = quiet.start(ann)
     if moment == "after":
         settle(quiet, run_id)
@@ -106,7 +106,7 @@ def test_value_that_is_removed_is_verified_no_longer(quiet: World, ann: Caller, 
 
 
 @pytest.mark.parametrize("moment", ["during", "after"])
-def test_value_that_changes_and_changes_back_has_to_be_verified_again(quiet: World, ann: Caller, moment: str) -> None:
+def test_a_value_that_changes_and_changes_back_must_be_verified_again(quiet: World, ann: Caller, moment: str) -> None:
     run_id = quiet.start(ann)
     if moment == "after":
         settle(quiet, run_id)
@@ -120,7 +120,7 @@ def test_value_that_changes_and_changes_back_has_to_be_verified_again(quiet: Wor
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_change_counts_with_every_provider_and_for_this_user_alone(quiet: World, ann: Caller) -> None:
+def test_a_change_applies_to_every_provider_but_only_to_its_user(quiet: World, ann: Caller) -> None:
     other, bea = add_provider(quiet, "Second"), quiet.add_user("bea")
     elsewhere = add_provider(replace(quiet, tenant=f"{quiet.tenant}-elsewhere"))
     ann_elsewhere = elsewhere.add_user()
@@ -134,7 +134,7 @@ def test_change_counts_with_every_provider_and_for_this_user_alone(quiet: World,
     assert verified(bea.claims()) == verified(ann_elsewhere.claims()) == set(MAPPING)
 
 
-def test_change_counts_for_the_runs_of_every_provider(quiet: World, ann: Caller) -> None:
+def test_a_change_applies_to_the_runs_of_every_provider(quiet: World, ann: Caller) -> None:
     worlds = (quiet, add_provider(quiet, "Second"))
     runs = [world.start(ann) for world in worlds]
     change_values(quiet, {GIVEN_NAME: "Bea"})
@@ -145,7 +145,7 @@ def test_change_counts_for_the_runs_of_every_provider(quiet: World, ann: Caller)
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_correction_holds_for_the_value_of_its_time(quiet: World, ann: Caller) -> None:
+def test_a_correction_applies_to_the_value_of_its_time(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), "declined")
     assert correct(quiet, MAPPING, is_verified=True).ok
     assert verified(ann.claims()) == set(MAPPING)
@@ -155,7 +155,7 @@ def test_correction_holds_for_the_value_of_its_time(quiet: World, ann: Caller) -
     assert verified(ann.claims()) == UNCHANGED
 
 
-def test_claim_that_is_verified_before_it_has_a_value_is_not_once_it_has_one(quiet: World) -> None:
+def test_a_claim_verified_before_it_has_a_value_is_unverified_by_its_first_value(quiet: World) -> None:
     ann = quiet.add_user(values={GIVEN_NAME: "Ann", LAST_NAME: "Example"})
     entry = {"uri": BIRTH_DATE, "idVProviderId": quiet.provider_id, "isVerified": True}
     assert admin_of(quiet).post(CLAIMS.format("ann"), [entry]).status_code == 201
@@ -166,9 +166,7 @@ def test_claim_that_is_verified_before_it_has_a_value_is_not_once_it_has_one(qui
 
 
 @pytest.mark.parametrize("result", ["clear", "consider"])
-def test_result_for_an_old_value_says_nothing_of_the_one_that_was_verified_since(
-    quiet: World, ann: Caller, result: str
-) -> None:
+def test_a_result_for_an_old_value_does_not_change_one_verified_since(quiet: World, ann: Caller, result: str) -> None:
     run_id = quiet.start(ann)
     change_values(quiet, {GIVEN_NAME: "Bea"})
     assert correct(quiet, [GIVEN_NAME], is_verified=True).ok
@@ -186,7 +184,7 @@ def initiate(world: World, caller: Caller) -> str:
     return run_id
 
 
-def test_change_right_after_the_values_were_read_is_not_missed(quiet: World, ann: Caller) -> None:
+def test_a_change_right_after_the_values_were_read_is_detected(quiet: World, ann: Caller) -> None:
     with meanwhile(VALUES_READ, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
         run_id = initiate(quiet, ann)
 
@@ -195,7 +193,7 @@ def test_change_right_after_the_values_were_read_is_not_missed(quiet: World, ann
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_change_right_after_a_resumed_attempt_read_the_values_is_not_missed(quiet: World, ann: Caller) -> None:
+def test_a_change_right_after_a_resumed_attempt_read_the_values_is_detected(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /applicants", failed=1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
 
@@ -207,9 +205,7 @@ def test_change_right_after_a_resumed_attempt_read_the_values_is_not_missed(quie
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_change_right_after_a_resumed_attempt_read_the_value_of_another_claim_is_not_missed(
-    quiet: World, ann: Caller
-) -> None:
+def test_a_change_right_after_a_resumed_attempt_read_another_claim_is_detected(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /applicants", failed=1)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", [LAST_NAME])) == UNREACHABLE
 
@@ -220,7 +216,7 @@ def test_change_right_after_a_resumed_attempt_read_the_value_of_another_claim_is
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_change_while_the_values_are_sent_has_them_sent_again(quiet: World, ann: Caller) -> None:
+def test_a_change_while_the_values_are_sent_causes_another_update(quiet: World, ann: Caller) -> None:
     applicants = applicants_at_onfido(quiet)
     with meanwhile(APPLICANT_LOOKED_FOR, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
         run_id = initiate(quiet, ann)
@@ -230,7 +226,7 @@ def test_change_while_the_values_are_sent_has_them_sent_again(quiet: World, ann:
     assert applicants_at_onfido(quiet) == applicants + 1
 
 
-def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
+def test_a_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
     quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(quiet.start, ann)
@@ -243,7 +239,7 @@ def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann
     assert verified(ann.claims()) == UNCHANGED
 
 
-def test_correction_made_while_the_value_changes_is_withdrawn(quiet: World, ann: Caller) -> None:
+def test_a_correction_made_while_the_value_changes_is_withdrawn(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), "declined")
     with meanwhile(VALUES_READ, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
         answer = correct(quiet, MAPPING, is_verified=True)
@@ -259,7 +255,7 @@ def change_and_correct(world: World) -> None:
     assert correct(world, [GIVEN_NAME], is_verified=True).ok
 
 
-def test_late_reading_of_the_values_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
+def test_a_late_reading_of_the_values_does_not_undo_a_newer_correction(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), "declined")
     with meanwhile(VALUES_READ, partial(change_and_correct, quiet), occurrence=2):
         assert correct(quiet, [GIVEN_NAME], is_verified=True).ok
@@ -268,7 +264,7 @@ def test_late_reading_of_the_values_undoes_no_newer_correction(quiet: World, ann
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_late_reading_by_an_initiation_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
+def test_a_late_reading_by_an_initiation_does_not_undo_a_newer_correction(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann), "declined")
     with meanwhile(VALUES_READ, partial(change_and_correct, quiet)):
         quiet.start(ann)
@@ -277,7 +273,7 @@ def test_late_reading_by_an_initiation_undoes_no_newer_correction(quiet: World, 
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_initiation_withdraws_what_was_verified_for_a_value_that_changed_unnoticed(quiet: World, ann: Caller) -> None:
+def test_an_initiation_withdraws_claims_whose_value_changed_unnoticed(quiet: World, ann: Caller) -> None:
     other = add_provider(quiet, "Second")
     for world in (quiet, other):
         settle(world, world.start(ann))
@@ -292,7 +288,7 @@ def test_initiation_withdraws_what_was_verified_for_a_value_that_changed_unnotic
     }
 
 
-def test_initiation_for_what_is_verified_withdraws_nothing_of_the_rest(quiet: World, ann: Caller) -> None:
+def test_an_initiation_for_verified_claims_withdraws_no_other_claim(quiet: World, ann: Caller) -> None:
     settle(quiet, quiet.start(ann))
     change_silently(quiet, {GIVEN_NAME: "Bea"})
 
@@ -300,7 +296,7 @@ def test_initiation_for_what_is_verified_withdraws_nothing_of_the_rest(quiet: Wo
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_values_that_keep_changing_start_no_run_and_lock_no_user_out(quiet: World, ann: Caller) -> None:
+def test_constantly_changing_values_start_no_run_and_do_not_lock_the_user_out(quiet: World, ann: Caller) -> None:
     names = iter(ascii_lowercase)
     with meanwhile(VALUES_READ, lambda: change_values(quiet, {GIVEN_NAME: next(names)}), every=True):
         assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == BEING_STARTED
@@ -311,7 +307,7 @@ def test_values_that_keep_changing_start_no_run_and_lock_no_user_out(quiet: Worl
 
 
 @pytest.mark.parametrize("point", [VALUES_READ, APPLICANT_LOOKED_FOR])
-def test_value_that_is_removed_while_it_is_sent_is_not_verified(quiet: World, ann: Caller, point: str) -> None:
+def test_a_value_removed_while_it_is_sent_is_not_verified(quiet: World, ann: Caller, point: str) -> None:
     with meanwhile(point, partial(change_values, quiet, {BIRTH_DATE: ""})):
         ann.verify(quiet.provider_id, "INITIATED")
     for run_id in runs_at_onfido(quiet):
@@ -321,7 +317,9 @@ def test_value_that_is_removed_while_it_is_sent_is_not_verified(quiet: World, an
     assert_holds_for_current_values(quiet, ann)
 
 
-def test_field_that_an_administrator_sends_for_another_claim_verifies_neither(quiet: World, ann: Caller) -> None:
+def test_a_field_that_an_administrator_sends_from_another_claim_verifies_neither_claim(
+    quiet: World, ann: Caller
+) -> None:
     nickname = "http://wso2.org/claims/nickname"
     change_values(quiet, {nickname: "Bea"})
     run_id = quiet.start(ann)
@@ -340,7 +338,7 @@ def test_field_that_an_administrator_sends_for_another_claim_verifies_neither(qu
     assert verified(ann.claims()) == UNCHANGED
 
 
-def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: World, ann: Caller) -> None:
+def test_an_applicant_created_while_its_user_is_removed_is_deleted(quiet: World, ann: Caller) -> None:
     services = quiet.connector.services
     with meanwhile(APPLICANT_LOOKED_FOR, lambda: services.users.remove(Tenant(quiet.tenant), "ann")):
         refused = ann.verify(quiet.provider_id, "INITIATED")
@@ -351,7 +349,7 @@ def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: 
     assert len(deletions) == 1
 
 
-def test_claim_that_is_added_while_its_user_is_removed_is_gone_with_them(quiet: World, ann: Caller) -> None:
+def test_a_claim_added_while_its_user_is_removed_is_deleted(quiet: World, ann: Caller) -> None:
     entry = {"uri": "without-a-value", "idVProviderId": quiet.provider_id, "isVerified": True}
     with meanwhile(VALUES_READ, lambda: quiet.connector.services.users.remove(Tenant(quiet.tenant), "ann")):
         refused = admin_of(quiet).post(CLAIMS.format("ann"), [entry])

@@ -30,7 +30,7 @@ def ann(world: World) -> Caller:
 # OAuth 2 clients, whose environment only their applicants show
 
 
-def test_clients_environment_is_known_with_its_first_applicant(world: World, ann: Caller) -> None:
+def test_the_environment_of_a_client_is_known_after_its_first_applicant(world: World, ann: Caller) -> None:
     use(world, **SANDBOX_CLIENT)
     provider = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id)
     assert provider.environment is None
@@ -41,9 +41,7 @@ def test_clients_environment_is_known_with_its_first_applicant(world: World, ann
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_another_client_withdraws_what_the_sandbox_verified_and_a_new_secret_does_not(
-    world: World, ann: Caller
-) -> None:
+def test_only_a_change_of_client_withdraws_claims_verified_in_the_sandbox(world: World, ann: Caller) -> None:
     use(world, **SANDBOX_CLIENT)
     verify(world, ann)
     use(world, **SANDBOX_CLIENT | {"client_secret": "the-next-secret"})
@@ -57,7 +55,7 @@ def test_another_client_withdraws_what_the_sandbox_verified_and_a_new_secret_doe
     assert world.verifications()[0].environment == "live"
 
 
-def test_test_of_the_connection_finds_the_environment_of_a_client(world: World, ann: Caller) -> None:
+def test_the_connection_test_finds_the_environment_of_a_client(world: World, ann: Caller) -> None:
     use(world, **SANDBOX_CLIENT)
     path = f"{PROVIDERS}/{world.provider_id}/test-connection"
     admin = world.connector.as_admin()
@@ -68,7 +66,7 @@ def test_test_of_the_connection_finds_the_environment_of_a_client(world: World, 
 
 
 @pytest.mark.one_database
-def test_environment_of_a_client_that_was_replaced_meanwhile_is_not_learned(world: World) -> None:
+def test_the_environment_of_a_client_replaced_meanwhile_is_not_recorded(world: World) -> None:
     use(world, **SANDBOX_CLIENT)
     providers = world.connector.services.providers
     replaced = providers.get(Tenant(world.tenant), world.provider_id)
@@ -80,7 +78,7 @@ def test_environment_of_a_client_that_was_replaced_meanwhile_is_not_learned(worl
 
 
 @pytest.mark.one_database
-def test_test_of_the_connection_goes_on_where_onfido_does_not_list_applicants(world: World) -> None:
+def test_the_connection_test_continues_if_onfido_does_not_list_applicants(world: World) -> None:
     use(world, **SANDBOX_CLIENT)
     world.faults(route="GET /applicants", failed=-1)
 
@@ -99,9 +97,7 @@ def forget_everything(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED", "INITIATED"])
-def test_run_that_onfido_does_not_know_any_more_is_closed_and_what_was_verified_stays(
-    world: World, ann: Caller, status: str
-) -> None:
+def test_a_run_missing_at_onfido_is_closed_and_verified_claims_stay(world: World, ann: Caller, status: str) -> None:
     use(world, LIVE)
     verify(world, ann, comparisons={"date_of_birth": "unidentified"})
     gone = world.start(ann)
@@ -120,7 +116,7 @@ def test_run_that_onfido_does_not_know_any_more_is_closed_and_what_was_verified_
     assert world.onfido_state()["counts"] == {"applicants": 1, "runs": 1, "webhooks": 0}
 
 
-def test_sweep_closes_runs_that_onfido_does_not_know_any_more(world: World, ann: Caller) -> None:
+def test_the_sweep_closes_runs_missing_at_onfido(world: World, ann: Caller) -> None:
     world.start(ann)
     forget_everything(world)
     [verification] = world.verifications()
@@ -130,7 +126,7 @@ def test_sweep_closes_runs_that_onfido_does_not_know_any_more(world: World, ann:
     assert [each.status for each in world.verifications()] == ["error"]
 
 
-def test_wrong_base_url_closes_nothing(world: World, ann: Caller) -> None:
+def test_a_wrong_base_url_closes_no_run(world: World, ann: Caller) -> None:
     """Onfido answers 404 there to everything, also to what every account has."""
     run_id = world.start(ann)
     use(world, SANDBOX, base_url=f"{world.simulator.api_url}/no")
@@ -142,7 +138,7 @@ def test_wrong_base_url_closes_nothing(world: World, ann: Caller) -> None:
     assert [verification.run_id for verification in world.verifications() if verification.closed_at is None] == [run_id]
 
 
-def test_404_of_a_proxy_closes_nothing(world: World, ann: Caller) -> None:
+def test_a_404_of_a_proxy_closes_no_run(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     use(world, SANDBOX, base_url=f"{world.simulator.url}/link/{run_id}")
 

@@ -57,7 +57,7 @@ def number_of_runs(world: World) -> int:
     return int(world.onfido_state()["counts"]["runs"])
 
 
-def test_the_refusal_of_an_attempt_contains_the_time_of_the_next(limited: World) -> None:
+def test_a_refused_attempt_names_the_time_of_the_next(limited: World) -> None:
     ann = limited.add_user()
     began_at = limited.clock().timestamp()
     fail_once(limited, ann)
@@ -74,7 +74,7 @@ def test_the_refusal_of_an_attempt_contains_the_time_of_the_next(limited: World)
     assert number_of_runs(limited) == 2
 
 
-def test_the_window_slides(limited: World) -> None:
+def test_the_window_of_attempts_is_sliding(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.clock.advance(600)
@@ -92,7 +92,7 @@ def test_the_window_slides(limited: World) -> None:
     assert number_of_runs(limited) == 4
 
 
-def test_users_and_providers_are_counted_by_themselves(limited: World) -> None:
+def test_attempts_are_counted_separately_by_user_and_provider(limited: World) -> None:
     ann, bob = limited.add_user("ann"), limited.add_user("bob")
     for _ in range(2):
         fail_once(limited, ann)
@@ -114,7 +114,7 @@ def test_only_attempts_that_started_a_run_count(limited: World) -> None:
     assert initiate(limited, ann) == LIMIT_REACHED
 
 
-def test_attempt_without_a_run_does_not_count(limited: World) -> None:
+def test_an_attempt_without_a_run_does_not_count(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.faults(route=START_RUN, failed=1)
@@ -126,7 +126,7 @@ def test_attempt_without_a_run_does_not_count(limited: World) -> None:
     assert initiate(limited, ann) == LIMIT_REACHED
 
 
-def test_resuming_and_completing_are_no_tries(limited: World) -> None:
+def test_resuming_and_completing_do_not_count_as_attempts(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.start(ann)
@@ -136,7 +136,7 @@ def test_resuming_and_completing_are_no_tries(limited: World) -> None:
     assert number_of_runs(limited) == 2
 
 
-def test_last_allowed_attempt_that_broke_off_is_gone_on_with(limited: World) -> None:
+def test_an_interrupted_last_attempt_can_be_continued(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.faults(route=START_RUN, dropped_after=1)
@@ -149,14 +149,14 @@ def test_last_allowed_attempt_that_broke_off_is_gone_on_with(limited: World) -> 
     assert number_of_runs(limited) == 2
 
 
-def test_open_verification_is_reported_although_it_was_the_last_allowed(limited: World) -> None:
+def test_an_open_verification_is_reported_even_if_it_was_the_last_attempt(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.start(ann)
     assert initiate(limited, ann) == OPEN_ALREADY
 
 
-def test_user_with_everything_verified_learns_that_and_not_that_no_try_is_left(limited: World) -> None:
+def test_a_fully_verified_user_gets_that_answer_instead_of_the_attempt_limit(limited: World) -> None:
     ann = limited.add_user()
     fail_once(limited, ann)
     limited.outcome(limited.start(ann))
@@ -170,7 +170,7 @@ def test_user_with_everything_verified_learns_that_and_not_that_no_try_is_left(l
     assert initiate(limited, ann)[0] != 429, "the attempts went with the user"
 
 
-def test_new_limits_hold_at_once(limited: World) -> None:
+def test_new_limits_apply_at_once(limited: World) -> None:
     ann = limited.add_user()
     for _ in range(2):
         fail_once(limited, ann)
@@ -197,7 +197,7 @@ def test_limits_are_shown_with_the_provider(limited: World) -> None:
     assert (values["max_attempts"], values["attempt_window"]) == ("2", str(WINDOW))
 
 
-def test_requests_at_once_cannot_exceed_the_limit(limited: World) -> None:
+def test_concurrent_requests_cannot_exceed_the_limit(limited: World) -> None:
     """Every run ends in the answer that starts it, so that each of the requests might start one."""
     user = limited.add_user(values={LAST_NAME: "Consider", GIVEN_NAME: "Ann"})
     limited.faults(runs_instant=-1)
@@ -218,7 +218,7 @@ def test_requests_at_once_cannot_exceed_the_limit(limited: World) -> None:
 
 
 @pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
-def test_request_that_counted_before_another_began_cannot_exceed_the_limit(limited: World) -> None:
+def test_a_request_that_counted_before_another_began_cannot_exceed_the_limit(limited: World) -> None:
     ann = limited.add_user(values={LAST_NAME: "Consider", GIVEN_NAME: "Ann"})
     names = [GIVEN_NAME, LAST_NAME]
     limited.faults(runs_instant=-1)

@@ -46,7 +46,7 @@ def audited(world: World) -> World:
     return world
 
 
-def test_it_holds_what_people_asked_for_and_what_was_refused(audited: World) -> None:
+def test_the_audit_trail_contains_requests_by_people_and_refusals(audited: World) -> None:
     found = entries(audited)
     assert what(found)[:6] == [
         ("user", "removed"),
@@ -61,7 +61,7 @@ def test_it_holds_what_people_asked_for_and_what_was_refused(audited: World) -> 
     assert abs(at - datetime.now(UTC)) < timedelta(minutes=5)
 
 
-def test_it_holds_no_result_that_only_onfido_brought(audited: World) -> None:
+def test_the_audit_trail_contains_no_results_brought_only_by_onfido(audited: World) -> None:
     carol = audited.add_user("carol")
     audited.outcome(audited.start(carol))
     assert carol.verify(audited.provider_id, "COMPLETED").status_code == 200
@@ -85,7 +85,7 @@ def test_it_holds_no_result_that_only_onfido_brought(audited: World) -> None:
         ({"userId": "nobody"}, []),
     ],
 )
-def test_it_is_searched_by_user_actor_object_and_time(
+def test_the_audit_trail_is_searched_by_user_actor_object_and_time(
     audited: World, query: dict[str, str], expected: list[tuple[str, str]]
 ) -> None:
     assert what(entries(audited, **query)) == expected
@@ -123,26 +123,26 @@ def test_pages_follow_each_other_without_gap_or_repetition(audited: World) -> No
         ({"from": "yesterday"}, "from"),
     ],
 )
-def test_what_cannot_be_read_is_named(world: World, query: dict[str, str], named: str) -> None:
+def test_an_unreadable_filter_is_named(world: World, query: dict[str, str], named: str) -> None:
     answer = world.connector.as_admin().get(AUDIT, params=query)
     assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")
     assert named in answer.json()["description"]
 
 
-def test_a_tenant_sees_its_own(audited: World) -> None:
+def test_a_tenant_sees_only_its_own_entries(audited: World) -> None:
     audited.connector.services.users.add(Tenant("another"), "zoe", {})
     assert what(entries(audited, "another")) == [("user", "added")]
     assert entries(audited, userId="zoe") == []
 
 
-def test_it_needs_its_scope_and_is_kept_by_no_cache(audited: World) -> None:
+def test_the_audit_trail_requires_its_scope_and_must_not_be_cached(audited: World) -> None:
     assert audited.connector.as_admin(scopes=["internal_idvp_view"]).get(AUDIT).status_code == 403
     viewer = audited.connector.as_admin(scopes=["internal_idv_claim_view"]).get(AUDIT)
     assert (viewer.status_code, viewer.headers["Cache-Control"]) == (200, "no-store")
 
 
 class TestCommand:
-    def test_it_prints_a_table(self, audited: World, run: Run) -> None:
+    def test_the_audit_command_prints_a_table(self, audited: World, run: Run) -> None:
         result = run("audit", "--user", "ann")
         assert result.exit_code == 0
         heading, first, *_ = result.stdout.splitlines()
@@ -150,12 +150,12 @@ class TestCommand:
         assert first.split()[1] == "eraser"
         assert first.split()[3:5] == ["user", "ann"]
 
-    def test_json_is_the_apis_body(self, audited: World, run: Run) -> None:
+    def test_json_output_is_the_apis_body(self, audited: World, run: Run) -> None:
         options = ("--subject", "user", "--limit", "2")
         shown = json.loads(run("audit", *options, "--json").stdout)
         assert shown == audited.connector.as_admin().get(AUDIT, params={"subject": "user", "limit": 2}).json()
 
-    def test_the_next_page_is_asked_for_by_its_cursor(self, audited: World, run: Run) -> None:
+    def test_the_next_page_is_requested_by_its_cursor(self, audited: World, run: Run) -> None:
         first = json.loads(run("audit", "--limit", "3", "--json").stdout)
         result = run("audit", "--limit", "3")
         assert f"--cursor {first['nextCursor']}" in result.stderr

@@ -57,7 +57,9 @@ def history(world: World, run_id: str) -> list[dict[str, Any]]:
 
 
 class TestBeforeAndAfter:
-    def test_a_providers_properties_are_shown_as_they_were_and_are(self, world: World, admin: Caller) -> None:
+    def test_the_properties_of_a_provider_are_shown_before_and_after_a_change(
+        self, world: World, admin: Caller
+    ) -> None:
         fields = {**MAPPING, GIVEN_NAME: MAPPING[LAST_NAME], LAST_NAME: MAPPING[GIVEN_NAME]}
         swapped = [{"localClaim": uri, "idvpClaim": name} for uri, name in fields.items()]
         put(world, admin, name="First", description="one")
@@ -72,7 +74,7 @@ class TestBeforeAndAfter:
         assert shown[f"claims.{GIVEN_NAME}"] == ("first_name", "last_name")
         assert {name for name in shown if name.startswith("claims.")} == {f"claims.{GIVEN_NAME}", f"claims.{LAST_NAME}"}
 
-    def test_of_a_secret_only_its_replacement_is_shown(self, world: World, admin: Caller) -> None:
+    def test_only_the_replacement_of_a_secret_is_shown(self, world: World, admin: Caller) -> None:
         put(world, admin)
         token = "api_sandbox.a-new-token-of-the-test"
         properties = config_properties(world.simulator, token=token, webhook_token="another-webhook-token")
@@ -86,14 +88,14 @@ class TestBeforeAndAfter:
         assert token not in everything
         assert "another-webhook-token" not in everything
 
-    def test_an_added_provider_is_shown_without_what_it_does_not_use(self, world: World, admin: Caller) -> None:
+    def test_an_added_provider_is_shown_without_unused_properties(self, world: World, admin: Caller) -> None:
         added = entries(admin, subject="provider", action="added")[-1]
         shown = changes(added)
         assert shown["api_token"] == (None, "set")
         assert {before for before, _ in shown.values()} == {None}
         assert not [name for name in shown if name.startswith("studio.")]
 
-    def test_a_users_values_are_named_and_never_shown(self, world: World, admin: Caller) -> None:
+    def test_a_users_claims_are_named_without_their_values(self, world: World, admin: Caller) -> None:
         world.add_user("ann", {GIVEN_NAME: "Zebulonia"})
         world.put_user("ann", {GIVEN_NAME: "Zelda"})
         world.put_user("ann", {GIVEN_NAME: ""})
@@ -103,7 +105,7 @@ class TestBeforeAndAfter:
         assert changes(changed) == changes(added) == {GIVEN_NAME: (None, "changed")}
         assert "Z" not in json.dumps([each["changes"] for each in (removed, changed, added)])
 
-    def test_corrections_and_decisions_go_from_one_state_to_another(self, world: World, admin: Caller) -> None:
+    def test_corrections_and_decisions_show_the_states_before_and_after(self, world: World, admin: Caller) -> None:
         run_id = world.start(world.add_user())
         assert world.post_event(event_body(run_id, "review", ALL_CLEAR)).ok
         path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/decision"
@@ -120,7 +122,7 @@ class TestBeforeAndAfter:
         [(before, after)] = changes(corrected).values()
         assert (before != after, after) == (True, "verified")
 
-    def test_an_endpoints_properties_are_shown(self, world: World, admin: Caller) -> None:
+    def test_the_properties_of_an_endpoint_are_shown(self, world: World, admin: Caller) -> None:
         body = {"url": f"{world.simulator.url}/one", "events": ["claims.changed"]}
         endpoint_id = admin.post(ENDPOINTS, body).json()["id"]
         changed = body | {"url": f"{world.simulator.url}/two", "isEnabled": False}
@@ -146,7 +148,7 @@ class TestOrigin:
             ("x" * 5000, "127.0.0.1"),
         ],
     )
-    def test_behind_a_proxy_the_address_is_what_the_nearest_one_saw(
+    def test_the_address_behind_a_proxy_is_the_one_seen_by_the_nearest_proxy(
         self, world: World, admin: Caller, forwarded: str, expected: str
     ) -> None:
         put(world, admin, {"X-Forwarded-For": forwarded}, description="x")
@@ -193,7 +195,7 @@ class TestOrigin:
         world.wait_until(lambda: any(each["to"] == "approved" for each in history(world, run_id)))
         assert {each["channel"] for each in history(world, run_id) if each["to"] == "approved"} == {WORKER}
 
-    def test_nothing_of_one_request_is_recorded_for_the_next(self, world: World, admin: Caller) -> None:
+    def test_facts_of_one_request_are_not_recorded_for_the_next(self, world: World, admin: Caller) -> None:
         put(world, admin, {"X-Correlation-ID": TRACE, "X-Forwarded-For": "203.0.113.7"}, description="x")
         world.connector.services.users.add(Tenant(world.tenant), "direct", {})
         [entry] = entries(admin, object="direct")
@@ -228,14 +230,14 @@ class TestSearch:
             ({"channel": "worker"}, []),
         ],
     )
-    def test_filters_are_met_together(self, searched: Caller, query: dict[str, str], expected: list[str]) -> None:
+    def test_all_filters_apply_together(self, searched: Caller, query: dict[str, str], expected: list[str]) -> None:
         assert [f"{each['subject']} {each['to']}" for each in entries(searched, **query)] == expected
 
-    def test_an_outcome_is_on_every_entry(self, searched: Caller) -> None:
+    def test_every_entry_has_an_outcome(self, searched: Caller) -> None:
         for outcome in ("done", "refused"):
             assert {each["outcome"] for each in entries(searched, outcome=outcome)} == {outcome}
 
-    def test_pages_with_a_filter_of_several_branches_follow_each_other(self, searched: Caller) -> None:
+    def test_pages_with_a_filter_of_several_values_follow_each_other(self, searched: Caller) -> None:
         whole = entries(searched, outcome="done")
         first = searched.get(AUDIT, params={"outcome": "done", "limit": 2}).json()
         rest = entries(searched, outcome="done", cursor=first["nextCursor"], limit=1000)
@@ -246,18 +248,18 @@ class TestSearch:
         answer = world.connector.as_admin().get(AUDIT, params=query)
         assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")
 
-    def test_a_second_tenant_finds_nothing(self, searched: Caller, world: World) -> None:
+    def test_a_second_tenant_finds_no_entries(self, searched: Caller, world: World) -> None:
         other = world.connector.as_admin("another")
         for query in ({}, {"actor": "bob"}, {"outcome": "done"}, {"object": world.provider_id}, {"channel": "api"}):
             assert entries(other, **query) == []
         assert [each["name"] for each in lines(other)] == ["audit.csv"], "but for the export itself"
 
     @pytest.mark.parametrize("scope", ["internal_idv_audit_view", "internal_idv_claim_view"])
-    def test_either_scope_will_do(self, world: World, scope: str) -> None:
+    def test_either_scope_is_sufficient(self, world: World, scope: str) -> None:
         auditor = world.connector.caller("auditor", [scope])
         assert auditor.get(AUDIT).status_code == auditor.get(f"{AUDIT}.csv").status_code == 200
 
-    def test_the_scope_for_it_opens_nothing_else(self, world: World) -> None:
+    def test_the_audit_scope_grants_nothing_else(self, world: World) -> None:
         auditor = world.connector.caller("auditor", ["internal_idv_audit_view"])
         assert auditor.get(PROVIDERS).status_code == 403
         assert auditor.get(f"{PROVIDERS}/{world.provider_id}/verifications").status_code == 403
@@ -281,7 +283,7 @@ class TestCsv:
         assert list(exported[0]) == list(listed[0])
         assert exported[0]["sentence"] == listed[0]["sentence"]
 
-    def test_it_is_in_the_trail_with_its_filter(self, world: World, admin: Caller) -> None:
+    def test_an_export_is_in_the_audit_trail_with_its_filter(self, world: World, admin: Caller) -> None:
         lines(admin, actor="nobody", **{"from": "2026-01-01"})
         [entry] = entries(admin, subject="export")
         assert (entry["name"], entry["actor"]) == ("audit.csv", ADMIN)
@@ -292,7 +294,7 @@ class TestCsv:
         [exported, *_] = lines(admin, subject="provider")
         assert exported["name"] == "'=HYPERLINK(1)"
 
-    def test_the_command_line_writes_it(self, world: World, admin: Caller, run: Run, tmp_path: Any) -> None:
+    def test_the_command_line_writes_the_csv(self, world: World, admin: Caller, run: Run, tmp_path: Any) -> None:
         put(world, admin, description="x")
         target = tmp_path / "audit.csv"
         assert run("audit", "--subject", "provider", "--csv", str(target)).exit_code == 0

@@ -97,7 +97,7 @@ def taken(budget: AccountBudgets, *, is_background: bool = False, account: str =
     return number
 
 
-def test_processes_take_turns_from_one_bucket(budget: AccountBudgets, others: AccountBudgets) -> None:
+def test_processes_share_one_bucket(budget: AccountBudgets, others: AccountBudgets) -> None:
     assert [book(each).is_booked for each in (budget, others, budget, others, budget)] == [True] * BURST + [False]
     refused = book(others)
     assert 0 < refused.wait <= INTERVAL
@@ -107,7 +107,7 @@ def test_processes_take_turns_from_one_bucket(budget: AccountBudgets, others: Ac
     assert not book(others, patience=2 * INTERVAL).is_booked
 
 
-def test_accounts_have_buckets_of_their_own(budget: AccountBudgets) -> None:
+def test_accounts_have_separate_buckets(budget: AccountBudgets) -> None:
     assert [taken(budget, account=each) for each in ("a", "b")] == [BURST, BURST]
 
 
@@ -123,7 +123,9 @@ def test_background_work_of_all_processes_leaves_the_reserve(budget: AccountBudg
     )
 
 
-def test_a_pause_that_onfido_asks_one_process_for_holds_all(budget: AccountBudgets, others: AccountBudgets) -> None:
+def test_a_pause_requested_by_onfido_from_one_process_holds_back_all(
+    budget: AccountBudgets, others: AccountBudgets
+) -> None:
     assert others.held(ACCOUNT) == 0
     budget.hold(ACCOUNT, PACE, 200)
     budget.hold(ACCOUNT, PACE, 5)  # a shorter one does not cut it short
@@ -138,7 +140,7 @@ def test_a_pause_that_onfido_asks_one_process_for_holds_all(budget: AccountBudge
 
 
 @pytest.mark.parametrize("hours", [-1, 24 * 365])
-def test_a_clock_that_was_set_does_not_delay_calls_for_long(
+def test_a_clock_that_was_set_back_does_not_delay_calls_for_long(
     budget: AccountBudgets, database: Database, hours: int
 ) -> None:
     """The times were made by a clock that was so far ahead, or behind."""
@@ -167,7 +169,7 @@ def test_a_call_that_waits_too_long_for_the_row_fails_in_time(
     assert book(others).is_booked
 
 
-def test_processes_keep_to_the_limit_together(database_url: str, budget: AccountBudgets) -> None:
+def test_processes_together_respect_the_limit(database_url: str, budget: AccountBudgets) -> None:
     assert budget.held("account") == 0  # the database is there
     processes = [
         subprocess.Popen(
@@ -216,7 +218,7 @@ def test_a_process_killed_during_a_reservation_reserves_nothing(
 
 
 @pytest.mark.one_database
-def test_without_the_database_no_turn_is_reserved(tmp_path: Path) -> None:
+def test_no_turn_is_reserved_without_the_database(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = Database(f"sqlite:///{tmp_path / 'data' / 'connector.db'}")
     database.migrate()
@@ -230,7 +232,7 @@ def test_without_the_database_no_turn_is_reserved(tmp_path: Path) -> None:
     assert [each["event"] for each in logs] == ["onfido.budget_unavailable"] * 3
 
 
-def test_buckets_that_are_not_used_are_forgotten(budget: AccountBudgets, database: Database) -> None:
+def test_unused_buckets_are_deleted(budget: AccountBudgets, database: Database) -> None:
     for each in ("old", "new"):
         assert book(budget, account=each).is_booked
     table = onfido_budgets
@@ -245,7 +247,7 @@ def test_buckets_that_are_not_used_are_forgotten(budget: AccountBudgets, databas
     assert taken(budget, account="new") == BURST - 1
 
 
-def test_an_account_is_one_whichever_tenants_use_it(world: World, connector_database: Database) -> None:
+def test_an_account_has_one_bucket_for_all_tenants(world: World, connector_database: Database) -> None:
     tenants = [f"tenant-{uuid.uuid4()}" for _ in range(2)]
     worlds = [add_provider(World(world.connector, world.simulator, world.clock, tenant=each)) for each in tenants]
     for each in worlds:

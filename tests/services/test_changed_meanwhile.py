@@ -16,7 +16,7 @@ from tests.harness import World
 URL = "http://127.0.0.1:9/notices"
 
 
-def test_an_endpoint_that_was_changed_meanwhile_stays_as_it_is(world: World) -> None:
+def test_a_concurrently_changed_endpoint_is_not_overwritten(world: World) -> None:
     endpoints, tenant = world.connector.services.endpoints, Tenant(world.tenant)
     seen = EndpointConfig(URL, (CLAIMS_CHANGED,), world.provider_id)
     endpoint, _ = endpoints.add(tenant, seen)
@@ -29,7 +29,7 @@ def test_an_endpoint_that_was_changed_meanwhile_stays_as_it_is(world: World) -> 
     assert endpoints.get(tenant, endpoint.endpoint_id).config == other
 
 
-def test_a_provider_that_was_changed_meanwhile_stays_as_it_is(world: World) -> None:
+def test_a_concurrently_changed_provider_is_not_overwritten(world: World) -> None:
     providers, tenant = world.connector.services.providers, Tenant(world.tenant)
     seen = providers.get(tenant, world.provider_id)
     first = providers.change(tenant, world.provider_id, config_of(seen, "First"), seen=seen)
@@ -46,7 +46,7 @@ def config_of(provider: Provider, name: str) -> ProviderConfig:
     return ProviderConfig(**kept | {"name": name})
 
 
-def test_a_client_that_was_changed_meanwhile_stays_as_it_is(world: World) -> None:
+def test_a_concurrently_changed_client_is_not_overwritten(world: World) -> None:
     clients, tenant = world.connector.services.openid_clients, Tenant(world.tenant)
     seen = ClientConfig("Staff", "ida", world.provider_id, ("https://application.example/callback",))
     client, _ = clients.add(tenant, seen)

@@ -62,7 +62,7 @@ def test_a_session_ends_when_it_is_idle(world: World, sessions: ConsoleSessions)
     assert sessions.find(ACME, secret) is None
 
 
-def test_that_it_is_in_use_is_written_once_a_minute(world: World, sessions: ConsoleSessions) -> None:
+def test_the_last_use_of_a_session_is_written_once_a_minute(world: World, sessions: ConsoleSessions) -> None:
     secret = sessions.begin(ACME, BOB, "somebody")
     seen = []
     for _ in range(4):
@@ -72,7 +72,7 @@ def test_that_it_is_in_use_is_written_once_a_minute(world: World, sessions: Cons
     assert len(set(seen)) == 2
 
 
-def test_the_database_does_not_hold_what_the_cookie_holds(world: World, sessions: ConsoleSessions) -> None:
+def test_the_database_does_not_contain_the_secret_of_the_cookie(world: World, sessions: ConsoleSessions) -> None:
     secret, link = sessions.begin(ACME, BOB, "somebody"), sessions.make_link(ACME, "bob", ())
     with world.connector.services.database.read() as connection:
         held = str([*connection.execute(console_sessions.select()), *connection.execute(console_links.select())])
@@ -85,9 +85,7 @@ def tokens_of(world: World) -> list[str | None]:
         return list(connection.execute(select(console_sessions.c.access_token)).scalars())
 
 
-def test_a_token_is_kept_encrypted_for_its_session_alone_and_until_it_expires(
-    world: World, sessions: ConsoleSessions
-) -> None:
+def test_a_token_is_stored_encrypted_for_its_session_until_it_expires(world: World, sessions: ConsoleSessions) -> None:
     for person, token in ((BOB, OwnToken("of bob", 600)), (ANN, OwnToken("of ann", 600)), (ANN, OwnToken())):
         sessions.begin(ACME, replace(person, token=token), "somebody")
     kept = {each.user_id: sessions.own_token(each) for each in sessions.search(ACME, limit=5).rows if each.scopes}
@@ -104,7 +102,7 @@ def test_a_token_is_kept_encrypted_for_its_session_alone_and_until_it_expires(
 
 
 @pytest.mark.parametrize("seconds", [31 * 60, 9 * 3600])
-def test_a_token_is_not_kept_longer_than_its_session(world: World, sessions: ConsoleSessions, seconds: int) -> None:
+def test_a_token_is_stored_no_longer_than_its_session(world: World, sessions: ConsoleSessions, seconds: int) -> None:
     sessions.begin(ACME, replace(BOB, token=OwnToken("of bob", 86_400)), "somebody")
     world.clock.advance(29 * 60)
     world.connector.services.upkeep.sweep(Sweep())
@@ -114,14 +112,14 @@ def test_a_token_is_not_kept_longer_than_its_session(world: World, sessions: Con
     assert tokens_of(world) in ([None], [])
 
 
-def test_a_new_sign_in_ends_the_session_that_the_browser_had(sessions: ConsoleSessions) -> None:
+def test_a_new_sign_in_ends_the_browsers_former_session(sessions: ConsoleSessions) -> None:
     first = sessions.begin(ACME, BOB, "somebody")
     second = sessions.begin(ACME, ANN, "somebody", replaced=first)
     third = sessions.begin(ACME, ANN, "somebody", replaced="no session")
     assert [sessions.find(ACME, each) is None for each in (first, second, third)] == [True, False, False]
 
 
-def test_another_tenant_neither_sees_nor_ends_a_session(world: World, sessions: ConsoleSessions) -> None:
+def test_another_tenant_can_neither_see_nor_end_a_session(world: World, sessions: ConsoleSessions) -> None:
     secret = sessions.begin(ACME, BOB, "somebody")
     [session] = sessions.search(ACME, limit=5).rows
     stranger = world.connector.as_admin("other")
@@ -132,7 +130,9 @@ def test_another_tenant_neither_sees_nor_ends_a_session(world: World, sessions: 
     assert sessions.find(ACME, secret) is not None
 
 
-def test_an_administrator_ends_one_session_a_persons_and_all(world: World, sessions: ConsoleSessions) -> None:
+def test_an_administrator_can_end_one_session_a_persons_sessions_or_all(
+    world: World, sessions: ConsoleSessions
+) -> None:
     admin = world.connector.as_admin()
     for person in (BOB, BOB, ANN, ANN):
         sessions.begin(ACME, person, "somebody")
@@ -151,7 +151,7 @@ def test_an_administrator_ends_one_session_a_persons_and_all(world: World, sessi
     assert shown() == []
 
 
-def test_the_issuer_ends_a_persons_sessions_or_one_session(sessions: ConsoleSessions) -> None:
+def test_the_issuer_can_end_a_persons_sessions_or_one_session(sessions: ConsoleSessions) -> None:
     secrets = [sessions.begin(tenant, BOB, "somebody") for tenant in (ACME, OTHER)]
     assert sessions.end_of_issuer("https://another.example", subject="bob-there", issuer_session=None) == 0
     assert sessions.end_of_issuer(ISSUER, subject="bob-there", issuer_session="another") == 0
@@ -161,7 +161,7 @@ def test_the_issuer_ends_a_persons_sessions_or_one_session(sessions: ConsoleSess
         sessions.end_of_issuer(ISSUER, subject=None, issuer_session=None)
 
 
-def test_of_many_that_use_a_link_at_once_one_is_signed_in(sessions: ConsoleSessions) -> None:
+def test_only_one_of_many_concurrent_uses_of_a_link_signs_in(sessions: ConsoleSessions) -> None:
     link = sessions.make_link(ACME, "bob", ("internal_idvp_view",))
     with ThreadPoolExecutor(6) as pool:
         used = list(pool.map(lambda _: sessions.use_link(ACME, link), range(12)))
@@ -218,7 +218,7 @@ def test_signing_in_and_out_is_in_the_tenants_audit_trail(world: World, sessions
     assert trail(world, "other") == []
 
 
-def test_recorded_refusals_are_limited(world: World, sessions: ConsoleSessions) -> None:
+def test_the_number_of_recorded_refusals_is_limited(world: World, sessions: ConsoleSessions) -> None:
     record = world.connector.services.sign_in_record
     for number in range(200):
         record.refuse(ACME, NOT_BEGUN)
@@ -234,7 +234,7 @@ def test_recorded_refusals_are_limited(world: World, sessions: ConsoleSessions) 
     assert trail(world, "other") == []
 
 
-def test_refused_sign_ins_are_deleted_after_retention_and_sign_ins_kept(
+def test_refused_sign_ins_are_deleted_after_retention_and_successful_ones_kept(
     world: World, sessions: ConsoleSessions
 ) -> None:
     sessions.begin(ACME, BOB, "bob")
@@ -245,7 +245,7 @@ def test_refused_sign_ins_are_deleted_after_retention_and_sign_ins_kept(
     assert trail(world) == [f"bob signed in to the console at {ISSUER}."]
 
 
-def test_of_several_processes_one_records_a_refusal(world: World, sessions: ConsoleSessions) -> None:
+def test_only_one_of_several_processes_records_a_refusal(world: World, sessions: ConsoleSessions) -> None:
     with closing(create_services(world.connector.settings, world.clock)) as other:
         for services in (world.connector.services, other):
             services.sign_in_record.refuse(ACME, NOT_BEGUN)
@@ -253,7 +253,7 @@ def test_of_several_processes_one_records_a_refusal(world: World, sessions: Cons
 
 
 @pytest.mark.one_database
-def test_a_refusal_that_cannot_be_written_does_not_block_the_request(world: World, sessions: ConsoleSessions) -> None:
+def test_a_refusal_that_cannot_be_recorded_does_not_fail_the_request(world: World, sessions: ConsoleSessions) -> None:
     broken = world.connector.services.sign_in_record
     with world.connector.services.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE history RENAME TO hidden")
@@ -265,7 +265,7 @@ def test_a_refusal_that_cannot_be_written_does_not_block_the_request(world: Worl
     assert trail(world) == []
 
 
-def test_a_link_that_is_used_twice_leaves_its_trace(world: World, sessions: ConsoleSessions) -> None:
+def test_the_second_use_of_a_link_is_recorded(world: World, sessions: ConsoleSessions) -> None:
     secret = sessions.make_link(ACME, "bob", ())
     url = f"{world.connector.url}/console/link/{secret}"
     statuses = [requests.get(url, timeout=60, allow_redirects=False).status_code for _ in range(3)]

@@ -29,7 +29,7 @@ def correct_one(world: World, admin: Caller) -> Any:
 
 
 @pytest.mark.parametrize("ask", [add, correct_all, correct_one])
-def test_nothing_is_read_after_a_correction_is_committed(world: World, ask: Ask) -> None:
+def test_no_row_is_read_after_a_correction_is_committed(world: World, ask: Ask) -> None:
     """If the database went away in between, a correction that was made would be answered as one that was not."""
     admin = world.connector.as_admin(world.tenant)
     world.add_user()

@@ -64,7 +64,7 @@ def read(runs: list[ListedVerification]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(sheet.removeprefix(BYTE_ORDER_MARK), newline="")))
 
 
-def test_no_runs_are_a_heading() -> None:
+def test_an_export_without_runs_has_only_the_heading() -> None:
     assert "".join(csv_pieces([])) == BYTE_ORDER_MARK + ",".join(COLUMNS) + "\r\n"
 
 
@@ -101,7 +101,7 @@ def test_a_run_has_a_cell_in_each_column() -> None:
 @pytest.mark.parametrize(
     "text", ["a,b", 'say "a"', "two\nlines", "two\r\nlines", "semi;colon", "a;b|c", "Zoë 王小明", "'a", "a=b"]
 )
-def test_any_text_is_read_back_as_it_was(text: str) -> None:
+def test_any_text_can_be_read_back_unchanged(text: str) -> None:
     [found] = read([with_(failure=text, user_id=text)])
     assert (found["failure"], found["userId"]) == (text, text)
 
@@ -152,11 +152,11 @@ def test_harmless_text_is_unchanged(text: str) -> None:
 
 @given(st.text())
 @example("\t")
-def test_no_cell_begins_as_a_formula_does(text: str) -> None:
+def test_no_cell_begins_like_a_formula(text: str) -> None:
     assert harmless(text).lstrip()[:1] not in tuple("=+-@")
 
 
-def test_every_column_of_callers_text_is_escaped() -> None:
+def test_every_column_with_text_of_callers_is_escaped() -> None:
     formula = "=cmd|'/c calc'!A1"
     names = {
         "userId": "user_id",
@@ -172,7 +172,7 @@ def test_every_column_of_callers_text_is_escaped() -> None:
     assert found["tags"] == f"'{formula} x"
 
 
-def test_pieces_are_bounded_whole_lines_and_come_as_runs_do() -> None:
+def test_pieces_are_bounded_contain_whole_lines_and_follow_the_runs() -> None:
     taken = 0
 
     def endless() -> Iterator[ListedVerification]:

@@ -32,7 +32,7 @@ def read(sheet: str) -> dict[str, dict[str, str]]:
     return {row["runId"]: row for row in csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff"), newline=""))}
 
 
-def test_it_has_claims_comparisons_and_reasons(quiet: World, run: Run) -> None:
+def test_the_csv_contains_claims_comparisons_and_reasons(quiet: World, run: Run) -> None:
     ann, ben = quiet.add_user(), quiet.add_user("ben")
     first = end(quiet, ann, "declined", ["Too dark"], first_name="consider", last_name="clear", date_of_birth=None)
     second = end(quiet, ann, "approved", [], first_name="clear", last_name="clear", date_of_birth="clear")

@@ -18,13 +18,13 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 
 
 @given(st.one_of(st.text(), st.integers(0, 2**63)), st.text())
-def test_a_position_comes_back_as_it_was(row_id: str | int, tenant: str) -> None:
+def test_a_position_is_read_back_from_its_cursor(row_id: str | int, tenant: str) -> None:
     position = EVENTS.position(tenant, EVENTS.write(tenant, key_of(NOW, row_id)))
     assert position
     assert (position.at, position.row_id) == (NOW, row_id)
 
 
-def test_equal_positions_have_equal_cursors_which_show_nothing_of_them() -> None:
+def test_equal_positions_have_equal_cursors_which_do_not_reveal_them() -> None:
     first, second = (EVENTS.write("acme", ("ann@example.com",)) for _ in range(2))
     assert first == second
     assert "ann" not in first
@@ -61,7 +61,7 @@ def test_the_last_page_has_no_cursor() -> None:
     assert EVENTS.position("acme", None) is None
 
 
-def test_a_time_of_another_zone_is_the_same_time() -> None:
+def test_a_time_in_another_zone_is_the_same_time() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=-5)))
     position = EVENTS.position("acme", EVENTS.write("acme", key_of(there, 1)))
     assert position

@@ -26,7 +26,7 @@ def remove(world: World, user_id: str) -> None:
     world.connector.services.users.remove(Tenant(world.tenant), user_id)
 
 
-def test_applicant_of_an_environment_without_credentials_is_left_to_the_operator(world: World, ann: Caller) -> None:
+def test_an_applicant_of_an_environment_without_credentials_is_left_to_the_operator(world: World, ann: Caller) -> None:
     verify(world, ann)
     use(world, LIVE)
     verify(world, ann)
@@ -62,7 +62,7 @@ def send_user_ids(world: World, *, sends: bool) -> None:
 
 
 @pytest.mark.parametrize("user_id", ["ann", "ann@example.com", "50% ann"])
-def test_removed_user_leaves_no_passkey_and_no_biometric_token(world: World, user_id: str) -> None:
+def test_a_removed_user_leaves_no_passkey_and_no_biometric_token(world: World, user_id: str) -> None:
     send_user_ids(world, sends=True)
     world.start(world.add_user(user_id))
     keep(world, user_id)
@@ -75,7 +75,7 @@ def test_removed_user_leaves_no_passkey_and_no_biometric_token(world: World, use
     assert kept(world, "another") == 3
 
 
-def test_removed_user_whom_onfido_does_not_know_by_id_is_not_looked_for(world: World, ann: Caller) -> None:
+def test_a_removed_user_unknown_to_onfido_by_id_is_not_looked_up(world: World, ann: Caller) -> None:
     world.start(ann)
     keep(world, "ann")
 
@@ -86,7 +86,7 @@ def test_removed_user_whom_onfido_does_not_know_by_id_is_not_looked_for(world: W
     assert kept(world, "ann") == 3
 
 
-def test_passkeys_are_deleted_though_onfido_was_away_at_first(world: World) -> None:
+def test_passkeys_are_deleted_after_an_outage_of_onfido(world: World) -> None:
     send_user_ids(world, sends=True)
     world.start(world.add_user())
     keep(world, "ann")
@@ -99,7 +99,7 @@ def test_passkeys_are_deleted_though_onfido_was_away_at_first(world: World) -> N
     world.wait_until(lambda: kept(world, "ann") == 0)
 
 
-def test_passkeys_of_a_removed_provider_are_left_to_the_operator(world: World) -> None:
+def test_the_passkeys_of_a_removed_provider_are_left_to_the_operator(world: World) -> None:
     send_user_ids(world, sends=True)
     world.start(world.add_user())
     keep(world, "ann")

@@ -119,7 +119,7 @@ def decisions_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 # What a decision does
 
 
-def test_approving_verifies_what_was_clear_and_nothing_else(world: World, ann: Caller) -> None:
+def test_approving_verifies_only_claims_that_were_clear(world: World, ann: Caller) -> None:
     run_id = end(world, ann, comparisons=MIXED)
     assert verified(ann.claims()) == set()
 
@@ -132,7 +132,7 @@ def test_approving_verifies_what_was_clear_and_nothing_else(world: World, ann: C
     assert {each["uri"]: each["isVerified"] for each in run["claims"]}[GIVEN_NAME] is True
 
 
-def test_declining_verifies_nothing_and_asks_onfido_nothing(world: World, ann: Caller) -> None:
+def test_declining_verifies_nothing_and_does_not_call_onfido(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     before, asked = verdicts(ann), calls(world, READ_RUN)
 
@@ -168,7 +168,7 @@ def test_claims_of_an_earlier_run_stay_verified_after_any_decision(world: World,
 
 
 @pytest.mark.parametrize("decision", ["approve", "decline"])
-def test_a_correction_made_since_the_review_stays(world: World, ann: Caller, decision: str) -> None:
+def test_a_correction_made_after_the_review_stays(world: World, ann: Caller, decision: str) -> None:
     run_id = end(world, ann, comparisons=MIXED)
     assert correct(world, [LAST_NAME], is_verified=True).ok
 
@@ -177,7 +177,7 @@ def test_a_correction_made_since_the_review_stays(world: World, ann: Caller, dec
     assert LAST_NAME in verified(ann.claims())
 
 
-def test_a_comparison_that_only_the_documents_task_has_counts(world: World, ann: Caller) -> None:
+def test_a_comparison_that_is_only_in_the_documents_task_counts(world: World, ann: Caller) -> None:
     world.faults(output_shape="none")
     run_id = end(world, ann, comparisons=MIXED)
     decided(world, run_id)
@@ -199,7 +199,7 @@ def test_results_of_the_output_count_for_a_decision(world: World) -> None:
     assert_holds_for_current_values(world, ann)
 
 
-def test_a_value_that_the_user_has_got_since_is_not_verified_by_the_outputs(world: World) -> None:
+def test_a_value_that_the_user_got_later_is_not_verified_by_the_output(world: World) -> None:
     nationality = "http://wso2.org/claims/country"
     use_output(world, {nationality: ("/nationality", "value")})
     ann = world.add_user(values=VALUES)
@@ -215,9 +215,7 @@ def test_a_value_that_the_user_has_got_since_is_not_verified_by_the_outputs(worl
 
 
 @pytest.mark.parametrize("written", ["Ann", "ANN", " ann "])
-def test_approving_verifies_a_value_that_the_output_writes_in_its_own_way(
-    world: World, ann: Caller, written: str
-) -> None:
+def test_approving_verifies_a_value_that_the_output_spells_differently(world: World, ann: Caller, written: str) -> None:
     use_output(world, {GIVEN_NAME: ("/given", "value"), LAST_NAME: ("/last", "value")})
     run_id = world.start(ann)
     world.outcome(run_id, status="review", output={"given": written, "last": "Another"})
@@ -236,7 +234,7 @@ def use_output(world: World, claims: Mapping[str, tuple[str, str]]) -> None:
     change_provider(world, studio={"outputClaims": outputs})
 
 
-def test_a_disabled_providers_review_can_be_decided(world: World, ann: Caller) -> None:
+def test_the_review_of_a_disabled_provider_can_be_decided(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     change_provider(world, isEnabled=False)
     decided(world, run_id)
@@ -247,7 +245,7 @@ def test_a_disabled_providers_review_can_be_decided(world: World, ann: Caller) -
 
 
 @pytest.mark.parametrize("status", ["approved", "declined", "abandoned", "error"])
-def test_a_run_that_ended_otherwise_cannot_be_decided(world: World, ann: Caller, status: str) -> None:
+def test_a_run_that_ended_without_a_review_cannot_be_decided(world: World, ann: Caller, status: str) -> None:
     run_id = end(world, ann, status)
     before, asked = run_of(world, run_id), calls(world, READ_RUN)
 
@@ -279,7 +277,7 @@ def test_the_first_decision_stays(world: World, ann: Caller, first: str, second:
 
 
 @pytest.mark.parametrize("is_ended", [False, True], ids=["open", "ended"])
-def test_a_run_whose_place_a_later_one_has_taken_cannot_be_decided(world: World, ann: Caller, is_ended: bool) -> None:
+def test_a_run_replaced_by_a_later_one_cannot_be_decided(world: World, ann: Caller, is_ended: bool) -> None:
     run_id = end(world, ann)
     end(world, ann, "declined", comparisons=MIXED) if is_ended else world.start(ann)
     before, claims = run_of(world, run_id), ann.claims()
@@ -323,7 +321,7 @@ def test_a_decision_needs_a_storable_reason(world: World, ann: Caller, reason: s
 
 
 @pytest.mark.parametrize("switch", ["failed", "throttled"])
-def test_without_onfidos_answer_nothing_is_decided(world: World, ann: Caller, switch: str) -> None:
+def test_no_decision_is_made_without_onfidos_answer(world: World, ann: Caller, switch: str) -> None:
     run_id = end(world, ann)
     before = run_of(world, run_id)
     world.faults(route=READ_RUN, retry_after=0, **{switch: -1})
@@ -337,7 +335,7 @@ def test_without_onfidos_answer_nothing_is_decided(world: World, ann: Caller, sw
     decided(world, run_id)
 
 
-def test_a_run_that_onfido_has_not_ended_is_not_approved(world: World, ann: Caller) -> None:
+def test_a_run_that_has_not_ended_at_onfido_cannot_be_approved(world: World, ann: Caller) -> None:
     """A signed event may report that a run is in review; what it verifies is read from Onfido."""
     run_id = world.start(ann)
     world.outcome(run_id, status="processing")
@@ -357,7 +355,7 @@ def mark_as_review(world: World, run_id: str) -> None:
 # Values that change
 
 
-def test_a_value_that_changed_is_not_verified_by_a_decision(world: World, ann: Caller) -> None:
+def test_a_changed_value_is_not_verified_by_a_decision(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     change_values(world, {GIVEN_NAME: "Bea"})
 
@@ -368,9 +366,7 @@ def test_a_value_that_changed_is_not_verified_by_a_decision(world: World, ann: C
     assert_holds_for_current_values(world, ann)
 
 
-def test_a_value_that_changed_before_changes_were_marked_is_not_verified_by_a_decision(
-    world: World, ann: Caller
-) -> None:
+def test_a_value_changed_before_changes_were_recorded_is_not_verified_by_a_decision(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     change_values(world, {GIVEN_NAME: "Bea"})
     with world.connector.services.database.write() as connection:
@@ -382,7 +378,7 @@ def test_a_value_that_changed_before_changes_were_marked_is_not_verified_by_a_de
     assert_holds_for_current_values(world, ann)
 
 
-def test_a_value_that_is_gone_is_not_verified_by_a_decision(world: World, ann: Caller) -> None:
+def test_a_removed_value_is_not_verified_by_a_decision(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     change_values(world, {BIRTH_DATE: ""})
     decided(world, run_id)
@@ -391,7 +387,7 @@ def test_a_value_that_is_gone_is_not_verified_by_a_decision(world: World, ann: C
 
 
 @pytest.mark.parametrize("moment", ["before the end", "after the end"])
-def test_a_value_that_changed_and_changed_back_has_to_be_verified_again(world: World, ann: Caller, moment: str) -> None:
+def test_a_value_that_changed_and_changed_back_must_be_verified_again(world: World, ann: Caller, moment: str) -> None:
     run_id = world.start(ann)
     if moment == "before the end":
         change_and_change_back(world)
@@ -410,14 +406,14 @@ def change_and_change_back(world: World) -> None:
     change_values(world, VALUES)
 
 
-def test_a_value_that_changes_after_the_decision_is_verified_no_longer(world: World, ann: Caller) -> None:
+def test_a_value_changed_after_the_decision_is_no_longer_verified(world: World, ann: Caller) -> None:
     decided(world, end(world, ann))
     assert verified(ann.claims()) == set(MAPPING)
     change_values(world, {GIVEN_NAME: "Bea"})
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_a_value_that_was_corrected_since_stays_verified(world: World, ann: Caller) -> None:
+def test_a_value_corrected_since_stays_verified(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     change_values(world, {GIVEN_NAME: "Bea"})
     assert correct(world, [GIVEN_NAME], is_verified=True).ok
@@ -431,7 +427,7 @@ def test_a_value_that_was_corrected_since_stays_verified(world: World, ann: Call
 # Races
 
 
-def test_a_value_that_changes_right_after_it_was_read_is_not_verified(world: World, ann: Caller) -> None:
+def test_a_value_changed_right_after_it_was_read_is_not_verified(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
 
     with meanwhile(VALUES_READ, partial(change_values, world, {GIVEN_NAME: "Bea"})):
@@ -441,7 +437,7 @@ def test_a_value_that_changes_right_after_it_was_read_is_not_verified(world: Wor
     assert_holds_for_current_values(world, ann)
 
 
-def test_a_value_that_changes_while_a_decision_is_made_is_never_verified(world: World) -> None:
+def test_a_value_changed_during_a_decision_is_never_verified(world: World) -> None:
     for number in range(6):
         user_id = f"user-{number}"
         user = world.add_user(user_id)
@@ -459,7 +455,7 @@ def test_a_value_that_changes_while_a_decision_is_made_is_never_verified(world: 
         assert_holds_for_current_values(world, user, user_id)
 
 
-def test_of_many_decisions_at_once_one_counts(world: World) -> None:
+def test_only_one_of_many_concurrent_decisions_counts(world: World) -> None:
     for number in range(3):
         user = world.add_user(f"user-{number}")
         run_id = end(world, user)
@@ -472,7 +468,7 @@ def test_of_many_decisions_at_once_one_counts(world: World) -> None:
         assert [each["to"] for each in decisions_in(run) if each["subject"] == "run"] == [run["decision"]]
 
 
-def test_a_run_that_is_started_while_an_earlier_one_is_decided_takes_its_place(world: World, ann: Caller) -> None:
+def test_a_run_started_while_an_earlier_one_is_decided_replaces_it(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
 
     with meanwhile(VALUES_READ, partial(world.start, ann)):
@@ -482,7 +478,7 @@ def test_a_run_that_is_started_while_an_earlier_one_is_decided_takes_its_place(w
     assert verified(ann.claims()) == set()
 
 
-def test_a_decision_and_a_new_start_at_once_leave_no_contradiction(world: World) -> None:
+def test_a_concurrent_decision_and_new_start_do_not_contradict_each_other(world: World) -> None:
     for number in range(6):
         user = world.add_user(f"user-{number}")
         run_id = end(world, user)
@@ -496,7 +492,7 @@ def test_a_decision_and_a_new_start_at_once_leave_no_contradiction(world: World)
         assert verified(user.claims()) == (set(MAPPING) if is_decided else set())
 
 
-def test_a_refresh_meanwhile_changes_nothing(world: World) -> None:
+def test_a_refresh_during_a_decision_changes_nothing(world: World) -> None:
     for number in range(3):
         user = world.add_user(f"user-{number}")
         run_id = end(world, user)
@@ -510,7 +506,7 @@ def test_a_refresh_meanwhile_changes_nothing(world: World) -> None:
         assert verified(user.claims()) == set(MAPPING)
 
 
-def test_a_user_removed_meanwhile_cannot_be_decided_on(world: World, ann: Caller) -> None:
+def test_a_decision_about_a_user_removed_meanwhile_is_refused(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
 
     with meanwhile(VALUES_READ, partial(world.connector.services.users.remove, Tenant(world.tenant), "ann")):

@@ -68,7 +68,7 @@ def work(world: World, *answers: Answered | Exception) -> None:
         assert worker.work("tests")
 
 
-def test_a_tenants_deliveries_are_listed_the_latest_first_and_no_others(world: World, admin: Caller) -> None:
+def test_only_the_tenants_deliveries_are_listed_the_latest_first(world: World, admin: Caller) -> None:
     mine, theirs = listed(admin), listed(world.connector.as_admin(OTHERS))
 
     assert {(each["kind"], each["tenant"]) for each in mine} == {
@@ -81,7 +81,7 @@ def test_a_tenants_deliveries_are_listed_the_latest_first_and_no_others(world: W
     assert [each["createdAt"] for each in mine] == sorted((each["createdAt"] for each in mine), reverse=True)
 
 
-def test_filters_and_pages_choose_among_them(world: World, admin: Caller) -> None:
+def test_filters_and_pages_select_deliveries(world: World, admin: Caller) -> None:
     [check] = listed(admin, verificationId="verification-1")
     assert (check["kind"], check["state"], check["payload"]["verificationId"]) == (
         *("check_verification", "ready"),
@@ -99,7 +99,7 @@ def test_filters_and_pages_choose_among_them(world: World, admin: Caller) -> Non
     assert_error(elsewhere, 400, "IDVP-60004", "cursor")
 
 
-def test_the_answer_and_its_duration_are_kept(world: World, admin: Caller) -> None:
+def test_the_answer_and_its_duration_are_stored(world: World, admin: Caller) -> None:
     others = world.connector.as_admin(OTHERS)
     [foreign] = listed(others)
     assert others.request("DELETE", f"{DELIVERIES}/{foreign['id']}").status_code == 204
@@ -116,7 +116,7 @@ def test_the_answer_and_its_duration_are_kept(world: World, admin: Caller) -> No
     assert not any("Ann" in (each or "") for each in stored)
 
 
-def test_a_tenants_administrator_retries_and_drops_what_is_the_tenants_and_it_is_audited_there(
+def test_an_administrator_retries_and_drops_only_the_tenants_deliveries_and_is_audited(
     world: World, admin: Caller
 ) -> None:
     others = world.connector.as_admin(OTHERS)
@@ -139,7 +139,7 @@ def test_a_tenants_administrator_retries_and_drops_what_is_the_tenants_and_it_is
     assert listed(others) == [foreign]
 
 
-def test_a_completed_delivery_is_neither_retried_nor_dropped(world: World, admin: Caller) -> None:
+def test_a_completed_delivery_can_neither_be_retried_nor_dropped(world: World, admin: Caller) -> None:
     work(world, *[Answered(204, 0.0)] * 3)
 
     for each in listed(admin):
@@ -149,7 +149,7 @@ def test_a_completed_delivery_is_neither_retried_nor_dropped(world: World, admin
 
 
 @pytest.mark.one_database
-def test_each_call_needs_the_scope_of_the_providers(world: World, admin: Caller) -> None:
+def test_every_call_requires_the_scope_of_providers(world: World, admin: Caller) -> None:
     viewer = world.connector.as_admin(world.tenant, ["internal_idv_claim_view"])
     nobody = world.connector.as_admin(world.tenant, ["internal_login"])
     [check] = listed(viewer, verificationId="verification-1")
@@ -163,7 +163,7 @@ def test_each_call_needs_the_scope_of_the_providers(world: World, admin: Caller)
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("query", [{"state": "sent"}, {"limit": 0}, {"limit": 1001}])
-def test_a_filter_that_cannot_be_read_is_refused(admin: Caller, query: Any) -> None:
+def test_an_unreadable_filter_is_refused(admin: Caller, query: Any) -> None:
     assert_error(admin.get(DELIVERIES, params=query), 400, "IDVP-60004")
 
 

@@ -76,13 +76,13 @@ APPLICANT, CHECK, CUSTOMER = DeleteApplicant.kind, CheckVerification.kind, Delet
         ({"providerId": "a-provider-that-never-was"}, []),
     ],
 )
-def test_a_list_has_those_of_a_provider_and_of_a_kind(
+def test_a_list_contains_the_deliveries_of_a_provider_and_of_a_kind(
     admin: Caller, query: dict[str, str], expected: list[tuple[str, str]]
 ) -> None:
     assert listed(admin, **query) == sorted(expected)
 
 
-def test_pages_of_a_provider_follow_each_other_over_kinds_and_states(admin: Caller) -> None:
+def test_pages_of_a_provider_span_kinds_and_states(admin: Caller) -> None:
     query: dict[str, Any] = {"providerId": ONE, "limit": 1}
     ids, cursor = [], None
     for _ in range(4):
@@ -120,7 +120,7 @@ def test_deliveries_are_counted_by_kind(world: World, admin: Caller) -> None:
         ({"since": "2999-01-01T00:00:00Z"}, 0),
     ],
 )
-def test_a_preview_counts_what_the_job_then_makes_again(
+def test_a_preview_counts_exactly_the_deliveries_that_the_job_resends(
     world: World, admin: Caller, choice: dict[str, str], number: int
 ) -> None:
     asked = {"since": LONG_AGO} | choice
@@ -142,7 +142,7 @@ def preview(caller: Caller, choice: dict[str, str]) -> Any:
     return body["count"]
 
 
-def test_a_preview_of_an_endpoint_counts_what_its_recovery_sends_again(world: World, admin: Caller) -> None:
+def test_a_preview_of_an_endpoint_counts_what_its_recovery_resends(world: World, admin: Caller) -> None:
     endpoint = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
     endpoint_id = answer_on(admin.post(ENDPOINTS, endpoint), 201)["id"]
     change(world, rows.c.provider_id == TWO, endpoint_id=endpoint_id)
@@ -151,7 +151,7 @@ def test_a_preview_of_an_endpoint_counts_what_its_recovery_sends_again(world: Wo
     assert preview(world.connector.as_admin(OTHERS), everything) == 0
 
 
-def test_another_tenant_sees_and_makes_again_only_its_own(world: World, admin: Caller) -> None:
+def test_another_tenant_sees_and_resends_only_its_own_deliveries(world: World, admin: Caller) -> None:
     others = world.connector.as_admin(OTHERS)
     assert listed(others, providerId=ONE) == listed(others, kind=APPLICANT) == [(APPLICANT, ONE)]
     assert preview(others, {"since": LONG_AGO, "providerId": ONE}) == 1
@@ -172,23 +172,25 @@ def test_another_tenant_sees_and_makes_again_only_its_own(world: World, admin: C
         (f"{DELIVERIES}/resend-preview", {"since": LONG_AGO, "kind": "letter"}, "kind"),
     ],
 )
-def test_a_choice_that_cannot_be_read_is_refused(admin: Caller, path: str, query: dict[str, str], name: str) -> None:
+def test_an_unreadable_selection_is_refused(admin: Caller, path: str, query: dict[str, str], name: str) -> None:
     assert_error(admin.get(path, params=query), 400, "IDVP-60004", name)
 
 
 @pytest.mark.one_database
-def test_counts_and_previews_need_the_scope_of_the_list(world: World, admin: Caller) -> None:
+def test_counts_and_previews_require_the_scope_of_the_list(world: World, admin: Caller) -> None:
     stranger = world.connector.as_admin(world.tenant, ["internal_login"])
     for part in ("counts", f"resend-preview?since={LONG_AGO}"):
         assert stranger.get(f"{DELIVERIES}/{part}").status_code == 403
 
 
 @pytest.mark.one_database
-def test_every_kind_that_is_delivered_can_be_chosen(world: World) -> None:
+def test_every_delivered_kind_can_be_selected(world: World) -> None:
     assert sorted(KINDS) == sorted(world.connector.services.outbox.kinds)
 
 
-def test_the_command_line_does_the_same(world: World, admin: Caller, run: Callable[..., Result]) -> None:
+def test_the_command_line_has_the_same_filters_and_counts(
+    world: World, admin: Caller, run: Callable[..., Result]
+) -> None:
     def read(*words: str) -> Any:
         return json.loads(run(*words, "--json").stdout)
 
@@ -215,7 +217,7 @@ def test_the_command_line_does_the_same(world: World, admin: Caller, run: Callab
     assert (job["kind"], job["providerId"], job["parameters"]["kind"]) == ("resend_deliveries", ONE, APPLICANT)
 
 
-def test_a_recovery_is_counted_before_it_is_asked_for(world: World, admin: Caller, run: Callable[..., Result]) -> None:
+def test_a_recovery_is_counted_before_it_is_requested(world: World, admin: Caller, run: Callable[..., Result]) -> None:
     endpoint = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
     endpoint_id = answer_on(admin.post(ENDPOINTS, endpoint), 201)["id"]
     change(world, rows.c.provider_id == TWO, endpoint_id=endpoint_id)

@@ -42,7 +42,7 @@ def proof(world: World, admin: Caller, run_id: str) -> Any:
     return answer_on(admin.get(path(world, run_id)), 200)
 
 
-def test_it_lists_each_notified_endpoint_its_notice_and_answer(
+def test_the_proof_lists_each_notified_endpoint_with_its_notice_and_answer(
     world: World, admin: Caller, application: Application
 ) -> None:
     run_id = told(world, admin, application)
@@ -56,7 +56,7 @@ def test_it_lists_each_notified_endpoint_its_notice_and_answer(
     assert (statement["verification"]["userId"], statement["isComplete"], statement["keptForDays"]) == ("ann", True, 30)
 
 
-def test_the_signature_is_that_of_the_statement(world: World, admin: Caller, application: Application) -> None:
+def test_the_signature_covers_the_statement(world: World, admin: Caller, application: Application) -> None:
     stated = proof(world, admin, told(world, admin, application))
     keys = KeySet.import_key_set(answer_on(admin.get("/.well-known/jwks.json"), 200))
     token = jwt.decode(stated["signed"], keys, algorithms=["RS256"])
@@ -70,20 +70,22 @@ def test_a_verification_without_notices_has_a_proof_too(world: World, admin: Cal
     assert proof(world, admin, run_id)["statement"]["notices"] == []
 
 
-def test_each_reading_is_in_the_audit_trail(world: World, admin: Caller) -> None:
+def test_every_reading_is_in_the_audit_trail(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ann"))
     proof(world, admin, run_id)
     [entry] = answer_on(admin.get("/api/server/v1/audit", params={"subject": "file"}), 200)["entries"]
     assert (entry["name"], entry["to"], entry["actor"], entry["userId"]) == ("delivery-proof", "read", ADMIN, "ann")
 
 
-def test_another_tenant_and_an_unknown_run_have_none(world: World, admin: Caller) -> None:
+def test_another_tenant_and_an_unknown_run_have_no_proof(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ann"))
     assert_error(world.connector.as_admin(OTHERS).get(path(world, run_id)), 404, "IDVP-60000")
     assert_error(admin.get(path(world, UNKNOWN_ID)), 404, "IDVP-60010")
 
 
-def test_the_command_line_prints_the_same(world: World, admin: Caller, application: Application, run: Run) -> None:
+def test_the_command_line_prints_the_same_proof(
+    world: World, admin: Caller, application: Application, run: Run
+) -> None:
     run_id = told(world, admin, application)
     printed = json.loads(run("verification", "delivery-proof", run_id, "--json").stdout)
     stated = proof(world, admin, run_id)["statement"]

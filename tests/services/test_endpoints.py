@@ -197,7 +197,7 @@ _ENDED: dict[tuple[str, str | None], int] = {(FINISHED, None): 1, (CLAIMS, None)
         (wait_for_decision, {(ATTENTION, "decision"): 1}),
     ],
 )
-def test_each_change_of_the_journal_leads_to_its_notices(
+def test_every_change_of_the_journal_leads_to_its_notices(
     world: World,
     admin: Caller,
     application: Application,
@@ -217,9 +217,7 @@ def test_each_change_of_the_journal_leads_to_its_notices(
         assert not any(value in each.raw.decode() for value in ("Zebulon", "Another"))
 
 
-def test_each_direction_is_reported_with_whom_it_concerns(
-    world: World, admin: Caller, application: Application
-) -> None:
+def test_a_change_in_either_direction_names_its_user(world: World, admin: Caller, application: Application) -> None:
     endpoint = register(admin, application, CLAIMS)
     finish(world)
     [verification] = world.verifications()
@@ -237,7 +235,7 @@ def test_each_direction_is_reported_with_whom_it_concerns(
     assert all(verify(endpoint["secret"], each)["type"] == CLAIMS for each in application.received)
 
 
-def test_an_endpoint_is_notified_of_what_it_chose_and_of_its_provider_and_tenant_only(
+def test_an_endpoint_gets_only_chosen_events_of_its_provider_and_tenant(
     world: World, admin: Caller, application: Application, another: Application
 ) -> None:
     register(admin, application, FINISHED, providerId=world.provider_id)
@@ -275,7 +273,7 @@ def test_a_specific_event_replaces_the_general_one(
     assert told(another) == {}
 
 
-def test_the_endpoint_of_a_providers_configuration_is_one_of_them(
+def test_the_endpoint_of_a_providers_configuration_is_an_ordinary_endpoint(
     world: World, admin: Caller, application: Application
 ) -> None:
     use_studio(world, notices={"url": application.url, "tasks": [SCORE]})
@@ -296,7 +294,7 @@ def test_the_endpoint_of_a_providers_configuration_is_one_of_them(
     assert admin.get(ENDPOINTS).json()["count"] == 0
 
 
-def test_the_webhook_is_subscribed_to_what_the_endpoints_need(
+def test_the_webhook_is_subscribed_to_the_events_that_endpoints_need(
     world: World, admin: Caller, application: Application
 ) -> None:
     path = f"{PROVIDERS}/{world.provider_id}/webhook"
@@ -317,7 +315,7 @@ def test_the_webhook_is_subscribed_to_what_the_endpoints_need(
 # Outages, repeats, secrets, 410
 
 
-def test_a_refused_notice_is_retried_with_its_id_and_each_attempt_is_kept(
+def test_a_refused_notice_is_retried_with_its_id_and_every_attempt_is_stored(
     world: World, admin: Caller, application: Application
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -339,7 +337,7 @@ def test_a_refused_notice_is_retried_with_its_id_and_each_attempt_is_kept(
     assert rate == {"deliveries": 1, "attempts": 3, "failures": 2}
 
 
-def test_the_start_of_a_refusal_is_kept_and_no_more(world: World, admin: Caller, application: Application) -> None:
+def test_only_the_beginning_of_a_refusal_is_stored(world: World, admin: Caller, application: Application) -> None:
     endpoint = register(admin, application, FINISHED)
     application.answers(Reply(500, b"x" * 100_000))
     finish(world)
@@ -349,7 +347,7 @@ def test_the_start_of_a_refusal_is_kept_and_no_more(world: World, admin: Caller,
     assert admin.get(f"{DELIVERIES}/{delivery['id']}").json()["answer"] in ("x" * 200, None)
 
 
-def test_while_an_endpoint_does_not_answer_its_other_notices_wait_and_are_sent_when_it_does(
+def test_notices_of_an_unresponsive_endpoint_wait_and_are_sent_when_it_answers(
     world: World, admin: Caller, application: Application
 ) -> None:
     register(admin, application, *ALL_EVENTS)
@@ -368,7 +366,7 @@ def test_while_an_endpoint_does_not_answer_its_other_notices_wait_and_are_sent_w
     assert not rows_of(world, "tell_change", ("ready", "dead"))
 
 
-def test_a_dead_endpoint_holds_up_no_other(
+def test_a_dead_endpoint_delays_no_other_endpoint(
     world: World, admin: Caller, application: Application, another: Application
 ) -> None:
     dead = {register(admin, another, *ALL_EVENTS)["id"] for _ in range(12)}
@@ -383,9 +381,7 @@ def test_a_dead_endpoint_holds_up_no_other(
     another.is_stopping.set()
 
 
-def test_nothing_is_sent_to_an_endpoint_while_something_is_being_sent_to_it(
-    world: World, admin: Caller, application: Application
-) -> None:
+def test_an_endpoint_gets_only_one_notice_at_a_time(world: World, admin: Caller, application: Application) -> None:
     register(admin, application, *ALL_EVENTS)
     under_way, most, lock = 0, 0, threading.Lock()
     take = application.take
@@ -408,7 +404,7 @@ def test_nothing_is_sent_to_an_endpoint_while_something_is_being_sent_to_it(
     assert (most, sum(told(application).values())) == (1, 6)
 
 
-def test_410_disables_an_endpoint_until_it_is_enabled_again(
+def test_an_endpoint_that_answers_410_is_disabled_until_it_is_enabled_again(
     world: World, admin: Caller, application: Application
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -434,7 +430,7 @@ def test_410_disables_an_endpoint_until_it_is_enabled_again(
     assert told(application) == {(FINISHED, None): 1}
 
 
-def test_while_a_secret_is_replaced_both_sign(world: World, admin: Caller, application: Application) -> None:
+def test_both_secrets_sign_while_a_secret_is_replaced(world: World, admin: Caller, application: Application) -> None:
     endpoint = register(admin, application, FINISHED)
     path = f"{ENDPOINTS}/{endpoint['id']}"
     rotated = admin.post(f"{path}/rotate-secret", {}).json()
@@ -451,7 +447,9 @@ def test_while_a_secret_is_replaced_both_sign(world: World, admin: Caller, appli
     assert admin.get(path).json()["secret"] == "********"
 
 
-def test_a_secret_may_be_given_and_others_are_refused(world: World, admin: Caller, application: Application) -> None:
+def test_a_valid_secret_may_be_provided_and_others_are_refused(
+    world: World, admin: Caller, application: Application
+) -> None:
     endpoint = register(admin, application, FINISHED, secret=NEW_SECRET)
     assert endpoint["secret"] == NEW_SECRET
     assert admin.post(f"{ENDPOINTS}/{endpoint['id']}/test", None).json()["problem"] is None
@@ -468,7 +466,7 @@ def test_a_secret_may_be_given_and_others_are_refused(world: World, admin: Calle
     assert NEW_SECRET.removeprefix("whsec_") not in stored
 
 
-def test_nothing_is_sent_to_an_endpoint_that_was_removed(world: World, admin: Caller, application: Application) -> None:
+def test_no_notice_is_sent_to_a_removed_endpoint(world: World, admin: Caller, application: Application) -> None:
     endpoint = register(admin, application, *ALL_EVENTS)
     application.answers(Reply(503))
     finish(world)
@@ -524,7 +522,7 @@ def test_one_notice_is_sent_again(world: World, admin: Caller, application: Appl
 # Administrators
 
 
-def test_a_tenants_endpoints_are_its_own_and_changes_are_audited(
+def test_endpoints_belong_to_their_tenant_and_changes_are_audited(
     world: World, admin: Caller, application: Application
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -569,7 +567,7 @@ def test_an_invalid_endpoint_is_refused(admin: Caller, application: Application,
     assert admin.get(ENDPOINTS).json()["count"] == 0
 
 
-def test_a_test_says_how_it_was_answered(world: World, admin: Caller, application: Application) -> None:
+def test_a_test_of_an_endpoint_returns_its_answer(world: World, admin: Caller, application: Application) -> None:
     endpoint = register(admin, application, FINISHED)
     path = f"{ENDPOINTS}/{endpoint['id']}/test"
     application.answers(Reply(201, b"hello"), Reply(403, b"no"))
@@ -583,7 +581,7 @@ def test_a_test_says_how_it_was_answered(world: World, admin: Caller, applicatio
     assert (application.received[0].body["type"], at.tzinfo is not None) == ("test", True)
 
 
-def test_the_command_line_does_the_same(world: World, application: Application, run: Callable[..., Result]) -> None:
+def test_the_command_line_manages_endpoints(world: World, application: Application, run: Callable[..., Result]) -> None:
     def call(*words: str) -> Result:
         return run("notices", *words, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
 

@@ -44,7 +44,7 @@ def states(world: World) -> list[tuple[str, Any]]:
         return [(state, history) for state, history in found]
 
 
-def test_a_notice_for_a_disabled_endpoint_is_given_up_with_the_reason(
+def test_a_notice_for_a_disabled_endpoint_is_dead_with_the_reason(
     world: World,
     admin: Caller,
     application: Application,
@@ -68,7 +68,7 @@ def test_a_notice_of_an_event_that_is_no_longer_chosen_is_not_sent(
     assert application.received == []
 
 
-def test_a_refusal_of_one_notice_does_not_hold_up_the_next(
+def test_a_refused_notice_does_not_delay_the_next(
     world: World,
     admin: Caller,
     application: Application,
@@ -81,7 +81,7 @@ def test_a_refusal_of_one_notice_does_not_hold_up_the_next(
 
 
 @pytest.mark.parametrize("status", [503, 410])
-def test_an_answer_that_comes_after_the_removal_changes_nothing(
+def test_an_answer_after_the_removal_changes_nothing(
     world: World,
     admin: Caller,
     application: Application,
@@ -97,7 +97,7 @@ def test_an_answer_that_comes_after_the_removal_changes_nothing(
     assert admin.get(ENDPOINTS).json()["count"] == 0
 
 
-def test_a_removal_waits_for_what_is_being_sent(
+def test_a_removal_waits_for_notices_in_flight(
     world: World,
     admin: Caller,
     application: Application,
@@ -124,7 +124,7 @@ def test_an_address_that_is_no_longer_allowed_is_not_tested(
     assert [state for state, _ in states(world)] == ["dead"]
 
 
-def test_many_notices_are_made_due_again_page_by_page(
+def test_many_notices_become_due_again_page_by_page(
     world: World,
     admin: Caller,
     application: Application,

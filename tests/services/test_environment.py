@@ -39,7 +39,7 @@ def ann(world: World) -> Caller:
 # What the sandbox has verified
 
 
-def test_claims_of_the_sandbox_count_until_the_credentials_are_for_live(world: World, ann: Caller) -> None:
+def test_claims_verified_in_the_sandbox_count_until_the_credentials_are_live(world: World, ann: Caller) -> None:
     first = verify(world, ann)
     assert verified(ann.claims()) == set(MAPPING)
 
@@ -76,7 +76,7 @@ def test_another_token_of_the_sandbox_withdraws_nothing(world: World, ann: Calle
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_claims_verified_in_live_stay_after_any_sandbox_result(world: World, ann: Caller) -> None:
+def test_claims_verified_in_live_stay_verified_after_any_sandbox_result(world: World, ann: Caller) -> None:
     use(world, LIVE)
     verify(world, ann, comparisons={"date_of_birth": "unidentified"})
     before = ann.claims()
@@ -92,7 +92,7 @@ def test_claims_verified_in_live_stay_after_any_sandbox_result(world: World, ann
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
-def test_claims_verified_by_an_administrator_stay(world: World, ann: Caller) -> None:
+def test_claims_verified_by_an_administrator_stay_verified(world: World, ann: Caller) -> None:
     verify(world, ann)
     claim_id = ann.claims()[GIVEN_NAME]["id"]
     correction = {"isVerified": True, "claimMetadata": {"source": "desk"}}
@@ -104,7 +104,7 @@ def test_claims_verified_by_an_administrator_stay(world: World, ann: Caller) -> 
     assert verified(ann.claims()) == {GIVEN_NAME}
 
 
-def test_verifications_in_the_sandbox_leave_those_in_live_to_the_user(world: World, ann: Caller) -> None:
+def test_open_sandbox_verifications_do_not_prevent_live_ones(world: World, ann: Caller) -> None:
     use(world, SANDBOX, max_attempts="1")
     verify(world, ann, status="declined")
     assert code_of(ann.verify(world.provider_id, "INITIATED")) == (429, "OIDV-10044")
@@ -128,7 +128,9 @@ def open_run(world: World, ann: Caller) -> str:
 
 
 @pytest.mark.parametrize("status", ["approved", "declined", "review"])
-def test_result_that_comes_by_webhook_verifies_nothing(world: World, ann: Caller, open_run: str, status: str) -> None:
+def test_a_sandbox_result_by_webhook_verifies_nothing_in_live(
+    world: World, ann: Caller, open_run: str, status: str
+) -> None:
     assert world.post_event(event_body(open_run, status, CLEAR)).status_code == 200
 
     assert verified(ann.claims()) == set()
@@ -137,7 +139,7 @@ def test_result_that_comes_by_webhook_verifies_nothing(world: World, ann: Caller
     world.start(ann)
 
 
-def test_consideration_that_comes_by_webhook_takes_nothing_away(world: World, ann: Caller, open_run: str) -> None:
+def test_a_sandbox_consider_by_webhook_unverifies_nothing_in_live(world: World, ann: Caller, open_run: str) -> None:
     admin = world.connector.caller("admin", SCOPES)
     claim_id = ann.claims()[GIVEN_NAME]["id"]
     admin.put(f"/api/users/v1/ann/idv/claims/{claim_id}", {"isVerified": True, "claimMetadata": {}})
@@ -147,7 +149,7 @@ def test_consideration_that_comes_by_webhook_takes_nothing_away(world: World, an
     assert verified(ann.claims()) == {GIVEN_NAME}
 
 
-def test_completed_ends_it_and_says_why(world: World, ann: Caller, open_run: str) -> None:
+def test_completed_ends_a_sandbox_run_in_live_with_the_reason(world: World, ann: Caller, open_run: str) -> None:
     answer = ann.verify(world.provider_id, "COMPLETED")
 
     assert answer.status_code == 200, answer.text
@@ -158,23 +160,23 @@ def test_completed_ends_it_and_says_why(world: World, ann: Caller, open_run: str
     assert world.start(ann) != open_run
 
 
-def test_reinitiated_says_that_it_has_ended(world: World, ann: Caller, open_run: str) -> None:
+def test_reinitiated_reports_that_the_sandbox_run_has_ended(world: World, ann: Caller, open_run: str) -> None:
     assert code_of(ann.verify(world.provider_id, "REINITIATED")) == (400, "OIDV-10033")
 
     assert world.start(ann) != open_run
 
 
-def test_initiated_starts_another_at_once(world: World, ann: Caller, open_run: str) -> None:
+def test_initiated_replaces_the_sandbox_run_at_once(world: World, ann: Caller, open_run: str) -> None:
     assert world.start(ann) != open_run
 
 
-def test_waiting_for_it_ends_at_once(world: World, ann: Caller, open_run: str) -> None:
+def test_a_wait_for_a_sandbox_run_ends_at_once(world: World, ann: Caller, open_run: str) -> None:
     answer = ann.verify(world.provider_id, "COMPLETED", headers={"Prefer": "wait=20"})
 
     assert (answer.status_code, "Preference-Applied" in answer.headers) == (200, False)
 
 
-def test_sweep_ends_it(world: World, ann: Caller, open_run: str) -> None:
+def test_the_sweep_ends_the_sandbox_run(world: World, ann: Caller, open_run: str) -> None:
     [verification] = world.verifications()
 
     world.connector.services.upkeep.check_verification(CheckVerification.of(verification))
@@ -183,7 +185,7 @@ def test_sweep_ends_it(world: World, ann: Caller, open_run: str) -> None:
     assert set(statuses(ann).values()) == {"sandbox"}
 
 
-def test_result_after_it_was_ended_changes_nothing(world: World, ann: Caller, open_run: str) -> None:
+def test_a_result_after_the_sandbox_run_was_ended_changes_nothing(world: World, ann: Caller, open_run: str) -> None:
     ann.verify(world.provider_id, "COMPLETED")
 
     assert world.post_event(event_body(open_run, "approved", CLEAR)).status_code == 200
@@ -191,7 +193,7 @@ def test_result_after_it_was_ended_changes_nothing(world: World, ann: Caller, op
     assert verified(ann.claims()) == set()
 
 
-def test_verification_that_broke_off_goes_on_in_live(world: World, ann: Caller) -> None:
+def test_an_interrupted_sandbox_verification_continues_in_live(world: World, ann: Caller) -> None:
     world.faults(route="POST /workflow_runs", failed=1)
     assert ann.verify(world.provider_id, "INITIATED").status_code == 503
     use(world, LIVE)
@@ -211,7 +213,7 @@ def decide(world: World, run_id: str, decision: str) -> requests.Response:
     return world.connector.caller("admin", SCOPES).post(path, {"decision": decision, "reason": "seen"})
 
 
-def test_run_of_the_sandbox_is_approved_only_while_the_credentials_are_for_it(world: World, ann: Caller) -> None:
+def test_a_sandbox_run_is_approved_only_while_the_credentials_are_for_the_sandbox(world: World, ann: Caller) -> None:
     run_id = verify(world, ann, status="review")
     use(world, LIVE)
 
@@ -227,7 +229,7 @@ def test_run_of_the_sandbox_is_approved_only_while_the_credentials_are_for_it(wo
     assert verified(ann.claims()) == set()
 
 
-def test_run_of_the_sandbox_may_be_declined_at_any_time(world: World, ann: Caller) -> None:
+def test_a_sandbox_run_may_be_declined_at_any_time(world: World, ann: Caller) -> None:
     run_id = verify(world, ann, status="review")
     use(world, LIVE)
 
@@ -237,7 +239,7 @@ def test_run_of_the_sandbox_may_be_declined_at_any_time(world: World, ann: Calle
 # At the same moment
 
 
-def test_no_result_of_the_sandbox_slips_by_while_the_credentials_change(world: World, ann: Caller) -> None:
+def test_no_sandbox_result_verifies_a_claim_while_the_credentials_change(world: World, ann: Caller) -> None:
     del ann
     world.faults(webhooks_lost=-1)
     callers = [world.add_user(f"user-{number}") for number in range(6)]
@@ -257,7 +259,7 @@ def test_no_result_of_the_sandbox_slips_by_while_the_credentials_change(world: W
 # The operator
 
 
-def test_operator_is_notified(world: World, ann: Caller, run: Run) -> None:
+def test_the_operator_is_notified_of_the_sandbox(world: World, ann: Caller, run: Run) -> None:
     verify(world, ann)
     shown = run("provider", "show", world.provider_id).stdout
     assert "sandbox" in shown
@@ -272,7 +274,7 @@ def test_operator_is_notified(world: World, ann: Caller, run: Run) -> None:
     assert "1 verification of Onfido's sandbox" in run("provider", "test", world.provider_id, **loopback).stdout
 
 
-def test_run_says_where_it_ran(world: World, ann: Caller, run: Run) -> None:
+def test_a_run_shows_its_environment(world: World, ann: Caller, run: Run) -> None:
     run_id = verify(world, ann)
     path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}"
 

@@ -51,7 +51,7 @@ def start_and_end(world: World, user_id: str = "ann") -> tuple[Caller, str]:
 
 
 class TestList:
-    def test_the_latest_is_first_and_each_filter_keeps_what_it_names(self, quiet: World, run: Run) -> None:
+    def test_the_latest_event_is_first_and_every_filter_applies(self, quiet: World, run: Run) -> None:
         _, run_id = start_and_end(quiet)
         quiet.clock.advance(5)
         other = {"payload": {"resource_type": "check", "action": "check.completed", "object": {"id": "a-check"}}}
@@ -85,7 +85,7 @@ class TestList:
 
 
 class TestShow:
-    def test_a_body_is_shown_where_it_is_asked_for_and_that_is_audited(self, quiet: World, run: Run) -> None:
+    def test_a_body_is_shown_on_request_and_the_request_audited(self, quiet: World, run: Run) -> None:
         _, run_id = start_and_end(quiet)
         [event] = listed(run)
         assert json.loads(run("events", "show", event["id"], "--json").stdout) == event
@@ -111,7 +111,7 @@ class TestShow:
 
 
 class TestReplay:
-    def test_an_applied_event_changes_nothing_when_replayed(self, quiet: World, run: Run) -> None:
+    def test_replaying_an_applied_event_changes_nothing(self, quiet: World, run: Run) -> None:
         ann, run_id = start_and_end(quiet)
         before = run("verification", "show", run_id, "--json").stdout
         [event] = listed(run)
@@ -124,7 +124,7 @@ class TestReplay:
         entries = json.loads(run("audit", "--subject", "event", "--json").stdout)["entries"]
         assert [(each["to"], each["actor"].partition(":")[0]) for each in entries] == [("replayed", "cli")]
 
-    def test_a_parked_event_is_applied(self, quiet: World, run: Run) -> None:
+    def test_replaying_a_parked_event_applies_it(self, quiet: World, run: Run) -> None:
         ann = quiet.add_user()
         run_id = quiet.start(ann)
         quiet.outcome(run_id)
@@ -153,7 +153,7 @@ class TestReplay:
 
 
 class TestWatch:
-    def test_events_are_printed_as_they_come(self, quiet: World, settings: Settings) -> None:
+    def test_events_are_printed_as_they_arrive(self, quiet: World, settings: Settings) -> None:
         ann, run_id = start_and_end(quiet)
         assert ann.claims()
         with watching(settings, "events", "list", "--watch", "--json") as lines:
@@ -161,7 +161,7 @@ class TestWatch:
             _, second = start_and_end(quiet, "ben")
             assert json.loads(next(lines))["runId"] == second
 
-    def test_runs_are_printed_as_they_move(self, quiet: World, settings: Settings) -> None:
+    def test_runs_are_printed_as_they_change(self, quiet: World, settings: Settings) -> None:
         with watching(settings, "verification", "list", "--watch") as lines:
             answer = quiet.add_user().verify(quiet.provider_id, "INITIATED")
             assert run_id_of(answer) in (started := next(lines))

@@ -67,9 +67,7 @@ def refused(world: World, caller: Caller, **query: str) -> dict[str, int]:
     return {each["cause"]: each["number"] for each in answer.json()["refused"]}
 
 
-def test_events_are_listed_the_latest_first_and_each_filter_keeps_what_it_names(
-    quiet: World, admin: Caller, others: Caller
-) -> None:
+def test_the_latest_event_is_first_and_every_filter_applies(quiet: World, admin: Caller, others: Caller) -> None:
     run_id = ended(quiet)
     quiet.clock.advance(3600)
     assert post(quiet, json.dumps(CHECK).encode()) == 200
@@ -107,7 +105,7 @@ def test_events_are_listed_the_latest_first_and_each_filter_keeps_what_it_names(
         assert_error(admin.get(EVENTS, params=query), 400, "IDVP-60004", next(iter(query)))
 
 
-def test_pages_follow_each_other_and_their_cursors_are_of_one_tenant(
+def test_pages_follow_each_other_and_a_cursor_belongs_to_one_tenant(
     quiet: World, admin: Caller, others: Caller
 ) -> None:
     for name in ("ann", "ben", "cleo"):
@@ -119,7 +117,9 @@ def test_pages_follow_each_other_and_their_cursors_are_of_one_tenant(
     assert_error(others.get(EVENTS, params={"cursor": first["nextCursor"]}), 400, "IDVP-60004", "cursor")
 
 
-def test_a_body_is_read_while_it_is_kept_and_that_is_audited(quiet: World, admin: Caller, others: Caller) -> None:
+def test_a_body_is_readable_within_its_retention_and_every_reading_audited(
+    quiet: World, admin: Caller, others: Caller
+) -> None:
     run_id = ended(quiet)
     [event] = listed(admin)
     path = f"{EVENTS}/{event['id']}"
@@ -143,9 +143,7 @@ def test_a_body_is_read_while_it_is_kept_and_that_is_audited(quiet: World, admin
         assert_error(admin.request(method, path + part), 410, "IDVP-60031", "not kept")
 
 
-def test_a_parked_event_is_replayed_and_one_that_was_applied_meanwhile_stays_as_it_is(
-    quiet: World, admin: Caller
-) -> None:
+def test_a_parked_event_is_replayed_and_one_applied_meanwhile_stays_unchanged(quiet: World, admin: Caller) -> None:
     run_id = ended(quiet)
     [event] = listed(admin)
     path = f"{EVENTS}/{event['id']}/replay"
@@ -162,7 +160,7 @@ def test_a_parked_event_is_replayed_and_one_that_was_applied_meanwhile_stays_as_
     assert {each["to"] for each in audited} == {"replayed"}
 
 
-def test_refused_posts_are_counted_by_provider_and_cause_and_seen_by_their_tenant_alone(
+def test_refused_posts_are_counted_by_provider_and_cause_for_their_tenant_only(
     quiet: World, admin: Caller, others: Caller
 ) -> None:
     body, token = event_body("a-run"), quiet.webhook_token
@@ -197,7 +195,7 @@ def test_counts_of_refused_posts_accumulate_with_first_and_last_time(quiet: Worl
     assert row["firstAt"] < row["lastAt"]
 
 
-def test_the_counts_of_a_removed_provider_are_gone_with_it(quiet: World, admin: Caller) -> None:
+def test_the_counts_of_a_removed_provider_are_deleted(quiet: World, admin: Caller) -> None:
     assert post(quiet, event_body("a-run"), signature=BAD) == 401
     assert refused(quiet, admin) == {"wrong_signature": 1}
     assert post(quiet, event_body("a-run"), signature=BAD) == 401

@@ -44,7 +44,7 @@ def end(world: World, caller: Caller, status: str = "approved", **comparisons: s
     return run_id
 
 
-def test_a_later_verification_does_not_take_away_what_an_earlier_one_said(world: World, ann: Caller) -> None:
+def test_a_later_verification_does_not_change_the_explanation_of_an_earlier_one(world: World, ann: Caller) -> None:
     first = end(world, ann, **MIXED)
     second = end(world, ann, "declined")
 
@@ -57,7 +57,7 @@ def test_a_later_verification_does_not_take_away_what_an_earlier_one_said(world:
     assert verified(ann.claims()) == {GIVEN_NAME}
 
 
-def test_it_says_where_each_result_was_found_and_why_it_decided(world: World, ann: Caller) -> None:
+def test_an_explanation_names_the_place_of_each_result_and_the_deciding_rule(world: World, ann: Caller) -> None:
     run_id = end(world, ann, **MIXED)
 
     claims = {claim["uri"]: claim for claim in explanation(world, run_id)["claims"]}
@@ -82,7 +82,7 @@ def test_a_comparison_only_in_the_document_check_is_found_in_that_task(world: Wo
     assert places.pop().startswith("document_check")
 
 
-def test_as_long_as_a_run_is_open_there_is_only_how_it_is_doing(world: World, ann: Caller) -> None:
+def test_an_open_run_is_explained_by_its_progress(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     claims = explanation(world, run_id)["claims"]
     assert set(said(world, run_id).values()) == {(None, None, None)}
@@ -91,7 +91,7 @@ def test_as_long_as_a_run_is_open_there_is_only_how_it_is_doing(world: World, an
     }
 
 
-def test_a_value_that_changed_meanwhile_is_why(world: World, ann: Caller) -> None:
+def test_a_value_changed_meanwhile_is_the_reason(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Anna"})
     world.post_event(event_body(run_id, "approved", CLEAR))
@@ -99,7 +99,7 @@ def test_a_value_that_changed_meanwhile_is_why(world: World, ann: Caller) -> Non
     assert said(world, run_id)[LAST_NAME] == ("clear", True, "clear_and_approved")
 
 
-def test_a_decision_is_in_it(world: World, ann: Caller) -> None:
+def test_an_explanation_contains_the_decision(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     world.outcome(run_id, status="review", comparisons=MIXED)
     world.wait_until(lambda: world.verifications()[0].closed_at is not None)
@@ -114,14 +114,14 @@ def test_a_decision_is_in_it(world: World, ann: Caller) -> None:
     assert "an administrator decided: approved" in explanation(world, run_id)["claims"][0]["steps"][0]["text"]
 
 
-def test_a_run_of_the_other_environment_says_nothing(world: World, ann: Caller) -> None:
+def test_a_run_of_the_other_environment_has_no_effect(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     use(world, LIVE)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     assert set(said(world, run_id).values()) == {("sandbox", False, "run_elsewhere")}
 
 
-def test_a_run_that_onfido_does_not_know_any_more_says_nothing(world: World, ann: Caller) -> None:
+def test_a_run_missing_at_onfido_has_no_effect(world: World, ann: Caller) -> None:
     use(world, LIVE)
     run_id = world.start(ann)
     assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
@@ -130,7 +130,7 @@ def test_a_run_that_onfido_does_not_know_any_more_says_nothing(world: World, ann
     assert set(said(world, run_id).values()) == {("run_gone", False, "run_gone")}
 
 
-def test_it_is_kept_as_long_as_the_verification(world: World, ann: Caller) -> None:
+def test_an_explanation_is_kept_as_long_as_its_verification(world: World, ann: Caller) -> None:
     run_id = end(world, ann, **MIXED)
     before = explanation(world, run_id)
     world.clock.advance(86400 * (world.connector.settings.event_retention_days + 1))
@@ -138,7 +138,7 @@ def test_it_is_kept_as_long_as_the_verification(world: World, ann: Caller) -> No
     assert explanation(world, run_id) == before
 
 
-def test_the_command_says_the_same(world: World, ann: Caller, run: Run) -> None:
+def test_the_command_line_prints_the_same_explanation(world: World, ann: Caller, run: Run) -> None:
     run_id = end(world, ann, **MIXED)
     shown = json.loads(run("verification", "explain", run_id, "--json").stdout)
     assert shown == explanation(world, run_id)
@@ -150,7 +150,7 @@ def test_the_command_says_the_same(world: World, ann: Caller, run: Run) -> None:
     assert f"{GIVEN_NAME}: no result yet\n" in run("verification", "explain", open_run).stdout
 
 
-def test_neither_users_nor_other_tenants_see_it(world: World, ann: Caller) -> None:
+def test_an_explanation_is_hidden_from_users_and_other_tenants(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/explanation"
     assert ann.get(path).status_code == 403

@@ -77,7 +77,7 @@ def test_every_change_is_recorded_with_its_cause_in_order(world: World) -> None:
     assert {entry["actor"] for entry in entries if entry["cause"] == "initiated"} == {as_actor("ann")}
 
 
-def test_start_that_onfido_refuses_is_recorded(world: World) -> None:
+def test_a_start_refused_by_onfido_is_recorded(world: World) -> None:
     properties = config_properties(world.simulator, workflow_id=UNKNOWN_WORKFLOW)
     body = provider_body(world.simulator, name="Refused", configProperties=properties)
     provider = world.connector.as_admin(world.tenant).post(PROVIDERS, body).json()
@@ -89,7 +89,7 @@ def test_start_that_onfido_refuses_is_recorded(world: World) -> None:
     assert (entry["previous"], entry["current"], entry["cause"]) == ("starting", "error", "initiated")
 
 
-def test_start_that_onfido_never_heard_of_leaves_no_trace(world: World) -> None:
+def test_a_start_that_never_reached_onfido_is_not_recorded(world: World) -> None:
     ann = world.add_user(values={})
     assert ann.verify(world.provider_id, "INITIATED").status_code == 400
     assert [each for each in rows(world) if each["subject"] == "run"] == []
@@ -104,7 +104,7 @@ def test_the_cause_of_a_result_is_the_request_that_fetched_it(world: World, stat
     assert about(told(world, run_id), "run")[-1] == (run_id, "awaiting_input", "approved", status.lower())
 
 
-def test_the_sweep_is_the_cause_of_what_it_fetched(world: World) -> None:
+def test_the_sweep_is_the_cause_of_results_that_it_fetched(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     world.outcome(run_id := world.start(ann))
@@ -114,7 +114,7 @@ def test_the_sweep_is_the_cause_of_what_it_fetched(world: World) -> None:
     assert {entry["cause"] for entry in told(world, run_id)} == {"initiated", "sweep"}
 
 
-def test_open_statuses_are_recorded_too_and_nothing_is_recorded_twice(world: World) -> None:
+def test_open_statuses_are_recorded_and_no_status_is_recorded_twice(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     world.outcome(run_id, status="processing")
@@ -134,7 +134,7 @@ def test_open_statuses_are_recorded_too_and_nothing_is_recorded_twice(world: Wor
     ]
 
 
-def test_run_that_is_handed_over_at_the_second_request_started_once(world: World) -> None:
+def test_a_run_handed_over_at_the_second_request_was_started_once(world: World) -> None:
     ann = world.add_user()
     world.faults(runs_without_sdk_token=1, route="POST /sdk_token", failed=1)
     assert ann.verify(world.provider_id, "INITIATED").status_code == 503
@@ -142,7 +142,7 @@ def test_run_that_is_handed_over_at_the_second_request_started_once(world: World
     assert about(told(world, run_id), "run") == [(run_id, "starting", "awaiting_input", "initiated")]
 
 
-def test_change_of_a_value_is_recorded_if_it_withdraws_a_verification(world: World) -> None:
+def test_a_changed_value_is_recorded_if_it_withdraws_a_verification(world: World) -> None:
     run_id = world.start(world.add_user())
     settle(world, run_id)
     world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Zebulonia"})
@@ -156,7 +156,7 @@ def correct(world: World, admin: Caller, uri: str, *, is_verified: bool) -> None
     assert answer.status_code == 201, answer.text
 
 
-def test_administrators_correction_is_recorded_and_a_replayed_event_does_not_undo_it(world: World) -> None:
+def test_an_administrators_correction_is_recorded_and_not_undone_by_a_replayed_event(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     event = settle(world, run_id)
@@ -178,7 +178,7 @@ def test_administrators_correction_is_recorded_and_a_replayed_event_does_not_und
     assert {(entry["cause"], entry["actor"]) for entry in corrected[-2:]} == {("administrator", THE_ADMIN)}
 
 
-def test_another_tenants_or_providers_run_is_not_found(world: World) -> None:
+def test_a_run_of_another_tenant_or_provider_is_not_found(world: World) -> None:
     run_id = world.start(world.add_user())
     admin = world.connector.as_admin()
     body = provider_body(world.simulator, name="Another")
@@ -198,7 +198,7 @@ def test_another_tenants_or_providers_run_is_not_found(world: World) -> None:
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, code) for code in codes]
 
 
-def test_the_history_needs_the_scope_to_view_claims(world: World) -> None:
+def test_the_history_requires_the_scope_for_viewing_claims(world: World) -> None:
     ann = world.add_user()
     path = history_path(world.provider_id, world.start(ann))
     for caller in (ann, world.connector.caller("admin", ["internal_idvp_view"])):
@@ -279,13 +279,13 @@ def test_providers_and_claims_that_an_administrator_adds_are_recorded(world: Wor
     ]
 
 
-def test_a_change_that_changes_nothing_names_nothing(world: World) -> None:
+def test_a_change_without_effect_names_no_property(world: World) -> None:
     body = provider_body(world.simulator)
     assert world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body).status_code == 200
     assert rows(world)[-1]["detail"] == {"properties": []}
 
 
-def test_history_outlives_provider_and_user(world: World) -> None:
+def test_the_history_outlives_provider_and_user(world: World) -> None:
     run_id = world.start(world.add_user())
     settle(world, run_id)
     before = [dict(row) for row in rows(world)]
@@ -302,7 +302,7 @@ def test_history_outlives_provider_and_user(world: World) -> None:
     assert run_id in str(after)
 
 
-def test_imported_user_is_recorded_as_added_and_then_as_changed(world: World) -> None:
+def test_an_imported_user_is_recorded_as_added_and_then_as_changed(world: World) -> None:
     for given_name in ("Zebulonia", "Zelda"):
         world.put_user("zoe", {GIVEN_NAME: given_name})
     assert [row["current"] for row in rows(world) if row["name"] == "zoe"] == ["added", "changed"]

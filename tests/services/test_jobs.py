@@ -55,7 +55,7 @@ def sweep(world: World) -> None:
 
 
 class TestCsv:
-    def test_it_has_what_the_streamed_file_has(self, world: World, admin: Caller) -> None:
+    def test_the_file_of_a_job_equals_the_streamed_file(self, world: World, admin: Caller) -> None:
         for user_id in ("ann", "bea"):
             world.start(world.add_user(user_id))
         job = done(world, admin, "verifications-csv", {})
@@ -65,7 +65,7 @@ class TestCsv:
         assert result_of(admin, job) == streamed
         assert {row["userId"] for row in rows_of(streamed)} == {"ann", "bea"}
 
-    def test_filters_choose_and_what_is_started_later_is_left_out(self, world: World, admin: Caller) -> None:
+    def test_filters_apply_and_verifications_started_later_are_left_out(self, world: World, admin: Caller) -> None:
         ann = world.add_user("ann")
         world.start(ann)
         world.start(world.add_user("bea"))
@@ -76,17 +76,19 @@ class TestCsv:
 
         assert [row["userId"] for row in rows_of(result_of(admin, ended(world, admin, job)))] == ["ann"]
 
-    def test_an_unknown_filter_or_provider_is_refused_before_there_is_a_job(self, world: World, admin: Caller) -> None:
+    def test_an_unknown_filter_or_provider_is_refused_before_a_job_is_created(
+        self, world: World, admin: Caller
+    ) -> None:
         assert_error(admin.post(f"{JOBS}/verifications-csv", {"status": "lost"}), 400, "IDVP-60004", "status")
         assert_error(admin.post(f"{JOBS}/verifications-csv", {"providerId": UNKNOWN}), 404, "IDVP-60000")
         assert answer_on(admin.get(JOBS), 200)["jobs"] == []
 
-    def test_nothing_to_write_is_a_heading(self, world: World, admin: Caller) -> None:
+    def test_an_empty_file_has_only_the_heading(self, world: World, admin: Caller) -> None:
         assert rows_of(result_of(admin, done(world, admin, "verifications-csv", {}))) == []
 
 
 class TestSteps:
-    def test_a_step_that_was_done_is_not_done_again(self, world: World, admin: Caller) -> None:
+    def test_a_completed_step_is_not_repeated(self, world: World, admin: Caller) -> None:
         world.start(world.add_user("ann"))
         job = done(world, admin, "verifications-csv", {})
         before = result_of(admin, job)
@@ -112,7 +114,7 @@ class TestSteps:
         world.connector.deliver()
         world.wait_until(lambda: job_of(admin, asked[2])["state"] == job_of(admin, asked[3])["state"] == "done")
 
-    def test_a_job_without_a_delivery_is_taken_up_again(self, world: World, admin: Caller) -> None:
+    def test_a_job_without_a_delivery_is_continued_by_the_sweep(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job = ask(admin, "verifications-csv", {})
         with world.connector.services.database.write() as connection:
@@ -124,7 +126,7 @@ class TestSteps:
         sweep(world)
         assert ended(world, admin, job)["state"] == "done"
 
-    def test_a_step_that_kills_its_worker_fails_the_job_in_the_end(self, world: World, admin: Caller) -> None:
+    def test_a_step_that_keeps_killing_its_worker_fails_the_job(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job = ask(admin, "verifications-csv", {})
         with world.connector.services.database.write() as connection:
@@ -142,7 +144,7 @@ class TestSteps:
 
 
 class TestRequests:
-    def test_the_same_request_is_the_same_job_until_it_has_ended(self, world: World, admin: Caller) -> None:
+    def test_the_same_request_returns_the_same_job_until_it_has_ended(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         first = ask(admin, "verifications-csv", {"status": "approved"})
         assert ask(admin, "verifications-csv", {"status": "approved"})["id"] == first["id"]
@@ -153,14 +155,14 @@ class TestRequests:
         ended(world, admin, first)
         assert ask(admin, "verifications-csv", {"status": "approved"})["id"] != first["id"]
 
-    def test_of_many_that_ask_for_the_same_at_once_all_get_the_one_job(self, world: World, admin: Caller) -> None:
+    def test_concurrent_equal_requests_all_return_one_job(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         with ThreadPoolExecutor(6) as pool:
             asked = list(pool.map(lambda _: ask(admin, "verifications-csv", {"status": "approved"})["id"], range(6)))
         assert len(set(asked)) == 1
         assert len(entries(admin)) == 1
 
-    def test_under_a_key_it_stays_the_same_job(self, world: World, admin: Caller) -> None:
+    def test_an_idempotency_key_always_returns_the_same_job(self, world: World, admin: Caller) -> None:
         first = ask(admin, "verifications-csv", {}, "a key")
         ended(world, admin, first)
         assert ask(admin, "verifications-csv", {}, "a key")["id"] == first["id"]
@@ -171,7 +173,7 @@ class TestRequests:
         long = admin.post(f"{JOBS}/verifications-csv", {}, headers={"Idempotency-Key": "k" * 256})
         assert_error(long, 400, "IDVP-60002", "Idempotency-Key", "255")
 
-    def test_a_tenant_has_only_so_many_that_have_not_ended(self, world: World, admin: Caller) -> None:
+    def test_the_number_of_a_tenants_unfinished_jobs_is_limited(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         for number in range(OPEN_AT_MOST):
             ask(admin, "verifications-csv", {"tag": f"tag-{number}"})
@@ -181,7 +183,7 @@ class TestRequests:
         assert ask(admin, "verifications-csv", {"tag": "tag-0"})["state"] == "queued"
         assert ask(world.connector.as_admin(OTHERS), "verifications-csv", {})["state"] == "queued"
 
-    def test_pages_show_the_latest_first(self, world: World, admin: Caller) -> None:
+    def test_the_latest_job_is_first(self, world: World, admin: Caller) -> None:
         asked = [done(world, admin, "verifications-csv", {"tag": f"tag-{number}"})["id"] for number in range(3)]
         first = answer_on(admin.get(JOBS, params={"limit": 2}), 200)
         second = answer_on(admin.get(JOBS, params={"limit": 2, "cursor": first["nextCursor"]}), 200)
@@ -190,7 +192,7 @@ class TestRequests:
 
 
 class TestEnd:
-    def test_cancelling_ends_it_and_erases_what_was_written(self, world: World, admin: Caller) -> None:
+    def test_cancelling_a_job_ends_it_and_erases_its_result(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job = ask(admin, "verifications-csv", {})
         cancelled = answer_on(admin.post(f"{JOBS}/{job['id']}/cancel", None), 200)
@@ -208,7 +210,7 @@ class TestEnd:
         operator = world.connector.caller("bob", ["internal_idv_claim_view", "internal_idvp_update"])
         assert operator.post(f"{JOBS}/{job['id']}/cancel", None).status_code == 200
 
-    def test_a_result_expires_and_is_deleted_then(self, world: World, admin: Caller) -> None:
+    def test_a_result_expires_and_is_then_deleted(self, world: World, admin: Caller) -> None:
         job = done(world, admin, "verifications-csv", {})
         assert number_of_parts(world) == 1
         world.clock.advance(timedelta(hours=24).total_seconds())
@@ -220,7 +222,7 @@ class TestEnd:
         sweep(world)
         assert_error(admin.get(f"{JOBS}/{job['id']}"), 404, "IDVP-60070", job["id"])
 
-    def test_a_result_that_is_too_large_fails_the_job_and_is_deleted(self, world: World, admin: Caller) -> None:
+    def test_an_oversized_result_fails_the_job_and_is_deleted(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         world.start(world.add_user("ann"))
         job = ask(admin, "verifications-csv", {})
@@ -242,7 +244,7 @@ class TestAccess:
         assert entries(admin, userId="ann") == entries(admin, object=job["id"]) == entries(admin)
         assert entries(world.connector.as_admin(OTHERS)) == []
 
-    def test_another_tenant_sees_and_does_nothing(self, world: World, admin: Caller) -> None:
+    def test_another_tenant_can_neither_see_nor_change_a_job(self, world: World, admin: Caller) -> None:
         job = done(world, admin, "verifications-csv", {})
         others = world.connector.as_admin(OTHERS)
         assert answer_on(others.get(JOBS), 200)["jobs"] == []
@@ -259,9 +261,7 @@ class TestAccess:
 
 
 class TestEdges:
-    def test_a_result_that_is_erased_during_the_download_does_not_pass_for_whole(
-        self, world: World, admin: Caller
-    ) -> None:
+    def test_a_result_erased_during_the_download_is_not_accepted_as_complete(self, world: World, admin: Caller) -> None:
         world.start(world.add_user("ann"))
         job = done(world, admin, "verifications-csv", {})
         _, parts = world.connector.services.jobs.result(Tenant(world.tenant), job["id"])
@@ -270,15 +270,13 @@ class TestEdges:
         with pytest.raises(JobFailed, match="erased during the download"):
             list(parts)
 
-    def test_a_job_without_a_result_is_reported(self, world: World, admin: Caller) -> None:
+    def test_a_job_without_a_result_file_is_reported(self, world: World, admin: Caller) -> None:
         job = done(world, admin, "resend-deliveries", {"since": "2026-01-01T00:00:00Z"})
         assert_error(admin.get(f"{JOBS}/{job['id']}/result"), 404, "IDVP-60071", "summary")
         with pytest.raises(RequestError):
             world.connector.services.jobs.cancel(Tenant(world.tenant), UNKNOWN)
 
-    def test_a_slot_that_another_worker_takes_at_the_same_moment_is_left_to_it(
-        self, world: World, admin: Caller
-    ) -> None:
+    def test_a_slot_taken_concurrently_by_another_worker_is_left_to_it(self, world: World, admin: Caller) -> None:
         """The unique slot decides; the job that lost is begun a second later."""
         world.connector.rest()
         first, second = (ask(admin, "verifications-csv", {"tag": tag})["id"] for tag in ("a", "b"))
@@ -296,7 +294,7 @@ class TestEdges:
         assert ended(world, admin, {"id": second})["state"] == "done"
 
     @pytest.mark.one_database
-    def test_a_slot_that_the_database_refuses_is_asked_for_again(self, world: World, admin: Caller) -> None:
+    def test_a_slot_that_the_database_refuses_is_requested_again(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job = ask(admin, "verifications-csv", {})
         refuse = "CREATE TRIGGER taken BEFORE UPDATE OF slot ON jobs WHEN NEW.slot IS NOT NULL "
@@ -309,7 +307,7 @@ class TestEdges:
         assert ended(world, admin, job)["state"] == "done"
 
     @pytest.mark.one_database
-    def test_a_step_that_fails_after_its_job_was_cancelled_changes_nothing(self, world: World, admin: Caller) -> None:
+    def test_a_failing_step_of_a_cancelled_job_changes_nothing(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job, services = ask(admin, "verifications-csv", {}), world.connector.services
 

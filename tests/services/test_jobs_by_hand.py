@@ -22,7 +22,7 @@ def asked(run: Run, *words: str) -> Any:
     return json.loads(result.stdout)
 
 
-def test_a_csv_is_waited_for_and_fetched(world: World, run: Run, tmp_path: Path) -> None:
+def test_the_command_waits_for_a_csv_and_downloads_it(world: World, run: Run, tmp_path: Path) -> None:
     world.start(world.add_user("ann"))
     world.start(world.add_user("bea"))
     job = asked(run, "csv", "--provider", "Onfido", "--user", "ann")
@@ -39,7 +39,7 @@ def test_a_csv_is_waited_for_and_fetched(world: World, run: Run, tmp_path: Path)
     assert "verifications_csv" in run("jobs", "show", job["id"]).stdout
 
 
-def test_a_record_is_fetched_in_both_formats(world: World, run: Run) -> None:
+def test_a_record_is_downloaded_in_both_formats(world: World, run: Run) -> None:
     world.add_user("ann")
     job = asked(run, "record", "ann")
     assert json.loads(run("jobs", "result", job["id"]).stdout)["record"]["userId"] == "ann"
@@ -55,7 +55,7 @@ def test_a_failed_job_ends_the_command_with_its_error(world: World, run: Run) ->
     assert "There is no user nobody" in result.stderr
 
 
-def test_recovery_is_asked_for(world: World, run: Run) -> None:
+def test_the_command_line_requests_recovery(world: World, run: Run) -> None:
     assert asked(run, "resend", "--since", "2026-01-31")["summary"] == {"queued": 0}
     assert asked(run, "resend", "--since", "2026-01-31T01:00:00Z", "--everything")["state"] == "done"
     assert asked(run, "fetch-runs", "Onfido", "--since", "2026-01-31")["summary"] == {
@@ -68,18 +68,18 @@ def test_recovery_is_asked_for(world: World, run: Run) -> None:
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-13-01", ""])
-def test_a_time_that_cannot_be_read_is_wrong_usage(world: World, run: Run, since: str) -> None:
+def test_an_unreadable_time_is_wrong_usage(world: World, run: Run, since: str) -> None:
     result = run("jobs", "resend", "--since", since)
     assert (result.exit_code, "ISO 8601" in result.stderr) == (2, True)
 
 
-def test_a_key_is_that_of_one_job(world: World, run: Run) -> None:
+def test_an_idempotency_key_belongs_to_one_job(world: World, run: Run) -> None:
     first = asked(run, "csv", "--key", "nightly")
     assert asked(run, "csv", "--key", "nightly")["id"] == first["id"]
     assert asked(run, "csv")["id"] != first["id"]
 
 
-def test_a_job_is_cancelled_and_waiting_for_it_ends(world: World, run: Run) -> None:
+def test_waiting_for_a_cancelled_job_ends(world: World, run: Run) -> None:
     world.connector.rest()
     job = json.loads(run("jobs", "csv", "--json").stdout)
     assert job["state"] == "queued"
@@ -89,7 +89,7 @@ def test_a_job_is_cancelled_and_waiting_for_it_ends(world: World, run: Run) -> N
     assert run("jobs", "result", job["id"]).exit_code == 1
 
 
-def test_another_tenant_sees_nothing(world: World, run: Run) -> None:
+def test_another_tenant_sees_no_job(world: World, run: Run) -> None:
     job = asked(run, "csv")
     assert run("jobs", "show", job["id"], "--tenant", "elsewhere.example").exit_code == 1
     assert run("jobs", "list", "--tenant", "elsewhere.example").stdout == "There is no job.\n"

@@ -46,7 +46,7 @@ def admin(world: World) -> Caller:
 
 @pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True)
 @pytest.mark.timeout(900)
-def test_a_job_goes_on_where_the_last_committed_step_ended(world: World, admin: Caller, tmp_path: Path) -> None:
+def test_a_job_continues_after_its_last_committed_step(world: World, admin: Caller, tmp_path: Path) -> None:
     written = ask(admin, "verifications-csv", {})
     since = f"{datetime.now(UTC) - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
     resent = ask(admin, "resend-deliveries", {"since": since})

@@ -176,7 +176,7 @@ def decide(world: World, run_id: str, decision: str) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
-def test_end_of_a_run_is_announced_with_what_it_means_for_the_claims(world: World, ann: Caller, status: str) -> None:
+def test_the_end_of_a_run_is_announced_with_its_effect_on_the_claims(world: World, ann: Caller, status: str) -> None:
     run_id = world.start(ann)
     settle(world, run_id, status, last_name="consider")
 
@@ -191,7 +191,7 @@ def test_end_of_a_run_is_announced_with_what_it_means_for_the_claims(world: Worl
     assert_names_ann(world, [ended, *claims])
 
 
-def test_result_that_is_asked_for_is_announced_as_one_that_arrives(world: World, ann: Caller) -> None:
+def test_a_fetched_result_is_announced_like_one_that_arrives(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     end_run(world, run_id)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
@@ -200,7 +200,7 @@ def test_result_that_is_asked_for_is_announced_as_one_that_arrives(world: World,
     assert {each.current for each in heard(world, CLAIM, "completed")} == {"verified"}
 
 
-def test_result_without_a_comparison_is_announced_once_onfido_was_asked(world: World, ann: Caller) -> None:
+def test_a_result_without_a_comparison_is_announced_after_onfido_was_asked(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     end_run(world, run_id)
     assert world.post_event(event_body(run_id, "approved")).status_code == 200
@@ -210,7 +210,7 @@ def test_result_without_a_comparison_is_announced_once_onfido_was_asked(world: W
     assert heard(world, RUN, "webhook") == []
 
 
-def test_start_of_a_run_is_announced(world: World, ann: Caller) -> None:
+def test_the_start_of_a_run_is_announced(world: World, ann: Caller) -> None:
     answer = ann.verify(world.provider_id, "INITIATED")
 
     started = heard(world, RUN, "initiated")
@@ -218,7 +218,7 @@ def test_start_of_a_run_is_announced(world: World, ann: Caller) -> None:
     assert_names_ann(world, started)
 
 
-def test_verification_that_fails_to_start_is_announced_as_ended(world: World, ann: Caller) -> None:
+def test_a_failed_start_is_announced_as_ended(world: World, ann: Caller) -> None:
     unknown = config_properties(world.simulator, workflow_id="00000000-0000-0000-0000-000000000000")
     change_provider(world, configProperties=unknown)
 
@@ -230,7 +230,7 @@ def test_verification_that_fails_to_start_is_announced_as_ended(world: World, an
 
 
 @pytest.mark.parametrize(("value", "removed"), [("Bea", []), ("", [GIVEN_NAME])])
-def test_changed_and_removed_value_are_announced_with_the_claim_that_is_verified_no_longer(
+def test_changed_and_removed_values_are_announced_with_the_claim_no_longer_verified(
     world: World, verified_ann: Caller, value: str, removed: list[str]
 ) -> None:
     change_values(world, {GIVEN_NAME: value})
@@ -243,7 +243,7 @@ def test_changed_and_removed_value_are_announced_with_the_claim_that_is_verified
     assert (changed.name, changed.user_id, changed.removed) == ("ann", "ann", removed)
 
 
-def test_value_changed_while_its_verification_runs_is_announced_when_the_result_withdraws_it(
+def test_a_value_changed_during_its_verification_is_announced_when_the_result_withdraws_it(
     world: World, ann: Caller
 ) -> None:
     run_id = world.start(ann)
@@ -253,7 +253,7 @@ def test_value_changed_while_its_verification_runs_is_announced_when_the_result_
     assert moves(heard(world, CLAIM, "webhook"))[GIVEN_NAME] == ("unverified", "value_changed")
 
 
-def test_corrections_up_and_down_are_announced(world: World, verified_ann: Caller) -> None:
+def test_corrections_in_both_directions_are_announced(world: World, verified_ann: Caller) -> None:
     assert correct(world, [GIVEN_NAME, LAST_NAME], is_verified=False).status_code == 201
     down = heard(world, CLAIM, "administrator")
     assert moves(down) == dict.fromkeys([GIVEN_NAME, LAST_NAME], ("verified", "unverified"))
@@ -265,7 +265,7 @@ def test_corrections_up_and_down_are_announced(world: World, verified_ann: Calle
     assert_names_ann(world, heard(world, CLAIM, "administrator"))
 
 
-def test_correction_of_one_claim_and_a_claim_that_is_added_are_announced(world: World, ann: Caller) -> None:
+def test_a_correction_of_one_claim_and_an_added_claim_are_announced(world: World, ann: Caller) -> None:
     path = "/api/users/v1/ann/idv/claims"
     entry = {"uri": GIVEN_NAME, "idVProviderId": world.provider_id, "isVerified": True, "claimMetadata": {}}
     [added] = admin_of(world).post(path, [entry]).json()
@@ -277,13 +277,13 @@ def test_correction_of_one_claim_and_a_claim_that_is_added_are_announced(world: 
     assert (down.previous, down.current, down.user_id) == ("verified", "unverified", "ann")
 
 
-def test_correction_that_is_refused_is_not_announced(world: World, verified_ann: Caller) -> None:
+def test_a_refused_correction_is_not_announced(world: World, verified_ann: Caller) -> None:
     assert correct(world, [GIVEN_NAME, "http://wso2.org/claims/country"], is_verified=False).status_code == 404
 
     assert heard(world, CLAIM, "administrator") == []
 
 
-def test_approved_review_is_announced_with_the_claims_that_it_verifies(world: World, ann: Caller) -> None:
+def test_an_approved_review_is_announced_with_the_claims_that_it_verifies(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     settle(world, run_id, "review", last_name="consider")
     decide(world, run_id, "approve")
@@ -303,7 +303,7 @@ def test_declined_review_is_announced(world: World, ann: Caller) -> None:
     assert heard(world, CLAIM, "decided") == []
 
 
-def test_watchlist_match_is_announced_and_so_is_each_claim_that_it_unverifies(world: World, ann: Caller) -> None:
+def test_a_watchlist_match_is_announced_with_each_claim_that_it_unverifies(world: World, ann: Caller) -> None:
     change_provider(world, studio={"unverifyOnMatch": True})
     settle(world, world.start(ann))
     assert world.post_event(matches_event(monitor(world, applicant_of(ann)))).status_code == 200
@@ -315,21 +315,21 @@ def test_watchlist_match_is_announced_and_so_is_each_claim_that_it_unverifies(wo
     assert_names_ann(world, [matched, *claims])
 
 
-def test_removed_user_is_announced(world: World, verified_ann: Caller) -> None:
+def test_the_removal_of_a_user_is_announced(world: World, verified_ann: Caller) -> None:
     world.connector.services.users.remove(Tenant(world.tenant), "ann", "the-admin")
 
     *_, removed = heard(world, USER, "administrator")
     assert (removed.name, removed.current, removed.user_id) == ("ann", "removed", "ann")
 
 
-def test_removed_provider_is_announced(world: World, verified_ann: Caller) -> None:
+def test_the_removal_of_a_provider_is_announced(world: World, verified_ann: Caller) -> None:
     assert admin_of(world).request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
 
     *_, removed = heard(world, PROVIDER, "administrator")
     assert (removed.current, removed.provider_id) == ("removed", world.provider_id)
 
 
-def test_deleted_applicant_is_announced_with_the_run_that_ends_by_it(world: World, ann: Caller) -> None:
+def test_the_deletion_of_an_applicant_is_announced_with_the_run_that_it_ends(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     [verification] = world.verifications("ann")
     world.connector.services.applicants.delete(Tenant(world.tenant), world.provider_id, verification.applicant_id or "")
@@ -342,7 +342,7 @@ def test_deleted_applicant_is_announced_with_the_run_that_ends_by_it(world: Worl
     assert_names_ann(world, announced)
 
 
-def test_subscriber_gets_the_changes_it_chooses_and_equal_deliveries_once(world: World, ann: Caller) -> None:
+def test_a_subscriber_gets_only_chosen_changes_and_equal_deliveries_once(world: World, ann: Caller) -> None:
     settle(world, world.start(ann))
     people = [row for row in rows_of(world, Person.kind) if row.payload["tenant"] == world.tenant]
     assert [row.payload for row in people] == [{"tenant": world.tenant, "user_id": "ann"}]
@@ -364,7 +364,7 @@ def test_a_rolled_back_change_is_not_announced(database: Database) -> None:
         assert delivery_counts.count(connection) == {}
 
 
-def test_without_a_subscriber_a_change_costs_one_statement_and_no_row(database: Database) -> None:
+def test_a_change_without_subscribers_costs_one_statement_and_no_row(database: Database) -> None:
     statements: list[str] = []
     change = Change(at=datetime.now(UTC), tenant="t", subject=CLAIM, current="verified", cause="tests")
     with database.write() as connection:

@@ -154,7 +154,9 @@ def misnamed(body: Any) -> set[str]:
     return wrong
 
 
-def test_ids_and_times_are_named_and_written_alike_everywhere(admin: Caller, ids: Mapping[str, str], run: Run) -> None:
+def test_ids_and_times_have_the_same_names_and_formats_everywhere(
+    admin: Caller, ids: Mapping[str, str], run: Run
+) -> None:
     for words, path in SAME.items():
         answered = answer_on(admin.get(path.format_map(ids)), 200)
         printed = run(*words.format_map(ids).split(), "--json", CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
@@ -165,7 +167,7 @@ def test_ids_and_times_are_named_and_written_alike_everywhere(admin: Caller, ids
         assert misnamed(rows) == set(), path
 
 
-def test_the_documented_names_are_those_of_the_vocabulary(admin: Caller) -> None:
+def test_the_documented_names_belong_to_the_vocabulary(admin: Caller) -> None:
     schemas = answer_on(admin.get("/openapi.json"), 200)["components"]["schemas"]
     ours = [schema for name, schema in schemas.items() if name != "StreamReport"]  # whose names are the framework's
     properties = {name for schema in ours for name in schema.get("properties", {})}
@@ -173,7 +175,7 @@ def test_the_documented_names_are_those_of_the_vocabulary(admin: Caller) -> None
     assert misnamed(dict.fromkeys(properties)) == set()
 
 
-def test_a_wrong_name_and_a_wrong_time_are_found() -> None:
+def test_the_check_finds_a_wrong_name_and_a_wrong_time() -> None:
     assert misnamed({"run_id": "2026-01-31T09:30:00+00:00", "runId": LONG_AGO, "list": [{"created_at": None}]}) == {
         *("run_id", "2026-01-31T09:30:00+00:00", "created_at")
     }

@@ -75,7 +75,7 @@ def refused(url: str, **timeout: float) -> NotTaken:
 # One notice on its way
 
 
-def test_signature_is_that_of_the_specifications_example() -> None:
+def test_the_signature_matches_the_specifications_example() -> None:
     headers = signature_headers(
         ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -90,7 +90,7 @@ def test_signature_is_that_of_the_specifications_example() -> None:
     }
 
 
-def test_a_notice_is_posted_with_its_signature_and_the_answer_is_given(application: Application) -> None:
+def test_a_notice_is_posted_with_its_signature_and_the_answer_returned(application: Application) -> None:
     application.answers(Reply(201, b"thanks"))
 
     assert post(application.url) == b"thanks"
@@ -103,7 +103,7 @@ def test_a_notice_is_posted_with_its_signature_and_the_answer_is_given(applicati
 
 
 @pytest.mark.parametrize("status", [300, 304, 400, 401, 404, 410, 429, 500, 503])
-def test_any_answer_but_success_is_reported_by_its_status(application: Application, status: int) -> None:
+def test_any_answer_that_is_not_a_success_is_reported_by_its_status(application: Application, status: int) -> None:
     application.answers(Reply(status))
 
     error = refused(application.url)
@@ -122,7 +122,7 @@ def test_redirect_is_not_followed_and_its_body_is_not_read(application: Applicat
         assert elsewhere.received == []
 
 
-def test_receiver_that_does_not_answer_in_time_is_given_up(application: Application) -> None:
+def test_a_receiver_that_does_not_answer_in_time_is_given_up(application: Application) -> None:
     application.answers(Reply(200, delay=5))
 
     assert refused(application.url, timeout=0.2).description == f"{application.host} gave no answer: no answer in time."
@@ -134,7 +134,7 @@ def test_slow_answer_times_out(application: Application) -> None:
     assert "no answer in time" in refused(application.url, timeout=0.4).description
 
 
-def test_receiver_that_hangs_up_or_is_away_is_reported_without_the_address(application: Application) -> None:
+def test_an_unreachable_or_disconnecting_receiver_is_reported_without_the_address(application: Application) -> None:
     application.answers(Reply(hangs_up=True))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         away = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks/secret?key=secret"
@@ -144,13 +144,13 @@ def test_receiver_that_hangs_up_or_is_away_is_reported_without_the_address(appli
         assert "secret" not in error.description
 
 
-def test_answer_that_is_too_long_is_not_read(application: Application) -> None:
+def test_an_oversized_answer_is_not_read(application: Application) -> None:
     application.answers(Reply(200, b"x" * (MAX_ANSWER + 2_000_000)))
 
     assert post(application.url) is None
 
 
-def test_credentials_that_lie_around_are_not_sent(
+def test_credentials_of_the_environment_are_not_sent(
     application: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -165,7 +165,7 @@ def test_credentials_that_lie_around_are_not_sent(
 # A task that waits for the application
 
 
-def test_application_is_notified_of_a_task_and_its_answer_completes_it(
+def test_the_application_is_notified_of_a_task_and_its_answer_completes_it(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 7})
@@ -196,7 +196,7 @@ def test_application_is_notified_of_a_task_and_its_answer_completes_it(
     world.wait_until(lambda: world.connector.services.lookup.find(Tenant(world.tenant), run_id).closed_at is not None)
 
 
-def test_completion_by_an_answer_is_in_the_history_without_the_data(
+def test_completing_a_task_by_an_answer_is_in_the_history_without_the_data(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 918273645})
@@ -212,7 +212,7 @@ def test_completion_by_an_answer_is_in_the_history_without_the_data(
     assert "918273645" not in str(told)
 
 
-def test_application_that_takes_a_notice_without_data_completes_the_task_later(
+def test_an_application_that_answers_a_notice_without_data_completes_the_task_later(
     world: World, ann: Caller, application: Application
 ) -> None:
     bodies = (b"", b"thanks", b"[]", b"{}", b'{"data": "text"}', b'{"data": null}', b"\xff", b"[" * 9000)
@@ -229,7 +229,7 @@ def test_application_that_takes_a_notice_without_data_completes_the_task_later(
         assert output_of(world, run_id, task_id) == {"score": number}
 
 
-def test_notice_that_was_not_taken_comes_again_with_the_same_id(
+def test_a_notice_that_was_not_accepted_is_repeated_with_the_same_id(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers(Reply(500), Reply(hangs_up=True), Reply())
@@ -252,7 +252,9 @@ def test_notice_that_was_not_taken_comes_again_with_the_same_id(
     assert len({each.headers["webhook-id"] for each in application.received}) == 1
 
 
-def test_application_that_is_gone_is_not_notified_again(world: World, ann: Caller, application: Application) -> None:
+def test_an_application_that_answers_410_is_not_notified_again(
+    world: World, ann: Caller, application: Application
+) -> None:
     application.answers(Reply(410))
 
     start_waiting(world, ann)
@@ -261,7 +263,7 @@ def test_application_that_is_gone_is_not_notified_again(world: World, ann: Calle
     assert row.history[-1]["reason"].startswith(f"Undeliverable: {application.host} answered HTTP 410.")
 
 
-def test_data_that_onfido_refuses_are_the_applications_to_mend(
+def test_data_refused_by_onfido_must_be_corrected_by_the_application(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": "seven-and-a-half"})
@@ -283,7 +285,9 @@ def nested(depth: int) -> Any:
     return data
 
 
-def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Caller, application: Application) -> None:
+def test_answers_that_no_task_accepts_are_refused_by_the_connector(
+    world: World, ann: Caller, application: Application
+) -> None:
     refused: dict[str, Any] = {
         "at most 61440 characters": {"score": "x" * MAX_DATA},
         "nested at most 32 times": nested(MAX_DEPTH + 1),
@@ -305,7 +309,7 @@ def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Calle
 # Deliveries that break off, and come again
 
 
-def test_killed_worker_is_followed_by_one_that_notifies_again(
+def test_a_notice_of_a_killed_worker_is_sent_again_by_another(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 7})
@@ -321,7 +325,7 @@ def test_killed_worker_is_followed_by_one_that_notifies_again(
     assert output_of(world, run_id, task_id) == {"score": 7}
 
 
-def test_completion_whose_answer_was_lost_is_not_sent_again(
+def test_a_completion_whose_answer_was_lost_is_not_sent_again(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers_data({"score": 7})
@@ -336,7 +340,7 @@ def test_completion_whose_answer_was_lost_is_not_sent_again(
     assert output_of(world, run_id, task_id) == {"score": 7}
 
 
-def test_delivery_that_is_repeated_after_the_task_was_completed_with_nothing_is_no_failure(
+def test_a_repeated_delivery_of_a_task_completed_with_empty_data_succeeds(
     world: World, ann: Caller, application: Application
 ) -> None:
     use_workflow(world, SCORING | {"output_schema": None}, SCORING | {"task_def_id": "unlisted"})
@@ -350,9 +354,7 @@ def test_delivery_that_is_repeated_after_the_task_was_completed_with_nothing_is_
     assert len({each.body["id"] for each in application.received}) == 1
 
 
-def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
-    world: World, ann: Caller, application: Application
-) -> None:
+def test_a_repeated_delivery_after_completion_does_nothing(world: World, ann: Caller, application: Application) -> None:
     use_workflow(world, SCORING, SCORING | {"task_def_id": "unlisted"})  # so that the run continues
     application.answers_data({"score": 7})
     run_id, _ = start_waiting(world, ann)
@@ -365,7 +367,7 @@ def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
     assert newest_task(world, run_id).startswith("unlisted_")
 
 
-def test_task_completed_by_another_caller_meanwhile_is_no_failure(
+def test_a_task_completed_meanwhile_by_another_caller_is_not_a_failure(
     world: World, ann: Caller, application: Application
 ) -> None:
     application.answers(Reply(200, json.dumps({"data": {"score": 7}}).encode(), delay=0.5))
@@ -381,7 +383,7 @@ def test_task_completed_by_another_caller_meanwhile_is_no_failure(
 # Events
 
 
-def test_doubled_event_is_announced_once(world: World, ann: Caller, application: Application) -> None:
+def test_a_duplicate_event_is_announced_once(world: World, ann: Caller, application: Application) -> None:
     world.faults(webhooks_doubled=-1)
 
     run_id, task_id = start_waiting(world, ann)
@@ -393,7 +395,7 @@ def test_doubled_event_is_announced_once(world: World, ann: Caller, application:
     assert len(application.received) == 1
 
 
-def test_event_that_comes_before_its_run_is_known_is_kept(world: World, ann: Caller, application: Application) -> None:
+def test_an_event_before_its_run_is_known_is_parked(world: World, ann: Caller, application: Application) -> None:
     world.faults(runs_early=1)
 
     run_id = world.start(ann)
@@ -403,7 +405,7 @@ def test_event_that_comes_before_its_run_is_known_is_kept(world: World, ann: Cal
     assert states(world, "workflow_task.started") == {"applied": 1, "noted": 2}
 
 
-def test_task_and_result_that_both_come_early_are_both_taken_up(
+def test_an_early_task_and_an_early_result_are_both_applied(
     world: World, ann: Caller, application: Application
 ) -> None:
     world.faults(route="POST /workflow_runs", dropped_after=1, output_shape="none")
@@ -419,7 +421,7 @@ def test_task_and_result_that_both_come_early_are_both_taken_up(
     assert len(application.received) == 1
 
 
-def test_event_that_comes_after_the_runs_end_is_not_announced(
+def test_an_event_after_the_end_of_the_run_is_not_announced(
     world: World, ann: Caller, application: Application
 ) -> None:
     use_workflow(world)
@@ -433,7 +435,7 @@ def test_event_that_comes_after_the_runs_end_is_not_announced(
     assert application.received == []
 
 
-def test_tasks_that_are_not_listed_are_noted_at_once(world: World, ann: Caller, application: Application) -> None:
+def test_events_of_unlisted_tasks_are_noted_at_once(world: World, ann: Caller, application: Application) -> None:
     use_workflow(world, SCORING | {"task_def_id": "another"})
 
     run_id, task_id = start_waiting(world, ann)
@@ -445,7 +447,7 @@ def test_tasks_that_are_not_listed_are_noted_at_once(world: World, ann: Caller, 
     assert application.received == []
 
 
-def test_without_an_address_no_task_is_announced(world: World, application: Application) -> None:
+def test_no_task_is_announced_without_an_address(world: World, application: Application) -> None:
     use_workflow(world, DECIDING)
     use_studio(world)
 
@@ -455,7 +457,7 @@ def test_without_an_address_no_task_is_announced(world: World, application: Appl
     assert rows_of(world, NotifyOfTask.kind) == []
 
 
-def test_task_event_that_names_no_task_or_run_is_noted(world: World, ann: Caller) -> None:
+def test_a_task_event_without_task_or_run_is_noted(world: World, ann: Caller) -> None:
     told: dict[str, Any] = {"task_def_id": SCORE}
     payload = {"resource_type": "workflow_task", "action": "workflow_task.started", "object": told}
     for more in ({}, {"id": "risk_score_1"}, {"workflow_run_id": UNKNOWN}):
@@ -478,7 +480,9 @@ def states(world: World, kind: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_application_is_notified_of_a_pending_decision(world: World, application: Application, is_known: bool) -> None:
+def test_the_application_is_notified_of_a_pending_decision(
+    world: World, application: Application, is_known: bool
+) -> None:
     use_studio(world, notices=notices(application))
     use_workflow(world, DECIDING)
     ann = world.add_user()
@@ -519,7 +523,7 @@ def undelivered(world: World, ann: Caller, application: Application) -> Any:
     return NotifyOfTask(**row.payload, endpoint_id=row.endpoint_id)
 
 
-def test_address_that_is_no_longer_allowed_gets_nothing(
+def test_an_address_that_is_no_longer_allowed_gets_no_notices(
     world: World, application: Application, undelivered: NotifyOfTask
 ) -> None:
     settings = replace(world.connector.settings, allowed_notice_hosts=("app.example.com",))
@@ -533,7 +537,7 @@ def test_address_that_is_no_longer_allowed_gets_nothing(
     assert application.received == []
 
 
-def test_unwanted_notices_are_not_sent(world: World, application: Application, undelivered: Any) -> None:
+def test_notices_that_were_not_chosen_are_not_sent(world: World, application: Application, undelivered: Any) -> None:
     services = world.connector.services
     wanted = notices(application, SCORE)
     use_studio(world, notices=notices(application, "another"))
@@ -549,7 +553,7 @@ def test_unwanted_notices_are_not_sent(world: World, application: Application, u
     assert application.received == []
 
 
-def test_nothing_personal_is_logged(world: World, ann: Caller, application: Application) -> None:
+def test_no_personal_value_is_logged(world: World, ann: Caller, application: Application) -> None:
     application.answers(Reply(500, b"Zebulon"))
     with capture_logs() as lines:
         start_waiting(world, ann)

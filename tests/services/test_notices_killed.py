@@ -46,7 +46,7 @@ def change(number: int) -> Change:
     return Change(at=now, tenant="killed", subject=CLAIM, current=current, cause="test", user_id=f"user-{number // 2}")
 
 
-def test_each_change_is_announced_although_workers_are_killed(world: World, tmp_path: Path) -> None:
+def test_every_change_is_announced_although_workers_are_killed(world: World, tmp_path: Path) -> None:
     world.connector.rest()
     services, tenant, random_ = world.connector.services, Tenant("killed"), random.Random(7)
     database, journal = services.database, Journal(announcements())

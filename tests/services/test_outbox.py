@@ -127,7 +127,7 @@ def only(outbox: Outbox) -> OutboxRow:
     return row
 
 
-def test_a_delivery_may_write_to_the_database_itself(database: Database) -> None:
+def test_a_delivery_may_write_to_the_database(database: Database) -> None:
     def pass_on(notice: Notice) -> None:
         with database.write() as connection:
             rows.add(connection, Another(notice.number))
@@ -140,7 +140,7 @@ def test_a_delivery_may_write_to_the_database_itself(database: Database) -> None
     assert [(row.kind, row.state) for row in outbox.page((READY,), 10)] == [("another", READY)]
 
 
-def test_a_failed_delivery_is_retried_later_and_each_attempt_recorded(
+def test_a_failed_delivery_is_retried_later_and_every_attempt_recorded(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     receiver.failure = RequestError(Code.CLAIM_INVALID, "not today")
@@ -175,9 +175,7 @@ def test_a_delivery_that_fails_too_often_is_dead_with_its_attempts(
     assert (row.state, row.attempts, len(row.history)) == (DEAD, MAX_ATTEMPTS, MAX_ATTEMPTS)
 
 
-def test_deliveries_are_counted_by_kind_and_how_they_ended(
-    database: Database, outbox: Outbox, receiver: Receiver
-) -> None:
+def test_deliveries_are_counted_by_kind_and_outcome(database: Database, outbox: Outbox, receiver: Receiver) -> None:
     def counted() -> dict[str, float]:
         name, kind = "connector_delivery_seconds_count", Notice.kind
         results = ("delivered", "failed", "dead")
@@ -200,7 +198,7 @@ def test_a_permanently_failed_delivery_is_dead_at_once(database: Database, outbo
     assert row.history[0]["reason"] == "Undeliverable: there is nobody any more"
 
 
-def test_a_delivery_that_kills_its_worker_each_time_is_dead_in_the_end(
+def test_a_delivery_that_keeps_killing_its_worker_is_dead(
     database: Database, outbox: Outbox, receiver: Receiver
 ) -> None:
     put(database)
@@ -214,7 +212,7 @@ def test_a_delivery_that_kills_its_worker_each_time_is_dead_in_the_end(
     assert (only(outbox).state, receiver.received) == (DEAD, []), "a thirteenth worker would have been killed as well"
 
 
-def test_of_an_unforeseen_error_the_type_alone_is_kept(database: Database, outbox: Outbox, receiver: Receiver) -> None:
+def test_only_the_type_of_an_unexpected_error_is_stored(database: Database, outbox: Outbox, receiver: Receiver) -> None:
     receiver.failure = ValueError("Ann Example, born 1990-01-01")
     put(database)
     outbox.work(new_owner())
@@ -232,7 +230,9 @@ def test_onfidos_retry_after_is_respected(database: Database, outbox: Outbox, re
 
 
 @given(attempts=st.integers(1, 1000), asked=st.none() | st.integers(0, 10_000))
-def test_retries_come_later_and_later_with_jitter_and_never_sooner_than_asked(attempts: int, asked: int | None) -> None:
+def test_retries_are_delayed_more_each_time_with_jitter_and_never_before_retry_after(
+    attempts: int, asked: int | None
+) -> None:
     longest = min(LONGEST_RETRY, FIRST_RETRY * 2 ** (attempts - 1))
     error = OnfidoError(Code.ONFIDO_THROTTLES, "slow down", retry_after=asked)
     assert max(longest / 2, asked or 0) <= retry_delay(attempts, error) <= max(longest, asked or 0)
@@ -280,7 +280,7 @@ def test_a_worker_that_lost_its_lease_marks_no_row_as_dead(database: Database) -
     assert (only(outbox).state, only(outbox).history) == (READY, [])
 
 
-def test_a_leased_row_that_was_not_begun_is_released_with_its_attempt(database: Database, receiver: Receiver) -> None:
+def test_a_leased_row_that_was_not_started_is_released_with_its_attempt(database: Database, receiver: Receiver) -> None:
     outbox = Outbox(database, [Handler(Notice, receiver, batch=5)])
     put(database, 5)
 
@@ -309,7 +309,7 @@ def test_rows_of_local_work_are_leased_together_and_finished_in_one_statement(
     assert Counter((row.state, row.attempts) for row in outbox.page(ALL, 50)) == {(DONE, 1): 45}
 
 
-def test_a_failure_in_a_batch_is_recorded_and_the_others_are_delivered(database: Database) -> None:
+def test_a_failure_in_a_batch_is_recorded_and_the_other_rows_delivered(database: Database) -> None:
     received = []
 
     def deliver(notice: Notice) -> None:
@@ -326,7 +326,7 @@ def test_a_failure_in_a_batch_is_recorded_and_the_others_are_delivered(database:
     assert (failed.payload["number"], failed.attempts, len(failed.history)) == (2, 1, 1)
 
 
-def test_a_row_that_kills_its_worker_takes_no_other_row_of_its_batch_with_it(database: Database) -> None:
+def test_a_row_that_kills_its_worker_fails_no_other_row_of_its_batch(database: Database) -> None:
     received = []
 
     def deliver(notice: Notice) -> None:
@@ -364,7 +364,7 @@ def test_a_worker_that_lost_the_leases_of_a_batch_finishes_none_of_it(database: 
         assert rows.finish_all(connection, [each.delivery_id for each in leased], "second").rowcount == 2
 
 
-def test_a_stopped_relay_finishes_its_delivery_and_releases_the_rest(database: Database) -> None:
+def test_a_stopped_relay_finishes_its_delivery_and_releases_the_other_rows(database: Database) -> None:
     begun, received = threading.Event(), []
 
     def slow(notice: Notice) -> None:
@@ -384,7 +384,7 @@ def test_a_stopped_relay_finishes_its_delivery_and_releases_the_rest(database: D
     assert states == {(DONE, 1): len(received), (READY, 0): 300 - len(received)}
 
 
-def test_periodic_work_is_queued_once_by_all_processes(database: Database, receiver: Receiver) -> None:
+def test_periodic_work_is_queued_once_for_all_processes(database: Database, receiver: Receiver) -> None:
     ticks: list[Tick] = []
     outbox = Outbox(database, [Handler(Tick, ticks.append)])
     relays = [Relay(database, outbox, {Tick(): 86_400.0}, threads=3, poll_interval=0.01) for _ in range(3)]
@@ -430,7 +430,7 @@ def test_any_number_of_old_deliveries_is_deleted(database: Database, outbox: Out
     assert outbox.counts() == {}
 
 
-def test_workers_at_once_deliver_every_row_once(database: Database) -> None:
+def test_concurrent_workers_deliver_every_row_once(database: Database) -> None:
     received: list[int] = []
     outbox = Outbox(database, [Handler(Notice, lambda notice: received.append(notice.number), batch=3)])
     put(database, 300)
@@ -449,7 +449,9 @@ def test_workers_at_once_deliver_every_row_once(database: Database) -> None:
     assert outbox.counts() == {DONE: 300}
 
 
-def test_an_operator_sees_what_failed_and_why(database: Database, outbox: Outbox, receiver: Receiver, run: Run) -> None:
+def test_an_operator_sees_dead_deliveries_with_their_reason(
+    database: Database, outbox: Outbox, receiver: Receiver, run: Run
+) -> None:
     receiver.failure = Undeliverable("nobody is there")
     put(database)
     outbox.work(new_owner())
@@ -477,7 +479,7 @@ def told(database: Database) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(select(*columns))]
 
 
-def test_an_operator_lets_a_dead_row_be_delivered_again_with_all_its_tries(
+def test_an_operator_can_retry_a_dead_row_with_all_its_attempts(
     database: Database, outbox: Outbox, receiver: Receiver, run: Run
 ) -> None:
     receiver.failure = Undeliverable("nobody is there")
@@ -495,7 +497,7 @@ def test_an_operator_lets_a_dead_row_be_delivered_again_with_all_its_tries(
     assert [attempt["reason"] for attempt in row.history] == ["Undeliverable: nobody is there", "RequestError: not yet"]
 
 
-def test_an_operator_drops_what_is_not_to_be_delivered(database: Database, outbox: Outbox, run: Run) -> None:
+def test_an_operator_can_drop_a_dead_row(database: Database, outbox: Outbox, run: Run) -> None:
     put(database)
     delivery_id = only(outbox).delivery_id
     assert run("outbox", "drop", delivery_id, "--yes").exit_code == 0

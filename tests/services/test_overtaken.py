@@ -64,7 +64,7 @@ def ends_of(world: World, verification_id: str) -> list[Any]:
 # Requests
 
 
-def test_request_that_others_overtake_again_and_again_has_to_wait_for_their_answer(world: World, ann: Caller) -> None:
+def test_a_request_repeatedly_overtaken_by_others_has_to_wait_for_their_answer(world: World, ann: Caller) -> None:
     break_off(world, ann, times=-1)
 
     with meanwhile(OPEN_ATTEMPT, lambda: initiate(world, ann), every=True):
@@ -76,7 +76,7 @@ def test_request_that_others_overtake_again_and_again_has_to_wait_for_their_answ
     assert len(runs_at_onfido(world)) == 1
 
 
-def test_request_that_read_the_values_when_its_lease_ran_out_leaves_the_run_to_another(
+def test_a_request_whose_lease_expired_while_reading_values_leaves_the_run_to_another(
     world: World, ann: Caller
 ) -> None:
     runs = []
@@ -92,7 +92,7 @@ def test_request_that_read_the_values_when_its_lease_ran_out_leaves_the_run_to_a
     assert runs_at_onfido(world) == runs
 
 
-def test_run_that_is_gone_is_ended_once_by_two_requests_that_find_it_so(world: World, ann: Caller) -> None:
+def test_a_missing_run_is_ended_once_by_two_requests(world: World, ann: Caller) -> None:
     gone = world.start(ann)
     verification_id = verification_id_of(world)
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
@@ -105,7 +105,7 @@ def test_run_that_is_gone_is_ended_once_by_two_requests_that_find_it_so(world: W
     assert len(ends_of(world, verification_id)) == 1
 
 
-def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: World, ann: Caller) -> None:
+def test_the_applicant_of_a_user_removed_meanwhile_is_not_updated(world: World, ann: Caller) -> None:
     world.start(ann)
     [verification] = world.verifications()
     path = f"/api/server/v1/idv-providers/{world.provider_id}/applicants/{verification.applicant_id}"
@@ -117,7 +117,7 @@ def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: Worl
     assert "PUT /applicants/{applicant_id}" not in world.onfido_state()["requests"]
 
 
-def test_correction_of_a_user_who_is_removed_meanwhile_gets_an_error(world: World, ann: Caller) -> None:
+def test_a_correction_of_a_user_removed_meanwhile_gets_an_error(world: World, ann: Caller) -> None:
     world.start(ann)
     claim_id = ann.claims()[GIVEN_NAME]["id"]
     admin = world.connector.as_admin()
@@ -129,7 +129,7 @@ def test_correction_of_a_user_who_is_removed_meanwhile_gets_an_error(world: Worl
 
 
 @pytest.mark.one_database
-def test_run_that_ends_before_its_turn_to_resume_is_not_resumed(world: World, ann: Caller) -> None:
+def test_a_run_that_ends_before_its_turn_to_resume_is_not_resumed(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
 
     with meanwhile(LATEST_OF_CLAIMS, lambda: world.post_event(event_body(run_id, "abandoned"))):
@@ -140,7 +140,7 @@ def test_run_that_ends_before_its_turn_to_resume_is_not_resumed(world: World, an
 
 
 @pytest.mark.one_database
-def test_turn_to_resume_is_given_back_only_where_onfido_did_not_answer(world: World, ann: Caller) -> None:
+def test_a_turn_to_resume_is_returned_only_if_onfido_did_not_answer(world: World, ann: Caller) -> None:
     world.start(ann)
     world.faults(route="GET /workflow_runs/{run_id}", failed=-1)
     assert ann.verify(world.provider_id, "REINITIATED").status_code == 503
@@ -154,7 +154,7 @@ def test_turn_to_resume_is_given_back_only_where_onfido_did_not_answer(world: Wo
 # Workers
 
 
-def test_worker_leaves_a_verification_alone_that_a_request_is_at(world: World, ann: Caller) -> None:
+def test_the_worker_skips_a_verification_that_a_request_holds(world: World, ann: Caller) -> None:
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
     before = world.onfido_state()["requests"][CREATE_APPLICANT]
@@ -171,7 +171,7 @@ def test_worker_leaves_a_verification_alone_that_a_request_is_at(world: World, a
     assert runs_at_onfido(world) == [resuming.result()]
 
 
-def test_worker_that_a_request_overtakes_leaves_the_verification_to_it(world: World, ann: Caller) -> None:
+def test_a_worker_overtaken_by_a_request_leaves_the_verification_to_it(world: World, ann: Caller) -> None:
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
     check = CheckVerification.of(world.verifications()[0])
@@ -183,7 +183,7 @@ def test_worker_that_a_request_overtakes_leaves_the_verification_to_it(world: Wo
     assert (verification.closed_at, runs_at_onfido(world)) == (None, [verification.run_id])
 
 
-def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: World, ann: Caller) -> None:
+def test_the_document_of_a_user_removed_meanwhile_is_not_fetched(world: World, ann: Caller) -> None:
     use_studio(world, documentValues=True)
     run_id = world.start(ann)
     world.faults(route=READ_TASKS, failed=-1)
@@ -198,7 +198,7 @@ def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: Worl
     assert world.onfido_state()["requests"].get(READ_TASKS) == before[READ_TASKS]
 
 
-def test_document_of_a_run_that_is_gone_is_given_up(world: World, ann: Caller) -> None:
+def test_the_document_of_a_missing_run_is_given_up(world: World, ann: Caller) -> None:
     use_studio(world, documentValues=True)
     run_id = world.start(ann)
     world.faults(route=READ_TASKS, failed=-1)
@@ -211,7 +211,7 @@ def test_document_of_a_run_that_is_gone_is_given_up(world: World, ann: Caller) -
     assert len(wait_for(world, KeepDocument.kind, "done").history) == 1
 
 
-def test_run_that_a_request_found_gone_is_not_ended_again_by_the_worker(world: World, ann: Caller) -> None:
+def test_a_run_that_a_request_found_missing_is_not_ended_again_by_the_worker(world: World, ann: Caller) -> None:
     world.start(ann)
     verification_id, check = verification_id_of(world), CheckVerification.of(world.verifications()[0])
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()

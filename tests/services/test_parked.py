@@ -20,7 +20,7 @@ def kept(world: World) -> list[tuple[str, bool]]:
         return [(row.state, row.body is not None) for row in rows]
 
 
-def test_event_of_an_unknown_run_is_given_up_after_a_day(world: World) -> None:
+def test_the_event_of_an_unknown_run_is_given_up_after_a_day(world: World) -> None:
     assert world.post_event(event_body("11111111-2222-4333-8444-555555555555")).status_code == 200
     world.clock.advance(DAY - 60)
     world.sweep()
@@ -30,7 +30,7 @@ def test_event_of_an_unknown_run_is_given_up_after_a_day(world: World) -> None:
     assert kept(world) == [("noted", False)]
 
 
-def test_repeated_event_that_was_given_up_is_a_duplicate(world: World) -> None:
+def test_a_repetition_of_an_event_that_was_given_up_is_a_duplicate(world: World) -> None:
     body = event_body("11111111-2222-4333-8444-555555555555")
     for _ in range(2):
         assert world.post_event(body).status_code == 200

@@ -118,7 +118,7 @@ def only(database: Database, table: Any) -> RowMapping:
     return row
 
 
-def test_server_answers_the_request_under_way_and_keeps_no_lease(
+def test_a_stopping_server_answers_the_request_in_flight_and_keeps_no_lease(
     environ: dict[str, str],
     settings: Settings,
     provider: Provider,
@@ -174,7 +174,7 @@ def test_servers_share_the_rate_limit(
     assert made[CREATE_APPLICANT] == 1, "the account's one call was the first server's"
 
 
-def test_worker_ends_the_delivery_under_way_and_holds_no_other(
+def test_a_stopping_worker_ends_the_delivery_in_flight_and_leases_no_other(
     environ: dict[str, str], provider: Provider, services: Services, simulator: Simulator, tmp_path: Path
 ) -> None:
     begun = services.verifications.initiate(Tenant(DEFAULT_TENANT), "ann", provider.provider_id, list(MAPPING))
@@ -280,7 +280,7 @@ def has_ended(client: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("body", [b"zz\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX"])
-def test_body_that_is_no_http_is_refused_as_every_other(served: Deployment, body: bytes) -> None:
+def test_a_body_that_is_not_http_is_refused_like_any_other(served: Deployment, body: bytes) -> None:
     head = b"POST /idv/onfido/v1/x/verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with ExitStack() as stack:
         connection = connect(stack, served)
@@ -309,7 +309,7 @@ def test_an_ambiguous_request_is_refused_with_everything_after_it(served: Deploy
     assert (head.split()[1], json.loads(body)["code"]) == (b"400", "HTTP-400")
 
 
-def test_stopping_server_answers_what_has_begun_to_arrive(tmp_path: Path) -> None:
+def test_a_stopping_server_answers_requests_that_have_begun_to_arrive(tmp_path: Path) -> None:
     deployment = Deployment({"CONNECTOR_DATA_DIR": str(tmp_path / "data")}, tmp_path, webs=1, workers=0)
     try:
         deployment.start_processes()
@@ -338,7 +338,7 @@ def is_listening(deployment: Deployment) -> bool:
 
 
 @pytest.mark.parametrize("path", [b"//metrics", b"//healthz", b"/%2fhealthz", b"/t/acme//healthz"])
-def test_path_with_more_slashes_is_another(served: Deployment, path: bytes) -> None:
+def test_a_path_with_additional_slashes_is_another_path(served: Deployment, path: bytes) -> None:
     with ExitStack() as stack:
         connection = connect(stack, served)
         connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -346,6 +346,6 @@ def test_path_with_more_slashes_is_another(served: Deployment, path: bytes) -> N
     assert said.startswith(b"HTTP/1.1 404")
 
 
-def test_header_says_nothing_of_the_path(served: Deployment) -> None:
+def test_a_refused_header_does_not_reveal_the_path(served: Deployment) -> None:
     answer = requests.get(f"{served.urls[0]}/x/metrics", headers={"SCRIPT_NAME": "/x"}, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (404, "HTTP-404")

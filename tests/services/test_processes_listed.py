@@ -47,12 +47,12 @@ class TestShown:
         )
         return load(path, {"CONNECTOR_WORKERS": "5", "CONNECTOR_PORT": "9000"}, port=9100)
 
-    def test_each_has_the_source_that_won(self, read: Settings) -> None:
+    def test_every_setting_names_its_effective_source(self, read: Settings) -> None:
         sources = {each.name: each.source for each in shown(read)}
         assert sources["threads"] == sources["metrics_token"] == sources["issuers"] == "file"
         assert (sources["workers"], sources["port"], sources["host"]) == ("environment", "command line", "default")
 
-    def test_of_a_secret_only_whether_it_is_set_at_any_depth(self, read: Settings) -> None:
+    def test_only_the_presence_of_a_secret_is_shown_at_any_depth(self, read: Settings) -> None:
         by_name = {each.name: each for each in shown(read)}
         assert (by_name["metrics_token"].value, by_name["metrics_token"].is_secret) == ("set", True)
         assert by_name["database_url"].value == "not set"
@@ -62,16 +62,16 @@ class TestShown:
         assert SECRET not in everything
         assert "HOLDS_IT" not in everything
 
-    def test_settings_that_differ_in_their_source_alone_are_the_same(self, read: Settings) -> None:
+    def test_settings_that_differ_only_in_their_source_are_equal(self, read: Settings) -> None:
         assert read == replace(read)
 
-    def test_shared_settings_are_compared_exactly_and_individual_ones_left_out(self, read: Settings) -> None:
+    def test_shared_settings_are_compared_exactly_and_individual_ones_ignored(self, read: Settings) -> None:
         assert SECRET in exact(read)["metrics_token"]
         assert not {"port", "workers", "threads", "dev"} & exact(read).keys()
 
 
 class TestOverHttp:
-    def test_the_operator_sees_settings_and_since_when(self, world: World) -> None:
+    def test_the_operator_sees_the_settings_and_their_time(self, world: World) -> None:
         answer = ask(world, SETTINGS)
         assert answer.status_code == 200, answer.text
         by_name = {each["name"]: each for each in answer.json()["settings"]}
@@ -118,7 +118,7 @@ class TestProcesses:
         world.clock.advance(1)
         return heart
 
-    def test_those_with_the_same_settings_raise_no_warning(self, world: World, started: list[Heartbeat]) -> None:
+    def test_processes_with_the_same_settings_raise_no_warning(self, world: World, started: list[Heartbeat]) -> None:
         settings = world.connector.settings
         self.start(world, started, SERVE, settings)
         self.start(world, started, WORKER, replace(settings, port=settings.port + 1, worker_threads=9))
@@ -126,9 +126,7 @@ class TestProcesses:
         assert [(each["role"], each["differing"]) for each in answer["processes"]] == [(WORKER, []), (SERVE, [])]
         assert not [each for each in answer["warnings"] if "other settings" in each]
 
-    def test_a_process_with_different_settings_is_named_even_if_only_a_secret_differs(
-        self, world: World, started: list[Heartbeat]
-    ) -> None:
+    def test_a_process_with_a_different_secret_is_named(self, world: World, started: list[Heartbeat]) -> None:
         settings = world.connector.settings
         self.start(world, started, SERVE, replace(settings, metrics_token="first-secret-of-the-test"))
         self.start(world, started, SERVE, replace(settings, metrics_token=SECRET, event_retention_days=7))
@@ -139,7 +137,9 @@ class TestProcesses:
         assert "event_retention_days" in warning
         assert SECRET not in answer.text + str(rows(world))
 
-    def test_a_change_is_in_the_operators_audit_trail_once(self, world: World, started: list[Heartbeat]) -> None:
+    def test_a_change_of_settings_is_once_in_the_operators_audit_trail(
+        self, world: World, started: list[Heartbeat]
+    ) -> None:
         settings = world.connector.settings
         changed = replace(settings, metrics_token=SECRET, event_retention_days=7)
         for each in (settings, changed, changed):
@@ -175,7 +175,9 @@ class TestProcesses:
             processes.forget(connection, world.clock() + SILENT)
         wait_until(lambda: len(rows(world)) == 1)
 
-    def test_the_command_line_shows_both(self, world: World, started: list[Heartbeat], run: Run) -> None:
+    def test_the_command_line_shows_processes_and_settings(
+        self, world: World, started: list[Heartbeat], run: Run
+    ) -> None:
         self.start(world, started, SERVE, replace(world.connector.settings, event_retention_days=7))
         self.start(world, started, SERVE, world.connector.settings)
         result = run("settings", "--changed")
@@ -216,7 +218,7 @@ class Silent:
 
 
 class TestConnections:
-    def test_results_hold_for_a_minute_for_all_callers(self) -> None:
+    def test_results_are_reused_for_a_minute_by_all_callers(self) -> None:
         part, now = Answering(), [0.0]
         connections = Connections(lambda: [Part("acme", "idp", part)], Clock(), monotonic=lambda: now[0])
         for _ in range(5):
@@ -226,7 +228,7 @@ class TestConnections:
         assert [each.part for each in connections.check().checks] == ["idp"]
         assert part.asked == 2
 
-    def test_a_connection_without_an_answer_fails_and_delays_no_other(self) -> None:
+    def test_an_unanswered_connection_check_fails_and_delays_no_other(self) -> None:
         silent = Silent()
         parts = [Part("", "silent", silent), Part("acme", "idp", Answering()), Part("acme", "d", Answering(None))]
         checked = Connections(lambda: parts, Clock(), budget=0.2).check()

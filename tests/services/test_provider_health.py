@@ -104,7 +104,9 @@ def test_a_new_provider_is_checked_a_minute_later_and_then_every_six_hours(world
     assert health(admin, world.provider_id)["ageSeconds"] < HOUR
 
 
-def test_it_is_shown_without_asking_onfido_and_to_its_tenant_alone(world: World, admin: Caller, run: Run) -> None:
+def test_health_is_shown_only_to_the_providers_tenant_without_calling_onfido(
+    world: World, admin: Caller, run: Run
+) -> None:
     others = world.connector.as_admin(OTHERS)
     theirs = others.post(PROVIDERS, provider_body(world.simulator)).json()["id"]
     reconfigure(world, admin, workflow_id=NIL)
@@ -129,9 +131,7 @@ def test_it_is_shown_without_asking_onfido_and_to_its_tenant_alone(world: World,
     assert asked(world) == before
 
 
-def test_a_change_makes_it_outdated_until_the_next_check_and_a_turn_is_announced_once(
-    world: World, admin: Caller
-) -> None:
+def test_a_change_outdates_the_health_until_the_next_check_and_is_announced_once(world: World, admin: Caller) -> None:
     webhook(world)
     world.clock.advance(61)
     sweep(world)
@@ -158,7 +158,7 @@ def test_a_change_makes_it_outdated_until_the_next_check_and_a_turn_is_announced
 
 
 @pytest.mark.parametrize("switch", ["throttled", "failed"])
-def test_where_onfido_does_not_answer_the_last_known_state_and_its_age_stay_visible(
+def test_the_last_known_health_and_its_age_stay_visible_during_an_outage(
     world: World, admin: Caller, switch: str
 ) -> None:
     webhook(world)
@@ -183,7 +183,7 @@ def test_where_onfido_does_not_answer_the_last_known_state_and_its_age_stay_visi
     assert turns(world) == []
 
 
-def test_a_check_that_is_under_way_is_seen_and_no_other_one_begins(world: World, admin: Caller) -> None:
+def test_a_running_check_is_visible_and_prevents_a_second_one(world: World, admin: Caller) -> None:
     services = world.connector.services
     with waiting_onfido() as (base_url, arrived, go_on):
         reconfigure(world, admin, base_url=base_url)
@@ -215,7 +215,7 @@ def waiting_onfido() -> Iterator[tuple[str, threading.Event, threading.Event]]:
         yield f"{url}/v3.6", arrived, go_on
 
 
-def test_no_secret_is_kept_where_onfido_repeats_it(world: World, admin: Caller) -> None:
+def test_a_secret_repeated_by_onfido_is_not_stored(world: World, admin: Caller) -> None:
     content = json.dumps({"error": {"type": "expired_token", "message": f"No: {API_TOKEN}", "fields": {}}}).encode()
 
     class Handler(Quiet):
@@ -241,7 +241,7 @@ def test_an_unusable_stored_configuration_is_unhealthy(world: World, admin: Call
     assert (known["state"], known["failed"]) == ("bad", ["configuration"])
 
 
-def test_a_provider_removed_meanwhile_is_no_failure(world: World, admin: Caller) -> None:
+def test_a_provider_removed_meanwhile_is_not_a_failure(world: World, admin: Caller) -> None:
     world.clock.advance(61)
     world.connector.services.upkeep.sweep(Sweep())
     assert admin.request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
@@ -252,7 +252,7 @@ def test_a_provider_removed_meanwhile_is_no_failure(world: World, admin: Caller)
 
 
 @pytest.mark.one_database
-def test_one_sweep_queues_a_bounded_number(world: World, admin: Caller) -> None:
+def test_one_sweep_queues_a_limited_number_of_checks(world: World, admin: Caller) -> None:
     for number in range(MOST_DUE + 1):
         name = f"provider {number}"
         assert admin.post(PROVIDERS, provider_body(world.simulator, name=name)).status_code == 201
@@ -262,7 +262,7 @@ def test_one_sweep_queues_a_bounded_number(world: World, admin: Caller) -> None:
     assert sweep(world) == []
 
 
-def test_the_last_event_is_reported_and_what_depends_on_a_provider_is_counted(world: World, admin: Caller) -> None:
+def test_the_last_event_and_the_number_of_dependent_objects_are_reported(world: World, admin: Caller) -> None:
     assert health(admin, world.provider_id)["lastEventAt"] is None
     path = f"{PROVIDERS}/{world.provider_id}/usage"
     assert admin.get(path).json() == {"openVerifications": 0, "verifications": 0, "verifiedClaims": 0}

@@ -41,7 +41,7 @@ def trail(admin: Caller, **query: str) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def test_an_export_is_recorded_with_what_it_was_limited_to(world: World, admin: Caller, ended: str) -> None:
+def test_an_export_is_recorded_with_its_filters(world: World, admin: Caller, ended: str) -> None:
     assert ended in admin.get(f"{runs(world)}.csv").text
     query = {"status": "approved,review", "userId": "ann", "tag": "vip", "from": "2026-01-01", "to": "2026-01-31"}
     assert admin.get(f"{runs(world)}.csv", params=query).status_code == 200
@@ -61,9 +61,7 @@ def test_an_export_is_recorded_with_what_it_was_limited_to(world: World, admin: 
     }
 
 
-def test_files_and_evidence_that_are_read_are_recorded_with_the_user_they_are_about(
-    world: World, admin: Caller, ended: str
-) -> None:
+def test_downloads_of_files_and_evidence_are_recorded_with_their_user(world: World, admin: Caller, ended: str) -> None:
     file_id = admin.post(f"{runs(world)}/{ended}/timeline-file", {}).json()["fileId"]
     for path in (f"timeline-file/{file_id}", "signed-evidence", "evidence-folder"):
         assert admin.get(f"{runs(world)}/{ended}/{path}").status_code == 200
@@ -80,7 +78,7 @@ def test_files_and_evidence_that_are_read_are_recorded_with_the_user_they_are_ab
     assert [entry["name"] for entry in history if entry["subject"] == "file"] == [entry["name"] for entry in found]
 
 
-def test_a_refused_reading_is_not_recorded(world: World, admin: Caller) -> None:
+def test_a_refused_download_is_not_recorded(world: World, admin: Caller) -> None:
     run_id = world.start(world.add_user("ben"))
     for path in ("signed-evidence", "evidence-folder", "timeline-file/nothing"):
         assert admin.get(f"{runs(world)}/{run_id}/{path}").status_code == 409
@@ -90,7 +88,7 @@ def test_a_refused_reading_is_not_recorded(world: World, admin: Caller) -> None:
     assert trail(admin, subject="file") == trail(admin, subject="export") == []
 
 
-def test_the_command_line_is_recorded_as_well(
+def test_readings_by_the_command_line_are_recorded(
     world: World, admin: Caller, ended: str, run: Run, tmp_path: Path
 ) -> None:
     for arguments in (
@@ -114,7 +112,7 @@ def test_the_command_line_is_recorded_as_well(
     assert f"evidence-{ended}.zip" in shown
 
 
-def test_the_kept_result_of_a_run_is_read_by_name_and_without_values(world: World, admin: Caller, run: Run) -> None:
+def test_reading_the_stored_output_of_a_run_is_recorded_without_values(world: World, admin: Caller, run: Run) -> None:
     use_studio(world, documentValues=True)
     run_id = world.start(world.add_user())
     world.faults(output_shape="document_report", webhooks_lost=-1)
@@ -139,7 +137,7 @@ def test_the_kept_result_of_a_run_is_read_by_name_and_without_values(world: Worl
     assert trail(world.connector.as_admin("elsewhere.example"), subject="result") == []
 
 
-def test_a_result_whose_retention_has_ended_is_shown_without_an_entry(world: World, admin: Caller, ended: str) -> None:
+def test_reading_an_output_past_its_retention_is_not_recorded(world: World, admin: Caller, ended: str) -> None:
     world.clock.advance(86_400 * (world.connector.settings.event_retention_days + 1))
     world.sweep()
     before = trail(admin, subject="result")
@@ -147,7 +145,7 @@ def test_a_result_whose_retention_has_ended_is_shown_without_an_entry(world: Wor
     assert trail(admin, subject="result") == before
 
 
-def test_the_data_of_a_task_is_read_by_name_and_without_values(world: World, admin: Caller) -> None:
+def test_reading_the_data_of_a_task_is_recorded_without_values(world: World, admin: Caller) -> None:
     use_workflow(world, SCORING)
     run_id = world.start(world.add_user())
     world.outcome(run_id)
@@ -166,9 +164,7 @@ def test_the_data_of_a_task_is_read_by_name_and_without_values(world: World, adm
     assert trail(others, subject="task") == []
 
 
-def test_values_that_onfido_read_are_recorded_if_they_are_shown_to_others_than_the_user(
-    world: World, admin: Caller
-) -> None:
+def test_reading_another_users_document_values_is_recorded(world: World, admin: Caller) -> None:
     use_studio(world, documentValues=True)
     ann = world.add_user()
     run_id = world.start(ann)

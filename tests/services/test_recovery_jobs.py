@@ -57,7 +57,7 @@ def step_through(world: World, job: dict[str, Any], admin: Caller) -> dict[str, 
 
 
 class TestResending:
-    def test_deliveries_given_up_since_then_are_due_again(self, world: World, admin: Caller) -> None:
+    def test_dead_deliveries_since_a_time_become_due_again(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         add(world, 3)
         add(world, 2, settled_at=datetime.now(UTC) - timedelta(days=3))
@@ -70,7 +70,7 @@ class TestResending:
         assert states(world) == ["dead"] * 2 + ["done"] + ["ready"] * 3
         assert states(world, OTHERS) == ["dead"] * 2
 
-    def test_many_are_due_page_by_page_each_once(self, world: World, admin: Caller) -> None:
+    def test_many_deliveries_become_due_page_by_page_and_once_each(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         add(world, PAGE + 1)
         job = ask(admin, "resend-deliveries", {"since": LONG_AGO})
@@ -83,7 +83,7 @@ class TestResending:
         finished = step_through(world, job, admin)
         assert (finished["done"], states(world).count("ready")) == (PAGE + 1, 1)
 
-    def test_everything_since_is_every_notice_and_nothing_else(self, world: World, admin: Caller) -> None:
+    def test_resending_everything_includes_exactly_the_notices(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         body = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
         endpoint_id = answer_on(admin.post(ENDPOINTS, body), 201)["id"]
@@ -100,7 +100,7 @@ class TestResending:
         job = step_through(world, ask(admin, "resend-deliveries", asked), admin)
         assert (job["done"], states(world).count("ready")) == (1, 4)
 
-    def test_an_unknown_endpoint_and_another_tenants_are_refused(self, world: World, admin: Caller) -> None:
+    def test_an_unknown_endpoint_and_one_of_another_tenant_are_refused(self, world: World, admin: Caller) -> None:
         body = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
         theirs = answer_on(world.connector.as_admin(OTHERS).post(ENDPOINTS, body), 201)["id"]
         for endpoint_id in (UNKNOWN, theirs):
@@ -124,7 +124,7 @@ class TestFetchingRuns:
         again = done(world, admin, "fetch-runs", {"providerId": world.provider_id, "since": _yesterday()})
         assert again["summary"]["queued"] == 0
 
-    def test_onfido_that_does_not_answer_is_asked_again(self, world: World, admin: Caller) -> None:
+    def test_an_unanswered_call_to_onfido_is_repeated(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job = ask(admin, "fetch-runs", {"providerId": world.provider_id, "since": _yesterday()})
         world.faults(failed=-1)
@@ -135,7 +135,7 @@ class TestFetchingRuns:
         world.connector.deliver()
         assert ended(world, admin, job)["state"] == "done"
 
-    def test_a_provider_that_was_removed_fails_the_job(self, world: World, admin: Caller) -> None:
+    def test_the_removal_of_the_provider_fails_the_job(self, world: World, admin: Caller) -> None:
         world.connector.rest()
         job = ask(admin, "fetch-runs", {"providerId": world.provider_id, "since": _yesterday()})
         remover = world.connector.as_admin(scopes=["internal_idvp_delete"])
@@ -143,7 +143,7 @@ class TestFetchingRuns:
         world.connector.deliver()
         assert ended(world, admin, job)["state"] == "failed"
 
-    def test_another_tenants_provider_is_refused(self, world: World) -> None:
+    def test_a_provider_of_another_tenant_is_refused(self, world: World) -> None:
         others = world.connector.as_admin(OTHERS)
         asked = {"providerId": world.provider_id, "since": _yesterday()}
         assert_error(others.post(f"{JOBS}/fetch-runs", asked), 404, "IDVP-60000")

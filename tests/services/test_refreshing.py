@@ -62,7 +62,7 @@ ASKERS: dict[str, Callable[[World, Caller, str], int]] = {
 
 
 @pytest.mark.parametrize("name", ASKERS)
-def test_run_that_was_asked_for_a_moment_ago_is_not_asked_for_again(world: World, ann: Caller, name: str) -> None:
+def test_a_recently_fetched_run_is_not_fetched_again(world: World, ann: Caller, name: str) -> None:
     run_id, ask = open_run(world, ann), ASKERS[name]
     world.clock.stop()
     before = asked(world)
@@ -76,7 +76,7 @@ def test_run_that_was_asked_for_a_moment_ago_is_not_asked_for_again(world: World
     assert asked(world) - before == 2
 
 
-def test_a_request_that_does_not_ask_onfido_gets_the_stored_state(world: World, ann: Caller) -> None:
+def test_a_request_that_does_not_call_onfido_gets_the_stored_state(world: World, ann: Caller) -> None:
     run_id = open_run(world, ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     world.post_event(event_body(run_id, comparisons=CLEAR))
@@ -84,7 +84,7 @@ def test_a_request_that_does_not_ask_onfido_gets_the_stored_state(world: World, 
     assert {claim["uri"] for claim in answer.json()["claims"] if claim["isVerified"]} == set(MAPPING)
 
 
-def test_of_many_requests_at_once_one_asks_onfido_and_no_other_waits(world: World, ann: Caller) -> None:
+def test_only_one_of_many_concurrent_requests_calls_onfido_and_no_other_waits(world: World, ann: Caller) -> None:
     open_run(world, ann)
     before = asked(world)
     world.faults(route=READ_RUN, latency_ms=60_000)
@@ -98,7 +98,7 @@ def test_of_many_requests_at_once_one_asks_onfido_and_no_other_waits(world: Worl
     assert asked(world) - before == 1
 
 
-def test_processes_take_turns_as_well(world: World, ann: Caller, other_process: Services) -> None:
+def test_processes_share_the_turns(world: World, ann: Caller, other_process: Services) -> None:
     open_run(world, ann)
     before = asked(world)
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_processes_take_turns_as_well(world: World, ann: Caller, other_process: 
     assert asked(world) - before == 2
 
 
-def test_question_that_was_not_answered_is_asked_again_at_once(world: World, ann: Caller) -> None:
+def test_an_unanswered_fetch_is_repeated_at_once(world: World, ann: Caller) -> None:
     open_run(world, ann)
     world.faults(failed=-1)
     for status in ("COMPLETED", "COMPLETED", "REINITIATED", "REINITIATED"):
@@ -121,7 +121,7 @@ def test_question_that_was_not_answered_is_asked_again_at_once(world: World, ann
         assert ann.verify(world.provider_id, status).status_code == 200
 
 
-def test_after_a_question_that_was_refused_there_is_a_pause(world: World, ann: Caller) -> None:
+def test_a_refused_fetch_is_followed_by_a_pause(world: World, ann: Caller) -> None:
     open_run(world, ann)
     world.faults(route=READ_RUN, unauthorized=2)
     assert_error(ann.verify(world.provider_id, "COMPLETED"), 400, "OIDV-10038")
@@ -132,7 +132,7 @@ def test_after_a_question_that_was_refused_there_is_a_pause(world: World, ann: C
     assert_error(ann.verify(world.provider_id, "COMPLETED"), 400, "OIDV-10038")
 
 
-def test_run_that_onfido_does_not_know_any_more_is_asked_for_no_more(world: World, ann: Caller) -> None:
+def test_a_run_missing_at_onfido_is_not_fetched_again(world: World, ann: Caller) -> None:
     open_run(world, ann)
     assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
@@ -142,7 +142,7 @@ def test_run_that_onfido_does_not_know_any_more_is_asked_for_no_more(world: Worl
     assert asked(world) == before
 
 
-def test_turn_of_a_killed_process_expires(world: World, ann: Caller) -> None:
+def test_the_turn_of_a_killed_process_expires(world: World, ann: Caller) -> None:
     open_run(world, ann)
     (verification,) = world.verifications()
     until = world.clock() + timedelta(seconds=15)
@@ -173,7 +173,9 @@ def test_two_processes_never_have_the_same_turn(world: World, ann: Caller, other
     assert taken.count(True) == 1
 
 
-def test_sdk_token_is_made_at_most_once_in_two_seconds(world: World, ann: Caller, other_process: Services) -> None:
+def test_an_sdk_token_is_created_at_most_once_in_two_seconds(
+    world: World, ann: Caller, other_process: Services
+) -> None:
     world.start(ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     assert ann.verify(world.provider_id, "REINITIATED").status_code == 200, "what others asked is no matter"
@@ -195,7 +197,7 @@ def test_a_run_that_cannot_be_resumed_is_reported_before_the_rate_limit(world: W
     assert_error(ann.verify(world.provider_id, "REINITIATED"), 400, "OIDV-10033")
 
 
-def test_upkeep_asks_whenever_it_has_to(world: World, ann: Caller) -> None:
+def test_upkeep_fetches_without_rate_limit(world: World, ann: Caller) -> None:
     """A run that Onfido approved without a comparison in its event has to be asked for, asked a moment ago or not."""
     run_id = world.start(ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200

@@ -84,7 +84,7 @@ def flood(counts: RefusedPostCounts, provider: str, number: int) -> None:
         counts.count(provider, "wrong_signature")
 
 
-def test_every_post_of_a_flood_from_many_threads_is_counted_in_two_writes(database: Database, provider: str) -> None:
+def test_a_flood_of_posts_from_many_threads_is_counted_in_two_writes(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, LONG)
     with written() as statements:
         threads = [threading.Thread(target=flood, args=(counts, provider, 2000)) for _ in range(4)]
@@ -98,7 +98,7 @@ def test_every_post_of_a_flood_from_many_threads_is_counted_in_two_writes(databa
     assert len(statements) <= 2
 
 
-def test_counts_of_several_processes_are_added_up(database: Database, database_url: str, provider: str) -> None:
+def test_the_counts_of_several_processes_are_added(database: Database, database_url: str, provider: str) -> None:
     command = [sys.executable, "-W", "error", "-c", FLOOD, database_url, provider]
     processes = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
@@ -125,7 +125,7 @@ def test_posts_to_an_unknown_provider_are_not_counted(database: Database, provid
     assert stored(database) == {"too_large": 1}
 
 
-def test_counts_that_cannot_be_written_are_kept(database: Database, database_url: str, provider: str) -> None:
+def test_counts_that_could_not_be_written_are_kept(database: Database, database_url: str, provider: str) -> None:
     clock = Clock()
     counts = RefusedPostCounts(database, clock, LONG)
     with refusing_writes(database_url):
@@ -143,7 +143,7 @@ def test_counts_that_cannot_be_written_are_kept(database: Database, database_url
 
 
 @pytest.mark.one_database
-def test_counts_in_memory_are_limited(database: Database, provider: str) -> None:
+def test_the_counts_in_memory_are_limited(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, LONG, most=1)
     counts.close()  # so that nothing is written meanwhile
     counts.count(GONE, "too_large")

@@ -60,14 +60,14 @@ def test_a_missing_scope_is_recorded_with_the_operation_and_the_scope(world: Wor
 
 
 @pytest.mark.parametrize("scope", ["internal_idvp_view", "internal_idv_claim_view", "internal_login"])
-def test_it_is_recorded_for_readers_and_users_too(world: World, scope: str) -> None:
+def test_a_missing_scope_of_readers_and_users_is_recorded(world: World, scope: str) -> None:
     caller = world.connector.caller("reader", [scope])
     path = PROVIDERS if scope != "internal_idvp_view" else f"{USERS}/ann/idv/claims"
     assert caller.get(path).status_code == 403
     assert [each["actor"] for each in refused(world)] == [as_actor("reader")]
 
 
-def test_a_change_that_was_not_made_is_recorded_with_the_code(world: World) -> None:
+def test_a_refused_change_is_recorded_with_the_code(world: World) -> None:
     admin = world.connector.as_admin()
     assert admin.put(f"{PROVIDERS}/{world.provider_id}", provider_body(world.simulator, name="")).status_code == 400
     assert admin.post(PROVIDERS, provider_body(world.simulator)).status_code == 409
@@ -104,7 +104,7 @@ def test_unknown_callers_are_only_logged(world: World) -> None:
 
 
 class TestFloods:
-    def test_of_one_refusal_there_is_one_entry_a_minute(self, world: World, mallory: Caller) -> None:
+    def test_the_same_refusal_is_recorded_once_a_minute(self, world: World, mallory: Caller) -> None:
         world.clock.stop()
         before = stored(world)
         flood(mallory, [("DELETE", f"{PROVIDERS}/{world.provider_id}")] * 120)
@@ -113,7 +113,7 @@ class TestFloods:
         flood(mallory, [("DELETE", f"{PROVIDERS}/{world.provider_id}")] * 10)
         assert stored(world) - before == 2
 
-    def test_an_actors_entries_are_limited_for_any_objects(self, world: World, mallory: Caller) -> None:
+    def test_the_entries_of_one_actor_are_limited_over_all_objects(self, world: World, mallory: Caller) -> None:
         world.clock.stop()
         before = stored(world)
         flood(mallory, [("GET", f"{USERS}/user-{number}/idv/claims") for number in range(MOST + 60)])
@@ -123,7 +123,7 @@ class TestFloods:
         flood(other, [("GET", f"{USERS}/ann/idv/claims")] * 3)
         assert stored(world) - before == entries + 1, "others are told of as before"
 
-    def test_starts_that_are_refused_again_and_again_are_one_entry_of_each_user(self, world: World) -> None:
+    def test_repeatedly_refused_starts_are_one_entry_per_user(self, world: World) -> None:
         world.clock.stop()
         ann, ben = world.add_user("ann"), world.add_user("ben")
         for _ in range(15):
@@ -133,7 +133,7 @@ class TestFloods:
         told = [(each["userId"], each["to"]) for each in refused(world, subject="start")]
         assert told == [("ben", "OIDV-10009"), ("ben", "OIDV-10037"), ("ann", "OIDV-10037")]
 
-    def test_a_back_end_has_an_entry_for_each_of_its_users_up_to_the_most(self, world: World) -> None:
+    def test_a_back_end_has_a_limited_number_of_entries_for_its_users(self, world: World) -> None:
         world.clock.stop()
         shop = world.connector.caller("shop", ["internal_idv_claim_verify"])
         for number in range(MOST + 10):
@@ -169,12 +169,12 @@ def test_a_removed_user_leaves_no_refusal(world: World) -> None:
     assert [(each["actor"], each["userId"]) for each in refused(world)] == [(as_actor("ben"), None)]
 
 
-def test_a_second_tenant_sees_none_of_it(world: World, mallory: Caller) -> None:
+def test_a_second_tenant_sees_no_refusals(world: World, mallory: Caller) -> None:
     assert mallory.request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 403
     assert refused(world, "another") == []
 
 
-def test_the_sweep_forgets_them_after_a_while(world: World, mallory: Caller) -> None:
+def test_the_sweep_deletes_refusals_after_their_retention(world: World, mallory: Caller) -> None:
     assert mallory.request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 403
     world.clock.advance(31 * 86_400)
     world.sweep()
@@ -182,7 +182,7 @@ def test_the_sweep_forgets_them_after_a_while(world: World, mallory: Caller) -> 
 
 
 @pytest.mark.one_database
-def test_a_refusal_is_answered_where_it_cannot_be_recorded(world: World, mallory: Caller) -> None:
+def test_a_refusal_that_cannot_be_recorded_is_answered(world: World, mallory: Caller) -> None:
     database = world.connector.services.database
     with database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE history RENAME TO history_elsewhere")
@@ -194,7 +194,7 @@ def test_a_refusal_is_answered_where_it_cannot_be_recorded(world: World, mallory
 
 
 @pytest.mark.one_database
-def test_a_start_that_another_thread_just_records_is_not_recorded_twice(world: World) -> None:
+def test_a_start_that_another_thread_is_recording_is_not_recorded_twice(world: World) -> None:
     database, limit = world.connector.services.database, RefusalLimit(world.clock)
     refusals = Refusals(RefusalRecord(database, Journal(), limit), world.clock)
     start = StartRequest(Tenant(world.tenant), "ann", "some-provider", [], "shop")

@@ -106,7 +106,7 @@ def test_other_users_are_not_delayed(world: World, ann: Caller, onfido: Refusing
     assert counted(world) == {"ann": MOST, "ben": 1}
 
 
-def test_after_a_change_of_the_provider_every_user_has_all_attempts(
+def test_a_change_of_the_provider_restores_all_attempts_of_every_user(
     world: World, ann: Caller, onfido: RefusingOnfido
 ) -> None:
     onfido.status = 401
@@ -130,21 +130,23 @@ def test_starts_refused_by_the_connector_do_not_count(world: World, onfido: Refu
     assert_error(ann.verify(world.provider_id, "INITIATED"), 400, "OIDV-10043")
 
 
-def test_onfido_that_does_not_answer_has_refused_nothing(world: World, onfido: RefusingOnfido, ann: Caller) -> None:
+def test_an_outage_of_onfido_does_not_count_as_a_refusal(world: World, onfido: RefusingOnfido, ann: Caller) -> None:
     for onfido.status in (500, 503, 429, 408):
         for _ in range(2):
             assert ann.verify(world.provider_id, "INITIATED").status_code == 503
     assert counted(world) == {}
 
 
-def test_administrator_unlocks_a_user_who_was_refused(world: World, ann: Caller, onfido: RefusingOnfido) -> None:
+def test_an_administrator_unlocks_a_refused_user(world: World, ann: Caller, onfido: RefusingOnfido) -> None:
     use_up(world, ann, onfido)
     admin = world.connector.as_admin()
     assert admin.post("/api/users/v1/ann/idv/unlock", {}).status_code == 200
     assert_error(ann.verify(world.provider_id, "INITIATED"), 400, "OIDV-10043")
 
 
-def test_count_goes_with_its_user_and_after_its_time(world: World, ann: Caller, onfido: RefusingOnfido) -> None:
+def test_the_count_is_deleted_with_its_user_and_after_its_time(
+    world: World, ann: Caller, onfido: RefusingOnfido
+) -> None:
     use_up(world, ann, onfido)
     assert_error(world.add_user("ben").verify(world.provider_id, "INITIATED"), 400, "OIDV-10043")
     remover = world.connector.caller("admin", ["internal_idv_claim_delete"])

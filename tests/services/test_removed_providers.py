@@ -96,7 +96,7 @@ def finish(world: World) -> None:
 # At once
 
 
-def test_everything_of_a_removed_provider_is_gone_at_once(quiet: World, admin: Caller) -> None:
+def test_the_data_of_a_removed_provider_is_hidden_at_once(quiet: World, admin: Caller) -> None:
     me, user_id, path = quiet.add_user("ann"), "ann", f"{USERS}/ann/idv"
     assert quiet.post_event(event_body(quiet.start(me), "approved", ALL_CLEAR)).ok
     [run] = quiet.verifications()
@@ -124,7 +124,9 @@ def test_everything_of_a_removed_provider_is_gone_at_once(quiet: World, admin: C
     assert quiet.connector.services.providers.is_any() is False
 
 
-def test_its_name_is_free_at_once_and_its_successor_is_left_alone(quiet: World, admin: Caller) -> None:
+def test_the_name_of_a_removed_provider_is_free_at_once_and_its_successor_unaffected(
+    quiet: World, admin: Caller
+) -> None:
     fill(quiet, NUMBER)
     elsewhere = add_neighbour(quiet, ELSEWHERE, "Onfido", 30, "c")
     name = answer_on(admin.get(f"{PROVIDERS}/{quiet.provider_id}"), 200)["name"]
@@ -147,7 +149,7 @@ def hidden(world: World) -> list[str]:
         return [*removals.find(connection, removals.PROVIDERS), *removals.find(connection, removals.CLIENTS)]
 
 
-def test_the_request_does_the_same_whatever_the_number_of_rows(quiet: World, admin: Caller) -> None:
+def test_a_removal_request_does_the_same_work_for_any_number_of_rows(quiet: World, admin: Caller) -> None:
     done: list[list[tuple[str, int]]] = []
     for number, prefix in ((3, "a"), (NUMBER, "b")):
         quiet.provider_id = add_neighbour(quiet, quiet.tenant, f"of {number}", number, prefix)
@@ -159,7 +161,7 @@ def test_the_request_does_the_same_whatever_the_number_of_rows(quiet: World, adm
     assert sum(rows for _, rows in done[1]) < 10
 
 
-def test_no_request_begins_or_goes_on_between_the_removal_and_its_end(quiet: World, admin: Caller) -> None:
+def test_no_request_begins_or_continues_between_the_removal_and_its_end(quiet: World, admin: Caller) -> None:
     ann, bea = quiet.add_user("ann"), quiet.add_user("bea")
     run_id = quiet.start(ann)
     fill(quiet, NUMBER)
@@ -192,7 +194,7 @@ def test_no_request_begins_or_goes_on_between_the_removal_and_its_end(quiet: Wor
         (("GET", "/workflow_runs/{run_id}"), "REINITIATED", (400, "OIDV-10014")),
     ],
 )
-def test_a_request_that_waits_for_onfido_meanwhile_ends_as_without_its_verification(
+def test_a_request_waiting_for_onfido_ends_as_if_its_verification_did_not_exist(
     quiet: World, admin: Caller, call: tuple[str, str], status: str, outcome: tuple[int, str]
 ) -> None:
     ann = quiet.add_user("ann")
@@ -211,7 +213,7 @@ def test_a_request_that_waits_for_onfido_meanwhile_ends_as_without_its_verificat
     assert hidden(quiet) == []
 
 
-def test_a_user_is_removed_with_what_is_still_hidden(quiet: World, admin: Caller) -> None:
+def test_a_removed_user_loses_the_hidden_rows_too(quiet: World, admin: Caller) -> None:
     fill(quiet, 2)
     with quiet.connector.services.database.write() as connection:
         known, unknown = connection.execute(select(users.c.user_id).order_by(users.c.user_id)).scalars()
@@ -227,7 +229,7 @@ def test_a_user_is_removed_with_what_is_still_hidden(quiet: World, admin: Caller
     assert "delete_applicant" not in kinds, "it could not be delivered"
 
 
-def test_its_secrets_are_overwritten_at_once_and_keys_can_be_rotated_meanwhile(quiet: World, admin: Caller) -> None:
+def test_the_secrets_are_overwritten_at_once_and_keys_can_be_rotated_meanwhile(quiet: World, admin: Caller) -> None:
     database = quiet.connector.services.database
     keys = read_keys((), quiet.connector.settings.data_dir)
     secret = (providers.c.api_token, providers.c.client_id, providers.c.webhook_token, providers.c.notice_secret)
@@ -263,7 +265,7 @@ def test_rows_are_deleted_in_short_transactions(quiet: World, admin: Caller) -> 
     assert [text for text, _ in noted.all if not text.startswith("DELETE")] == [], "nothing is announced again"
 
 
-def test_a_delivery_without_time_left_leaves_the_rest_to_the_next(quiet: World, admin: Caller) -> None:
+def test_a_delivery_without_time_left_leaves_rows_to_the_next(quiet: World, admin: Caller) -> None:
     fill(quiet, NUMBER)
     remove(quiet, admin)
     with quiet.connector.services.database.write() as connection:
@@ -275,7 +277,7 @@ def test_a_delivery_without_time_left_leaves_the_rest_to_the_next(quiet: World, 
     finish(quiet)
 
 
-def test_the_sweep_queues_what_was_given_up_and_only_that(quiet: World, admin: Caller) -> None:
+def test_the_sweep_queues_only_removals_that_were_given_up(quiet: World, admin: Caller) -> None:
     kind, database = FinishRemovals.kind, quiet.connector.services.database
     fill(quiet, 5)
     quiet.connector.services.upkeep.sweep(Sweep())
@@ -297,7 +299,7 @@ def queued(world: World) -> int:
 
 
 @pytest.mark.timeout(900)
-def test_killed_workers_and_two_at_once_end_it_and_announce_it_once(
+def test_killed_and_concurrent_workers_complete_the_removal_and_announce_it_once(
     quiet: World, admin: Caller, application: Application, tmp_path: Path
 ) -> None:
     fill(quiet, MANY)
@@ -324,7 +326,9 @@ def test_killed_workers_and_two_at_once_end_it_and_announce_it_once(
         assert connection.execute(removed).scalar_one() == 1
 
 
-def test_its_monitors_are_counted_and_forgotten_in_short_transactions(quiet: World, admin: Caller) -> None:
+def test_the_monitors_of_a_removed_provider_are_counted_and_deleted_in_short_transactions(
+    quiet: World, admin: Caller
+) -> None:
     fill(quiet, NUMBER)
     with changes() as noted:
         remove(quiet, admin)
@@ -341,7 +345,7 @@ def test_its_monitors_are_counted_and_forgotten_in_short_transactions(quiet: Wor
 # OpenID clients
 
 
-def test_the_clients_of_a_removed_provider_are_gone_with_it(quiet: World, admin: Caller) -> None:
+def test_the_clients_of_a_removed_provider_are_removed(quiet: World, admin: Caller) -> None:
     client_id = register(quiet, admin)
     add_flows(quiet, client_id, NUMBER)
     assert can_be_opened(quiet, client_id)
@@ -354,7 +358,7 @@ def test_the_clients_of_a_removed_provider_are_gone_with_it(quiet: World, admin:
     assert count_flows(quiet) == 0
 
 
-def test_a_removed_client_s_requests_are_deleted_in_short_transactions(quiet: World, admin: Caller) -> None:
+def test_the_requests_of_a_removed_client_are_deleted_in_short_transactions(quiet: World, admin: Caller) -> None:
     kept, client_id = register(quiet, admin), register(quiet, admin)
     add_flows(quiet, client_id, NUMBER)
     add_flows(quiet, kept, 1)

@@ -110,7 +110,7 @@ def test_a_repeated_webhook_takes_one_round_trip(counted: Counted) -> None:
     assert counted.fewest("a webhook that is repeated", lambda: post) <= 1
 
 
-def test_a_webhook_that_overtook_the_start(counted: Counted) -> None:
+def test_a_webhook_that_overtook_the_start_takes_few_round_trips(counted: Counted) -> None:
     """Parked: it is stored, its run may still come, and after the commit the run is looked for once more."""
 
     def prepare() -> Callable[[], None]:
@@ -124,7 +124,7 @@ def test_a_webhook_that_overtook_the_start(counted: Counted) -> None:
     assert counted.fewest("a webhook that is parked", prepare) <= 11
 
 
-def test_a_start_that_is_resumed(counted: Counted) -> None:
+def test_a_resumed_start_takes_the_documented_round_trips(counted: Counted) -> None:
     """Onfido failed the first time, before a run was asked for; its calls cost one each, as everywhere."""
 
     def prepare() -> Callable[[], None]:

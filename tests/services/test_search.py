@@ -16,7 +16,7 @@ from tests.values import GIVEN_NAME, VALUES
 OTHERS = Tenant("elsewhere.example")
 
 
-def test_an_id_leads_to_what_it_names_and_to_nothing_elsewhere(world: World) -> None:
+def test_an_id_leads_only_to_its_object(world: World) -> None:
     tenant, services = Tenant(world.tenant), world.connector.services
     run_id = world.start(world.add_user("ann"))
     [verification] = world.verifications("ann")
@@ -38,7 +38,7 @@ def test_an_id_leads_to_what_it_names_and_to_nothing_elsewhere(world: World) -> 
     assert services.search.find(tenant, UNKNOWN_ID) is services.search.find(tenant, "Ann") is None
 
 
-def test_values_are_shown_once_that_is_recorded(world: World) -> None:
+def test_values_are_shown_after_the_reading_was_recorded(world: World) -> None:
     tenant, services = Tenant(world.tenant), world.connector.services
     world.add_user("ann")
     assert services.shown_values.show(tenant, "ann", "bob")[GIVEN_NAME] == VALUES[GIVEN_NAME]
@@ -48,7 +48,7 @@ def test_values_are_shown_once_that_is_recorded(world: World) -> None:
         services.shown_values.show(OTHERS, "ann", "bob")
 
 
-def test_values_that_only_their_user_may_read_are_not_shown(world: World) -> None:
+def test_values_that_only_their_user_may_read_are_hidden(world: World) -> None:
     theirs = Tenant(
         "userinfo.example", DirectoryChoice(kind=USERINFO, url="https://idp.example.com/userinfo", dialect="oidc")
     )

@@ -49,7 +49,7 @@ def ended(world: World, user_id: str, comparisons: dict[str, str | None]) -> str
     return run_id
 
 
-def test_each_step_is_detected_as_it_is_done(world: World, admin: Caller, run: Run) -> None:
+def test_every_step_is_detected_as_soon_as_it_is_done(world: World, admin: Caller, run: Run) -> None:
     world.clock.stop()
     world.clock.advance(60)
     first = states(admin, world.provider_id)
@@ -89,7 +89,7 @@ def test_each_step_is_detected_as_it_is_done(world: World, admin: Caller, run: R
     assert printed["steps"] == last["steps"]
 
 
-def test_another_tenant_sees_nothing_of_it(world: World, admin: Caller) -> None:
+def test_another_tenant_sees_no_setup_progress(world: World, admin: Caller) -> None:
     ended(world, "ann", CLEAR)
     assert world.post_event(event_body("a-run"), signature=BAD).status_code == 401
     world.connector.services.refused_posts.write()
@@ -101,7 +101,7 @@ def test_another_tenant_sees_nothing_of_it(world: World, admin: Caller) -> None:
         assert_error(caller.get(f"{PROVIDERS}/{provider_id}/setup-progress"), 404, "IDVP-60000")
 
 
-def test_refused_posts_and_runs_without_an_event_show_what_is_wrong(world: World, admin: Caller) -> None:
+def test_refused_posts_and_runs_without_events_show_the_problem(world: World, admin: Caller) -> None:
     assert world.post_event(event_body("a-run"), signature=BAD).status_code == 401
     world.connector.services.refused_posts.write()
     assert states(admin, world.provider_id)["events"] == "failed"
@@ -115,7 +115,7 @@ def test_refused_posts_and_runs_without_an_event_show_what_is_wrong(world: World
     assert "1 run ended without an event" in text_of(admin, world.provider_id, "events")
 
 
-def test_a_changed_workflow_is_certain_only_after_a_run_of_it(world: World, admin: Caller) -> None:
+def test_a_changed_workflow_is_confirmed_only_by_a_run(world: World, admin: Caller) -> None:
     ended(world, "ann", CLEAR)
     admin.post(f"{PROVIDERS}/{world.provider_id}/test-connection", None)
     assert "was started" in text_of(admin, world.provider_id, "workflow")
@@ -130,7 +130,7 @@ def test_a_changed_workflow_is_certain_only_after_a_run_of_it(world: World, admi
     assert "was started" not in text_of(admin, world.provider_id, "workflow")
 
 
-def test_approved_runs_in_which_nothing_was_compared_are_a_failure(world: World, admin: Caller) -> None:
+def test_approved_runs_without_any_comparison_are_a_failure(world: World, admin: Caller) -> None:
     ended(world, "ann", CLEAR)
     with world.connector.services.database.write() as connection:
         connection.execute(update(verification_claims).values(finding="not_compared"))
@@ -140,7 +140,7 @@ def test_approved_runs_in_which_nothing_was_compared_are_a_failure(world: World,
     assert text_of(admin, world.provider_id, "comparisons").startswith("Something was compared in 1 of the last 2")
 
 
-def test_the_application_is_a_step_where_it_is_to_be_notified(world: World, admin: Caller) -> None:
+def test_the_application_is_a_step_if_it_is_to_be_notified(world: World, admin: Caller) -> None:
     assert "application" not in states(admin, world.provider_id)
     with Application() as application:
         body = {"url": application.url, "events": ["verification.finished"]}

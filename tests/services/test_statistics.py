@@ -116,7 +116,7 @@ def assert_counted(year: Year, tenant: str, period: Period, found: Statistics, *
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("first", "last"), [(13, 0), (89, 0), (364, 0), (1, 1), (399, 390)])
-def test_a_period_of_days_has_the_numbers_that_its_rows_have(year: Year, first: int, last: int) -> None:
+def test_the_numbers_of_a_period_of_days_match_its_rows(year: Year, first: int, last: int) -> None:
     period = days_ago(year, first, last)
     for tenant in ("carbon.super", "acme.example"):
         found = year.get(tenant, period)
@@ -124,7 +124,7 @@ def test_a_period_of_days_has_the_numbers_that_its_rows_have(year: Year, first: 
         assert_counted(year, tenant, period, found)
 
 
-def test_the_last_24_hours_have_the_numbers_that_their_rows_have(year: Year) -> None:
+def test_the_numbers_of_the_last_24_hours_match_their_rows(year: Year) -> None:
     period = read_period(NAMES | {"period": "24h"}, year.clock())
     for tenant in ("carbon.super", "acme.example"):
         found = year.get(tenant, period)
@@ -133,7 +133,7 @@ def test_the_last_24_hours_have_the_numbers_that_their_rows_have(year: Year) -> 
         assert_counted(year, tenant, period, found)
 
 
-def test_a_provider_and_an_environment_have_numbers_of_their_own(year: Year) -> None:
+def test_numbers_are_separate_by_provider_and_environment(year: Year) -> None:
     for period in (days_ago(year, 89), read_period(NAMES | {"period": "24h"}, year.clock())):
         for site in year.sites[:2]:
             found = year.get("carbon.super", period, provider_id=site.provider_id)
@@ -143,7 +143,7 @@ def test_a_provider_and_an_environment_have_numbers_of_their_own(year: Year) -> 
             assert_counted(year, "carbon.super", period, found, environments=environments)
 
 
-def test_refused_starts_and_deliveries_that_were_given_up_are_counted(year: Year) -> None:
+def test_refused_starts_and_dead_deliveries_are_counted(year: Year) -> None:
     for period in (days_ago(year, 89), read_period(NAMES | {"period": "24h"}, year.clock())):
         for tenant in ("carbon.super", "acme.example"):
             first = next(site.provider_id for site in year.sites if site.tenant == tenant)
@@ -160,7 +160,7 @@ def test_refused_starts_and_deliveries_that_were_given_up_are_counted(year: Year
             assert dict(of_one.given_up) == Counter(name for what, _, _, name in mine if what == "given_up")
 
 
-def test_another_tenant_has_none_of_it(year: Year) -> None:
+def test_another_tenant_has_no_numbers(year: Year) -> None:
     for period in (days_ago(year, 364), read_period(NAMES | {"period": "24h"}, year.clock())):
         found = year.get("others.example", period, environment="all")
         assert {each.n for each in found.funnel} == {0}
@@ -225,7 +225,7 @@ def started(body: Any) -> int:
 
 
 class TestViews:
-    def test_the_api_and_the_command_line_say_the_same(self, quiet: World, run: Run) -> None:
+    def test_the_api_and_the_command_line_report_the_same_numbers(self, quiet: World, run: Run) -> None:
         start_and_end(quiet, "ann")
         start_and_end(quiet, "bea", "declined")
         assert quiet.add_user("cid").verify(quiet.provider_id, "INITIATED", ["urn:unmapped"]).status_code == 400
@@ -252,7 +252,7 @@ class TestViews:
         today = ask(quiet, period="24h")
         assert (started(today), today["days"]) == (2, [])
 
-    def test_the_sandbox_is_left_out_unless_it_is_asked_for(self, quiet: World) -> None:
+    def test_the_sandbox_is_left_out_by_default(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         sweep(quiet)
         for period in ("24h", "14d"):
@@ -261,7 +261,7 @@ class TestViews:
             assert started(ask(quiet, period=period, environment="sandbox")) == 1
             assert started(ask(quiet, period=period, environment="live")) == 0
 
-    def test_the_stage_of_captures_is_there_where_the_time_of_one_is_known(self, quiet: World) -> None:
+    def test_the_stage_of_capture_is_shown_if_a_time_of_it_is_known(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         caller = quiet.add_user("bea")
         quiet.outcome(quiet.start(caller), status="processing")
@@ -270,7 +270,7 @@ class TestViews:
         stages = {each["stage"]: each["count"] for each in ask(quiet)["funnel"]}
         assert stages["captured"] == 2  # the result of the other one shows that it was captured as well
 
-    def test_another_tenant_sees_nothing(self, quiet: World, run: Run) -> None:
+    def test_another_tenant_sees_no_numbers(self, quiet: World, run: Run) -> None:
         start_and_end(quiet, "ann")
         sweep(quiet)
         tenant = f"t-{uuid.uuid4().hex}"
@@ -296,9 +296,7 @@ class TestViews:
             ({"environment": "production"}, "environment"),
         ],
     )
-    def test_a_period_that_cannot_be_meant_is_refused_by_name(
-        self, quiet: World, query: dict[str, str], named: str
-    ) -> None:
+    def test_an_impossible_period_is_refused_by_name(self, quiet: World, query: dict[str, str], named: str) -> None:
         answer = quiet.connector.as_admin().get(PATH, params=query)
         assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")
         assert answer.json()["description"].startswith(f"{named}: ")
@@ -322,7 +320,7 @@ class TestCounting:
         sweep(quiet)
         assert started(ask(quiet, **old)) == 1
 
-    def test_a_result_that_comes_late_is_counted_where_the_verification_started(self, quiet: World) -> None:
+    def test_a_late_result_is_counted_on_the_day_of_its_start(self, quiet: World) -> None:
         run_id = quiet.start(quiet.add_user())
         first = f"{quiet.clock():%Y-%m-%d}"
         sweep(quiet)
@@ -332,7 +330,7 @@ class TestCounting:
         stages = {each["stage"]: each["count"] for each in ask(quiet, **{"from": first, "to": first})["funnel"]}
         assert (stages["started"], stages["result"]) == (1, 1)
 
-    def test_refused_starts_stay_counted_once_their_records_are_gone(self, quiet: World) -> None:
+    def test_refused_starts_stay_counted_after_their_records_are_deleted(self, quiet: World) -> None:
         assert quiet.add_user().verify(quiet.provider_id, "INITIATED", ["urn:unmapped"]).status_code == 400
         day = f"{quiet.clock():%Y-%m-%d}"
         sweep(quiet)
@@ -342,9 +340,7 @@ class TestCounting:
             assert not connection.execute(select(history.c.id).where(history.c.cause == "refused")).all()
         assert ask(quiet, **{"from": day, "to": day})["refusedStarts"][0]["count"] == 1
 
-    def test_the_last_24_hours_are_read_from_the_counts_of_hours_which_are_kept_for_three_days(
-        self, quiet: World
-    ) -> None:
+    def test_the_last_24_hours_are_read_from_hourly_counts_kept_for_three_days(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         assert started(ask(quiet, period="24h")) == 0  # until it is counted
         sweep(quiet)
@@ -363,7 +359,7 @@ class TestCounting:
             assert connection.execute(select(func.count()).select_from(hourly_counts)).scalar_one() == 0
         assert started(ask(quiet)) == 2
 
-    def test_a_removed_provider_takes_its_numbers_along(self, quiet: World) -> None:
+    def test_the_numbers_of_a_removed_provider_are_deleted(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         sweep(quiet)
         assert quiet.connector.as_admin().request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").status_code == 204
@@ -374,7 +370,7 @@ class TestCounting:
         sweep(quiet)
         assert started(ask(quiet)) == 0
 
-    def test_a_provider_that_is_removed_while_its_day_is_counted_leaves_no_numbers(self, quiet: World) -> None:
+    def test_a_provider_removed_while_its_day_is_counted_leaves_no_numbers(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
         database, now = quiet.connector.services.database, quiet.clock()
         counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
@@ -385,7 +381,7 @@ class TestCounting:
             assert statements.replace(connection, now.date(), "a-pass", counts, ["started"], [quiet.provider_id])
             assert connection.execute(select(func.count()).select_from(monthly_counts)).scalar_one() == 0
 
-    def test_a_pass_that_lost_its_day_to_a_later_one_writes_nothing(self, quiet: World) -> None:
+    def test_a_pass_overtaken_by_a_later_one_writes_nothing(self, quiet: World) -> None:
         database, now = quiet.connector.services.database, quiet.clock()
         counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
         with database.write() as connection:
@@ -414,7 +410,7 @@ class TestCounting:
         sweep(quiet)
         assert statistics.counted_at() == quiet.clock()
 
-    def test_workers_that_count_at_once_count_each_day_once(self, quiet: World) -> None:
+    def test_concurrent_workers_count_every_day_once(self, quiet: World) -> None:
         for user_id in ("ann", "bea", "cid"):
             start_and_end(quiet, user_id)
         barrier = threading.Barrier(4)

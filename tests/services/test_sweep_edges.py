@@ -14,7 +14,7 @@ from tests.values import MAPPING
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 
 
-def test_event_is_applied_though_the_process_that_recorded_its_run_died_before_it_looked(world: World) -> None:
+def test_an_event_is_applied_although_the_process_died_before_matching_it(world: World) -> None:
     ann = world.add_user()
     world.start(ann)
     assert world.post_event(event_body("run-of-the-dead", "approved", CLEAR)).status_code == 200
@@ -27,7 +27,7 @@ def test_event_is_applied_though_the_process_that_recorded_its_run_died_before_i
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_run_that_onfido_has_forgotten_is_closed_and_the_user_can_start_again(world: World) -> None:
+def test_a_run_erased_by_onfido_is_closed_and_the_user_can_start_again(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
@@ -40,7 +40,7 @@ def test_run_that_onfido_has_forgotten_is_closed_and_the_user_can_start_again(wo
     assert world.start(ann) != run_id
 
 
-def test_change_of_nothing_withdraws_nothing(world: World) -> None:
+def test_an_empty_change_withdraws_nothing(world: World) -> None:
     ann = world.add_user()
     world.outcome(world.start(ann))
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))

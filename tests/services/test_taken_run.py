@@ -27,7 +27,7 @@ def answering_with(run_id: str) -> Change:
 
 
 @pytest.mark.parametrize("write", [str, str.upper])
-def test_a_run_that_belongs_to_another_ends_the_verification_at_once(world: World, write: type[str]) -> None:
+def test_a_run_that_belongs_to_another_verification_ends_this_one_at_once(world: World, write: type[str]) -> None:
     ann, bea = world.add_user("ann"), world.add_user("bea")
     with between(world) as onfido:
         first = world.start(ann)

@@ -43,7 +43,7 @@ def configured(world: World, **properties: str | None) -> dict[str, Any]:
     return provider_body(world.simulator, configProperties=config_properties(world.simulator, **properties))
 
 
-def test_a_new_one_is_tried_from_region_to_workflow_and_nothing_is_stored(world: World, admin: Caller) -> None:
+def test_a_new_provider_is_tried_from_region_to_workflow_and_nothing_stored(world: World, admin: Caller) -> None:
     before = admin.get(PROVIDERS).json()
     runs = world.onfido_state()["counts"]
     with world.connector.services.database.read() as connection:
@@ -80,7 +80,7 @@ def test_a_new_one_is_tried_from_region_to_workflow_and_nothing_is_stored(world:
         ({}, {"base_url": "https://api.eu.onfido.com@elsewhere.example/v3.6"}, "base_url"),
     ],
 )
-def test_an_invalid_trial_is_refused_as_saving_would_and_calls_nothing(
+def test_an_invalid_trial_is_refused_like_saving_and_calls_nothing(
     world: World, admin: Caller, changes: dict[str, Any], properties: dict[str, Any], named: str
 ) -> None:
     before = world.onfido_state()["requests"]
@@ -93,7 +93,7 @@ def test_an_invalid_trial_is_refused_as_saving_would_and_calls_nothing(
     assert world.onfido_state()["requests"] == before
 
 
-def test_a_change_is_tried_with_the_stored_secret_where_none_is_sent(world: World, admin: Caller) -> None:
+def test_a_change_is_tried_with_the_stored_secret_if_none_is_sent(world: World, admin: Caller) -> None:
     before = admin.get(f"{PROVIDERS}/{world.provider_id}").json()
     for kept in (None, "", MASK):
         assert tried(admin, configured(world, token=kept), world.provider_id) == dict.fromkeys(NAMES, True)
@@ -107,21 +107,23 @@ def test_a_change_is_tried_with_the_stored_secret_where_none_is_sent(world: Worl
     assert admin.get(f"{PROVIDERS}/{world.provider_id}/health").json()["state"] == "unchecked"
 
 
-def test_the_stored_secret_is_sent_to_no_host_that_is_not_allowed(world: World, admin: Caller) -> None:
+def test_the_stored_secret_is_never_sent_to_a_forbidden_host(world: World, admin: Caller) -> None:
     for base_url in ("https://elsewhere.example/v3.6", "https://10.0.0.1/v3.6", "http://localhost.elsewhere.example"):
         body = configured(world, token=None, base_url=base_url)
         answer = admin.post(f"{PROVIDERS}/{world.provider_id}/test-configuration", body)
         assert_error(answer, 400, "IDVP-60002", "base_url")
 
 
-def test_another_tenants_provider_cannot_be_tried(world: World, admin: Caller) -> None:
+def test_a_provider_of_another_tenant_cannot_be_tried(world: World, admin: Caller) -> None:
     others = world.connector.as_admin(OTHERS)
     for caller, provider_id in ((others, world.provider_id), (admin, UNKNOWN_ID)):
         answer = caller.post(f"{PROVIDERS}/{provider_id}/test-configuration", configured(world, token=None))
         assert_error(answer, 404, "IDVP-60000")
 
 
-def test_the_command_line_tries_both_and_saves_nothing(world: World, admin: Caller, run: Run) -> None:
+def test_the_command_line_tries_new_and_changed_providers_and_saves_nothing(
+    world: World, admin: Caller, run: Run
+) -> None:
     before = admin.get(PROVIDERS).json()
     loopback = {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true", "ONFIDO_API_TOKEN": API_TOKEN}
     claims = [f"--claim={uri}={name}" for uri, name in MAPPING.items()]
@@ -141,7 +143,7 @@ def test_the_command_line_tries_both_and_saves_nothing(world: World, admin: Call
     assert admin.get(PROVIDERS).json() == before
 
 
-def test_client_credentials_are_tried_and_show_their_environment_by_an_applicant(world: World, admin: Caller) -> None:
+def test_client_credentials_are_tried_and_their_environment_read_from_an_applicant(world: World, admin: Caller) -> None:
     client = {"token": None, "client_id": "a-client", "client_secret": API_TOKEN}
     body = configured(world, **client) | {"name": "by client"}
     assert tried(admin, body)["environment"] is None

@@ -13,7 +13,7 @@ def garbled(method: str, path: str, answer: Answer) -> Answer:
     return replace(answer, content=b'{"output": {') if is_run else answer
 
 
-def test_a_run_that_stays_unreadable_makes_room_for_another(world: World) -> None:
+def test_a_run_that_stays_unreadable_is_replaced_by_another(world: World) -> None:
     ann = world.add_user()
     with between(world) as onfido:
         first = world.start(ann)

@@ -50,7 +50,7 @@ def break_off(world: World, caller: Caller, route: str, switch: str) -> None:
 # Results
 
 
-def test_result_whose_webhook_was_lost_is_fetched(world: World) -> None:
+def test_a_result_whose_webhook_was_lost_is_fetched(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     world.outcome(world.start(ann))
@@ -61,7 +61,7 @@ def test_result_whose_webhook_was_lost_is_fetched(world: World) -> None:
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_result_is_fetched_though_onfido_was_away_at_first(world: World) -> None:
+def test_a_result_is_fetched_after_an_outage_of_onfido(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     world.outcome(world.start(ann))
@@ -75,7 +75,7 @@ def test_result_is_fetched_though_onfido_was_away_at_first(world: World) -> None
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
 
 
-def test_result_of_a_disabled_provider_is_fetched(world: World) -> None:
+def test_the_result_of_a_disabled_provider_is_fetched(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     world.outcome(world.start(ann))
@@ -90,7 +90,7 @@ def test_result_of_a_disabled_provider_is_fetched(world: World) -> None:
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_young_runs_are_left_alone_and_ended_ones_for_ever(world: World) -> None:
+def test_young_runs_and_ended_runs_are_not_fetched(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     sweep(world)
@@ -102,7 +102,7 @@ def test_young_runs_are_left_alone_and_ended_ones_for_ever(world: World) -> None
     assert calls(world, READ_RUN) == 0
 
 
-def test_open_runs_are_asked_for_less_and_less_often(world: World) -> None:
+def test_open_runs_are_fetched_less_and_less_often(world: World) -> None:
     world.start(world.add_user())
     looks = []
     for _ in range(24):
@@ -120,7 +120,7 @@ def test_open_runs_are_asked_for_less_and_less_often(world: World) -> None:
     assert calls(world, READ_RUN) == sum(looks) + 1, "twice a day, at the least"
 
 
-def test_two_sweeps_at_once_ask_for_a_run_once(world: World) -> None:
+def test_two_concurrent_sweeps_fetch_a_run_once(world: World) -> None:
     world.start(world.add_user())
     world.clock.advance(3 * MINUTE)
     for _ in range(3):
@@ -129,7 +129,7 @@ def test_two_sweeps_at_once_ask_for_a_run_once(world: World) -> None:
     assert calls(world, READ_RUN) == 1
 
 
-def test_run_that_stays_open_for_long_is_reported_to_the_operator(world: World) -> None:
+def test_a_run_that_stays_open_for_long_is_reported_to_the_operator(world: World) -> None:
     run_id = world.start(world.add_user())
     world.clock.advance(8 * DAY)
     with capture_logs() as logs:
@@ -139,7 +139,7 @@ def test_run_that_stays_open_for_long_is_reported_to_the_operator(world: World) 
     assert world.verifications()[0].closed_at is None
 
 
-def test_event_that_came_before_its_run_was_known_is_applied_when_the_sweep_finds_the_run(world: World) -> None:
+def test_an_event_parked_before_its_run_was_known_is_applied_by_the_sweep(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     break_off(world, ann, START_RUN, "dropped_after")
@@ -156,14 +156,14 @@ def test_event_that_came_before_its_run_was_known_is_applied_when_the_sweep_find
     assert world.post_event(event).status_code == 200
 
 
-def test_result_that_needs_the_runs_tasks_is_fetched_from_them(world: World) -> None:
+def test_a_result_that_needs_the_runs_tasks_is_fetched_from_them(world: World) -> None:
     ann = world.add_user()
     world.faults(output_shape="none")
     world.outcome(world.start(ann), status="approved", comparisons={"last_name": "consider"})
     world.wait_until(lambda: verified(ann.claims()) == {GIVEN_NAME, BIRTH_DATE})
 
 
-def test_reasons_of_a_declined_run_are_fetched_from_its_tasks(world: World) -> None:
+def test_the_reasons_of_a_declined_run_are_fetched_from_its_tasks(world: World) -> None:
     ann = world.add_user()
     world.faults(output_shape="none")
     world.outcome(world.start(ann), status="declined", comparisons={"last_name": "consider"})
@@ -174,7 +174,7 @@ def test_reasons_of_a_declined_run_are_fetched_from_its_tasks(world: World) -> N
 # Attempts that broke off
 
 
-def test_run_that_was_started_without_an_answer_is_found_and_its_result_applied(world: World) -> None:
+def test_a_run_started_without_an_answer_is_found_and_its_result_applied(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     break_off(world, ann, START_RUN, "dropped_after")
@@ -194,7 +194,7 @@ def test_run_that_was_started_without_an_answer_is_found_and_its_result_applied(
     assert runs_at_onfido(world) == [run_id]
 
 
-def test_run_that_ended_before_it_was_found_is_applied_at_once(world: World) -> None:
+def test_a_run_that_ended_before_it_was_found_is_applied_at_once(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     break_off(world, ann, START_RUN, "failed_after")
@@ -205,7 +205,7 @@ def test_run_that_ended_before_it_was_found_is_applied_at_once(world: World) -> 
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_verification_whose_run_was_never_started_is_closed(world: World) -> None:
+def test_a_verification_whose_run_was_never_started_is_closed(world: World) -> None:
     ann = world.add_user()
     break_off(world, ann, START_RUN, "failed")
     world.clock.advance(BREAK_OFF_TIME)
@@ -223,7 +223,7 @@ def test_verification_whose_run_was_never_started_is_closed(world: World) -> Non
     assert calls(world, CREATE_APPLICANT) == 1
 
 
-def test_verification_that_left_nothing_at_onfido_leaves_nothing_here(world: World) -> None:
+def test_a_verification_that_created_nothing_at_onfido_is_deleted(world: World) -> None:
     ann = world.add_user()
     break_off(world, ann, CREATE_APPLICANT, "failed")
     world.clock.advance(BREAK_OFF_TIME)
@@ -231,7 +231,7 @@ def test_verification_that_left_nothing_at_onfido_leaves_nothing_here(world: Wor
     assert world.verifications() == []
 
 
-def test_verification_is_not_closed_while_onfido_does_not_say(world: World) -> None:
+def test_a_verification_is_not_closed_while_onfido_is_unavailable(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     break_off(world, ann, START_RUN, "dropped_after")
@@ -269,7 +269,7 @@ def stored_bodies(world: World) -> list[str | None]:
         return list(connection.execute(select(events.c.body)).scalars())
 
 
-def test_bodies_of_events_are_encrypted_and_scrubbed_when_their_time_is_over(world: World) -> None:
+def test_the_bodies_of_events_are_encrypted_and_erased_after_their_retention(world: World) -> None:
     ann = world.add_user(values=PERSONAL)
     run_id = world.start(ann)
     body = event_body(run_id, "approved", ALL_CLEAR, applicant={"first_name": PERSONAL[GIVEN_NAME]})
@@ -309,7 +309,7 @@ def remove_on_command_line(_world: World, run: Run, user_id: str) -> None:
 
 
 @pytest.mark.parametrize("remove", [remove_through_api, remove_on_command_line])
-def test_removing_a_user_leaves_nothing_personal_here_or_at_onfido(
+def test_removing_a_user_leaves_no_personal_data_here_or_at_onfido(
     world: World, run: Run, remove: Callable[[World, Run, str], None]
 ) -> None:
     run_id, applicant_id = verify(world, "the-user")
@@ -341,7 +341,7 @@ def applicant_at_onfido(world: World, applicant_id: str) -> int:
     return requests.get(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=60).status_code
 
 
-def test_removal_of_a_user_is_recorded_with_actor_and_time(world: World, run: Run) -> None:
+def test_the_removal_of_a_user_is_recorded_with_actor_and_time(world: World, run: Run) -> None:
     verify(world, "the-user")
     remove_through_api(world, run, "the-user")
     with world.connector.services.database.read() as connection:
@@ -351,7 +351,7 @@ def test_removal_of_a_user_is_recorded_with_actor_and_time(world: World, run: Ru
     assert abs(rows[-1].at.timestamp() - time.time()) < 60
 
 
-def test_user_is_not_removed_without_the_scope_or_twice(world: World, run: Run) -> None:
+def test_a_user_is_not_removed_without_the_scope_or_twice(world: World, run: Run) -> None:
     verify(world, "the-user")
     refused = world.connector.as_admin().request("DELETE", "/api/users/v1/the-user/idv")
     assert refused.status_code == 403
@@ -362,7 +362,7 @@ def test_user_is_not_removed_without_the_scope_or_twice(world: World, run: Run) 
     assert (again.status_code, again.json()["code"]) == (404, "IDV-10001")
 
 
-def test_result_of_a_user_removed_meanwhile_does_nothing(world: World, run: Run) -> None:
+def test_the_result_of_a_user_removed_meanwhile_has_no_effect(world: World, run: Run) -> None:
     user = world.add_user("the-user", PERSONAL)
     world.faults(webhooks_lost=-1)
     run_id = world.start(user)
@@ -381,7 +381,7 @@ def test_result_of_a_user_removed_meanwhile_does_nothing(world: World, run: Run)
     world.wait_until(lambda: verified(again.claims()) == set(MAPPING))
 
 
-def test_applicant_is_deleted_though_onfido_was_away_at_first(world: World, run: Run) -> None:
+def test_an_applicant_is_deleted_after_an_outage_of_onfido(world: World, run: Run) -> None:
     _, applicant_id = verify(world, "the-user")
     world.faults(route=DELETE_APPLICANT, failed=1)
     remove_through_api(world, run, "the-user")
@@ -390,7 +390,7 @@ def test_applicant_is_deleted_though_onfido_was_away_at_first(world: World, run:
     world.wait_until(lambda: applicant_at_onfido(world, applicant_id) == 410)
 
 
-def test_applicant_that_is_gone_already_counts_as_deleted(world: World, run: Run) -> None:
+def test_an_applicant_already_missing_counts_as_deleted(world: World, run: Run) -> None:
     _, applicant_id = verify(world, "the-user")
     delete_at_onfido(world, applicant_id)
     remove_through_api(world, run, "the-user")
@@ -399,7 +399,7 @@ def test_applicant_that_is_gone_already_counts_as_deleted(world: World, run: Run
     assert world.connector.services.outbox.page(("dead",), 10) == []
 
 
-def test_applicant_of_a_removed_provider_is_left_to_the_operator(world: World, run: Run) -> None:
+def test_the_applicant_of_a_removed_provider_is_left_to_the_operator(world: World, run: Run) -> None:
     verify(world, "the-user")
     world.faults(route=DELETE_APPLICANT, failed=1)
     remove_through_api(world, run, "the-user")
@@ -412,7 +412,7 @@ def test_applicant_of_a_removed_provider_is_left_to_the_operator(world: World, r
     assert "dashboard" in row.history[-1]["reason"]
 
 
-def test_applicant_deleted_at_onfido_is_created_again_at_the_next_attempt(world: World) -> None:
+def test_an_applicant_deleted_at_onfido_is_created_again_at_the_next_attempt(world: World) -> None:
     ann = world.add_user()
     world.outcome(world.start(ann), status="declined", comparisons={"first_name": "consider"})
     world.wait_until(lambda: world.verifications()[0].closed_at is not None)

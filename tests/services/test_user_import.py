@@ -73,7 +73,7 @@ def test_users_are_added_changed_or_left_alone_batch_by_batch(world: World) -> N
     assert totals(put(world, people(3, last_name="Other") | {"user-00001": VALUES})) == (3, 0, 0)
 
 
-def test_a_rehearsal_says_what_an_import_would_do(world: World) -> None:
+def test_a_dry_run_reports_the_effect_of_an_import(world: World) -> None:
     world.connector.rest()
     put(world, people(2))
     given = people(4, last_name="Other") | {"user-00001": VALUES}
@@ -102,7 +102,7 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_users(world: 
     assert many[1] - few[1] <= 4
 
 
-def test_an_import_withdraws_what_was_verified_for_another_value(world: World) -> None:
+def test_an_import_withdraws_claims_verified_for_another_value(world: World) -> None:
     callers = {name: world.add_user(name) for name in ("ann", "ben", "carl")}
     for caller in callers.values():
         world.outcome(world.start(caller))
@@ -125,7 +125,7 @@ def test_an_import_withdraws_what_was_verified_for_another_value(world: World) -
     ]
 
 
-def test_a_run_that_is_open_verifies_no_value_that_an_import_has_changed(world: World) -> None:
+def test_an_open_run_does_not_verify_a_value_changed_by_an_import(world: World) -> None:
     callers = {name: world.add_user(name) for name in ("ann", "ben")}
     runs = {name: world.start(caller) for name, caller in callers.items()}
     put(world, {"ben": VALUES | {LAST_NAME: "Other"}, "ann": VALUES})
@@ -136,7 +136,7 @@ def test_a_run_that_is_open_verifies_no_value_that_an_import_has_changed(world: 
     assert verified(callers["ben"].claims()) == set(MAPPING) - {LAST_NAME}
 
 
-def test_imports_at_once_in_other_orders_wait_for_each_other_and_lose_nothing(world: World) -> None:
+def test_concurrent_imports_in_other_orders_wait_for_each_other_and_lose_nothing(world: World) -> None:
     world.connector.rest()
     put(world, people(BATCH // 2))
     given = [dict(sorted(people(BATCH, last_name=f"L{at}").items(), reverse=at % 2 == 1)) for at in range(4)]

@@ -25,7 +25,7 @@ def listed(caller: Caller, **query: Any) -> list[Any]:
     return users
 
 
-def test_a_user_is_listed_with_what_is_verified(world: World, admin: Caller) -> None:
+def test_a_user_is_listed_with_the_verified_claims(world: World, admin: Caller) -> None:
     ann = world.add_user("ann")
     world.add_user("bea")
     run_id = world.start(ann)
@@ -72,7 +72,7 @@ def test_a_user_at_the_limit_may_start_again_later_or_once_unlocked(world: World
     assert (entry["to"], entry["detail"]["reason"]) == ("unlocked", "wrong document chosen")
 
 
-def test_a_reason_may_be_left_out_but_not_be_anything(world: World, admin: Caller) -> None:
+def test_a_reason_is_optional_but_validated(world: World, admin: Caller) -> None:
     world.add_user("ann")
     path = f"{USERS}/ann/idv/unlock"
     assert admin.request("POST", path).status_code == 200
@@ -82,7 +82,7 @@ def test_a_reason_may_be_left_out_but_not_be_anything(world: World, admin: Calle
     assert_error(admin.request("POST", path, data=b"{"), 400, "IDV-10005", "JSON")
 
 
-def test_ids_are_found_by_their_beginning(world: World, admin: Caller) -> None:
+def test_users_are_found_by_the_beginning_of_their_id(world: World, admin: Caller) -> None:
     for user_id in ("ann", "anna", "Ann", "bann", "a_n", "a%n", "an", "zo\u00eb", "SECONDARY/ann"):
         world.add_user(user_id)
     assert [each["userId"] for each in listed(admin, prefix="ann")] == ["ann", "anna"]
@@ -103,7 +103,7 @@ def test_pages_follow_each_other(world: World, admin: Caller) -> None:
     assert (first["count"], second["nextCursor"]) == (3, None)
 
 
-def test_another_tenant_sees_none_of_them(world: World) -> None:
+def test_another_tenant_sees_no_users(world: World) -> None:
     world.start(world.add_user("ann"))
     others = world.connector.as_admin(OTHERS)
     assert listed(others) == listed(others, prefix="ann") == []

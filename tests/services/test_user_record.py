@@ -47,7 +47,7 @@ def number_of_parts(world: World) -> int:
         return int(connection.execute(select(func.count()).select_from(job_parts)).scalar_one())
 
 
-def test_it_has_everything_that_is_stored_of_the_user_and_nothing_of_others(world: World, admin: Caller) -> None:
+def test_a_record_contains_exactly_the_stored_data_of_the_user(world: World, admin: Caller) -> None:
     first, other = verified(world, "ann"), verified(world, "bea")
     assert VALUES[GIVEN_NAME] in record_of(world, admin, "ann")["verifiedClaims"]["claims"].values()
     world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Anna"})
@@ -67,7 +67,7 @@ def test_it_has_everything_that_is_stored_of_the_user_and_nothing_of_others(worl
     assert other not in json.dumps(record)
 
 
-def test_the_page_to_read_holds_no_script_and_nothing_from_elsewhere(world: World, admin: Caller) -> None:
+def test_the_readable_page_has_no_scripts_and_no_external_content(world: World, admin: Caller) -> None:
     run_id = verified(world, "ann")
     job = done(world, admin, "user-record", {"userId": "ann"})
     answer = admin.get(f"{JOBS}/{job['id']}/result", params={"format": "html"})
@@ -92,7 +92,7 @@ def test_a_user_without_verifications_has_a_record_too(world: World, admin: Call
     assert record["verifiedClaims"] is None
 
 
-def test_asking_and_downloading_need_the_scope_for_values(world: World, admin: Caller) -> None:
+def test_requesting_and_downloading_a_record_require_the_scope_for_values(world: World, admin: Caller) -> None:
     world.add_user("ann")
     reader = world.connector.as_admin()
     assert_error(reader.post(f"{JOBS}/user-record", {"userId": "ann"}), 403, "HTTP-403", VALUES_SCOPE)
@@ -102,7 +102,7 @@ def test_asking_and_downloading_need_the_scope_for_values(world: World, admin: C
     assert_error(admin.get(f"{JOBS}/{job['id']}/result", params={"format": "csv"}), 404, "IDVP-60071", "json, html")
 
 
-def test_it_is_kept_for_an_hour(world: World, admin: Caller) -> None:
+def test_a_record_is_kept_for_an_hour(world: World, admin: Caller) -> None:
     world.add_user("ann")
     job = done(world, admin, "user-record", {"userId": "ann"})
     world.clock.advance(3601)
@@ -115,7 +115,7 @@ def test_an_unknown_user_fails_the_job(world: World, admin: Caller) -> None:
     assert "There is no user nobody" in job["failure"]
 
 
-def test_another_tenants_user_is_unknown(world: World) -> None:
+def test_a_user_of_another_tenant_is_unknown(world: World) -> None:
     verified(world, "ann")
     others = world.connector.caller("admin", [*ADMIN_SCOPES, VALUES_SCOPE], OTHERS)
     assert ended(world, others, ask(others, "user-record", {"userId": "ann"}))["state"] == "failed"
@@ -151,7 +151,7 @@ class TestRemoval:
         steps.advance(AdvanceJob(world.tenant, job["id"], 1))
         assert (job_of(admin, job["id"]), number_of_parts(world)) == (failed, 0)
 
-    def test_a_removal_between_reading_and_writing_is_noticed(self, world: World, admin: Caller) -> None:
+    def test_a_removal_between_reading_and_writing_is_detected(self, world: World, admin: Caller) -> None:
         world.add_user("ann")
         world.connector.rest()
         job = ask(admin, "user-record", {"userId": "ann"})
@@ -163,7 +163,7 @@ class TestRemoval:
 
         assert (job_of(admin, job["id"])["state"], number_of_parts(world)) == ("failed", 0)
 
-    def test_a_record_of_a_user_who_is_gone_is_not_written(self, world: World, admin: Caller) -> None:
+    def test_the_record_of_a_removed_user_is_not_written(self, world: World, admin: Caller) -> None:
         """A removal that did not know of the job yet has erased nothing of it."""
         world.add_user("ann")
         world.connector.rest()

@@ -59,7 +59,7 @@ def printed(result: Result) -> dict[str, str]:
 
 
 class TestWhy:
-    def test_a_user_who_never_started(self, quiet: World, run: Run) -> None:
+    def test_a_user_who_never_started_has_that_reason(self, quiet: World, run: Run) -> None:
         quiet.add_user()
 
         status = status_of(quiet)
@@ -70,7 +70,7 @@ class TestWhy:
         shown = printed(run("user", "show", "ann"))
         assert (shown["reason"], shown["nextAttemptAt"]) == ("No verification was started.", "now")
 
-    def test_a_user_who_is_verified(self, quiet: World, run: Run) -> None:
+    def test_a_verified_user_has_no_reason(self, quiet: World, run: Run) -> None:
         run_id = end(quiet, quiet.add_user())
 
         status = status_of(quiet)
@@ -80,7 +80,7 @@ class TestWhy:
         assert {claim["reason"] for claim in status["claims"]} == {None}
         assert run_id in printed(run("user", "show", "ann"))["lastRun"]
 
-    def test_a_run_that_is_open(self, quiet: World) -> None:
+    def test_an_open_run_is_the_reason(self, quiet: World) -> None:
         run_id = quiet.start(quiet.add_user())
         assert status_of(quiet)["reason"] == (
             f"A verification is open: run {run_id}. The run waits for the user, who has not sent everything yet."
@@ -90,13 +90,13 @@ class TestWhy:
         ("ending", "words"),
         [("declined", "declined"), ("abandoned", "abandoned"), ("error", "error"), ("review", "in review")],
     )
-    def test_a_run_that_ended_otherwise(self, quiet: World, ending: str, words: str) -> None:
+    def test_a_run_that_was_not_approved_is_the_reason(self, quiet: World, ending: str, words: str) -> None:
         run_id = end(quiet, quiet.add_user(), ending)
         status = status_of(quiet)
         assert words in status["reason"]
         assert status["lastRun"]["runId"] == run_id
 
-    def test_the_workflows_reasons(self, quiet: World) -> None:
+    def test_the_workflows_reasons_are_shown(self, quiet: World) -> None:
         ann = quiet.add_user()
         run_id = quiet.start(ann)
         quiet.outcome(run_id, status="declined", comparisons={}, reasons=["Document expired"])
@@ -104,7 +104,7 @@ class TestWhy:
         assert status_of(quiet)["reason"] == "The run was declined. Document expired."
         assert status_of(quiet)["lastRun"]["reasons"] == ["Document expired"]
 
-    def test_each_claim_has_its_own_reason(self, quiet: World, run: Run) -> None:
+    def test_every_claim_has_its_own_reason(self, quiet: World, run: Run) -> None:
         ann = quiet.add_user()
         end(quiet, ann, last_name="consider", date_of_birth=None)
         quiet.connector.services.users.change(Tenant(quiet.tenant), "ann", {GIVEN_NAME: "Anna"})
@@ -133,13 +133,13 @@ class TestWhy:
         assert status["isVerified"] is True
         assert {claim["reason"] for claim in status["claims"]} == {None, "The user has no value for it."}
 
-    def test_a_provider_that_is_disabled(self, quiet: World) -> None:
+    def test_a_disabled_provider_is_the_reason(self, quiet: World) -> None:
         quiet.add_user()
         body = provider_body(quiet.simulator, isEnabled=False)
         quiet.connector.as_admin().put(f"{PROVIDERS}/{quiet.provider_id}", body)
         assert status_of(quiet)["reason"].endswith("The provider is disabled.")
 
-    def test_a_user_who_was_removed(self, quiet: World, run: Run) -> None:
+    def test_a_removed_user_is_reported_as_removed(self, quiet: World, run: Run) -> None:
         end(quiet, quiet.add_user())
         assert run("user", "remove", "ann", "--yes").exit_code == 0
 
@@ -153,7 +153,7 @@ class TestWhy:
         assert "removed at 20" in shown.stderr
         assert "removed" not in quiet.connector.as_admin().get(STATUS.format("nobody")).text
 
-    def test_another_tenant_sees_nothing(self, quiet: World) -> None:
+    def test_another_tenant_sees_no_status(self, quiet: World) -> None:
         end(quiet, quiet.add_user())
         stranger = quiet.connector.as_admin("another")
         assert stranger.get(STATUS.format("ann")).status_code == 404
@@ -206,7 +206,7 @@ class TestRefusedStarts:
         ann.verify(quiet.provider_id, "INITIATED", [GIVEN_NAME, "http://wso2.org/claims/nickname"])
         assert status_of(quiet)["lastRefusal"]["claims"] == ["http://wso2.org/claims/nickname"]
 
-    def test_a_later_start_takes_the_refusals_place_as_the_reason(self, quiet: World) -> None:
+    def test_a_later_start_replaces_the_refusal_as_the_reason(self, quiet: World) -> None:
         ann = quiet.add_user()
         with_onfido_away(quiet)
         ann.verify(quiet.provider_id, "INITIATED")
@@ -237,7 +237,7 @@ class TestRefusedStarts:
         assert (refused.status_code, refused.json()["code"]) == (400, "OIDV-10037")
         assert traces(quiet) == []
 
-    def test_they_are_forgotten_with_the_user_and_with_time(self, quiet: World) -> None:
+    def test_refused_starts_are_deleted_with_the_user_and_after_their_retention(self, quiet: World) -> None:
         for user_id in ("ann", "bob"):
             user = quiet.add_user(user_id)
             user.verify(quiet.provider_id, "INITIATED", ["nothing"])
@@ -325,7 +325,7 @@ class TestUnlock:
         assert "limit" in status_of(locked)["reason"]
         assert printed(run("user", "show", "ann"))["nextAttemptAt"] == next_at
 
-    def test_it_frees_one_user_and_is_audited(self, locked: World, run: Run) -> None:
+    def test_unlocking_applies_to_one_user_and_is_audited(self, locked: World, run: Run) -> None:
         locked.add_user("bob")
         end(locked, locked.connector.as_user("bob"), "declined")
 
@@ -340,7 +340,7 @@ class TestUnlock:
             ("added", "system"),
         ]
 
-    def test_it_frees_over_http_for_one_provider(self, locked: World) -> None:
+    def test_unlocking_over_http_applies_to_one_provider(self, locked: World) -> None:
         body = provider_body(locked.simulator, name="Second")
         second = locked.connector.as_admin().post(PROVIDERS, body).json()["id"]
         admin = locked.connector.as_admin()
@@ -354,7 +354,7 @@ class TestUnlock:
         assert {each["nextAttemptAt"] for each in unlocked.json()["providers"]} == {None}
         assert locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED").status_code == 200
 
-    def test_starts_that_onfido_refuses_are_reported_and_freed_as_well(self, quiet: World, run: Run) -> None:
+    def test_starts_refused_by_onfido_are_reported_and_unlocked_too(self, quiet: World, run: Run) -> None:
         ann = quiet.add_user()
         change_provider(quiet, max_attempts="2", token="api_nothing.of-onfidos")
         for _ in range(2):
@@ -368,7 +368,7 @@ class TestUnlock:
         assert status_of(quiet)["nextAttemptAt"] is None
         assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == "OIDV-10038"
 
-    def test_attempts_made_afterwards_count_again(self, locked: World) -> None:
+    def test_attempts_after_unlocking_count_again(self, locked: World) -> None:
         locked.connector.services.users.unlock(Tenant(locked.tenant), "ann")
         ann = locked.connector.as_user("ann")
         end(locked, ann, "declined")
@@ -389,7 +389,7 @@ class TestUnlock:
         assert run("user", "unlock", "ann", "--provider", provider_id).exit_code == 1
         assert status_of(locked)["nextAttemptAt"] is not None
 
-    def test_it_needs_the_right_to_change(self, locked: World) -> None:
+    def test_unlocking_requires_the_scope_for_changes(self, locked: World) -> None:
         viewer = locked.connector.as_admin(scopes=["internal_idv_claim_view"])
         assert viewer.post(UNLOCK.format("ann"), None).status_code == 403
         assert viewer.get(STATUS.format("ann")).status_code == 200

@@ -50,7 +50,7 @@ def test_an_unknown_user_has_no_values(world: World) -> None:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("provider_id", ["no-such-provider", "00000000-0000-4000-8000-000000000000"])
-def test_attempts_with_an_unknown_provider_are_not_unlocked(world: World, provider_id: str) -> None:
+def test_unlocking_with_an_unknown_provider_is_refused(world: World, provider_id: str) -> None:
     world.start(world.add_user())
 
     with pytest.raises(RequestError) as refused:

@@ -45,7 +45,7 @@ def complete(world: World, caller: Caller) -> None:
     assert caller.verify(world.provider_id, "COMPLETED").status_code == 200
 
 
-def test_the_application_is_known_by_its_token_and_the_workflow_by_the_run(quiet: World, ann: Caller) -> None:
+def test_the_application_is_taken_from_the_token_and_the_workflow_from_the_run(quiet: World, ann: Caller) -> None:
     quiet.start(ann)
     assert (latest(quiet).client_id, latest(quiet).workflow_version_id) == ("development", 1)
 
@@ -56,7 +56,7 @@ def test_a_start_without_a_token_names_no_application(quiet: World, ann: Caller)
     assert latest(quiet).client_id is None
 
 
-def test_the_application_that_continues_a_start_has_started_the_run(quiet: World, ann: Caller) -> None:
+def test_the_application_that_continues_a_start_is_recorded_as_its_starter(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", failed=1)
     verifications = quiet.connector.services.verifications
     with pytest.raises(OnfidoError):
@@ -67,7 +67,7 @@ def test_the_application_that_continues_a_start_has_started_the_run(quiet: World
     assert latest(quiet).client_id == "second"
 
 
-def test_capture_has_ended_if_the_application_reports_it_and_onfido_awaits_no_input(quiet: World, ann: Caller) -> None:
+def test_capture_ends_when_the_application_reports_it_and_onfido_awaits_no_input(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     complete(quiet, ann)
     assert latest(quiet).captured_at is None  # Onfido still awaits the user
@@ -81,7 +81,7 @@ def test_capture_has_ended_if_the_application_reports_it_and_onfido_awaits_no_in
     assert latest(quiet).captured_at == captured_at  # the first time counts
 
 
-def test_capture_has_ended_by_the_end_of_a_run_that_the_application_asks_for(quiet: World, ann: Caller) -> None:
+def test_capture_ends_at_the_latest_with_the_run_that_the_application_fetches(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id)
     complete(quiet, ann)
@@ -91,14 +91,14 @@ def test_capture_has_ended_by_the_end_of_a_run_that_the_application_asks_for(qui
 
 
 @pytest.mark.parametrize("status", ["abandoned", "error", "a_status_of_the_future"])
-def test_a_run_that_the_user_did_not_finish_proves_no_capture(quiet: World, ann: Caller, status: str) -> None:
+def test_a_run_abandoned_by_the_user_does_not_prove_capture(quiet: World, ann: Caller, status: str) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status=status)
     complete(quiet, ann)
     assert (latest(quiet).status, latest(quiet).captured_at) == (status, None)
 
 
-def test_a_result_by_webhook_does_not_show_when_capture_ended(quiet: World, ann: Caller) -> None:
+def test_a_result_by_webhook_does_not_set_the_end_of_capture(quiet: World, ann: Caller) -> None:
     run_id = quiet.start(ann)
     assert quiet.post_event(event_body(run_id, "approved", {"first_name": "clear"})).ok
     complete(quiet, ann)
@@ -112,7 +112,7 @@ def test_a_result_by_webhook_does_not_show_when_capture_ended(quiet: World, ann:
         *(("document_photo", False), ("risk_score", False), ("device_check", False)),
     ],
 )
-def test_a_check_of_what_was_sent_follows_capture(
+def test_an_update_of_the_run_follows_the_end_of_capture(
     quiet: World, ann: Caller, application: Application, task_def_id: str, *, is_captured: bool
 ) -> None:
     use_studio(quiet, notices=notices(application, task_def_id))
@@ -127,7 +127,7 @@ def test_a_check_of_what_was_sent_follows_capture(
     assert latest(quiet).captured_at == (later if is_captured else None)
 
 
-def test_they_are_in_every_view(quiet: World, ann: Caller, run: Run) -> None:
+def test_every_view_contains_the_facts(quiet: World, ann: Caller, run: Run) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="processing")
     complete(quiet, ann)
@@ -178,7 +178,7 @@ def test_the_lists_are_filtered_in_the_api_the_command_line_and_the_csv(quiet: W
     assert admin.get(path, params={"needsReview": "true"}).json()["verifications"] == []
 
 
-def test_a_filter_that_cannot_be_meant_is_refused(quiet: World, run: Run) -> None:
+def test_an_impossible_filter_is_refused(quiet: World, run: Run) -> None:
     path = f"{PROVIDERS}/{quiet.provider_id}/verifications"
     answer = quiet.connector.as_admin().get(path, params={"claim": "urn:x"})
     assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")

@@ -90,11 +90,11 @@ def test_a_user_is_asserted_with_the_evidence(world: World, ann: Caller) -> None
     assert (check["check_id"], check["organization"], check["time"]) == (run_id, "Onfido", verification["time"])
 
 
-def test_before_anything_is_verified_there_is_nothing_to_assert(ann: Caller) -> None:
+def test_a_user_without_verified_claims_has_no_assertion(ann: Caller) -> None:
     assert asserted(ann) == {"sub": "ann"}
 
 
-def test_a_value_that_has_just_changed_is_not_in_it(world: World, ann: Caller) -> None:
+def test_a_value_that_has_just_changed_is_not_asserted(world: World, ann: Caller) -> None:
     verify(world, ann)
     assert set(claims_of(ann)) == {"given_name", "family_name", "birthdate"}
     world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Anna"})
@@ -103,7 +103,7 @@ def test_a_value_that_has_just_changed_is_not_in_it(world: World, ann: Caller) -
     assert "given_name" not in claims_of(ann), "it is verified no longer"
 
 
-def test_claims_verified_or_withdrawn_by_an_administrator(world: World, ann: Caller) -> None:
+def test_claims_verified_by_an_administrator_are_asserted_until_withdrawn(world: World, ann: Caller) -> None:
     verify(world, ann, date_of_birth="unidentified")
     admin, path = world.connector.as_admin(), "/api/users/v1/ann/idv/claims"
 
@@ -119,7 +119,7 @@ def test_claims_verified_or_withdrawn_by_an_administrator(world: World, ann: Cal
     assert sorted(piece["type"] for piece in evidence) == ["document", "vouch"]
 
 
-def test_the_documents_type_is_known_as_long_as_the_verification(world: World, ann: Caller) -> None:
+def test_the_type_of_the_document_is_asserted_as_long_as_the_verification_is_kept(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     world.faults(output_shape="document_report")
     world.outcome(run_id, status="approved", comparisons=ALL_CLEAR)
@@ -152,9 +152,7 @@ REPORTED = {
 }
 
 
-def test_evidence_names_the_checks_that_were_made_as_long_as_the_verification_is_kept(
-    world: World, ann: Caller
-) -> None:
+def test_evidence_names_the_checks_as_long_as_the_verification_is_kept(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     assert world.post_event(event_body(run_id, "approved", output=REPORTED)).status_code == 200
     made = [("document", ["vri", "facial_similarity_motion"]), ("electronic_record", ["data"])]
@@ -167,12 +165,12 @@ def test_evidence_names_the_checks_that_were_made_as_long_as_the_verification_is
     assert tuple(row) == (["document", "facial_similarity_motion", "identity_enhanced"], None)
 
 
-def test_evidence_names_no_check_that_the_output_does_not_show(world: World, ann: Caller) -> None:
+def test_evidence_names_no_check_missing_in_the_output(world: World, ann: Caller) -> None:
     verify(world, ann)
     assert methods(ann) == [("document", ["vri"])]
 
 
-def test_checks_in_the_document_check_task_are_evidence_as_well(world: World, ann: Caller) -> None:
+def test_checks_in_the_document_check_task_are_evidence(world: World, ann: Caller) -> None:
     world.faults(output_shape="none")
     run_id = world.start(ann)
     world.outcome(run_id, status="approved", comparisons=ALL_CLEAR)
@@ -181,14 +179,14 @@ def test_checks_in_the_document_check_task_are_evidence_as_well(world: World, an
         assert connection.execute(select(verifications.c.reports)).scalar_one() == ["document"]
 
 
-def test_results_of_the_sandbox_say_so(world: World) -> None:
+def test_sandbox_results_are_marked(world: World) -> None:
     ann = world.add_user()
     verify(world, ann)
     assert asserted(ann)["verified_claims"]["verification"].keys() == {"trust_framework", "time"}
     assert asserted(ann)["verified_claims"]["verification"]["trust_framework"] == "sandbox"
 
 
-def test_a_back_end_needs_its_own_scope_and_is_audited(world: World, ann: Caller) -> None:
+def test_a_back_end_requires_its_own_scope_and_is_audited(world: World, ann: Caller) -> None:
     verify(world, ann)
     assert world.connector.as_admin().get(OF_ANN).status_code == 403
     back_end = world.connector.caller("shop", [SCOPE])
@@ -201,7 +199,7 @@ def test_a_back_end_needs_its_own_scope_and_is_audited(world: World, ann: Caller
     ]
 
 
-def test_another_tenant_sees_nothing(world: World, ann: Caller) -> None:
+def test_another_tenant_sees_no_verified_claims(world: World, ann: Caller) -> None:
     verify(world, ann)
     elsewhere = world.connector.caller("shop", [SCOPE], "elsewhere.example")
     assert elsewhere.get(OF_ANN).status_code == 404
@@ -213,7 +211,7 @@ def test_another_tenant_sees_nothing(world: World, ann: Caller) -> None:
     assert token.claims["iss"] == f"{world.connector.url}/t/elsewhere.example"
 
 
-def test_a_signed_answer_is_the_same_for_the_client_that_asked(world: World, ann: Caller) -> None:
+def test_a_signed_answer_is_the_same_for_its_client(world: World, ann: Caller) -> None:
     verify(world, ann)
     token = jwt.decode(signed(ann), keys(ann), algorithms=["RS256"])
     body = asserted(ann)
@@ -233,7 +231,7 @@ def roles(run: Run, *command: str) -> dict[str, str]:
     return {key["id"]: key["role"] for key in json.loads(result.stdout)["keys"]}
 
 
-def test_keys_are_published_before_they_sign_and_after(world: World, ann: Caller, run: Run) -> None:
+def test_keys_are_published_before_and_after_they_sign(world: World, ann: Caller, run: Run) -> None:
     before = signed(ann)
     [current, following] = [str(key.kid) for key in keys(ann).keys]
     assert roles(run, "list") == {current: "current", following: "next"}
@@ -255,7 +253,7 @@ def test_keys_are_published_before_they_sign_and_after(world: World, ann: Caller
     assert (current in stored, len(stored)) == (False, 3), "what has expired is removed"
 
 
-def test_keys_that_may_be_known_are_replaced_at_once(world: World, ann: Caller, run: Run) -> None:
+def test_compromised_keys_are_replaced_at_once(world: World, ann: Caller, run: Run) -> None:
     before, former = signed(ann), {str(key.kid) for key in keys(ann).keys}
     assert run("keys", "revoke").exit_code == 1, "it asks first"
     assert "current" in run("keys", "revoke", "--yes").stdout
@@ -277,7 +275,7 @@ def test_the_first_keys_are_created_once_by_concurrent_requests(world: World) ->
     assert len(published[0]) == 2
 
 
-def test_of_rotations_at_once_each_takes_its_turn(world: World) -> None:
+def test_concurrent_rotations_run_one_after_another(world: World) -> None:
     service = world.connector.services.signing_keys
     service.published()
     with ThreadPoolExecutor(4) as pool:

@@ -116,9 +116,7 @@ def test_a_delivery_that_another_process_adds_starts_at_its_commit(database: Dat
 
 
 @on_postgresql
-def test_of_many_transactions_in_quick_succession_no_delivery_waits_for_the_poll(
-    database: Database, other: Database
-) -> None:
+def test_no_delivery_of_many_quick_transactions_waits_for_the_poll(database: Database, other: Database) -> None:
     with working(database) as worker:
         for number in range(200):
             add(other, number)
@@ -127,7 +125,7 @@ def test_of_many_transactions_in_quick_succession_no_delivery_waits_for_the_poll
 
 
 @pytest.mark.one_database
-def test_a_process_that_notified_just_now_does_not_notify_again(database: Database) -> None:
+def test_a_process_that_has_just_notified_does_not_notify_again(database: Database) -> None:
     now = 0.0
     wake_up = WakeUp(lambda: now)
     assert not wake_up.is_quiet
@@ -183,7 +181,7 @@ def test_workers_that_miss_a_wake_up_find_the_delivery_at_the_next_poll(database
 
 
 @on_postgresql
-def test_a_listening_connection_that_is_lost_is_opened_again(database: Database, other: Database) -> None:
+def test_a_lost_listening_connection_is_opened_again(database: Database, other: Database) -> None:
     with working(database) as worker:
         [lost] = listeners(database)
         with other.write() as connection:

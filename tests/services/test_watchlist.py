@@ -108,7 +108,9 @@ def statuses_for_administrators(world: World, user_id: str = "ann") -> set[str |
     return statuses(world.connector.as_admin(world.tenant), user_id)
 
 
-def test_new_matches_are_recorded_reported_and_unverify(world: World, ann: Caller, application: Application) -> None:
+def test_new_matches_are_recorded_announced_and_unverify_claims(
+    world: World, ann: Caller, application: Application
+) -> None:
     applicant_id = applicant_of(ann)
     monitor_id = monitor(world, applicant_id)
 
@@ -144,7 +146,7 @@ def test_new_matches_are_recorded_reported_and_unverify(world: World, ann: Calle
     assert event_states(world) == ["applied"]
 
 
-def test_event_of_a_monitor_that_names_a_run_belongs_to_the_monitor(
+def test_an_event_of_a_monitor_that_names_a_run_belongs_to_the_monitor(
     world: World, ann: Caller, application: Application
 ) -> None:
     monitor_id = monitor(world, applicant_of(ann))
@@ -156,7 +158,7 @@ def test_event_of_a_monitor_that_names_a_run_belongs_to_the_monitor(
     assert (verified(ann.claims()), statuses_for_administrators(world)) == (set(), {"watchlist_match"})
 
 
-def test_the_user_is_not_notified_of_a_match(world: World, ann: Caller, application: Application) -> None:
+def test_a_user_is_not_notified_of_a_match(world: World, ann: Caller, application: Application) -> None:
     find_matches(world, monitor(world, applicant_of(ann)))
     wait_for(world, NotifyOfMatches.kind, "done")
 
@@ -169,7 +171,7 @@ def test_the_user_is_not_notified_of_a_match(world: World, ann: Caller, applicat
     assert (verified(ann.claims()), statuses(ann)) == (set(), {None})
 
 
-def test_claims_with_another_provider_and_of_other_users_stay(
+def test_claims_of_another_provider_and_of_other_users_stay_verified(
     world: World, ann: Caller, application: Application
 ) -> None:
     bea = verified_user(world, "bea")
@@ -193,7 +195,7 @@ def other_provider(world: World) -> str:
     return str(answer.json()["id"])
 
 
-def test_doubled_and_replayed_events_leave_a_correction_alone(
+def test_duplicate_and_replayed_events_do_not_undo_a_correction(
     world: World, ann: Caller, application: Application
 ) -> None:
     world.faults(webhooks_doubled=-1)
@@ -214,7 +216,7 @@ def test_doubled_and_replayed_events_leave_a_correction_alone(
     assert (verified(ann.claims()), told(world)) == ({GIVEN_NAME}, before)
 
 
-def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Caller, application: Application) -> None:
+def test_later_matches_unverify_claims_corrected_since(world: World, ann: Caller, application: Application) -> None:
     monitor_id = monitor(world, applicant_of(ann))
     find_matches(world, monitor_id)
     wait_for(world, NotifyOfMatches.kind, "done")
@@ -242,7 +244,7 @@ def test_no_notice_is_sent_once_the_provider_sends_no_notices(
     assert len(application.received) == before
 
 
-def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> None:
+def test_concurrent_deliveries_take_effect_once(world: World, ann: Caller) -> None:
     monitor_id = monitor(world, applicant_of(ann))
     body = event(monitor_id)
 
@@ -255,7 +257,7 @@ def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> No
     assert [each.subject for each in told(world)].count("user") == 1
 
 
-def test_provider_that_only_notifies_leaves_claims_verified(world: World, application: Application) -> None:
+def test_a_provider_that_only_notifies_leaves_claims_verified(world: World, application: Application) -> None:
     use_studio(world, notices=notices(application))
     ann = verified_user(world, "ann")
 
@@ -267,7 +269,7 @@ def test_provider_that_only_notifies_leaves_claims_verified(world: World, applic
     assert len(application.received) == 1
 
 
-def test_provider_without_notices_still_unverifies(world: World) -> None:
+def test_a_provider_without_notices_unverifies_claims(world: World) -> None:
     use_studio(world, unverifyOnMatch=True)
     ann = verified_user(world, "ann")
 
@@ -278,7 +280,7 @@ def test_provider_without_notices_still_unverifies(world: World) -> None:
     assert rows_of(world, NotifyOfMatches.kind) == []
 
 
-def test_provider_without_watchlist_settings_notes_the_event(world: World) -> None:
+def test_a_provider_without_watchlist_settings_notes_the_event(world: World) -> None:
     ann = verified_user(world, "ann")
 
     assert world.post_event(event(monitor(world, applicant_of(ann)))).status_code == 200
@@ -287,7 +289,7 @@ def test_provider_without_watchlist_settings_notes_the_event(world: World) -> No
     assert rows_of(world, UpdateMatches.kind) == []
 
 
-def test_missing_monitor_or_one_of_an_unknown_user_changes_nothing(world: World, ann: Caller) -> None:
+def test_a_missing_monitor_or_one_of_an_unknown_user_changes_nothing(world: World, ann: Caller) -> None:
     stranger = onfido(world, "POST", "applicants", first_name="Zoe", last_name="Other")["id"]
 
     for monitor_id in (UNKNOWN, monitor(world, stranger)):
@@ -298,7 +300,7 @@ def test_missing_monitor_or_one_of_an_unknown_user_changes_nothing(world: World,
     assert (verified(ann.claims()), told(world)) == (set(MAPPING), [])
 
 
-def test_matches_of_a_monitor_that_was_deactivated_since_count(world: World, ann: Caller) -> None:
+def test_matches_of_a_monitor_deactivated_since_count(world: World, ann: Caller) -> None:
     monitor_id = monitor(world, applicant_of(ann))
     onfido(world, "DELETE", f"watchlist_monitors/{monitor_id}")
 
@@ -308,7 +310,7 @@ def test_matches_of_a_monitor_that_was_deactivated_since_count(world: World, ann
     assert verified(ann.claims()) == set()
 
 
-def test_outage_of_onfido_delays_the_delivery(world: World, ann: Caller) -> None:
+def test_an_outage_of_onfido_delays_the_delivery(world: World, ann: Caller) -> None:
     world.faults(route=MONITOR, failed=-1)
     monitor_id = monitor(world, applicant_of(ann))
 
@@ -322,7 +324,7 @@ def test_outage_of_onfido_delays_the_delivery(world: World, ann: Caller) -> None
     assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])
 
 
-def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
+def test_a_user_or_provider_removed_meanwhile_is_left_alone(
     world: World, ann: Caller, application: Application
 ) -> None:
     bea = verified_user(world, "bea")
@@ -345,7 +347,7 @@ def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
     assert (application.received, told(world)) == ([], before)
 
 
-def test_event_without_a_monitor_is_noted(world: World, ann: Caller) -> None:
+def test_an_event_without_a_monitor_is_noted(world: World, ann: Caller) -> None:
     payload = {"resource_type": "watchlist_monitor", "action": KIND, "object": {}}
 
     assert world.post_event(json.dumps({"payload": payload}).encode()).status_code == 200
@@ -353,7 +355,7 @@ def test_event_without_a_monitor_is_noted(world: World, ann: Caller) -> None:
     assert event_states(world) == ["noted"]
 
 
-def test_event_that_was_given_up_is_asked_about_again_when_it_is_replayed(
+def test_replaying_an_event_that_was_given_up_calls_onfido_again(
     world: World, ann: Caller, application: Application
 ) -> None:
     world.faults(route=MONITOR, failed=-1)

@@ -119,7 +119,7 @@ def test_a_user_who_is_not_verified_is_not_monitored(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_claims_that_a_run_says_nothing_of_do_not_matter(world: World) -> None:
+def test_claims_not_judged_by_a_run_do_not_matter(world: World) -> None:
     use_studio(world, watchlistMonitor=AML)
     ann = world.add_user("ann")
     found = {"first_name": "clear", "last_name": "clear"}
@@ -203,7 +203,7 @@ def test_a_user_who_is_verified_again_is_monitored_again(world: World, ann: Call
     assert len(at_onfido(world, include_deleted="true")) == 2
 
 
-def test_the_setting_applies_to_those_who_are_verified_already(world: World) -> None:
+def test_the_setting_applies_to_users_who_are_already_verified(world: World) -> None:
     ann, bea = (verified_user(world, name) for name in ("ann", "bea"))
     world.add_user("cid")
     assert rows(world, "done") == []
@@ -260,7 +260,7 @@ def test_a_new_applicant_takes_over_the_monitor(world: World, ann: Caller) -> No
 
 
 @pytest.mark.one_database
-def test_monitors_of_others_stay(world: World, ann: Caller) -> None:
+def test_monitors_of_other_systems_are_left_unchanged(world: World, ann: Caller) -> None:
     settled(world)
     foreign = monitor(world, applicant_of(ann))
     withdraw_by_correction(world)
@@ -269,7 +269,7 @@ def test_monitors_of_others_stay(world: World, ann: Caller) -> None:
 
 
 @pytest.mark.one_database
-def test_a_monitor_that_onfido_no_longer_has_counts_as_ended(world: World, ann: Caller) -> None:
+def test_a_monitor_missing_at_onfido_counts_as_ended(world: World, ann: Caller) -> None:
     settled(world)
     onfido(world, "DELETE", f"watchlist_monitors/{recorded(world)['ann']}")
     world.faults(route="DELETE /watchlist_monitors/{monitor_id}", failed=0)
@@ -291,7 +291,7 @@ def test_a_lost_answer_creates_no_second_monitor(world: World, fault: str) -> No
     assert (recorded(world), monitored["applicant_id"]) == ({"ann": monitored["id"]}, applicant_of(ann))
 
 
-def test_a_user_un_verified_after_a_lost_answer_is_not_monitored(world: World) -> None:
+def test_a_user_no_longer_verified_after_a_lost_answer_is_not_monitored(world: World) -> None:
     world.faults(route=CREATE, dropped_after=1)
     use_studio(world, watchlistMonitor=STANDARD)
     verified_user(world, "ann")
@@ -348,7 +348,7 @@ def test_an_outage_delays_the_delivery(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_a_refusal_says_what_to_do(world: World) -> None:
+def test_a_refused_delivery_is_dead_with_advice(world: World) -> None:
     use_studio(world, watchlistMonitor=STANDARD)
     world.connector.rest()
     ann = world.add_user("ann")
@@ -383,7 +383,7 @@ def test_monitors_of_a_removed_provider_are_named_to_the_operator(world: World, 
     assert recorded(world) == {}
 
 
-def test_another_tenant_is_not_touched(world: World, ann: Caller) -> None:
+def test_another_tenant_is_not_affected(world: World, ann: Caller) -> None:
     settled(world)
     elsewhere = World(world.connector, world.simulator, world.clock, tenant="elsewhere")
     body = provider_body(world.simulator)
@@ -399,7 +399,7 @@ def test_another_tenant_is_not_touched(world: World, ann: Caller) -> None:
     assert [row for row in rows(world, "done") if row.tenant == "elsewhere"] == []
 
 
-def test_concurrent_changes_end_in_the_last_state(world: World, ann: Caller) -> None:
+def test_concurrent_changes_end_in_the_latest_state(world: World, ann: Caller) -> None:
     settled(world)
     services = world.connector.services
     world.connector.rest()
@@ -448,7 +448,7 @@ def test_an_applicant_missing_at_onfido_is_not_monitored(world: World, ann: Call
 
 
 @pytest.mark.one_database
-def test_a_delivery_whose_lease_was_taken_over_meanwhile_comes_again(world: World, ann: Caller) -> None:
+def test_a_delivery_whose_lease_was_taken_over_meanwhile_is_retried(world: World, ann: Caller) -> None:
     settled(world)
     services = world.connector.services
     monitors = WatchlistMonitors(services.database, services.onfido)
@@ -466,7 +466,7 @@ def test_a_delivery_whose_lease_was_taken_over_meanwhile_comes_again(world: Worl
     assert list(recorded(world)) == ["ann"]
 
 
-def test_a_delivery_that_lost_its_lease_comes_again(world: World, ann: Caller) -> None:
+def test_a_delivery_that_lost_its_lease_is_retried(world: World, ann: Caller) -> None:
     settled(world)
     services = world.connector.services
     monitors = WatchlistMonitors(services.database, services.onfido)

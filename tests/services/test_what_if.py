@@ -93,7 +93,7 @@ class TestDryRun:
         }
         assert "#" in claims[GIVEN_NAME]["verdict"]["foundAt"]
 
-    def test_a_value_that_was_sent_as_another_field_cannot_be_judged(self, world: World, ann: Caller) -> None:
+    def test_a_value_sent_as_another_field_cannot_be_judged(self, world: World, ann: Caller) -> None:
         swapped = {GIVEN_NAME: "last_name", LAST_NAME: "first_name", BIRTH_DATE: "dob"}
         claims = tried(world, end(world, ann), swapped)
         assert [claims[uri]["limit"] for uri in (GIVEN_NAME, LAST_NAME)] == ["sent_otherwise"] * 2
@@ -101,17 +101,17 @@ class TestDryRun:
         assert "cannot be known" in claims[GIVEN_NAME]["reason"]
         assert said(claims[BIRTH_DATE]["verdict"]) == ("unidentified", False)
 
-    def test_another_claim_in_the_same_field_changes_what_is_sent(self, world: World, ann: Caller) -> None:
+    def test_another_claim_in_the_same_field_changes_the_sent_value(self, world: World, ann: Caller) -> None:
         claims = tried(world, end(world, ann), {**MAPPING, EMAIL: "first_name"})
         assert claims[GIVEN_NAME]["limit"] == "sent_otherwise"
         assert claims[EMAIL]["limit"] == "not_requested"
         assert said(claims[LAST_NAME]["verdict"]) == ("consider", False)
 
-    def test_a_field_that_onfido_never_compares_says_nothing(self, world: World, ann: Caller) -> None:
+    def test_a_field_that_onfido_never_compares_has_no_result(self, world: World, ann: Caller) -> None:
         claims = tried(world, end(world, ann), {**MAPPING, GIVEN_NAME: "email"})
         assert (said(claims[GIVEN_NAME]["verdict"]), claims[GIVEN_NAME]["isChanged"]) == (("not_compared", False), True)
 
-    def test_a_claim_that_the_draft_leaves_out_is_reported(self, world: World, ann: Caller) -> None:
+    def test_a_claim_left_out_of_the_draft_is_reported(self, world: World, ann: Caller) -> None:
         claims = tried(world, end(world, ann), {uri: MAPPING[uri] for uri in (GIVEN_NAME, LAST_NAME)})
         assert (claims[BIRTH_DATE]["limit"], claims[BIRTH_DATE]["draft"]) == ("removed", None)
         assert said(claims[BIRTH_DATE]["todayVerdict"]) == ("unidentified", False)
@@ -128,7 +128,7 @@ class TestDryRun:
             ("/seen/born/year", "result", ("not_compared", False), None, "number"),
         ],
     )
-    def test_the_output_is_read_where_the_draft_points(
+    def test_the_output_is_read_at_the_drafts_pointers(
         self, world: World, ann: Caller, pointer: str, role: str, expected: Any, limit: str | None, found: str | None
     ) -> None:
         fields = {LAST_NAME: "last_name", BIRTH_DATE: "dob"}
@@ -137,7 +137,7 @@ class TestDryRun:
         assert (said(claim["verdict"]), claim["limit"], claim["foundType"]) == (expected, limit, found)
         assert claim["draft"] == {"sentAs": None, "outputPointer": pointer, "outputAs": role}
 
-    def test_a_spelling_is_recognized_where_the_run_compared_the_output_as_well(
+    def test_a_different_spelling_is_recognized_if_the_run_also_compared_the_output(
         self, world: World, ann: Caller
     ) -> None:
         use_studio(world, outputClaims=[{"pointer": "/seen/name", "localClaim": LAST_NAME, "as": "value"}])
@@ -154,7 +154,7 @@ class TestDryRun:
         assert claims[EMAIL]["limit"] == "not_requested"
 
     @pytest.mark.parametrize("status", ["declined", "review"])
-    def test_a_run_that_was_not_approved_verifies_nothing_by_any_draft(
+    def test_a_run_that_was_not_approved_verifies_nothing_under_any_draft(
         self, world: World, ann: Caller, status: str
     ) -> None:
         run_id = end(world, ann, status)
@@ -164,7 +164,7 @@ class TestDryRun:
             assert world.connector.as_admin().post(path, {"decision": "approve", "reason": "seen"}).ok
             assert said(tried(world, run_id, MAPPING)[GIVEN_NAME]["verdict"]) == ("clear", True)
 
-    def test_the_sandbox_counts_no_more_once_the_provider_is_live(self, world: World, ann: Caller) -> None:
+    def test_sandbox_results_no_longer_count_once_the_provider_is_live(self, world: World, ann: Caller) -> None:
         run_id = end(world, ann)
         use(world, LIVE)
         assert said(tried(world, run_id, MAPPING)[GIVEN_NAME]["verdict"]) == ("sandbox", False)
@@ -184,13 +184,15 @@ class TestDryRun:
         answer = ask(world, run_id, MAPPING)
         assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60021")
 
-    def test_no_claim_is_mapped_twice(self, world: World, ann: Caller) -> None:
+    def test_a_claim_mapped_twice_is_refused(self, world: World, ann: Caller) -> None:
         path = f"{PROVIDERS}/{world.provider_id}/verifications/{end(world, ann)}/dry-run"
         twice = [{"localClaim": GIVEN_NAME, "idvpClaim": field} for field in ("first_name", "last_name")]
         answer = world.connector.as_admin().post(path, {"claims": twice})
         assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
 
-    def test_nothing_is_changed_and_no_other_tenant_may_try(self, world: World, ann: Caller, run: Run) -> None:
+    def test_a_trial_changes_nothing_and_is_refused_for_another_tenant(
+        self, world: World, ann: Caller, run: Run
+    ) -> None:
         run_id, before = end(world, ann), ann.claims()
         tried(world, run_id, {GIVEN_NAME: "email"})
         assert ann.claims() == before
@@ -199,7 +201,7 @@ class TestDryRun:
         assert other.post(path, {"claims": []}).status_code == 404
         assert run("verification", "dry-run", run_id, "--tenant", "other.example").exit_code == 1
 
-    def test_the_command_line_begins_with_todays_mapping(self, world: World, ann: Caller, run: Run) -> None:
+    def test_the_command_line_starts_from_the_current_mapping(self, world: World, ann: Caller, run: Run) -> None:
         run_id = end(world, ann)
         same = json.loads(run("verification", "dry-run", run_id, "--json").stdout)
         assert {claim["uri"]: claim for claim in same["claims"]} == tried(world, run_id, MAPPING)
@@ -210,7 +212,7 @@ class TestDryRun:
 
 
 class TestMatchImpact:
-    def test_matches_count_what_was_verified_when_they_came(
+    def test_matches_are_counted_with_the_claims_verified_when_they_arrived(
         self, world: World, application: Application, run: Run
     ) -> None:
         use_studio(world, notices=notices(application))
@@ -245,7 +247,7 @@ class TestMatchImpact:
             connection.execute(update(history).where(history.c.cause == "watchlist").values(at=long_ago))
         assert admin.get(path).json()["matches"] == 0
 
-    def test_a_value_that_changed_before_the_match_is_not_withdrawn_by_it(
+    def test_a_value_changed_before_the_match_is_not_withdrawn_by_it(
         self, world: World, application: Application
     ) -> None:
         use_studio(world, notices=notices(application))
@@ -258,7 +260,7 @@ class TestMatchImpact:
         assert admin.get(path).json()["withdrawn"] == len(MAPPING) - 1
 
 
-def test_verified_claims_are_counted_by_kind_for_their_own_tenant_alone(world: World, ann: Caller) -> None:
+def test_verified_claims_are_counted_by_kind_for_their_own_tenant_only(world: World, ann: Caller) -> None:
     end(world, ann)  # verifies the given name alone
     remapping = world.connector.services.remapping
     tenant = Tenant(world.tenant)
@@ -289,7 +291,7 @@ class TestRemapping:
             ({EMAIL: "email"}, [], 0),
         ],
     )
-    def test_claims_that_a_draft_sends_otherwise_are_counted_and_nothing_changes(
+    def test_claims_that_a_draft_sends_differently_are_counted_and_nothing_changes(
         self, world: World, ann: Caller, change: dict[str, str | None], claims: list[str], verified: int
     ) -> None:
         end(world, ann)  # verifies the given name alone
@@ -301,12 +303,12 @@ class TestRemapping:
         stored = admin.get(f"{PROVIDERS}/{world.provider_id}").json()["claims"]
         assert {each["localClaim"]: each["idvpClaim"] for each in stored} == MAPPING
 
-    def test_another_tenant_sees_nothing(self, world: World, ann: Caller) -> None:
+    def test_another_tenant_sees_no_counts(self, world: World, ann: Caller) -> None:
         end(world, ann)
         answer = self.impact(world, MAPPING, "elsewhere.example")
         assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60000")
 
-    def test_a_draft_that_no_provider_could_have_is_refused(self, world: World, ann: Caller) -> None:
+    def test_an_impossible_draft_is_refused(self, world: World, ann: Caller) -> None:
         for draft in ({GIVEN_NAME: "shoe_size"}, MAPPING | {EMAIL: "first"}):
             answer = self.impact(world, draft)
             assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
@@ -315,7 +317,7 @@ class TestRemapping:
         path = f"{PROVIDERS}/{world.provider_id}/remapping-impact"
         assert world.connector.as_admin().post(path, twice).status_code == 400
 
-    def test_the_command_line_counts_the_same(self, world: World, ann: Caller, run: Run) -> None:
+    def test_the_command_line_reports_the_same_counts(self, world: World, ann: Caller, run: Run) -> None:
         end(world, ann)
         mapped = ("--claim", f"{GIVEN_NAME}=email", "--claim", f"{EMAIL}=first_name")
         call = ("provider", "remapping-impact", "Onfido", *mapped, "--remove-claim", BIRTH_DATE)

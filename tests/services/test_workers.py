@@ -112,7 +112,7 @@ def test_two_workers_and_two_servers_deliver_ten_thousand_rows_once_each(
     assert all(numbers(each) for each in notes), "both have done their part"
 
 
-def test_delivery_of_a_worker_killed_in_the_middle_is_taken_over_once_its_lease_is_over(
+def test_the_delivery_of_a_killed_worker_is_taken_over_after_its_lease(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     notes = [tmp_path / "killed", tmp_path / "heir"]
@@ -131,7 +131,7 @@ def test_delivery_of_a_worker_killed_in_the_middle_is_taken_over_once_its_lease_
     assert 1 in numbers(notes[1])
 
 
-def test_worker_that_is_stopped_leaves_nothing_leased(settings: Settings, database: Database, tmp_path: Path) -> None:
+def test_a_stopped_worker_leaves_no_leases(settings: Settings, database: Database, tmp_path: Path) -> None:
     notes = tmp_path / "stopped"
     put(database, 2000)
     with worker(settings, notes):

@@ -45,7 +45,7 @@ def feed(intake: Intake, data: bytes, step: int) -> Any:
     ],
 )
 @pytest.mark.parametrize("step", [1, 2, 7, 10_000])
-def test_request_is_whole_with_its_last_byte(intake: Intake, data: bytes, body: bytes, step: int) -> None:
+def test_a_request_is_complete_with_its_last_byte(intake: Intake, data: bytes, body: bytes, step: int) -> None:
     request = feed(intake, data, step)
     assert request.path == "/x"
     assert request.body.read() == body
@@ -62,7 +62,7 @@ def test_request_is_whole_with_its_last_byte(intake: Intake, data: bytes, body: 
         CHUNKED + b"0\r\nX: y\r\n\r\n",
     ],
 )
-def test_next_request_begins_where_the_first_ends(intake: Intake, first: bytes) -> None:
+def test_the_next_request_begins_at_the_end_of_the_first(intake: Intake, first: bytes) -> None:
     intake.feed(first + NEXT)
     assert is_read_to_its_end(intake.take()), "what was not read of the body is skipped"
     assert intake.take().path == "/next"
@@ -72,7 +72,7 @@ def test_next_request_begins_where_the_first_ends(intake: Intake, first: bytes) 
 @pytest.mark.parametrize(
     "body", [b"zz\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"+2\r\n", b" 2\r\n", b"0x2\r\n", b"2\r\n{}XX", b"2" * 2_000, b"\r\n"]
 )
-def test_chunks_that_are_none_end_the_connection(intake: Intake, body: bytes) -> None:
+def test_malformed_chunks_end_the_connection(intake: Intake, body: bytes) -> None:
     intake.feed(CHUNKED + body)
     request = intake.take()
     with pytest.raises(ParseException):
@@ -82,7 +82,7 @@ def test_chunks_that_are_none_end_the_connection(intake: Intake, body: bytes) ->
 
 
 @pytest.mark.parametrize("body", [b"1;\x00\r\na\r\n0\r\n\r\n", b"0\r\nHost: other\r\n\r\n", b"0\r\nno trailer\r\n\r\n"])
-def test_body_that_only_the_strict_reader_refuses_ends_the_connection(intake: Intake, body: bytes) -> None:
+def test_a_body_that_only_the_strict_reader_refuses_ends_the_connection(intake: Intake, body: bytes) -> None:
     intake.feed(CHUNKED + body + NEXT)
     assert not is_read_to_its_end(intake.take())
 
@@ -119,7 +119,7 @@ def test_body_that_only_the_strict_reader_refuses_ends_the_connection(intake: In
         b"GET /x HTTP/1.1\r\n" + b"X: x\r\n" * 200 + b"\r\n",
     ],
 )
-def test_head_that_could_be_read_in_two_ways_is_refused(intake: Intake, head: bytes) -> None:
+def test_an_ambiguous_head_is_refused(intake: Intake, head: bytes) -> None:
     intake.feed(head + b"abc" + NEXT)
     with pytest.raises(ParseException):
         intake.take()
@@ -128,14 +128,14 @@ def test_head_that_could_be_read_in_two_ways_is_refused(intake: Intake, head: by
 @pytest.mark.parametrize(
     "start", [b"GET / HTTP/1.1\nHost: x\n\n", b"GET / HTTP/1.1\r\nHost: x\n", b"\n", b"x" * MAX_HEAD + b"x"]
 )
-def test_head_that_never_ends_is_refused_before_its_end(intake: Intake, start: bytes) -> None:
+def test_an_endless_head_is_refused_at_its_limit(intake: Intake, start: bytes) -> None:
     intake.feed(start)
     with pytest.raises(ParseException):
         intake.take()
 
 
 @pytest.mark.parametrize("length", [LIMIT + 1, 10**12, 10**40])
-def test_body_longer_than_allowed_is_not_waited_for(intake: Intake, length: int) -> None:
+def test_an_oversized_body_is_not_awaited(intake: Intake, length: int) -> None:
     intake.feed(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
     request = intake.take()
     assert not intake.is_expectant
@@ -145,7 +145,7 @@ def test_body_longer_than_allowed_is_not_waited_for(intake: Intake, length: int)
 
 
 @pytest.mark.parametrize("chunk", [b"1\r\na\r\n", b"ffffff\r\n" + b"a" * 5_000])
-def test_chunks_longer_than_allowed_are_not_waited_for(intake: Intake, chunk: bytes) -> None:
+def test_oversized_chunks_are_not_awaited(intake: Intake, chunk: bytes) -> None:
     intake.feed(CHUNKED)
     for _ in range(5_000):
         intake.feed(chunk)
@@ -157,12 +157,12 @@ def test_chunks_longer_than_allowed_are_not_waited_for(intake: Intake, chunk: by
         request.body.read()
 
 
-def test_body_of_the_longest_length_is_read(intake: Intake) -> None:
+def test_a_body_of_the_maximum_length_is_read(intake: Intake) -> None:
     intake.feed(POST + b"Content-Length: %d\r\n\r\n" % LIMIT + b"a" * LIMIT)
     assert len(intake.take().body.read()) == LIMIT
 
 
-def test_client_that_asks_gets_100_continue_before_its_body_comes_and_not_after(intake: Intake) -> None:
+def test_a_client_gets_100_continue_only_before_its_body(intake: Intake) -> None:
     intake.feed(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
     assert intake.take() is None
     assert intake.awaits_body

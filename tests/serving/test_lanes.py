@@ -22,7 +22,7 @@ def block(lane: Lane) -> Callable[[], None]:
     return go_on.set
 
 
-def test_a_caller_with_much_delays_the_others_by_one_request() -> None:
+def test_a_caller_with_many_requests_delays_other_callers_by_one() -> None:
     lane, end = Lane("test", 1), threading.Event()
     done: list[str] = []
     go_on = block(lane)
@@ -39,7 +39,7 @@ def test_a_caller_with_much_delays_the_others_by_one_request() -> None:
     lane.close()
 
 
-def test_each_thread_takes_the_next_request() -> None:
+def test_every_thread_takes_the_next_request() -> None:
     lane, together = Lane("test", 3), threading.Barrier(4)
     for caller in "abc":
         lane.put(caller, partial(together.wait, 30))
@@ -47,7 +47,7 @@ def test_each_thread_takes_the_next_request() -> None:
     lane.close()
 
 
-def test_an_error_costs_no_thread() -> None:
+def test_an_error_ends_no_thread() -> None:
     lane, end = Lane("test", 1), threading.Event()
     lane.put("ann", partial([].pop, 0))
     lane.put("ann", end.set)
@@ -55,7 +55,7 @@ def test_an_error_costs_no_thread() -> None:
     lane.close()
 
 
-def test_closed_lane_begins_nothing_more() -> None:
+def test_a_closed_lane_starts_no_more_requests() -> None:
     lane, begun = Lane("test", 1), threading.Event()
     go_on = block(lane)
     lane.put("ann", begun.set)

@@ -124,7 +124,7 @@ def is_closed(client: socket.socket) -> bool:
     return False
 
 
-def test_requests_on_one_connection_are_answered_in_their_order(stack: ExitStack) -> None:
+def test_requests_on_one_connection_are_answered_in_order(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     client = site.connect(stack, b"".join(POST % 1 + bytes([number]) for number in b"abc"))
     answers = client.makefile("rb")
@@ -134,7 +134,7 @@ def test_requests_on_one_connection_are_answered_in_their_order(stack: ExitStack
         assert answers.read(1) == body
 
 
-def test_client_gets_100_continue(stack: ExitStack) -> None:
+def test_a_client_gets_100_continue(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     client = site.connect(stack, b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
     assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -163,7 +163,7 @@ def test_clients_with_incomplete_requests_occupy_no_thread(stack: ExitStack, beg
     ],
     ids=["nothing", "head", "body", "next request", "next head"],
 )
-def test_slow_client_is_disconnected_at_its_deadline(stack: ExitStack, times: Times, begun: bytes) -> None:
+def test_a_slow_client_is_disconnected_at_its_deadline(stack: ExitStack, times: Times, begun: bytes) -> None:
     site = stack.enter_context(Site(times))
     client = site.connect(stack, begun)
     if not begun or begun == GET:
@@ -179,7 +179,7 @@ def drip(client: socket.socket) -> None:
         time.sleep(0.01)
 
 
-def test_client_that_is_late_with_its_body_gets_an_error(stack: ExitStack) -> None:
+def test_a_client_with_a_late_body_gets_an_error(stack: ExitStack) -> None:
     site = stack.enter_context(Site(replace(PATIENT, body=SHORT)))
     status, body = read_answer(site.connect(stack, POST % 9))
     assert (status, b'"HTTP-408"' in body) == (408, True)
@@ -195,7 +195,7 @@ def test_a_malformed_request_is_refused_and_the_connection_closed(stack: ExitSta
     wait_until(lambda: is_closed(client))
 
 
-def test_answer_reaches_a_client_that_sends_on_behind_a_refused_body(stack: ExitStack) -> None:
+def test_the_answer_reaches_a_client_that_keeps_sending_a_refused_body(stack: ExitStack) -> None:
     """A closed socket that has not read all makes the kernel drop the answer; ours reads on for a while."""
     site = stack.enter_context(Site())
     client = site.connect(stack, b"POST /x HTTP/1.1\nHost: x\n\n" + b"a" * 2_000_000)
@@ -221,7 +221,7 @@ def test_clients_that_do_not_read_their_answers_occupy_no_thread(stack: ExitStac
     assert len({client.recv(1) for client in deaf}) == 1, "each got the beginning of its answer"
 
 
-def test_answer_of_any_length_arrives_whole(stack: ExitStack) -> None:
+def test_an_answer_of_any_length_arrives_completely(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     site.answer = fill(20_000_000)
     client = site.connect(stack, GET, buffer=4_096)
@@ -231,7 +231,7 @@ def test_answer_of_any_length_arrives_whole(stack: ExitStack) -> None:
         client.sendall(GET)
 
 
-def test_file_is_sent_without_a_thread(stack: ExitStack, tmp_path: Path) -> None:
+def test_a_file_is_sent_without_occupying_a_thread(stack: ExitStack, tmp_path: Path) -> None:
     site = stack.enter_context(Site())
     path = tmp_path / "file"
     path.write_bytes(os.urandom(8_000_000))
@@ -247,7 +247,7 @@ def test_file_is_sent_without_a_thread(stack: ExitStack, tmp_path: Path) -> None
     assert read_answer(clients[-1]) == (200, path.read_bytes())
 
 
-def test_file_that_has_become_shorter_ends_the_connection(stack: ExitStack, tmp_path: Path) -> None:
+def test_a_file_that_became_shorter_ends_the_connection(stack: ExitStack, tmp_path: Path) -> None:
     site = stack.enter_context(Site())
     path = tmp_path / "file"
     path.write_bytes(b"short")
@@ -270,7 +270,7 @@ def download(connection: Connection, _request: Any) -> bool:
     return False
 
 
-def test_download_that_is_not_read_releases_its_thread(stack: ExitStack) -> None:
+def test_a_download_that_is_not_read_releases_its_thread(stack: ExitStack) -> None:
     site = stack.enter_context(Site(Times(LONG, LONG, LONG, SHORT, LONG, LONG)))
     site.answer = download
     client = site.connect(stack, GET, buffer=1_024)
@@ -278,7 +278,7 @@ def test_download_that_is_not_read_releases_its_thread(stack: ExitStack) -> None
     wait_until(lambda: is_closed(client))
 
 
-def test_download_whose_client_disconnects_releases_its_thread(stack: ExitStack) -> None:
+def test_a_download_whose_client_disconnects_releases_its_thread(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     site.answer = download
     client = site.connect(stack, GET, buffer=1_024)
@@ -298,7 +298,7 @@ class Watch:
         return self.now
 
 
-def test_slow_reader_is_not_cut_off(stack: ExitStack) -> None:
+def test_a_slow_reader_is_not_disconnected(stack: ExitStack) -> None:
     """Its time passes, a part of what it has left with each piece, to many times what one step may take."""
     watch = Watch()
     site = stack.enter_context(Site(replace(PATIENT, send=1.0), clock=watch))
@@ -318,7 +318,7 @@ def test_slow_reader_is_not_cut_off(stack: ExitStack) -> None:
     assert watch.now > 1_004, "longer than the time for one step"
 
 
-def test_when_there_are_too_many_the_oldest_go(stack: ExitStack) -> None:
+def test_the_oldest_of_too_many_connections_are_closed(stack: ExitStack) -> None:
     site = stack.enter_context(Site(max_connections=100))
     crowd = [site.connect(stack, b"GET") for _ in range(150)]
     assert read_answer(site.connect(stack, GET))[0] == 200
@@ -327,7 +327,7 @@ def test_when_there_are_too_many_the_oldest_go(stack: ExitStack) -> None:
     assert not is_closed(crowd[-1])
 
 
-def test_address_that_has_the_most_connections_loses_them(stack: ExitStack) -> None:
+def test_the_address_with_the_most_connections_loses_them(stack: ExitStack) -> None:
     site = stack.enter_context(Site(max_connections=100))
     with socket.socket() as other:
         other.settimeout(60)
@@ -339,7 +339,7 @@ def test_address_that_has_the_most_connections_loses_them(stack: ExitStack) -> N
         assert read_answer(other)[0] == 200
 
 
-def test_when_all_connections_are_being_answered_another_is_refused(stack: ExitStack) -> None:
+def test_a_new_connection_is_refused_while_all_others_are_being_answered(stack: ExitStack) -> None:
     site = stack.enter_context(Site(max_connections=2))
     go_on, begun = threading.Event(), threading.Semaphore(0)
 
@@ -357,14 +357,14 @@ def test_when_all_connections_are_being_answered_another_is_refused(stack: ExitS
     assert [read_answer(client)[0] for client in busy] == [200, 200]
 
 
-def test_bodies_in_memory_are_bounded(stack: ExitStack) -> None:
+def test_the_memory_for_bodies_is_limited(stack: ExitStack) -> None:
     site = stack.enter_context(Site(max_held=5_000_000))
     crowd = [site.connect(stack, POST % LIMIT + b"a" * (LIMIT - 1)) for _ in range(20)]
     wait_until(lambda: sum(is_closed(client) for client in crowd) >= 15)
     assert read_answer(site.connect(stack, POST % 2 + b"ab")) == (200, b"ab")
 
 
-def test_idle_clients_are_closed_before_clients_that_send(stack: ExitStack) -> None:
+def test_idle_clients_are_closed_before_sending_ones(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     idle, begun = site.connect(stack), site.connect(stack, GET[:-1])
     wait_until(lambda: sorted(intake.is_idle for intake in site.intakes) == [False, True])

@@ -52,7 +52,9 @@ def test_streams_are_listed_and_shown_without_secrets(world: World, run: Callabl
         assert (other.exit_code, "There is no stream" in other.stderr) == (1, True)
 
 
-def test_an_operator_verifies_pauses_enables_disables_and_removes(world: World, run: Callable[..., Result]) -> None:
+def test_an_operator_verifies_pauses_enables_disables_and_removes_a_stream(
+    world: World, run: Callable[..., Result]
+) -> None:
     receiver = connect(as_client(world.connector))
     stream_id = receiver.stream_id
     for words in (

@@ -38,7 +38,7 @@ assert LEASE_OVER.total_seconds() == LEASE
 
 
 @pytest.mark.timeout(600 + NUMBER)
-def test_the_last_event_of_each_user_is_what_the_database_says(world: World, tmp_path: Path) -> None:
+def test_the_last_event_of_every_user_matches_the_database(world: World, tmp_path: Path) -> None:
     random_ = random.Random(7)
     world.connector.rest()
     with Endpoint(lambda *_: random_.choice([(202, None), (202, None), (503, None)])) as endpoint:

@@ -44,7 +44,7 @@ def levels(world: World, receiver: Receiver, number: int) -> list[tuple[str, str
     return [level_of(each) for each in events]
 
 
-def test_a_level_is_signalled_when_a_user_becomes_verified_and_no_longer_is(world: World) -> None:
+def test_a_level_is_signalled_when_a_user_becomes_verified_and_when_no_longer(world: World) -> None:
     receiver = connect(as_client(world.connector))
     ann = world.add_user()
     body = event_body(world.start(ann), "approved", ALL_CLEAR)
@@ -59,7 +59,7 @@ def test_a_level_is_signalled_when_a_user_becomes_verified_and_no_longer_is(worl
     assert receiver.events()[1]["events"][LEVEL_CHANGE]["change_direction"] == "decrease"
 
 
-def test_a_user_is_verified_once_no_claim_of_a_provider_lacks_it(world: World) -> None:
+def test_a_user_reaches_the_level_when_all_claims_of_a_provider_are_verified(world: World) -> None:
     receiver = connect(as_client(world.connector))
     seed(world)
     world.add_user()
@@ -85,7 +85,7 @@ def test_a_first_result_that_verifies_nothing_lowers_the_level_of_a_verified_use
     assert levels(world, receiver, 2) == [("ann", LOW, HIGH), ("ann", HIGH, LOW)]
 
 
-def test_a_removed_user_ends_with_the_lower_level_and_leaves_nothing_else(world: World) -> None:
+def test_a_removed_user_ends_at_the_lower_level_and_leaves_no_other_rows(world: World) -> None:
     receiver = connect(as_client(world.connector))
     world.add_user()
     verify_by_hand(world, "ann")
@@ -111,7 +111,7 @@ def test_a_user_removed_without_a_stream_leaves_no_level(world: World) -> None:
     assert not rows_of(world, "tell_level", ("ready",)), "without a stream, nothing is queued"
 
 
-def test_a_removed_provider_takes_its_users_levels_along(world: World) -> None:
+def test_the_levels_of_a_removed_providers_users_end(world: World) -> None:
     receiver = connect(as_client(world.connector))
     for user_id in ("ann", "bea"):
         world.add_user(user_id)
@@ -121,7 +121,7 @@ def test_a_removed_provider_takes_its_users_levels_along(world: World) -> None:
     assert sorted(levels(world, receiver, 4)[2:]) == [("ann", HIGH, LOW), ("bea", HIGH, LOW)]
 
 
-def test_users_who_are_removed_before_their_levels_are_noted_end_with_the_lower_level(world: World) -> None:
+def test_users_removed_before_their_levels_are_noted_end_at_the_lower_level(world: World) -> None:
     """A tenant's first stream notes who is verified already a moment later: nothing is lost until then."""
     for user_id in ("ann", "bea", "cid"):
         world.add_user(user_id)
@@ -142,7 +142,7 @@ def test_users_who_are_removed_before_their_levels_are_noted_end_with_the_lower_
     assert users_in_rows(world) == {"ann", "bea"}, "these are the events that are not confirmed yet"
 
 
-def test_a_tenant_without_a_stream_notes_nothing_of_users_who_are_removed(world: World) -> None:
+def test_removed_users_of_a_tenant_without_a_stream_are_not_noted(world: World) -> None:
     connect(as_client(world.connector, tenant="other.example"))
     world.add_user()
     verify_by_hand(world, "ann")
@@ -151,7 +151,7 @@ def test_a_tenant_without_a_stream_notes_nothing_of_users_who_are_removed(world:
 
 
 @pytest.mark.one_database
-def test_many_users_are_noted_and_looked_at_page_by_page(world: World) -> None:
+def test_many_users_are_processed_page_by_page(world: World) -> None:
     receiver = connect(as_client(world.connector))
     with world.connector.services.database.write() as connection:
         connection.execute(claims.insert(), [claim_of(world, f"user-{number:04}") for number in range(PAGE)])
@@ -168,7 +168,7 @@ def test_many_users_are_noted_and_looked_at_page_by_page(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_a_removed_provider_s_users_are_noted_page_by_page_before_their_claims_are_deleted(world: World) -> None:
+def test_users_of_a_removed_provider_are_noted_page_by_page_before_their_claims_are_deleted(world: World) -> None:
     services = world.connector.services
     with services.database.write() as connection:
         connection.execute(claims.insert(), [claim_of(world, f"user-{number:04}") for number in range(PAGE)])
@@ -184,7 +184,7 @@ def test_a_removed_provider_s_users_are_noted_page_by_page_before_their_claims_a
     assert services.signal_streams.get(Tenant(world.tenant), receiver.stream_id).waiting == PAGE
 
 
-def test_an_order_that_no_stream_waits_for_any_more_notes_nothing(world: World) -> None:
+def test_an_order_without_a_waiting_stream_notes_no_user(world: World) -> None:
     world.add_user()
     verify_by_hand(world, "ann")
     with world.connector.services.database.write() as connection:
@@ -214,7 +214,7 @@ def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
     assert len(receiver.events()) == 2, "cid was never verified as a whole"
 
 
-def test_a_stream_has_the_users_whom_its_receiver_names(world: World) -> None:
+def test_a_stream_contains_the_users_named_by_its_receiver(world: World) -> None:
     everyone, some = connect(as_client(world.connector)), connect(as_client(world.connector, "other"))
     issuer = everyone.stream["iss"]
     for format_ in ({"format": "opaque", "id": "ann"}, {"format": "iss_sub", "iss": issuer, "sub": "bea"}):
@@ -230,7 +230,7 @@ def test_a_stream_has_the_users_whom_its_receiver_names(world: World) -> None:
     assert {each["txn"] for each in some.events()} <= {each["txn"] for each in everyone.events()}
 
 
-def test_a_second_tenant_hears_nothing(world: World) -> None:
+def test_a_second_tenant_receives_no_signals(world: World) -> None:
     mine, theirs = connect(as_client(world.connector)), connect(as_client(world.connector, tenant="acme"))
     assert theirs.stream["iss"] == f"{world.connector.url}/t/acme"
     world.add_user()
@@ -241,7 +241,7 @@ def test_a_second_tenant_hears_nothing(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_a_guest_of_the_openid_provider_is_no_subject() -> None:
+def test_a_guest_of_the_openid_provider_is_not_a_subject() -> None:
     change = Change(NOW, "t", CLAIM, "verified", "event", name=GIVEN_NAME, user_id=guest_of("client", "flow"))
     assert not SignalAnnouncement().wants(change)
     assert SignalAnnouncement().wants(replace(change, user_id="ann"))

@@ -54,7 +54,7 @@ def test_unconfirmed_events_are_returned_again_with_their_id(world: World, recei
     assert_empty(world, receiver)
 
 
-def test_a_poll_for_no_events_only_confirms(world: World, receiver: Receiver) -> None:
+def test_a_poll_for_no_events_only_acknowledges(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann")
     [event_id] = receiver.poll()["sets"]
     began = time.monotonic()
@@ -63,7 +63,7 @@ def test_a_poll_for_no_events_only_confirms(world: World, receiver: Receiver) ->
     assert time.monotonic() - began < polling.MAX_WAIT
 
 
-def test_an_event_of_another_stream_cannot_be_confirmed(world: World, receiver: Receiver) -> None:
+def test_an_event_of_another_stream_cannot_be_acknowledged(world: World, receiver: Receiver) -> None:
     other = connect(as_client(world.connector, "other"))
     verify_all(world, receiver, "ann")
     [event_id] = receiver.poll()["sets"]
@@ -82,7 +82,7 @@ def test_a_poll_waits_for_an_event(world: World, receiver: Receiver) -> None:
 
 
 @pytest.mark.one_database
-def test_only_so_many_polls_wait(world: World, receiver: Receiver) -> None:
+def test_the_number_of_waiting_polls_is_limited(world: World, receiver: Receiver) -> None:
     """The others are answered at once; so no receiver holds all threads."""
     held = world.connector.services.signal_polling._waiting
     most = max(1, world.connector.settings.threads // 4)
@@ -96,7 +96,7 @@ def test_only_so_many_polls_wait(world: World, receiver: Receiver) -> None:
 
 
 @pytest.mark.one_database
-def test_a_stream_that_is_removed_ends_a_poll_that_waits(world: World, receiver: Receiver) -> None:
+def test_removing_a_stream_ends_a_waiting_poll(world: World, receiver: Receiver) -> None:
     answers: list[Any] = []
 
     def ask() -> None:
@@ -125,20 +125,20 @@ def test_a_stream_that_is_removed_ends_a_poll_that_waits(world: World, receiver:
     ],
     ids=lambda body: str(body)[:40],
 )
-def test_a_poll_that_cannot_be_read_is_refused(receiver: Receiver, body: Any) -> None:
+def test_an_unreadable_poll_is_refused(receiver: Receiver, body: Any) -> None:
     answer = receiver.caller.post(f"/ssf/poll/{receiver.stream_id}", body)
     assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
 
 
 @pytest.mark.one_database
-def test_a_stream_that_is_pushed_cannot_be_polled(world: World) -> None:
+def test_a_pushed_stream_cannot_be_polled(world: World) -> None:
     with Endpoint() as endpoint:
         pushed = connect(as_client(world.connector), endpoint.delivery)
         answer = pushed.caller.post(f"/ssf/poll/{pushed.stream_id}", {})
     assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60100")
 
 
-def test_a_verification_event_has_the_state(world: World, receiver: Receiver) -> None:
+def test_a_verification_event_contains_the_state(world: World, receiver: Receiver) -> None:
     asked = {"stream_id": receiver.stream_id, "state": "VGhpcyBpcyBh"}
     assert receiver.caller.post(VERIFICATION, asked).status_code == 204
     [event] = receiver.events()
@@ -170,7 +170,7 @@ def test_a_paused_stream_keeps_events_and_a_disabled_one_drops_them(world: World
     assert receiver.poll()["sets"] == {}
 
 
-def test_an_operator_who_pauses_a_stream_notifies_its_receiver(world: World, receiver: Receiver) -> None:
+def test_the_receiver_is_notified_when_an_operator_pauses_its_stream(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann")
     streams, tenant = world.connector.services.signal_streams, Tenant(world.tenant)
     streams.switch(tenant, receiver.stream_id, "paused", "maintenance")
@@ -182,7 +182,7 @@ def test_an_operator_who_pauses_a_stream_notifies_its_receiver(world: World, rec
     assert [next(iter(each["events"])) == STREAM_UPDATED for each in receiver.events()] == [False, True, True]
 
 
-def test_a_stream_whose_events_wait_too_long_is_disabled(world: World, receiver: Receiver) -> None:
+def test_a_stream_with_overdue_events_is_disabled(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann")
     world.clock.advance(6 * 86_400)
     world.connector.services.signal_upkeep.maintain()

@@ -37,7 +37,7 @@ def due_now(world: World) -> None:
         connection.execute(update(outbox).where(*failed).values(due_at=outbox.c.created_at))
 
 
-def test_events_are_pushed_in_their_order(world: World) -> None:
+def test_events_are_pushed_in_order(world: World) -> None:
     with Endpoint() as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.add_user()
@@ -59,7 +59,7 @@ def test_events_are_pushed_in_their_order(world: World) -> None:
 @pytest.mark.parametrize(
     "answer", [(503, None), (429, None), (400, None), (400, {"err": "invalid_key"}), (401, None), (302, None)], ids=str
 )
-def test_an_event_that_is_not_accepted_comes_again_before_the_next(world: World, answer: tuple[int, Any]) -> None:
+def test_an_event_that_is_not_accepted_is_repeated_before_the_next(world: World, answer: tuple[int, Any]) -> None:
     def decide(_token: str, number: int) -> tuple[int, Any]:
         return answer if number <= 2 else (202, None)
 
@@ -79,7 +79,7 @@ def test_an_event_that_is_not_accepted_comes_again_before_the_next(world: World,
         assert len({(each["jti"], each["txn"], each["iat"]) for each in events[:3]}) == 1
 
 
-def test_a_receiver_that_fails_now_and_then_makes_its_stream_wait_for_seconds_only(world: World) -> None:
+def test_occasional_failures_of_a_receiver_delay_its_stream_by_seconds_only(world: World) -> None:
     """An event that was accepted is progress: the stream is not delayed longer with each failure after it."""
     with Endpoint(lambda _token, number: (503, None) if number % 2 == 0 else (202, None)) as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
@@ -129,7 +129,7 @@ def test_a_refusal_without_a_reason_is_not_permanent(world: World, content: byte
         assert waiting(world, receiver) == 1
 
 
-def test_a_key_that_was_replaced_signs_no_event(world: World) -> None:
+def test_a_replaced_key_signs_no_event(world: World) -> None:
     def decide(_token: str, number: int) -> tuple[int, Any]:
         return (503, None) if number == 1 else (202, None)
 
@@ -148,7 +148,7 @@ def test_a_key_that_was_replaced_signs_no_event(world: World) -> None:
             receiver.verify(endpoint.tokens[0])
 
 
-def test_a_stream_that_is_removed_has_nothing_delivered(world: World) -> None:
+def test_no_event_of_a_removed_stream_is_delivered(world: World) -> None:
     with Endpoint(lambda *_: (503, None)) as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.add_user()
@@ -176,7 +176,7 @@ def test_an_outage_of_hours_loses_nothing(world: World) -> None:
         assert len(rows_of(world, "push_signals", ("dead",))) == 1
 
 
-def test_a_delivery_of_another_turn_sends_nothing(world: World) -> None:
+def test_a_delivery_of_an_outdated_turn_sends_nothing(world: World) -> None:
     """As one of a worker that died after the turn had ended, and before it could say so."""
     with Endpoint(lambda *_: (503, None)) as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
@@ -189,7 +189,7 @@ def test_a_delivery_of_another_turn_sends_nothing(world: World) -> None:
         assert len(endpoint.received) == 1
 
 
-def test_a_disabled_stream_is_notified_of_it_and_of_nothing_else(world: World) -> None:
+def test_a_disabled_stream_is_notified_only_of_that(world: World) -> None:
     with Endpoint() as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.connector.services.signal_streams.switch(Tenant(world.tenant), receiver.stream_id, "disabled", "misuse")
@@ -202,7 +202,7 @@ def test_a_disabled_stream_is_notified_of_it_and_of_nothing_else(world: World) -
         assert len(endpoint.received) == 1
 
 
-def test_a_stream_that_changes_to_polling_is_no_longer_pushed(world: World) -> None:
+def test_a_stream_changed_to_polling_is_no_longer_pushed(world: World) -> None:
     with Endpoint(lambda *_: (503, None)) as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.add_user()
@@ -221,9 +221,7 @@ def test_a_stream_that_changes_to_polling_is_no_longer_pushed(world: World) -> N
     ("url", "reason"),
     [("https://internal.example/events", "allowed_notice_hosts"), ("http://127.0.0.1:9/events", "gave no answer")],
 )
-def test_an_address_that_cannot_be_reached_or_is_no_longer_allowed_holds_the_stream(
-    world: World, url: str, reason: str
-) -> None:
+def test_an_unreachable_or_forbidden_address_holds_the_stream(world: World, url: str, reason: str) -> None:
     receiver = connect(as_client(world.connector), {"method": PUSH, "endpoint_url": "http://127.0.0.1:9/events"})
     with world.connector.services.database.write() as connection:
         signal_streams.change(connection, receiver.stream_id, {"endpoint_url": url})
@@ -234,7 +232,7 @@ def test_an_address_that_cannot_be_reached_or_is_no_longer_allowed_holds_the_str
 
 
 @pytest.mark.one_database
-def test_a_stream_that_is_removed_while_an_event_is_sent_is_left_at_that(world: World) -> None:
+def test_a_stream_removed_while_an_event_is_sent_stays_removed(world: World) -> None:
     def decide(*_: object) -> tuple[int, None]:
         with world.connector.services.database.write() as connection:
             signal_streams.remove(connection, receiver.stream_id)
@@ -250,7 +248,7 @@ def test_a_stream_that_is_removed_while_an_event_is_sent_is_left_at_that(world: 
 
 
 @pytest.mark.one_database
-def test_the_removal_of_a_stream_waits_until_nothing_is_sent(world: World) -> None:
+def test_the_removal_of_a_stream_waits_for_events_in_flight(world: World) -> None:
     is_removed = threading.Event()
 
     def decide(*_: object) -> tuple[int, None]:
@@ -268,7 +266,7 @@ def test_the_removal_of_a_stream_waits_until_nothing_is_sent(world: World) -> No
 
 
 @pytest.mark.one_database
-def test_upkeep_leaves_a_stream_alone_that_was_removed_meanwhile(world: World) -> None:
+def test_upkeep_skips_a_stream_removed_meanwhile(world: World) -> None:
     upkeep = world.connector.services.signal_upkeep
     upkeep.disable("gone", world.clock())
     upkeep.queue_again("gone")

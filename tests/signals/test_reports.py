@@ -24,7 +24,7 @@ def report_of(world: World, receiver: Receiver) -> dict[str, object]:
     return dict(answer.json())
 
 
-def test_a_stream_shows_what_its_receiver_has_taken_and_what_has_failed(world: World) -> None:
+def test_a_stream_shows_acknowledged_and_failed_events(world: World) -> None:
     world.add_user()
     with Endpoint(lambda *_: (503, None)) as endpoint:
         pushed = connect(as_client(world.connector), endpoint.delivery, description="the app")

@@ -36,7 +36,7 @@ def receiver(world: World) -> Receiver:
         ("/.well-known/ssf-configuration/t/acme", "/t/acme"),
     ],
 )
-def test_metadata(world: World, path: str, suffix: str) -> None:
+def test_metadata_describes_the_transmitter_of_each_tenant(world: World, path: str, suffix: str) -> None:
     answer = HTTP.get(world.connector.url + path, timeout=60)
     metadata = answer.json()
     base = world.connector.url + suffix
@@ -57,7 +57,7 @@ def test_metadata_of_no_tenant_is_not_found(world: World) -> None:
         assert HTTP.get(world.connector.url + path, timeout=60).status_code == 404
 
 
-def test_the_life_of_a_stream(world: World, receiver: Receiver) -> None:
+def test_a_stream_is_created_changed_and_removed(world: World, receiver: Receiver) -> None:
     app, stream_id = receiver.caller, receiver.stream_id
     assert receiver.stream == {
         "stream_id": stream_id,
@@ -102,7 +102,7 @@ def header_of(world: World, stream_id: str) -> str | None:
 
 
 @pytest.mark.one_database
-def test_a_stream_is_its_receivers_alone(world: World, receiver: Receiver) -> None:
+def test_a_stream_belongs_to_its_receiver(world: World, receiver: Receiver) -> None:
     stream_id = receiver.stream_id
     for other in (as_client(world.connector, "other"), as_client(world.connector, tenant="acme")):
         subject = {"stream_id": stream_id, "subject": {"format": "opaque", "id": "ann"}}
@@ -124,7 +124,7 @@ def test_a_stream_is_its_receivers_alone(world: World, receiver: Receiver) -> No
 
 
 @pytest.mark.one_database
-def test_scopes(world: World, receiver: Receiver) -> None:
+def test_every_stream_operation_requires_its_scope(world: World, receiver: Receiver) -> None:
     reader, nobody = (as_client(world.connector, scopes=scopes) for scopes in (["ssf.read"], ["internal_idvp_view"]))
     stream_id = receiver.stream_id
     assert reader.get(STREAMS).json() == [receiver.stream]
@@ -169,7 +169,7 @@ def test_an_invalid_stream_is_refused(world: World, body: Any, named: str) -> No
 
 
 @pytest.mark.one_database
-def test_a_change_of_what_the_transmitter_sets_is_refused(receiver: Receiver) -> None:
+def test_a_change_of_members_set_by_the_transmitter_is_refused(receiver: Receiver) -> None:
     for name, value in {"iss": "https://other", "aud": ["app"], "min_verification_interval": 1}.items():
         for method in ("PATCH", "PUT"):
             answer = receiver.caller.request(method, STREAMS, json={"stream_id": receiver.stream_id, name: value})
@@ -187,7 +187,7 @@ def test_a_change_of_what_the_transmitter_sets_is_refused(receiver: Receiver) ->
 
 
 @pytest.mark.one_database
-def test_a_receiver_has_so_many_streams(world: World) -> None:
+def test_the_number_of_a_receivers_streams_is_limited(world: World) -> None:
     app, other = as_client(world.connector), as_client(world.connector, "other")
     for _ in range(MAX_STREAMS):
         connect(app)
@@ -219,7 +219,7 @@ def test_a_receiver_has_so_many_streams(world: World) -> None:
     ],
     ids=str,
 )
-def test_a_subject_that_names_no_user_is_refused(receiver: Receiver, subject: Any) -> None:
+def test_a_subject_that_does_not_name_a_user_is_refused(receiver: Receiver, subject: Any) -> None:
     for path in ("add", "remove"):
         body = {"stream_id": receiver.stream_id, "subject": subject}
         answer = receiver.caller.post(f"/ssf/subjects/{path}", body)
@@ -228,7 +228,7 @@ def test_a_subject_that_names_no_user_is_refused(receiver: Receiver, subject: An
 
 
 @pytest.mark.one_database
-def test_a_stream_names_so_many_subjects(world: World, receiver: Receiver) -> None:
+def test_the_number_of_a_streams_subjects_is_limited(world: World, receiver: Receiver) -> None:
     with world.connector.services.database.write() as connection:
         common = {"stream_id": receiver.stream_id, "tenant": world.tenant, "is_included": False}
         rows = [common | {"user_id": f"user-{number}"} for number in range(MAX_SUBJECTS)]
@@ -251,12 +251,12 @@ def test_changes_by_receivers_are_in_the_audit_trail(world: World, receiver: Rec
 
 
 @pytest.mark.one_database
-def test_without_a_namespace_no_level_is_signalled(settings: Settings) -> None:
+def test_no_level_is_signalled_without_a_namespace(settings: Settings) -> None:
     assert Settings(data_dir=settings.data_dir).signals.choice.events == ()
 
 
 @pytest.mark.one_database
-def test_removals_which_wait_for_what_is_being_sent_take_no_more_than_their_share(world: World) -> None:
+def test_removals_waiting_for_events_in_flight_occupy_only_their_share_of_threads(world: World) -> None:
     receiver = connect(as_client(world.connector))
     query = {"stream_id": receiver.stream_id}
     shares.install(world.connector.app, 4)

@@ -42,13 +42,13 @@ def test_the_vendors_client_is_granted_a_token(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("client_id", "is_sandbox"), [("client", True), ("my-sandbox", True), ("client-live-1", False)]
 )
-def test_a_clients_environment_is_in_its_id(simulator: Simulator, client_id: str, is_sandbox: bool) -> None:
+def test_the_environment_of_a_client_is_in_its_id(simulator: Simulator, client_id: str, is_sandbox: bool) -> None:
     headers = bearer(simulator, client_id)
     answer = requests.post(f"{simulator.api_url}/applicants", json=PERSON, headers=headers, timeout=60)
     assert answer.json()["sandbox"] is is_sandbox
 
 
-def test_a_clients_secret_may_be_in_a_header(simulator: Simulator) -> None:
+def test_the_secret_of_a_client_may_be_in_a_header(simulator: Simulator) -> None:
     header = "Basic " + base64.b64encode(b"client:secret").decode()
     answer = requests.post(f"{simulator.api_url}/oauth/token", headers={"Authorization": header}, timeout=60)
     assert answer.json()["expires_in"] == 3600
@@ -62,7 +62,9 @@ def test_a_clients_secret_may_be_in_a_header(simulator: Simulator) -> None:
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
     ],
 )
-def test_others_are_granted_none(simulator: Simulator, form: dict[str, str], status: int, error: str) -> None:
+def test_unknown_clients_are_granted_no_token(
+    simulator: Simulator, form: dict[str, str], status: int, error: str
+) -> None:
     answer = grant(simulator, **form)
     assert (answer.status_code, answer.json()) == (status, {"error": error})
 
@@ -74,7 +76,7 @@ def test_a_token_expires(simulator: Simulator, http: requests.Session) -> None:
     assert answer.status_code == 401
 
 
-def test_a_call_can_be_refused_on_purpose(simulator: Simulator, http: requests.Session) -> None:
+def test_a_call_can_be_refused_by_a_switch(simulator: Simulator, http: requests.Session) -> None:
     switches = {"unauthorized": 1, "route": "GET /applicants"}
     assert http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60).ok
     statuses = [
@@ -113,7 +115,7 @@ def made(simulator: Simulator, http: requests.Session) -> dict[str, str]:
         ("GET", "watchlist_monitors/{monitor_id}", None),
     ],
 )
-def test_objects_of_the_sandbox_are_unknown_in_live(
+def test_sandbox_objects_are_unknown_in_live(
     simulator: Simulator, http: requests.Session, made: dict[str, str], method: str, path: str, body: object
 ) -> None:
     url = f"{simulator.api_url}/{path.format(**made)}"
@@ -122,7 +124,7 @@ def test_objects_of_the_sandbox_are_unknown_in_live(
     assert http.get(url.removesuffix("/restore").removesuffix("/signed_evidence_file"), timeout=60).ok
 
 
-def test_lists_and_new_things_are_of_one_environment(simulator: Simulator, made: dict[str, str]) -> None:
+def test_lists_and_new_objects_belong_to_one_environment(simulator: Simulator, made: dict[str, str]) -> None:
     def ask(method: str, path: str, **body: str) -> requests.Response:
         return requests.request(method, f"{simulator.api_url}/{path}", json=body or None, headers=LIVE, timeout=60)
 
@@ -166,17 +168,17 @@ def test_a_request_for_another_host_is_refused(simulator: Simulator, host: str) 
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost:1", "127.0.0.1:8090", "127.9.9.9", "[::1]", "[::1]:8090"])
-def test_loopback_is_its_own(simulator: Simulator, host: str) -> None:
+def test_the_loopback_names_are_accepted(simulator: Simulator, host: str) -> None:
     assert 421 not in statuses(simulator, host)
 
 
-def test_changes_for_another_host_change_nothing(simulator: Simulator, http: requests.Session) -> None:
+def test_changes_for_another_host_are_refused_without_effect(simulator: Simulator, http: requests.Session) -> None:
     url, headers = f"{simulator.url}/simulator/faults", {"Host": "evil.example"}
     assert http.patch(url, json={"throttled": 1}, headers=headers, timeout=60).status_code == 421
     assert http.get(url, timeout=60).json()["throttled"] == 0
 
 
-def test_further_names_are_answered_for() -> None:
+def test_additional_host_names_are_accepted_if_configured() -> None:
     with Simulator(names=["Onfido.Test"]) as named:
         assert 421 not in statuses(named, "onfido.test:8090")
         assert statuses(named, "other.test") == {421}
@@ -189,7 +191,7 @@ def test_a_server_on_all_interfaces_accepts_every_address_but_no_name() -> None:
         assert statuses(everywhere, "evil.example") == {421}
 
 
-def test_the_home_page_says_what_is_missing(simulator: Simulator, http: requests.Session) -> None:
+def test_the_home_page_names_missing_settings(simulator: Simulator, http: requests.Session) -> None:
     page = http.get(simulator.url, timeout=60).text
     assert "real SDK refuses its tokens" in page
     for route in ("/live_videos", "/motion_captures", "/checks", "/qualified_electronic_signature/documents"):

@@ -49,7 +49,7 @@ def test_a_live_token_makes_a_live_applicant(simulator: Simulator, http: request
     assert http.post(f"{simulator.api_url}/applicants", json=body, timeout=60).json()["sandbox"] is False
 
 
-def test_an_update_changes_what_it_names_and_nothing_else(vendor: onfido.DefaultApi) -> None:
+def test_an_update_changes_only_the_named_fields(vendor: onfido.DefaultApi) -> None:
     created = vendor.create_applicant(person(dob=date(1990, 1, 31)))
 
     updated = vendor.update_applicant(created.id, onfido.ApplicantUpdater(last_name="King"))
@@ -58,7 +58,7 @@ def test_an_update_changes_what_it_names_and_nothing_else(vendor: onfido.Default
     assert vendor.find_applicant(created.id) == updated
 
 
-def test_lists_hold_the_newest_first_in_pages(vendor: onfido.DefaultApi) -> None:
+def test_lists_are_paged_newest_first(vendor: onfido.DefaultApi) -> None:
     created = [vendor.create_applicant(person(first_name=name)) for name in ("One", "Two", "Three")]
 
     assert vendor.list_applicants().applicants == created[::-1]
@@ -219,12 +219,12 @@ def test_fields_that_onfido_does_not_know_are_dropped(simulator: Simulator, http
 
 
 @pytest.mark.parametrize("query", ["page=0", "page=x", "per_page=-1", "include_deleted=maybe", "page=" + "9" * 5000])
-def test_a_list_refuses_what_it_cannot_page_by(simulator: Simulator, http: requests.Session, query: str) -> None:
+def test_a_list_refuses_invalid_paging_parameters(simulator: Simulator, http: requests.Session, query: str) -> None:
     assert http.get(f"{simulator.api_url}/applicants?{query}", timeout=60).status_code == 422
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"a": NaN}', b"[" * 100_000])
-def test_a_body_that_is_no_json_object_is_a_bad_request(
+def test_a_body_that_is_not_a_json_object_is_a_bad_request(
     simulator: Simulator, http: requests.Session, body: bytes
 ) -> None:
     for url in (f"{simulator.api_url}/applicants", f"{simulator.url}/simulator/runs/x/outcome"):

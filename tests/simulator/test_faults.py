@@ -29,7 +29,7 @@ def actions(received: Received, count: int) -> list[str]:
     return [json.loads(received.get(timeout=60)[0])["payload"]["action"] for _ in range(count)]
 
 
-def test_latency_holds_up_each_call_of_the_route(
+def test_latency_delays_every_call_of_the_route(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults
 ) -> None:
     set_faults(latency_ms=500, route="GET /applicants")
@@ -39,7 +39,7 @@ def test_latency_holds_up_each_call_of_the_route(
 
 
 @pytest.mark.parametrize("end", ["switch", "route", "reset"])
-def test_latency_that_is_switched_off_holds_up_nothing_any_more(
+def test_latency_that_is_switched_off_delays_no_more_calls(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf, end: str
 ) -> None:
     set_faults(latency_ms=50_000, route="GET /applicants")
@@ -53,7 +53,7 @@ def test_latency_that_is_switched_off_holds_up_nothing_any_more(
         assert held.result(30).status_code == 200
 
 
-def test_latency_holds_up_no_call_of_another_route(http: requests.Session) -> None:
+def test_latency_delays_no_call_of_another_route(http: requests.Session) -> None:
     with ThreadPoolExecutor(1) as pool, Simulator() as own:
         faults = {"latency_ms": 50_000, "route": "GET /applicants"}
         http.patch(f"{own.url}/simulator/faults", json=faults, timeout=60).raise_for_status()
@@ -63,7 +63,7 @@ def test_latency_holds_up_no_call_of_another_route(http: requests.Session) -> No
         assert not held.done(), "what was asked for later has waited as well"
 
 
-def test_the_next_calls_are_throttled_and_do_nothing(
+def test_the_next_calls_are_throttled_without_effect(
     vendor: onfido.DefaultApi, set_faults: SetFaults, state_of: StateOf
 ) -> None:
     set_faults(throttled=2, retry_after=7)
@@ -89,7 +89,7 @@ def test_a_switch_at_minus_one_stays_on(simulator: Simulator, http: requests.Ses
 
 
 @pytest.mark.parametrize("status", [408, 499])
-def test_a_failure_below_500_comes_as_a_page_as_from_a_proxy(
+def test_a_failure_below_500_is_a_page_as_from_a_proxy(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf, status: int
 ) -> None:
     set_faults(failed=1, failed_after=1, failed_status=status, route="POST /applicants")
@@ -99,7 +99,7 @@ def test_a_failure_below_500_comes_as_a_page_as_from_a_proxy(
         assert state_of()["counts"]["applicants"] == made
 
 
-def test_a_call_that_fails_after_its_work_has_done_it(
+def test_a_call_failed_afterwards_has_taken_effect(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf
 ) -> None:
     set_faults(failed_after=1, failed_status=500, route="POST /applicants")
@@ -109,7 +109,7 @@ def test_a_call_that_fails_after_its_work_has_done_it(
     assert http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=60).status_code == 201
 
 
-def test_a_call_whose_answer_is_dropped_has_done_its_work(
+def test_a_call_whose_answer_is_dropped_has_taken_effect(
     simulator: Simulator, http: requests.Session, new_run: NewRun, set_faults: SetFaults, state_of: StateOf
 ) -> None:
     run = new_run()
@@ -121,7 +121,7 @@ def test_a_call_whose_answer_is_dropped_has_done_its_work(
     assert http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60).status_code == 201
 
 
-def test_lost_webhooks_are_never_sent_and_only_those_of_the_event(
+def test_only_lost_webhooks_of_the_event_are_never_sent(
     received: Received,
     subscribe: Callable[..., Json],
     new_run: NewRun,
@@ -139,7 +139,7 @@ def test_lost_webhooks_are_never_sent_and_only_those_of_the_event(
     assert [(delivery["event"], delivery["attempts"]) for delivery in lost] == [("workflow_run.completed", 0)]
 
 
-def test_doubled_webhooks_arrive_twice_with_the_same_bytes(
+def test_duplicate_webhooks_arrive_twice_with_the_same_bytes(
     received: Received, subscribe: Callable[..., Json], new_run: NewRun, end_run: EndRun, set_faults: SetFaults
 ) -> None:
     subscribe()
@@ -148,7 +148,7 @@ def test_doubled_webhooks_arrive_twice_with_the_same_bytes(
     assert received.get(timeout=60) == received.get(timeout=60)
 
 
-def test_delayed_webhooks_come_after_later_ones(
+def test_delayed_webhooks_arrive_after_later_ones(
     received: Received, subscribe: Callable[..., Json], new_run: NewRun, end_run: EndRun, set_faults: SetFaults
 ) -> None:
     subscribe()
@@ -161,7 +161,7 @@ def test_delayed_webhooks_come_after_later_ones(
     assert ids == [second["id"], first["id"]]
 
 
-def test_the_events_of_one_step_come_last_first(
+def test_the_events_of_one_step_can_arrive_in_reverse_order(
     received: Received, subscribe: Callable[..., Json], new_run: NewRun, end_run: EndRun, set_faults: SetFaults
 ) -> None:
     subscribe(events=["workflow_run.completed", "workflow_task.completed"])
@@ -171,7 +171,7 @@ def test_the_events_of_one_step_come_last_first(
     assert actions(received, 3) == expected
 
 
-def test_an_early_run_is_reported_before_its_creator_knows_it(
+def test_an_early_run_is_reported_before_the_answer_that_creates_it(
     simulator: Simulator,
     http: requests.Session,
     received: Received,
@@ -215,7 +215,7 @@ def test_an_instant_run_has_ended_in_the_answer_that_creates_it(
     assert new_run()["status"] == "awaiting_input"
 
 
-def test_a_run_can_lack_its_token(
+def test_a_run_can_be_created_without_its_token(
     simulator: Simulator, http: requests.Session, new_run: NewRun, set_faults: SetFaults
 ) -> None:
     set_faults(runs_without_sdk_token=1)
@@ -250,7 +250,7 @@ def test_the_remaining_count_of_a_switch_can_be_read(
         ("thottled", 1),
     ],
 )
-def test_a_switch_that_means_nothing_is_refused_and_none_is_set(
+def test_an_invalid_switch_is_refused_and_none_is_set(
     simulator: Simulator, http: requests.Session, switch: str, value: Any
 ) -> None:
     body = {"webhooks_lost": 3} | {switch: value}
@@ -260,14 +260,14 @@ def test_a_switch_that_means_nothing_is_refused_and_none_is_set(
     assert http.get(f"{simulator.url}/simulator/faults", timeout=60).json() == Faults().as_json()
 
 
-def test_a_simulator_does_not_start_with_switches_that_mean_nothing() -> None:
+def test_a_simulator_does_not_start_with_invalid_switches() -> None:
     with pytest.raises(ValueError, match="throttled"):
         Faults(throttled=-2)
     with pytest.raises(ValueError, match="POST /workflows"):
         Simulator(faults=Faults(route="POST /workflows"))
 
 
-def test_a_reset_forgets_everything_and_puts_the_switches_back(http: requests.Session) -> None:
+def test_a_reset_deletes_everything_and_resets_the_switches(http: requests.Session) -> None:
     with Simulator(faults=Faults(retry_after=9)) as simulator:
         http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=60).raise_for_status()
         http.post(f"{simulator.api_url}/webhooks", json={"url": "https://example.org/"}, timeout=60).raise_for_status()

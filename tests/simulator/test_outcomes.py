@@ -64,7 +64,7 @@ def test_single_comparisons_are_replaced_and_added(new_run: NewRun, end_run: End
     assert results(run["output"]["data_comparison"]) == expected
 
 
-def test_a_chosen_consider_declines_unless_the_status_is_chosen_too(new_run: NewRun, end_run: EndRun) -> None:
+def test_a_chosen_consider_declines_unless_a_status_is_chosen(new_run: NewRun, end_run: EndRun) -> None:
     assert end_run(new_run(), comparisons={"first_name": "consider"})["status"] == "declined"
     assert end_run(new_run(), status="approved", comparisons={"first_name": "consider"})["status"] == "approved"
 
@@ -89,7 +89,7 @@ def test_the_document_report_shape_holds_a_whole_report(
     assert report_of(run) == report
 
 
-def test_without_a_shape_only_the_document_check_task_has_comparisons(
+def test_only_the_document_check_task_has_comparisons_without_a_shape(
     new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None]
 ) -> None:
     run = end_run(new_run(), shape="none")
@@ -99,7 +99,7 @@ def test_without_a_shape_only_the_document_check_task_has_comparisons(
     assert results(report["breakdown"]["data_comparison"])["first_name"] == "clear"
 
 
-def test_a_workflow_that_compares_nothing_has_no_document_check(
+def test_a_workflow_without_comparisons_has_no_document_check(
     new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None]
 ) -> None:
     run = end_run(new_run(), comparisons=None)
@@ -126,7 +126,7 @@ def strangers(model: object) -> list[str]:
     return [*getattr(model, "additional_properties", {}), *inner]
 
 
-def test_a_run_can_return_all_its_reports_whole(
+def test_a_run_can_return_all_its_reports_completely(
     new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None]
 ) -> None:
     run = end_run(new_run(address=ADDRESS), shape="all_reports")
@@ -148,7 +148,7 @@ def test_a_run_can_return_all_its_reports_whole(
     assert report_of(run) == output["document_report"]
 
 
-def test_all_reports_are_in_keeping_with_what_was_compared(new_run: NewRun, end_run: EndRun) -> None:
+def test_all_reports_are_consistent_with_the_comparisons(new_run: NewRun, end_run: EndRun) -> None:
     comparisons = {"last_name": "unidentified", "date_of_birth": "clear", "address": "consider"}
     output = end_run(new_run(address=ADDRESS), shape="all_reports", comparisons=comparisons)["output"]
     document, proof, identity = (
@@ -195,7 +195,7 @@ def test_a_run_has_at_most_a_hundred_tags(
 
 
 @pytest.mark.parametrize("output", [{}, [], None, "text", [{"data_comparison": 1}], 5])
-def test_any_output_can_be_had(new_run: NewRun, end_run: EndRun, output: object) -> None:
+def test_any_output_can_be_chosen(new_run: NewRun, end_run: EndRun, output: object) -> None:
     assert end_run(new_run(), output=output, shape="flat")["output"] == output
 
 
@@ -210,7 +210,7 @@ def test_the_default_shape_is_a_switch_and_a_constructor_argument(
 
 
 @pytest.mark.parametrize("status", ["abandoned", "error"])
-def test_a_run_that_breaks_off_compares_nothing(
+def test_an_interrupted_run_compares_nothing(
     new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None], status: str
 ) -> None:
     run = end_run(new_run(), status=status)
@@ -220,14 +220,14 @@ def test_a_run_that_breaks_off_compares_nothing(
 
 
 @pytest.mark.parametrize("status", ["processing", "awaiting_client_input", "escalated"])
-def test_a_status_that_ends_nothing_leaves_the_run_open(new_run: NewRun, end_run: EndRun, status: str) -> None:
+def test_an_open_status_leaves_the_run_open(new_run: NewRun, end_run: EndRun, status: str) -> None:
     run = end_run(new_run(), status=status)
     assert (run["status"], run["output"]) == (status, None)
     assert run["sdk_token"]
     assert end_run(run)["status"] == "approved"
 
 
-def test_an_ended_run_stays_as_it_is(
+def test_an_ended_run_does_not_change(
     simulator: Simulator, http: requests.Session, new_run: NewRun, end_run: EndRun
 ) -> None:
     run = end_run(new_run(), status="review")
@@ -256,7 +256,7 @@ def test_an_unknown_run_has_no_outcome(simulator: Simulator, http: requests.Sess
         ("tags", [1]),
     ],
 )
-def test_an_outcome_that_means_nothing_is_refused_and_changes_nothing(
+def test_an_invalid_outcome_is_refused_and_changes_nothing(
     simulator: Simulator, http: requests.Session, new_run: NewRun, field: str, value: Any
 ) -> None:
     run = new_run()

@@ -49,7 +49,7 @@ def test_submitting_approves_and_the_page_shows_it(
     assert run_at(simulator, http, run)["status"] == "approved"
 
 
-def test_abandoning_ends_the_run_with_nothing_compared(
+def test_abandoning_ends_the_run_without_comparisons(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -59,9 +59,7 @@ def test_abandoning_ends_the_run_with_nothing_compared(
     assert run_at(simulator, http, run)["status"] == "abandoned"
 
 
-def test_a_result_is_chosen_attribute_by_attribute(
-    simulator: Simulator, http: requests.Session, new_run: NewRun
-) -> None:
+def test_results_are_chosen_by_attribute(simulator: Simulator, http: requests.Session, new_run: NewRun) -> None:
     run = new_run()
     form = {
         "action": "choose",
@@ -84,7 +82,7 @@ def test_a_result_is_chosen_attribute_by_attribute(
 @pytest.mark.parametrize(
     "form", [{"status": ""}, {}, {"status": "approved", "comparison.first_name": "<b>"}], ids=["blank", "none", "odd"]
 )
-def test_a_form_that_means_nothing_is_refused_on_a_page(
+def test_an_invalid_form_is_refused_on_a_page(
     simulator: Simulator, http: requests.Session, new_run: NewRun, form: dict[str, str]
 ) -> None:
     run = new_run()
@@ -94,7 +92,7 @@ def test_a_form_that_means_nothing_is_refused_on_a_page(
     assert run_at(simulator, http, run)["status"] == "awaiting_input"
 
 
-def test_a_second_choice_comes_too_late(http: requests.Session, new_run: NewRun) -> None:
+def test_a_second_choice_is_refused(http: requests.Session, new_run: NewRun) -> None:
     url = new_run()["link"]["url"]
     http.post(url, data={"action": "abandon"}, timeout=60)
     answer = http.post(url, data={"action": "submit"}, timeout=60)
@@ -102,7 +100,7 @@ def test_a_second_choice_comes_too_late(http: requests.Session, new_run: NewRun)
     assert "has ended already" in answer.text
 
 
-def test_the_dashboard_link_leads_to_the_run_as_a_reviewer_sees_it(
+def test_the_dashboard_link_opens_the_run_for_a_reviewer(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
     run = new_run()
@@ -118,7 +116,7 @@ def test_the_dashboard_link_leads_to_the_run_as_a_reviewer_sees_it(
     assert run["sdk_token"] not in page
 
 
-def test_the_dashboard_shows_a_run_whose_link_has_expired_and_no_other(
+def test_the_dashboard_shows_a_run_with_an_expired_link_and_no_other(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
     run = new_run(link={"expires_at": (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")})
@@ -143,7 +141,7 @@ def test_values_are_escaped(simulator: Simulator, http: requests.Session, new_ru
         assert "&lt;script&gt;" in page
 
 
-def test_the_way_back_is_offered_once_the_run_has_ended(http: requests.Session, new_run: NewRun) -> None:
+def test_the_link_back_is_offered_after_the_run_has_ended(http: requests.Session, new_run: NewRun) -> None:
     run = new_run(link={"completed_redirect_url": "https://example.org/?a=1&b=2"})
     assert "example.org" not in http.get(run["link"]["url"], timeout=60).text
     http.post(run["link"]["url"], timeout=60, allow_redirects=False).raise_for_status()
@@ -182,7 +180,7 @@ def test_a_link_is_valid_until_it_expires(http: requests.Session, new_run: NewRu
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_expired_link_leads_elsewhere_and_takes_no_result(
+def test_an_expired_link_opens_another_page_and_accepts_no_result(
     simulator: Simulator, http: requests.Session, new_run: NewRun, method: str
 ) -> None:
     run = new_short_run(simulator, http, new_run(), expired_redirect_url="https://example.org/late")

@@ -63,7 +63,7 @@ def test_the_vendors_client_fetches_every_file(vendor: onfido.DefaultApi, run_id
     assert_pdf(folder.read("signed_evidence_file.pdf"))
 
 
-def test_a_run_that_has_not_ended_has_no_files(vendor: onfido.DefaultApi, new_run: NewRun) -> None:
+def test_an_open_run_has_no_files(vendor: onfido.DefaultApi, new_run: NewRun) -> None:
     run_id = uuid.UUID(new_run()["id"])
     for attempt in (
         lambda: vendor.create_timeline_file(run_id),
@@ -78,7 +78,7 @@ def test_a_run_that_has_not_ended_has_no_files(vendor: onfido.DefaultApi, new_ru
         assert error["fields"] == {"workflow_run_id": ["must have ended"]}
 
 
-def test_a_timeline_file_is_found_where_it_was_made(
+def test_a_timeline_file_is_found_at_its_location(
     vendor: onfido.DefaultApi, run_id: uuid.UUID, new_run: NewRun, end_run: EndRun
 ) -> None:
     other_id = uuid.UUID(end_run(new_run())["id"])
@@ -112,7 +112,9 @@ def test_a_signature_is_valid_only_for_its_file(http: requests.Session, evidence
     assert requests.get(place, timeout=60).status_code == 200
 
 
-def test_files_can_be_answered_at_once(http: requests.Session, set_faults: SetFaults, evidence_url: str) -> None:
+def test_files_can_be_returned_without_a_redirect(
+    http: requests.Session, set_faults: SetFaults, evidence_url: str
+) -> None:
     set_faults(files_inline=1)
     answer = http.get(evidence_url, timeout=60, allow_redirects=False)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/pdf")
@@ -120,7 +122,7 @@ def test_files_can_be_answered_at_once(http: requests.Session, set_faults: SetFa
     assert http.get(evidence_url, timeout=60, allow_redirects=False).status_code == 302
 
 
-def test_files_can_take_their_time(vendor: onfido.DefaultApi, set_faults: SetFaults, run_id: uuid.UUID) -> None:
+def test_files_can_be_slow_to_become_ready(vendor: onfido.DefaultApi, set_faults: SetFaults, run_id: uuid.UUID) -> None:
     file_id = vendor.create_timeline_file(run_id).workflow_timeline_file_id
     set_faults(files_pending=2)
     for _ in range(2):
@@ -130,7 +132,7 @@ def test_files_can_take_their_time(vendor: onfido.DefaultApi, set_faults: SetFau
 
 
 @pytest.mark.parametrize("name", ["signed_evidence_file", "evidence_folder"])
-def test_files_have_the_size_that_is_asked_for(
+def test_files_have_the_requested_size(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, run_id: uuid.UUID, name: str
 ) -> None:
     for size in (10_000, 200_001):
@@ -144,7 +146,7 @@ def test_files_have_the_size_that_is_asked_for(
 
 
 @pytest.mark.parametrize("name", ["signed_evidence_file", "evidence_folder"])
-def test_large_files_are_sent_without_being_held(
+def test_large_files_are_streamed(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, run_id: uuid.UUID, name: str
 ) -> None:
     set_faults(files_bytes=40 * MEGABYTE, files_inline=1)
@@ -160,7 +162,7 @@ def test_large_files_are_sent_without_being_held(
     assert peak < 4 * MEGABYTE
 
 
-def test_a_caller_that_hangs_up_stops_no_one_else(
+def test_a_disconnected_caller_does_not_affect_others(
     http: requests.Session, set_faults: SetFaults, evidence_url: str
 ) -> None:
     set_faults(files_bytes=40 * MEGABYTE, files_inline=1)

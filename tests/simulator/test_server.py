@@ -49,7 +49,7 @@ def test_ping_needs_no_token(simulator: Simulator, vendor: onfido.DefaultApi) ->
 @pytest.mark.parametrize(
     "header", [None, "", "Token token=", "Token token=wrong", "Bearer api_sandbox.x", "Token token=api_sandbox.x y"]
 )
-def test_any_other_token_is_refused(simulator: Simulator, header: str | None) -> None:
+def test_an_unknown_token_is_refused(simulator: Simulator, header: str | None) -> None:
     for path in ("applicants", "no_such_thing"):
         answer = requests.get(f"{simulator.api_url}/{path}", headers={"Authorization": header}, timeout=60)
         assert answer.status_code == 401
@@ -67,7 +67,7 @@ def test_the_vendors_client_sees_a_wrong_token(simulator: Simulator) -> None:
     ("method", "path", "status"),
     [("GET", "/v3.6/checks", 404), ("GET", "/v2", 404), ("PATCH", "/v3.6/applicants", 405)],
 )
-def test_unsupported_calls_are_refused_as_by_onfido(
+def test_unsupported_calls_are_refused_like_at_onfido(
     simulator: Simulator, http: requests.Session, method: str, path: str, status: int
 ) -> None:
     answer = http.request(method, simulator.url + path, timeout=60)
@@ -102,7 +102,7 @@ def test_a_malformed_request_is_refused_and_the_connection_closed(
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_hundred_callers_at_once_get_a_run_each(
+def test_a_hundred_concurrent_callers_get_a_run_each(
     new_run: Callable[..., Json], end_run: Callable[..., Json], state_of: Callable[[], Json]
 ) -> None:
     with ThreadPoolExecutor(100) as pool:
@@ -113,7 +113,7 @@ def test_a_hundred_callers_at_once_get_a_run_each(
     assert {run["status"] for run in state["runs"]} == {"approved"}
 
 
-def test_of_two_outcomes_at_once_one_wins(
+def test_only_one_of_two_concurrent_outcomes_counts(
     simulator: Simulator, http: requests.Session, new_run: Callable[..., Json]
 ) -> None:
     for _ in range(10):
@@ -139,7 +139,7 @@ def test_a_stop_leaves_no_thread_and_no_open_port() -> None:
         socket.create_connection((simulator.host, simulator.port), timeout=60)
 
 
-def test_a_stop_does_not_wait_for_what_is_held_up(http: requests.Session) -> None:
+def test_a_stop_does_not_wait_for_delayed_calls(http: requests.Session) -> None:
     simulator = Simulator()
     simulator.start()
     http.patch(f"{simulator.url}/simulator/faults", json={"latency_ms": 60_000}, timeout=60).raise_for_status()
@@ -171,7 +171,7 @@ def test_a_taken_port_is_an_error_and_stops_cleanly(simulator: Simulator) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_in_the_foreground_it_ends_on_a_signal(number: signal.Signals) -> None:
+def test_a_simulator_in_the_foreground_ends_on_a_signal(number: signal.Signals) -> None:
     program = (
         "from connector.simulator.server import serve;"
         "serve('127.0.0.1', 0, on_ready=lambda simulator: print(simulator.api_url, flush=True))"

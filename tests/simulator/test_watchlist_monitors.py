@@ -39,7 +39,7 @@ def new_monitor(vendor: onfido.DefaultApi, applicant_id: uuid.UUID, **values: An
     return vendor.create_watchlist_monitor(onfido.WatchlistMonitorBuilder(**named))
 
 
-def test_a_monitor_is_created_with_what_was_sent(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
+def test_a_monitor_is_created_with_the_sent_members(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
     created = new_monitor(vendor, applicant_id, report_name="watchlist_aml", tags=["one"])
     assert (created.applicant_id, created.report_name, created.tags) == (applicant_id, "watchlist_aml", ["one"])
     assert (created.is_sandbox, created.deleted_at) == (True, None)
@@ -82,7 +82,7 @@ def test_monitors_are_listed_by_applicant_and_hidden_once_deleted(
     assert vendor.find_watchlist_monitor(second.id).deleted_at is not None
 
 
-def test_all_monitors_are_listed_where_no_applicant_is_named(
+def test_all_monitors_are_listed_if_no_applicant_is_named(
     simulator: Simulator, http: requests.Session, monitor: onfido.WatchlistMonitor
 ) -> None:
     answer = http.get(f"{simulator.api_url}/watchlist_monitors", timeout=60)
@@ -109,7 +109,7 @@ def test_matches_are_found_listed_enabled_and_disabled(
 
 
 @pytest.mark.parametrize("ids", ["x", ["x"], ["8a9b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4e"]])
-def test_a_match_that_is_unknown_is_refused(
+def test_an_unknown_match_is_refused(
     simulator: Simulator, http: requests.Session, monitor: onfido.WatchlistMonitor, ids: Any
 ) -> None:
     url = f"{simulator.api_url}/watchlist_monitors/{monitor.id}/matches"
@@ -139,7 +139,7 @@ def test_new_matches_send_an_event(
     assert [(each["object_id"], each["run_id"]) for each in state["deliveries"]] == [(str(monitor.id), None)]
 
 
-def test_a_deleted_monitor_finds_nothing(
+def test_a_deleted_monitor_finds_no_matches(
     vendor: onfido.DefaultApi, monitor: onfido.WatchlistMonitor, find_matches: Callable[..., requests.Response]
 ) -> None:
     vendor.delete_watchlist_monitor(monitor.id)
@@ -147,7 +147,7 @@ def test_a_deleted_monitor_finds_nothing(
     assert find_matches(uuid.uuid4()).status_code == 404
 
 
-def test_a_number_of_matches_that_means_nothing_is_refused(
+def test_an_invalid_number_of_matches_is_refused(
     monitor: onfido.WatchlistMonitor, find_matches: Callable[..., requests.Response]
 ) -> None:
     for body in ({"count": 0}, {"count": "1"}, {"matches": 1}):

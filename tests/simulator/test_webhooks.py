@@ -41,7 +41,7 @@ def test_webhooks_are_created_listed_changed_and_deleted(vendor: onfido.DefaultA
         vendor.find_webhook(created.id)
 
 
-def test_a_webhook_without_events_takes_them_all(vendor: onfido.DefaultApi) -> None:
+def test_a_webhook_without_events_receives_all(vendor: onfido.DefaultApi) -> None:
     created = vendor.create_webhook(onfido.WebhookBuilder(url="https://example.org/hook"))
     known = set(onfido.WebhookEventType) - {onfido.WebhookEventType.UNKNOWN_DEFAULT_OPEN_API}
     assert set(created.events or []) == known
@@ -62,7 +62,7 @@ def test_known_events_can_be_resent_and_others_are_refused(
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/x", "http://127.0.0.9/x", "http://[::1]:80/x"])
-def test_plain_http_is_taken_to_loopback(simulator: Simulator, http: requests.Session, url: str) -> None:
+def test_plain_http_is_accepted_only_to_loopback(simulator: Simulator, http: requests.Session, url: str) -> None:
     assert http.post(f"{simulator.api_url}/webhooks", json={"url": url}, timeout=60).status_code == 201
 
 
@@ -114,7 +114,7 @@ def test_the_vendors_verifier_accepts_the_signature_and_reads_the_event(
     assert payload["resource"] == run
 
 
-def test_another_token_does_not_verify(
+def test_another_tokens_signature_does_not_verify(
     received: Received, subscribe: Callable[..., Json], new_run: Callable[..., Json], end_run: Callable[..., Json]
 ) -> None:
     subscribe()
@@ -161,7 +161,7 @@ def test_a_completed_task_sends_an_event(
 @pytest.mark.parametrize(
     "values", [{"enabled": False}, {"events": ["check.completed"]}, {"environments": ["live"]}], ids=str
 )
-def test_an_event_goes_only_where_it_is_wanted(
+def test_an_event_is_sent_only_to_its_subscribers(
     received: Received,
     subscribe: Callable[..., Json],
     new_run: Callable[..., Json],
@@ -175,7 +175,7 @@ def test_an_event_goes_only_where_it_is_wanted(
     assert received.empty()
 
 
-def test_a_delivery_is_tried_until_it_is_answered_with_success(
+def test_a_delivery_is_retried_until_a_success(
     received: Received,
     answers: queue.Queue[int],
     subscribe: Callable[..., Json],
@@ -190,7 +190,7 @@ def test_a_delivery_is_tried_until_it_is_answered_with_success(
     assert len(bodies) == 1
 
 
-def test_a_delivery_is_given_up_after_the_last_try(
+def test_a_delivery_is_given_up_after_the_last_attempt(
     received: Received,
     answers: queue.Queue[int],
     subscribe: Callable[..., Json],
@@ -212,7 +212,7 @@ def test_a_delivery_is_given_up_after_the_last_try(
     assert (delivery["attempts"], delivery["last_status"], delivery["lost"]) == (3, 503, False)
 
 
-def test_a_receiver_that_cannot_be_reached_stops_no_one_else(
+def test_an_unreachable_receiver_does_not_affect_others(
     received: Received, subscribe: Callable[..., Json], new_run: Callable[..., Json], end_run: Callable[..., Json]
 ) -> None:
     subscribe(url="http://127.0.0.1:1/")
@@ -221,7 +221,7 @@ def test_a_receiver_that_cannot_be_reached_stops_no_one_else(
     assert next_event(received)["object"]["id"] == run["id"]
 
 
-def test_a_deleted_webhook_and_an_unknown_one_are_not_found(vendor: onfido.DefaultApi) -> None:
+def test_deleted_and_unknown_webhooks_are_not_found(vendor: onfido.DefaultApi) -> None:
     for attempt in (vendor.find_webhook, vendor.delete_webhook):
         with pytest.raises(onfido.exceptions.NotFoundException):
             attempt(uuid.uuid4())

@@ -88,7 +88,7 @@ def test_a_page_of_runs_holds_twenty(vendor: onfido.DefaultApi, applicant_id: uu
 @pytest.mark.parametrize(
     "query", ["page=0", "status=approved,done", "created_at_gt=yesterday", "sort=up", "applicant_id=x", "tags="]
 )
-def test_a_filter_that_means_nothing_is_refused(simulator: Simulator, http: requests.Session, query: str) -> None:
+def test_an_invalid_filter_is_refused(simulator: Simulator, http: requests.Session, query: str) -> None:
     answer = http.get(f"{simulator.api_url}/workflow_runs?{query}", timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [query.partition("=")[0]]
@@ -130,7 +130,7 @@ def test_a_run_that_breaks_onfidos_rules_is_refused_by_name(
     assert list(answer.json()["error"]["fields"]) == [field]
 
 
-def test_a_run_takes_as_much_as_onfido_allows(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
+def test_a_run_accepts_all_options_of_onfido(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
     run = start(vendor, applicant_id, tags=["x" * 128] * 30, customer_user_id="x" * 256)
     assert run.tags is not None
     assert len(run.tags) == 30
@@ -170,7 +170,7 @@ def test_unknown_members_of_a_link_are_not_shown(
     assert run["link"]["url"].startswith(simulator.url)
 
 
-def test_a_run_needs_its_workflow_and_its_applicant(simulator: Simulator, http: requests.Session) -> None:
+def test_a_run_requires_its_workflow_and_its_applicant(simulator: Simulator, http: requests.Session) -> None:
     answer = http.post(f"{simulator.api_url}/workflow_runs", json={}, timeout=60)
     assert set(answer.json()["error"]["fields"]) == {"workflow_id", "applicant_id"}
 
@@ -189,7 +189,7 @@ def test_the_nil_workflow_does_not_exist(vendor: onfido.DefaultApi, applicant_id
     assert json.loads(str(refused.value.body))["error"]["type"] == "resource_not_found"
 
 
-def test_an_unknown_run_is_not_found_and_neither_are_its_tasks(vendor: onfido.DefaultApi) -> None:
+def test_an_unknown_run_and_its_tasks_are_not_found(vendor: onfido.DefaultApi) -> None:
     for attempt in (vendor.find_workflow_run, vendor.list_tasks):
         with pytest.raises(onfido.exceptions.NotFoundException):
             attempt(uuid.uuid4())
@@ -201,7 +201,7 @@ def test_an_sdk_token_is_made_for_an_applicant(vendor: onfido.DefaultApi, applic
     assert len(tokens) == 2
 
 
-def test_an_sdk_token_says_what_it_is_for(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
+def test_an_sdk_token_shows_its_purpose(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
     claims: dict[str, Any] = {
         "referrer": "https://*.example.org/*",
         "application_id": "org.example.app",
@@ -252,7 +252,7 @@ def test_an_open_task_is_completed_once_with_data(vendor: onfido.DefaultApi, app
 
 
 @pytest.mark.parametrize("body", [{}, {"data": "yes"}, {"data": [1]}, {"data": None}])
-def test_a_task_takes_objects_alone(
+def test_a_task_accepts_only_objects(
     simulator: Simulator, http: requests.Session, new_run: NewRun, body: dict[str, Any]
 ) -> None:
     tasks = f"{simulator.api_url}/workflow_runs/{new_run()['id']}/tasks"

@@ -70,7 +70,7 @@ def fields_of(refused: onfido.ApiException) -> Json:
     return fields
 
 
-def test_custom_data_that_fit_are_taken_and_kept(
+def test_valid_custom_data_is_accepted_and_stored(
     start: Callable[..., requests.Response], put_workflow: PutWorkflow, state_of: Callable[[], Json]
 ) -> None:
     put_workflow(custom_data=TYPES, required=["name"])
@@ -94,7 +94,7 @@ def test_custom_data_that_fit_are_taken_and_kept(
         ("shoe_size", 38, "must be left out: it is unknown"),
     ],
 )
-def test_custom_data_that_do_not_fit_are_refused_by_name(
+def test_invalid_custom_data_is_refused_by_name(
     start: Callable[..., requests.Response],
     put_workflow: PutWorkflow,
     state_of: Callable[[], Json],
@@ -109,7 +109,7 @@ def test_custom_data_that_do_not_fit_are_refused_by_name(
     assert state_of()["runs"] == []
 
 
-def test_custom_data_that_are_required_are_missed(
+def test_missing_required_custom_data_is_refused(
     start: Callable[..., requests.Response], put_workflow: PutWorkflow
 ) -> None:
     put_workflow(custom_data=TYPES, required=["name", "age"])
@@ -118,7 +118,7 @@ def test_custom_data_that_are_required_are_missed(
         assert answer.json()["error"]["fields"] == {"custom_data": {name: ["must be given"] for name in missing}}
 
 
-def test_a_workflow_without_rules_takes_any_custom_data(
+def test_a_workflow_without_rules_accepts_any_custom_data(
     start: Callable[..., requests.Response], put_workflow: PutWorkflow
 ) -> None:
     assert start({"anything": [{"at": "all"}]}).status_code == 201
@@ -128,7 +128,7 @@ def test_a_workflow_without_rules_takes_any_custom_data(
     assert start({"anything": None}).status_code == 422
 
 
-def test_tasks_open_one_after_the_other_and_then_the_outcome_takes_effect(
+def test_tasks_open_one_after_another_and_then_the_outcome_takes_effect(
     vendor: onfido.DefaultApi, new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow
 ) -> None:
     put_workflow(tasks=[SCORE, {"task_def_id": "account"}])
@@ -149,7 +149,7 @@ def test_tasks_open_one_after_the_other_and_then_the_outcome_takes_effect(
     assert ended.sdk_token is None
 
 
-def test_each_task_sends_an_event_when_it_opens_and_the_run_when_it_ends(
+def test_every_opened_task_and_the_end_of_the_run_send_an_event(
     vendor: onfido.DefaultApi,
     received: queue.Queue[tuple[bytes, str]],
     subscribe: Callable[..., Json],
@@ -197,7 +197,7 @@ def test_each_task_sends_an_event_when_it_opens_and_the_run_when_it_ends(
         ([{"score": 1}], ["must be an object"]),
     ],
 )
-def test_data_that_do_not_fit_the_output_schema_are_refused_and_the_task_stays_open(
+def test_data_that_violate_the_output_schema_are_refused_and_the_task_stays_open(
     vendor: onfido.DefaultApi, new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow, data: Any, fields: Any
 ) -> None:
     put_workflow(tasks=[SCORE])
@@ -209,7 +209,7 @@ def test_data_that_do_not_fit_the_output_schema_are_refused_and_the_task_stays_o
     assert status_of(vendor, run) == "approved"
 
 
-def test_an_unknown_task_is_not_found_and_a_completed_one_is_refused(
+def test_unknown_and_completed_tasks_are_refused(
     vendor: onfido.DefaultApi, new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow
 ) -> None:
     put_workflow(tasks=[SCORE, {"task_def_id": "account"}])
@@ -242,7 +242,7 @@ def test_a_manual_review_is_decided_and_not_completed(
     assert open_task(vendor, run).output == {"outcome": "photo_is_good"}
 
 
-def test_a_decision_for_a_result_takes_the_place_of_the_chosen_one(
+def test_a_decision_replaces_the_chosen_result(
     new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow, decide: Callable[..., requests.Response]
 ) -> None:
     put_workflow(tasks=[REVIEW])
@@ -252,7 +252,7 @@ def test_a_decision_for_a_result_takes_the_place_of_the_chosen_one(
     assert decide(end_run(new_run()), outcome="declined").json()["status"] == "declined"
 
 
-def test_there_is_nothing_to_decide_where_no_review_is_open(
+def test_a_decision_without_an_open_review_is_refused(
     new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow, decide: Callable[..., requests.Response]
 ) -> None:
     put_workflow(tasks=[SCORE])
@@ -264,7 +264,7 @@ def test_there_is_nothing_to_decide_where_no_review_is_open(
         assert decide(run, **body).status_code == 422
 
 
-def test_a_run_that_waits_for_its_tasks_takes_no_other_outcome_but_can_break_off(
+def test_a_run_that_waits_for_its_tasks_accepts_no_outcome_but_can_be_interrupted(
     simulator: Simulator,
     http: requests.Session,
     vendor: onfido.DefaultApi,
@@ -285,7 +285,7 @@ def test_a_run_that_waits_for_its_tasks_takes_no_other_outcome_but_can_break_off
     ]
 
 
-def test_a_run_that_breaks_off_opens_no_task(
+def test_an_interrupted_run_opens_no_task(
     vendor: onfido.DefaultApi, new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow
 ) -> None:
     put_workflow(tasks=[SCORE])
@@ -302,7 +302,7 @@ def test_an_instant_run_waits_for_its_tasks_too(
     assert new_run()["status"] == "awaiting_client_input"
 
 
-def test_rules_hold_for_runs_to_come_until_others_take_their_place(
+def test_rules_apply_to_later_runs_until_they_are_replaced(
     new_run: NewRun, end_run: EndRun, put_workflow: PutWorkflow
 ) -> None:
     rules = {"custom_data": {"age": "number"}, "required": ["age"], "tasks": [SCORE]}
@@ -335,7 +335,7 @@ def test_rules_hold_for_runs_to_come_until_others_take_their_place(
         ("custom", {}),
     ],
 )
-def test_rules_that_mean_nothing_are_refused_by_name(
+def test_invalid_rules_are_refused_by_name(
     simulator: Simulator, http: requests.Session, field: str, value: Any
 ) -> None:
     answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json={field: value}, timeout=60)
@@ -343,7 +343,7 @@ def test_rules_that_mean_nothing_are_refused_by_name(
     assert list(answer.json()["error"]["fields"]) == [field]
 
 
-def test_a_workflow_is_named_by_its_uuid(simulator: Simulator, http: requests.Session) -> None:
+def test_a_workflow_must_be_named_by_its_uuid(simulator: Simulator, http: requests.Session) -> None:
     answer = http.put(f"{simulator.url}/simulator/workflows/mine", json={}, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == ["workflow_id"]

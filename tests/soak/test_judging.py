@@ -55,7 +55,7 @@ def row(run_id: str, status: str, user_id: str) -> SimpleNamespace:
         ),
     ],
 )
-def test_a_result_that_is_lost_or_paid_for_twice_is_found(rows: Any, runs: dict[str, str], words: list[str]) -> None:
+def test_a_lost_or_doubly_paid_result_is_detected(rows: Any, runs: dict[str, str], words: list[str]) -> None:
     problems = list(about_runs(1, rows, runs))
     assert len(problems) == len(words)
     assert all(word in problem for word, problem in zip(words, problems, strict=True))
@@ -83,7 +83,7 @@ RISE, FALL = event("1", LOW, HIGH), event("2", HIGH, LOW)
         ([FALL], set(), ["one is missing"]),
     ],
 )
-def test_a_signal_that_is_lost_or_changed_is_found(events: Any, verified: set[str], words: list[str]) -> None:
+def test_a_lost_or_changed_signal_is_detected(events: Any, verified: set[str], words: list[str]) -> None:
     problems = list(about_stream(events, verified))
     assert len(problems) == len(words)
     assert all(word in problem for word, problem in zip(words, problems, strict=True))

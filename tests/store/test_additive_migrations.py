@@ -92,7 +92,9 @@ def test_every_migration_since_the_oldest_supported_version_is_additive(tmp_path
         ("CREATE UNIQUE INDEX uq_more ON users (created_at)", "users has a new rule about created_at"),
     ],
 )
-def test_a_migration_that_is_not_additive_is_found(tmp_path: Path, statement: str, violation: str | None) -> None:
+def test_the_check_finds_a_migration_that_is_not_additive(
+    tmp_path: Path, statement: str, violation: str | None
+) -> None:
     with closing(Database(f"sqlite:///{tmp_path / 'steps.db'}")) as database:
         before = upgrade_to(database, "head")
         with database.write() as connection:
@@ -102,7 +104,7 @@ def test_a_migration_that_is_not_additive_is_found(tmp_path: Path, statement: st
 
 
 class TestANewerSchema:
-    def test_that_supports_this_version_fits_and_is_left_as_it_is(self, database: Database) -> None:
+    def test_a_newer_schema_that_supports_this_version_is_accepted_and_left_unchanged(self, database: Database) -> None:
         with database.write() as connection:
             connection.execute(text("INSERT INTO schema_support VALUES ('0001') ON CONFLICT DO NOTHING"))
         with databases.broken(database, NEWER, BACK):
@@ -113,7 +115,9 @@ class TestANewerSchema:
             assert database.fit() is Fit.FITS
 
     @pytest.mark.parametrize("support", ["DELETE FROM schema_support", "UPDATE schema_support SET oldest = '9000'"])
-    def test_that_does_not_is_refused_with_advice(self, database: Database, support: str) -> None:
+    def test_a_newer_schema_that_does_not_support_this_version_is_refused_with_advice(
+        self, database: Database, support: str
+    ) -> None:
         with database.write() as connection:
             connection.execute(text("INSERT INTO schema_support VALUES ('0001') ON CONFLICT DO NOTHING"))
             connection.execute(text(support))

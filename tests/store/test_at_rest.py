@@ -19,7 +19,7 @@ VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "198
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 
 
-def test_nothing_secret_or_personal_is_readable_after_a_whole_verification(world: World) -> None:
+def test_no_secret_or_personal_value_is_readable_after_a_whole_verification(world: World) -> None:
     ann = world.add_user(values=VALUES)
     answer = ann.verify(world.provider_id, "INITIATED")
     run_id = run_id_of(answer)
@@ -39,7 +39,7 @@ def test_nothing_secret_or_personal_is_readable_after_a_whole_verification(world
     assert readable(found, [*secrets, *VALUES.values(), "Changedonia"]) == []
 
 
-def test_of_a_refusal_the_code_is_stored_and_none_of_onfidos_sentences(world: World) -> None:
+def test_only_the_code_of_a_refusal_is_stored_and_none_of_onfidos_messages(world: World) -> None:
     ann = world.add_user(values=VALUES)
     unknown = config_properties(world.simulator, workflow_id="00000000-0000-0000-0000-000000000000")
     body = provider_body(world.simulator, configProperties=unknown)
@@ -80,7 +80,7 @@ def patterns(secret: bytes) -> Iterator[bytes]:
         yield spelling if len(secret) > 5 else rb"\b" + spelling + rb"\b"
 
 
-def test_readable_values_are_found() -> None:
+def test_the_search_finds_readable_values() -> None:
     found = (
         b"('Doe', 'RG9lDoe', '" + base64.b64encode(b"Quartermainsen") + b"x', '" + b"Zebulonia".hex().encode() + b"')"
     )
@@ -101,7 +101,7 @@ def everything_stored(world: World) -> bytes:
     return "\n".join(cells).encode() + b"".join(files)
 
 
-def test_the_data_directory_and_its_keys_are_their_owners_alone(world: World) -> None:
+def test_the_data_directory_and_its_keys_belong_to_their_owner_only(world: World) -> None:
     data_dir = world.connector.settings.data_dir
     assert data_dir.stat().st_mode & 0o777 == 0o700
     keys = sorted(file for file in data_dir.iterdir() if file.is_file())

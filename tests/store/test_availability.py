@@ -43,7 +43,7 @@ def test_a_read_only_database_is_reported_and_can_be_read(database_url: str) -> 
         write(connection)
 
 
-def test_a_statement_that_is_wrong_is_no_outage(database: Database) -> None:
+def test_a_wrong_statement_is_not_an_outage(database: Database) -> None:
     for statement in ("SELECT nothing FROM nowhere", "SELEC", "UPDATE users SET nothing = 1"):
         with pytest.raises(SQLAlchemyError), database.write() as connection:
             connection.execute(text(statement))
@@ -51,7 +51,7 @@ def test_a_statement_that_is_wrong_is_no_outage(database: Database) -> None:
         connection.execute(text("INSERT INTO secrets (name) VALUES ('x')"))
 
 
-def test_postgresql_that_restarts_is_away_for_a_moment(new_database: Callable[[str], str]) -> None:
+def test_a_restarting_postgresql_is_temporarily_unavailable(new_database: Callable[[str], str]) -> None:
     url = new_database("postgresql")
     with closing(Database(url)) as database:
         with database.read() as connection:
@@ -71,7 +71,7 @@ def test_postgresql_that_restarts_is_away_for_a_moment(new_database: Callable[[s
         "postgresql+psycopg://ann:top-secret@/connector?host=/nowhere",
     ],
 )
-def test_postgresql_that_is_not_there_is_away_and_no_password_is_reported(url: str) -> None:
+def test_an_unreachable_postgresql_is_unavailable_and_no_password_reported(url: str) -> None:
     database = Database(url)
     with pytest.raises(DatabaseUnavailable) as refused, database.read():
         pass
@@ -80,7 +80,7 @@ def test_postgresql_that_is_not_there_is_away_and_no_password_is_reported(url: s
     database.close()
 
 
-def test_a_file_that_is_no_database_is_away(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "connector.db"
     path.write_bytes(b"no database" * 1000)
     database = Database(f"sqlite:///{path}")
@@ -116,11 +116,11 @@ def test_sqlites_errors_are_distinguished_by_their_codes(code: int, is_outage: b
     assert is_unavailable(DBAPIError("SELECT 1", None, original)) is is_outage
 
 
-def test_no_connection_left_in_the_pool_is_an_outage() -> None:
+def test_an_exhausted_pool_is_an_outage() -> None:
     assert is_unavailable(TimeoutError("QueuePool limit reached"))
 
 
-def test_a_database_is_healthy_until_it_refuses_writes_and_again_when_it_takes_them(database_url: str) -> None:
+def test_a_database_is_healthy_exactly_while_it_accepts_writes(database_url: str) -> None:
     def problem() -> str | None:
         with closing(Database(database_url)) as database:
             return Health(database).problem()
@@ -147,7 +147,7 @@ def test_frequent_checks_write_once_a_second(database_url: str) -> None:
                 assert time.monotonic() < end
 
 
-def test_a_write_under_way_blocks_no_other_check(database: Database) -> None:
+def test_a_write_in_progress_blocks_no_other_check(database: Database) -> None:
     health, is_held, release = Health(database), threading.Event(), threading.Event()
     answers: list[str | None] = []
 
@@ -192,7 +192,7 @@ def nearly_full() -> Iterator[None]:
         yield
 
 
-def test_of_postgresql_no_disk_is_looked_at(new_database: Callable[[str], str]) -> None:
+def test_no_disk_is_checked_for_postgresql(new_database: Callable[[str], str]) -> None:
     url = new_database("postgresql")
     assert make_url(url).get_backend_name() == "postgresql"
     database = Database(url)

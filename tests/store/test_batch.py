@@ -86,7 +86,7 @@ def test_values_are_written_and_read_by_their_columns_types(database: Database) 
     assert read.rows == [(NOW, {"a": [1]}), (NOW, {})]
 
 
-def test_statements_in_any_way_are_executed_in_their_order(database: Database) -> None:
+def test_statements_of_every_form_are_executed_in_order(database: Database) -> None:
     with database.write() as connection:
         batch.execute(connection, ADD, user("ann"))
         connection.execute(RENAME, {"of": "ann", "user_id": "bea"})
@@ -111,7 +111,7 @@ def test_statement_listeners_are_called_for_each_statement_in_order(database: Da
     assert heard == ["INSERT", "SELECT", "COMMIT"]
 
 
-def test_statements_before_and_after_a_batch_are_of_its_transaction(database: Database) -> None:
+def test_statements_before_and_after_a_batch_belong_to_its_transaction(database: Database) -> None:
     for before in (["ann"], []):
         with suppress(KeyError), database.write() as connection:
             for name in before:
@@ -128,7 +128,7 @@ def test_statements_before_and_after_a_batch_are_of_its_transaction(database: Da
 
 @pytest.mark.parametrize("is_read", [False, True], ids=["unread", "read"])
 @pytest.mark.parametrize("names", [["ann"], ["ann", "bea"]], ids=["alone", "together"])
-def test_a_statement_that_fails_fails_its_transaction(database: Database, names: list[str], *, is_read: bool) -> None:
+def test_a_failing_statement_fails_its_transaction(database: Database, names: list[str], *, is_read: bool) -> None:
     with database.write() as connection:
         batch.execute(connection, ADD, user("ann"))
     with pytest.raises(IntegrityError) as caught:
@@ -192,7 +192,9 @@ def test_a_statement_after_the_commit_sees_what_others_committed_meanwhile(datab
         unsent.scalars()
 
 
-def test_a_statement_after_the_commit_is_not_of_its_transaction(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_a_statement_after_the_commit_does_not_belong_to_the_transaction(
+    proxied: tuple[Database, PostgresqlProxy],
+) -> None:
     database, proxy = proxied
     for observes in (False, True):
         with proxy.counted() as number, database.write() as connection:
@@ -230,14 +232,14 @@ def is_waited_for(database: Database) -> bool:
         return connection.execute(WAITING).scalar() == 1
 
 
-def test_a_list_that_would_have_to_be_expanded_is_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_a_list_that_needs_expansion_is_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     named = select(users.c.user_id).where(users.c.user_id.in_(bindparam("names", expanding=True)))
     with pytest.raises(TypeError), database.read() as connection:
         batch.execute(connection, named, {"names": ["a"]})
 
 
-def test_defaults_of_python_are_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_python_defaults_are_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     named = insert(Table("named", MetaData(), Column("name", String, default="somebody"), Column("at", String)))
     with pytest.raises(TypeError), database.write() as connection:

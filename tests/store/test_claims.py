@@ -46,7 +46,7 @@ def find(database: Database, uri: str = "givenname") -> Claim:
     return found
 
 
-def test_a_second_row_of_a_claim_is_refused_and_none_of_its_company_is_written(
+def test_a_duplicate_claim_is_refused_and_no_claim_of_its_statement_written(
     database: Database, row: Callable[..., dict[str, Any]]
 ) -> None:
     with database.write() as connection:
@@ -57,7 +57,7 @@ def test_a_second_row_of_a_claim_is_refused_and_none_of_its_company_is_written(
         assert [claim.uri for claim in claims.find_all(connection, "acme", "ann")] == ["givenname"]
 
 
-def test_a_new_attempt_leaves_what_is_verified_as_it_is(
+def test_a_new_attempt_leaves_verified_claims_unchanged(
     database: Database, row: Callable[..., dict[str, Any]], now: datetime
 ) -> None:
     verified = row(is_verified=True, fingerprint="f1", verification_status="clear")
@@ -71,7 +71,7 @@ def test_a_new_attempt_leaves_what_is_verified_as_it_is(
     assert not find(database, "dob").is_verified
 
 
-def test_a_result_overwrites_and_keeps_the_rows_id_and_the_administrators_metadata(
+def test_a_result_keeps_the_id_and_the_administrators_metadata_of_the_row(
     database: Database, row: Callable[..., dict[str, Any]]
 ) -> None:
     first = row(is_verified=True, fingerprint="f1", metadata={"note": "kept"})
@@ -86,7 +86,7 @@ def test_a_result_overwrites_and_keeps_the_rows_id_and_the_administrators_metada
     assert find(database, "dob").verification_status is None
 
 
-def test_the_states_of_a_users_claims_are_those_with_one_provider(
+def test_the_states_of_a_users_claims_belong_to_one_provider(
     database: Database, row: Callable[..., dict[str, Any]], provider_id: str, add_provider: Callable[..., str]
 ) -> None:
     elsewhere = row("dob", provider_id=add_provider(name="another"))
@@ -97,7 +97,7 @@ def test_the_states_of_a_users_claims_are_those_with_one_provider(
 
 
 @pytest.mark.parametrize(("fingerprint", "is_verified"), [("f1", True), ("f2", False), (None, False)])
-def test_a_claim_is_verified_for_its_value_and_no_other(
+def test_a_claim_is_verified_only_for_its_value(
     database: Database,
     row: Callable[..., dict[str, Any]],
     now: datetime,
@@ -113,7 +113,7 @@ def test_a_claim_is_verified_for_its_value_and_no_other(
     assert find(database, "lastname").is_verified
 
 
-def test_a_claim_is_found_by_its_user_and_tenant_only(database: Database, row: Callable[..., dict[str, Any]]) -> None:
+def test_a_claim_is_found_only_by_its_user_and_tenant(database: Database, row: Callable[..., dict[str, Any]]) -> None:
     mine = row()
     with database.write() as connection:
         claims.add(connection, [mine])
@@ -146,7 +146,7 @@ def test_a_withdrawn_claim_is_returned_for_the_journal(
     assert (change.at, change.tenant, change.provider_id, change.user_id) == (now, "acme", provider_id, "ann")
 
 
-def test_a_forgotten_user_leaves_no_claim_and_others_keep_theirs(
+def test_a_removed_user_leaves_no_claim_and_others_keep_theirs(
     database: Database, row: Callable[..., dict[str, Any]]
 ) -> None:
     with database.write() as connection:
@@ -157,7 +157,7 @@ def test_a_forgotten_user_leaves_no_claim_and_others_keep_theirs(
         assert len(claims.find_all(connection, "acme", "ben")) == 1
 
 
-def test_the_order_of_locks_does_not_depend_on_a_databases_collation() -> None:
+def test_the_lock_order_does_not_depend_on_the_databases_collation() -> None:
     order = by_code_point(column("uri"))  # as SQL: the tests' own PostgreSQL has no collation that sorts otherwise
 
     dialects = [make_url(url).get_dialect()() for url in ("postgresql+psycopg://", "sqlite://")]

@@ -38,7 +38,7 @@ from connector.store.models import secrets
 """
 
 
-def test_a_transaction_that_fails_leaves_nothing(database: Database, now: datetime) -> None:
+def test_a_failed_transaction_leaves_no_rows(database: Database, now: datetime) -> None:
     def add_and_fail() -> None:
         with database.write() as connection:
             users.add(connection, "acme", "ann", now)
@@ -50,7 +50,7 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database, now: dateti
         assert not users.has(connection, "acme", "ann")
 
 
-def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_its_work(database: Database, now: datetime) -> None:
+def test_a_reader_neither_waits_for_a_writer_nor_sees_uncommitted_work(database: Database, now: datetime) -> None:
     with database.write() as writing:
         users.add(writing, "acme", "ann", now)
         with database.read() as reading:
@@ -59,7 +59,7 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_its_work(database:
         assert users.has(reading, "acme", "ann")
 
 
-def test_many_threads_write_one_after_the_other(database: Database) -> None:
+def test_many_threads_write_one_after_another(database: Database) -> None:
     def add(number: int) -> None:
         with database.write() as connection:
             users.add(connection, "acme", f"user-{number:03}", datetime.now(UTC))
@@ -87,7 +87,7 @@ def test_several_processes_with_threads_lose_no_write_to_one_sqlite_file(
     database.close()
 
 
-def test_a_writer_that_fails_lets_the_next_one_in(database: Database, now: datetime) -> None:
+def test_a_failing_writer_lets_the_next_one_write(database: Database, now: datetime) -> None:
     with pytest.raises(ZeroDivisionError), database.write():
         raise ZeroDivisionError
     entered = threading.Event()
@@ -103,14 +103,14 @@ def test_a_writer_that_fails_lets_the_next_one_in(database: Database, now: datet
     assert entered.is_set()
 
 
-def test_foreign_keys_hold(database: Database, now: datetime) -> None:
+def test_foreign_keys_are_enforced(database: Database, now: datetime) -> None:
     row = {"tenant": "acme", "user_id": "nobody", "uri": "urn:x", "value": "sealed"}
     with pytest.raises(IntegrityError), database.write() as connection:
         connection.execute(insert(user_attributes).values(row))
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8))])
-def test_a_time_comes_back_as_the_same_moment_in_utc(database: Database, zone: timezone) -> None:
+def test_a_time_is_read_as_the_same_moment_in_utc(database: Database, zone: timezone) -> None:
     moment = datetime(2026, 3, 29, 1, 30, 0, 123456, zone)
     with database.write() as connection:
         users.add(connection, "acme", "ann", moment)
@@ -126,13 +126,13 @@ def test_a_time_without_a_zone_is_refused(database: Database) -> None:
         users.add(connection, "acme", "ann", naive)
 
 
-def test_an_error_of_the_databases_does_not_repeat_values(database: Database) -> None:
+def test_a_database_error_does_not_repeat_values(database: Database) -> None:
     with pytest.raises(IntegrityError) as refused, database.write() as connection:
         connection.execute(insert(secrets).values(name=None, value="a-very-secret-value"))
     assert "a-very-secret-value" not in str(refused.value)
 
 
-def test_sqlite_files_are_durable_and_forget_what_is_deleted(sqlite_template: Path) -> None:
+def test_sqlite_files_are_durable_and_erase_deleted_data(sqlite_template: Path) -> None:
     database = Database(f"sqlite:///{sqlite_template}")
     with database.read() as connection:
         pragmas = {
@@ -143,14 +143,14 @@ def test_sqlite_files_are_durable_and_forget_what_is_deleted(sqlite_template: Pa
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
 
 
-def test_the_writers_lock_file_is_its_owners_alone(sqlite_template: Path) -> None:
+def test_the_writers_lock_file_belongs_to_its_owner_only(sqlite_template: Path) -> None:
     database = Database(f"sqlite:///{sqlite_template}")
     assert Path(f"{sqlite_template}.lock").stat().st_mode & 0o777 == 0o600
     database.close()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_connection_that_broke_while_it_rested_is_replaced_unnoticed(database: Database, database_url: str) -> None:
+def test_a_connection_lost_while_idle_is_replaced_unnoticed(database: Database, database_url: str) -> None:
     with database.write() as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     execute(database_url, f"SELECT pg_terminate_backend({pid})")
@@ -160,7 +160,7 @@ def test_a_connection_that_broke_while_it_rested_is_replaced_unnoticed(database:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
 
 
-def test_a_transaction_may_leave_the_disk_to_later_ones(database: Database) -> None:
+def test_a_transaction_may_skip_waiting_for_the_disk(database: Database) -> None:
     if database.is_sqlite:
         with database.write(waits_for_disk=False) as connection:
             assert connection.execute(text("PRAGMA synchronous")).scalar() == 2, "there, each one waits"

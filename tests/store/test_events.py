@@ -55,13 +55,13 @@ def stored(database: Database) -> dict[str, tuple[str, str | None]]:
         return {row.digest: (row.state, row.body) for row in rows}
 
 
-def test_the_same_body_is_taken_in_once_for_each_provider(add: Add, add_provider: Callable[..., str]) -> None:
+def test_the_same_body_is_stored_once_per_provider(add: Add, add_provider: Callable[..., str]) -> None:
     assert add("digest")
     assert add("digest") is None
     assert add("digest", provider_id=add_provider(name="another"))
 
 
-def test_parked_events_of_a_run_are_found_in_order_until_settled(
+def test_parked_events_of_a_run_are_found_in_order_until_resolved(
     database: Database, add: Add, provider_id: str, now: datetime
 ) -> None:
     second = add("b", at=now + timedelta(seconds=1)) or ""
@@ -115,7 +115,7 @@ def test_an_event_is_resolved_once_by_concurrent_processes(database: Database, a
     assert {state for state, _ in stored(database).values()} == {events.APPLIED}
 
 
-def test_of_several_that_resolve_an_event_at_once_one_does(
+def test_only_one_of_several_concurrent_resolutions_of_an_event_succeeds(
     database: Database, database_url: str, add: Add, race: Callable[..., list[str]]
 ) -> None:
     event_id = add("waiting", state=events.PARKED) or ""
@@ -130,7 +130,7 @@ def test_of_several_that_resolve_an_event_at_once_one_does(
     assert sorted(printed) == ["False", "False", "True"]
 
 
-def test_old_bodies_are_removed_and_what_waited_in_vain_is_noted(database: Database, add: Add, now: datetime) -> None:
+def test_old_bodies_are_deleted_and_unmatched_events_noted(database: Database, add: Add, now: datetime) -> None:
     add("applied")
     add("parked", state=events.PARKED)
     add("young", at=now + timedelta(days=1), state=events.PARKED)
@@ -143,7 +143,7 @@ def test_old_bodies_are_removed_and_what_waited_in_vain_is_noted(database: Datab
     }
 
 
-def test_the_bodies_of_some_runs_can_be_removed_alone(database: Database, add: Add, provider_id: str) -> None:
+def test_the_bodies_of_some_runs_can_be_deleted_alone(database: Database, add: Add, provider_id: str) -> None:
     add("mine", state=events.PARKED)
     add("another's", run_id="run-2")
     with database.write() as connection:
@@ -152,7 +152,7 @@ def test_the_bodies_of_some_runs_can_be_removed_alone(database: Database, add: A
 
 
 @pytest.mark.usefixtures("run_1")
-def test_events_of_unknown_runs_wait_for_a_shorter_time_than_all_others(
+def test_events_of_unknown_runs_are_parked_for_a_shorter_time_than_others(
     database: Database, add: Add, now: datetime
 ) -> None:
     waiting = {"known": "run-1", "unknown": "run-2", "monitor": None, "young": "run-2"}
@@ -171,7 +171,7 @@ def test_events_of_unknown_runs_wait_for_a_shorter_time_than_all_others(
 
 
 @pytest.mark.usefixtures("run_1")
-def test_of_too_many_events_of_unknown_runs_the_oldest_go(
+def test_the_oldest_of_too_many_events_of_unknown_runs_are_given_up(
     database: Database, add_provider: Callable[..., str], provider_id: str, now: datetime
 ) -> None:
     def row(number: int, run_id: str, verification_id: str | None = None, owner: str = provider_id) -> dict[str, Any]:

@@ -29,7 +29,7 @@ database.close()
 """
 
 
-def test_migrations_reach_exactly_what_the_tables_say(empty_database_url: str) -> None:
+def test_migrations_produce_exactly_the_tables_of_the_models(empty_database_url: str) -> None:
     database = Database(empty_database_url)
     database.migrate()
     with database.read() as connection:
@@ -39,7 +39,7 @@ def test_migrations_reach_exactly_what_the_tables_say(empty_database_url: str) -
     assert differences == []
 
 
-def test_partial_indexes_have_the_conditions_that_the_tables_say(database: Database) -> None:
+def test_partial_indexes_have_the_conditions_of_the_models(database: Database) -> None:
     """Alembic compares the columns of an index, not its condition."""
     dialect = "sqlite" if database.is_sqlite else "postgresql"
     expected = {
@@ -62,13 +62,13 @@ def test_partial_indexes_have_the_conditions_that_the_tables_say(database: Datab
     }
 
 
-def test_the_names_of_the_migrations_are_their_versions_and_the_newest_is_the_last() -> None:
+def test_migrations_are_named_by_version_and_the_newest_is_the_last() -> None:
     script = ScriptDirectory(str(VERSIONS.parent))
     assert known_versions() == {each.revision for each in script.walk_revisions()}
     assert script.get_heads() == [newest_version()]
 
 
-def test_an_empty_database_is_not_current_and_a_migrated_one_is(empty_database_url: str) -> None:
+def test_only_a_migrated_database_is_current(empty_database_url: str) -> None:
     database = Database(empty_database_url)
     assert database.fit() is Fit.BEHIND
     database.migrate()
@@ -95,7 +95,7 @@ def test_migrating_twice_changes_nothing(database: Database, provider_id: str) -
         assert connection.execute(text("SELECT id FROM providers")).scalar_one() == provider_id
 
 
-def test_processes_that_migrate_an_empty_database_at_once_all_succeed(
+def test_concurrent_migrations_of_an_empty_database_all_succeed(
     empty_database_url: str, race: Callable[..., list[str]]
 ) -> None:
     printed = race(

@@ -51,7 +51,7 @@ def database(empty_database_url: str) -> Any:
     database.close()
 
 
-def test_rows_of_every_version_live_through_all_later_migrations_and_back(database: Database) -> None:
+def test_rows_of_every_version_survive_all_later_migrations_and_back(database: Database) -> None:
     versions = sorted(known_versions())
     schemas: dict[str, Schema] = {}
     held: dict[str, Rows] = {}

@@ -57,7 +57,7 @@ def rows(database: Database) -> list[OutboxRow]:
         return outbox.find_page(connection, [READY, DONE, DEAD], 100)
 
 
-def test_workers_at_once_get_different_rows_and_all_of_them(database: Database) -> None:
+def test_concurrent_workers_lease_different_rows_and_all_of_them(database: Database) -> None:
     put(database, 40)
     barrier = Barrier(4)
 
@@ -71,7 +71,7 @@ def test_workers_at_once_get_different_rows_and_all_of_them(database: Database) 
     assert len(taken) == len(set(taken)) == 40
 
 
-def test_rows_are_locked_once_before_they_are_taken(database: Database) -> None:
+def test_rows_are_locked_once_before_they_are_leased(database: Database) -> None:
     """PostgreSQL may evaluate `IN (SELECT … LIMIT n)` again, for other rows; its plans are not a test's to choose."""
     statements: list[str] = []
 
@@ -132,7 +132,7 @@ def test_a_dead_row_waits_for_an_operator(database: Database) -> None:
     assert again.attempts == 1
 
 
-def test_a_row_that_an_operator_retries_while_its_last_delivery_fails_is_tried_again(database: Database) -> None:
+def test_a_row_retried_by_an_operator_during_its_last_delivery_is_tried_again(database: Database) -> None:
     put(database)
     [mine] = lease(database, "first", seconds=0.2)
     with database.write() as connection:
@@ -154,7 +154,7 @@ def test_a_completed_row_can_neither_be_retried_nor_dropped(database: Database) 
         assert not deliveries.drop(connection, second.delivery_id)
 
 
-def test_a_released_row_does_not_count_as_tried(database: Database) -> None:
+def test_a_released_row_does_not_count_as_attempted(database: Database) -> None:
     put(database, 2)
     lease(database, "first", limit=1)
     with database.write() as connection:
@@ -172,7 +172,7 @@ def test_rows_that_are_not_due_or_of_another_kind_are_not_leased(database: Datab
     assert lease(database, "first") == []
 
 
-def test_of_two_rows_with_one_key_the_first_is_kept(database: Database) -> None:
+def test_the_first_of_two_rows_with_one_key_is_kept(database: Database) -> None:
     with database.write() as connection:
         outbox.add(connection, Status(1), dedupe_key="key")
         outbox.add(connection, Status(2), dedupe_key="key")
@@ -181,7 +181,7 @@ def test_of_two_rows_with_one_key_the_first_is_kept(database: Database) -> None:
     assert sorted(row.payload["number"] for row in rows(database)) == [1, 4]
 
 
-def test_rows_are_counted_and_forgotten_by_what_became_of_them(database: Database) -> None:
+def test_rows_are_counted_and_deleted_by_their_outcome(database: Database) -> None:
     put(database, 3)
     [first, second, _] = lease(database, "first")
     assert finish(database, first, "first")

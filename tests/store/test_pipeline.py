@@ -43,7 +43,7 @@ def prepared(database: Database) -> list[str]:
         return list(connection.execute(PREPARED).scalars())
 
 
-def test_a_statement_is_prepared_once_for_any_values(database: Database) -> None:
+def test_a_statement_is_prepared_once_for_all_values(database: Database) -> None:
     entry = {"at": NOW, "tenant": "t", "subject": "user", "current": "added", "cause": "test", "detail": {}}
     record = insert(history)
     with database.write() as connection:
@@ -60,7 +60,7 @@ def test_a_statement_is_prepared_once_for_any_values(database: Database) -> None
     assert names.scalars() == ["a", None, "%(name)s and $1"]
 
 
-def test_a_connection_goes_on_after_a_statement_that_failed(database: Database) -> None:
+def test_a_connection_remains_usable_after_a_failed_statement(database: Database) -> None:
     for _ in range(3):
         with suppress(IntegrityError), database.write() as connection:
             add(connection, "ann")
@@ -92,7 +92,7 @@ def test_a_failed_preparation_is_repeated(database: Database) -> None:
         assert found(connection) == []
 
 
-def test_values_that_cannot_be_sent_leave_the_connection_as_it_was(database: Database) -> None:
+def test_values_that_cannot_be_sent_leave_the_connection_unchanged(database: Database) -> None:
     def fail() -> None:
         with database.write() as connection:
             add(connection, "ann")
@@ -105,7 +105,7 @@ def test_values_that_cannot_be_sent_leave_the_connection_as_it_was(database: Dat
         assert found(connection) == ["bea"]
 
 
-def test_of_too_many_prepared_statements_all_are_dropped_and_come_again(database: Database) -> None:
+def test_all_of_too_many_prepared_statements_are_dropped_and_prepared_again(database: Database) -> None:
     others = [select(literal(number).label(f"number_{number}")) for number in range(MOST_PREPARED)]
     with database.write() as connection:
         add(connection, "ann")
@@ -120,7 +120,7 @@ def test_of_too_many_prepared_statements_all_are_dropped_and_come_again(database
         assert [batch.execute(connection, each, {}).scalar() for each in others[:2]] == [0, 1]
 
 
-def test_answers_larger_than_the_sockets_buffers_come_back(database: Database) -> None:
+def test_answers_larger_than_the_socket_buffers_are_read(database: Database) -> None:
     large = select(bindparam("text", type_=users.c.user_id.type).label("text"))
     texts = [letter * 3_000_000 for letter in "abc"]
     with database.read() as connection:
@@ -150,7 +150,7 @@ def test_an_interruption_ends_the_connection_and_not_the_database(database: Data
         assert found(connection) == ["ann"]
 
 
-def test_statements_of_sqlalchemys_own_leave_prepared_ones_alone(database: Database) -> None:
+def test_sqlalchemys_own_statements_do_not_affect_prepared_ones(database: Database) -> None:
     with database.read() as connection:
         assert found(connection) == []
     for _ in range(10):

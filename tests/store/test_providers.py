@@ -24,7 +24,7 @@ def matching(database: Database, *conditions: Condition) -> list[str]:
     return sorted(provider.name for provider in page)
 
 
-def test_a_name_is_taken_once_in_a_tenant(database: Database, add_provider: Add, now: datetime) -> None:
+def test_a_name_is_unique_in_a_tenant(database: Database, add_provider: Add, now: datetime) -> None:
     add_provider(name="one")
     with pytest.raises(IntegrityError):
         add_provider(name="one")
@@ -57,7 +57,7 @@ def test_a_filter_matches_names_without_regard_to_case(
     assert matching(database, Condition("name", operator, value)) == names
 
 
-def test_conditions_hold_together_and_within_the_tenant(database: Database, add_provider: Add) -> None:
+def test_conditions_apply_together_and_within_the_tenant(database: Database, add_provider: Add) -> None:
     add_provider(name="Onfido")
     add_provider(name="Onfido", tenant="acme")
     is_ours = Condition("type", "eq", "onfido")
@@ -66,7 +66,7 @@ def test_conditions_hold_together_and_within_the_tenant(database: Database, add_
     assert matching(database, Condition("type", "eq", "evident")) == []
 
 
-def test_a_page_is_in_the_order_of_names_with_the_number_of_all(database: Database, add_provider: Add) -> None:
+def test_a_page_is_ordered_by_name_and_has_the_total(database: Database, add_provider: Add) -> None:
     for name in ("c", "a", "b"):
         add_provider(name=name)
     with database.read() as connection:
@@ -95,7 +95,7 @@ def test_a_replaced_webhook_token_is_valid_until_it_expires(
     assert tokens(now, "acme") is None
 
 
-def test_a_provider_is_its_tenants_alone(database: Database, add_provider: Add, provider_id: str) -> None:
+def test_a_provider_belongs_to_its_tenant(database: Database, add_provider: Add, provider_id: str) -> None:
     add_provider(name="elsewhere", tenant="acme")
     with database.write() as connection:
         found = providers.find(connection, provider_id, DEFAULT_TENANT)

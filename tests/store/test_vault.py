@@ -54,7 +54,7 @@ class TestSealing:
         for secret in ("the-secret", sealed, KEY.hex(), OLD_KEY.hex(), encoded(KEY), encoded(OLD_KEY)):
             assert secret not in description
 
-    def test_damage_is_reported_without_what_was_damaged(self) -> None:
+    def test_damage_is_reported_without_the_damaged_text(self) -> None:
         sealed = VAULT.seal("the-secret", CONTEXT)
         with pytest.raises(ConfigurationError) as refused:
             VAULT.open(sealed, "providers/2/api_token")
@@ -63,7 +63,7 @@ class TestSealing:
         assert "the-secret" not in refused.value.description
 
     @given(data=st.data())
-    def test_tampered_text_is_refused_or_is_what_it_was(self, data: st.DataObject) -> None:
+    def test_tampered_text_is_refused_or_unchanged(self, data: st.DataObject) -> None:
         """The last characters of base64 have bits that mean nothing: changing those changes nothing."""
         sealed = VAULT.seal("the-secret", CONTEXT)
         at = data.draw(st.integers(0, len(sealed) - 1))
@@ -97,17 +97,17 @@ class TestRotation:
         assert after.startswith(rotated.prefix)
         assert not before.startswith(rotated.prefix)
 
-    def test_without_the_old_key_its_text_cannot_be_decrypted(self) -> None:
+    def test_text_encrypted_with_a_missing_old_key_cannot_be_decrypted(self) -> None:
         with pytest.raises(ConfigurationError, match="encryption_keys"):
             VAULT.open(Vault([OLD_KEY]).seal("kept", CONTEXT), CONTEXT)
 
 
 class TestKeys:
-    def test_configured_ones_are_taken_in_their_order_and_no_file_is_made(self, tmp_path: Path) -> None:
+    def test_configured_keys_are_used_in_order_and_no_file_is_created(self, tmp_path: Path) -> None:
         assert read_keys([encoded(KEY), encoded(OLD_KEY)], tmp_path) == [KEY, OLD_KEY]
         assert list(tmp_path.iterdir()) == []
 
-    def test_without_any_one_is_made_once_for_its_owner_alone(self, tmp_path: Path) -> None:
+    def test_a_key_file_is_created_once_for_its_owner_if_no_key_is_configured(self, tmp_path: Path) -> None:
         [key] = read_keys([], tmp_path)
         assert len(key) == 32
         assert read_keys([], tmp_path) == [key]
@@ -115,7 +115,7 @@ class TestKeys:
         assert file.stat().st_mode & 0o777 == 0o600
 
     @pytest.mark.parametrize("text", ["", "short", encoded(b"31 bytes".ljust(31)), "!" * 44])
-    def test_a_wrong_one_is_refused_by_its_place_and_not_repeated(self, text: str, tmp_path: Path) -> None:
+    def test_a_wrong_key_is_refused_by_its_position_and_not_repeated(self, text: str, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="entry 2") as refused:
             read_keys([encoded(KEY), text], tmp_path)
         assert not text or text not in refused.value.description
@@ -139,7 +139,7 @@ class TestKeys:
             b"\xef\xbb\xbf" + encoded(KEY).encode(),
         ],
     )
-    def test_a_key_file_of_any_content_is_refused_by_one_sentence(self, content: bytes, tmp_path: Path) -> None:
+    def test_a_key_file_of_any_content_is_refused_in_one_sentence(self, content: bytes, tmp_path: Path) -> None:
         read_keys([], tmp_path)
         [file] = tmp_path.iterdir()
         file.write_bytes(content)
@@ -172,13 +172,15 @@ class TestKeys:
             os.umask(before)
         assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
-    def test_a_file_that_exists_stays_and_no_draft_is_left(self, tmp_path: Path) -> None:
+    def test_an_existing_key_file_is_kept_and_no_draft_left(self, tmp_path: Path) -> None:
         create_private_file(tmp_path / "secret", b"first")
         create_private_file(tmp_path / "secret", b"second")
         assert (tmp_path / "secret").read_bytes() == b"first"
         assert len(list(tmp_path.iterdir())) == 1
 
-    def test_processes_that_start_at_once_share_one_key(self, tmp_path: Path, race: Callable[..., list[str]]) -> None:
+    def test_processes_that_start_concurrently_share_one_key(
+        self, tmp_path: Path, race: Callable[..., list[str]]
+    ) -> None:
         """Each process races for fifty files, so that some of the races are close."""
         body = (
             "for number in range(50):\n"

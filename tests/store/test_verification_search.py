@@ -86,7 +86,7 @@ def walk(database: Database, size: int, wanted: VerificationFilter = EVERYTHING)
 
 
 class TestFind:
-    def test_a_run_is_found_by_its_own_id_and_the_verifications(self, database: Database, add: Add) -> None:
+    def test_a_run_is_found_by_its_own_id_and_by_the_verifications(self, database: Database, add: Add) -> None:
         add()
         verification_id = add(run_id="the-run")
         with database.read() as connection:
@@ -99,7 +99,7 @@ class TestFind:
             assert verification_search.find(connection, "another", "the-run") is None
             assert verification_search.find(connection, TENANT, "unknown") is None
 
-    def test_a_run_id_that_two_providers_share_is_found_with_its_provider(
+    def test_a_run_id_shared_by_two_providers_is_found_with_its_provider(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
     ) -> None:
         other = add_provider(name="another")
@@ -113,19 +113,19 @@ class TestFind:
 
 
 class TestPage:
-    def test_the_latest_come_first_by_default(self, database: Database, add: Add, now: datetime) -> None:
+    def test_the_latest_runs_are_first_by_default(self, database: Database, add: Add, now: datetime) -> None:
         ids = [add(created_at=now + number * SECOND) for number in (0, 2, 1)]
         falling = [ids[1], ids[2], ids[0]]
         assert page(database) == falling
         assert page(database, is_rising=True) == falling[::-1]
 
-    def test_pages_of_runs_of_one_moment_hold_each_once(self, database: Database, add: Add) -> None:
+    def test_pages_of_runs_with_the_same_time_contain_each_run_once(self, database: Database, add: Add) -> None:
         ids = {add() for _ in range(7)}
         pages = [page(database, limit=3, offset=offset) for offset in (0, 3, 6, 9)]
         assert [len(each) for each in pages] == [3, 3, 1, 0]
         assert {verification_id for each in pages for verification_id in each} == ids
 
-    def test_the_total_counts_what_is_wanted_up_to_a_number(self, database: Database, add: Add) -> None:
+    def test_the_total_of_matching_runs_is_counted_up_to_a_limit(self, database: Database, add: Add) -> None:
         for user_id in ("ann", "ann", "ben"):
             add(user_id=user_id)
         add(tenant="another")
@@ -135,7 +135,7 @@ class TestPage:
             assert verification_search.count(connection, TENANT, VerificationFilter(user_id="ann"), 10) == 2
             assert verification_search.count(connection, "nobody", EVERYTHING, 10) == 0
 
-    def test_each_filter_keeps_what_it_names(
+    def test_every_filter_applies(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
     ) -> None:
         other = add_provider(name="another")
@@ -154,7 +154,7 @@ class TestPage:
         assert page(database, VerificationFilter(tag="VIP")) == []
         assert page(database, VerificationFilter(tag="v%")) == []
 
-    def test_filters_are_combined_whichever_of_them_the_list_follows(
+    def test_filters_can_be_combined_whichever_index_the_list_uses(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
     ) -> None:
         asked = VerificationFilter(provider_id, "ben", ("review",), "vip", None, None, "live", "dob", "clear", True)
@@ -196,7 +196,7 @@ class TestPage:
         assert page(database, VerificationFilter(created_before=now)) == []
         assert page(database, VerificationFilter(created_from=now, created_before=now)) == []
 
-    def test_lists_do_not_contain_kept_output(self, database: Database, add: Add) -> None:
+    def test_lists_do_not_contain_stored_output(self, database: Database, add: Add) -> None:
         verification_id = add(result="sealed result", document="sealed document")
         with database.read() as connection:
             whole = verification_search.find(connection, TENANT, verification_id)
@@ -210,7 +210,7 @@ class TestPage:
 
 
 class TestManyBranches:
-    def test_a_tenant_with_more_providers_and_statuses_than_a_union_takes(
+    def test_a_tenant_with_more_providers_and_statuses_than_a_union_allows_is_listed(
         self, database: Database, add: Add, add_provider: Callable[..., str], now: datetime
     ) -> None:
         providers = [add_provider(name=f"provider {number}") for number in range(260)]
@@ -226,7 +226,7 @@ class TestManyBranches:
 
 class TestWalk:
     @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-    def test_a_walk_returns_each_run_once_the_oldest_first(
+    def test_a_walk_returns_every_run_once_and_the_oldest_first(
         self, database: Database, add: Add, now: datetime, size: int
     ) -> None:
         ids = [add(created_at=now + number // 3 * SECOND) for number in range(7)]  # three of each moment
@@ -234,7 +234,7 @@ class TestWalk:
         assert sorted(found) == sorted(ids)
         assert [ids.index(each) // 3 for each in found] == [0, 0, 0, 1, 1, 1, 2]
 
-    def test_a_walk_keeps_to_what_is_wanted(self, database: Database, add: Add) -> None:
+    def test_a_walk_returns_only_matching_runs(self, database: Database, add: Add) -> None:
         wanted = {add(user_id="ben", tags=("vip",)) for _ in range(3)}
         add(user_id="ben")
         add(tags=("vip",))
@@ -253,7 +253,7 @@ class TestWalk:
             rest = behind(connection, first[-1], 10)
         assert [each.verification_id for each in (*first, *rest)] == [ids[0], ids[1], ids[2], ids[4], ids[5], late]
 
-    def test_a_server_in_another_time_zone_changes_nothing(self, database: Database, add: Add, now: datetime) -> None:
+    def test_the_time_zone_of_the_server_changes_nothing(self, database: Database, add: Add, now: datetime) -> None:
         ids = [add(created_at=now + number * SECOND) for number in range(3)]
         with database.read() as connection:
             if not database.is_sqlite:
@@ -265,7 +265,7 @@ class TestWalk:
 
 
 class TestTags:
-    def test_each_run_has_its_own_in_order(self, database: Database, add: Add) -> None:
+    def test_every_run_has_its_own_tags_in_order(self, database: Database, add: Add) -> None:
         tagged, plain = add(tags=("b", "a", "ä")), add()
         add(tags=("c",))
         with database.read() as connection:
@@ -275,7 +275,9 @@ class TestTags:
 
 
 class TestDecide:
-    def test_of_many_decisions_one_is_recorded(self, database: Database, add: Add, now: datetime) -> None:
+    def test_only_one_of_many_concurrent_decisions_is_recorded(
+        self, database: Database, add: Add, now: datetime
+    ) -> None:
         verification_id, barrier = add(status="review"), Barrier(8)
 
         def decide(number: int) -> bool:
@@ -293,7 +295,7 @@ class TestDecide:
         assert (found.status, found.decision) == ("review", f"decision-{made.index(True)}")
 
     @pytest.mark.parametrize("status", ["awaiting_input", "approved", "declined", "abandoned", "error"])
-    def test_only_a_review_is_decided(self, database: Database, add: Add, now: datetime, status: str) -> None:
+    def test_only_a_review_can_be_decided(self, database: Database, add: Add, now: datetime, status: str) -> None:
         verification_id = add(status=status)
         with database.write() as connection:
             assert not verification_search.decide(connection, verification_id, "approved", now)
@@ -306,7 +308,7 @@ class TestLatest:
             assert found
             return verification_search.find_latest(connection, found)
 
-    def test_the_users_last_one_with_the_provider_counts(
+    def test_the_users_latest_verification_with_the_provider_counts(
         self, database: Database, add: Add, add_provider: Callable[..., str], now: datetime
     ) -> None:
         first = add()
@@ -316,7 +318,9 @@ class TestLatest:
         second = add(created_at=now + SECOND)
         assert self.latest(database, first) == self.latest(database, second) == second
 
-    def test_an_attempt_counts_that_has_a_run_or_may_get_one(self, database: Database, add: Add, now: datetime) -> None:
+    def test_an_attempt_counts_if_it_has_a_run_or_may_get_one(
+        self, database: Database, add: Add, now: datetime
+    ) -> None:
         first = add()
         add(created_at=now + SECOND, run_id=None, status="error")
         assert self.latest(database, first) == first
@@ -325,7 +329,7 @@ class TestLatest:
 
 
 class TestForget:
-    def test_kept_output_of_old_runs_is_deleted_and_of_newer_ones_kept(
+    def test_stored_output_of_old_runs_is_deleted_and_of_newer_ones_kept(
         self, database: Database, add: Add, now: datetime
     ) -> None:
         about = (VerificationClaim("country", None, "/country"),)

@@ -89,12 +89,12 @@ def close(database: Database, verification: Verification, now: datetime) -> bool
 
 
 class TestOneOpenVerification:
-    def test_a_second_is_refused(self, reserve: Reserve) -> None:
+    def test_a_second_open_verification_is_refused(self, reserve: Reserve) -> None:
         reserve()
         with pytest.raises(IntegrityError):
             reserve()
 
-    def test_another_follows_once_the_first_has_ended(
+    def test_a_new_verification_is_accepted_after_the_first_has_ended(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         first = reserve()
@@ -108,7 +108,7 @@ class TestOneOpenVerification:
         reserve(user_id="ben")
         reserve(provider_id=add_provider(name="another"))
 
-    def test_of_many_at_once_one_gets_it(self, database: Database, reserve: Reserve) -> None:
+    def test_only_one_of_many_concurrent_verifications_is_inserted(self, database: Database, reserve: Reserve) -> None:
         barrier = Barrier(8)
 
         def reserve_another(_: int) -> bool:
@@ -130,7 +130,7 @@ class TestOneOpenVerification:
         with pytest.raises(IntegrityError):
             advance(database, ben, "first", run_id="run-1")
 
-    def test_a_refused_verification_leaves_no_claims_behind(self, database: Database, reserve: Reserve) -> None:
+    def test_a_refused_verification_leaves_no_claims(self, database: Database, reserve: Reserve) -> None:
         first = reserve()
         with pytest.raises(IntegrityError):
             reserve()
@@ -143,7 +143,7 @@ class TestOneOpenVerification:
 
 
 class TestLease:
-    def test_of_many_requests_that_take_a_lease_over_one_succeeds(
+    def test_only_one_of_many_requests_that_take_over_a_lease_succeeds(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         seen = reserve()
@@ -171,7 +171,7 @@ class TestLease:
         assert current(database, seen.verification_id).run_id is None
         assert advance(database, seen, "second", run_id="run-of-the-second")
 
-    def test_a_renewed_lease_cannot_be_taken_by_its_old_state(
+    def test_a_renewed_lease_cannot_be_taken_over_by_its_old_state(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         seen = reserve()
@@ -189,7 +189,9 @@ class TestLease:
 
 
 @pytest.mark.parametrize("write", [verifications.change, partial(verifications.advance, owner="first")])
-def test_only_one_statement_writes_a_status(database: Database, reserve: Reserve, write: Callable[..., object]) -> None:
+def test_no_other_statement_can_write_a_status(
+    database: Database, reserve: Reserve, write: Callable[..., object]
+) -> None:
     seen = reserve()
     with pytest.raises(ValueError, match="set_status"), database.write() as connection:
         write(connection, seen.verification_id, values={"failure": "by the way", "status": "approved"})
@@ -255,7 +257,7 @@ class TestValues:
         with database.write() as connection:
             verification_claims.mark_stale(connection, "carbon.super", {"ann": {uri: fingerprint}})
 
-    def test_a_change_after_they_were_sent_is_marked_on_that_claim_alone(
+    def test_a_change_after_the_values_were_sent_marks_only_its_claim(
         self, database: Database, reserve: Reserve
     ) -> None:
         seen = reserve()
@@ -263,7 +265,7 @@ class TestValues:
         self.change(database, "givenname", "f3")
         assert self.fingerprints(database, seen) == {"givenname": ("f1", True), "lastname": ("f2", False)}
 
-    def test_the_same_value_again_is_no_change(self, database: Database, reserve: Reserve) -> None:
+    def test_setting_the_same_value_again_is_not_a_change(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         assert self.bind(database, seen, givenname="f1", lastname="f2")
         self.change(database, "givenname", "f1")
@@ -275,14 +277,16 @@ class TestValues:
         self.change(database, "lastname", None)
         assert self.fingerprints(database, seen)["lastname"] == ("f2", True)
 
-    def test_a_change_while_they_were_read_has_them_read_again(self, database: Database, reserve: Reserve) -> None:
+    def test_a_change_while_the_values_are_read_causes_another_reading(
+        self, database: Database, reserve: Reserve
+    ) -> None:
         seen = reserve()
         self.change(database, "givenname", "f2")
         assert not self.bind(database, seen, givenname="f1", lastname="f3")
         assert self.bind(database, seen, givenname="f2", lastname="f3")
         assert self.fingerprints(database, seen)["givenname"] == ("f2", False)
 
-    def test_an_ended_verification_and_other_users_are_left_alone(
+    def test_ended_verifications_and_other_users_are_not_marked(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         ended = reserve()
@@ -294,7 +298,7 @@ class TestValues:
         assert not any(is_stale for _, is_stale in self.fingerprints(database, ended).values())
         assert not any(is_stale for _, is_stale in self.fingerprints(database, ben).values())
 
-    def test_a_resumed_verification_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
+    def test_a_resumed_verification_may_concern_other_claims(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         with database.write() as connection:
             verification_claims.replace(connection, seen, [VerificationClaim("dob", "dob")], ())
@@ -302,7 +306,7 @@ class TestValues:
 
 
 class TestFinding:
-    def test_the_latest_verification_about_all_of_the_claims(
+    def test_the_latest_verification_about_all_of_the_claims_is_found(
         self, database: Database, reserve: Reserve, provider_id: str, now: datetime
     ) -> None:
         first = reserve()
@@ -321,7 +325,7 @@ class TestFinding:
             assert latest("lastname", "dob") is None
             assert latest("lastname", tenant="another") is None
 
-    def test_the_open_verification_and_none_once_it_has_ended(
+    def test_only_an_open_verification_is_found_as_open(
         self, database: Database, reserve: Reserve, provider_id: str, now: datetime
     ) -> None:
         seen = reserve()
@@ -331,7 +335,9 @@ class TestFinding:
         with database.read() as connection:
             assert verifications.find_open(connection, provider_id, "ann") is None
 
-    def test_the_applicant_of_an_earlier_attempt(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_the_applicant_of_an_earlier_attempt_is_found(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
         first = create_applicant(database, reserve(), {"last_name", "first_name"})
         assert close(database, first, now)
         second = reserve(created_at=now + timedelta(minutes=1))
@@ -339,7 +345,7 @@ class TestFinding:
             found = applicants.find_latest(connection, second)
         assert found == KnownApplicant("applicant-1", frozenset({"first_name", "last_name"}))
 
-    def test_no_applicant_of_another_user(self, database: Database, reserve: Reserve) -> None:
+    def test_the_applicant_of_another_user_is_not_found(self, database: Database, reserve: Reserve) -> None:
         create_applicant(database, reserve(), {"first_name"})
         ben = reserve(user_id="ben")
         with database.read() as connection:
@@ -351,7 +357,7 @@ class TestFinding:
         with database.read() as connection:
             assert applicants.find_latest(connection, seen) is None
 
-    def test_all_fields_that_an_applicant_was_ever_sent(
+    def test_all_fields_ever_sent_for_an_applicant_are_found(
         self, database: Database, reserve: Reserve, provider_id: str
     ) -> None:
         seen = create_applicant(database, reserve(), {"first_name", "dob"})
@@ -366,13 +372,15 @@ class TestFinding:
         assert found is not None
         assert found.fields == {"first_name", "last_name", "dob", "email"}
 
-    def test_nothing_of_an_applicant_whose_user_was_removed(self, database: Database, reserve: Reserve) -> None:
+    def test_the_applicant_of_a_removed_user_is_not_found(self, database: Database, reserve: Reserve) -> None:
         create_applicant(database, reserve(), {"first_name"})
         with database.write() as connection:
             user_verifications.delete_all(connection, "carbon.super", "ann")
             assert connection.execute(select(applicants_table)).all() == []
 
-    def test_a_run_within_its_tenant_and_provider(self, database: Database, reserve: Reserve, provider_id: str) -> None:
+    def test_a_run_is_found_only_within_its_tenant_and_provider(
+        self, database: Database, reserve: Reserve, provider_id: str
+    ) -> None:
         seen = reserve()
         assert advance(database, seen, "first", run_id="run-1")
         with database.write() as connection:
@@ -384,7 +392,9 @@ class TestFinding:
             assert verification_search.find(connection, "carbon.super", seen.verification_id) == locked
             assert verification_search.find(connection, "another", "run-1") is None
 
-    def test_a_page_has_the_latest_first(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_the_latest_verification_is_first_on_a_page(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
         ann, ben = reserve(), reserve(user_id="ben", created_at=now + timedelta(minutes=1))
         with database.read() as connection:
             assert page(connection, "carbon.super") == [ben, ann]
@@ -393,7 +403,7 @@ class TestFinding:
             assert page(connection, "another") == []
 
 
-def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, provider_id: str) -> None:
+def test_all_rows_of_a_provider_are_deleted_with_it(database: Database, reserve: Reserve, provider_id: str) -> None:
     seen = reserve()
     with database.write() as connection:
         connection.execute(delete(providers).where(providers.c.id == provider_id))
@@ -403,7 +413,7 @@ def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, pr
 
 
 class TestSweep:
-    def test_overdue_verifications_are_found_the_longest_overdue_first_and_put_off(
+    def test_overdue_verifications_are_found_longest_overdue_first_and_postponed(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         ann, ben, eve = reserve(), reserve(user_id="ben"), reserve(user_id="eve")
@@ -425,7 +435,7 @@ class TestSweep:
             assert verifications.find_due(connection, now, 10) == []
 
 
-def test_verifications_count_from_the_moment_their_run_may_exist(
+def test_attempts_count_from_the_moment_at_which_their_run_may_exist(
     database: Database, reserve: Reserve, provider_id: str, now: datetime
 ) -> None:
     seen = reserve()
@@ -440,7 +450,7 @@ def test_verifications_count_from_the_moment_their_run_may_exist(
     assert started(now) == []
 
 
-def test_a_forgotten_user_leaves_no_verification_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
+def test_a_removed_user_leaves_no_verification_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
     ann, ben = reserve(), reserve(user_id="ben")
     with database.write() as connection:
         assert user_verifications.lock_all(connection, "carbon.super", "ann") == [ann]

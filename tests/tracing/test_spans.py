@@ -102,7 +102,7 @@ def verify(world: World, **headers: str) -> str:
     return str(answer.json()["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
 
 
-def test_a_request_continues_its_callers_trace_with_all_that_it_waits_for(recorded: Recorded, world: World) -> None:
+def test_a_request_continues_its_callers_trace_with_a_span_for_each_wait(recorded: Recorded, world: World) -> None:
     verify(world)
     [request] = recorded.of_kind(SpanKind.SERVER, TRACE)
     assert request.name == "POST /api/users/v1/me/idv/verify"
@@ -129,7 +129,7 @@ def test_a_request_continues_its_callers_trace_with_all_that_it_waits_for(record
     assert re.search(r"INSERT INTO verifications\b", text)
 
 
-def test_postgresql_sends_no_more_round_trips_and_each_is_one_span(
+def test_postgresql_needs_no_additional_round_trips_and_each_is_one_span(
     recorded: Recorded, postgresql_database: str
 ) -> None:
     database = Database(postgresql_database)
@@ -146,7 +146,7 @@ def test_postgresql_sends_no_more_round_trips_and_each_is_one_span(
     assert statements.name == "INSERT"
 
 
-def test_no_value_id_path_query_or_secret_is_in_any_span(recorded: Recorded, world: World) -> None:
+def test_no_span_contains_a_value_id_path_query_or_secret(recorded: Recorded, world: World) -> None:
     run_id = verify(world, **{"X-Correlation-ID": "the-callers-own"})
     caller, admin = world.connector.as_user("ann@example.com"), world.connector.as_admin()
     assert world.post_event(event_body(run_id)).status_code == 200
@@ -208,7 +208,7 @@ def test_a_failed_delivery_has_a_failed_span_without_the_errors_text(recorded: R
     "given",
     ["", "garbage", "00-00000000000000000000000000000000-b7ad6b7169203331-01", f"ff-{TRACE}-{PARENT}-01", "00-1-2-3"],
 )
-def test_a_trace_context_that_cannot_be_read_begins_a_new_trace(
+def test_an_unreadable_trace_context_begins_a_new_trace(
     recorded: Recorded, connector: ConnectorServer, given: str
 ) -> None:
     answer = HTTP.get(f"{connector.url}/healthz", headers={"traceparent": given})
@@ -219,7 +219,7 @@ def test_a_trace_context_that_cannot_be_read_begins_a_new_trace(
 
 
 @pytest.mark.one_database
-def test_the_log_has_the_spans_trace_id_unless_the_caller_named_another(
+def test_the_log_has_the_spans_trace_id_unless_the_caller_sent_one(
     recorded: Recorded, connector: ConnectorServer
 ) -> None:
     own, theirs = "their-own-correlation", f"{connector.url}/api/users/v1/me/idv/claims"
@@ -232,7 +232,7 @@ def test_the_log_has_the_spans_trace_id_unless_the_caller_named_another(
 
 
 @pytest.mark.one_database
-def test_statements_outside_of_a_request_or_delivery_are_in_no_trace(
+def test_statements_outside_a_request_or_delivery_belong_to_no_trace(
     recorded: Recorded, connector: ConnectorServer
 ) -> None:
     connector.services.outbox.work("nobody")

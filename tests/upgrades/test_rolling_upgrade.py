@@ -132,7 +132,7 @@ def serve_together(site: Site, old: Path, new: Path) -> None:
     assert "request.failed" not in former.log.read_text() + later.log.read_text() + again.log.read_text()
 
 
-def test_this_version_serves_on_over_a_later_ones_schema(site: Site, tmp_path: Path) -> None:
+def test_this_version_serves_with_a_later_schema(site: Site, tmp_path: Path) -> None:
     later = later_version(tmp_path, supports=newest_version())
     serve_together(site, ROOT, later)
 
@@ -140,7 +140,7 @@ def test_this_version_serves_on_over_a_later_ones_schema(site: Site, tmp_path: P
     assert (rolled_back.returncode, rolled_back.stdout) == (0, "The database is up to date.\n")
 
 
-def test_the_code_before_the_newest_migration_serves_with_this_one(site: Site, tmp_path: Path) -> None:
+def test_the_version_before_the_newest_migration_serves_together_with_this_one(site: Site, tmp_path: Path) -> None:
     former = former_version(tmp_path)
     if former is None:
         pytest.skip("The history of the code is not here, or no earlier version can serve over a newer schema.")
@@ -148,7 +148,7 @@ def test_the_code_before_the_newest_migration_serves_with_this_one(site: Site, t
 
 
 @pytest.mark.one_database
-def test_this_version_does_not_serve_over_a_schema_that_it_cannot_use(site: Site, tmp_path: Path) -> None:
+def test_this_version_does_not_serve_with_an_unusable_schema(site: Site, tmp_path: Path) -> None:
     later = later_version(tmp_path, supports=LATER)
     assert site.migrate(ROOT).returncode == 0
     running = site.serve(ROOT)

@@ -106,13 +106,13 @@ def test_second_rotation_within_the_overlap_ends_the_first_token(world: World) -
     ] == [401, 200, 200]
 
 
-def test_giving_the_same_token_again_or_none_is_no_rotation(world: World) -> None:
+def test_repeating_the_same_token_or_none_is_not_a_rotation(world: World) -> None:
     assert EXPIRY not in change_token(world, world.webhook_token)
     assert EXPIRY not in change_token(world, None)
     assert post(world, world.webhook_token) == 200
 
 
-def test_the_end_of_an_overlap_is_shown_and_no_secret_is(world: World) -> None:
+def test_the_end_of_an_overlap_is_shown_without_a_secret(world: World) -> None:
     old = world.webhook_token
     shown = change_token(world, "the new token of the webhook")
     assert {key: value for key, value in shown.items() if "token" in key and key != EXPIRY} == {
@@ -165,7 +165,7 @@ def populate(world: World) -> str:
     return run_id
 
 
-def test_after_a_rotation_the_old_key_can_go_and_nothing_is_lost(world: World, run: Run) -> None:
+def test_the_old_key_is_not_needed_after_a_rotation(world: World, run: Run) -> None:
     old_token = world.webhook_token
     populate(world)
     before = key_ids(world)
@@ -196,7 +196,7 @@ def test_fingerprints_still_match_after_a_rotation(world: World, run: Run) -> No
         assert (again.status_code, again.json()["code"]) == (400, "OIDV-10049")
 
 
-def test_rotation_while_requests_run_disturbs_none_of_them(world: World, run: Run) -> None:
+def test_a_rotation_does_not_disturb_concurrent_requests(world: World, run: Run) -> None:
     populate(world)
     world.faults(webhooks_lost=0)
     with restarted(world, NEW, OLD) as after:
@@ -230,7 +230,7 @@ def test_rotation_while_requests_run_disturbs_none_of_them(world: World, run: Ru
             assert services.users.values(Tenant(after.tenant), user_id) == VALUES
 
 
-def test_rotation_that_was_interrupted_can_be_repeated(world: World, run: Run) -> None:
+def test_an_interrupted_rotation_can_be_repeated(world: World, run: Run) -> None:
     populate(world)
     some = [each for each in sealed(world) if each]
     with pytest.raises(ConfigurationError), restarted(world, NEW):
@@ -240,7 +240,7 @@ def test_rotation_that_was_interrupted_can_be_repeated(world: World, run: Run) -
     assert len(sealed(world)) == len(some)
 
 
-def test_rotation_without_the_old_key_changes_nothing(settings: Settings, simulator: Simulator, run: Run) -> None:
+def test_a_rotation_without_the_old_key_changes_nothing(settings: Settings, simulator: Simulator, run: Run) -> None:
     with ConnectorServer(settings, Clock()) as connector:
         world = World(connector, simulator, Clock())
         world.add_user()

@@ -39,7 +39,7 @@ def initiate(world: World, *, expected: str) -> requests.Response:
 
 @pytest.mark.one_database
 @using(interactive_budget=10.0, run_settle_time=10.0, onfido_read_timeout=60)
-def test_interactive_budget_bounds_all_calls_of_a_request_together(world: World) -> None:
+def test_the_interactive_budget_limits_all_calls_of_a_request_together(world: World) -> None:
     world.add_user()
     world.faults(latency_ms=6_000)
 
@@ -50,7 +50,7 @@ def test_interactive_budget_bounds_all_calls_of_a_request_together(world: World)
 
 @pytest.mark.one_database
 @using(onfido_read_timeout=60)
-def test_interactive_budget_bounds_the_wait_for_a_result(world: World) -> None:
+def test_the_interactive_budget_limits_the_wait_for_a_result(world: World) -> None:
     world.start(world.add_user())
     world.faults(latency_ms=60_000)
     hurried = replace(world.connector.settings, interactive_budget=1.0, run_settle_time=1.0)
@@ -63,7 +63,7 @@ def test_interactive_budget_bounds_the_wait_for_a_result(world: World) -> None:
 
 @pytest.mark.one_database
 @using(onfido_rate_limit=1)
-def test_rate_limit_holds_back_what_would_come_too_late(world: World) -> None:
+def test_the_rate_limit_rejects_calls_whose_turn_would_be_too_late(world: World) -> None:
     world.add_user()
     initiate(world, expected="OIDV-10045")
     assert CREATE_APPLICANT not in world.onfido_state()["requests"], "the account's one call registered the webhook"
@@ -91,7 +91,7 @@ def test_consecutive_failures_open_the_circuit(world: World) -> None:
 
 
 @using(webhook_token_overlap=60)
-def test_replaced_token_signs_as_long_as_the_overlap_lasts(world: World) -> None:
+def test_a_replaced_token_verifies_signatures_until_the_overlap_ends(world: World) -> None:
     old = world.webhook_token
     properties = config_properties(world.simulator, webhook_token="the new token of the webhook")
     body = provider_body(world.simulator, configProperties=properties)
@@ -109,7 +109,7 @@ def test_replaced_token_signs_as_long_as_the_overlap_lasts(world: World) -> None
 
 
 @using(event_retention_days=2)
-def test_bodies_of_events_are_kept_so_many_days(world: World) -> None:
+def test_the_bodies_of_events_are_deleted_after_their_retention(world: World) -> None:
     run_id = world.start(world.add_user())
     assert world.post_event(event_body(run_id)).status_code == 200
 

@@ -22,7 +22,7 @@ def settings(own_settings: Settings) -> Settings:
     return replace(own_settings, onfido_read_timeout=READ_TIMEOUT, run_settle_time=SETTLE_TIME)
 
 
-def test_settle_time_counts_from_the_end_of_the_unanswered_call(world: World) -> None:
+def test_the_settle_time_begins_at_the_end_of_the_unanswered_call(world: World) -> None:
     ann = world.add_user()
     world.faults(route=START_RUN, latency_ms=LATENCY)
     with ThreadPoolExecutor(1) as pool:
