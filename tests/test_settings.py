@@ -44,7 +44,7 @@ def with_issuer(**changes: object) -> dict[str, str]:
     return {"CONNECTOR_ISSUERS": json.dumps([ISSUER | changes])}
 
 
-class TestWhichValueWins:
+class TestPrecedence:
     def test_defaults_need_no_file_and_no_variable(self) -> None:
         settings = load(None, {})
         assert (settings.port, settings.database_url, settings.issuers, settings.dev) == (8080, "", (), False)

@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "connector.backup"
 
 
-class TestWhichDatabase:
+class TestDatabase:
     @pytest.fixture(params=["data_dir", "variable", "settings file", "data_dir in the settings file"])
     def options(self, request: pytest.FixtureRequest, tmp_path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
         """The options and variables that lead to a database, each in another way."""
@@ -135,7 +135,7 @@ class TestKeys:
         assert not key.exists()
 
 
-class TestWhatIsNotOverwritten:
+class TestOverwriting:
     def test_an_existing_file_is_not_overwritten(self, run: Run, file: Path) -> None:
         file.write_text("precious")
         result = run("backup", str(file))
@@ -193,7 +193,7 @@ class TestWhatIsNotOverwritten:
         assert users(run) == ["ann"]
 
 
-class TestWhatIsNoBackup:
+class TestInvalidBackup:
     @pytest.fixture
     def made(self, run: Run, file: Path) -> Path:
         run("user", "add", "ann")

@@ -184,7 +184,7 @@ class TestWorker:
         assert all(json.loads(line)["level"] == "info" for line in log.read_text().splitlines())
 
 
-class TestWithoutAWritableHome:
+class TestUnwritableHome:
     @pytest.fixture
     def variables(self, tmp_path: Path) -> dict[str, str]:
         return {

@@ -49,7 +49,7 @@ def count(added: int = 0, changed: int = 0, unchanged: int = 0, refused: int = 0
     return f"Added {added}, changed {changed}, unchanged {unchanged}, refused {refused}.\n"
 
 
-class TestFilesAsPeopleMakeThem:
+class TestFileFormats:
     def test_csv_and_json_import_the_same_users(self, import_file: Import, users: Callable[[], Any]) -> None:
         assert import_file(CSV).stdout == count(added=2)
         assert users() == USERS
@@ -160,7 +160,7 @@ def entries(data_dir: Path) -> list[Any]:
     return found
 
 
-class TestWhatIsRefused:
+class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "places"),
         [
@@ -297,7 +297,7 @@ class TestWhatIsRefused:
         assert users() == USERS
 
 
-class TestWhatIsWarnedOf:
+class TestWarnings:
     def test_unused_claims_and_unusual_dates_cause_warnings(self, run: Run, import_file: Import) -> None:
         add_provider(run, GIVEN_NAME, LAST_NAME, BIRTH_DATE)
         content = f"id,{GIVEN_NAME},{LAST_NAME}s,nick,{BIRTH_DATE}\nann,Ann,X,A,31.12.1990\nben,B,X,B,1990-02-30\n"

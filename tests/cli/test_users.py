@@ -18,7 +18,7 @@ def users(run: Run) -> dict[str, dict[str, str]]:
     return {each: json.loads(run("user", "show", each, "--json").stdout)["attributes"] for each in ids}
 
 
-class TestOneByOne:
+class TestSingleUsers:
     def test_a_user_is_added_shown_changed_and_listed(self, run: Run) -> None:
         assert run("user", "add", "ann", "-a", f"{GIVEN_NAME}=Ann=a", "-a", "dob=1990-01-01").stdout == "Added ann.\n"
         assert users(run) == {"ann": {GIVEN_NAME: "Ann=a", "dob": "1990-01-01"}}

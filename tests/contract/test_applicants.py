@@ -363,7 +363,7 @@ def test_an_applicant_erased_by_onfido_cannot_be_restored(onfido: World) -> None
 
 
 @pytest.mark.parametrize(("method", "action"), [("PUT", ""), ("DELETE", ""), ("POST", "/restore")])
-class TestWhose:
+class TestTenants:
     def test_an_applicant_without_a_verification_is_unknown(
         self, shared: World, admin: Caller, method: str, action: str
     ) -> None:

@@ -143,7 +143,7 @@ def test_new_keys_of_glewlwyd_are_found_and_former_ones_forgotten(glewlwyd: Glew
     assert refusal(site, before) == "signature"
 
 
-class TestAsked:
+class TestIntrospection:
     """Servers that are asked about each token."""
 
     def test_canaille_introspects_only_its_own_tokens(self, canaille: Canaille) -> None:

@@ -211,7 +211,7 @@ def test_a_start_that_another_thread_is_recording_is_not_recorded_twice(world: W
     assert stored(world) == before + 1
 
 
-class TestLooks:
+class TestRateOfLookups:
     def test_lookups_of_one_actor_are_limited_per_minute(self, moment: list[datetime]) -> None:
         limit = RefusalLimit(lambda: moment[0])
         assert looks(limit, [entry("mallory")] * (MOST_LOOKS + 10)) == MOST_LOOKS

@@ -58,7 +58,7 @@ def printed(result: Result) -> dict[str, str]:
     return {line[0]: line[1].strip() for line in lines if len(line) == 2}
 
 
-class TestWhy:
+class TestReason:
     def test_a_user_who_never_started_has_that_reason(self, quiet: World, run: Run) -> None:
         quiet.add_user()
 
