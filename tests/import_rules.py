@@ -49,7 +49,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "domain": allow("errors"),
     "settings": allow("errors domain private_file"),
     "http": allow("errors telemetry tracing domain", "certifi requests standardwebhooks structlog urllib3"),
-    "onfido": allow("errors telemetry metrics tracing domain", "pycountry requests structlog urllib3"),
+    "onfido": allow("errors telemetry metrics tracing domain", "certifi pycountry structlog urllib3"),
     "access": allow(f"{_BASE} http private_file settings", "authlib flask joserfc structlog"),
     "store": allow(f"{_BASE} private_file", "alembic cryptography psycopg sqlalchemy"),
     "directory": allow(f"{_BASE} store http shipped", "sqlalchemy structlog"),

@@ -12,10 +12,11 @@ from urllib.parse import quote
 from connector.domain.credentials import Credentials
 from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
+from connector.onfido.calls import MAX_BODY_BYTES, Answer, Call
 from connector.onfido.login import login
 from connector.onfido.reading import read_json
 from connector.onfido.refusals import misunderstanding, refusal
-from connector.onfido.transport import MAX_BODY_BYTES, Answer, Call, Transport
+from connector.onfido.transport import Transport
 
 T = TypeVar("T")
 

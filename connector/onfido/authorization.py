@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-
-import requests
-from requests.auth import AuthBase
 
 from connector.onfido.pacing import Recent
 
 
-class Authorization(AuthBase):
-    """Onfido's authorization header, as an auth object of `requests`, so that `.netrc` is not used.
+class Authorization:
+    """The authorization of a call, by its `headers`.
 
     `secret` is masked in every message about the call; calls of one `account` are counted together.
     """
 
     def __init__(self, header: str | None, secret: str, account: str) -> None:
-        self._header = header
+        self.headers: Mapping[str, str] = {} if header is None else {"Authorization": header}
         self.secret = secret
         self.account = account
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header."""
-        if self._header is not None:
-            request.headers["Authorization"] = self._header
-        return request
 
 
 class TokenAuth(Authorization):

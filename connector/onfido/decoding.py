@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-import requests
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
 
 PIECE_BYTES = 64 * 1024
@@ -18,12 +18,12 @@ _GZIP, _ZLIB, _RAW_DEFLATE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBIT
 _GZIP_START = b"\x1f"
 
 
-def is_compressed(response: requests.Response) -> bool:
+def is_compressed(response: BaseHTTPResponse) -> bool:
     """Whether the length of the body differs from the one in the header."""
     return _coding(response) != ""
 
 
-def read_pieces(response: requests.Response) -> Iterator[bytes]:
+def read_pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
     """Read a body as it arrives, decompressed; a piece may be empty.
 
     Raises `DecodeError` if the body does not match its `Content-Encoding`, or is truncated. Codings other than gzip
@@ -39,13 +39,13 @@ def read_pieces(response: requests.Response) -> Iterator[bytes]:
             return pieces
 
 
-def _coding(response: requests.Response) -> str:
+def _coding(response: BaseHTTPResponse) -> str:
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     return "" if coding == "identity" else coding
 
 
-def _read_raw(response: requests.Response) -> Iterator[bytes]:
-    while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
+def _read_raw(response: BaseHTTPResponse) -> Iterator[bytes]:
+    while piece := response.read1(PIECE_BYTES, decode_content=False):
         yield piece
 
 

@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from urllib.parse import urlsplit
 
-import requests
 from urllib3 import exceptions as urllib3_errors
 
 from connector.domain.messages import message
@@ -28,6 +26,7 @@ from connector.onfido.failures import failure, unreachable
 from connector.onfido.pictures import documents_of, selfies_of
 from connector.onfido.reading import as_object, identifier, required
 from connector.onfido.refusals import misunderstanding, refusal
+from connector.onfido.sessions import File
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
 _FOLDERS = {DOCUMENT: "documents", SELFIE: "live_photos"}
@@ -77,15 +76,15 @@ class Files(OnfidoApi):
 
     @contextmanager
     def _open(self, *path: str) -> Iterator[FileStream]:
-        with closing(self._request(*path)) as response:
-            length = None if is_compressed(response) else response.raw.length_remaining
+        with closing(self._request(*path)) as file:
+            length = None if is_compressed(file.response) else file.response.length_remaining
             if length is not None and length > MAX_FILE_BYTES:
                 raise _too_large()
-            chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT, self._transport.clock)
+            chunks = _chunks(file, self._transport.read_timeout * LONGEST_WAIT, self._transport.clock)
             first = next(chunks, b"")
             yield FileStream(length, chain((first,) if first else (), chunks))
 
-    def _request(self, *path: str) -> requests.Response:
+    def _request(self, *path: str) -> File:
         call, answer = self._exchange(self._call("GET", *path, is_download=True, accept="*/*"))
         if answer.file is not None:
             return answer.file
@@ -100,15 +99,15 @@ def _file_id(body: object) -> str:
     return required(identifier(as_object(body).get("workflow_timeline_file_id")), "workflow_timeline_file_id")
 
 
-def _chunks(response: requests.Response, patience: float, clock: Callable[[], float]) -> Iterator[bytes]:
-    host, size, waited = urlsplit(response.url).netloc, 0, 0.0
-    pieces = read_pieces(response)
+def _chunks(file: File, patience: float, clock: Callable[[], float]) -> Iterator[bytes]:
+    size, waited = 0, 0.0
+    pieces = read_pieces(file.response)
     while True:
         asked_at = clock()
         try:
             piece = next(pieces, None)
         except (OSError, urllib3_errors.HTTPError) as error:
-            raise failure(error, host) from error
+            raise failure(error, file.host) from error
         waited += clock() - asked_at
         if piece is None:
             return
@@ -116,7 +115,7 @@ def _chunks(response: requests.Response, patience: float, clock: Callable[[], fl
         if size > MAX_FILE_BYTES:
             raise _too_large()
         if waited > patience:
-            raise unreachable(message("%(host)s sends the file too slowly", host=host), is_sent=False)
+            raise unreachable(message("%(host)s sends the file too slowly", host=file.host), is_sent=False)
         if piece:
             yield piece
 

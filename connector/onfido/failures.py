@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 
-import requests
 from urllib3 import exceptions as urllib3_errors
 
 from connector.domain.messages import message
@@ -21,9 +20,8 @@ def failure(error: Exception, host: str) -> OnfidoError:
     A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
     soon. So does a name server that does not answer.
     """
-    reason = _reason(error)
-    origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
-    if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
+    origin = error.__cause__ or next(iter(error.args[-1:]), None)
+    if isinstance(error, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
         return OnfidoError(
             Code.BASE_URL_WRONG,
             message("There is no host %(host)s: correct the provider's base_url.", host=host),
@@ -36,14 +34,14 @@ def failure(error: Exception, host: str) -> OnfidoError:
             verify_message=origin.verify_message,
         )
         return unreachable(why, is_sent=False)
-    if isinstance(reason, urllib3_errors.ProxyError):
+    if isinstance(error, urllib3_errors.ProxyError):
         return unreachable(message("The proxy on the way to %(host)s failed", host=host), is_sent=False)
-    if isinstance(error, requests.Timeout | urllib3_errors.ReadTimeoutError):
+    if isinstance(error, TimeoutError | urllib3_errors.TimeoutError) and not _is_refused(error):
         why = message("%(host)s did not answer in time", host=host)
     else:
-        what = origin if isinstance(origin, Exception) else reason
+        what = origin if isinstance(origin, Exception) else error
         why = message("The connection to %(host)s failed: %(name)s", host=host, name=type(what).__name__)
-    return unreachable(why, is_sent=not isinstance(reason, urllib3_errors.ConnectTimeoutError))
+    return unreachable(why, is_sent=not isinstance(error, urllib3_errors.ConnectTimeoutError))
 
 
 def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
@@ -56,8 +54,6 @@ def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
     )
 
 
-def _reason(error: Exception) -> BaseException:
-    """Return the cause of a failure without the wrapping exceptions of requests and urllib3."""
-    inner = next(iter(error.args), None)
-    wrapped = inner if isinstance(inner, Exception) else error
-    return wrapped.reason or wrapped if isinstance(wrapped, urllib3_errors.MaxRetryError) else wrapped
+def _is_refused(error: Exception) -> bool:
+    """Whether there was no connection for another reason than the time; urllib3 counts this as a time-out."""
+    return isinstance(error, urllib3_errors.NewConnectionError)

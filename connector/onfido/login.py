@@ -19,11 +19,12 @@ from connector.domain.credentials import ClientCredentials, Credentials
 from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
 from connector.onfido.authorization import AccessToken, Authorization, BearerAuth, ClientAuth, TokenAuth
+from connector.onfido.calls import Answer, Call
 from connector.onfido.failures import unreachable
 from connector.onfido.pacing import HeldBackError
 from connector.onfido.reading import as_object, read_json, required
 from connector.onfido.refusals import THROTTLED_RETRY_AFTER
-from connector.onfido.transport import Answer, Call, Transport
+from connector.onfido.transport import Transport
 
 MAX_TOKEN_LENGTH = 8192
 _ERROR = re.compile(r"[a-z_]{1,64}")

@@ -23,10 +23,10 @@ from typing import Any
 
 from connector.domain.messages import joined, message
 from connector.errors import Code, OnfidoError, is_refusing
+from connector.onfido.calls import Answer, Call
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER
 from connector.onfido.pacing import LONGEST_RETRY_AFTER
 from connector.onfido.reading import mapping, printable, read_json
-from connector.onfido.transport import Answer, Call
 
 THROTTLED_RETRY_AFTER = 60  # seconds, if Onfido sends none: its limit counts requests per minute
 MAX_TEXT_LENGTH = 300

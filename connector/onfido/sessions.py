@@ -1,60 +1,112 @@
-"""Connections, with those features of `requests` switched off that must not be used.
+"""Connections to Onfido and its file storage, kept and shared by threads.
 
-A `Session` follows no redirect and keeps no cookie; with `is_public_only` it connects only to public addresses. After
-connecting, a final check (`checking_before_sending`) can still prevent sending: connecting can take long, and a process
-may be suspended at any moment.
+A `Session` follows no redirect, which would send the token to another host, keeps no cookie and reads no `.netrc`. It
+uses the proxies and the CA bundle that the environment names (`environment.py`). With `is_public_only` it connects
+only to public addresses. After connecting, a final check (`checking_before_sending`) can still prevent sending:
+connecting can take long, and a process may be suspended at any moment.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.poolmanager import PoolManager, ProxyManager
 from urllib3.util.connection import create_connection
 
 from connector.domain.addresses import is_public
 from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
+from connector.onfido.environment import proxy_headers, proxy_of, trusted_context
 
 POOL_SIZE = 32
 
 _final_check: ContextVar[Callable[[], None]] = ContextVar("last_look", default=lambda: None)
 
 
-class Session(requests.Session):
-    """A session that follows no redirect, which would send the token to another host, and shares no cookies between
-    tokens.
-    """
+@dataclass(frozen=True)
+class File:
+    """A file that is being received; the reader closes it."""
+
+    host: str
+    response: BaseHTTPResponse = field(repr=False)
+
+    def close(self) -> None:
+        """Close the connection, unless the whole file was read."""
+        close(self.response)
+
+
+class Session:
+    """Connections that are kept for the next requests."""
 
     def __init__(self, user_agent: str, *, is_public_only: bool = False) -> None:
-        super().__init__()
-        self.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        make = _PublicAdapter if is_public_only else _Adapter
-        self._adapter = make(pool_maxsize=POOL_SIZE, max_retries=0)
-        self.mount("https://", self._adapter)
-        self.mount("http://", self._adapter)
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        self._pools = _PUBLIC_POOLS if is_public_only else _POOLS
+        self._managers: dict[tuple[str, str], PoolManager] = {}
+        self._lock = threading.Lock()
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no target, because `requests` would otherwise read the whole body of a redirect that it does not
-        follow.
+    def request(
+        self,
+        method: str,
+        url: str,
+        timeouts: tuple[float, float],
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+    ) -> BaseHTTPResponse:
+        """Send a request and return the head of its answer; `timeouts` limit connecting, and each read.
+
+        Raises `OSError`, or an error of urllib3's.
         """
+        connect_timeout, read_timeout = timeouts
+        return self._manager(urlsplit(url)).urlopen(
+            method,
+            url,
+            body=body,
+            headers={**self._headers, **headers},
+            timeout=Timeout(connect=connect_timeout, read=read_timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
     def close(self) -> None:
         """Close every connection now; urllib3 would wait until no traceback or other object references its pool."""
-        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+        for manager in self._managers.values():
             for key in manager.pools.keys():  # noqa: SIM118  no dict: it cannot be iterated over itself
                 manager.pools[key].close()
-        super().close()
+
+    def _manager(self, url: SplitResult) -> PoolManager:
+        key = (url.scheme, proxy_of(url))
+        with self._lock:
+            if key not in self._managers:
+                self._managers[key] = self._create_manager(*key)
+            return self._managers[key]
+
+    def _create_manager(self, scheme: str, proxy: str) -> PoolManager:
+        options: dict[str, Any] = {"maxsize": POOL_SIZE}
+        if scheme == "https":
+            options["ssl_context"] = trusted_context()
+        manager = (
+            ProxyManager(proxy, proxy_headers=proxy_headers(proxy), **options) if proxy else PoolManager(**options)
+        )
+        manager.pool_classes_by_scheme = _POOLS if proxy else self._pools
+        return manager
+
+
+def close(response: BaseHTTPResponse) -> None:
+    """Close the connection of an answer, unless its body was read to the end."""
+    response.close()
+    response.release_conn()
 
 
 @contextmanager
@@ -99,18 +151,6 @@ class _TlsPool(HTTPSConnectionPool):
 _POOLS = {"http": _Pool, "https": _TlsPool}
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        own = manager.pool_classes_by_scheme  # a SOCKS proxy uses its own connection classes
-        manager.pool_classes_by_scheme = _POOLS if isinstance(manager, ProxyManager) else own
-        return manager
-
-
 class _PublicConnection(HTTPSConnection):
     """Resolves a name once, refuses it if any of its addresses is not public, and connects to one of them."""
 
@@ -135,7 +175,4 @@ class _PublicPool(HTTPSConnectionPool):
     ConnectionCls = _PublicConnection
 
 
-class _PublicAdapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
+_PUBLIC_POOLS: dict[str, type[HTTPConnectionPool]] = {"https": _PublicPool}

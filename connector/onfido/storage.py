@@ -14,14 +14,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
-import requests
 from urllib3 import exceptions as urllib3_errors
 
 from connector.domain.messages import message
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, OnfidoError
 from connector.onfido.failures import unreachable
-from connector.onfido.sessions import Session
+from connector.onfido.sessions import File, Session
 
 _PUBLIC = UrlPolicy(None)
 _DEVELOPMENT = UrlPolicy(None, allows_http_loopback=True)
@@ -39,33 +38,27 @@ class Storage:
         self._public.close()
         self._development.close()
 
-    def open(self, asked: str, location: str, timeouts: tuple[float, float]) -> requests.Response:
+    def open(self, asked: str, location: str, timeouts: tuple[float, float]) -> File:
         """Open the file at `location`, to which Onfido redirected from the URL `asked`; the caller closes it."""
         is_development = _PUBLIC.objection(asked) is not None and _DEVELOPMENT.objection(asked) is None
         policy, session = (_DEVELOPMENT, self._development) if is_development else (_PUBLIC, self._public)
         url = _resolve(asked, location, policy)
         host = urlsplit(url).netloc
         try:
-            response = session.get(
-                url,
-                headers={"Accept": "*/*"},
-                auth=lambda request: request,  # none; otherwise `requests` would read one from `.netrc`
-                timeout=timeouts,
-                allow_redirects=False,
-                stream=True,
-            )
+            response = session.request("GET", url, timeouts, {"Accept": "*/*"})
         except (OSError, ValueError, urllib3_errors.HTTPError) as error:
-            # Not chained: the message of `requests` contains the signed address.
+            # Not chained: the message of urllib3 may contain the signed address.
             raise unreachable(
                 message(
                     "%(host)s, where Onfido keeps the file, failed: %(name)s", host=host, name=type(error).__name__
                 ),
                 is_sent=False,
             ) from None
-        if response.status_code == HTTPStatus.OK:
-            return response
-        response.close()
-        raise _refusal(host, response.status_code)
+        file = File(host, response)
+        if response.status == HTTPStatus.OK:
+            return file
+        file.close()
+        raise _refusal(host, response.status)
 
 
 def _resolve(asked: str, location: str, policy: UrlPolicy) -> str:

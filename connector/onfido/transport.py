@@ -16,102 +16,33 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
-import requests
+from urllib3 import BaseHTTPResponse
 from urllib3 import exceptions as urllib3_errors
 
 from connector import metrics
 from connector.domain.messages import message
-from connector.errors import NO_ANSWER, Code, OnfidoError
-from connector.onfido.authorization import AccessTokens, Authorization
+from connector.errors import Code, OnfidoError
+from connector.onfido.authorization import AccessTokens
 from connector.onfido.budget import Budget, SharedLimit, account_of
+from connector.onfido.calls import MAX_BODY_BYTES, Answer, Call
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.headers import http_date, retry_after
 from connector.onfido.measuring import Measured, traced
 from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
-from connector.onfido.sessions import Session, checking_before_sending
+from connector.onfido.sessions import File, Session, checking_before_sending, close
 from connector.onfido.storage import Storage
 
-MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; longer bodies are truncated and not parsed
 BACKOFF_SECONDS = 0.2  # the longest first pause; it doubles each time
 LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, if a call has no deadline
 BACKGROUND_WAIT_SECONDS = 2.0  # for a background call, which is retried later anyway
 FAIR_SECONDS = 2.0  # if a call has less time left, a missing answer does not count as a failure of Onfido
 DEFAULT_RATE_LIMIT = 400.0  # calls per minute of a live account
 FAILURES_TO_OPEN = 5
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request; `fields` become its JSON body, a `form` its form. Values are left out of its `repr`, and so of logs.
-
-    `deadline`: the time, by the transport's clock, by which the answer must have arrived. `is_background`: interactive
-    calls take precedence. `is_download`: a success is a file, which is not read.
-    """
-
-    method: str
-    url: str
-    auth: Authorization
-    params: Mapping[str, str] | None = field(default=None, repr=False)
-    fields: Mapping[str, Any] | None = field(default=None, repr=False)
-    deadline: float | None = None
-    is_background: bool = False
-    is_download: bool = False
-    form: Mapping[str, str] | None = field(default=None, repr=False)
-    accept: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer, with the `date` of Onfido's clock; `retry_after` is in seconds, None if no pause is requested.
-
-    A download has a `file`, which the caller must close, or the `location` of one.
-    """
-
-    status: int
-    body: bytes = field(repr=False)
-    request_id: str | None
-    retry_after: int | None
-    location: str | None = field(default=None, repr=False)
-    date: datetime | None = None
-    file: requests.Response | None = field(default=None, repr=False)
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the body is longer than the limit."""
-        return len(self.body) > MAX_BODY_BYTES
-
-    @property
-    def is_success(self) -> bool:
-        """Whether Onfido carried out the request."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
-
-    @property
-    def is_redirect(self) -> bool:
-        """Whether the answer is a redirect."""
-        return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
-
-    @property
-    def is_throttled(self) -> bool:
-        """Whether the account has sent too many calls."""
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether Onfido itself has failed."""
-        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether the same read may succeed in a moment."""
-        return self.is_throttled or self.is_failure or self.status in NO_ANSWER
 
 
 class Transport:
@@ -172,7 +103,7 @@ class Transport:
             self._sleep(pause)
         return self._exchange(call)
 
-    def fetch(self, call: Call, location: str) -> requests.Response:
+    def fetch(self, call: Call, location: str) -> File:
         """Open the file to which Onfido's answer to a call redirects; raises `OnfidoError`."""
         return self._storage.open(call.url, location, self._timeouts(call))
 
@@ -228,38 +159,28 @@ class Transport:
             return answer
 
     def _ask_traced(self, call: Call, headers: Mapping[str, str]) -> Answer:
-        connect_timeout, read_timeout = self._timeouts(call)
-        accepted = {} if call.accept is None else {"Accept": call.accept}
+        timeouts, host = self._timeouts(call), urlsplit(call.url).netloc
         try:
             with ExitStack() as stack, checking_before_sending(partial(self._check_time, call)):
                 response = self._session.request(
-                    call.method,
-                    call.url,
-                    params=call.params,
-                    json=call.fields,
-                    data=call.form,
-                    headers={**accepted, **headers},
-                    auth=call.auth,
-                    timeout=(connect_timeout, read_timeout),
-                    allow_redirects=False,
-                    stream=True,
+                    call.method, call.target, timeouts, {**call.headers, **headers}, call.body
                 )
-                stack.enter_context(response)
-                is_file = call.is_download and response.status_code == HTTPStatus.OK
+                stack.callback(close, response)
+                is_file = call.is_download and response.status == HTTPStatus.OK
                 answer = Answer(
-                    status=response.status_code,
-                    body=b"" if is_file else _read(response, until=time.monotonic() + read_timeout),
+                    status=response.status,
+                    body=b"" if is_file else _read(response, until=time.monotonic() + timeouts[1]),
                     request_id=response.headers.get("X-Request-Id"),
                     retry_after=retry_after(response.headers.get("Retry-After", "")),
                     location=response.headers.get("Location"),
                     date=http_date(response.headers.get("Date", "")),
-                    file=response if is_file else None,
+                    file=File(host, response) if is_file else None,
                 )
                 if is_file:
                     stack.pop_all()
                 return answer
-        except (OSError, urllib3_errors.HTTPError) as error:  # requests' own errors are OSErrors
-            raise failure(error, urlsplit(call.url).netloc) from error
+        except (OSError, urllib3_errors.HTTPError) as error:
+            raise failure(error, host) from error
 
     def _timeouts(self, call: Call) -> tuple[float, float]:
         """Return the time limits of connecting and of each read; raises `OnfidoError` if no time is left."""
@@ -286,7 +207,7 @@ class Transport:
         return max(0.0, min(longest, self._time_left(call)))
 
 
-def _read(response: requests.Response, *, until: float) -> bytes:
+def _read(response: BaseHTTPResponse, *, until: float) -> bytes:
     """Read the body, at most one byte beyond the limit; one that is too slow in total is a time-out."""
     body = bytearray()
     for piece in read_pieces(response):
@@ -294,5 +215,5 @@ def _read(response: requests.Response, *, until: float) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             break
         if time.monotonic() > until:
-            raise requests.ReadTimeout("the body took too long")
+            raise TimeoutError("the body took too long")
     return bytes(body[: MAX_BODY_BYTES + 1])

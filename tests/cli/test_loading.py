@@ -106,7 +106,10 @@ def test_the_worker_loads_no_web_framework_and_no_unneeded_migrations(data_dir: 
     process = start(data_dir, ["worker"])
     wait_for_sweep(data_dir, process)
     process.send_signal(signal.SIGTERM)
-    assert loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", TRACING}) == set()
+    assert (
+        loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", "requests", TRACING})
+        == set()
+    )
 
 
 def test_no_driver_is_loaded_before_the_database_is_known(data_dir: Path) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from connector.errors import Code, OnfidoError
+from connector.onfido.calls import MAX_BODY_BYTES
 from connector.onfido.client import OnfidoClient
 from connector.onfido.evidence import MAX_FILE_BYTES
-from connector.onfido.transport import MAX_BODY_BYTES
 from tests.onfido.conftest import Reply, ScriptedOnfido
 
 RUN = {"id": "run-1", "status": "processing", "output": {"words": "ä" * 200_000}}

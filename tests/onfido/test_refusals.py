@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.authorization import TokenAuth
+from connector.onfido.calls import Answer, Call
 from connector.onfido.client import OnfidoClient
 from connector.onfido.refusals import MAX_FIELDS, refusal
-from connector.onfido.transport import Answer, Call
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
 APPLICANT = {"first_name": "Ann<", "last_name": "Smith", "address": {"postcode": "S2 2DF", "country": "GB"}}

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from connector.errors import Code, OnfidoError
+from connector.onfido.calls import MAX_BODY_BYTES
 from connector.onfido.client import OnfidoClient, OnfidoTransport
-from connector.onfido.transport import MAX_BODY_BYTES
 from tests.onfido.conftest import API_TOKEN, FOR_EVER, FakeTime, Reply, ScriptedOnfido, self_signed
 from tests.waiting import GENEROUS, wait_until
 

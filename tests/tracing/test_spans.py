@@ -20,7 +20,8 @@ from connector import tracing
 from connector.errors import OnfidoError
 from connector.http.client import ExchangeError, HttpClient
 from connector.onfido.authorization import TokenAuth
-from connector.onfido.transport import Call, Transport
+from connector.onfido.calls import Call
+from connector.onfido.transport import Transport
 from connector.services.providers.deletion import DeleteApplicant
 from connector.settings import Settings
 from connector.store import models, outbox
