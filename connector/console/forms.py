@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import g
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, StringField
@@ -14,6 +15,8 @@ from wtforms.validators import InputRequired
 
 from connector.console.translations import say
 from connector.errors import InvalidField
+
+SHOWN_AGAIN = "is_shown_again"  # of `g`, and of views: the form is only shown as it was sent, and nothing is done
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
@@ -23,6 +26,10 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
         """Options that all forms share."""
 
         csrf = False  # `Story` has checked it, and the macro `form` writes the token
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Whether the form can be taken; not if it is only shown again."""
+        return not g.get(SHOWN_AGAIN) and bool(super().validate(*args, **kwargs))
 
     def reject(self, error: InvalidField, names: dict[str, str]) -> None:
         """Show a service's error at the field that it names, else above the form; `names` maps theirs to ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -13,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
+from connector.console import drafts
 from connector.console.confirm import is_part_wanted
 from connector.console.descriptions import description_of
 from connector.console.own_token import SignInAgain
@@ -58,7 +60,13 @@ def _signed_out(_error: SignedOut) -> BaseResponse:
     if not is_part_wanted() and (request.method == "GET" or request.blueprint in _USER_PAGES):
         return _to_sign_in(url)
     log.warning("console.refused", reason="not signed in", path=request.path)
-    response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, then try again."))
+    sentence = _("Your session has ended. Sign in, then try again.")
+    if request.method == "POST" and drafts.keep():
+        url = sign_in_url(url_for("console.draft.show"))
+        sentence = _(
+            "Your session has ended, so that nothing was saved. Sign in: you get back what you typed, except secrets."
+        )
+    response = _page(401, _("You are signed out"), sentence, retry_url=url)
     if request.method == "GET":
         response.headers["HX-Redirect"] = url
     return response
@@ -202,6 +210,9 @@ def _return_address() -> str | None:
     """Return the page to show after a sign-in: this one, or the user's page to which a form or a part belongs."""
     if request.method == "GET" and not is_part_wanted():
         return _here()
+    if shown := request.headers.get("HX-Current-URL") or request.referrer:  # the page of a part, or of a form
+        parts = urlsplit(shown)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
     if request.blueprint in _USER_PAGES and request.view_args:
         return url_for(".show", **request.view_args)
     return None

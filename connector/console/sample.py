@@ -53,7 +53,7 @@ def show() -> str:
     return render_template("console/sample.html", form=SampleForm(), filters=filters, **_examples())
 
 
-@story.act("/form", scope=SCOPE)
+@story.act("/form", scope=SCOPE, is_shown_again=True)
 def save() -> str | Response:
     """Save the form."""
     _require_dev()

@@ -8,6 +8,7 @@ from connector.console import (
     audit,
     clients,
     deliveries,
+    drafts,
     events,
     home,
     jobs,
@@ -38,5 +39,6 @@ STORIES: Sequence[Story] = (
     settings.story,
     search.story,
     sessions.story,
+    drafts.story,
     sample.story,
 )

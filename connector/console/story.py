@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response
 
 from connector.access.gate import REQUIRED_SCOPE
 from connector.api.middleware.shares import LASTING, Lasting, lasts
+from connector.console.forms import SHOWN_AGAIN
 from connector.console.viewer import current_viewer
 
 log = structlog.get_logger(__name__)
@@ -50,15 +51,24 @@ class Story(Blueprint):
         """Declare a page for people who have the scope; `lasting` if it calls others, or sends a file."""
         return self._view(rule, scope, lasting, "GET")
 
-    def act(self, rule: str, *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
-        """Declare the target of a form, for people who have the scope."""
-        return self._view(rule, scope, lasting, "POST")
+    def act(
+        self, rule: str, *, scope: str | None, lasting: Lasting | None = None, is_shown_again: bool = False
+    ) -> Callable[[View], View]:
+        """Declare the target of a form, for people who have the scope.
 
-    def form(self, rule: str, *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
-        """Declare a page with a form that is posted to its own address."""
-        return self._view(rule, scope, lasting, "GET", "POST")
+        `is_shown_again`: if its `Form` is not valid, or its button `do` is `show`, it does nothing but show the form.
+        """
+        return self._view(rule, scope, lasting, "POST", is_shown_again=is_shown_again)
 
-    def _view(self, rule: str, scope: str | None, lasting: Lasting | None, *methods: str) -> Callable[[View], View]:
+    def form(
+        self, rule: str, *, scope: str | None, lasting: Lasting | None = None, is_shown_again: bool = True
+    ) -> Callable[[View], View]:
+        """Declare a page with a `Form` that is posted to its own address, and shown again if it is not valid."""
+        return self._view(rule, scope, lasting, "GET", "POST", is_shown_again=is_shown_again)
+
+    def _view(
+        self, rule: str, scope: str | None, lasting: Lasting | None, *methods: str, is_shown_again: bool = False
+    ) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             counted = lasts(lasting, view, is_callers_own=True) if lasting else view
 
@@ -70,6 +80,7 @@ class Story(Blueprint):
 
             setattr(guarded, REQUIRED_SCOPE, scope)
             setattr(guarded, LASTING, lasting)
+            setattr(guarded, SHOWN_AGAIN, is_shown_again)
             self.add_url_rule(rule, view.__name__, guarded, methods=list(methods))
             return view
 

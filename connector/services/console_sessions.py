@@ -5,7 +5,8 @@ sign-in, encrypted, until it expires or the session ends. It is used for request
 
 A browser's cookie contains a secret of 256 bits; the database only its digest. A session ends after its lifetime, when
 it was idle for too long, at sign-out, when the issuer signs the person out, or when an administrator ends it. Its last
-use is written at most once a minute.
+use is written at most once a minute. The row of a session that has expired is kept for `KEPT_AFTER_END`: if its person
+then sends a form, the form is kept for the session after it (`console_drafts.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from connector.domain.access_tokens import OwnToken
 from connector.domain.history import SYSTEM
 from connector.domain.tenancy import Tenant
 from connector.services.batches import forget
+from connector.services.console_drafts import ConsoleDrafts, Draft
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.digests import digest_of
 from connector.services.sign_in_record import SignInRecord
@@ -31,7 +33,7 @@ from connector.store.engine import Database
 from connector.store.sealed import session_token
 from connector.store.vault import OpaqueTexts, Vault
 
-__all__ = ["ConsoleLink", "ConsoleSession", "ConsoleSessions", "Person"]
+__all__ = ["ConsoleLink", "ConsoleSession", "ConsoleSessions", "Draft", "Person"]
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,7 @@ SECRET_BYTES = 32
 TOUCH_AFTER = timedelta(minutes=1)
 LINK_LIFETIME = timedelta(minutes=15)
 MAX_NAME = 255
+KEPT_AFTER_END = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class ConsoleSessions:
     ) -> None:
         self._database = database
         self._vault = vault
+        self._drafts = ConsoleDrafts(database, vault)
         self._record = record
         self._cursors = Cursors(texts, "console sessions")
         self._lifetime = lifetime
@@ -101,9 +105,11 @@ class ConsoleSessions:
             token_expires_at=min(now + timedelta(seconds=token.seconds), expires_at) if token else None,
         )
         with self._database.write() as connection:
-            if replaced and (former := console_sessions.find(connection, digest_of(replaced))):
+            former = console_sessions.find(connection, digest_of(replaced)) if replaced else None
+            draft = self._drafts.taken_over(connection, former, session) if former else None
+            if former:
                 console_sessions.end(connection, former.tenant, former.session_id)
-            console_sessions.add(connection, session, digest_of(secret), self._sealed(session, token))
+            console_sessions.add(connection, session, digest_of(secret), self._sealed(session, token), draft)
             self._record.begun(connection, session, actor, is_by_link=is_by_link)
         log.info("console.signed_in", tenant=tenant.name, user=person.user_id, issuer=person.issuer)
         return secret
@@ -119,6 +125,25 @@ class ConsoleSessions:
             with self._database.write() as connection:
                 console_sessions.touch(connection, session.session_id, now)
         return session
+
+    def keep_draft(self, tenant: Tenant, secret: str, draft: Draft) -> bool:
+        """Keep a form that a person has sent after the session of the cookie had ended.
+
+        False if there is no such session any more: it was ended by somebody, or too long ago.
+        """
+        with self._database.read() as connection:
+            session = console_sessions.find(connection, digest_of(secret))
+        if session is None or session.tenant != tenant.name:
+            return False
+        return self._drafts.keep(session, draft)
+
+    def draft(self, session: ConsoleSession) -> Draft | None:
+        """Return the form that the person of a session had sent after the session before had ended."""
+        return self._drafts.find(session)
+
+    def forget_draft(self, session: ConsoleSession) -> None:
+        """Delete the form that is kept for a session."""
+        self._drafts.forget(session)
 
     def own_token(self, session: ConsoleSession) -> str | None:
         """Return the access token of the person of a session; None if none was kept, or it has expired."""

@@ -26,6 +26,7 @@ from connector.domain.verification import Verification
 from connector.domain.workflow_run import next_check
 from connector.errors import OnfidoError
 from connector.services.batches import forget
+from connector.services.console_sessions import KEPT_AFTER_END
 from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
@@ -139,7 +140,7 @@ class Upkeep:
             lambda connection, size: history.forget_refusals(connection, retained_since, size),
             lambda connection, size: refused_starts.forget_old(connection, now - WINDOW, size),
             lambda connection, size: verification_search.forget_results(connection, retained_since, size),
-            lambda connection, size: console_sessions.forget_sessions(connection, now, size),
+            lambda connection, size: console_sessions.forget_sessions(connection, now - KEPT_AFTER_END, size),
             lambda connection, size: console_sessions.forget_links(connection, now, size),
             lambda connection, size: openid_flows.erase_values(connection, now, size),
             lambda connection, size: openid_flows.forget(connection, now - KEPT_FOR, size),

@@ -28,6 +28,7 @@ console_sessions = Table(
     time_column("expires_at"),
     Column("access_token", Text, comment="encrypted: the person's own; some directories are read with it alone"),
     time_column("token_expires_at", nullable=True),
+    Column("draft", Text, comment="encrypted: a form that its person sent after it had ended, for the next session"),
 )
 Index(None, console_sessions.c.tenant, console_sessions.c.created_at, console_sessions.c.id)
 Index(None, console_sessions.c.tenant, console_sessions.c.user_id, console_sessions.c.created_at, console_sessions.c.id)

@@ -41,15 +41,22 @@ class ConsoleLink:
     scopes: frozenset[str]
 
 
-_COLUMNS = [each for each in console_sessions.c if each.name not in ("digest", "access_token")]
+_COLUMNS = [each for each in console_sessions.c if each.name not in ("digest", "access_token", "draft")]
 _NEWEST_FIRST = Order(console_sessions.c.created_at, console_sessions.c.id)
 
 
-def add(connection: Connection, session: ConsoleSession, digest: str, sealed_token: str | None = None) -> None:
-    """Insert a session, with the person's encrypted access token if it is to be kept."""
+def add(
+    connection: Connection,
+    session: ConsoleSession,
+    digest: str,
+    sealed_token: str | None = None,
+    sealed_draft: str | None = None,
+) -> None:
+    """Insert a session, with the person's encrypted access token and form if these are to be kept."""
     row = {**vars(session), "id": session.session_id, "digest": digest, "scopes": sorted(session.scopes)}
     del row["session_id"]
-    connection.execute(insert(console_sessions).values(row | {"access_token": sealed_token}))
+    sealed = {"access_token": sealed_token, "draft": sealed_draft}
+    connection.execute(insert(console_sessions).values(row | sealed))
 
 
 def find(connection: Connection, digest: str) -> ConsoleSession | None:
@@ -62,6 +69,17 @@ def find_token(connection: Connection, session_id: str) -> str | None:
     """Return the encrypted access token of a session."""
     statement = select(console_sessions.c.access_token).where(console_sessions.c.id == session_id)
     return connection.execute(statement).scalar_one_or_none()
+
+
+def find_draft(connection: Connection, session_id: str) -> str | None:
+    """Return the encrypted form that is kept for a session."""
+    statement = select(console_sessions.c.draft).where(console_sessions.c.id == session_id)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def keep_draft(connection: Connection, session_id: str, sealed: str | None) -> None:
+    """Keep an encrypted form for a session, in place of another one."""
+    connection.execute(update(console_sessions).where(console_sessions.c.id == session_id).values(draft=sealed))
 
 
 def touch(connection: Connection, session_id: str, now: datetime) -> None:

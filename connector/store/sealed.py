@@ -91,6 +91,11 @@ def session_token(session_id: str) -> str:
     return f"console_sessions/{session_id}/access_token"
 
 
+def session_draft(session_id: str) -> str:
+    """Return the context of a form that a person sent after the session had ended."""
+    return f"console_sessions/{session_id}/draft"
+
+
 def stream_header(stream_id: str) -> str:
     """Return the context of the header with which a stream's events are pushed."""
     return f"signal_streams/{stream_id}/authorization_header"
@@ -180,6 +185,7 @@ def sealed_columns() -> Iterator[SealedColumn]:
     for name in ("parameters", "sent_values", "result"):
         yield SealedColumn(openid_flows.c[name], _openid_flow_in(name))
     yield SealedColumn(console_sessions.c.access_token, session_token)
+    yield SealedColumn(console_sessions.c.draft, session_draft, FEW)
     yield SealedColumn(signal_streams.c.authorization_header, stream_header)
     yield SealedColumn(secrets.c.value, own_secret)
     yield SealedColumn(signing_keys.c.private_key, signing_key)

@@ -40,6 +40,7 @@ LISTS = {
     "settings/connections": ("",),
     "search": ("q=a-", "q=nobody"),
     "sessions": ("",),
+    "draft": ("",),
     "home": ("", "period=24h", "period=90d"),
 }
 
@@ -101,6 +102,7 @@ def drive_console(world: World) -> None:
     for text in ("nobody", "a-", "bea", verification.verification_id, verification.run_id, verification.applicant_id):
         console.find(text)
     drive_jobs(console, world)
+    console.post("/console/draft/discard")
     world.add_user("dan")
     console.open("/console/users/dan/remove")
     console.post("/console/users/dan/remove", typed="dan")

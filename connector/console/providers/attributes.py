@@ -75,7 +75,7 @@ class Editing:
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/attributes", scope=page.VIEW)(show_attributes)
-    story.act("/<provider_id>/attributes", scope=page.UPDATE)(edit_attributes)
+    story.act("/<provider_id>/attributes", scope=page.UPDATE, is_shown_again=True)(edit_attributes)
     story.act("/<provider_id>/attributes/undo", scope=page.UPDATE)(undo_attributes)
 
 

@@ -92,7 +92,7 @@ def show_start(provider_id: str) -> BaseResponse:
     return _back(provider_id)
 
 
-@verify.form("/<provider_id>/return", scope=None, lasting=Lasting.ONFIDO)
+@verify.form("/<provider_id>/return", scope=None, lasting=Lasting.ONFIDO, is_shown_again=False)
 def come_back(provider_id: str) -> BaseResponse:
     """Request the result of a user who returns from Onfido, and show the page."""
     status = _status(provider_id)
