@@ -64,12 +64,21 @@ class CustomInput:
             return message("must have a value or a claim, not both")
         if self.claim is not None and not self.claim.strip():
             return message("must have a claim that is not empty")
+        if self.type not in _FITS:  # stored by another version
+            return message(
+                "must have one of the types %(types)s, not %(type)s", types=", ".join(InputType), type=self.type
+            )
         if self.value is not None and not _FITS[self.type](self.value):
             return message("must have a value that is a %(type)s", type=self.type)
         return None
 
     def read(self, text: str) -> Any:
-        """Read the value of a claim or of a request; raises `ValueError` if it is not of the type."""
+        """Read the value of a claim or of a request; raises `ValueError` if it is not of the type.
+
+        A type that another version has stored has no values.
+        """
+        if self.type not in _FITS:
+            raise ValueError(self.type)
         value = _READ[self.type](text)
         if not _FITS[self.type](value):
             raise ValueError(self.type)

@@ -88,7 +88,7 @@ class Past:
             comparison_key(claim.applicant_field): verdict
             for uri, verdict in self.verdicts.items()
             if (claim := self.sent.get(uri)) and claim.applicant_field and claim.output_role is None
-            if verdict.rule in RULES and verdict.found_at is not None
+            if verdict.rule in RULES and verdict.found_at is not None and verdict.finding in set(Comparison)
         }
         findings = {key: Comparison(verdict.finding) for key, verdict in compared_by_key.items()}
         places = {key: verdict.found_at or "" for key, verdict in compared_by_key.items()}

@@ -35,6 +35,7 @@ class Rule(StrEnum):
     NOT_COMPARED = "not_compared"
     RUN_GONE = "run_gone"
     RUN_ELSEWHERE = "run_elsewhere"
+    UNKNOWN = "unknown"  # of another version of the connector
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,25 @@ class Verdict:
     def verification_status(self) -> str:
         """The result in one word: the finding, unless it does not count."""
         return _OUTCOMES[self.rule].status or self.finding
+
+
+@dataclass(frozen=True)
+class ForeignVerdict(Verdict):
+    """A result that another version stored, with the name of a rule that this version does not know."""
+
+    name: str = field(kw_only=True)
+    result: str = field(kw_only=True)
+    has_verified: bool = field(kw_only=True)
+
+    @property
+    def is_verified(self) -> bool | None:
+        """Whether the claim was verified."""
+        return self.has_verified or None
+
+    @property
+    def verification_status(self) -> str:
+        """The result as it was stored."""
+        return self.result
 
 
 Judged = tuple[VerificationClaim, Verdict]
@@ -177,6 +197,13 @@ _OUTCOMES = {
             "cannot be read: it verifies nothing."
         ),
     ),
+    Rule.UNKNOWN: _Outcome(
+        None,
+        _(
+            "Another version of the connector has decided this, by a rule that this version does not know. Its result "
+            "stands."
+        ),
+    ),
 }
 RULES = (
     *(Rule.SANDBOX, Rule.VALUE_CHANGED, Rule.CONSIDER, Rule.CLEAR_AND_APPROVED),
@@ -212,6 +239,8 @@ def explain(claim: VerificationClaim, verification: Verification, verdict: Verdi
     steps = [Step(RUN, True, _run_in_words(verification))]
     if verdict is None:
         return Explanation(claim, None, steps)
+    if isinstance(verdict, ForeignVerdict):
+        return Explanation(claim, verdict, [*steps, Step(verdict.name, True, _OUTCOMES[Rule.UNKNOWN].text)])
     if verdict.rule in RULES:
         steps.append(Step(FINDING, True, _finding_in_words(claim, verdict)))
     return Explanation(claim, verdict, [*steps, *_rules_up_to(verdict.rule)])
@@ -232,6 +261,8 @@ def _finding(claim: VerificationClaim, run: RunSnapshot, output: ClaimOutput, is
         return Comparison.CLEAR if claim.fingerprint is None or is_same(output.value) else DIFFERS
     if claim.output_role is OutputRole.RESULT:
         return output.result
+    if claim.output_role is not None:  # of another version: it must not be judged by anything else
+        return Comparison.NOT_COMPARED
     return (run.comparisons or {}).get(_key(claim), Comparison.NOT_COMPARED)
 
 
@@ -262,6 +293,6 @@ def _finding_in_words(claim: VerificationClaim, verdict: Verdict) -> str:
     finding = _("%(finding)s, at %(place)s", finding=verdict.finding, place=place) if place else verdict.finding
     if claim.output_role is OutputRole.VALUE:
         return _("The value in the workflow's output, compared with the user's: %(finding)s.", finding=finding)
-    if claim.output_role is OutputRole.RESULT:
+    if claim.output_role is not None:
         return _("The result in the workflow's output: %(finding)s.", finding=finding)
     return _("Onfido's comparison of the applicant's %(field)s: %(finding)s.", field=_key(claim), finding=finding)

@@ -74,7 +74,7 @@ def not_checked(name: str, why: str) -> Check:
 def check_environment(environment: str | None, sandbox_results: int = 0) -> Check:
     """Return the check that names the Onfido environment of the credentials, and its consequences."""
     note = sandbox_note(sandbox_results)
-    if environment is None:
+    if environment not in _ABOUT_ENVIRONMENT:  # not known yet, or written by another version
         check = not_checked(ENVIRONMENT, _("neither the token's prefix nor an applicant at Onfido shows it yet"))
         return replace(check, detail=joined((check.detail, note)))
     return Check(ENVIRONMENT, True, joined((_ABOUT_ENVIRONMENT[environment], note)))

@@ -20,7 +20,9 @@ def read_claim(output: object, claim: VerificationClaim) -> ClaimOutput:
     if claim.output_pointer is None:
         return ClaimOutput()
     node = resolve(output, claim.output_pointer)
-    return ClaimOutput(value=_value(node)) if claim.output_role is OutputRole.VALUE else ClaimOutput(_result(node))
+    if claim.output_role is OutputRole.VALUE:
+        return ClaimOutput(value=_value(node))
+    return ClaimOutput(_result(node)) if claim.output_role is OutputRole.RESULT else ClaimOutput()
 
 
 def resolve(node: Any, pointer: str) -> Any:

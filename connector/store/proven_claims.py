@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
 from connector.domain.assurance import Proof, ProvenClaim
+from connector.domain.stored import stored_member
 from connector.domain.studio import OutputRole
 from connector.store.hidden import is_of_registered
 from connector.store.models import claims, verification_claims, verifications
@@ -47,7 +48,7 @@ def find(connection: Connection, tenant: str, user_id: str) -> list[ProvenClaim]
 def _proof(row: Row[Any]) -> Proof | None:
     if row.verification_id is None:
         return None
-    role = None if row.output_role is None else OutputRole(row.output_role)
+    role = None if row.output_role is None else stored_member(OutputRole, row.output_role)
     at = row.completed_at or row.updated_at
     reports = tuple(row.reports or ())
     return Proof(row.verification_id, row.run_id, at, row.applicant_field, role, row.document_type, reports)

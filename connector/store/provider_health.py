@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, case, or_, select, update
 from connector.domain.health import Health
 from connector.domain.messages import Message, packed, unpacked
 from connector.domain.readiness import Check
+from connector.domain.stored import known_fields
 from connector.store.dialect import insert
 from connector.store.events import STATES
 from connector.store.models import events, providers
@@ -120,7 +121,7 @@ def checks_columns(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def _check(stored: dict[str, Any], details: dict[str, Any]) -> Check:
-    check = Check(**stored)
+    check = Check(**known_fields(Check, stored))
     return replace(check, detail=unpacked(details.get(check.name), check.detail))
 
 

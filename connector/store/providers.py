@@ -14,6 +14,7 @@ from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
+from connector.domain.stored import known_fields, stored_member
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch
 from connector.store.batch import Answer
@@ -186,17 +187,17 @@ def read_studio(column: Mapping[str, Any] | None) -> Studio:
     """Read the column's value."""
     if not column:
         return _PLAIN
-    inputs = (each | {"type": InputType(each["type"])} for each in column["custom_data"])
-    outputs = (each | {"role": OutputRole(each["role"])} for each in column["output_claims"])
-    link, notices = column["link"], column["notices"]
+    inputs = (each | {"type": stored_member(InputType, each["type"])} for each in column["custom_data"])
+    outputs = (each | {"role": stored_member(OutputRole, each["role"])} for each in column["output_claims"])
+    link, notices = known_fields(LinkDefaults, column["link"]), column["notices"]
     return Studio(
-        **dict(column)
+        **known_fields(Studio, column)
         | {
             "tags": tuple(column["tags"]),
-            "custom_data": tuple(CustomInput(**each) for each in inputs),
-            "output_claims": tuple(OutputClaim(**each) for each in outputs),
+            "custom_data": tuple(CustomInput(**known_fields(CustomInput, each)) for each in inputs),
+            "output_claims": tuple(OutputClaim(**known_fields(OutputClaim, each)) for each in outputs),
             "link": LinkDefaults(**link | {"redirect_urls": tuple(link["redirect_urls"])}),
-            "sdk": SdkOptions(**column["sdk"]),
+            "sdk": SdkOptions(**known_fields(SdkOptions, column["sdk"])),
             "notices": Notices(notices["url"], tuple(notices["tasks"])),
         }
     )

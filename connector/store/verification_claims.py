@@ -8,9 +8,10 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, or_, select, update
 
-from connector.domain.judgement import Judged, Rule, Verdict
+from connector.domain.judgement import ForeignVerdict, Judged, Rule, Verdict
+from connector.domain.stored import stored_member
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import REVIEW
@@ -76,7 +77,7 @@ def _updating(names: Collection[str]) -> Callable[[Connection], Extended]:
 
 _KEEP_RESULTS, _KEEP_RESULTS_AND_VALUES = _updating(_RESULT), _updating((*_RESULT, "output_value"))
 _FIND_VERDICTS = select(
-    *(verification_claims.c[name] for name in ("uri", "rule", "finding", "found_at")),
+    *(verification_claims.c[name] for name in ("uri", "rule", "finding", "found_at", "result", "is_verified")),
 ).where(_OF_VERIFICATION, verification_claims.c.rule.is_not(None))
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
 
@@ -217,7 +218,20 @@ def keep_result_of_all(connection: Connection, verification: Verification, verdi
 def find_verdicts(connection: Connection, verification_id: str) -> dict[str, Verdict]:
     """Return a verification's results for its claims, by URI; empty if there are none yet."""
     rows = connection.execute(_FIND_VERDICTS, {"of_verification": verification_id})
-    return {uri: Verdict(Rule(rule), finding, found_at) for uri, rule, finding, found_at in rows}
+    return {row.uri: _verdict(row) for row in rows}
+
+
+def _verdict(row: Row[Any]) -> Verdict:
+    if row.rule in set(Rule):
+        return Verdict(Rule(row.rule), row.finding, row.found_at)
+    return ForeignVerdict(
+        Rule.UNKNOWN,
+        row.finding or "",
+        row.found_at,
+        name=row.rule,
+        result=row.result or row.finding or "",
+        has_verified=bool(row.is_verified),
+    )
 
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
@@ -228,7 +242,9 @@ def find_all(connection: Connection, verification_id: str) -> list[VerificationC
 def read(rows: Iterable[Sequence[Any]]) -> list[VerificationClaim]:
     """Read the rows of `SELECT`."""
     return [
-        VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
+        VerificationClaim(
+            uri, applicant_field, pointer, None if role is None else stored_member(OutputRole, role), *values
+        )
         for uri, applicant_field, pointer, role, *values in rows
     ]
 

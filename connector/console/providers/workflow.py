@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from flask import redirect, request, url_for
 from flask_babel import gettext as _
@@ -24,6 +25,7 @@ from connector.errors import InvalidField
 
 INPUT_COLUMNS = ("input_name", "input_type", "input_from", "input_value", "input_required")
 OUTPUT_COLUMNS = ("output_pointer", "output_claim", "output_as")
+T = TypeVar("T", bound=StrEnum)
 CONSTANT, CLAIM, REQUEST = "constant", "claim", "request"  # where a property comes from
 
 
@@ -42,7 +44,7 @@ class Editing:
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/workflow", scope=page.VIEW)(show_workflow)
-    story.act("/<provider_id>/workflow", scope=page.UPDATE)(edit_workflow)
+    story.act("/<provider_id>/workflow", scope=page.UPDATE, is_shown_again=True)(edit_workflow)
 
 
 def show_workflow(provider_id: str) -> str:
@@ -136,7 +138,11 @@ def _studio(before: Studio, editing: Editing) -> Studio:
         gives_document_values=editing.keeps_document,
         custom_data=tuple(_input(row) for row in editing.inputs if row["input_name"]),
         output_claims=tuple(
-            OutputClaim(row["output_pointer"], row["output_claim"], _one_of(OutputRole, row["output_as"], "value"))
+            OutputClaim(
+                row["output_pointer"],
+                row["output_claim"],
+                _one_of(OutputRole, "outputClaims", row["output_as"] or "value"),
+            )
             for row in editing.outputs
             if row["output_pointer"] or row["output_claim"]
         ),
@@ -144,7 +150,7 @@ def _studio(before: Studio, editing: Editing) -> Studio:
 
 
 def _input(row: Row) -> CustomInput:
-    kind: InputType = _one_of(InputType, row["input_type"], "string")
+    kind: InputType = _one_of(InputType, "customData", row["input_type"] or "string")
     source, value = row["input_from"], row["input_value"]
     return CustomInput(
         row["input_name"],
@@ -175,5 +181,10 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value) if value is not None else ""
 
 
-def _one_of(kind: Any, name: str, otherwise: str) -> Any:
-    return kind(name if name in [each.value for each in kind] else otherwise)
+def _one_of(kind: type[T], where: str, text: str) -> T:
+    """Return a choice; another version may have stored one that this version does not know, and must not replace."""
+    if text not in set(kind):
+        raise InvalidField(
+            where, message("must be one of %(choices)s, not %(given)s", choices=", ".join(kind), given=text)
+        )
+    return kind(text)
