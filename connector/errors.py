@@ -5,7 +5,7 @@
     │   └── DirectoryError   the user directory failed or refused; says whether a retry can help
     ├── InvalidField         a field of the request is invalid; the API that received it adds its code
     │   └── InvalidQuery     a query parameter is invalid
-    ├── ChangedMeanwhile     what was read is no longer what is stored; nothing was saved
+    ├── ChangedMeanwhile     the object was changed since it was read; nothing was saved
     ├── TooManyRequests      the caller can repeat the call later
     ├── OnfidoError          Onfido failed or refused; says whether a retry can help
     └── ConfigurationError   the operator can correct it; the process refuses to start
@@ -180,7 +180,7 @@ class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fa
 
 
 class ChangedMeanwhile(ConnectorError):  # noqa: N818  it is a state, not a defect
-    """Somebody has changed the same thing since it was read; nothing was saved."""
+    """The object was changed by someone else since it was read; nothing was saved."""
 
 
 class InvalidQuery(InvalidField):
@@ -232,7 +232,7 @@ class OnfidoError(ConnectorError):
 
     @property
     def summary(self) -> str:
-        """The code, the refused fields, and what identifies the request at Onfido; none of Onfido's messages."""
+        """The code, the refused fields, and the request's id at Onfido; none of Onfido's messages."""
         if self.status is None:
             return self.description  # without an answer, the description is the connector's own
         facts = (*self.fields, self.type, f"HTTP {self.status}", self.request_id and f"request id {self.request_id}")

@@ -63,7 +63,7 @@ def check_private(path: Path) -> None:
 def group_access(path: Path) -> str:
     """Return what to do about a file that its owner, this user, lets its group read; empty if there is nothing to do.
 
-    Where another user owns it, as a mounted secret, the group is how this one may read it.
+    If another user owns it, as with a mounted secret, this user can read it only through the group.
     """
     status = path.stat()
     mode = stat.S_IMODE(status.st_mode)

@@ -138,7 +138,7 @@ def _accept(settings: Settings) -> Settings:
 
 
 def _read_secrets(settings: Settings) -> None:
-    """Read each secret file, so that a process to come has its content even where it is removed meanwhile."""
+    """Read each secret file, so that a later process has its content even if the file is removed meanwhile."""
     for path in settings.secret_files:
         read_secret(f"file:{path}")
 

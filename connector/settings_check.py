@@ -78,7 +78,7 @@ def _directories(
 
 
 def _outside(services: Services, tenants: Iterable[Tenant]) -> Iterator[PartCheck]:
-    """Check what is asked through `public_url`, and what Onfido says."""
+    """Check `public_url`, and the providers at Onfido."""
     settings = services.settings
     client = HttpClient(proxy=settings.outgoing_proxy)
     is_served = running_roles(services)[SERVE] > 0

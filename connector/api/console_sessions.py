@@ -1,4 +1,4 @@
-"""`/api/server/v1/console-sessions`: who is signed in to the console, and signing people out."""
+"""`/api/server/v1/console-sessions`: the sessions at the console, and ending them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ blueprint = Blueprint(
 @blueprint.arguments(SessionQuerySchema, location="query")
 @blueprint.response(200, SessionPageSchema)
 def list_console_sessions(query: dict[str, Any]) -> dict[str, Any]:
-    """List who is signed in to the console of this tenant, the latest first.
+    """List the sessions at the console of this tenant, the latest first.
 
     For the next page, send `nextCursor` as `cursor`.
     """

@@ -115,7 +115,7 @@ def retry_delivery(delivery_id: str) -> None:
 @blueprint.refuses(Code.DELIVERY_NOT_FOUND)
 @blueprint.response(204)
 def drop_delivery(delivery_id: str) -> None:
-    """Remove a delivery without making it.
+    """Drop a delivery: it is not attempted any more.
 
     A completed delivery is kept until its retention ends.
     """

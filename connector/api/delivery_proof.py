@@ -1,4 +1,4 @@
-"""`…/verifications/{run-id}/delivery-proof`: which applications were notified of what about a verification, signed."""
+"""`…/verifications/{run-id}/delivery-proof`: the notices about a verification and the applications' answers, signed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ProofSchema(ma.Schema):
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, ProofSchema, example=_EXAMPLE)
 def get_delivery_proof(provider_id: str, run_id: str) -> Any:
-    """Prove which application was notified of what about a verification, when, and how it answered.
+    """Prove which notices about a verification were sent, when, to which application, and how it answered.
 
     For disputes. The keys for verifying the signature are at `/.well-known/jwks.json`. The audit trail records each
     reading.

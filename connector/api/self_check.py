@@ -1,4 +1,4 @@
-"""Answering `connector check-settings`, which asks through `public_url`; no part of the API that others use.
+"""Answers to `connector check-settings`, which calls it through `public_url`; not part of the public API.
 
 The question is signed with a key that only processes on this database have, and so is the answer.
 """
@@ -20,7 +20,7 @@ blueprint = Blueprint("self_check", __name__)
 
 @blueprint.post(PATH)
 def answer_question() -> Response:
-    """Prove which installation answers, and report how long the question took to arrive, where that is known."""
+    """Prove which installation answers, and report how long the question took to arrive, if that is known."""
     self_check: SelfCheck = current_app.extensions["services"].self_check
     try:
         proof = self_check.answer(read_body(MAX_QUESTION), request.headers.get(SIGNATURE_HEADER, ""))

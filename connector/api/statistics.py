@@ -30,7 +30,7 @@ blueprint = Blueprint(
 def get_statistics(query: dict[str, Any]) -> dict[str, Any]:
     """Return the statistics of a period.
 
-    The worker counts the days, the present one once a minute. The sandbox is left out unless it is requested. Days
+    The worker counts the days, the current one once a minute. The sandbox is left out unless it is requested. Days
     older than 60 are final: a user who is removed later still counts.
     """
     lookup: StatisticsLookup = current_app.extensions["services"].statistics

@@ -145,7 +145,7 @@ class Ground:
 
     @part
     def sign_in_record(self) -> SignInRecord:
-        """Record sign-ins to the console, and what was refused of them."""
+        """Record sign-ins to the console, including refused ones."""
         return SignInRecord(self._journal, self._refusals, self._clock)
 
     @part

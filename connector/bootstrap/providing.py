@@ -36,7 +36,7 @@ class Providing(Ground):
 
     @part
     def provider_usage(self) -> ProviderUsage:
-        """Count what depends on providers."""
+        """Count the objects that depend on providers."""
         return ProviderUsage(self.database, self.providers)
 
     @part

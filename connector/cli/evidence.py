@@ -83,7 +83,7 @@ def pictures(context: click.Context, run_id: str, folder: Path, force: bool, ten
 @click.argument("run_id", type=ID)
 @view_options
 def delivery_proof(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
-    """Prove which application was notified of what, when, and how it answered; the last line is signed."""
+    """Prove which notices were sent, when, to which application, and how it answered; the last line is signed."""
     issuer = load_settings(context).public_url + tenant.path
     with services(context) as opened:
         proof = opened.delivery_proofs.prove(tenant, run_id, None, issuer, actor())

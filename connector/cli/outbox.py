@@ -99,7 +99,7 @@ def retry(context: click.Context, delivery_id: str, tenant: Tenant | None) -> No
 @click.confirmation_option(prompt="Drop it undelivered?")
 @click.pass_context
 def drop(context: click.Context, delivery_id: str, tenant: Tenant | None) -> None:
-    """Remove a delivery without making it."""
+    """Drop a delivery: it is not attempted any more."""
     with services(context) as opened:
         opened.deliveries.drop(tenant, delivery_id, actor())
     click.echo(f"Dropped {delivery_id}.")

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, from which value to which and how; and the last changes of an object."""
+"""The audit log: each change with its actor and the values before and after; and the last changes of an object."""
 
 from __future__ import annotations
 

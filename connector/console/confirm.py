@@ -1,4 +1,4 @@
-"""The question before a destructive act: what will happen, how many it concerns, the verb on the button.
+"""The question before a destructive act: its consequences, how many objects it concerns, the verb on the button.
 
 It is a separate page, so that it works without JavaScript; a link with the macro `ask` opens it as a dialog.
 """

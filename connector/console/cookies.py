@@ -1,4 +1,4 @@
-"""The signed cookie for what is not stored: a sign-in in progress, the token of forms, the notice for the next page.
+"""The signed cookie for unstored state: a sign-in in progress, the token of forms, the notice for the next page.
 
 The session of a person who is signed in is in the database (viewer.py).
 """

@@ -1,4 +1,4 @@
-"""The headers of the console's answers: what a page may load and do, and what may be cached."""
+"""The headers of the console's answers: the permissions of a page, and caching."""
 
 from __future__ import annotations
 

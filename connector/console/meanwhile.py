@@ -30,7 +30,7 @@ Saved = TypeVar("Saved")
 
 
 class Overtaken(Exception):  # noqa: N818  it is a state, not a defect
-    """Another person has changed the same values; `now` is their present state, for the form that is posted again."""
+    """Another person has changed the same values; `now` is their current state, for the form that is posted again."""
 
     def __init__(self, conflicts: Sequence[Conflict], now: Any, object_id: str, *, has_secrets: bool = False) -> None:
         super().__init__(", ".join(each.name for each in conflicts))

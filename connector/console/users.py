@@ -1,4 +1,4 @@
-"""Users: what is verified of each, and since which verification or correction."""
+"""Users: the verified attributes of each, with the verification or correction that verified them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CorrectionForm(Form):
     verified = RadioField(
         _l("This attribute is"),
         choices=[
-            SelectChoice("yes", _l("verified, for the user's present value")),
+            SelectChoice("yes", _l("verified, for the user's current value")),
             SelectChoice("no", _l("not verified")),
         ],
     )
@@ -148,7 +148,7 @@ def ask_remove(user_id: str) -> str:
         _("Remove %(user)s?", user=user_id),
         _(
             "Deletes values, attributes, %(verifications)s and the bodies of events now, and the applicants at Onfido "
-            "shortly. That it was done stays in the audit log. This cannot be undone.",
+            "shortly. The audit log keeps a record of it. This cannot be undone.",
             verifications=verifications,
         ),
         verb=_("Remove the user"),

@@ -1,4 +1,4 @@
-"""Who views a page: the session that the browser's cookie names, and what the person may do."""
+"""The person who views a page: the session that the browser's cookie names, and the person's permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed answers of UserInfo: what their verifier must do, and the words for those that cannot be used.
+"""Signed answers of UserInfo: the interface of their verifier, and the errors about unusable ones.
 
 The verifier has the issuers' keys, so it is wired in (`connector.bootstrap`); the user and the audience are compared
 here.

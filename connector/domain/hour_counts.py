@@ -1,6 +1,6 @@
-"""What was counted in the hours of a day: a list for each count, with a number for each of 24 hours.
+"""The counts of the hours of a day: a list for each count, with a number for each of 24 hours.
 
-The hours of the present day and of the two before it are kept: the last 24 hours, and the 24 hours before them.
+The hours of the current day and of the two before it are kept: the last 24 hours, and the 24 hours before them.
 """
 
 from __future__ import annotations

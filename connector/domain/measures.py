@@ -1,4 +1,4 @@
-"""What is counted, by measure and bucket, and the numbers of a period."""
+"""The counted quantities, by measure and bucket, and the numbers of a period."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Count:
 
 @dataclass
 class Numbers:
-    """The numbers of a period, by key: measure and bucket. `lines` have one for each day, of what is shown so."""
+    """The numbers of a period, by key: measure and bucket. `lines` have those of each day, where shown."""
 
     totals: dict[str, int] = field(default_factory=dict)
     lines: dict[str, list[int]] = field(default_factory=dict)

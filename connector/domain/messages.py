@@ -1,4 +1,4 @@
-"""Texts of the rules: in English, with what is needed to translate them.
+"""Texts of the rules: in English, with the data that a translation needs.
 
     message("The run ended with the status %(status)s.", status="declined")
     counted("%(num)s run", "%(num)s runs", 3)
@@ -60,7 +60,7 @@ def listed(texts: Iterable[str]) -> str:
 
 
 def without_command(text: str) -> str:
-    """Return what was found, without the sentence with a command to be typed: pages have a button for it."""
+    """Return a finding without the sentence that names a command, because pages have a button for it."""
     first, second = (
         (text.parts.get(name) for name in ("first", "second")) if isinstance(text, Message) else (None, None)
     )
@@ -75,7 +75,7 @@ def packed(text: Message) -> dict[str, Any]:
 
 
 def unpacked(stored: Any, plain: str) -> str:
-    """Return the message that was stored if it says what `plain` says, otherwise `plain`.
+    """Return the stored message if its English text is `plain`, otherwise `plain`.
 
     Rows of other versions have no messages, or some of another text.
     """

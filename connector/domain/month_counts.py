@@ -1,4 +1,4 @@
-"""What was counted in a month, day by day, and how months are put together to a period.
+"""The counts of a month, day by day, and the combination of months into a period.
 
 A month keeps a list for each count, with a number for each of its days, and of most counts the sum as well: a year is
 then read from the sums of whole months, and from the days of the months at its ends.

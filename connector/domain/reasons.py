@@ -47,7 +47,7 @@ _OTHER_VALUE = _("Your document shows something else. Compare your profile with 
 _AGAIN = _("Ask the user to verify again.")
 _CHECK_AGAIN = _("This could not be checked. Have it checked again.")
 OF_CLAIM: Mapping[str, Reason] = {
-    VERIFIED: Reason(_("This is verified."), _("It is verified for the user's present value.")),
+    VERIFIED: Reason(_("This is verified."), _("It is verified for the user's current value.")),
     Comparison.CLEAR: Reason(
         _("This is not confirmed yet."),
         _("It is the same as on the document, but the run was not approved."),

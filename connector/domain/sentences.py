@@ -49,11 +49,11 @@ _PLAIN = {
     (history.USER, "watchlist_matches_updated"): marked(
         "Onfido reported changed watchlist matches of the user %(name)s."
     ),
-    (history.APPLICANT, "updated"): marked("%(who)s sent the present values of %(user)s to the applicant %(name)s."),
+    (history.APPLICANT, "updated"): marked("%(who)s sent the current values of %(user)s to the applicant %(name)s."),
     (history.APPLICANT, "deleted"): marked("%(who)s asked Onfido to delete the applicant %(name)s of %(user)s."),
     (history.APPLICANT, "restored"): marked("%(who)s restored the applicant %(name)s of %(user)s at Onfido."),
-    (history.OUTBOX, "retried"): marked("%(who)s had the delivery %(name)s made again."),
-    (history.OUTBOX, "dropped"): marked("%(who)s dropped the delivery %(name)s: it will never be made."),
+    (history.OUTBOX, "retried"): marked("%(who)s retried the delivery %(name)s."),
+    (history.OUTBOX, "dropped"): marked("%(who)s dropped the delivery %(name)s: it is never attempted again."),
     (history.EXPORT, history.EXPORTED): marked("%(who)s exported %(name)s."),
     (history.FILE, history.READ): marked("%(who)s opened the file %(name)s of %(user)s."),
     (history.RESULT, history.READ): marked("%(who)s read the result of the run %(name)s of %(user)s."),
@@ -74,7 +74,7 @@ _PLAIN = {
     (history.CLIENT, history.ADDED): marked("%(who)s added the OpenID client %(name)s."),
     (history.CLIENT, history.REMOVED): marked("%(who)s removed the OpenID client %(name)s."),
     (history.CLIENT, "secret_replaced"): marked("%(who)s replaced the secret of the OpenID client %(name)s."),
-    (history.SESSION, history.LINK_MADE): marked("%(who)s made a link that signs %(name)s in once."),
+    (history.SESSION, history.LINK_MADE): marked("%(who)s created a link that signs %(name)s in once."),
     (history.STREAM, history.ADDED): marked("%(who)s created the stream of signals %(name)s."),
     (history.STREAM, history.REMOVED): marked("%(who)s removed the stream of signals %(name)s."),
     (history.STREAM, "enabled"): marked("%(who)s enabled the stream of signals %(name)s."),
@@ -247,7 +247,7 @@ def _of_session(change: Change) -> str:
 
 _OTHER_SIGN_IN = marked("A sign-in to the console was refused.")
 _SIGN_IN_REFUSALS = {
-    history.NOT_BEGUN: marked("A sign-in to the console was refused: its browser had not begun it, or too long ago."),
+    history.NOT_BEGUN: marked("A sign-in to the console was refused: it began in another browser, or too long ago."),
     history.NO_ANSWER: marked("A sign-in to the console failed: %(issuer)s did not answer."),
     history.CANCELLED: marked("A sign-in to the console was cancelled, or %(issuer)s did not allow it."),
     history.OTHER_TENANT: marked(

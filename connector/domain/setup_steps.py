@@ -147,13 +147,13 @@ def _events(_provider: Provider, facts: SetupFacts) -> State:
     if facts.ended_silently:
         return WARNING, joined((_silence(facts.ended_silently, has_come=has_come), _BLOCKED))
     if has_come and facts.last_event_at is not None:
-        return DONE, _("Onfido's last event came at %(time)s.", time=facts.last_event_at)
+        return DONE, _("Onfido's last event arrived at %(time)s.", time=facts.last_event_at)
     if facts.refused:
         return FAILED, joined(map(_refusal, facts.refused))
-    return WAITS, _("No event has come yet. The first one comes when a run ends.")
+    return WAITS, _("No event has arrived yet. The first one arrives when a run ends.")
 
 
-_BLOCKED = _("A proxy or firewall may block what Onfido posts.")
+_BLOCKED = _("A proxy or firewall may block Onfido's posts.")
 
 
 def _silence(runs: int, *, has_come: bool) -> str:
@@ -220,7 +220,7 @@ def _users(_provider: Provider, facts: SetupFacts) -> State:
     if facts.has_own_directory:
         return TODO, _("The directory is empty: import users, or connect a directory that has them.")
     return TODO, _(
-        "No user was read from the tenant's directory yet: `connector check-settings` asks whether it answers."
+        "No user was read from the tenant's directory yet: `connector check-settings` checks whether it answers."
     )
 
 
@@ -229,8 +229,8 @@ def _application(_provider: Provider, facts: SetupFacts) -> State | None:
         return None
     if facts.refusing:
         return FAILED, counted(
-            "%(num)s endpoint of %(all)s did not take the last notice: look at its deliveries.",
-            "%(num)s endpoints of %(all)s did not take the last notice: look at their deliveries.",
+            "%(num)s endpoint of %(all)s did not accept the last notice: check its deliveries.",
+            "%(num)s endpoints of %(all)s did not accept the last notice: check their deliveries.",
             facts.refusing,
             all=facts.endpoints,
         )

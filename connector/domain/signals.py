@@ -89,7 +89,7 @@ class Stream:
     """A stream as it is stored; the header in its configuration is encrypted.
 
     `turn` numbers the deliveries that push its events, one at a time, so that events arrive in their order. `waiting`
-    is the number of its events. `is_seeded`: the present levels of its tenant's users have been recorded.
+    is the number of its events. `is_seeded`: the current levels of its tenant's users have been recorded.
     """
 
     stream_id: str
@@ -122,10 +122,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class StreamReport:
-    """A stream, and what an administrator wants to know of its deliveries.
+    """A stream with the state of its deliveries, for administrators.
 
     `subjects` is the number of users whom its receiver has named, counted up to a limit. `delivered_at` is when the
-    receiver last took an event. `failures` are the attempts of the present push that failed, with the reason of the
+    receiver last took an event. `failures` are the attempts of the current push that failed, with the reason of the
     last; `is_given_up`: no more are made until the next sweep.
     """
 

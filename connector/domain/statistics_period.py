@@ -26,7 +26,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 def read_period(query: Mapping[str, str | None], now: datetime) -> Period:
     """Read `period`, or `from` and `to`, which are UTC days, both included; by default the last 14 days.
 
-    `24h` are 24 whole hours and the present one.
+    `24h` are 24 whole hours and the current one.
 
     Raises `InvalidQuery` naming the invalid parameter.
     """

@@ -144,7 +144,7 @@ class UserRecord:
         }
         if page.next_cursor is not None:
             return Step([VERIFICATIONS, page.next_cursor, False], done=1, pieces=pieces)
-        pieces = _also(pieces, '],"history":[', readable.heading("Requests of people that concern the user"))
+        pieces = _also(pieces, '],"history":[', readable.heading("Requests by people that concern the user"))
         return Step([HISTORY, None, True], done=len(views), pieces=pieces)
 
     def _view(self, tenant: Tenant, listed: ListedVerification) -> dict[str, Any]:

@@ -57,7 +57,7 @@ FOLLOW_SECONDS = 3  # between two checks for a result
 
 @blueprint.before_request
 def answer_without_effect() -> Response | None:
-    """Answer HEAD, by which programs look at links: it must not use up what a user needs."""
+    """Answer HEAD, with which programs check links, without consuming the user's `request_uri`."""
     return make_response("") if request.method == "HEAD" else None
 
 
@@ -134,7 +134,7 @@ def leave(flow_id: str) -> Response:
 
 @blueprint.post("/flows/<flow_id>/back")
 def go_back(flow_id: str) -> Response:
-    """Send the user back once more, with another code: the answer before may not have arrived."""
+    """Send the user back once more, with another code: the previous answer may not have arrived."""
     flow, client = _known_flow(flow_id)
     _check_form(flow)
     if not flow.leads_back:
@@ -243,7 +243,7 @@ def _refused(text: str, reason: str) -> Response:
 
 
 def _policy(flow: Flow) -> str:
-    """Allow a form's redirect to the client, which leaving causes."""
+    """Allow a form's redirect to the client, for a user who cancels."""
     target = urlsplit(flow.parameters["redirect_uri"])
     return headers.POLICY.replace("form-action 'self'", f"form-action 'self' {target.scheme}://{target.netloc}")
 

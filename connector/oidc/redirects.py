@@ -1,4 +1,4 @@
-"""The address to which a user is sent back: the client's redirect URI to the letter, with the answer's parameters."""
+"""The address to which a user is sent back: the client's exact redirect URI, with the answer's parameters."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ class Transport:
     def _check_time(self, call: Call) -> None:
         """Raise if the deadline has passed before the call was sent."""
         if self._time_left(call) <= 0:
-            why = "There was no time left to ask Onfido once the connection stood"
+            why = "There was no time left to ask Onfido once the connection was established"
             raise HeldBackError(Code.ONFIDO_UNREACHABLE, why, UNREACHABLE_RETRY_AFTER)
 
     def _time_left(self, call: Call) -> float:

@@ -55,7 +55,7 @@ class Afterwards:
                 self._thread.start()
 
     def do(self, what: str, work: Callable[[], None], **ids: str) -> None:
-        """Run work, and queue it where the database is unavailable."""
+        """Run work, and queue it if the database is unavailable."""
         try:
             work()
         except SQLAlchemyError:

@@ -11,7 +11,7 @@ PAUSE = 0.05  # seconds between two queries
 
 
 def wait_until_sent(database: Database, endpoint_id: str, seconds: float) -> None:
-    """Wait until nothing is being sent to a receiver that was removed, at most so many seconds."""
+    """Wait until no delivery to a removed receiver is in flight, for at most some seconds."""
     end = time.monotonic() + seconds
     while _is_being_sent(database, endpoint_id) and time.monotonic() < end:
         time.sleep(PAUSE)

@@ -1,7 +1,7 @@
 """The record of requests that were refused to an authenticated caller: a missing scope, a refused change.
 
-It shows who tried what. Requests without a valid token, and common refusals of applications, are only logged; refused
-starts are recorded separately. The sweep removes the entries after their retention.
+It shows the actor and the attempted operation. Requests without a valid token, and common refusals of applications, are
+only logged; refused starts are recorded separately. The sweep removes the entries after their retention.
 """
 
 from __future__ import annotations

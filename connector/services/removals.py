@@ -1,4 +1,4 @@
-"""Deleting what removed providers and OpenID clients leave, in the background.
+"""Deleting the rows of removed providers and OpenID clients, in the background.
 
     removal ──► hidden in one short transaction, with one delivery ──► finish_removals: 200 rows in each transaction
                                                                               ▲        └──► more is left: the next one
@@ -34,7 +34,7 @@ PAUSE = 1.0  # seconds until the next one, so that other deliveries take their t
 
 @dataclass(frozen=True)
 class FinishRemovals:
-    """Delete what is hidden."""
+    """Delete hidden rows."""
 
     kind: ClassVar[str] = "finish_removals"
 
@@ -59,7 +59,7 @@ class Removals:
                 queue(connection)
 
     def finish(self, _order: FinishRemovals) -> None:
-        """Delete what is hidden, and queue the next delivery if anything is left."""
+        """Delete hidden rows, and queue the next delivery if any are left."""
         end = time.monotonic() + self._seconds
         are_gone = [self._finish_all(removable, end) for removable in (CLIENTS, PROVIDERS)]
         if not all(are_gone):
@@ -87,5 +87,5 @@ class Removals:
 
 
 def queue(connection: Connection) -> None:
-    """Queue the deletion of what the transaction has hidden."""
+    """Queue the deletion of the rows that the transaction has hidden."""
     outbox.add(connection, FinishRemovals())

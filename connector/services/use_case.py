@@ -1,4 +1,4 @@
-"""How a use case names what it works with: once, as a field, in the order in which `bootstrap` passes it."""
+"""How a use case declares its dependencies: as fields, in the order in which `bootstrap` passes them."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ T = TypeVar("T")
 
 @dataclass_transform(eq_default=False, frozen_default=True)
 def use_case(cls: type[T]) -> type[T]:
-    """Create the constructor from the fields. Two use cases are never equal, and none prints what it holds."""
+    """Create the constructor from the fields. Two use cases are never equal, and their `repr` shows no dependencies."""
     return dataclass(frozen=True, slots=True, eq=False, repr=False)(cls)

@@ -166,5 +166,5 @@ def _is_outdated(verified: verified_claims.Verified, marked: Marked) -> bool:
 
 
 def _has_losses(verified: verified_claims.Verified, marked: Marked) -> bool:
-    """Whether a value that was verified is there no longer."""
+    """Whether a verified value is missing now."""
     return any(each.fingerprint is not None and marked.get(each.uri, "") is None for each in verified)

@@ -65,7 +65,7 @@ def read_secret(reference: str) -> str:
 
 @contextmanager
 def keeping_known() -> Iterator[None]:
-    """Within, a secret file that cannot be read any more has what was read from it before."""
+    """Within the block, an unreadable secret file has its previously read content."""
     token = _keeps_known.set(True)
     try:
         yield

@@ -3,7 +3,7 @@
 metadata.py     /.well-known/ssf-configuration
 management.py   /ssf/streams, /ssf/status, /ssf/subjects/…, /ssf/verification
 polling.py      /ssf/poll/{stream}: events (RFC 8936)
-reports.py      /api/server/v1/signal-streams: what administrators see of streams
+reports.py      /api/server/v1/signal-streams: streams as administrators see them
 shapes.py       the schemas of requests and answers
 views.py        shared parts of the views
 """

@@ -56,11 +56,11 @@ class StreamReportSchema(ma.Schema):
         required=True, allow_none=True, metadata={"description": "when its receiver last took an event"}
     )
     failures = fields.Integer(
-        required=True, metadata={"description": "failed attempts of the present push; 0 for a stream that is polled"}
+        required=True, metadata={"description": "failed attempts of the current push; 0 for a stream that is polled"}
     )
     last_failure = fields.String(required=True, allow_none=True)
     is_given_up = fields.Boolean(
-        required=True, metadata={"description": "whether the present push was given up, until the next sweep"}
+        required=True, metadata={"description": "whether the current push was given up, until the next sweep"}
     )
     created_at = fields.String(required=True)
     updated_at = fields.String(required=True)

@@ -105,7 +105,7 @@ def delete_token(user_id: str, token_id: str) -> Json:
 
 
 def _of(kind: str, customer_id: str) -> list[Belonging]:
-    """Find what a customer has in the environment of the token; an id in a path keeps an encoded slash encoded."""
+    """Find a customer's objects in the environment of the token; an id in a path keeps an encoded slash encoded."""
     owner = (customer_id.replace("%2F", "/"), g.is_sandbox)
     state = simulation().state
     return [each for each in state.belongings.values() if each.kind == kind and each.owner == owner]

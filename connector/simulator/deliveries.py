@@ -48,7 +48,7 @@ class Sender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Drop what is waiting and end the thread after the current try."""
+        """Drop waiting messages and end the thread after the current attempt."""
         self.clear()
         with self._changed:
             self._is_stopping = True
@@ -57,7 +57,7 @@ class Sender:
             self._thread.join()
 
     def clear(self) -> None:
-        """Drop what is waiting."""
+        """Drop waiting messages."""
         with self._changed:
             for _, _, delivery in self._due:
                 delivery.is_tried.set()

@@ -128,5 +128,5 @@ HEALTHY = Faults()
 
 
 def sentences() -> dict[str, str]:
-    """What each switch does."""
+    """The description of each switch."""
     return {field.name: field.metadata["about"] for field in dataclasses.fields(Faults)}

@@ -30,7 +30,7 @@ Comparisons = dict[str, str | None]
 
 
 class Choice(ClosedInput):
-    """What a person, or a test, chooses for a run."""
+    """The choice of a person, or a test, for a run."""
 
     status = text(1, 64)
     comparisons = mapping_of(choice(*RESULTS, allow_none=True), allow_none=True)
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def breaks_off(self) -> bool:
-        """Whether the run ends at its present task, whatever tasks are left."""
+        """Whether the run ends at its current task, whatever tasks are left."""
         return self.status in BROKEN_OFF
 
 
@@ -86,7 +86,7 @@ def ending_of(outcome: Outcome, run: Run, default_shape: Shape) -> Ending:
 
 
 def default_comparisons(applicant: Applicant) -> Comparisons:
-    """Compare what the applicant has, by the name alone."""
+    """Compare the applicant's values, by the name alone."""
     result = CONSIDER if applicant.values["last_name"] == "Consider" else CLEAR
     keys = [key for name, key in COMPARED_AS.items() if name in applicant.values]
     return {key: result if key in ("first_name", "last_name") else CLEAR for key in keys}

@@ -104,7 +104,7 @@ def is_page(path: str) -> bool:
 
 
 def show_error(error: ApiError) -> Response:
-    """Show what went wrong."""
+    """Show the error."""
     response = make_response(render_template("error.html", error=error), error.status)
     response.headers.update(error.headers)
     return response

@@ -183,7 +183,7 @@ def future(**options: Any) -> Instant:
 
 
 def as_moment(value: str) -> datetime:
-    """Read an ISO 8601 date or date and time; a date alone is its midnight, and the zone is UTC where none is given."""
+    """Read an ISO 8601 date or date and time; a date alone is its midnight, and the zone is UTC if none is given."""
     parsed = datetime.fromisoformat(value)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 

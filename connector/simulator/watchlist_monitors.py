@@ -79,7 +79,7 @@ def delete(monitor_id: str) -> tuple[str, int]:
 
 @blueprint.get("/watchlist_monitors/<monitor_id>/matches")
 def list_matches(monitor_id: str) -> Json:
-    """List what a monitor found."""
+    """List the matches of a monitor."""
     with locked() as state:
         return state.monitor(monitor_id).matches_as_json()
 

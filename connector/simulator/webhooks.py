@@ -86,13 +86,13 @@ class Resent(Input):
 
 
 class Resend(Input):
-    """What is to be sent again."""
+    """The objects whose events are to be sent again."""
 
     data = list_of(record(Resent), required=True)
 
 
 def _completed(values: Json) -> Json:
-    """Fill in what was left out: an absent or empty list means all."""
+    """Fill in missing members: an absent or empty list means all."""
     lists = {"events": values.get("events") or [*EVENTS], "environments": values.get("environments") or [*ENVIRONMENTS]}
     return _DEFAULTS | values | lists
 

@@ -1,7 +1,7 @@
 """`/v3.6/workflow_runs` and their tasks, and `/v3.6/sdk_token`.
 
-Where Onfido's documentation is silent: filters by date compare with midnight UTC, a filter by several tags requires
-all of them, and a page has twenty runs.
+Behaviour that Onfido's documentation does not define: filters by date compare with midnight UTC, a filter by several
+tags requires all of them, and a page has twenty runs.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _check_data(value: object) -> None:
 
 
 class TaskData(Input):
-    """What completes a task."""
+    """The data that completes a task."""
 
     data = fields.Raw(required=True, validate=_check_data, error_messages={"null": _NO_DATA, "required": REQUIRED})
 

@@ -1,4 +1,4 @@
-"""The statement on streams of signals as administrators see them: with their subjects and their present delivery."""
+"""The statement on streams of signals as administrators see them: with their subjects and their current delivery."""
 
 from __future__ import annotations
 

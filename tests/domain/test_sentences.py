@@ -102,7 +102,7 @@ def provider(changes: dict[str, Any] | None, **detail: Any) -> Change:
         ),
         (change("values", "read", "ann"), "bob read values of the user ann."),
         (change("file", "read", "evidence.pdf"), "bob opened the file evidence.pdf of ann."),
-        (change("outbox", "dropped", "D"), "bob dropped the delivery D: it will never be made."),
+        (change("outbox", "dropped", "D"), "bob dropped the delivery D: it is never attempted again."),
         (
             change("settings", "changed", "serve", changes={"threads": {"from": 8, "to": 9}}),
             "The settings of serve changed: threads.",

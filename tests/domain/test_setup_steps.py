@@ -97,8 +97,8 @@ EARLIER, LATER = NOW - timedelta(days=1), NOW + timedelta(days=1)
     [
         ({}, "done", "2026-01-02 03:04 UTC"),
         ({"webhook_set_at": None}, "done", "last event"),
-        ({"webhook_set_at": LATER}, "waits", "No event has come yet"),
-        ({"last_event_at": None}, "waits", "No event has come yet"),
+        ({"webhook_set_at": LATER}, "waits", "No event has arrived yet"),
+        ({"last_event_at": None}, "waits", "No event has arrived yet"),
         ({"last_event_at": None, "ended_silently": 1}, "warning", "1 run ended without an event since the webhook"),
         ({"ended_silently": 4}, "warning", "4 runs ended without an event since the last event"),
         ({"last_event_at": None, "refused": [refused("wrong_signature")]}, "failed", "3 posts to the webhook were"),

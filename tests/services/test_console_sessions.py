@@ -212,7 +212,7 @@ def test_signing_in_and_out_is_in_the_tenants_audit_trail(world: World, sessions
         "bob signed out of the console.",
         f"bob signed in to the console at {ISSUER}.",
         "bob signed in to the console with a link that works once.",
-        "cli:root made a link that signs bob in once.",
+        "cli:root created a link that signs bob in once.",
     ]
     assert trail(world, actor="bob", action="signed_in") == said[4:6]
     assert trail(world, "other") == []
@@ -223,7 +223,7 @@ def test_the_number_of_recorded_refusals_is_limited(world: World, sessions: Cons
     for number in range(200):
         record.refuse(ACME, NOT_BEGUN)
         record.refuse(Tenant(f"tenant-{number}"), NOT_ACCEPTED, ISSUER)
-    assert trail(world) == ["A sign-in to the console was refused: its browser had not begun it, or too long ago."]
+    assert trail(world) == ["A sign-in to the console was refused: it began in another browser, or too long ago."]
     with world.connector.services.database.read() as connection:
         written = connection.execute(select(func.count()).where(history.c.subject == "session")).scalar_one()
     assert written == MOST_REFUSED

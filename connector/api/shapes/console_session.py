@@ -37,7 +37,7 @@ class SessionPageSchema(ma.Schema):
 
 
 class SessionsOfSchema(ma.Schema):
-    """Whose sessions are meant."""
+    """The user whose sessions are listed."""
 
     userId = Text(
         load_default=None, metadata={"description": "The user whose sessions end; without it, all of this tenant."}
@@ -45,7 +45,7 @@ class SessionsOfSchema(ma.Schema):
 
 
 class SessionQuerySchema(SessionsOfSchema):
-    """Whose sessions, and which page of them, the latest first."""
+    """Filter and page of sessions, the latest first."""
 
     limit = ma.fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()

@@ -1,4 +1,4 @@
-"""What can be done to a client: replace its secret, disable it, enable it, remove it."""
+"""Acts on a client: replacing its secret, disabling, enabling and removing it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def state_of(client: Client) -> State:
 def ask_rotate(client_id: str) -> str:
     """Ask before the secret is replaced."""
     consequence = _(
-        "A new secret is made and shown once. The client can use the present one until the overlap ends: "
+        "A new secret is created and shown once. The current one stays valid until the overlap ends: "
         "give it the new one before."
     )
     return _ask(client_id, "rotate", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
@@ -85,8 +85,8 @@ def ask_remove(client_id: str) -> str:
     consequence = " ".join(
         (
             _stopped(client_id),
-            _("Its id and secret are never valid again: another client has to be set up at its side."),
-            _("Verifications and what they verified stay. Cannot be undone."),
+            _("Its id and secret are never valid again: its side must be configured for another client."),
+            _("Verifications and verified attributes stay. This cannot be undone."),
         )
     )
     name = client.config.name
@@ -105,7 +105,7 @@ def remove(client_id: str) -> Response:
 
 
 def _stopped(client_id: str) -> str:
-    """Return what happens to the client's requests once it is gone."""
+    """Return the consequences of the removal for the client's requests."""
     number = clients().count_under_way(g.tenant, client_id)
     if not number:
         return str(_("It can no longer send people here. None of its requests is in progress."))
@@ -152,7 +152,7 @@ def _set_enabled(client_id: str, text: str, undo_url: str, *, is_enabled: bool) 
 
 
 def _addresses(issuer: str) -> list[tuple[str, str]]:
-    """Return what the client's side has to be configured with."""
+    """Return the configuration for the client's side."""
     return [
         (_("Metadata"), f"{issuer}/.well-known/openid-configuration"),
         (_("Issuer"), issuer),

@@ -1,4 +1,4 @@
-"""The form of a client, and what it says as the domain knows it."""
+"""The form of a client, and its conversion to the domain's client."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ClientForm(Form):
     name = StringField(
         _l("Name"),
         [InputRequired(_l("must not be empty")), Length(max=MAX_NAME)],
-        description=_l("People read it before they agree."),
+        description=_l("Users see it before they consent."),
     )
     profile = RadioField(
-        _l("How results are written"),
+        _l("Format of the results"),
         choices=[
             SelectChoice(OKTA, _l("Okta: VERIFIED or FAILED, each claim with its value or null")),
-            SelectChoice(IDA, _l("OpenID Identity Assurance: what was verified, with its evidence")),
+            SelectChoice(IDA, _l("OpenID Identity Assurance: the verified claims with their evidence")),
         ],
         default=IDA,
         description=_l("Choose Okta for Okta’s identity verification vendors, the other for everything else."),
@@ -48,7 +48,7 @@ class ClientForm(Form):
     redirect_uris = TextAreaField(
         _l("Redirect URIs"),
         [InputRequired(_l("must not be empty"))],
-        description=_l("One on each line. People are sent back to these only, compared to the letter."),
+        description=_l("One on each line. Users are sent back only to these addresses, which must match exactly."),
         render_kw={"rows": 3, "spellcheck": "false", "autocapitalize": "off"},
     )
     claims = SelectMultipleCheckboxes(
@@ -58,7 +58,7 @@ class ClientForm(Form):
     method = RadioField(
         _l("How it authenticates"),
         choices=[
-            SelectChoice(SECRET, _l("By a secret, which is made here and shown once")),
+            SelectChoice(SECRET, _l("By a secret, which is created here and shown once")),
             SelectChoice(KEY_METHOD, _l("By signed assertions (private_key_jwt), with its public keys")),
         ],
         default=SECRET,
@@ -75,12 +75,12 @@ class ClientForm(Form):
     )
 
     def offer(self, providers: Iterable[tuple[str, str]], claims: Sequence[str]) -> None:
-        """Set what can be chosen."""
+        """Set the choices."""
         self.provider.choices = [SelectChoice(*each) for each in providers]
         self.claims.choices = [SelectChoice(each, each) for each in claims]
 
     def config(self, *, is_enabled: bool) -> ClientConfig:
-        """Return what the form says; raises `InvalidField` for keys that are none."""
+        """Return the client in the form; raises `InvalidField` for invalid keys."""
         lines = str(self.redirect_uris.data or "").splitlines()
         return ClientConfig(
             name=str(self.name.data).strip(),
@@ -106,7 +106,7 @@ class ClientForm(Form):
 
 
 def data_of(config: ClientConfig) -> dict[str, Any]:
-    """Return what the form shows of a client; its keys are public."""
+    """Return the form's values for a client; its keys are public."""
     return {
         "name": config.name,
         "profile": config.profile,

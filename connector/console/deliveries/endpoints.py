@@ -147,7 +147,7 @@ def test_endpoint(endpoint_id: str) -> Response:
 def ask_rotate_endpoint(endpoint_id: str) -> str:
     """Ask before the secret is replaced."""
     consequence = _(
-        "A new secret is created and shown once. Notices are also signed with the present one until the overlap ends."
+        "A new secret is created and shown once. Notices are also signed with the current one until the overlap ends."
     )
     return _ask(endpoint_id, "rotate_endpoint", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
 

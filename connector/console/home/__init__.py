@@ -1,4 +1,4 @@
-"""The first page: whether verification works, what needs the administrator, and the figures of a period.
+"""The first page: whether verification works, the administrator's open tasks, and the figures of a period.
 
 Each part is looked up separately: if one fails, it shows its error and the others remain.
 """
@@ -56,7 +56,7 @@ def show_needs() -> Response:
 
 
 def _top() -> dict[str, Any]:
-    """Return the sentence and what needs the viewer, with a version that changes when these do."""
+    """Return the sentence and the viewer's open tasks, with a version that changes when these do."""
     needs = find_needs()
     head = attempt("situation", lambda: situation.describe(len(needs.items)))
     text = repr((head.value, needs))

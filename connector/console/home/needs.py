@@ -1,4 +1,4 @@
-"""What needs the administrator, most harmful first; each with one button that leads to the page for it."""
+"""The administrator's open tasks, the most harmful first; each with one button that leads to the page for it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
 @dataclass(frozen=True)
 class Need:
-    """Something to be done; `url` is None if its page is not installed."""
+    """An open task; `url` is None if its page is not installed."""
 
     kind: str
     icon: str
@@ -52,14 +52,14 @@ class Need:
 
 @dataclass(frozen=True)
 class Needs:
-    """The needs, and the trace ids of the look-ups that failed."""
+    """The open tasks, and the trace ids of the look-ups that failed."""
 
     items: list[Need] = field(default_factory=list)
     traces: list[str] = field(default_factory=list)
 
 
 def find_needs() -> Needs:
-    """Return what needs the viewer, without what they may not see."""
+    """Return the viewer's open tasks, without those that the viewer may not see."""
     needs = Needs()
     for scope, finder in _FINDERS:
         if g.viewer.may(scope):

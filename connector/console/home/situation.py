@@ -1,4 +1,4 @@
-"""The sentence at the top: whether verification works, what needs the viewer, and how recent the figures are."""
+"""The sentence at the top: whether verification works, the number of open tasks, and how recent the figures are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Last changes: what was done to a provider, by whom, and the results of its checks."""
+"""Last changes of a provider, with their actors, and the results of its checks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One verification: why an attribute is verified or not, what happened, and what can be done.
+"""One verification: the reasons for the state of its attributes, its history, and the acts on it.
 
 pages.py       the page, its live head, the parts that Onfido is asked for later, and its files
 attributes.py  each attribute with the steps of its decision
-timeline.py    what happened, in words; durations.py: how the time was spent
+timeline.py    the history, in words; durations.py: how the time was spent
 """
 
 from connector.console.verification.pages import story

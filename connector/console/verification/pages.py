@@ -1,4 +1,4 @@
-"""The page of one verification, its parts, and what can be done there."""
+"""The page of one verification, its parts, and its acts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to a verification, in words: its start, its history, and the notices to the application."""
+"""The timeline of a verification, in words: its start, its history, and the notices to the application."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happened: its mark, a sentence, and by whom or how."""
+    """An entry of the timeline: its mark, a sentence, and its actor or channel."""
 
     at: datetime
     kind: str
@@ -73,7 +73,7 @@ class SentDelivery:
 
 
 def timeline_of(details: VerificationDetails, deliveries: Sequence[StoredDelivery]) -> list[Moment]:
-    """Return what happened, in order of time."""
+    """Return the entries, in order of time."""
     moments = [*_start(details), *_moments(details.history), *_delivery_moments(deliveries)]
     return sorted(moments, key=lambda each: each.at)
 
@@ -139,7 +139,7 @@ def _mark(change: Change) -> tuple[str, str]:
 
 
 def _by(change: Change) -> str:
-    """Return how it came about, unless the sentence contains it."""
+    """Return the cause of an entry, unless the sentence contains it."""
     words = [str(CAUSES.get(change.cause, change.cause.replace("_", " ")))]
     if change.actor and change.actor != SYSTEM and change.cause != INITIATED:
         words.append(name_of(change.actor))

@@ -1,4 +1,4 @@
-"""Proof of delivery: which application was notified of what about a verification, when, and how it answered; signed."""
+"""Proof of delivery: the notices about a verification, with times, receivers and answers; signed."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class StatisticsLookup:
         return summary(numbers, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
 
     def counted_at(self) -> datetime | None:
-        """Return when the worker last counted the present day; None if it never did."""
+        """Return when the worker last counted the current day; None if it never did."""
         with self._database.read() as connection:
             return daily_counts.find_counted_at(connection, self._clock().astimezone(UTC).date())
 

@@ -1,6 +1,6 @@
 """Ending a verification whose run can no longer be completed: its applicant or run is gone, or in another environment.
 
-A run that was started with other credentials belongs to another account or environment: with the present ones Onfido
+A run that was started with other credentials belongs to another account or environment: with the current ones Onfido
 does not know it, and its result does not count.
 """
 

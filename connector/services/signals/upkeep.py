@@ -52,7 +52,7 @@ class SignalUpkeep:
                 self._writer.switch(connection, left, DISABLED, TOO_OLD, is_notified=True)
 
     def queue_again(self, stream_id: str) -> None:
-        """Queue the delivery of a stream whose present one was given up."""
+        """Queue the delivery of a stream whose current one was given up."""
         with self._database.write() as connection:
             stream = signal_streams.lock(connection, stream_id)
             if stream is not None:

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class PushSignals:
-    """Push the events of a stream, `endpoint_id`; of two deliveries only that of the present turn does."""
+    """Push the events of a stream, `endpoint_id`; of two deliveries only that of the current turn does."""
 
     kind: ClassVar[str] = "push_signals"
     tenant: str

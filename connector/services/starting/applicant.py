@@ -24,7 +24,7 @@ from connector.services.use_case import use_case
 from connector.store import applicants, outbox, verification_search, verifications
 from connector.store.engine import Database
 
-_MAKE_GOOD = "make good what was sent to an applicant"
+_MAKE_GOOD = "compensate for an update of an applicant"
 
 
 @use_case

@@ -144,7 +144,7 @@ class Attempts:
         """Insert a verification; None if one is open, which the database's constraint determines."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
-            # It reaches the disk with what the attempt commits next; before that, Onfido is asked for no run.
+            # It is written to disk with the attempt's next commit, before a run is requested from Onfido.
             with self._leases.held(verification_id, lease), self._database.write(waits_for_disk=False) as connection:
                 row = {
                     "id": verification_id,
