@@ -222,7 +222,7 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
 
 
 def look_at_deliveries(admin: Caller, of_provider: dict[str, str], of_verification: dict[str, str]) -> None:
-    """List deliveries by each filter, count them, and what would be made again."""
+    """List deliveries by each filter, and count them and those that would be repeated."""
     kind, dead = {"kind": "tell_change"}, {"state": "dead"}
     for query in (
         *({}, {"state": "done"}, dead, kind, kind | dead, of_provider, of_provider | dead, of_provider | kind),

@@ -1,4 +1,4 @@
-"""Deliveries by provider and by kind: listed, counted, and made again, by those of the tenant alone."""
+"""Deliveries by provider and by kind: listed, counted and repeated, only by the tenant's administrators."""
 
 from __future__ import annotations
 

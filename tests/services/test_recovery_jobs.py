@@ -1,4 +1,4 @@
-"""Recovery by jobs: deliveries that are made again, and runs that Onfido knows and we do not."""
+"""Recovery by jobs: repeated deliveries, and runs at Onfido that are not recorded here."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class ClientForm(Form):
     )
     allows_sandbox = BooleanField(
         _l("Allow results of Onfido’s sandbox"),
-        description=_l("No document is really checked there. Allow it for test organizations only."),
+        description=_l("The sandbox does not really check documents. Allow it for test organizations only."),
     )
 
     def offer(self, providers: Iterable[tuple[str, str]], claims: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-// The console's few behaviours: parts that follow what happens, the question before an act, copying, the search key.
+// The console's few behaviours: parts that refresh themselves, the question before an act, copying, the search key.
 // Every page works without them.
 (() => {
   const announce = (text) => {
@@ -82,7 +82,7 @@
   });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
-  // Copying; where the browser does not allow it (plain http), the text is selected.
+  // Copying; if the browser does not allow it (plain http), the text is selected.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
@@ -96,7 +96,7 @@
     }
   });
 
-  // Relative times go on.
+  // Update relative times.
   const language = document.documentElement.lang || "en";
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
