@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -63,10 +64,9 @@ class SigningKeys:
     def sign_all(self, all_claims: Sequence[Mapping[str, Any]], token_type: str) -> list[str]:
         """Sign the claims of several tokens."""
         from joserfc import jwt  # noqa: PLC0415  loaded when something is signed
-        from joserfc.jwk import RSAKey  # noqa: PLC0415
 
         key = self.published()[0]
-        private = RSAKey.import_key(json.loads(self._vault.open(key.private_key, signing_key(key.key_id))))
+        private = _read_private(self._vault.open(key.private_key, signing_key(key.key_id)))
         header = {"alg": ALGORITHM, "typ": token_type, "kid": key.key_id}
         return [jwt.encode(header, dict(each), private, algorithms=[ALGORITHM]) for each in all_claims]
 
@@ -120,6 +120,13 @@ class SigningKeys:
         public = {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": ALGORITHM}
         sealed = self._vault.seal(json.dumps(key.as_dict(private=True)), signing_key(key_id))
         return SigningKey(key_id, public, sealed, now, slot)
+
+
+@lru_cache(maxsize=2)  # an RSA key is checked when it is read, which takes as long as a hundred signatures
+def _read_private(key: str) -> Any:
+    from joserfc.jwk import RSAKey  # noqa: PLC0415
+
+    return RSAKey.import_key(json.loads(key))
 
 
 def _too_soon(at: datetime) -> ConnectorError:

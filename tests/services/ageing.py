@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Column, ColumnElement, Interval, func, literal, update
 
 from connector.store.engine import Database
 from connector.store.models import outbox
@@ -14,7 +15,14 @@ _TIMES = (outbox.c.due_at, outbox.c.lease_until, outbox.c.settled_at)
 
 def let_pass(database: Database, length: timedelta) -> None:
     """Move every time in the outbox so much earlier."""
+    earlier = _on_sqlite if database.is_sqlite else _on_postgresql
     with database.write() as connection:
-        for row in connection.execute(select(outbox.c.id, *_TIMES)).all():
-            earlier = {column.name: at - length for column, at in zip(_TIMES, row[1:], strict=True) if at is not None}
-            connection.execute(update(outbox).where(outbox.c.id == row.id).values(earlier))
+        connection.execute(update(outbox).values({each.name: earlier(each, length) for each in _TIMES}))
+
+
+def _on_postgresql(time: Column[Any], length: timedelta) -> ColumnElement[Any]:
+    return time - literal(length, Interval())
+
+
+def _on_sqlite(time: Column[Any], length: timedelta) -> ColumnElement[Any]:
+    return func.strftime("%Y-%m-%d %H:%M:%f000", time, f"-{length.total_seconds():.3f} seconds", type_=time.type)

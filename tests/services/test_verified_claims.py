@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, RSAKey
 from sqlalchemy import select
 
 from connector.domain.tenancy import Tenant
@@ -290,6 +290,28 @@ def test_private_keys_are_encrypted(world: World) -> None:
         stored = connection.execute(select(signing_keys.c.private_key)).scalars().all()
     assert [each.startswith("v1.") for each in stored] == [True, True]
     assert service.key_rotation.count_outdated() == 0
+
+
+@pytest.mark.one_database
+def test_a_private_key_is_read_once_for_many_signatures_and_never_used_after_it_was_revoked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading one costs as much as a hundred signatures."""
+    read = []
+    import_key = RSAKey.import_key
+
+    def count(key: dict[str, Any], *parameters: Any) -> RSAKey:
+        read.extend([True] if "d" in key else [])
+        return import_key(key, *parameters)
+
+    monkeypatch.setattr(RSAKey, "import_key", count)
+    service = world.connector.services.signing_keys
+    for revoked in range(2):
+        [current, *_] = service.revoke("tests")
+        published = KeySet.import_key_set({"keys": [dict(current.public_key)]})
+        for number in range(3):
+            assert jwt.decode(service.sign({"number": number}, "JWT"), published).claims == {"number": number}
+        assert len(read) == revoked + 1
 
 
 @pytest.fixture

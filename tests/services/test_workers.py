@@ -17,6 +17,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
+from connector.exports.verifications import STEP_SIZE
 from connector.services.outbox import LEASE
 from connector.settings import Settings
 from connector.store import outbox
@@ -37,15 +38,20 @@ def settings(own_settings: Settings) -> Settings:
 
 @contextmanager
 def worker(
-    settings: Settings, notes: Path, stuck_at: int | None = None, threads: int = 2
+    settings: Settings,
+    notes: Path,
+    stuck_at: int | None = None,
+    threads: int = 2,
+    step_size: int = STEP_SIZE,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker, which is stopped at the end if it still runs."""
+    """Run a worker, which is stopped at the end if it still runs; `step_size` limits what a step of a job writes."""
     orders = {
         "data_dir": str(settings.data_dir),
         "database_url": settings.database_url,
         "notes": str(notes),
         "stuck_at": stuck_at,
         "threads": threads,
+        "step_size": step_size,
         "signals": asdict(settings.signals),
     }
     command = [sys.executable, "-m", "tests.services.relaying", json.dumps(orders)]
