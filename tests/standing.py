@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from connector.console.ground import TURNS
 from connector.console.turns import SignInTurns
 from connector.settings import Settings
-from connector.store.models import metadata, providers, secrets
+from connector.store.models import providers, secrets
+from tests.databases import delete_rows
 from tests.harness import Clock, ConnectorServer
 from tests.patience import patient_settings
 
@@ -44,9 +45,7 @@ class StandingConnector:
             extensions[TURNS] = SignInTurns(max(1, self.settings.console_threads // 2))
         with self.connector.services.database.write() as connection:
             connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
-            for table in reversed(metadata.sorted_tables):
-                if table is not secrets:
-                    connection.execute(delete(table))
+            delete_rows(connection, secrets)
 
 
 @pytest.fixture(scope="session")

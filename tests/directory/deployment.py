@@ -10,14 +10,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from connector.settings.directory import DirectorySettings
 from connector.settings.tenants import Tenant
 from connector.simulator.server import Simulator
-from connector.store.models import metadata, providers, secrets
+from connector.store.models import providers, secrets
 from tests.bodies import config_properties, event_body
 from tests.contract.wire import WEBHOOK_TOKEN, new_provider
+from tests.databases import delete_rows
 from tests.directory.faulty import FaultyDirectory
 from tests.harness import Clock, ConnectorServer, World
 from tests.identity.scim_server import CLIENT_ID, CLIENT_SECRET, CUSTOM, ScimServer
@@ -59,9 +60,7 @@ class Deployment:
         self.faulty.requests.clear()
         with self.connector.services.database.write() as connection:
             connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
-            for table in reversed(metadata.sorted_tables):
-                if table not in (secrets, providers):
-                    connection.execute(delete(table))
+            delete_rows(connection, secrets, providers)
         self.connector.deliver()
 
     def environ(self) -> dict[str, str]:
