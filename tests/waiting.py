@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-GENEROUS = 60.0  # seconds; a test that passes does not use them up
+GENEROUS = 120.0  # seconds; a test that passes does not use them up
 
 
 def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> None:

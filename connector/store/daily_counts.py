@@ -7,7 +7,6 @@ lease.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
@@ -92,7 +91,8 @@ def replace(
         place = (row.tenant, row.provider_id, row.environment)
         after = before.with_day(day, by_place.get(place, {}), measures)
         if after != before:
-            connection.execute(update(monthly_counts).where(*_is_at(row)).values(asdict(after)))
+            changed = {"shown": after.shown, "days": after.days, "totals": after.totals}
+            connection.execute(update(monthly_counts).where(*_is_at(row)).values(changed))
     if has_hours:
         of_known = [each for each in counts if each.provider_id in known]
         hourly_counts.replace(connection, day, of_known, measures, provider_ids)

@@ -32,8 +32,6 @@ from tests.plans.populating import name_requests, populate
 from tests.plans.recording import Recorder, Statement
 from tests.signals.receiver import SIGNALS
 
-pytestmark = pytest.mark.timeout(900)  # its fixture calls everything that there is
-
 USERS = 80_000  # and a quarter of that elsewhere
 
 pytestmark = pytest.mark.timeout(900)  # to fill the databases takes long on a busy machine
