@@ -99,7 +99,7 @@ class Site:
 
 
 @contextmanager
-def running(directory: Path, template: Path, *, users: int, is_sqlite: bool) -> Iterator[Site]:
+def running(directory: Path, template: Path, *, users: int, is_sqlite: bool, webs_on_sqlite: int = 1) -> Iterator[Site]:
     """Run a site: one server with its embedded worker on SQLite, two servers and two workers on PostgreSQL."""
     data_dir = directory / "data"
     data_dir.mkdir(mode=0o700)
@@ -112,7 +112,7 @@ def running(directory: Path, template: Path, *, users: int, is_sqlite: bool) -> 
         stack.callback(database.close)
         database.migrate()
         simulator = stack.enter_context(Simulator(retry_delays=(0.2, 0.5, 1.0, 2.0, 2.0), webhook_timeout=3))
-        number = 1 if is_sqlite else 2
+        number = webs_on_sqlite if is_sqlite else 2
         deployment = Deployment(_environment(data_dir, url), directory, webs=number, workers=0 if is_sqlite else 2)
         stack.callback(deployment.stop)
         site = Site(deployment, simulator, database, data_dir, server)

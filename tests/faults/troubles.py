@@ -12,14 +12,23 @@ from tests.faults.deployment import Process
 from tests.faults.site import BUDGET, Site
 
 LONGEST_PAUSE = 0.6  # seconds between two troubles
+LONGEST_WAIT = 60.0  # seconds for progress: all processes start anew in that time
+MEETING = 0.25  # of the troubles
 START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
 
 
 class Troubles:
-    """Inject every fault at least once, then at random until `stop`; `told` lists them. `only` restricts them."""
+    """Inject every fault at least once, then at random until `stop`; `told` lists them. `only` restricts them.
 
-    def __init__(self, site: Site, seed: int, only: Collection[str] = ()) -> None:
+    `has_advanced` is called after each, until it returns true: only then the next one comes, so that the site's users
+    get on however slow the machine is. One in four does not wait, so that troubles meet.
+    """
+
+    def __init__(
+        self, site: Site, seed: int, only: Collection[str] = (), has_advanced: Callable[[], bool] = lambda: True
+    ) -> None:
         self._only = only
+        self._has_advanced = has_advanced
         self._site = site
         self._random = random.Random(seed)
         self._stopping = threading.Event()
@@ -51,9 +60,17 @@ class Troubles:
                 trouble()
                 if not coming:
                     self.have_all_come.set()
-                self._stopping.wait(self._random.uniform(0.05, LONGEST_PAUSE))
+                self._pause()
         except Exception as error:  # noqa: BLE001  raised again by `stop`
             self._failure = error
+
+    def _pause(self) -> None:
+        self._stopping.wait(self._random.uniform(0.05, LONGEST_PAUSE))
+        if self._random.random() < MEETING:
+            return
+        end = time.monotonic() + LONGEST_WAIT
+        while not self._has_advanced() and time.monotonic() < end and not self._stopping.wait(0.05):
+            pass
 
     def _kinds(self) -> list[Callable[[], None]]:
         kinds = [
