@@ -240,6 +240,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
                 self.directory_checks.begin_due,
                 self.health_checks.begin_due,
                 self.daily_counts.count_due,
+                self._guests.remove_old,  # after their days were counted
                 self.jobs.forget,
                 self.job_steps.resume_stalled,
                 self.signal_upkeep.maintain,

@@ -49,7 +49,9 @@ def _user_record(services: Services, values: UserValues, clock: Clock) -> Kind:
         services.audit,
     )
     settings = services.settings
-    retention = Retention(settings.event_retention_days, settings.delivery_retention_days)
+    retention = Retention(
+        settings.event_retention_days, settings.delivery_retention_days, settings.guest_retention_days
+    )
     return UserRecord(sources, services.tenants, settings.public_url, retention, clock)
 
 

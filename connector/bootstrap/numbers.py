@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from connector.bootstrap.lookups import Lookups
 from connector.bootstrap.part import part
+from connector.domain.counting import recounted_days
 from connector.services.daily_counts import DailyCounts
 from connector.services.lookup.match_impact import MatchImpact
 from connector.services.lookup.remapping import Remapping
@@ -33,4 +34,6 @@ class Numbers(Lookups):
     @part
     def daily_counts(self) -> DailyCounts:
         """Count days."""
-        return DailyCounts(self.database, timedelta(days=self.settings.event_retention_days), self._clock)
+        retention = timedelta(days=self.settings.event_retention_days)
+        recounted = recounted_days(self.settings.guest_retention_days)
+        return DailyCounts(self.database, retention, recounted, self._clock)

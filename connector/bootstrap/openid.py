@@ -11,12 +11,14 @@ from connector.domain.urls import UrlPolicy
 from connector.services.openid.clients import Clients
 from connector.services.openid.flows import Flows
 from connector.services.openid.proving import Proving
+from connector.services.people.guests import Guests
 
 
 class OpenIdParts(Providing):
     """Clients of the OpenID provider and their requests."""
 
     verifications: Any  # wired in `bootstrap`
+    users: Any
 
     @part
     def openid_clients(self) -> Clients:
@@ -35,6 +37,11 @@ class OpenIdParts(Providing):
     def openid_flows(self) -> Flows:
         """Store authorization requests of the OpenID provider's clients."""
         return Flows(self.database, self._vault, self._fingerprints, self.providers, self.openid_names, self._clock)
+
+    @part
+    def _guests(self) -> Guests:
+        retention = timedelta(days=self.settings.guest_retention_days)
+        return Guests(self.database, self.tenants, self.users, retention, self._clock)
 
     @part
     def openid_proving(self) -> Proving:

@@ -20,6 +20,7 @@ from connector.api.shapes.verification import VerificationDetailsSchema, details
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.history import AuditFilter
 from connector.domain.jobs import HTML, JSON, Job, JobFailed, Step
+from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant, Tenants
 from connector.domain.text import json_text
 from connector.domain.utc import timestamp
@@ -61,10 +62,11 @@ class Sources:
 
 @dataclass(frozen=True)
 class Retention:
-    """The retention of results and deliveries, in days."""
+    """The retention of results, deliveries and guests, in days."""
 
     results: int
     deliveries: int
+    guests: int
 
 
 class UserRecord:
@@ -171,22 +173,23 @@ class UserRecord:
     def _end(self, tenant: Tenant, user_id: str) -> Step:
         criteria = VerificationFilter(user_id=user_id)
         known = self._sources.lookup.page(tenant, criteria, limit=MOST_APPLICANTS).rows
-        tail = {"atOnfido": _at_onfido(known), "retention": self._kept_until(known)}
+        tail = {"atOnfido": _at_onfido(known), "retention": self._kept_until(user_id, known)}
         page = readable.section("At Onfido", tail["atOnfido"]) + readable.section(
             "How long it is kept", tail["retention"]
         )
         return Step(None, pieces={JSON.name: f"{_members(tail)[1:]}}}\n", HTML.name: page + readable.END})
 
-    def _kept_until(self, known: Sequence[ListedVerification]) -> list[dict[str, str]]:
+    def _kept_until(self, user_id: str, known: Sequence[ListedVerification]) -> list[dict[str, str]]:
         results, deliveries = (f"{days} days" for days in (self._retention.results, self._retention.deliveries))
+        guests = f"{self._retention.guests} days after the start, or " if is_guest(user_id) else ""
         fixed = {
             "values in the embedded directory": "until changed or removed",
-            "claims, verifications, applicants' ids": "until the user or the provider is removed",
+            "claims, verifications, applicants' ids": f"{guests}until the user or the provider is removed",
             "output, reasons and document values of a run, bodies of events": f"{results} after it ended or arrived",
             "deliveries": f"{deliveries} after they were made",
             "refused starts": results,
             "requests of people, without values": "for good",
-            "applicants and documents at Onfido": "until the user is removed here, then Onfido's terms",
+            "applicants and documents at Onfido": f"{guests}until the user is removed here, then Onfido's terms",
         }
         each = {f"output of {of.verification.verification_id}": self._output_until(of.verification) for of in known}
         return [{"what": what, "kept": kept} for what, kept in {**fixed, **each}.items()]

@@ -29,10 +29,14 @@ MOST_PROVIDERS = 100  # providers whose verifications one statement counts
 
 @use_case
 class DailyCounts:
-    """Counts days; refused starts are counted for `retention`, the time for which they are recorded."""
+    """Counts days, again up to an age of `recounted` days.
+
+    Refused starts are counted for `retention`, the time for which they are recorded.
+    """
 
     _database: Database
     _retention: timedelta
+    _recounted: int
     _clock: Callable[[], datetime]
 
     def count_due(self) -> None:
@@ -43,7 +47,7 @@ class DailyCounts:
             first = daily_counts.find_first(connection)
             counted = daily_counts.find_counted(connection)
         first_day = (first or now).astimezone(UTC).date()
-        for day in islice(due_days(counted, first_day, now), MOST_DAYS):
+        for day in islice(due_days(counted, first_day, now, self._recounted), MOST_DAYS):
             self._count(day, counted.get(day), provider_ids)
         with self._database.write() as connection:
             hourly_counts.forget(connection, self._first_with_hours())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from connector.domain.messages import message
 from connector.errors import Code, RequestError
@@ -32,3 +33,13 @@ def unknown_providers(provider_ids: Iterable[str]) -> RequestError:
         Code.CLAIM_PROVIDER_NOT_FOUND,
         message("There is no identity verification provider %(missing)s: check the id.", missing=missing),
     )
+
+
+@contextmanager
+def unless_unknown() -> Iterator[None]:
+    """Pass over a user who was removed meanwhile."""
+    try:
+        yield
+    except RequestError as error:
+        if error.code is not Code.USER_NOT_FOUND:
+            raise

@@ -179,6 +179,11 @@ class Settings(Noted, Checked):
         checks.between(0, 31_622_400),
         section="OpenID provider",
     )
+    guest_retention_days: int = setting(
+        90,
+        "Days until a person whom a client had verified is removed, here and at Onfido.",
+        checks.between(7, 36_500),
+    )
 
     webhook_token_overlap: int = setting(
         86_400,
@@ -186,9 +191,7 @@ class Settings(Noted, Checked):
         checks.between(0, 31_622_400),
         section="Upkeep",
     )
-    event_retention_days: int = setting(
-        30, "Days that the bodies of events are kept, encrypted.", checks.between(1, 36_500)
-    )
+    event_retention_days: int = setting(30, "Days that events' bodies are kept, encrypted.", checks.between(1, 36_500))
     delivery_retention_days: int = setting(
         30, "Days that completed deliveries are kept, with the receiver's answers.", checks.between(1, 36_500)
     )
@@ -244,9 +247,7 @@ class Settings(Noted, Checked):
     tenants: tuple[Tenant, ...] = setting(
         (), "The organizations that share the deployment, if there are several.", distinct_tenants
     )
-    signals: SignalSettings = setting(
-        SignalSettings(), "The contents of signals to other systems about users' assurance."
-    )
+    signals: SignalSettings = setting(SignalSettings(), "The contents of signals about users' assurance.")
     dev: bool = False
 
     def warnings(self) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from connector.domain.environment import SANDBOX
 from connector.domain.history import AUDITED, REFUSED, USER, WATCHLIST
 from connector.domain.jobs import DONE, QUEUED, RUNNING
+from connector.domain.openid.flow import GUEST_LENGTH, GUEST_PREFIX
 from connector.domain.workflow_run import REVIEW
 
 IS_SANDBOX = f"environment = '{SANDBOX}'"
+IS_GUEST = f"length(user_id) = {GUEST_LENGTH} AND substr(user_id, 1, {len(GUEST_PREFIX)}) = '{GUEST_PREFIX}'"
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
 IS_MATCH = f"cause = '{WATCHLIST}' AND subject = '{USER}'"

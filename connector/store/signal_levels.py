@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal, select
 
-from connector.domain.openid.flow import GUEST_PREFIX
 from connector.store import queueing
 from connector.store.dialect import insert
+from connector.store.guests import is_guest
 from connector.store.hidden import is_of_registered
 from connector.store.models import claims
 from connector.store.signal_models import signal_levels
@@ -41,8 +41,9 @@ def _chosen(columns: Sequence[Any], *conditions: ColumnElement[bool]) -> Select[
     is_judged = other.is_verified | other.verification_id.is_(None) | other.verification_status.is_not(None)
     of_same = (other.tenant == mine.tenant, other.user_id == mine.user_id, other.provider_id == mine.provider_id)
     is_contradicted = select(literal(1)).where(*of_same, ~other.is_verified, is_judged).exists()
-    is_guest = mine.user_id.startswith(GUEST_PREFIX, autoescape=True)
-    chosen: Select[Any] = select(*columns).where(*conditions, mine.is_verified, ~is_contradicted, ~is_guest)
+    chosen: Select[Any] = select(*columns).where(
+        *conditions, mine.is_verified, ~is_contradicted, ~is_guest(mine.user_id)
+    )
     return chosen.group_by(*columns).order_by(mine.user_id)
 
 

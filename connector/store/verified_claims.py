@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from connector.domain.openid.flow import GUEST_PREFIX
 from connector.domain.written_status import ClaimRecord
 from connector.store import batch
+from connector.store.guests import is_guest
 from connector.store.hidden import is_of_registered
 from connector.store.models import claims, providers, verification_claims, verifications
 
@@ -93,10 +93,15 @@ def find_records_of(connection: Connection, tenant: str, user_ids: Collection[st
 
 def find_users(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
     """Return ids of users with a verified claim, in order, after `after`; guests are in no directory."""
-    is_guest = claims.c.user_id.startswith(GUEST_PREFIX, autoescape=True)
     statement = (
         select(claims.c.user_id)
-        .where(claims.c.tenant == tenant, claims.c.is_verified, claims.c.user_id > after, ~is_guest, _IS_THERE)
+        .where(
+            claims.c.tenant == tenant,
+            claims.c.is_verified,
+            claims.c.user_id > after,
+            ~is_guest(claims.c.user_id),
+            _IS_THERE,
+        )
         .group_by(claims.c.user_id)
         .order_by(claims.c.user_id)
         .limit(limit)

@@ -29,6 +29,7 @@ TOKEN_LIFETIME = timedelta(minutes=10)
 KEPT_FOR = timedelta(hours=1)  # after it has expired, so that a user who comes late can be sent back
 URN = "urn:ietf:params:oauth:request_uri:"
 GUEST_PREFIX = "openid:"
+GUEST_LENGTH = len(GUEST_PREFIX) + 2 * 36 + 1  # two UUIDs and a colon
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,4 @@ def guest_of(client_id: str, flow_id: str) -> str:
 
 def is_guest(user_id: str) -> bool:
     """Whether a user id is that of a guest; guests are in no directory."""
-    return user_id.startswith(GUEST_PREFIX)
+    return user_id.startswith(GUEST_PREFIX) and len(user_id) == GUEST_LENGTH

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -28,6 +27,7 @@ from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import REMOVE, UNVERIFY, Tenant, Tenants
 from connector.errors import Code, DirectoryError, RequestError
 from connector.services.journal import Journal
+from connector.services.not_found import unless_unknown
 from connector.services.outbox import Handler
 from connector.services.people.users import Users
 from connector.services.status_announcement import WriteStatus
@@ -71,15 +71,6 @@ class CheckUser:
     user_id: str
 
 
-@contextmanager
-def _unless_unknown() -> Iterator[None]:
-    try:
-        yield
-    except RequestError as error:
-        if error.code is not Code.USER_NOT_FOUND:
-            raise
-
-
 @use_case
 class DirectoryChecks:
     """Compares the users of tenants with remote directories."""
@@ -116,7 +107,7 @@ class DirectoryChecks:
 
     def check_user(self, order: CheckUser) -> None:
         """Check once more a user whom a pass did not find."""
-        with _unless_unknown():  # removed meanwhile
+        with unless_unknown():
             self.changed(self._tenants.named(order.tenant), order.user_id)
 
     def begin_due(self) -> None:
