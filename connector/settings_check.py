@@ -6,7 +6,10 @@ Each part has its own checks; the parts do not depend on each other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from connector.bootstrap import Services, create_services
 from connector.bootstrap.ground import Clock, utc_now
@@ -43,7 +46,16 @@ def check_settings(
     checks = list(check_database(settings.database))
     yield from _of_connector(checks)
     if all(each.passed is not False for each in checks):
-        yield from _started(settings, tenant, user_id, clock, has_database=checks[-1].name == WRITES)
+        has_database = checks[-1].name == WRITES
+        with nullcontext(settings) if has_database else _elsewhere(settings) as opened:
+            yield from _started(opened, tenant, user_id, clock, has_database=has_database)
+
+
+@contextmanager
+def _elsewhere(settings: Settings) -> Iterator[Settings]:
+    """Return the same settings with a database of the moment: a check must create neither the real one nor its key."""
+    with TemporaryDirectory(prefix="check-settings-") as directory:
+        yield replace(settings, data_dir=Path(directory), database_url="")
 
 
 def _started(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from connector.domain.tenancy import DirectoryChoice
 from connector.errors import ConfigurationError
@@ -303,6 +304,39 @@ class TestSecrets:
 
     def test_a_refused_database_url_is_not_shown(self) -> None:
         assert "hunter2" not in refusal(environ={"CONNECTOR_DATABASE_URL": "oracle://me:hunter2@db/x"})
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://me:a@hunter2@db/x",
+            "postgresql://me:a@b:hunter2@db/x",
+            "postgresql://me@hunter2@db/x",
+            "postgresql://me:secret@db:hunter2/x",
+            "postgresql://me:secret@db:5432,hunter2:5432/x",
+            "postgres://me:a@hunter2@[::1]:5432/x?sslmode=verify-full",
+        ],
+    )
+    def test_a_part_of_a_password_is_not_taken_for_a_host_or_a_port(self, url: str) -> None:
+        message = refusal(environ={"CONNECTOR_DATABASE_URL": url})
+        assert message.startswith("database_url must be of the form postgresql://")
+        assert "%40" in message
+        assert "hunter2" not in message
+
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            *("me:hunter2@db/x", "me:a%40b@db:5432/x", "me:a/b?c#d@db/x", "me@db", "/x", "@/x?host=/run/postgresql"),
+            *(
+                "me:@/x?host=/run/postgresql",
+                "me:hunter2@[2001:db8::1]:5432/x",
+                "me:x@db/x?options=-c%20a=b@c",
+                "a,b/x",
+            ),
+        ],
+    )
+    def test_urls_that_the_driver_understands_are_kept(self, rest: str) -> None:
+        assert load(None, {"CONNECTOR_DATABASE_URL": f"postgresql://{rest}"}).database_url.endswith(rest)
+        make_url(f"postgresql://{rest}")
 
 
 class TestReferences:

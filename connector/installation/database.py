@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
 from connector.domain.messages import message
 from connector.domain.readiness import Check
@@ -51,9 +52,17 @@ def _opened(url: str, parts: URL) -> Iterator[Check]:
     try:
         yield from _asked(database, parts)
     except DatabaseUnavailable as error:
-        yield Check(DATABASE, False, message("%(reason)s. %(advice)s", reason=error.reason, advice=_ADVICE))
+        yield _unusable(error.reason)
+    except DBAPIError as error:  # such as an option of the URL that the driver does not know
+        yield _unusable(str(error.orig).strip().partition("\n")[0])
     finally:
         database.close()
+
+
+def _unusable(reason: str) -> Check:
+    return Check(
+        DATABASE, False, message("%(reason)s. %(advice)s", reason=reason.removesuffix("?").rstrip("."), advice=_ADVICE)
+    )
 
 
 def _asked(database: Database, parts: URL) -> Iterator[Check]:

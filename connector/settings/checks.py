@@ -26,6 +26,9 @@ DATABASE_SCHEMES = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+SERVERS = tuple(scheme for scheme in DATABASE_SCHEMES if scheme.startswith("postgres"))
+# As SQLAlchemy reads it; what it would take for a part of the host or the port may be one of the password.
+_SERVER = re.compile(r"([^:/@?]*(:[^@]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?@\[\]]*)(:\d{1,5})?([/?].*)?", re.DOTALL)
 ASYMMETRIC_ALGORITHMS = frozenset(
     {f"{family}{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512)} | {"EdDSA", "Ed25519"}
 )
@@ -188,6 +191,11 @@ def database(value: str) -> str:
         raise ValueError("must be a postgresql:// or sqlite:/// URL")
     if scheme == "sqlite" and rest.removeprefix("/") in ("", ":memory:"):
         raise ValueError("must name a file: an SQLite database in memory is not shared between connections")
+    if scheme in SERVERS and not _SERVER.fullmatch(rest):
+        raise ValueError(
+            "must be of the form postgresql://user:password@host:port/database, with a number as its port; write an @ "
+            "of the password as %40, a : as %3A, a / as %2F and a ? as %3F"
+        )
     return DATABASE_SCHEMES[scheme] + separator + rest if value else ""
 
 

@@ -84,6 +84,16 @@ def test_disabled_providers_and_those_of_other_tenants_are_not_checked(run: Run,
     assert any(name.startswith("acme provider") for name in check(run, "--tenant", "acme")[1])
 
 
+def test_before_the_first_start_nothing_is_created(run: Run, tmp_path: Path) -> None:
+    for where in (tmp_path / "empty", tmp_path / "missing"):
+        if where.name == "empty":
+            where.mkdir(mode=0o700)
+        status, checks = check(run, CONNECTOR_DATA_DIR=str(where), CONNECTOR_DATABASE_URL="")
+        assert (status, checks["connector database"]["passed"]) == (0, None)
+        assert "connector processes" in checks
+        assert not where.exists() or list(where.iterdir()) == []
+
+
 def test_every_printed_line_begins_with_a_result_and_a_failure_has_advice(run: Run, data_dir: Path) -> None:
     (data_dir / "connector.db").chmod(0o600)
     data_dir.chmod(0o750)

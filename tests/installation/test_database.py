@@ -50,12 +50,19 @@ def test_a_database_of_a_newer_version_fails(new_database: Callable[[str], str])
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql+psycopg://127.0.0.1:1/connector", "postgresql+psycopg://nobody@127.0.0.1:1/none?sslmode=verify-full"],
+    [
+        "postgresql+psycopg://127.0.0.1:1/connector",
+        "postgresql+psycopg://nobody@127.0.0.1:1/none?sslmode=verify-full",
+        "postgresql+psycopg://nobody@127.0.0.1:1/none?sslmode=unheard-of",
+        "postgresql+psycopg://nobody@127.0.0.1:1/none?passwrd=hunter2",
+    ],
 )
 def test_an_unreachable_database_fails_alone_with_advice(url: str) -> None:
     checks = results(url)
     assert {name: check.passed for name, check in checks.items()} == {"database": False}
-    assert "Check `database_url`" in checks["database"].detail
+    assert ". Check `database_url`" in checks["database"].detail
+    assert "?." not in checks["database"].detail
+    assert "hunter2" not in checks["database"].detail
 
 
 def test_a_missing_file_of_a_database_is_not_a_failure_and_not_created(tmp_path: Path) -> None:
