@@ -1,4 +1,4 @@
-"""Something between the connector and Onfido, such as a proxy, that may change what Onfido answers."""
+"""A relay between the connector and Onfido, like a proxy, that can hold calls and change Onfido's answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE = 60  # seconds
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the connector."""
+    """An answer to the connector."""
 
     content: bytes
     status: int = 200
@@ -30,7 +30,7 @@ Change = Callable[[str, str, Answer], Answer]
 
 
 class Held:
-    """A call that is on its way to Onfido, or its answer on the way back, and has to wait until it may go."""
+    """A call to Onfido, or its answer, that is held until the test releases it."""
 
     def __init__(self) -> None:
         self.has_come = threading.Event()
@@ -42,7 +42,7 @@ class Held:
 
 
 class Between(ThreadingHTTPServer):
-    """Passes every call on; `change` makes what is answered of it, from its method, its path and Onfido's answer."""
+    """Passes every call on; `change` returns the answer, from the call's method, its path and Onfido's answer."""
 
     def __init__(self, onfido: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -1,4 +1,4 @@
-"""One suite over both databases: a real SQLite file, a real PostgreSQL server; a database of its own for each test."""
+"""One suite over both databases, a real SQLite file and a real PostgreSQL server; each test has a separate database."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Report which real servers and programs were missing, so that their tests do not pass for passed."""
+    """Report missing servers and programs, because their tests were skipped and did not pass."""
     reports = terminalreporter.stats.get("skipped", ())
     skipped = [str(each.longrepr[2]) for each in reports if isinstance(each.longrepr, tuple)]
     reasons = Counter(reason for reason in skipped if ": not installed (" in reason)
@@ -146,7 +146,7 @@ def standing_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def simulator(standing_simulator: Simulator) -> Iterator[Simulator]:
-    """An Onfido that knows nothing yet."""
+    """An empty simulated Onfido."""
     yield standing_simulator
     assert HTTP.post(f"{standing_simulator.url}/simulator/reset", timeout=60).ok
 

@@ -1,4 +1,4 @@
-"""The connector as its callers meet it: a real server on a real database, an Onfido that answers over HTTP."""
+"""The connector for tests: a real server on a real database, with a simulated Onfido over HTTP."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class World:
         return [run.verification for run in found]
 
     def sweep(self) -> None:
-        """Look for what is overdue, as a worker does every minute, and wait until that is delivered, or has failed."""
+        """Sweep as a worker does every minute, and wait until the deliveries have succeeded or failed."""
         outbox = self.connector.services.outbox
         self.connector.services.upkeep.sweep(Sweep())
         self.wait_until(lambda: not any(map(_is_under_way, outbox.page(("ready",), 100))))

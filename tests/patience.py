@@ -1,4 +1,4 @@
-"""Settings with which no test depends on how fast the machine is, or on what a test before it has done."""
+"""Settings that make tests independent of the machine's speed and of earlier tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connector.settings import Settings
 
 
 def patient_settings(data_dir: Path, database_url: str, **changes: Any) -> Settings:
-    """Return settings that trust the development issuer; what holds calls to Onfido back has tests of its own."""
+    """Return settings that trust the development issuer; the limits on calls to Onfido have separate tests."""
     values: dict[str, Any] = {
         "allow_http_loopback": True,
         "onfido_connect_timeout": 60,

@@ -20,7 +20,7 @@ SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MAX_LINES = 300
 
-# Public views, and why they are.
+# Public views, with the reason.
 OPEN_VIEWS = {
     "webhooks.receive_event": "Onfido signs its events",
     "self_check.answer_question": "the question is signed with a key of the database's processes",
@@ -249,7 +249,7 @@ def updates_status(call: ast.Call) -> bool:
 
 
 def test_only_one_function_writes_a_status() -> None:
-    """The store's other statements refuse a status: `test_only_one_statement_writes_a_status`."""
+    """The store's other statements refuse a status: `test_no_other_statement_can_write_a_status`."""
     writers = {f"{module_of(path)}.{name}" for path in SOURCES for name in writers_of_status(tree_of(path))}
     assert writers == {"connector.services.results.status.change"}
 

@@ -1,4 +1,4 @@
-"""The documents say what is there: commands, settings, codes, paths, links and names are those of the code."""
+"""The documents agree with the code: commands, settings, codes, paths, links and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted: with few labels, whatever callers send, of all processes, and of those that have ended."""
+"""Metrics: few labels whatever callers send, for all processes, including those that have ended."""
 
 from __future__ import annotations
 

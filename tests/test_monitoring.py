@@ -1,4 +1,4 @@
-"""Alerts, dashboard and runbook name the metrics that there are, and each metric is looked at."""
+"""Alerts, dashboard and runbook name existing metrics, and each metric is used."""
 
 from __future__ import annotations
 

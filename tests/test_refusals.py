@@ -1,4 +1,4 @@
-"""What refusals say, read from the source: each description says what to do next, and each field's what it must be."""
+"""The texts of refusals, read from the source: each description names the next step, each field its requirement."""
 
 from __future__ import annotations
 

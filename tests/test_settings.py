@@ -1,4 +1,4 @@
-"""The settings: where they come from, which wins, and what is said of a wrong one."""
+"""The settings: sources, precedence, and messages about invalid ones."""
 
 from __future__ import annotations
 

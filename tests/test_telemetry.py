@@ -1,4 +1,4 @@
-"""What a process says of itself: JSON lines with a trace id, numbers that count, and never a value or a secret."""
+"""Logs and metrics: JSON lines with a trace id, correct numbers, and never a value or a secret."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def logged(log_format: str) -> str:
 
 @pytest.fixture(scope="module")
 def entries() -> list[dict[str, Any]]:
-    """What the program logged."""
+    """The log lines of the program."""
     return [json.loads(line) for line in logged("json").splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""Wait for what happens soon, and a while later on a busy machine."""
+"""Waiting for conditions, with generous limits for busy machines."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> No
     """Return as soon as the condition is true."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.01)

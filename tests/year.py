@@ -1,4 +1,4 @@
-"""A year of verifications, written by the database itself, and what has to be counted of them, counted one by one."""
+"""A year of verifications, written by the database itself, and their numbers, counted one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An authorization server that is asked about its tokens and fails in every way; real ones: tests/identity."""
+"""An authorization server with introspection that can fail in every way; real servers are in tests/identity."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ class Asked:
                     self.end_headers()
                     self.wfile.write(body)
                 except OSError:
-                    return  # who asked has given up
+                    return  # the caller has given up
 
             def log_message(self, *_: object) -> None:
-                """Stay quiet."""
+                """Log nothing."""
 
         return Handler

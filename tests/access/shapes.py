@@ -1,6 +1,7 @@
-"""Tokens as well-known products write them, by hand: header, claims, and what the connector reads in them.
+"""Tokens in the form of well-known products, written by hand: header, claims, and the connector's reading of them.
 
-Shapes of WSO2, Keycloak, node-oidc-provider, NanoIDP and glewlwyd were seen; the others rest on general knowledge.
+Shapes of WSO2, Keycloak, node-oidc-provider, NanoIDP and glewlwyd were observed; the others are based on
+general knowledge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Opaque tokens: whom the connector asks about them, what it keeps of the answers, and what an outage costs."""
+"""Opaque tokens: the issuers that introspect them, the cached answers, and outages."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ class TestTenants:
             site = Site(*read(*(table(each, shares_users=True) for each in (asked, other))))
             asked.status = 503
             assert site.get(other.issue("opaque-1")).status_code == 200
-            assert site.get("unknown-token").status_code == 503, "it may be a token of the one that is away"
+            assert site.get("unknown-token").status_code == 503, "it may be a token of the unreachable issuer"
         finally:
             other.close()
 
@@ -358,7 +358,7 @@ class TestOutage:
         assert line["issuer"] == asked.identifier
         assert SECRET not in str(logs)
         asked.status, asked.body = 200, None
-        assert site.get(asked.issue("opaque-2")).status_code == 200, "such an answer costs nobody else anything"
+        assert site.get(asked.issue("opaque-2")).status_code == 200, "such an answer does not affect other tokens"
 
     def test_an_unreachable_issuer_causes_503(self, asked: Asked) -> None:
         site = site_of(asked)

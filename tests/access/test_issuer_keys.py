@@ -1,4 +1,4 @@
-"""Where an issuer's keys come from: whom to trust for each, and what a hostile one gets out of the connector."""
+"""The sources of issuers' keys: the trusted certificates of each, and the defences against hostile issuers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: which tokens are accepted, how others are refused, and where the keys come from.
+"""The gate: accepted and refused tokens, and the issuers' keys.
 
 A real authorization server on loopback publishes keys that rotate; a real Flask application stands behind the gate.
 """
@@ -127,7 +127,7 @@ class AuthIssuer:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Stay quiet."""
+                """Log nothing."""
 
         return Handler
 
@@ -149,7 +149,7 @@ class QuietHandler(WSGIRequestHandler):
     """werkzeug's, without its log."""
 
     def log(self, *_: object) -> None:
-        """Stay quiet."""
+        """Log nothing."""
 
 
 def sign(header: dict[str, Any], payload: bytes, key: Key) -> str:

@@ -1,4 +1,4 @@
-"""While the database is away or takes no writes: 503 with a code of its own, and nothing acknowledged that is lost."""
+"""An unavailable or read-only database: 503 with its own code, and nothing is acknowledged that could be lost."""
 
 from __future__ import annotations
 

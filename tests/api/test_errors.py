@@ -1,4 +1,4 @@
-"""Which code an error has that has none of its own: the API's that was called, and no other's."""
+"""The code of an error without its own one: that of the called API."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def test_shares_are_derived_from_the_number_of_threads(
     assert sum(takes(many, tenant=f"tenant-{number}") for number in range(100)) == everybody
     many = Shares(threads)
     assert sum(takes(many, Lasting.DOWNLOAD, f"tenant-{number}") for number in range(100)) == downloads
-    assert threads == 1 or everybody < threads, "something is left for what is quick"
-    assert threads <= 2 or tenant < everybody, "something is left for other tenants"
+    assert threads == 1 or everybody < threads, "some threads are left for quick calls"
+    assert threads <= 2 or tenant < everybody, "some threads are left for other tenants"
 
 
 def test_one_user_cannot_occupy_the_threads_of_others() -> None:

@@ -1,4 +1,4 @@
-"""Whose threads answer which path."""
+"""The threads that answer each path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the connector adds to Onfido's own time when a verification is initiated; its floor is in `bare.py`."""
+"""The connector's own share of the time of an initiation, without Onfido's; its floor is in `bare.py`."""
 
 from __future__ import annotations
 

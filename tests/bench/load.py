@@ -12,7 +12,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True)
 class Measure:
-    """What one round showed; times in milliseconds."""
+    """The results of one round; times in milliseconds."""
 
     per_second: float
     p50: float

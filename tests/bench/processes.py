@@ -1,4 +1,4 @@
-"""What is measured runs in processes of its own, and ends with the measurement."""
+"""The measured programs, each in a separate process that ends with the measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CPU time of a request, by layer and by process; unlike wall time it says the same on a busy machine.
+"""CPU time of a request, by layer and by process; unlike wall time it depends little on other work.
 
     python -m tests.bench.profile webhook [sqlite]     claims [sqlite]     also initiate
 

@@ -25,7 +25,7 @@ from tests.bench.seed import event_requests, fill
 PROCESSES = (1, 2, 4)
 CLIENTS = 16
 MILLION = 1_000_000
-LEAST = 0.1  # GiB of a million; what is smaller is what an empty table takes
+LEAST = 0.1  # GiB of a million; smaller sizes are those of empty tables
 SIZES = text(
     "SELECT relname, pg_relation_size(oid), pg_indexes_size(oid), "
     "pg_total_relation_size(oid) - pg_relation_size(oid) - pg_indexes_size(oid) "

@@ -22,7 +22,7 @@ WARM_UP, COUNTED = 400, 20
 
 @dataclass(frozen=True)
 class Server:
-    """What is measured: how its database is filled, how it is run, and what it is sent."""
+    """A measured program: how its database is filled, how it is run, and the events posted to it."""
 
     fill: Callable[[Path, str, Sequence[str]], None]
     serve: Callable[[Path, str], AbstractContextManager[int]]

@@ -21,7 +21,7 @@ from connector.worker import create_relay
 
 @dataclass(frozen=True)
 class Nothing:
-    """A delivery that does nothing: what it costs is the outbox."""
+    """A delivery that does nothing, so that only the outbox is measured."""
 
     kind: ClassVar[str] = "nothing"
     number: int

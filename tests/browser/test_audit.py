@@ -25,7 +25,7 @@ OPERATE = "internal_idv_operate"
 
 
 def changed(place: World, actor: str) -> tuple[World, str]:
-    """Change a provider in several ways, and be refused; returns the place and the user who was added."""
+    """Change a provider in several ways, and make a refused request; returns the place and the added user."""
     world, user_id = with_provider(place), f"user-{uuid.uuid4()}"
     bob = place.connector.caller(actor, ("internal_idvp_view", "internal_idvp_update"))
     path = f"/api/server/v1/idv-providers/{world.provider_id}"

@@ -21,7 +21,7 @@ CLEAR: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_o
 
 @pytest.fixture
 def provider(place: World) -> str:
-    """A provider with one event of a run that ended, one that means nothing, and two refused posts."""
+    """A provider with one event of a run that ended, one without meaning for the connector, and two refused posts."""
     name = f"Onfido {place.connector.as_admin().get(PROVIDERS).json()['totalResults']}"
     properties = config_properties(place.simulator, webhook_token=TOKEN)
     body = provider_body(place.simulator, name=name, configProperties=properties)

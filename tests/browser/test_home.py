@@ -1,4 +1,4 @@
-"""The first page: does it work, what needs the administrator, and how does it go?"""
+"""The home page: the state of verification, the administrator's open tasks, and the figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tabs of a provider: what claims are sent as, what the workflow gets, how users go through capture."""
+"""The tabs of a provider: the claim mapping, the workflow's input and output, and capture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One verification in the browser: why an attribute is verified or not, and what can be done."""
+"""One verification in the browser: the reasons for the state of its attributes, and the acts on it."""
 
 from __future__ import annotations
 

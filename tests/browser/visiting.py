@@ -80,7 +80,7 @@ class Visitor:
         return self.page
 
     def text(self) -> str:
-        """Return what the page's main part says."""
+        """Return the text of the page's main part."""
         return self.page.locator("main").inner_text()
 
     def shot(self, name: str) -> None:
@@ -92,7 +92,7 @@ class Visitor:
             self.page.screenshot(path=Path(folder) / f"{name}-{size['width']}-{scheme}.png", full_page=True)
 
     def axe(self) -> None:
-        """Check the page for what keeps people with disabilities out; nothing serious, and no sideways scrolling."""
+        """Check the page's accessibility: no serious violations, and no horizontal scrolling."""
         result = _axe.run(self.page)
         faults = [
             f"{each['id']} ({each['impact']}): {each['help']}: {[node['target'] for node in each['nodes']][:4]}"
@@ -139,7 +139,7 @@ class Visitor:
         self.context.close()
 
     def check(self) -> None:
-        """Check what was watched."""
+        """Check the collected violations, errors and answers."""
         assert self.violations == [], f"the pages broke their policy: {self.violations}"
         problems = [each for each in self.problems if not any(re.search(pattern, each) for pattern in self.expected)]
         assert problems == [], f"the pages reported {problems}"

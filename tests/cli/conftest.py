@@ -1,4 +1,4 @@
-"""The command line: in this process for the many small cases, as real processes for what runs on."""
+"""The command line: in this process for the many small cases, as real processes for servers and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`connector applicant`: present values sent, deletion and restoration, from the command line."""
+"""`connector applicant`: sending current values, deletion and restoration."""
 
 from __future__ import annotations
 

@@ -177,7 +177,9 @@ class TestOverwriting:
             opened.users.add(Tenant(DEFAULT_TENANT), "ann", {})
             assert list(opened.users.ids(Tenant(DEFAULT_TENANT))) == ["ann"]
             assert run("restore", str(file), "--overwrite").exit_code == 0
-            assert list(opened.users.ids(Tenant(DEFAULT_TENANT))) == [], "who uses it goes on with what was restored"
+            assert list(opened.users.ids(Tenant(DEFAULT_TENANT))) == [], (
+                "open connections continue with the restored data"
+            )
             opened.users.add(Tenant(DEFAULT_TENANT), "ben", {})
         finally:
             opened.close()

@@ -1,4 +1,4 @@
-"""What helps at the command line: an example for every command, errors that scripts can read, completion."""
+"""Help at the command line: an example for every command, errors in JSON, completion."""
 
 from __future__ import annotations
 

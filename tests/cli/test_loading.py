@@ -1,4 +1,4 @@
-"""What serves no HTTP loads no web framework: looked up in `sys.modules` of a real process that has done its work."""
+"""Commands that serve no HTTP load no web framework: checked in `sys.modules` of a real process after its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`connector provider`: what an administrator registers, and what is never shown again."""
+"""`connector provider`: registering and changing providers, whose secrets are never shown again."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class TestDialects:
 class TestStudio:
     @pytest.fixture
     def use(self, run: Run, tmp_path: Path) -> Callable[..., Result]:
-        """Register a provider that uses of Studio what a file of this content says."""
+        """Register a provider with the Studio features in a file of this content."""
 
         def use(content: str, *arguments: str, **variables: str) -> Result:
             path = tmp_path / "studio.json"

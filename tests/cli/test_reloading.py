@@ -65,7 +65,7 @@ class Site:
         return [entry for entry in entries if entry["event"] == event]
 
     def wait_for_event(self, event: str, number: int) -> dict[str, Any]:
-        """Return the last of so many lines of the log, once it is there."""
+        """Return the last of this number of log lines, once it is there."""
         wait(lambda: len(self.logged(event)) >= number)
         return self.logged(event)[number - 1]
 

@@ -83,7 +83,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, start: Callable[..., An
     )
     yield Deployment(server.url, onfido.url, data_dir)
     assert onfido.stop() == 0
-    assert server.stop() == 0, "told to stop, it ends in good order"
+    assert server.stop() == 0, "it stops cleanly on request"
 
 
 def test_a_user_is_verified_with_a_deployment_set_up_by_commands(deployment: Deployment) -> None:

@@ -1,4 +1,4 @@
-"""`connector check-settings`: what works of all that the settings name, by real servers."""
+"""`connector check-settings`: the checks of all parts in the settings, with real servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`connector provider add` in one go, and `test`, `add-webhook` and `remove-webhook` afterwards, with an Onfido."""
+"""`connector provider add` with its checks, and `test`, `add-webhook` and `remove-webhook`, with a simulated Onfido."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def marks(text: str) -> dict[str, str]:
 
 
 def webhooks(simulator: Simulator) -> list[dict[str, Any]]:
-    """Return what Onfido has."""
+    """Return Onfido's state."""
     headers = {"Authorization": f"Token token={API_TOKEN}"}
     found: list[dict[str, Any]] = requests.get(f"{simulator.api_url}/webhooks", headers=headers, timeout=60).json()[
         "webhooks"
@@ -123,7 +123,7 @@ def provider_id(connector: Run) -> str:
 
 
 def assert_left_over(result: Result, *failed: str) -> None:
-    """The provider is registered, and one line says what is not as it should be."""
+    """The provider is registered, and one line reports the problem."""
     assert result.exit_code == 1
     [line] = result.stderr.splitlines()
     assert line.startswith(f"Error: The provider is registered, but not ready: {', '.join(failed)}. ")
@@ -140,7 +140,7 @@ class TestAdd:
         [webhook] = webhooks(simulator)
         assert webhook["url"] == f"http://127.0.0.1:8080/idv/onfido/v1/{provider_id(connector)}/verify"
         assert webhook["token"] not in result.output
-        assert "data_comparison" in result.stdout.partition("Next:")[2], "what nobody but a person can do"
+        assert "data_comparison" in result.stdout.partition("Next:")[2], "a step that only a person can do"
         assert connector("test", provider_id(connector)).exit_code == 0
 
     def test_add_reports_the_same_results_as_json(self, add: Run) -> None:

@@ -68,7 +68,7 @@ class TestServing:
         ):
             assert words in shown
         assert "{" not in shown, "no log in JSON"
-        assert "https" not in shown, "to loopback, for development, http will do"
+        assert "https" not in shown, "http to loopback is accepted for development"
 
     def test_a_second_signal_does_not_interrupt_the_shutdown_of_a_worker(self, start: Start, tmp_path: Path) -> None:
         """As of a key that is held down."""

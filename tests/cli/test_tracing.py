@@ -1,4 +1,4 @@
-"""Traces of real processes, as a real receiver of OTLP gets them; and what stands in their way, which stops nothing."""
+"""Traces of real processes at a real OTLP receiver; obstacles to tracing stop no process."""
 
 from __future__ import annotations
 

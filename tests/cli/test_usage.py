@@ -1,4 +1,4 @@
-"""What the command line says when something is wrong: one line, an exit status, and no stack trace."""
+"""Errors of the command line: one line, an exit status, and no stack trace."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_world_readable_data_directory_or_key_is_refused(run: Run, data_dir: P
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("serve", "-h"), ("provider", "add", "--help"), ()])
 def test_help_describes_each_command(run: Run, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
-    assert result.exit_code == (0 if arguments else 2), "without a command, the help is what was missing"
+    assert result.exit_code == (0 if arguments else 2), "without a command, the help is printed"
     assert "Usage: " in result.output
 
 

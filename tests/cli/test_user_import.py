@@ -1,4 +1,4 @@
-"""`connector user import`: files as people make them, and what is said of those that cannot be taken."""
+"""`connector user import`: common file formats, and the messages about invalid files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`connector verification`: what an operator sees of runs, decides on, and takes away as files."""
+"""`connector verification`: viewing runs, deciding on reviews, and downloading files."""
 
 from __future__ import annotations
 

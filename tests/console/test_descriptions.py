@@ -1,4 +1,4 @@
-"""What errors and checks say can be translated: it is kept as an entry of the catalogue with its parts."""
+"""Texts of errors and checks can be translated: each is stored as an entry of the catalogue with its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was typed is not lost when the session ends meanwhile: after signing in again, the form is as it was sent."""
+"""Form input is kept when the session ends: after signing in again, the form is shown as it was sent."""
 
 from __future__ import annotations
 

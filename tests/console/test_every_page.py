@@ -1,4 +1,4 @@
-"""What holds for every page and act of the console, those that are added later included: read from its routes."""
+"""Rules for every page and act of the console, read from its routes, so that later ones are included."""
 
 from __future__ import annotations
 

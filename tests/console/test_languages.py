@@ -1,4 +1,4 @@
-"""The user's page speaks the language that is chosen on it, or that the address which leads there names."""
+"""The user's page is in the language that the user chooses on it, or that its address names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No page takes every thread: what calls Onfido or a directory, or sends a file, is counted as the API's calls are."""
+"""No page occupies every thread: views that call Onfido or a directory, or send a file, are counted like API calls."""
 
 from __future__ import annotations
 
@@ -87,6 +87,6 @@ def test_one_administrator_cannot_occupy_all_threads(limited: World) -> None:
     with occupied(limited, path, "bob", 2):
         assert bob.post_anyhow(path).status_code == 429
         assert eve.get("/console/settings/connections").status_code in (200, 403)
-        assert bob.get("/console/providers").status_code == 200, "what is quick is not counted"
+        assert bob.get("/console/providers").status_code == 200, "quick calls are not counted"
         assert limited.connector.as_admin().get("/api/server/v1/idv-providers").status_code == 200
     assert bob.post_anyhow(path).status_code == 200

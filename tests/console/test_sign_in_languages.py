@@ -1,4 +1,4 @@
-"""What users of the user's page see on the way: sign-in, sign-out and errors, in their language, and the way back."""
+"""Sign-in, sign-out and errors of the user's page: in the user's language, with a link back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's page says why a verification cannot start, and what to do, in the user's language."""
+"""The user's page explains why a verification cannot start, and the next step, in the user's language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A provider's account at Onfido: what the connector does, and what its administrators do there."""
+"""A provider's account at Onfido: calls of the connector, and changes by administrators in the dashboard."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def at_onfido(world: World, provider_id: str) -> list[dict[str, Any]]:
 
 
 def asked(world: World, route: str) -> int:
-    """Return how often Onfido was asked for something."""
+    """Return how often an endpoint of Onfido was called."""
     return int(world.onfido_state()["requests"].get(route, 0))
 
 
 def post(world: World, provider_id: str, token: str) -> int:
-    """Post an event that means nothing here, signed with a token."""
+    """Post an event without meaning for the connector, signed with a token."""
     body = event_body("run-of-another")
     return world.post_event(body, provider_id=provider_id, signature=sign(body, token)).status_code
 
@@ -99,7 +99,7 @@ def give_token(world: World, admin: Caller, provider_id: str, token: str) -> Non
 
 @dataclasses.dataclass
 class Between:
-    """What is between the connector and Onfido: it can do something at a moment, and keep tokens from lists."""
+    """A relay between the connector and Onfido: it can act at a chosen moment, and hide tokens from lists."""
 
     url: str = ""
     before: Callable[[str, str], None] = lambda _method, _path: None

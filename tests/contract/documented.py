@@ -28,7 +28,7 @@ def _document() -> Any:
 
 
 def undocumented(answer: requests.Response) -> str | None:
-    """Return what an answer says that its operation's document does not, None if everything is documented."""
+    """Return the undocumented part of an answer; None if everything is documented."""
     code = answer.json()["code"]
     responses = _responses(answer)
     if responses is None or code in _EVERYWHERE:

@@ -1,4 +1,4 @@
-"""Applicants in an administrator's hands: sent present values, deleted, restored; and the user is never locked out."""
+"""Applicants administered: updated with current values, deleted, restored; and the user is never locked out."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def assert_nothing_said(world: World, applicant_id: str, admin: Caller, run_id: 
     assert [entry for entry in history(admin, world, run_id) if entry["subject"] == "applicant"][count:] == []
 
 
-# Present values
+# Current values
 
 
 @pytest.fixture

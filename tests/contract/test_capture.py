@@ -1,4 +1,4 @@
-"""How the user goes through capture: by SDK, with a token that may be bound to something, or at Onfido's link."""
+"""Capture: by SDK, with a token that may be bound, or at Onfido's link."""
 
 from __future__ import annotations
 

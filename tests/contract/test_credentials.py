@@ -1,4 +1,4 @@
-"""How a provider proves itself to Onfido: an API token, or OAuth 2 client credentials in its place."""
+"""A provider's credentials at Onfido: an API token, or OAuth 2 client credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what Onfido posts arrives: `test-connection` posts a signed event to where Onfido posts."""
+"""The check that Onfido's events arrive: `test-connection` posts a signed event to the webhook's URL."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def answering(status: int) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Stay quiet."""
+            """Log nothing."""
 
     return Handler
 

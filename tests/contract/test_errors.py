@@ -1,4 +1,4 @@
-"""Every error of the contract, reached over HTTP: its status, its body, what it names and what it keeps to itself."""
+"""Every error of the contract over HTTP: its status, its body, the named fields, and no internal details."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def test_user_at_the_attempt_limit_gets_the_time_of_the_next_attempt(shared: Wor
     assert 3500 < int(answer.headers["Retry-After"]) <= 3600
 
 
-# What Onfido refuses, and when it is away
+# Refusals and outages of Onfido
 
 
 def provider_with(world: World, **properties: str) -> str:
@@ -560,7 +560,7 @@ def test_every_request_without_a_correlation_id_gets_its_own(admin: Caller) -> N
     assert len(ids) == 3
 
 
-# What is no operation
+# Unknown routes and methods
 
 
 def test_unknown_routes_and_wrong_methods_have_the_common_error_format(admin: Caller) -> None:

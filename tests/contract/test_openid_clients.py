@@ -1,4 +1,4 @@
-"""The OpenID provider's clients over HTTP and on the command line: what is registered, changed, shown and refused."""
+"""The OpenID provider's clients over HTTP and on the command line: registered, changed, shown and refused."""
 
 from __future__ import annotations
 

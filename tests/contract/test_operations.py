@@ -1,4 +1,4 @@
-"""What operators look at: health, readiness, metrics and the documentation."""
+"""Routes for operators: health, readiness, metrics and the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifications whose workflow checks a proof of address beside the document: which of the two judges which claim."""
+"""Workflows with a proof of address besides the document: which of the two decides on which claim."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_a_name_is_taken_only_in_its_tenant(shared: World) -> None:
 
 @pytest.fixture
 def answers(admin: Caller) -> Iterator[list[requests.Response]]:
-    """What a test was answered; no secret may be found anywhere in it."""
+    """The answers in a test, which must not contain a secret."""
     collected: list[requests.Response] = []
     yield collected
     assert collected
@@ -392,7 +392,7 @@ def test_a_provider_without_webhook_token_verifies_by_fetching_results(shared: W
     assert completed["claims"][0]["isVerified"]
 
 
-# What is refused
+# Refusals
 
 
 @pytest.mark.parametrize("base_url", REGIONS)

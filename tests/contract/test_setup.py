@@ -1,4 +1,4 @@
-"""What the test of a provider's connection finds: of Onfido, of the claims, and of the webhook."""
+"""The connection test of a provider: Onfido, the claims, and the webhook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into a workflow run: configuration, custom data, tags, the user's id and everything of an applicant."""
+"""The input of a workflow run: configuration, custom data, tags, the user's id and all fields of an applicant."""
 
 from __future__ import annotations
 
@@ -355,7 +355,7 @@ def test_input_refused_by_the_workflow_is_reported_in_onfidos_words_without_the_
     assert "Quito" not in described
     assert "Ohio" not in described
     set_workflow(shared, typed_workflow)
-    assert ask(me, provider_id).status_code == 200, "once the workflow is mended, so is the user"
+    assert ask(me, provider_id).status_code == 200, "the user can continue once the workflow is corrected"
 
 
 # Tags and the user's id

@@ -472,7 +472,7 @@ def test_the_longest_allowed_reason_is_stored_completely(own: World, admin: Call
     assert {"reason": reason} in [each["detail"] for each in run["history"]]
 
 
-# Who sees what
+# Access
 
 
 @pytest.mark.parametrize("operation", OF_A_RUN, ids=str)

@@ -1,4 +1,4 @@
-"""What becomes of a provider's webhook at Onfido: registered, repaired, never twice, and removed."""
+"""A provider's webhook at Onfido: registered, repaired, never duplicated, and removed."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_the_webhook_of_a_tenant_has_its_path(shared: World) -> None:
     assert checked(admin, provider_id)[0]["webhook"] is True
 
 
-# What goes wrong
+# Failures
 
 
 def test_a_token_refused_by_onfido_registers_no_webhook(shared: World, admin: Caller) -> None:

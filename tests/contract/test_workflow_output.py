@@ -1,4 +1,4 @@
-"""What a workflow's output means for claims, what of it is handed back, and what becomes of it later."""
+"""A workflow's output: its effect on claims, the returned values, and its retention."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_an_event_verifies_the_same_claims_as_the_fetched_run(shared: World) -> 
     assert me.claims() == claims
 
 
-# What the values hold for
+# Values that are verified
 
 
 def started_with(world: World, value: str | None) -> tuple[str, Caller, str, str]:
@@ -247,7 +247,7 @@ def test_a_value_that_changes_during_the_run_is_not_verified_by_it(shared: World
     assert not claims[EXPIRY]["isVerified"]
 
 
-# What was read from the document
+# Document values
 
 
 def test_document_values_are_returned_if_the_provider_is_configured_for_it(shared: World) -> None:
@@ -307,7 +307,7 @@ def test_a_run_without_a_document_returns_no_document_values(shared: World) -> N
     assert "onfido_document" not in str(claims)
 
 
-# What becomes of it
+# Retention
 
 
 KEPT = {
@@ -454,7 +454,7 @@ def test_a_run_shows_each_of_its_statuses_until_it_ends(shared: World) -> None:
     assert_error(later(), 400, "OIDV-10004", run_id)
     assert verified(me.claims()) == set()
     complete_task(shared, run_id, {"salary": 52000})
-    assert status() == "processing", "somebody has to decide it"
+    assert status() == "processing", "an administrator has to decide"
     decide(shared, run_id, "review")
 
     assert status() == "review"

@@ -1,4 +1,4 @@
-"""The contract as its callers know it: every protected operation, the shapes on the wire, the one body of an error."""
+"""The contract: every protected operation, the shapes on the wire, the common body of errors."""
 
 from __future__ import annotations
 

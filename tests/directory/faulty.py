@@ -1,4 +1,4 @@
-"""A directory that does what no good one does: it answers each request with the next reply, the last one for good."""
+"""A faulty directory: it answers each request with the next reply, and all later ones with the last."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked."""
+    """A received request."""
 
     line: str
     headers: Mapping[str, str]

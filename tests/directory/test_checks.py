@@ -24,7 +24,7 @@ ALL = set(MAPPING)
 
 
 def sweep(deployment: Deployment) -> None:
-    """Look for what is due, after an interval, and wait until it is done."""
+    """Sweep after an interval, and wait until the due deliveries are done."""
     deployment.clock.advance(INTERVAL + 1)
     services = deployment.connector.services
     services.upkeep.sweep(Sweep())

@@ -1,4 +1,4 @@
-"""Users of a real SCIM server, and of servers that behave as real ones were seen to."""
+"""Users of a real SCIM server, and of servers with observed behaviour of other products."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_whole_users_are_read_if_the_server_refuses_to_select_attributes(scim: S
     assert ["attributes=" in line for line in reads] == [True, False, False]
 
 
-# ── servers that behave as some were seen to, and worse ──────────────────────────────────────────────────────────────
+# ── servers with observed and with worse behaviour ───────────────────────────────────────────────────────────────────
 
 
 def user(user_id: str = "1", **attributes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The settings of a directory: what each kind needs, and what it must not have."""
+"""The settings of a directory: required and forbidden members of each kind."""
 
 from __future__ import annotations
 

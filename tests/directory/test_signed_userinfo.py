@@ -1,4 +1,4 @@
-"""UserInfo answers that are signed JWTs: verified with the issuer's keys, or refused for what they are."""
+"""UserInfo answers that are signed JWTs: verified with the issuer's keys, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verified claims of users whose values are elsewhere: what has changed there a moment ago is not asserted."""
+"""Verified claims of users in a remote directory: a value that has just changed there is not asserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access token in the answer to a sign-in: which is usable, and how long."""
+"""The access token in the answer to a sign-in: its validity and lifetime."""
 
 from __future__ import annotations
 

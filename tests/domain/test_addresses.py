@@ -1,4 +1,4 @@
-"""Which addresses are public, in every form that leads to an IPv4 address or stays inside a network."""
+"""Recognition of public addresses, including IPv6 forms that contain an IPv4 address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before Onfido is asked: only what Onfido refuses, by claim and field, and never with the value."""
+"""Applicant data refused before Onfido is called: only data that Onfido refuses, by claim and field, without values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a user's values are sent, and as what; which claims lack one; whether an applicant can be used again."""
+"""The values that are sent for an applicant, the claims without a value, and whether an applicant can be reused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What verified claims prove, as OpenID writes it."""
+"""Verified claims and their evidence in OpenID's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from an API token as an administrator pastes it."""
+"""Cleaning a pasted API token, and the meaning of its prefix."""
 
 from __future__ import annotations
 

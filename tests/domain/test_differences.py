@@ -1,4 +1,4 @@
-"""What a change has changed: each property before and after, never a secret."""
+"""The differences of a change: each property before and after, never a secret."""
 
 from __future__ import annotations
 

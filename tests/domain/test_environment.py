@@ -1,4 +1,4 @@
-"""Onfido's environments: which results count, and what ran elsewhere."""
+"""Onfido's environments: which results count, and which runs belong to another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of actors, as an auditor looks for them."""
+"""The names of actors, by which an auditor searches."""
 
 from __future__ import annotations
 

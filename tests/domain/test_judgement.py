@@ -1,4 +1,4 @@
-"""What a finished run means for each claim by itself, and the same in words."""
+"""The judgement of each claim by a finished run, and its explanation."""
 
 from __future__ import annotations
 

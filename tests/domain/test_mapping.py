@@ -1,4 +1,4 @@
-"""A mapping as it is edited: what verifies each claim, what is wrong, what a change concerns."""
+"""A mapping as it is edited: the verification of each claim, flaws, and the claims affected by a change."""
 
 from __future__ import annotations
 

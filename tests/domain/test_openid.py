@@ -1,4 +1,4 @@
-"""What clients of the OpenID provider may be, ask for, and are answered."""
+"""The OpenID provider's clients: validation, their requests, and the answers."""
 
 from __future__ import annotations
 

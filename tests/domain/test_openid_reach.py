@@ -1,4 +1,4 @@
-"""Whether the requests of a client of the OpenID provider can ever succeed, and what has to be added if not."""
+"""Whether the requests of an OpenID client can ever succeed, and the advice if not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a provider may be configured with; above all where its API token may be sent."""
+"""The validation of a provider's configuration, above all of the hosts that may receive its API token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can verify a claim, what an environment means, and where Onfido can post to."""
+"""The checks before the first user: verifiable claims, the environment, and the public URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of setting up a provider: what each says, and which state it has."""
+"""The steps of setting up a provider: the sentence and the state of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a provider may use of Studio: what could never work is refused, and its field named."""
+"""A provider's Studio settings: a configuration that could never work is refused by its field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as people of all scripts write it: what is the same, what is blank, what is refused."""
+"""Text in all scripts: equality, blank texts, and refused characters."""
 
 from __future__ import annotations
 

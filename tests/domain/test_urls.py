@@ -1,4 +1,4 @@
-"""Which addresses an administrator may name for notices and for browsers; base URLs are in `test_provider.py`."""
+"""Addresses that an administrator may configure for notices and browsers; base URLs are in `test_provider.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ids users may have, and which URIs claims."""
+"""The validation of user ids and claim URIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words for why a user is not verified, where the whole connector is not needed to see them."""
+"""The reasons why a user is not verified, as far as they can be tested without the connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as the interfaces write them, which are read again as the same."""
+"""Times as the interfaces write them can be read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading which runs are wanted: what is taken as meant, and what is refused by name."""
+"""Reading the filter of verifications: accepted values, and refusals by the parameter's name."""
 
 from __future__ import annotations
 

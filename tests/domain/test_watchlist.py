@@ -1,4 +1,4 @@
-"""Whom a watchlist monitor is to watch, as a user's claims stand."""
+"""The applicant that a watchlist monitor monitors, by the state of a user's claims."""
 
 from __future__ import annotations
 

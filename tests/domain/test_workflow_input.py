@@ -1,4 +1,4 @@
-"""What one run is started with: the provider's wishes, the request's over them, and what a request may not ask."""
+"""The input of one run: the provider's settings, the request's options, and forbidden options."""
 
 from __future__ import annotations
 

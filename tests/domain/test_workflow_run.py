@@ -1,4 +1,4 @@
-"""Run statuses: which follow which, and the properties of a snapshot."""
+"""Run statuses: their transitions, and the properties of a snapshot."""
 
 from __future__ import annotations
 

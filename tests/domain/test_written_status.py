@@ -1,4 +1,4 @@
-"""What a user's claims amount to, as it is written to the directory."""
+"""The status of a user, by the user's claims, that is written to the directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be true once everything has settled, counted from Onfido's side and from the database."""
+"""The conditions that must hold in the end, checked at Onfido and in the database."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ KNOWN_BUT_PARKED = (
 
 
 def is_settled(site: Site) -> bool:
-    """Whether nothing is under way any more."""
+    """Whether no work is in progress any more."""
     with site.database.read() as connection:
         return not any(connection.execute(each).scalar_one() for each in (OPEN, UNDELIVERED, KNOWN_BUT_PARKED))
 
 
 def problems(site: Site) -> list[str]:
-    """Return everything that is not as it must be."""
+    """Return every violation of the expected state."""
     runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=60).json()["runs"]
     rows = _rows(site, select(verifications))
     return [*_about_runs(site, runs, rows), *_about_results(site, runs, rows), *_left_over(site)]

@@ -1,4 +1,4 @@
-"""What applications and people do while the troubles last: they ask again until they have an answer.
+"""Applications and people during the faults: they repeat requests until they have an answer.
 
 INITIATED ──200──► the person goes through capture ──► perhaps COMPLETED ──► done
   ▲   └──open already──► REINITIATED ──200──┘
@@ -169,7 +169,7 @@ class Applications:
 
     @property
     def waiting(self) -> Sequence[str]:
-        """Who is on the way, and what was answered last; once stopped."""
+        """The verifications in progress, and the last answer of each; once stopped."""
         return sorted(applicant.told for _, _, applicant in self._turns.queue)
 
     def _run(self) -> None:

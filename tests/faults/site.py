@@ -1,4 +1,4 @@
-"""All there is: the connector's processes, their database, an Onfido, and the provider that joins them."""
+"""A whole site: the connector's processes, their database, an Onfido, and a provider."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SETTINGS = {
 
 @dataclass
 class Site:
-    """What the troubles befall; `postgresql` is None if the database is a file."""
+    """The site with injected faults; `postgresql` is None if the database is a file."""
 
     deployment: Deployment
     simulator: Simulator

@@ -62,7 +62,7 @@ def begin_amid_troubles(site: Site, kind: str) -> None:
         applications.stop()
         tell("\n".join(f"{kind:10} {trouble}" for trouble in troubles.told))
     assert (applications.failures, applications.waiting) == ([], [])
-    assert applications.repetitions > VERIFICATIONS / 10, "the troubles have met hardly anybody"
+    assert applications.repetitions > VERIFICATIONS / 10, "the faults have affected almost no verification"
 
 
 def applications_of(site: Site) -> Applications:

@@ -90,19 +90,19 @@ def run_amid_troubles(site: Site, visits: list[Visit]) -> None:
         tell(f"{len(visits)} in {time.monotonic() - began:.0f} s, {repetitions} repetitions, {restarts} begun again")
         tell(f"{FLOWS - left} of them ended amid {len(troubles.told)} troubles")
     assert (applications.failures, applications.waiting) == ([], [])
-    assert applications.repetitions > FLOWS / 20, "the troubles have met hardly anybody"
-    assert FLOWS - left >= FLOWS / 4, "the troubles have let hardly anybody through"
+    assert applications.repetitions > FLOWS / 20, "the faults have affected almost no verification"
+    assert FLOWS - left >= FLOWS / 4, "almost no verification has ended during the faults"
 
 
 class Advance:
-    """Whether a request has ended since the last time that one had."""
+    """Whether another request has ended."""
 
     def __init__(self, left: Callable[[], int]) -> None:
         self._left = left
         self._seen = left()
 
     def is_made(self) -> bool:
-        """Return whether one has; then another one is waited for."""
+        """Return whether a request has ended since the last call that returned True."""
         seen, self._seen = self._seen, self._left()
         return self._seen < seen or self._seen == 0
 
@@ -120,7 +120,7 @@ def _later(left: Callable[[], int], now: int) -> int:
 
 
 def problems(site: Site, party: Party) -> Iterator[str]:
-    """Yield everything that is not as it must be."""
+    """Yield every violation of the expected state."""
     if twice := {code for code, number in party.accepted.items() if number > 1}:
         yield f"{len(twice)} codes were accepted twice"
     if len(party.answers) != FLOWS:

@@ -1,4 +1,4 @@
-"""What befalls the site, in an order that the seed alone decides."""
+"""The faults of a site, in an order that only the seed determines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client of the OpenID provider and its users do while the troubles last, until each has an answer.
+"""A client of the OpenID provider and its users during the faults, until each request has an answer.
 
 push ──201──► authorize ──303──► agree ──► capture at Onfido ──► follow ──302──► exchange, at every server at once
   ▲                │                └──► leave ──302──► done                            │

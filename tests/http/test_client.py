@@ -54,7 +54,7 @@ def test_an_answer_has_its_status_headers_and_body() -> None:
         assert line.encode() in head
 
 
-# What never ends
+# Endless answers
 
 
 def drips_before_the_head(exchange: Exchange) -> None:
@@ -211,7 +211,7 @@ def test_a_compressed_body_is_decompressed(encoding: str, compress: object) -> N
         assert fetch(peer.url) == content
 
 
-# What is no answer
+# Invalid answers
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_an_unreachable_peer_is_an_error() -> None:
     assert refused(f"http://127.0.0.1:{port}/?secret=1").reason == "ConnectionRefusedError"
 
 
-# Where it goes, and with what
+# Addresses and credentials
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -341,7 +341,7 @@ def test_plain_http_connects_only_to_loopback_for_any_name(monkeypatch: pytest.M
     assert refused("http://localhost/").reason == "plain http is allowed only to this machine"
 
 
-# Whom to trust
+# Certificates
 
 
 def test_a_ca_file_is_trusted_by_its_own_client_alone(tmp_path: Path) -> None:

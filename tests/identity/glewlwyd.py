@@ -1,4 +1,4 @@
-"""Glewlwyd, of Debian: a third implementation, in C; each of its clients may ask about its own tokens only."""
+"""Glewlwyd, of Debian: a third implementation, in C; each of its clients may introspect only its own tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens of Glewlwyd: signed, or asked about; what it answers depends on the hint that an access token is meant."""
+"""Tokens of Glewlwyd: signed, or introspected with a hint for access tokens."""
 
 from __future__ import annotations
 

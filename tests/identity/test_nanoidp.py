@@ -1,4 +1,4 @@
-"""Tokens of NanoIDP: JWTs that nothing in their header marks as access tokens, checked here or asked about there."""
+"""Tokens of NanoIDP: JWTs without a mark in their header, verified or introspected."""
 
 from __future__ import annotations
 

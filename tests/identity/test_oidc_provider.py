@@ -30,7 +30,7 @@ def test_node_oidc_providers_other_tokens_are_refused(oidc_provider: OidcProvide
     assert refusal(gate((oidc_provider.issuer, lenient)), tokens["id_token"]) == "use"
     assert refusal(asked, tokens["id_token"]) == "active", "the server takes no JWT there, and says so by an error"
     assert refusal(asked, tokens["refresh_token"]) == "aud"
-    assert refusal(signed, tokens["access_token"]) == "form", "nobody is asked about it"
+    assert refusal(signed, tokens["access_token"]) == "form", "it is not introspected"
 
 
 def test_the_client_may_authenticate_in_the_form(oidc_provider: OidcProvider) -> None:
@@ -64,5 +64,5 @@ def test_a_provider_restarted_with_new_keys_is_trusted_again(oidc_provider: Oidc
     after = oidc_provider.client_token("jwt")
     assert signed.get(after).status_code == 200
     assert refusal(signed, before) == "signature"
-    assert refusal(asked, opaque) == "active", "it was kept in the memory of the server"
+    assert refusal(asked, opaque) == "active", "the server keeps tokens in memory"
     assert asked.get(oidc_provider.client_token("opaque")).status_code == 200

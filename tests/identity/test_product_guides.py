@@ -1,4 +1,4 @@
-"""The guides to identity providers say what their settings files, the dialects and the code say."""
+"""The guides to identity providers agree with their settings files, the dialects and the code."""
 
 from __future__ import annotations
 

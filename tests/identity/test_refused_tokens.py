@@ -144,7 +144,7 @@ def test_new_keys_of_glewlwyd_are_found_and_former_ones_forgotten(glewlwyd: Glew
 
 
 class TestIntrospection:
-    """Servers that are asked about each token."""
+    """Servers that introspect each token."""
 
     def test_canaille_introspects_only_its_own_tokens(self, canaille: Canaille) -> None:
         site, tokens = gate((canaille.issuer, ASKED)), canaille.sign_in(f"openid {VIEW}")
@@ -177,7 +177,7 @@ class TestIntrospection:
         finally:
             canaille.start()
         site.clock.now += 60
-        assert refusal(site, token) == "active", "it was kept in the memory of the server"
+        assert refusal(site, token) == "active", "the server keeps tokens in memory"
         assert site.get(canaille.sign_in(f"openid {VIEW}")["access_token"]).status_code == 200
 
     def test_a_token_that_expires_at_its_server_is_refused_afterwards(self, oidc_provider: OidcProvider) -> None:

@@ -1,4 +1,4 @@
-"""Files with secrets: who may read and change them, on a real file system."""
+"""Files with secrets: access by owner, group and others, on a real file system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which processes run, and how many providers are asked: judged on a real database."""
+"""The checks of running processes and of providers, on a real database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the public URL leads here: directly, through real proxies, to other servers, to none."""
+"""The check of the public URL: direct, through real proxies, and with other servers or none."""
 
 from __future__ import annotations
 

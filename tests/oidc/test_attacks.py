@@ -1,6 +1,6 @@
-"""Requests that attackers send, and those of clients that differ from ours: none is answered by an error of the server.
+"""Hostile and unusual requests: none causes a server error.
 
-What is refused is refused before it is used up, so that the right client can still go on.
+A request is refused before it uses up the code or token, so that the right client can still use it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How clients prove themselves to the OpenID provider: what is read in any valid form, and what cannot be forged."""
+"""The authentication of clients at the OpenID provider: all valid forms are accepted, and forgeries refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of a request speak the user's language: as chosen, as the client asks, or as the browser says."""
+"""The pages of a request are in the user's language: the chosen one, the client's, or the browser's."""
 
 from __future__ import annotations
 

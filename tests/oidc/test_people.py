@@ -1,4 +1,4 @@
-"""Whom a request is about: a guest of this request alone, or a user who signs in and is in the directory."""
+"""The subject of a request: a guest of this request only, or a signed-in user of the directory."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_a_user_who_signs_in_is_verified_with_directory_values_and_then_answered
     token = answered(browser, pushed, party)
     assert (token["sub"], token["verified_claims"]["claims"]) == ("ann", NAMES)  # type: ignore[index]
 
-    again = party.push(claims=None)  # what is not named is all that can be verified
+    again = party.push(claims=None)  # without named claims, all verifiable ones are requested
     browser.authorize(again)
     assert "Agree and continue" in browser.look().text
     returned_at_once = browser.press("start")
     at_once = party.id_token(again, returned(returned_at_once, again, party)["code"])
     assert at_once["verified_claims"]["claims"] == NAMES
-    assert len(world.verifications()) == 1, "what is verified already is not paid for again"
+    assert len(world.verifications()) == 1, "verified claims are not paid for again"
 
 
 def test_a_user_whose_earlier_verification_was_declined_starts_again(world: World, party: RelyingParty) -> None:
@@ -86,7 +86,7 @@ def test_a_guest_belongs_to_one_request_and_attempts_are_limited_by_the_named_us
     party = register(world)
     world.connector.services.providers  # noqa: B018  created before the threads ask
     most = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).max_attempts
-    for _ in range(most + 2):  # who leaves before anything began has used up nothing
+    for _ in range(most + 2):  # a user who cancels before the start has used no attempt
         pushed, browser = party.push(), UserBrowser(party)
         browser.authorize(pushed)
         returned(browser.press("leave"), pushed, party)

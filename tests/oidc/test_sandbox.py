@@ -1,4 +1,4 @@
-"""Results of Onfido's sandbox, where nothing is really checked, are for clients only that allow them."""
+"""Results of Onfido's sandbox, which checks no documents, are returned only to clients that allow them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes, tokens and clients of the OpenID provider: what is refused, and how clients prove themselves."""
+"""Codes, tokens and clients of the OpenID provider: refusals, and the authentication of clients."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_requests_codes_and_tokens_expire(world: World, party: RelyingParty) -> 
     back = returned(browser.look(), kept, party)
     assert back["error"] == "access_denied"
     world.sweep()
-    assert returned(browser.look(), kept, party)["error"] == "access_denied", "who comes late is sent back as well"
+    assert returned(browser.look(), kept, party)["error"] == "access_denied", "a late user is sent back as well"
     world.clock.advance(3700)
     world.sweep()
     assert browser.look().status_code == 404

@@ -1,4 +1,4 @@
-"""How a process behaves with turns that are booked elsewhere, on a clock that stands still until it is moved."""
+"""A process with a shared store of turns, on a clock that moves only on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoints: what is asked of Onfido, and what is made of its answers."""
+"""The endpoints of Onfido's API: requests, and the reading of answers."""
 
 from __future__ import annotations
 

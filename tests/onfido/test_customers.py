@@ -1,4 +1,4 @@
-"""What Onfido keeps of customers, their environment, and what it does not know any more."""
+"""Customers' data at Onfido, the environment of applicants, and runs that no longer exist there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that a proxy has compressed, or begun with a byte order mark, although nothing asked for that."""
+"""Answers that a proxy has compressed, or that begin with a byte order mark, without a request for it."""
 
 from __future__ import annotations
 

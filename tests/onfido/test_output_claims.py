@@ -1,4 +1,4 @@
-"""What a workflow's output holds for claims, by the pointers of a provider."""
+"""Claims in a workflow's output, by a provider's pointers."""
 
 from __future__ import annotations
 

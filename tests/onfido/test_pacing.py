@@ -1,4 +1,4 @@
-"""The rate limit and the circuit by themselves, on a clock that stands still until it is moved."""
+"""The rate limit and the circuit breaker alone, on a clock that moves only on request."""
 
 from __future__ import annotations
 

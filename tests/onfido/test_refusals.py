@@ -1,4 +1,4 @@
-"""What Onfido's error answers become: the code, the words, and what must not be in the words."""
+"""Onfido's error answers as errors: their codes and descriptions, without submitted values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is found in a workflow's output, wherever it is: comparisons, and what was read from the document."""
+"""Comparisons and document values in a workflow's output, at any place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Onfido sends on to for a file: whom the connector asks, whom it does not, and what it keeps to itself."""
+"""The storage to which Onfido redirects for files: allowed addresses, and credentials that are not sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Throttling and outages as callers meet them: real requests, on a clock that moves when the test says so."""
+"""Throttling and outages with real requests, on a clock that moves only on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: whether they are Onfido's, and what they say; the vendor's own verifier as the witness."""
+"""Events: their signature, checked against the vendor's verifier, and their content."""
 
 from __future__ import annotations
 

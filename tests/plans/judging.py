@@ -1,4 +1,4 @@
-"""Which plans take as long for a million users as for a thousand.
+"""The rules for query plans that do not depend on the number of users.
 
 PostgreSQL tells what it expects to read and to sort. SQLite tells only its way: there a statement has to look for rows
 by a key of which few have the same, or for those that are due, or stop after a page in the order of its index.
@@ -62,7 +62,7 @@ _READS = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
 
 
 def fault_on_postgresql(connection: psycopg.Connection[Any], statement: Statement) -> str | None:
-    """Return what of a statement's plan grows with the number of users."""
+    """Return the parts of a statement's plan that grow with the number of users."""
     explained = connection.execute(f"EXPLAIN (FORMAT JSON) {statement.text}", statement.parameters).fetchone()
     assert explained is not None
     plan = explained[0][0]["Plan"]
@@ -94,7 +94,7 @@ def _outline(node: Any) -> Any:
 
 
 def fault_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> str | None:
-    """Return what of a statement's plan grows with the number of users."""
+    """Return the parts of a statement's plan that grow with the number of users."""
     if unusable := _UNUSABLE.search(statement.text):
         return f"asks whether a condition is 1, for which no index is used: {unusable[0]}"
     plan = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters or ()).fetchall()

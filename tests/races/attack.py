@@ -1,4 +1,4 @@
-"""How the tests attack: calls at the same moment, a look at what Onfido holds, a second provider."""
+"""Helpers of the race tests: concurrent calls, Onfido's state, a second provider."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def end_run(
 
 
 def settle(world: World, run_id: str, status: str = "approved", **comparisons: str | None) -> None:
-    """End a run with everything clear but what is named, and let the connector hear of it."""
+    """End a run with everything clear except the named comparisons, and post its event."""
     body = end_run(world, run_id, status, ALL_CLEAR | comparisons)
     assert world.post_event(body).status_code == 200
 

@@ -1,4 +1,4 @@
-"""What gets in between, at a chosen point of a request, so that a race happens every time and not now and then.
+"""An action at a chosen point of a request, so that a race happens every time.
 
     with meanwhile("SELECT user_attributes", change):
         request ─► reads values ─► its transaction ends ─► change() from start to end ─► the request goes on

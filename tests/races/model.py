@@ -1,8 +1,8 @@
-"""What the contract promises to one user, as plain Python: the expectation that the connector is held against.
+"""A model of the contract for one user, with which the connector is compared.
 
     values ──► an attempt sends them ──► its run ends at Onfido ──► the connector learns of it ──► verified claims
 
-It knows nothing of leases, tables and events: only who was told what, and what follows from it.
+It has no leases, tables or events, only the answers and their consequences.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A connector of its own process that stops (SIGSTOP) while it connects to Onfido.
 
 `python -m tests.races.stopping '<order>'` initiates once, and prints the code of the error that came of it, if any.
-Somebody else has to let it go on.
+Another process has to continue it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ STEPS = [RESERVE, CLAIMS_RESERVED, ANNOUNCE, RECORD, CLAIMS_OPENED]
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

@@ -31,7 +31,7 @@ FINAL = ("approved", "declined", "review", "abandoned", "error")
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

@@ -1,4 +1,4 @@
-"""What Onfido posts of a run whose user is removed, before and after: nothing of it is kept."""
+"""Events of a run whose user is removed, before and after the removal: none is kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ELSEWHERE = "0b9c8e1e-0000-4000-8000-00000000000"  # and a digit
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

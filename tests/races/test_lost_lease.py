@@ -1,4 +1,4 @@
-"""A request that outlives its lease: it changes nothing here, and what it did at Onfido is recorded."""
+"""A request that outlives its lease: it changes nothing here, and its effects at Onfido are recorded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RUN_RECORDED = "SELECT events.id, events.body"  # what follows it
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

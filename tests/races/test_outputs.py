@@ -1,4 +1,4 @@
-"""Where a run's comparison is found, whatever the workflow's output looks like; what follows where there is none."""
+"""A run's comparisons in outputs of any shape, and runs without comparisons."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TASKS = "GET /workflow_runs/{run_id}/tasks"
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

@@ -1,4 +1,4 @@
-"""A verification that broke off, at every step it can: it is gone on with, and never a second run is paid for."""
+"""A verification interrupted at each step: it is continued, and no second run is paid for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STARTED = (200, None)
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

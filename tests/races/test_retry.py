@@ -1,4 +1,4 @@
-"""Trying again: who may, what stays verified meanwhile, and that no lost webhook stands in the way."""
+"""Repeated verifications: when they are allowed, claims that stay verified, and lost webhooks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOTHING_STARTED = (400, "OIDV-10014")
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

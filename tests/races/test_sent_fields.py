@@ -1,4 +1,4 @@
-"""What an applicant may have been sent is known before it is sent, whatever breaks off or comes in between."""
+"""The fields of an applicant are recorded before they are sent, despite interruptions and races."""
 
 from __future__ import annotations
 

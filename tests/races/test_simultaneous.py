@@ -1,4 +1,4 @@
-"""Everything at the same moment: however many ask, one run is paid for, and every result is applied once."""
+"""Concurrent requests and events: one run is paid for, and every result is applied once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results, corrections and changes of values at the same moment: what is verified is verified for the value of now."""
+"""Concurrent results, corrections and changes of values: claims are verified only for the current value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any order of anything: requests, faults, outcomes, events, changed values and corrections, held against the model."""
+"""Requests, faults, outcomes, events, changed values and corrections in any order, compared with the model."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ UNCHANGED = {LAST_NAME, BIRTH_DATE}
 
 @pytest.fixture
 def ann(quiet: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return quiet.add_user()
 
 

@@ -1,4 +1,4 @@
-"""Time that passes for the rows of a database: on PostgreSQL the outbox goes by the server's clock, which stays."""
+"""Ageing of rows: on PostgreSQL the outbox uses the server's clock, which a test cannot move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving a provider other credentials, and looking at what that leaves of its users' claims."""
+"""Changing a provider's credentials, and reading the state of its users' claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a removal sends to the database, and what is left of it there."""
+"""The statements of a removal, and the rows that it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credentials of another client or account: what they make of what was made with those before."""
+"""Credentials of another client or account: their effect on runs and claims of the former ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often a user may try: each run costs money, so a provider allows so many within a window."""
+"""The limit of attempts: each run costs money, so a provider allows a number within a window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when, to what; by the command line and over HTTP, page by page, within a tenant."""
+"""The audit trail on the command line and over HTTP: filters, pages, and the tenant's own entries only."""
 
 from __future__ import annotations
 

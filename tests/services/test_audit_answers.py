@@ -1,4 +1,4 @@
-"""The audit trail answers: who did what to which object, from what to what, through what and from where."""
+"""The audit trail's entries: actor, action, object, values before and after, channel and address."""
 
 from __future__ import annotations
 

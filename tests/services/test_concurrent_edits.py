@@ -1,4 +1,4 @@
-"""A change that is made for a state that has passed is refused, inside the transaction that would make it."""
+"""A change based on an outdated state is refused, inside its transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions of the console: how long they last, who ends them, and that a link works once."""
+"""Sessions of the console: their lifetime, their end, and one-time links."""
 
 from __future__ import annotations
 

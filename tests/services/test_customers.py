@@ -1,4 +1,4 @@
-"""What Onfido keeps of a user who is removed: applicants, passkeys and biometric tokens."""
+"""A removed user's data at Onfido: applicants, passkeys and biometric tokens."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def world(running: tuple[ConnectorServer, Clock], simulator: Simulator) -> World
 
 @pytest.fixture
 def ann(world: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return world.add_user()
 
 
@@ -116,7 +116,7 @@ def decisions_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [each for each in run["history"] if each["cause"] == "decided"]
 
 
-# What a decision does
+# The effect of a decision
 
 
 def test_approving_verifies_only_claims_that_were_clear(world: World, ann: Caller) -> None:
@@ -241,7 +241,7 @@ def test_the_review_of_a_disabled_provider_can_be_decided(world: World, ann: Cal
     assert verified(ann.claims()) == set(MAPPING)
 
 
-# What cannot be decided
+# Refused decisions
 
 
 @pytest.mark.parametrize("status", ["approved", "declined", "abandoned", "error"])

@@ -86,7 +86,7 @@ def finish(world: World, user_id: str = "ann", **outcome: Any) -> Caller:
     return caller
 
 
-# What leads to which notice
+# The notices of each change
 
 
 def ended(status: str) -> Callable[[World], None]:

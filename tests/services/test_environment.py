@@ -36,7 +36,7 @@ def ann(world: World) -> Caller:
     return world.add_user()
 
 
-# What the sandbox has verified
+# Claims verified in the sandbox
 
 
 def test_claims_verified_in_the_sandbox_count_until_the_credentials_are_live(world: World, ann: Caller) -> None:
@@ -115,7 +115,7 @@ def test_open_sandbox_verifications_do_not_prevent_live_ones(world: World, ann: 
     assert code_of(ann.verify(world.provider_id, "INITIATED")) == (429, "OIDV-10044")
 
 
-# Runs that were under way
+# Open runs
 
 
 @pytest.fixture

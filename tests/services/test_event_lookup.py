@@ -1,4 +1,4 @@
-"""`connector events`: what Onfido posted is listed, shown, applied again, and watched; `--watch` for runs as well."""
+"""`connector events`: events are listed, shown, replayed and watched; `--watch` for runs as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Onfido posted, over HTTP: listed by tenant, opened, replayed; and what was refused, counted."""
+"""Events over HTTP: listed by tenant, opened, replayed; and refused posts, counted."""
 
 from __future__ import annotations
 

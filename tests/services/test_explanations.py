@@ -1,4 +1,4 @@
-"""Each verification keeps what it says of its claims, and explains it, whatever later ones say."""
+"""Each verification keeps its results for its claims, and explains them, independent of later ones."""
 
 from __future__ import annotations
 

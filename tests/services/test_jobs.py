@@ -1,4 +1,4 @@
-"""Jobs: asked for once, done in steps, seen by their tenant only, gone when their time is over."""
+"""Jobs: requested once, done in steps, visible to their tenant only, and deleted after their retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every change is announced where it is made: to each subscriber that wants it, in the same transaction, and last."""
+"""Every change is announced in its transaction, as the last step, to each subscriber that wants it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Heard:
-    """What the subscriber of these tests is delivered: all that a change says."""
+    """A delivery to the subscriber of these tests, with all facts of a change."""
 
     kind: ClassVar[str] = "heard"
     tenant: str
@@ -60,7 +60,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Person:
-    """What a subscriber is delivered that only wants to know whose claims have changed."""
+    """A delivery to a subscriber that only needs the users whose claims have changed."""
 
     kind: ClassVar[str] = "person"
     tenant: str
@@ -114,7 +114,7 @@ def world(running: ConnectorServer, simulator: Simulator, writes_in_order: None)
 
 @pytest.fixture
 def ann(world: World) -> Caller:
-    """A user."""
+    """The user ann."""
     return world.add_user()
 
 
@@ -157,7 +157,7 @@ def heard(world: World, subject: str, cause: str) -> list[Heard]:
 
 
 def moves(announced: Sequence[Heard]) -> dict[str | None, tuple[str | None, str]]:
-    """Return what became of what, by name."""
+    """Return the changed states, by name."""
     assert len({each.name for each in announced}) == len(announced), "each is announced once"
     return {each.name: (each.previous, each.current) for each in announced}
 

@@ -1,4 +1,4 @@
-"""What would happen: a draft of a mapping tried against a run, and what watchlist matches would have withdrawn."""
+"""Estimates: a draft mapping tried against a run, and the claims that watchlist matches would have withdrawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices to applications: signed, sent again until they are taken, and what becomes of their answers."""
+"""Notices to applications: signed, retried until they are accepted, and their answers."""
 
 from __future__ import annotations
 
@@ -306,7 +306,7 @@ def test_answers_that_no_task_accepts_are_refused_by_the_connector(
         world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": number})
 
 
-# Deliveries that break off, and come again
+# Interrupted and repeated deliveries
 
 
 def test_a_notice_of_a_killed_worker_is_sent_again_by_another(
@@ -508,7 +508,7 @@ def test_the_application_is_notified_of_a_pending_decision(
     assert output_of(world, run_id, newest_task(world, run_id)) is None
 
 
-# What was true when it was put into the outbox may not be when it is delivered
+# The state may change between queueing and delivery
 
 
 @pytest.fixture

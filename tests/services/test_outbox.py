@@ -1,4 +1,4 @@
-"""Deliveries: each row to one worker at a time, tried again later and later, dead in the end, and never forgotten."""
+"""Deliveries: each row is leased by one worker at a time, retried with growing delays, and dead in the end."""
 
 from __future__ import annotations
 

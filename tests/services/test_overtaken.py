@@ -1,4 +1,4 @@
-"""Requests, looks and deliveries that are overtaken by others between two of their transactions: nothing is doubled."""
+"""Requests, lookups and deliveries overtaken by others between two of their transactions: nothing happens twice."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A server of its own on SQLite, for what needs no more."""
+    """A separate server on SQLite, for tests that need no more."""
     directory = tmp_path_factory.mktemp("served")
     deployment = Deployment(
         {"CONNECTOR_DATA_DIR": str(directory / "data"), "CONNECTOR_THREADS": "2"}, directory, webs=1, workers=0

@@ -1,4 +1,4 @@
-"""Settings in force: what holds, where it comes from, and which process runs with other ones."""
+"""Settings in force: values, sources, and processes with different settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last check of every provider: kept with its time, made in the background, seen without asking Onfido."""
+"""The last check of every provider: stored with its time, made in the background, shown without calling Onfido."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports, files and evidence that are read are in the history: who, what, when, before anything is handed out."""
+"""Readings of exports, files and evidence are in the history, with actor and time, before any data is returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often one run is read from Onfido: once at a time, at most every two seconds, for all callers and processes."""
+"""The rate of reading a run from Onfido: one call at a time, and one in two seconds, for all callers and processes."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_an_sdk_token_is_created_at_most_once_in_two_seconds(
 ) -> None:
     world.start(ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
-    assert ann.verify(world.provider_id, "REINITIATED").status_code == 200, "what others asked is no matter"
+    assert ann.verify(world.provider_id, "REINITIATED").status_code == 200, "other callers' requests do not matter"
     made = world.onfido_state()["requests"]
     for _ in range(3):
         refused = ann.verify(world.provider_id, "REINITIATED")

@@ -1,4 +1,4 @@
-"""The removal of a provider: gone for everyone at once, whatever it holds; its rows follow in short transactions."""
+"""The removal of a provider: hidden at once, whatever its size; its rows are deleted in short transactions."""
 
 from __future__ import annotations
 

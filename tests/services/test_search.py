@@ -1,4 +1,4 @@
-"""The search for what an id names, within one tenant; and values that are shown, which is recorded."""
+"""The search for the object with an id within one tenant, and the recorded display of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a provider is set up, from an empty connector to the first verified user."""
+"""The setup progress of a provider, from an empty connector to the first verified user."""
 
 from __future__ import annotations
 

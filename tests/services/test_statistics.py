@@ -1,4 +1,4 @@
-"""The numbers of a period: those that are counted day by day are those that the rows have."""
+"""The statistics of a period: the daily counts match the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sweep finds when a process died at an awkward moment, or Onfido has forgotten a run."""
+"""The sweep after a process died between two steps, or Onfido has erased a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users by the thousand: batches that cost the same whatever their size, and withdraw what one change withdraws."""
+"""Thousands of imported users: batches of constant cost, with the same withdrawals as single changes."""
 
 from __future__ import annotations
 

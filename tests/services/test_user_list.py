@@ -1,4 +1,4 @@
-"""The list of users: found by the beginning of their ids, each with how far it is verified."""
+"""The list of users: found by the beginning of their ids, with their verification state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The help desk: why is this user not verified, what was refused, when may they try again, and letting them."""
+"""The help desk: the reasons for an unverified user, refused starts, the next attempt, and unlocking."""
 
 from __future__ import annotations
 

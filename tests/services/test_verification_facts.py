@@ -1,4 +1,4 @@
-"""What is known of a verification beside its result: the application, the workflow's version, the end of capture."""
+"""Facts about a verification besides its result: the application, the workflow's version, the end of capture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was verified of a user, for others to rely on: as JSON, and signed with keys that are rotated."""
+"""A user's verified claims, as JSON, and signed with keys that are rotated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wake-ups: a delivery starts at its commit, however seldom workers poll; where one is lost, at the next poll."""
+"""Wake-ups: a delivery starts at its commit, or at the next poll if a wake-up is lost."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def at_onfido(world: World, **query: str) -> list[dict[str, Any]]:
 
 
 def watched(world: World) -> list[tuple[str, str]]:
-    """Return whom Onfido watches, with the report."""
+    """Return the monitored applicants at Onfido, with the report."""
     return sorted((each["applicant_id"], each["report_name"]) for each in at_onfido(world))
 
 

@@ -1,4 +1,4 @@
-"""When a request is whole, however it arrives; and what is refused because it is none, or not only one."""
+"""The detection of complete requests, and the refusal of malformed and ambiguous ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop over all clients: those who are slow, silent, deaf or many take nothing from the others."""
+"""The event loop: slow, silent and numerous clients do not affect the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`connector signals`: what an operator sees of streams, and does about them."""
+"""`connector signals`: viewing and administering streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams while workers are killed: the last event of each user is what the database says, whatever was lost.
+"""Streams while workers are killed: the last event of each user matches the database.
 
 `SIGNALS=10000` makes as many changes.
 """

@@ -1,4 +1,4 @@
-"""Events that are polled (RFC 8936): confirmed, refused, lost on the way, and waited for."""
+"""Polled events (RFC 8936): acknowledged, refused, lost and waited for."""
 
 from __future__ import annotations
 

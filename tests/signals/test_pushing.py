@@ -1,4 +1,4 @@
-"""Events that are pushed (RFC 8935): in their order, once each where it goes well, again where it does not."""
+"""Pushed events (RFC 8935): in their order, each once, or again after a failure."""
 
 from __future__ import annotations
 

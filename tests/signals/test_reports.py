@@ -1,4 +1,4 @@
-"""What administrators see of streams: over HTTP, on the command line, and in the console."""
+"""Streams as administrators see them: over HTTP, on the command line, and in the console."""
 
 from __future__ import annotations
 

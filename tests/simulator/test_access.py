@@ -1,4 +1,4 @@
-"""Whose call it is: access tokens of OAuth 2 clients, what was made in which environment, and for which host."""
+"""Access to the simulator: tokens of OAuth 2 clients, environments, and host names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users who verify at a steady rate, and how long each of their requests took."""
+"""Users who verify at a steady rate, and the durations of their requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CORRECTIONS = ((), (), (), (False,), (False, True))  # by an administrator, of o
 
 @dataclass(frozen=True)
 class Visit:
-    """What a user does, and what is done with the user's claims."""
+    """The operations of a user, and on the user's claims."""
 
     tenant: str
     user_id: str

@@ -1,4 +1,4 @@
-"""What a soak says of memory and of losses: growth and losses are found, and steady work passes."""
+"""The judgement of a soak: growing memory and losses are detected, and steady work passes."""
 
 from __future__ import annotations
 

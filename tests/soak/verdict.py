@@ -1,4 +1,4 @@
-"""Nothing lost: counted from Onfido's side, from the application's, and from the database."""
+"""The search for losses: at Onfido, at the application, and in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing personal and no secret can be read in the database, whatever a verification left in it."""
+"""No personal value and no secret is readable in the database after a verification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements on claims: one row each, and what may not overwrite what."""
+"""Statements on claims: one row each, and the rules for overwriting."""
 
 from __future__ import annotations
 

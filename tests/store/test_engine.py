@@ -1,4 +1,4 @@
-"""Transactions: what writes is alone and lasts, what reads never waits, and times are what they were."""
+"""Transactions: writers are isolated and durable, readers never wait, and times are preserved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements on the outbox: no row goes to two workers, and none is settled by who lost it."""
+"""Statements on the outbox: no row is leased by two workers, or settled by a worker that lost its lease."""
 
 from __future__ import annotations
 

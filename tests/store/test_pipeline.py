@@ -1,4 +1,4 @@
-"""PostgreSQL's pipeline mode: what one connection keeps prepared, and what is left of it after a failure."""
+"""PostgreSQL's pipeline mode: prepared statements of a connection, and its state after a failure."""
 
 from __future__ import annotations
 

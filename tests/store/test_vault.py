@@ -1,4 +1,4 @@
-"""Encryption at rest: what was sealed opens in its place with its key, and nowhere else."""
+"""Encryption at rest: encrypted text can be decrypted only in its place, with its key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements for those who look at runs: what is found, in which order, and that a walk through all misses nothing."""
+"""Statements for lists of verifications: filters, order, and complete walks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements on verifications: one open at a time, one holder of its lease, and no way back from its end."""
+"""Statements on verifications: one open at a time, one holder of its lease, and final ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans of requests, calls, statements and deliveries: what they contain, how they belong together."""
+"""Spans of requests, calls, statements and deliveries: their content and their relations."""
 
 from __future__ import annotations
 

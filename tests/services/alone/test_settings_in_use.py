@@ -1,4 +1,4 @@
-"""That settings reach what they set: each with another value than its default, seen from outside."""
+"""The effect of settings, each with a value other than its default, observed from outside."""
 
 from __future__ import annotations
 
