@@ -41,18 +41,20 @@ structlog.configure(processors=[structlog.processors.format_exc_info, structlog.
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """Run once what does not depend on the database, mark what runs over PostgreSQL, and begin with the longest."""
+    """Run tests once that do not depend on the database, mark those over PostgreSQL, and begin with the longest."""
     items[:] = [each for each in items if "postgresql" not in each.name or not each.get_closest_marker("one_database")]
     for item in items:
         if "postgresql" in item.name:
             item.add_marker("postgresql")
     yield
     long = {each.path for each in items if each.get_closest_marker("timeout")}
-    items.sort(key=lambda each: each.path not in long)  # by file: what its tests share is made once
+    items.sort(
+        key=lambda each: each.path not in long
+    )  # by file, so that the shared fixtures of its tests are made once
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was collected out of every later garbage collection: it lives to the end."""
+    """Exclude the collected tests from every later garbage collection: they live to the end."""
     gc.freeze()
 
 

@@ -60,7 +60,7 @@ CLERKS = 50  # administrators, who share the changes
 SEALED = "v1.00000000.bulk"
 BULK = "bulk"  # the kind of their deliveries, which no worker has a handler for
 STREAMS = 100  # of signals, among which the events are spread; one of them is the tenant's
-FEW = 100  # open verifications, parked events, dead deliveries and the like, whatever the number of users
+FEW = 100  # open verifications, parked events, dead deliveries and similar, independent of the number of users
 SCATTER, RANGE = 2_654_435_761, 2**47  # ids in no order, as random ones are
 
 Columns = dict[str, Any]
@@ -94,7 +94,7 @@ def _on_sqlite(element: hexadecimal, compiler: SQLCompiler, **options: Any) -> s
 
 
 def settle(connection: Connection, place: Place, number: int) -> None:
-    """Insert so many users, with all that belongs to them, into a tenant that has a provider."""
+    """Insert this number of users, with all their rows, into a tenant that has a provider."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # checks no foreign keys
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
@@ -166,7 +166,7 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
 
 
 def _fews(place: Place, each: ColumnElement[int]) -> Iterator[tuple[Table, Columns]]:
-    """Yield rows whose number does not grow with that of users."""
+    """Yield rows whose number is independent of the users'."""
     user_id, verification_id = _ids(place, each)
     today, later = from_now(each * literal_column("-60.0")), from_now(literal_column(str(DAY)))
     yield verification_tags, _tag(place, verification_id, today, RARE_TAG)

@@ -35,7 +35,7 @@ def postgresql_server(run: str = "") -> Iterator[str]:
 
     class Server(PostgresServer):
         def ensure_postgres_running(self) -> None:
-            """Start the server, if no other process has, with what the tests need."""
+            """Start the server, if no other process has, with the settings of the tests."""
             (self.pgdata / "postgresql.auto.conf").write_text(CONFIGURATION)
             super().ensure_postgres_running()
 

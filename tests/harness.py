@@ -42,7 +42,7 @@ ADMIN_SCOPES = (
 )
 
 
-# One for all who call: to make a session costs as much as many a call. Everyone is near, so no proxy is asked.
+# One session for all callers, since creating one takes as long as a call. All servers are local: no proxies.
 HTTP = requests.Session()
 HTTP.trust_env = False
 
@@ -100,7 +100,7 @@ class ConnectorServer:
         self.services.close()
 
     def deliver(self) -> None:
-        """Deliver what the outbox holds, as `serve` does; the sweep is called by the tests that are about it."""
+        """Deliver the outbox's rows, as `serve` does; the sweep's tests call it themselves."""
         self.rest()
         self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=0.05)
         self._relay.start()

@@ -53,7 +53,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "access": allow(f"{_BASE} http private_file settings", "authlib flask joserfc structlog"),
     "store": allow(f"{_BASE} private_file", "alembic cryptography psycopg sqlalchemy"),
     "directory": allow(f"{_BASE} store http shipped", "sqlalchemy structlog"),
-    # The use cases, by story: first what all of them share.
+    # The use cases, by story; the shared modules first.
     "services": allow(f"{_BASE} store directory", _LIBRARIES),
     "services.signing": allow(f"{_BASE} store services", f"{_LIBRARIES} joserfc"),
     "services.assurance": allow(f"{_BASE} store services services.signing", _LIBRARIES),

@@ -31,7 +31,7 @@ class PostgresqlProxy:
         self._sockets: list[socket.socket] = []
         self.round_trips = 0
         port = self._listener.getsockname()[1]
-        plain = {"sslmode": "disable", "gssencmode": "disable"}  # what is encrypted cannot be counted
+        plain = {"sslmode": "disable", "gssencmode": "disable"}  # encrypted messages cannot be counted
         self.url = parsed.set(host="127.0.0.1", port=port, query=plain).render_as_string(hide_password=False)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -63,7 +63,7 @@ class PostgresqlProxy:
                 self._forward(source, target, count)
 
     def _forward(self, source: socket.socket, target: socket.socket, count: _Messages | None) -> None:
-        """Pass on what arrives, each part at its time; two threads, so that a delay holds up nothing behind it."""
+        """Pass data on after the delay; with two threads, so that later data is read during the delay."""
         parts: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
 
         def receive() -> None:

@@ -44,7 +44,7 @@ class StandingConnector:
         if TURNS in extensions:  # its minute is a real one, in which many tests sign in from the same address
             extensions[TURNS] = SignInTurns(max(1, self.settings.console_threads // 2))
         with self.connector.services.database.write() as connection:
-            connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
+            connection.execute(select(providers.c.id).with_for_update())  # shared fixtures first, as everywhere
             delete_rows(connection, secrets)
 
 

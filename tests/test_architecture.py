@@ -65,13 +65,13 @@ def tree_of(path: Path) -> ast.Module:
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_trees() -> Iterator[None]:
-    """Keep no trees for the other tests, whose garbage collections would walk them."""
+    """Drop the syntax trees afterwards, since later garbage collections would traverse them."""
     yield
     tree_of.cache_clear()
 
 
 def offences(find: Callable[[Path], Iterable[object]], paths: Iterable[Path] = SOURCES) -> dict[str, list[object]]:
-    """Return what a rule finds, by file. One test reads all files: a case for each made a quarter of the suite."""
+    """Return a rule's findings, by file. One test reads all files: separate cases would slow the suite."""
     by_file = {str(path.relative_to(ROOT)): list(find(path)) for path in paths}
     return {name: each for name, each in by_file.items() if each}
 
@@ -394,7 +394,7 @@ RIDDLES = {"about", "found", "stand", "stands", "told", "wanted"}
 
 
 def riddles(tree: ast.Module) -> Iterator[str]:
-    """Return the names of values and parameters that do not say what the value is."""
+    """Return the names of values and parameters that do not describe the value."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in RIDDLES:
             yield node.id

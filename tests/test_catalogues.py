@@ -103,7 +103,7 @@ NAMES = {"UTC", "connector console link"}
 
 
 def written_by_rules() -> Iterator[str]:
-    """Yield what the rules write of everything that they can be asked about."""
+    """Yield the rules' texts for every possible input."""
     for each in reasons.all_reasons():
         yield from filter(None, (each.user, each.administrator, each.helps))
     for subject, action, cause in itertools.product(SUBJECTS, ACTIONS, AUDITED):
@@ -137,7 +137,7 @@ def test_texts_of_the_rules_are_in_the_catalogue() -> None:
 
 @pytest.fixture
 def german() -> Iterator[None]:
-    """A request whose viewer reads German."""
+    """A request in German."""
     app = Flask(__name__)
     Babel(app, locale_selector=lambda: "de", timezone_selector=lambda: "Europe/Berlin")
     app.extensions["babel"].instance.domain_instance = Catalogues()

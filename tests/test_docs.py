@@ -79,7 +79,7 @@ def prose(document: Path) -> str:
 
 
 def section(document: Path, heading: str) -> str:
-    """Return what stands under a heading of the second level."""
+    """Return the text under a heading of the second level."""
     return re.split(r"^## ", prose(document).split(f"\n## {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 

@@ -1,6 +1,6 @@
 """The guides' commands run as they are printed: in one shell, in their order, in a directory with nothing else in it.
 
-What cannot run without a real Onfido, a package index or PostgreSQL is marked `sh not-run` in the document.
+Commands that need a real Onfido, a package index or PostgreSQL are marked `sh not-run` in the document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN_BY_CI = {"make demo\n", "make test\n"}
 LIMIT = 900  # seconds; it takes about one minute on an idle machine
 
-# curl fails where the answer is an error; the shell ends what it has started.
+# curl fails if the answer is an error; the shell ends its background processes.
 BEGINNING = """
 set -eux
 curl() { command curl --fail "$@"; }
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Step:
-    """A block of commands, and the lines that the guide shows of what they print."""
+    """A block of commands, and the lines of their output in the guide."""
 
     commands: str
     shown: str = ""

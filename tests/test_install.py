@@ -41,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def connector(installed: Path, data_dir: Path, *arguments: str, **variables: str) -> str:
-    """Run the installed connector, far from the clone; returns what it printed."""
+    """Run the installed connector, outside the clone; returns its output."""
     environ = {"PYTHONPATH": str(installed), "CONNECTOR_DATA_DIR": str(data_dir)} | variables
     program = (
         f"import os; os.chdir({str(data_dir.parent)!r}); import connector.__main__ as main; "

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [path for path in sorted((ROOT / "connector").rglob("*.py")) if "simulator" not in path.parts]
-# Errors whose first text is a description for people.
+# Errors with a description for people as their first text.
 DESCRIBED = {
     "AccessDenied",
     "ChangedMeanwhile",
@@ -26,7 +26,7 @@ DESCRIBED = {
 # Errors about a field: where the requirement is among the arguments.
 REQUIRED = {"BadParameter": 0, "InvalidField": 1, "InvalidQuery": 1, "ValidationError": 0}
 MESSAGES = {"_", "message", "Message"}  # functions whose first argument is a text of the catalogue
-# A second clause or sentence after what is wrong, a requirement, or a text that another place completes.
+# A second clause or sentence after the problem, a requirement, or a text that another place completes.
 NEXT_STEP = re.compile(r"[:;] \S|\. \S|\bmust\b|\{(advice|error|hint|no_body|NO_BODY|objection|reason|state|why)\}\.?$")
 
 
@@ -52,7 +52,7 @@ def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
 
 
 def unhelpful(source: str) -> list[str]:
-    """Return the descriptions that end in the middle of a sentence, or do not say what to do next."""
+    """Return the descriptions that end in the middle of a sentence, or lack the next step."""
     texts = [
         " ".join(text for each in call.args if (text := text_of(each)))
         for name, call in calls(source)
@@ -62,7 +62,7 @@ def unhelpful(source: str) -> list[str]:
 
 
 def unstated(source: str) -> list[str]:
-    """Return the validation messages that do not state a requirement; what is filled in may state it."""
+    """Return the validation messages that do not state a requirement; a parameter may state it."""
     texts = [
         text_of(call.args[REQUIRED[name]])
         for name, call in calls(source)

@@ -29,7 +29,7 @@ VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "198
 API_TOKEN = "api_sandbox.never-in-a-log"
 TRACE_ID = "trace-of-the-initiation"
 
-# What a program logs, well and badly, on the connector's logs.
+# A program with valid and invalid calls of the connector's logger.
 LOGGING = """
 import logging, structlog
 from connector import telemetry
@@ -60,7 +60,7 @@ METRICS_TOKEN = "scraper-of-the-tests"
 
 @dataclass(frozen=True)
 class Story:
-    """What was logged and counted while a user was verified, and what must not be in it."""
+    """The log and the metrics of a user's verification, and the secrets that must not be in them."""
 
     lines: list[dict[str, Any]]
     log: str
@@ -229,7 +229,7 @@ class TestWholeVerification:
 
     def test_the_callers_trace_id_is_on_the_lines_of_its_request(self, story: Story) -> None:
         mine = [line for line in story.lines if line.get("trace_id") == TRACE_ID]
-        assert any("/v3.6/workflow_runs" in line["event"] for line in mine), "what was asked of Onfido"
+        assert any("/v3.6/workflow_runs" in line["event"] for line in mine), "the calls to Onfido"
 
     def test_every_line_of_ours_in_a_request_has_a_trace_id(self, story: Story) -> None:
         ours = [

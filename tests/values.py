@@ -1,4 +1,4 @@
-"""The person whom the tests verify: the claims, their mapping to Onfido's fields, and the values."""
+"""The verified person of the tests: the claims, their mapping to Onfido's fields, and the values."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Site:
 
 
 def populate(connection: Connection, sites: Sequence[Site], number: int) -> None:
-    """Insert so many verifications, spread over providers, days, environments, statuses and results."""
+    """Insert this number of verifications, spread over providers, days, environments, statuses and results."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     each = _NUMBER
@@ -115,7 +115,7 @@ def _put(connection: Connection, table: Table, columns: dict[str, Any], number: 
 
 @dataclass
 class Tally:
-    """What is counted of a tenant's verifications one by one, as the documents define it."""
+    """The statistics of a tenant's verifications, counted one by one as the documents define them."""
 
     funnel: Counter[str] = field(default_factory=Counter)
     young: int = 0
@@ -199,7 +199,7 @@ def _count_end(counted: Tally, row: Any, claims: Sequence[tuple[str, str | None,
 def others(
     connection: Connection, tenant: str, since: datetime, before: datetime
 ) -> Iterator[tuple[str, str, datetime, str]]:
-    """Yield the starts that were refused and the deliveries that were given up: what, provider, time, code or kind."""
+    """Yield the refused starts and the deliveries that were given up: what, provider, time, code or kind."""
     columns = (history.c.provider_id, history.c.at, history.c.current)
     for row in connection.execute(select(*columns).where(history.c.tenant == tenant, history.c.cause == "refused")):
         if since <= row.at < before:

@@ -17,7 +17,7 @@ INCLUDED_IN = {"internal_idv_audit_view": ("internal_idv_claim_view",)}
 
 @dataclass(frozen=True)
 class Viewer:
-    """A person who is signed in."""
+    """A signed-in person."""
 
     session: ConsoleSession
 

@@ -15,7 +15,7 @@ DISCOVERY = "/as/.well-known/openid-configuration"
 
 
 class Asked:
-    """Answers about the tokens in `tokens`; `seen` counts the questions about each, `requests` keeps what was sent."""
+    """Answers about the tokens in `tokens`; `seen` counts the calls for each, `requests` keeps the requests."""
 
     def __init__(self) -> None:
         self.tokens: dict[str, Any] = {}

@@ -133,7 +133,7 @@ class AuthIssuer:
 
 
 class AnyAlgorithm(JWSRegistry):
-    """Signs with whatever exists."""
+    """A signer that knows every algorithm."""
 
     def __init__(self) -> None:
         super().__init__(strict_check_header=False)
@@ -142,7 +142,7 @@ class AnyAlgorithm(JWSRegistry):
         return self.algorithms[name]
 
     def check_header(self, header: dict[str, Any]) -> None:
-        """Sign wrong headers as well."""
+        """Accept invalid headers as well."""
 
 
 class QuietHandler(WSGIRequestHandler):

@@ -84,7 +84,7 @@ def test_rows_of_a_mapping_are_merged_and_conflicting_ones_decided(visit: Visit,
     assert dict(provider_of(world).claims) == before | {"urn:by-ann": "email", "urn:by-bob": "phone_number"}
     bob.get_by_role("button", name="Undo").click()
     expect(bob.get_by_text("The mapping is as it was before.")).to_be_visible()
-    assert dict(provider_of(world).claims) == before | {"urn:by-ann": "email"}, "what ann has changed stays"
+    assert dict(provider_of(world).claims) == before | {"urn:by-ann": "email"}, "ann's change is kept"
 
 
 def test_credentials_replaced_meanwhile_are_not_overwritten_silently(visit: Visit, place: World) -> None:

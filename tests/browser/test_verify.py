@@ -21,7 +21,7 @@ Visit = Callable[..., Visitor]
 SCOPES = ("internal_login",)
 _numbers = itertools.count(1)
 
-# Stands for Onfido's Web SDK: shows what it was given, and ends as the test clicks.
+# A substitute for Onfido's Web SDK: shows its parameters, and ends as the test clicks.
 SDK = """
 window.Onfido = {init(options) {
   const mount = document.getElementById(options.containerId);
@@ -39,7 +39,7 @@ window.Onfido = {init(options) {
 
 
 class Own:
-    """A user of a provider of their own, who looks at their page."""
+    """A user of a separate provider, with their page open."""
 
     def __init__(self, place: World, visit: Visit, *, user: str = "", **studio: Any) -> None:
         self.place, self.visit = place, visit

@@ -1,4 +1,4 @@
-"""A command on a terminal whose output is read and whose keys are pressed."""
+"""A command on a terminal: its output is read, and keys are pressed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
-    """Run `python -m connector` with arguments; what it shows is read as it comes."""
+    """Run `python -m connector` with arguments; its output is read continuously."""
 
     def __init__(self, *arguments: str, log: Path | None = None, **variables: str) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
@@ -61,7 +61,7 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """What was shown so far, without colours."""
+        """The output so far, without colours."""
         return _COLOURS.sub("", b"".join(self._parts).decode()).replace("\r\n", "\n")
 
     def expect(self, text: str) -> None:

@@ -67,7 +67,7 @@ print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules}
 
 
 def start(data_dir: Path, *commands: list[str] | str, program: str = RUN) -> subprocess.Popen[str]:
-    others = ("CONNECTOR_", "COVERAGE_", "ONFIDO_")  # what measures coverage loads packages of its own
+    others = ("CONNECTOR_", "COVERAGE_", "ONFIDO_")  # the measurement of coverage loads further packages
     environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     environ["CONNECTOR_DATA_DIR"] = str(data_dir)
     command = [sys.executable, "-c", program, json.dumps(commands)]

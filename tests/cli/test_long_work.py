@@ -220,7 +220,7 @@ def test_an_export_that_is_interrupted_leaves_no_file(
 
 
 def on_terminal(data_dir: Path, *arguments: str) -> tuple[str, str]:
-    """Run a command whose standard error is a terminal; returns what that shows, and what it printed."""
+    """Run a command whose standard error is a terminal; returns the terminal's content, and the standard output."""
     primary, secondary = pty.openpty()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "TERM": "xterm", "COLUMNS": "120"}
@@ -232,7 +232,7 @@ def on_terminal(data_dir: Path, *arguments: str) -> tuple[str, str]:
 
 
 def read_all(descriptor: int) -> str:
-    """Read what a terminal shows until it is closed."""
+    """Read a terminal's content until it is closed."""
     parts: list[bytes] = []
     while True:
         try:

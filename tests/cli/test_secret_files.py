@@ -47,7 +47,7 @@ def begin(tmp_path: Path, start: Start, settings: str, workers: int = 1) -> tupl
 
 
 def warnings(site: Site) -> list[str] | None:
-    """Return what a process is ready with; None while none answers."""
+    """Return the readiness report of a process; None while no process answers."""
     try:
         answer = requests.get(f"{site.url}/readyz", timeout=60)
     except requests.ConnectionError:

@@ -40,7 +40,7 @@ class Deployment:
     data_dir: Path
 
     def run(self, *arguments: str, **variables: str) -> str:
-        """Run a command of the operator's, which must succeed, and return what it printed."""
+        """Run an operator's command, which must succeed, and return its output."""
         environ = {
             "CONNECTOR_DATA_DIR": str(self.data_dir),
             "CONNECTOR_PUBLIC_URL": self.url,

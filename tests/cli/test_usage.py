@@ -33,7 +33,7 @@ def assert_one_line(result: Result, *mentioned: str) -> None:
 
 
 def test_a_tenant_without_a_name_is_refused(run: Run) -> None:
-    """What was removed waits under this name until its rows are deleted."""
+    """Removed providers keep this name until their rows are deleted."""
     result = run("provider", "list", "--tenant", "")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "must not be empty" in result.stderr

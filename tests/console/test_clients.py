@@ -1,4 +1,4 @@
-"""The OpenID provider's clients in the console, without a browser: what each form does, and what is refused."""
+"""The OpenID provider's clients in the console, without a browser: the effect of each form, and refusals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Administrator:
         return self._browser.post(self._base + path, data={"csrf_token": token[1], **fields}, timeout=60)
 
     def shown(self, path: str) -> tuple[dict[str, Any], str]:
-        """Open a form; returns what posts it unchanged, and the values that it carries."""
+        """Open a form; returns a function that posts it unchanged, and its values."""
         carried = _SHOWN.search(self.open(path).text)
         assert carried, path
         config = json.loads(shown := html.unescape(carried[1]))

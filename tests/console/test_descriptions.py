@@ -45,7 +45,7 @@ TEXTS = (
 
 
 def literals(source: str) -> Iterator[str]:
-    """Yield what is read by people and is neither a message nor made elsewhere."""
+    """Yield the texts for people that are neither messages nor made elsewhere."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DESCRIBED:
             place = DESCRIBED[node.func.id]
@@ -77,7 +77,7 @@ def test_an_unreadable_stored_message_is_shown_as_plain_text(stored: object) -> 
 
 
 class Bracketed(NullTranslations):
-    """A language whose catalogue has everything: each text in brackets."""
+    """A language with a complete catalogue: each text in brackets."""
 
     known: Mapping[str, str]
 
@@ -171,7 +171,7 @@ def test_a_stored_check_result_is_translated_if_possible_and_readable_otherwise(
 
 WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 TRANSLATED = frozenset({"_", "_l", "gettext", "lazy_gettext", "ngettext", "message", "counted", "marked"})
-FOR_NOBODY = frozenset({"ValueError", "TypeError"})  # and what the log says
+FOR_NOBODY = frozenset({"ValueError", "TypeError"})  # and the log lines
 NAMES = frozenset({"OpenID Connect", "Onfido IdVP connector", "command line", "console cookies"})  # and keys
 ATTRIBUTE = re.compile(r'\b(aria-label|title|placeholder|alt|data-[a-z]+)="([^"\0]*[A-Za-z]{2}[^"\0]*)"')
 

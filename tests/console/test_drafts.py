@@ -25,7 +25,7 @@ pytestmark = pytest.mark.one_database
 
 @dataclass
 class Browser:
-    """A browser of an administrator, whose sessions end while they type."""
+    """The browser of an administrator whose sessions end during input."""
 
     world: World
     http: requests.Session

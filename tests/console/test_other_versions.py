@@ -1,4 +1,4 @@
-"""Rows of another version: pages, the API and the command line show what this version does not know as it is."""
+"""Rows of another version: pages, the API and the command line show values unchanged that this version lacks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.one_database
 
 
 def change(world: World, table: str, **values: Any) -> None:
-    """Write what another version might have written, into every row."""
+    """Write values of another version into every row."""
     with world.connector.services.database.write() as connection:
         assert connection.execute(update(metadata.tables[table]).values(**values)).rowcount > 0, table
 

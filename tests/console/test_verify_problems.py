@@ -25,7 +25,7 @@ def start(world: World, values: dict[str, str], language: str = "de") -> request
 
 
 def alert(answer: requests.Response) -> str:
-    """Return what the page alerts to, without marks."""
+    """Return the page's alerts, without markup."""
     [text] = re.findall(r'role="alert">(.*?)</div>', answer.text, re.DOTALL)
     return re.sub(r"<[^>]+>", "", text)
 

@@ -55,7 +55,7 @@ def url_of(world: World, provider_id: str) -> str:
 
 
 def ask_onfido(world: World, method: str, *path: str, **body: Any) -> Any:
-    """Do at Onfido what an administrator does in its dashboard."""
+    """Make a change at Onfido as an administrator does in its dashboard."""
     url = "/".join((world.simulator.api_url, "webhooks", *path))
     headers = {"Authorization": f"Token token={API_TOKEN}"}
     answer = requests.request(method, url, headers=headers, json=body or None, timeout=60)
@@ -81,7 +81,7 @@ def post(world: World, provider_id: str, token: str) -> int:
 
 
 def told(world: World, provider_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return who changed the provider, and what, after it was added."""
+    """Return the changes of the provider after it was added, with their actors."""
     statement = select(history.c.actor, history.c.detail).where(
         history.c.provider_id == provider_id, history.c.cause == "administrator"
     )

@@ -1,4 +1,4 @@
-"""An export in a process of its own: `python -m tests.contract.exporting '<orders>'` prints what it took of memory.
+"""An export in a process of its own: `python -m tests.contract.exporting '<orders>'` prints the memory that it used.
 
 Nothing else is there that takes memory now and then, as in the process of the tests.
 """

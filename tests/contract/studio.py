@@ -50,7 +50,7 @@ def metadata(answer: requests.Response) -> dict[str, Any]:
 
 
 def run_at_onfido(world: World, run_id: str) -> dict[str, Any]:
-    """Return what Onfido was sent to start a run."""
+    """Return the request to Onfido that started a run."""
     [found] = [run for run in world.onfido_state()["runs"] if run["id"] == run_id]
     return dict(found)
 
@@ -76,7 +76,7 @@ def calls_since(world: World, before: Mapping[str, int]) -> dict[str, int]:
 
 
 def bound_to(sdk_token: str) -> dict[str, str]:
-    """Read what an SDK token of the simulator's is bound to."""
+    """Read the binding of the simulator's SDK token."""
     payload = sdk_token.split(".")[1]
     read: dict[str, str] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["payload"]
     return read

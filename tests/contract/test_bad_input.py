@@ -154,7 +154,7 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def opened(document: Any, path: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Copy a JSON document; returns the copy, and what in it holds the value at `path`."""
+    """Copy a JSON document; returns the copy, and its container of the value at `path`."""
     changed = copy.deepcopy(document)
     return changed, functools.reduce(lambda node, key: node[key], path[:-1], changed)
 
@@ -169,7 +169,7 @@ def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def without(document: Any, path: tuple[Any, ...]) -> Any:
-    """Copy a JSON document without what is at one place."""
+    """Copy a JSON document without the value at one place."""
     changed, holder = opened(document, path)
     del holder[path[-1]]
     return changed
@@ -183,7 +183,7 @@ def example(operation: Operation, ask: Ask) -> Any:
 def is_calm(answer: requests.Response) -> bool:
     """Whether an answer is no 5xx, and an error of the one shape where it is an error."""
     if answer.status_code < 400:
-        if not (answer.request.path_url or "").endswith("/verified-claims"):  # whose purpose is to hand on values
+        if not (answer.request.path_url or "").endswith("/verified-claims"):  # whose purpose is to pass on values
             assert_discreet(answer.text)
         return True
     if answer.status_code < 500:
@@ -567,7 +567,7 @@ def test_options_returns_only_the_methods(ask: Ask) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class RawAnswer:
-    """What came back on a connection of our own."""
+    """The answer on the test's own connection."""
 
     status: int
     text: str

@@ -358,7 +358,7 @@ def test_a_correction_applies_to_the_users_current_value(shared: World, admin: C
     users.change(Tenant(shared.tenant), user_id, {LAST_NAME: ""})
     assert verified(me.claims()) == set()
 
-    users.change(Tenant(shared.tenant), user_id, PERSON)  # and back: what was withdrawn stays withdrawn
+    users.change(Tenant(shared.tenant), user_id, PERSON)  # and back: withdrawn claims stay withdrawn
     assert verified(me.claims()) == set()
 
 

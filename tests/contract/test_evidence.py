@@ -80,7 +80,7 @@ def get(world: World, admin: Caller, run_id: str, file: str, **options: Any) -> 
 
 
 def calls(world: World) -> int:
-    """Count what Onfido was asked to make."""
+    """Count the objects that Onfido was asked to create."""
     return int(world.onfido_state()["requests"].get(CREATE, 0))
 
 

@@ -30,7 +30,7 @@ def names_of(world: World, run_id: str) -> tuple[str, str]:
 
 
 def finish(world: World, me: Caller, provider_id: str, run_id: str, **choice: Any) -> dict[str, str]:
-    """End a run at Onfido, and return what is said of each claim."""
+    """End a run at Onfido, and return the state of each claim."""
     world.outcome(run_id, **choice)
     [first, *_] = me.claims()
     answer_on(ask(me, provider_id, "COMPLETED", claims=[first]), 200)

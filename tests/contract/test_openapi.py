@@ -46,7 +46,7 @@ OPERATIONS_ROUTES = {
     "/",
     "/.well-known/jwks.json",
 }
-# What another specification describes is no part of the API's description.
+# Routes that another specification describes are not part of the API's description.
 SIGNALS = {"signals", "signal_metadata", "signal_polling"}
 EXAMPLES = 5  # for each operation and kind of data
 
@@ -213,12 +213,12 @@ def test_document_contains_no_path_or_host_of_a_machine(document: Any) -> None:
     assert not re.search(r"/home/|/root/|/tmp/|/dev/|sqlite|postgres|psycopg|Traceback", text)
 
 
-# What schemathesis makes of it
+# The calls of schemathesis
 
 
 @pytest.fixture(scope="module")
 def caller(shared: World) -> Caller:
-    """A user with claims, who may do everything."""
+    """A user with claims and every scope."""
     user_id, _ = new_user(shared)
     add_claim(shared, user_id)
     return shared.connector.caller(user_id, ALL_SCOPES)

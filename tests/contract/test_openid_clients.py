@@ -40,7 +40,7 @@ def test_a_client_is_registered_shown_changed_and_removed(world: World, admin: C
 
     changed = admin.put(path, body_of(world, claims=NAMES, allowsSandbox=True, isEnabled=False)).json()
     assert (changed["allowsSandbox"], changed["isEnabled"], changed["claims"]) == (True, False, NAMES)
-    assert admin.put(path, body_of(world)).json()["allowsSandbox"] is False, "what is left out is the default again"
+    assert admin.put(path, body_of(world)).json()["allowsSandbox"] is False, "a missing member is reset to its default"
 
     rotated = admin.post(f"{path}/rotate-secret", None).json()
     assert rotated["secret"] not in (made["secret"], MASK)

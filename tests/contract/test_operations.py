@@ -284,7 +284,7 @@ def test_every_call_that_reaches_onfido_is_counted_as_a_slow_one(onfido: World) 
     caller = onfido.connector.caller(user_id, ALL_SCOPES)
     applicant_id = onfido.verifications(user_id)[0].applicant_id or ""
     uncounted = []
-    onfido.connector.rest()  # what is delivered meanwhile is no call's
+    onfido.connector.rest()  # deliveries in the meantime belong to no call
     verify: dict[str, Any] = {"claims": list(me.claims()), "idVProviderId": onfido.provider_id}
     verify["properties"] = [{"key": "status", "value": "COMPLETED"}]
     for operation in OPERATIONS:

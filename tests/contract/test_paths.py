@@ -23,7 +23,7 @@ from tests.contract.wire import (
 )
 from tests.harness import HTTP, World, run_id_of
 
-REFUSED = {"providerId": 0}  # a body that does nothing: what is begun may go on between two requests
+REFUSED = {"providerId": 0}  # a body that changes nothing: the connector may continue started work between two requests
 UNPROTECTED = ("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/swagger-ui.css", "/nowhere", "/t/acme/nowhere")
 ODD_IDS = (
     "SECONDARY/ann",
@@ -54,7 +54,7 @@ def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
 
 
 def said(answer: requests.Response) -> tuple[object, ...]:
-    """Return what has to be the same of two answers: the trail's sheet itself holds that it was exported before."""
+    """Return the comparable part of two answers: the trail's sheet contains the earlier export itself."""
     is_json = answer.headers.get("Content-Type") == "application/json"
     sheet = [line for line in answer.content.splitlines() if b"exported" not in line]
     body = {**answer.json(), "traceId": ""} if is_json and "traceId" in answer.text else sheet

@@ -139,7 +139,7 @@ def test_at_most_half_of_the_threads_wait_and_other_requests_are_answered_at_onc
     world.start(second, [GIVEN_NAME])
     with waiting(world, first, "wait=20") as future:
         turned_away = complete(world, second, "wait=20")
-        assert not future.done(), "who was turned away has waited longer than the first"
+        assert not future.done(), "the refused call has waited longer than the first"
         world.outcome(run_id)
         answer = future.result(timeout=60)
 

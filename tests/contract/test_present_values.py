@@ -68,7 +68,7 @@ def end(world: World, me: Caller, provider_id: str, claims: Any) -> str:
 
 
 def ended(world: World, provider_id: str, claims: Any = tuple(MAPPING)) -> tuple[str, Caller, str]:
-    """Add a user who has an applicant that was sent these claims."""
+    """Add a user with an applicant that has received these claims."""
     user_id, me = new_user(world, VALUES)
     return user_id, me, end(world, me, provider_id, claims)
 
@@ -128,7 +128,9 @@ def test_a_removed_value_is_not_in_the_applicant_of_the_next_run(
     after = end(shared, me, provider_id, NAMES)
 
     assert after != before
-    assert set(applicant(shared, after)) & set(FIELDS) == {"first_name", "last_name"}, "what is asked for, and no more"
+    assert set(applicant(shared, after)) & set(FIELDS) == {"first_name", "last_name"}, (
+        "the requested claims, and no others"
+    )
     assert end(shared, me, provider_id, NAMES) == after, "which is used again"
 
 

@@ -1,4 +1,4 @@
-"""A refusal states what each value must be, not what it is: "type: must be ONFIDO" for another type."""
+"""A refusal states the required value, not the given one: "type: must be ONFIDO" for another type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.values import GIVEN_NAME
 
 pytestmark = on_sqlite
 
-# The property, possibly nested, and what it must be; several in one sentence.
+# The property, possibly nested, and its requirement; several in one sentence.
 REQUIREMENT = re.compile(r"(?:(?:[\w.]+: )+[^;]*?must [^;]+; )*(?:[\w.]+: )+[^;]*?must .+\.", re.DOTALL)
 
 

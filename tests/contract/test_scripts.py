@@ -14,7 +14,7 @@ from tests.contract.wire import ALL_SCOPES, PERSON, PROVIDERS, USERS, answer_on,
 from tests.harness import Caller, World, run_id_of, verified
 from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
-# What the user's directory has, and what was read from the document.
+# The values in the user's directory, and those read from the document.
 NAMES = {
     "turkish": ("\u0130brahim I\u015f\u0131k", "\u0130BRAH\u0130M I\u015eIK"),
     "turkish-in-ascii": ("\u0130brahim", "IBRAHIM"),

@@ -256,7 +256,7 @@ def test_input_of_every_type_is_built_from_claims(shared: World, typed_workflow:
 
     assert run_at_onfido(shared, run_id)["custom_data"] == {name: row[3] for name, row in TYPED.items()}
     applicant = read_at_onfido(shared, "applicants", run_at_onfido(shared, run_id)["applicant_id"])
-    assert "52000.5" not in str(applicant), "what is not mapped to a field of the applicant is input only"
+    assert "52000.5" not in str(applicant), "claims without a mapped field of the applicant are input only"
 
 
 def test_input_of_every_type_is_taken_from_the_request(shared: World, typed_workflow: str) -> None:

@@ -317,7 +317,7 @@ KEPT = {
 
 
 def stored(world: World, run_id: str) -> list[str | None]:
-    """Return what is kept, sealed, of a run: its result, its document, and the values of its claims."""
+    """Return the encrypted columns of a run: its result, its document, and the values of its claims."""
     with world.connector.services.database.read() as connection:
         columns = select(verifications.c.id, verifications.c.result, verifications.c.document)
         [row] = connection.execute(columns.where(verifications.c.run_id == run_id)).all()
@@ -344,7 +344,7 @@ def test_no_value_read_by_onfido_is_readable_at_rest(world: World) -> None:
 
     found = everything_stored(world)
 
-    assert run_id.encode() in found, "the search would find what is there"
+    assert run_id.encode() in found, "the search finds stored text"
     secrets = {*DOCUMENT.values(), "an_unspeakable_reason", "British Gas", "12 Main Street"} - {"passport", "GBR"}
     assert readable(found, secrets) == []
 

@@ -27,12 +27,12 @@ ENDPOINTS = "/api/server/v1/notice-endpoints"
 OPENID_CLIENTS = "/api/server/v1/openid-clients"
 SIGNAL_STREAMS = "/api/server/v1/signal-streams"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
-MASK = "********"  # what stands for a secret
+MASK = "********"  # the placeholder of a secret
 METRICS_TOKEN = "scraper-of-the-tests"
 WEBHOOK_TOKEN = "webhook-secret-of-the-tests"
 PERSON = {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush", BIRTH_DATE: "1977-07-07"}  # found in no error's own words
 
-# For a test of `shared` that says nothing of the database: what is refused before it, or does not depend on it.
+# For a test of `shared` that does not depend on the database, such as a refusal before it is read.
 on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True, scope="module")
 
 _UNSPEAKABLE = (API_TOKEN, WEBHOOK_TOKEN, *PERSON.values(), "Traceback", 'File "', "sqlalchemy", "psycopg", "sqlite3")
@@ -42,7 +42,7 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation, and its scope or one of `others`; one that takes no body ignores what is sent."""
+    """An operation, and its scope or one of `others`; an operation without a body ignores a sent one."""
 
     method: str
     path: str
@@ -240,9 +240,9 @@ def assert_verification(
 
 
 def assert_error(answer: requests.Response, status: int, code: str | None = None, *named: str) -> str:
-    """Hold an error against the contract: one body, what is at fault `named` in it, nothing said that must not be.
+    """Check an error against the contract: one body that names the faulty parts (`named`), and no secrets.
 
-    Gives the description.
+    Returns the description.
     """
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"

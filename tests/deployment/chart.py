@@ -56,7 +56,7 @@ def lint() -> None:
 
 
 def refuse_what_the_schema_forbids() -> None:
-    """Show that the values' schema refuses what would not work."""
+    """Show that the values' schema refuses invalid combinations."""
     with helm_python.Chart.load(CHART) as chart:
         for values in REFUSED:
             try:
@@ -77,7 +77,7 @@ def validate(directory: Path) -> None:
 
 
 def check_pods() -> None:
-    """Check what every pod has to be: without root, without anything to write to, found again by its labels."""
+    """Check the requirements of every pod: no root, a read-only file system, and its labels."""
     objects = list(render(EVERYTHING))
     pods = [each["spec"]["template"] for each in objects if each["kind"] in {"Deployment", "Job"}]
     if len(pods) != 3:

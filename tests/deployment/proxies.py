@@ -59,7 +59,7 @@ def check_traefik(directory: Path) -> None:
 
 
 def _example(name: str, former: str = "", path: Path | None = None) -> str:
-    """Return an example of `deploy/proxy/`, with another path for what it reads."""
+    """Return an example of `deploy/proxy/`, with other paths of its files."""
     text = (DEPLOY / "proxy" / name).read_text()
     return text if path is None else text.replace(former, str(path))
 

@@ -20,7 +20,7 @@ class MissingToolError(Exception):
 
 
 class FaultError(Exception):
-    """A file does not pass; with what the tool printed."""
+    """A file does not pass; with the tool's output."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Tool:
     package: str
 
     def run(self, *arguments: str | Path) -> str:
-        """Run it; return what it printed, or raise `FaultError`."""
+        """Run it; return its output, or raise `FaultError`."""
         done = subprocess.run(
             [self.path(), *map(str, arguments)],
             cwd=ROOT,

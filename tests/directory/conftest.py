@@ -28,14 +28,14 @@ def scim(standing_scim: ScimServer) -> ScimServer:
 
 @pytest.fixture
 def faulty() -> Iterator[FaultyDirectory]:
-    """A directory that answers what a test says."""
+    """A directory with answers that a test sets."""
     with FaultyDirectory() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def standing_faulty() -> Iterator[FaultyDirectory]:
-    """A directory that answers what tests say, and stands as long as they last."""
+    """A directory with answers that tests set; it runs until the last of them has ended."""
     with FaultyDirectory() as running:
         yield running
 

@@ -59,7 +59,7 @@ class Deployment:
         self.connector.rest()
         self.faulty.requests.clear()
         with self.connector.services.database.write() as connection:
-            connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
+            connection.execute(select(providers.c.id).with_for_update())  # shared fixtures first, as everywhere
             delete_rows(connection, secrets, providers)
         self.connector.deliver()
 

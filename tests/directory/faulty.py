@@ -37,7 +37,7 @@ class Request:
 
 
 class FaultyDirectory(Standing):
-    """Answers on loopback with `replies`; `requests` has what was asked."""
+    """Answers on loopback with `replies`; `requests` has the received requests."""
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []

@@ -100,7 +100,7 @@ def test_a_pass_treats_missing_users_as_configured(deployment: Deployment) -> No
 
 
 def test_a_user_found_again_at_the_end_of_a_pass_stays_verified(deployment: Deployment) -> None:
-    """A user who was not found is read once more before anything is done."""
+    """A missing user is read once more before any consequence."""
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     verify(world, user_id)

@@ -1,4 +1,4 @@
-"""The shipped dialects, and what a dialect file must be."""
+"""The shipped dialects, and the requirements of dialect files."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def verify_guest(world: World, party: RelyingParty) -> str:
 
 
 def deliveries(deployment: Deployment) -> list[dict[str, Any]]:
-    """Return the deliveries that concern directories, whatever their state."""
+    """Return the deliveries to directories, in any state."""
     with deployment.connector.services.database.read() as connection:
         rows = connection.execute(select(outbox).where(outbox.c.kind.in_(KINDS))).mappings().all()
     return [dict(each["payload"]) for each in rows]

@@ -1,4 +1,4 @@
-"""Paths to attributes: what they read, and what is refused."""
+"""Paths to attributes: the values that they read, and refused paths."""
 
 from __future__ import annotations
 

@@ -386,7 +386,7 @@ def test_a_remote_user_is_listed_after_the_first_request_and_can_be_removed(depl
 
 
 def test_a_saved_correction_is_returned_although_the_database_becomes_unavailable(deployment: Deployment) -> None:
-    """Only the look at what the directory has by now is left out; the next reading makes up for it."""
+    """Only the check of the directory's current values is skipped; the next reading repeats it."""
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     admin = world.connector.as_admin(world.tenant)

@@ -241,7 +241,7 @@ def test_an_unusable_answer_is_refused_without_its_values(
 ) -> None:
     failed, sentence = site.refusal(answer(site))
     assert (failed, WORDS[check] in sentence) == (check, True), sentence
-    assert bool(site.issuer.seen) == (check in KEYS_NEEDED), "what needs no key causes no fetch"
+    assert bool(site.issuer.seen) == (check in KEYS_NEEDED), "answers that need no key cause no fetch"
 
 
 @pytest.mark.parametrize("aud", ["other", ["other", "connector"], [["shop"]], {"shop": 1}, "", ...], ids=str)

@@ -31,7 +31,7 @@ ALL = " ".join(sorted((BIRTH_DATE, GIVEN_NAME, LAST_NAME)))
 
 
 def written(deployment: Deployment, user_id: str) -> dict[str, Any]:
-    """Return what the directory has of a user's status."""
+    """Return a user's status in the directory."""
     custom = deployment.scim.user(user_id).get(CUSTOM, {})
     return {name: value for name, value in custom.items() if name.startswith("identity")}
 
@@ -258,7 +258,7 @@ def test_a_delivery_is_retried_if_another_one_is_writing(deployment: Deployment,
 
 
 def test_a_delivery_that_lost_its_lease_is_retried(deployment: Deployment) -> None:
-    """It wrote for so long that another took the lease over."""
+    """A write that outlasts its lease, which another worker takes over."""
     faulty, services, user_id = deployment.faulty, deployment.connector.services, _verified_away(deployment)
 
     def take_over() -> None:

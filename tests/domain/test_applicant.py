@@ -40,7 +40,7 @@ likely = st.sampled_from(["GBR", "USA", "gbr", "NY", "ny", "New York", "1990-01-
 
 
 def refusal(fields: Mapping[str, str], claims: Mapping[str, str] = CLAIMS) -> str:
-    """Return what is said of an applicant that is refused."""
+    """Return the message about a refused applicant."""
     with pytest.raises(RequestError) as refused:
         check_applicant(fields, claims)
     assert refused.value.code is Code.APPLICANT_REFUSED

@@ -133,7 +133,7 @@ def approved(**comparisons: Comparison) -> RunSnapshot:
 
 
 def knows(*values: str) -> Callable[[str], bool]:
-    """Return a comparison for a user whose value is one of these."""
+    """Return a comparison for a user with one of these values."""
     return lambda value: fold(value) in map(fold, values)
 
 

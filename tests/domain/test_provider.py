@@ -29,14 +29,14 @@ CONFIG = ProviderConfig(
 
 
 def refusal(config: ProviderConfig, policy: BaseUrlPolicy = POLICY) -> str:
-    """Return what is said of a configuration that is refused."""
+    """Return the message about a refused configuration."""
     with pytest.raises(InvalidField) as refused:
         check_config(config, policy)
     return refused.value.description
 
 
 def notice_secret(length: int) -> str:
-    """Make a secret of so many bytes."""
+    """Return a secret with this number of bytes."""
     return f"whsec_{base64.b64encode(bytes(length)).decode()}"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connector.domain.text import fold, is_blank, is_line, is_usable, normal, tidy
 
-# As people write them: name, language or what is in it.
+# Texts as people write them: name, and language or content.
 NAMES = {
     "Sinhala, with a joiner": "\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf",
     "Persian, with a non-joiner": "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",

@@ -111,7 +111,7 @@ def _thread_failures(log: Path) -> Iterator[str]:
 
 
 def _comparisons(site: Site, run_id: str) -> Mapping[str, str | None]:
-    """Ask Onfido what it compared, from the run's document check, whatever the shape of the output."""
+    """Read Onfido's comparison from the run's document check, for any shape of the output."""
     url = f"{site.simulator.api_url}/workflow_runs/{run_id}/tasks"
     tasks = _onfido(url)
     for task in tasks:

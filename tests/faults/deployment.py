@@ -24,7 +24,7 @@ class Process:
 
     def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path, root: Path = ROOT) -> None:
         self.command = [sys.executable, "-m", "connector", *arguments]
-        # Nor is anything measured: what is killed leaves no measurement.
+        # No coverage is measured: a killed process leaves no data.
         ours = ("CONNECTOR_", "COVERAGE_")
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.environ |= environ
@@ -63,7 +63,7 @@ class Process:
                 self._process = None
 
     def kill_children(self) -> None:
-        """Kill what the process has forked, which is its own business to make good."""
+        """Kill the process's children, which it has to replace itself."""
         with self._lock, suppress(FileNotFoundError, ProcessLookupError):
             if self._process:
                 children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
@@ -95,14 +95,14 @@ class Process:
 
 
 class Deployment:
-    """Some web processes, some workers, one database; and a supervisor, which starts again what ends by itself."""
+    """Some web processes, some workers, one database; and a supervisor that restarts ended processes."""
 
     def __init__(self, environ: Mapping[str, str], directory: Path, *, webs: int, workers: int) -> None:
         self.logs = [directory / f"{name}.log" for name in self._names(webs, workers)]
         ports = [free_port() for _ in range(webs)]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         commands = [*(["serve", "--dev", "--port", str(port)] for port in ports), *([["worker"]] * workers)]
-        environ = {"CONNECTOR_PUBLIC_URL": self.urls[0], **environ}  # one address, whatever process answers
+        environ = {"CONNECTOR_PUBLIC_URL": self.urls[0], **environ}  # one address for all processes
         processes = [Process(command, environ, log) for command, log in zip(commands, self.logs, strict=True)]
         self.webs, self.workers = processes[:webs], processes[webs:]
         self._stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, whose plug can be pulled."""
+"""A separate PostgreSQL server for a test that can cut its connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from tests import databases
 
 DATABASE = "faults"
-# Only who is at work: an idle connection that is cut is found out before it is used.
+# Only active connections: a cut idle connection is detected before it is used.
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     f"WHERE datname = '{DATABASE}' AND pid <> pg_backend_pid() AND state <> 'idle'"

@@ -35,7 +35,7 @@ BUDGET = 3  # seconds of Onfido's calls in one request
 SETTINGS = {
     "sweep_interval": "1",
     "interactive_budget": str(BUDGET),
-    "run_settle_time": str(BUDGET + 2),  # by then Onfido's list has what was sent at the last moment
+    "run_settle_time": str(BUDGET + 2),  # by then Onfido's list contains the last requests
     "onfido_connect_timeout": "1",
     "onfido_read_timeout": "2",
     "onfido_read_retries": "1",

@@ -38,7 +38,7 @@ def test_every_verification_is_paid_for_once_and_its_result_applied_once(tmp_pat
 
 
 def endure(kind: str, directory: Path, template: Path) -> list[str]:
-    """Run all troubles against a site on this database; returns what is not as it must be in the end."""
+    """Inject all faults at a site on this database; returns the violations in the end."""
     directory.mkdir()
     with sites.running(directory, template, users=VERIFICATIONS, is_sqlite=kind == "sqlite") as site:
         begin_amid_troubles(site, kind)
@@ -75,7 +75,7 @@ def settle(site: Site) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait; what is not there in the end shows in what is counted."""
+    """Wait; missing results are found by the counts afterwards."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.5)

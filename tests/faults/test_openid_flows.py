@@ -32,7 +32,7 @@ from tests.faults.visits import Party, Visit
 from tests.oidc.relying_party import REDIRECT_URI
 
 FLOWS = int(os.environ.get("FAULTS_FLOWS") or 40)
-AT_ONCE = 40  # more would wait so long for their turn that their codes expire
+AT_ONCE = 40  # with more, their codes would expire while they wait
 SECONDS = 12.0  # while which the first of them begin
 TROUBLES = (
     *("kill_web", "kill_web_child", "freeze_web", "kill_worker", "replace_worker"),
@@ -51,7 +51,7 @@ def test_every_request_is_answered_although_processes_are_killed(
         visits = [Visit(party, f"person-{number:05}", SEED) for number in range(FLOWS)]
         try:
             run_amid_troubles(site, visits)
-        finally:  # what counted twice is reported also if some have no answer
+        finally:  # duplicates are reported even if some flows have no answer
             assert list(problems(site, party)) == []
 
 
@@ -102,13 +102,13 @@ class Advance:
         self._seen = left()
 
     def is_made(self) -> bool:
-        """Return whether a request has ended since the last call that returned True."""
+        """Return whether a request has ended since the last call, or none is left."""
         seen, self._seen = self._seen, self._left()
         return self._seen < seen or self._seen == 0
 
 
 def wait_while_they_advance(left: Callable[[], int], few: int) -> None:
-    """Wait until at most so many are left, for as long as one of them ends every two minutes."""
+    """Wait until at most `few` are left, as long as one ends every two minutes."""
     now = left()
     while now > few and (later := _later(left, now)) != now:
         now = later

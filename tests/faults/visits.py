@@ -39,7 +39,7 @@ _ACTION = re.compile(r'action="[^"]*/(start|leave|back)"')
 
 @dataclass
 class Party:
-    """The client, and what it has received."""
+    """The client, and its received answers."""
 
     site: Site
     client_id: str
@@ -101,7 +101,7 @@ class Visit:
         answer = self._send("GET", "/oauth2/authorize", params={"request_uri": self._request_uri})
         if answer is None:
             return self._pause()
-        if answer.status_code == 400:  # used by an attempt whose answer was lost
+        if answer.status_code == 400:  # used by a request whose answer was lost
             return self._restart()
         assert answer.status_code == 303, answer.text
         self._page = answer.headers["Location"]

@@ -43,7 +43,7 @@ class Exchange:
 
 
 class Peer:
-    """Listens on loopback and answers each connection with the script; `heads` keeps what was asked."""
+    """Listens on loopback and answers each connection with the script; `heads` keeps the requests."""
 
     def __init__(self, script: Script, certificate: Path | None = None) -> None:
         self.script = script

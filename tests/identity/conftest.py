@@ -82,7 +82,7 @@ def scimmy() -> Iterator[Scimmy]:
 
 @pytest.fixture
 def faulty() -> Iterator[FaultyDirectory]:
-    """A directory that answers what a test says."""
+    """A directory with answers that a test sets."""
     with FaultyDirectory() as running:
         yield running
 

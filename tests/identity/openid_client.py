@@ -29,7 +29,7 @@ class OpenIdClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)  # closes its input, at whose end it ends
+        self._process.communicate(timeout=60)  # closes its input, and so ends it
 
     def begin(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Push a request; return the `url` that the user's browser is sent to, or the `error`."""

@@ -1,4 +1,4 @@
-"""A person with a browser, who signs in at a real OpenID provider."""
+"""A person with a browser, signing in at a real OpenID provider."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Person:
         return self.get(self.consent(self.begin(page)))
 
     def trail(self) -> list[str]:
-        """Return what the audit trail has of sessions, the latest first."""
+        """Return the audit trail's entries about sessions, the latest first."""
         page = self.connector.services.audit.page(Tenant("carbon.super"), AuditFilter(subject="session"), limit=9)
         return [each.change.current for each in page.rows]
 

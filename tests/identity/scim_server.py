@@ -62,12 +62,12 @@ class ScimServer(Standing):
         self.forget()
 
     def forget(self) -> None:
-        """Forget who called, which tokens are valid, and every fault."""
+        """Remove the recorded calls, the valid tokens, and every fault."""
         self.requests: list[str] = []
         self.tokens: set[str] = set()
         self.granted: list[dict[str, list[str]]] = []
         self.token_life: Any = 3600
-        self.fault: tuple[str, str] | None = None  # (what a request's line begins with, the status)
+        self.fault: tuple[str, str] | None = None  # (the beginning of a request's line, the status)
         self.answers_changes = threading.Event()  # until it is set, changes are made and not answered
         self.answers_changes.set()
         self.changed = threading.Event()  # a change was made
@@ -93,7 +93,7 @@ class ScimServer(Standing):
         assert answer.status_code in (200, 204), answer.text
 
     def empty(self) -> None:
-        """Remove all users, and forget who called."""
+        """Remove all users, and the recorded calls."""
         for each in self.storage.resources:
             self.remove(str(each.id))
         self.forget()

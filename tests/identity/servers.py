@@ -72,7 +72,7 @@ class Server:
         raise NotImplementedError
 
     def given(self) -> bytes:
-        """What the process reads from its standard input."""
+        """The configuration on the process's standard input."""
         return b""
 
     def start(self) -> None:
@@ -228,7 +228,7 @@ class OidcProvider(Server):
 
 
 class NoticeReceiver(Server):
-    """An application that takes notices with npm's standardwebhooks; what it got is lost when it stops."""
+    """An application that receives notices with npm's standardwebhooks, and keeps them until it stops."""
 
     def __init__(self, secret: str) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class NoticeReceiver(Server):
         self._set(answers=answers)
 
     def received(self) -> list[dict[str, Any]]:
-        """Return what came since it was started."""
+        """Return everything received since its start."""
         return list(self.http.get(f"{self.issuer}/received", timeout=60).json())
 
     def _set(self, **settings: Any) -> None:
@@ -273,11 +273,11 @@ class SignalReceiver(Server):
         return self.http.get(f"{self.issuer}/received", timeout=60).ok
 
     def set(self, **settings: Any) -> None:
-        """Change whose tokens it takes, or what it answers to the next events."""
+        """Change the accepted tokens, or the answers to the next events."""
         assert self.http.put(f"{self.issuer}/settings", json=settings, timeout=60).ok
 
     def received(self) -> list[dict[str, Any]]:
-        """Return what came since it was started."""
+        """Return everything received since its start."""
         return list(self.http.get(f"{self.issuer}/received", timeout=60).json())
 
 

@@ -1,4 +1,4 @@
-"""Signing in to the console at node-oidc-provider, a certified OpenID provider, and what is refused on the way."""
+"""Signing in to the console at node-oidc-provider, a certified OpenID provider, and the refusals of its steps."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_signing_out_ends_the_session_and_offers_to_sign_out_at_the_issuer(perso
     page = person.get(answer.headers["Location"])
     assert f"{person.provider.issuer}/session/end?client_id=console" in page.text
     person.browser.cookies.set("console-carbon.super", cookie, domain="127.0.0.1", path="/")
-    assert person.get("/console/sessions").is_redirect, "the session is gone, whatever the browser sends"
+    assert person.get("/console/sessions").is_redirect, "the session has ended, independent of the browser's cookies"
 
 
 def logout_token(person: Person, subject: str = "ann", key: str | None = None, **changes: Any) -> str:

@@ -85,7 +85,7 @@ def register(world: World) -> None:
 
 
 def verify(world: World, token: str) -> None:
-    """Verify the user who has the token."""
+    """Verify the user of the token."""
     ann = Caller(world.connector.url, {"Authorization": f"Bearer {token}"})
     first = ann.get("/api/users/v1/me/idv/claims")
     assert (first.status_code, first.json()) == (200, []), "as the guide says of the first call"

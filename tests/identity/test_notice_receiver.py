@@ -26,7 +26,7 @@ def admin(world: World) -> Caller:
 
 @pytest.fixture
 def endpoint(admin: Caller, receiver: NoticeReceiver) -> str:
-    """The path of the receiver's endpoint, whose secret it knows."""
+    """The path of the receiver's endpoint; the receiver has its secret."""
     answer = admin.post(ENDPOINTS, {"url": receiver.url, "events": [FINISHED]})
     assert answer.status_code == 201, answer.text
     receiver.use(answer.json()["secret"])
@@ -49,13 +49,13 @@ def deliver(world: World) -> None:
 
 
 def let_overlap_end(world: World) -> None:
-    """End it in the database: a receiver goes by the real time, and refuses what was signed at another."""
+    """End it in the database: a receiver uses the real time, and refuses signatures of other times."""
     with world.connector.services.database.write() as connection:
         connection.execute(update(notice_endpoints).values(previous_secret_expires_at=datetime(2001, 1, 1, tzinfo=UTC)))
 
 
 def ends_of(receiver: NoticeReceiver) -> list[str]:
-    """Return the users whose verifications ended, by the notices that the receiver took for genuine, once each."""
+    """Return the users whose verifications ended, by the notices that the receiver accepted, once each."""
     genuine = {each["id"]: each["notice"] for each in receiver.received() if each["isSigned"]}
     assert {notice["type"] for notice in genuine.values()} <= {FINISHED}
     return sorted(notice["data"]["userId"] for notice in genuine.values())

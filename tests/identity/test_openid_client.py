@@ -60,7 +60,7 @@ def browser_at(party: RelyingParty, url: str) -> UserBrowser:
 
 
 def verified(world: World, party: RelyingParty, client: OpenIdClient, claims: object) -> dict[str, Any]:
-    """Verify a user, and return what the relying party reads."""
+    """Verify a user, and return the claims at the relying party."""
     browser = browser_at(party, client.begin(request_of(claims))["url"])
     browser.start()
     world.outcome(run_of(world))

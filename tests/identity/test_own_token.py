@@ -109,7 +109,7 @@ def test_a_user_who_needs_another_token_signs_in_again_and_continues(world: Worl
     assert START in sign_in_again(person, answer).text
     assert "onfido-mount" in start(person, page).text
     world.clock.advance(HER_TOKEN_LASTS + 1)
-    assert "Continue your verification" in person.get(page).text, "what is open needs no values"
+    assert "Continue your verification" in person.get(page).text, "an open verification needs no values"
     finish(world)
     assert person.get(f"{page}/return").status_code == 303
     assert DONE in sign_in_again(person, person.get(page)).text
@@ -263,7 +263,7 @@ class TestOpenIdProvider:
         world.outcome(run_of(world))
         person.press("/console/sign-out", person.get("/console/sessions"))
         flow = person.browser.cookies["openid-flow"]
-        person.browser.cookies.clear()  # the provider, too, has forgotten who it was
+        person.browser.cookies.clear()  # the provider has ended its session as well
         person.browser.cookies.set("openid-flow", flow, domain="127.0.0.1", path="/")
         person.get(person.consent(person.begin("/verify"), "bob"))
         answer = browser.look()

@@ -44,7 +44,7 @@ def dialect_of(product: str) -> dict[str, Any]:
 
 @cache
 def sentences_of_the_code() -> str:
-    """Return every text of the code, with … instead of what is put in."""
+    """Return every text of the code, with … in place of parameters."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "connector").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     plain = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
@@ -66,7 +66,7 @@ def possible(sentence: str) -> Iterator[str]:
 
 
 def quoted(guide: str) -> list[str]:
-    """Return the sentences in the tables of what fails."""
+    """Return the sentences in the guides' tables of failures."""
     rows = [line.split("|") for line in text_of(guide).splitlines() if line.startswith("|")]
     cells = [cell for row in rows for cell in row[1:3]]
     spans = [span for cell in cells for span in SPAN.findall(cell)]

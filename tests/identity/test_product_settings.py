@@ -118,7 +118,7 @@ def test_the_settings_of_every_product_are_an_example(product: str) -> None:
 
 
 def with_settings_of(product: str, issuer: AuthIssuer) -> Site:
-    """Return a gate with a product's settings, whose issuer answers here."""
+    """Return a gate with a product's settings; its issuer is local."""
     return Site(replace(issuer_of(product), issuer=issuer.identifier, audience=AUDIENCE))
 
 

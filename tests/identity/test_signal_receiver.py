@@ -1,4 +1,4 @@
-"""Events pushed to a receiver on npm's jose, which shares no code with what signs them."""
+"""Events pushed to a receiver on npm's jose, which shares no code with the signing side."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server() -> Iterator[SignalReceiver]:
 
 @pytest.fixture
 def receiver(world: World, server: SignalReceiver) -> Receiver:
-    """A stream whose events go to the server, which knows by whom they are signed and for whom they are."""
+    """A stream whose events go to the server, which is configured with their issuer and audience."""
     delivery = {"method": PUSH, "endpoint_url": server.url, "authorization_header": server.authorization}
     made = connect(as_client(world.connector), delivery)
     metadata = made.caller.get("/.well-known/ssf-configuration").json()

@@ -1,4 +1,4 @@
-"""A whole verification over HTTP: users of each authorization server, whose values are in each directory."""
+"""A whole verification over HTTP, for each authorization server with each directory."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ WITH_USERINFO = {
 
 
 class Place:
-    """A directory: its settings, its user, and what it says of the user's status."""
+    """A directory: its settings, its user, and a function that reads the user's status."""
 
     settings: DirectorySettings | None = None
 

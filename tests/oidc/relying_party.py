@@ -45,7 +45,7 @@ def ida_claims(values: Mapping[str, str] = NAMES) -> dict[str, Any]:
 
 @dataclass
 class Pushed:
-    """What the client remembers of a request until its user is back."""
+    """The client's state of a request until its user is back."""
 
     request_uri: str
     state: str
@@ -132,7 +132,7 @@ class RelyingParty:
 
 
 class UserBrowser:
-    """The browser of a person who is sent to be verified."""
+    """The browser of a person whom the client sends for verification."""
 
     def __init__(self, party: RelyingParty) -> None:
         self.party = party
@@ -196,7 +196,7 @@ def register(world: World, **changes: Any) -> RelyingParty:
         "profile": "okta",
         "provider_id": world.provider_id,
         "redirect_uris": (REDIRECT_URI,),
-        "allows_sandbox": True,  # what the world's provider is in
+        "allows_sandbox": True,  # the tenant of the world's provider
         **changes,
     }
     client, secret = world.connector.services.openid_clients.add(Tenant(world.tenant), ClientConfig(**given), "admin")

@@ -86,7 +86,7 @@ def test_a_guest_belongs_to_one_request_and_attempts_are_limited_by_the_named_us
     party = register(world)
     world.connector.services.providers  # noqa: B018  created before the threads ask
     most = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).max_attempts
-    for _ in range(most + 2):  # a user who cancels before the start has used no attempt
+    for _ in range(most + 2):  # cancelling before the start uses no attempt
         pushed, browser = party.push(), UserBrowser(party)
         browser.authorize(pushed)
         returned(browser.press("leave"), pushed, party)

@@ -106,7 +106,7 @@ class ScriptedOnfido(ThreadingHTTPServer):
         self.script.extend(replies)
 
     def wait_for(self, requests: int) -> None:
-        """Wait until so many requests have arrived, and no more: a client may have given up before that."""
+        """Wait until this number of requests has arrived: a client may have given up before that."""
         wait_until(lambda: len(self.received) == requests)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -198,7 +198,7 @@ def fake_time() -> FakeTime:
 
 @pytest.fixture
 def timed(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoClient]:
-    """A client whose pauses only move its clock."""
+    """A client with pauses that only move its clock."""
     with closing(OnfidoTransport(read_timeout=GENEROUS, clock=fake_time, sleep=fake_time.sleep)) as transport:
         yield transport.client(onfido.base_url, API_TOKEN)
 

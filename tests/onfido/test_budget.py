@@ -18,7 +18,7 @@ LATE = Turn(3.0, is_booked=False)
 
 @dataclass
 class Desk:
-    """Where turns are booked: answers with what the test has put there, then with turns that are due."""
+    """The booking of turns: returns the test's turns, then turns that are due."""
 
     time: FakeTime
     turns: list[Turn | None] = field(default_factory=list)

@@ -18,7 +18,7 @@ from tests.waiting import GENEROUS
 
 PDF = {"Content-Type": "application/pdf"}
 COMPLAINT = {"error": {"type": "any", "message": "No"}}
-ENOUGH = 1000  # pieces; more than fit what a connection buffers
+ENOUGH = 1000  # pieces; more than a connection buffers
 
 
 def run_fast() -> float:

@@ -47,7 +47,7 @@ def client(onfido: ScriptedOnfido, transport: OnfidoTransport) -> OnfidoClient:
 
 
 def asked(onfido: ScriptedOnfido) -> list[tuple[str, str | None]]:
-    """Return what was asked for, and with which authorization."""
+    """Return the requests, with their authorization."""
     return [(request.path.removeprefix("/v3.6"), request.headers.get("Authorization")) for request in onfido.received]
 
 

@@ -1,4 +1,4 @@
-"""Onfido's JSON: applicants written, runs and tasks read, whatever their shape."""
+"""Onfido's JSON: applicants are written, runs and tasks of any shape are read."""
 
 from __future__ import annotations
 

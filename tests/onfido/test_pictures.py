@@ -1,4 +1,4 @@
-"""Reading Onfido's lists of pictures: what is no picture is left out."""
+"""Reading Onfido's lists of pictures: other files are left out."""
 
 from __future__ import annotations
 

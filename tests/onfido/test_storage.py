@@ -25,7 +25,7 @@ PUBLIC, OTHER_PUBLIC = "8.8.8.8", "1.1.1.1"  # never asked: the resolver leads t
 
 @dataclass
 class Resolver:
-    """What names resolve to, and where on loopback an address leads; stands in for a name server and a network."""
+    """The addresses of names, and the loopback port of an address; a substitute for a name server and a network."""
 
     names: dict[str, list[str]] = field(default_factory=dict)
     routes: dict[str, int] = field(default_factory=dict)

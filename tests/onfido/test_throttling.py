@@ -45,7 +45,7 @@ def is_held_back(error: OnfidoError, code: Code) -> bool:
 
 
 def outage(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    """Fail so many requests that the host counts as down."""
+    """Fail enough requests for the host to count as down."""
     onfido.answers(*[Reply(503)] * FAILURES_TO_OPEN)
     for _ in range(FAILURES_TO_OPEN):
         failure(lambda: ask(client))

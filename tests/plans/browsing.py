@@ -13,7 +13,7 @@ from tests.plans.forms import filled, forms_of
 
 
 class Console:
-    """A person who is signed in."""
+    """A signed-in person."""
 
     def __init__(self, world: World, user_id: str, scopes: Sequence[str]) -> None:
         self._base = world.connector.url
@@ -27,7 +27,7 @@ class Console:
         return self._done(self.get(path))
 
     def get(self, path: str) -> requests.Response:
-        """Ask for a page, whatever the answer is."""
+        """Request a page, and ignore the answer."""
         return self._http.get(self._base + path, timeout=60)
 
     def find(self, text: str | None) -> None:
@@ -40,7 +40,7 @@ class Console:
         return self._done(self.post_anyhow(path, **fields))
 
     def post_anyhow(self, path: str, **fields: str) -> requests.Response:
-        """Post to a path, whatever the answer is."""
+        """Post to a path, and ignore the answer."""
         [token] = {value for form in forms_of("", self.open("/console/sessions")) for value in form.tokens}
         return self._http.post(self._base + path, data={**fields, "csrf_token": token}, timeout=60)
 

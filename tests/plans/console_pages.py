@@ -1,4 +1,4 @@
-"""Calls of every other page of the console and of the user's page, and of what their forms post to."""
+"""Calls of every other page of the console and of the user's page, and of their forms' targets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def look_around(console: Console) -> None:
 
 
 def drive_providers(console: Console, world: World) -> None:
-    """Look at the provider that has the users, and save what its forms say."""
+    """View the provider with the users, and save its forms."""
     path = f"/console/providers/{world.provider_id}"
     console.open(path)
     for tab in (

@@ -1,4 +1,4 @@
-"""Calls of the console's pages of verifications, users, jobs and the search box, and of what their forms post to."""
+"""Calls of the console's pages of verifications, users, jobs and the search box, and of their forms' targets."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def be_an_openid_provider(world: World, admin: Caller) -> None:
 
 
 def look_up(world: World, admin: Caller, run_id: str) -> None:
-    """Look at verifications, by each filter, and at what Onfido keeps of a run."""
+    """View verifications, by each filter, and a run's data at Onfido."""
     path = f"{PROVIDERS}/{world.provider_id}/verifications"
     for query in (
         *({}, {"status": "review"}, {"status": "review,declined"}, {"userId": "ann"}, {"tag": RARE_TAG}),
@@ -237,7 +237,7 @@ def look_at_deliveries(admin: Caller, of_provider: dict[str, str], of_verificati
 
 
 def look_at_events(admin: Caller, provider_id: str, run_id: str) -> None:
-    """Look at what Onfido posted, by each filter, read a body, and replay one."""
+    """View events, by each filter, read a body, and replay one."""
     verification = done(admin.get(f"{PROVIDERS}/{provider_id}/verifications/{run_id}")).json()
     kind, rare = {"kind": "workflow_run.completed"}, {"kind": "workflow_task.started"}
     for query in (
@@ -309,7 +309,7 @@ def administer(world: World, admin: Caller, neighbour: str) -> None:
 
 
 def notify(world: World, admin: Caller, application: Application) -> str:
-    """Register endpoints, and do with one what can be done; return one that stays."""
+    """Register endpoints, and call every operation on one; return one that remains."""
     body = {"url": application.url, "events": ["verification.finished", "claims.changed", "attention.needed"]}
     kept: str = done(admin.post(ENDPOINTS, body)).json()["id"]
     made = done(admin.post(ENDPOINTS, body)).json()["id"]
@@ -346,7 +346,7 @@ def subscribe(world: World, endpoint: Endpoint) -> str:
 
 
 def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id: str) -> None:
-    """Note levels, disable a stream whose events are too old, and push what a stream has."""
+    """Note levels, disable a stream whose events are too old, and push a stream's events."""
     services, tenant = world.connector.services, Tenant(world.tenant)
     with services.database.write() as connection:
         outbox.add_all(

@@ -1,4 +1,4 @@
-"""The forms of a page, filled as the server has filled them: what a browser would post."""
+"""The forms of a page, filled by the server, as a browser would post them."""
 
 from __future__ import annotations
 

@@ -49,12 +49,12 @@ _NARROW = re.compile(
     r"\b(id|rowid|user_id|verification_id|run_id|job_id|applicant_id|stream_id|event_id|digest|dedupe_key|request_key|slot|tag_of|name|owner"
     r"|missing_in)(=\?| IN)"
 )
-# Partial indexes of what waits or is due, and of what is removed once its time is over.
+# Partial indexes of waiting or due rows, and of rows that are removed after their retention.
 DUE = re.compile(
     r"INDEX (ix_outbox_(due(_notices)?|dead|settled)|ix_events_(parked|with_body)"
     r"|ix_jobs_(waiting|open|expiring|ended)|ix_verifications_(next_check|with_result)|ix_history_refused(_by)?|ix_refused_starts_since)\b"
 )
-# A period of what happened, such as a day: how many rows that is depends on how much happened in it.
+# A period, such as a day: its number of rows depends on the activity in it.
 _PERIOD = re.compile(r"\((\w+=\? AND |ANY\(tenant\) AND )*(created_at|closed_at|settled_at|at)>\? AND \2<\?\)")
 # A Boolean of ours as a condition, which SQLAlchemy compares with 1 on SQLite.
 _UNUSABLE = re.compile(r"(\)|[<>]=? [\w.?]+) = [01]\b")

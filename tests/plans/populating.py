@@ -35,7 +35,7 @@ def name_requests(connector: ConnectorServer, begin: Callable[[str], None]) -> s
 
 
 def populate(world: World, number: int) -> str:
-    """Insert so many users, and an eighth of that elsewhere; returns another provider of the tenant."""
+    """Insert this number of users, and an eighth of it elsewhere; returns another provider of the tenant."""
     admin, others = world.connector.as_admin(), world.connector.as_admin(ELSEWHERE)
     body = provider_body(world.simulator)
     world.provider_id = admin.post(PROVIDERS, body).json()["id"]

@@ -16,7 +16,7 @@ HAVE_NO_PLAN = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "S
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement with its parameters, and the one who sent it."""
+    """A statement with its parameters and its sender."""
 
     sender: str
     text: str
@@ -32,7 +32,7 @@ class Recorder:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Record what is sent through connections that are made now."""
+        """Record the statements of connections that are opened from now on."""
         listeners = ((Engine, "connect", self._watch), (Engine, "before_cursor_execute", self._note_sqlite))
         for listener in listeners:
             event.listen(*listener)
@@ -44,7 +44,7 @@ class Recorder:
 
     @contextmanager
     def sending(self, sender: str) -> Iterator[None]:
-        """Name the sender of what this thread sends."""
+        """Name the sender of this thread's statements."""
         self.begin(sender)
         try:
             yield
@@ -52,7 +52,7 @@ class Recorder:
             self.begin(None)
 
     def begin(self, sender: str | None) -> None:
-        """Name the sender of what this thread sends from now on; None: it is not recorded."""
+        """Name the sender of this thread's statements from now on; with None they are not recorded."""
         self._thread.sender = sender
 
     def note(self, text: str, parameters: Any) -> None:

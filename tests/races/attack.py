@@ -63,7 +63,7 @@ def assert_one_started(answers: Sequence[requests.Response]) -> None:
 
 
 def told(claims: Mapping[str, Any], key: str) -> set[str | None]:
-    """Return what the claims' metadata say under a key."""
+    """Return the values of a key in the claims' metadata."""
     return {claim["claimMetadata"].get(key) for claim in claims.values()}
 
 
@@ -78,7 +78,7 @@ def wait_for_status(world: World, caller: Caller, status: str) -> None:
 
 
 def verdicts(caller: Caller) -> dict[str, str | None]:
-    """Return what the verification said of each of the caller's claims."""
+    """Return the verification's result for each of the caller's claims."""
     return {uri: claim["claimMetadata"].get("onfido_verification_status") for uri, claim in caller.claims().items()}
 
 

@@ -19,7 +19,7 @@ _numbers = itertools.count()
 def attacked(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
 ) -> Iterator[tuple[ConnectorServer, Clock]]:
-    """A connector whose lease runs out well before an unanswered start of a run is settled, and its clock."""
+    """A connector whose lease expires well before an unanswered start of a run is settled, and its clock."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("races"),
         database_url=new_database(request.param),
@@ -37,7 +37,7 @@ def attacked(
 
 @pytest.fixture
 def quiet(attacked: tuple[ConnectorServer, Clock], simulator: Simulator) -> Iterator[World]:
-    """A provider whose webhook gets what the test posts and nothing else."""
+    """A provider whose webhook receives only the test's events."""
     connector, clock = attacked
     world = World(connector, simulator, clock, tenant=f"races-{next(_numbers)}")
     world.faults(retry_after=0)

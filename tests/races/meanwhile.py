@@ -43,7 +43,7 @@ def meanwhile(
 
 
 class _Point:
-    """Where a request waits; what the action itself does passes."""
+    """The point at which a request waits; calls of the action itself pass."""
 
     def __init__(self, statement: str, occurrence: int, begin: Callable[[], Future[object]], *, every: bool) -> None:
         self.done: list[Future[object]] = []

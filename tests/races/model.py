@@ -71,7 +71,7 @@ class User:
         return [attempt.run for attempt in self.attempts if attempt.run]
 
     def initiate(self, claims: frozenset[str], fault: str | None = None) -> Answer:
-        """Ask for a run; `fault` is what happens at Onfido where the request gets that far."""
+        """Start a run; `fault` is Onfido's behaviour if the request reaches it."""
         attempt = self.open
         if attempt and attempt.is_known:
             self.learn(attempt)
@@ -146,7 +146,7 @@ class User:
         return STARTED if awaits else NOT_AWAITING
 
     def learn(self, attempt: Attempt) -> None:
-        """Apply what Onfido has of an attempt's run: once, and only once it has ended."""
+        """Apply Onfido's result of an attempt's run: once, and only after its end."""
         run = attempt.run
         if run is None or attempt.is_closed or not attempt.is_known or run.status not in FINAL:
             return

@@ -65,7 +65,7 @@ def running(
 
 @pytest.fixture
 def world(running: tuple[ConnectorServer, Clock], simulator: Simulator) -> World:
-    """A provider whose webhook gets what the test posts and nothing else."""
+    """A provider whose webhook receives only the test's events."""
     connector, clock = running
     return add_provider(World(connector, simulator, clock, tenant=f"locks-{uuid.uuid4()}"))
 
@@ -142,7 +142,7 @@ def held(*parts: str) -> Iterator[_Point]:
 
 
 def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None:
-    """Wait until so many transactions wait for a lock, or the last one has no need to."""
+    """Wait until this number of transactions waits for a lock, or the last one needs none."""
     end = time.monotonic() + PATIENCE
     while not last.done():
         with database.read() as connection:
@@ -155,7 +155,7 @@ def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None
 def collide(
     database: Database, first: Callable[[], Any], point: tuple[str, ...], second: Callable[[], Any]
 ) -> tuple[Any, Any]:
-    """Hold the first in the midst until the second waits for it; returns what both gave."""
+    """Hold the first in its transaction until the second waits for it; returns both results."""
     with held(*point) as at, ThreadPoolExecutor(2) as pool:
         one = pool.submit(first)
         assert at.reached.wait(PATIENCE), one.result(0)

@@ -48,7 +48,7 @@ def ann(quiet: World) -> Caller:
 
 @pytest.fixture
 def onfido(quiet: World) -> Iterator[Between]:
-    """What is between the connector and Onfido."""
+    """A relay between the connector and Onfido."""
     with between(quiet) as server:
         yield server
 

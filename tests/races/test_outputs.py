@@ -127,7 +127,7 @@ def test_an_output_of_any_depth_causes_no_server_error(quiet: World, ann: Caller
 
 
 def test_a_run_with_the_deepest_readable_output_is_applied_and_shown(quiet: World) -> None:
-    """How deep that is depends on who reads it: what was read once may be too deep to be written, or read again."""
+    """The limit depends on the parser: JSON that was read once may be too deep to be written, or read again."""
     depths = range(2000)
     deepest = bisect(depths, 200, key=lambda depth: post(quiet, deep_event("of others", depth))) - 1
     for depth in range(deepest - 24, deepest + 1, 3):
@@ -142,7 +142,7 @@ def test_a_run_with_the_deepest_readable_output_is_applied_and_shown(quiet: Worl
 
 
 def deep_event(run_id: str, depth: int) -> bytes:
-    """Make the event of an approved run whose output holds something that is nested so deep."""
+    """Make the event of an approved run whose output contains values nested to this depth."""
     comparison = {"data_comparison": {key: {"result": "clear"} for key in ALL_CLEAR}}
     body = event_body(run_id, output=comparison | {"deep": "DEEP"})
     return body.replace(b'"DEEP"', b"[" * depth + b"]" * depth)

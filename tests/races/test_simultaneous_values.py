@@ -95,7 +95,7 @@ def test_a_correction_never_applies_to_a_value_that_changed_meanwhile(quiet: Wor
 
 
 def entries_with(*worlds: World) -> list[dict[str, object]]:
-    """Return what an administrator says of every claim with some providers."""
+    """Return an administrator's view of every claim with some providers."""
     return [{"uri": uri, "idVProviderId": world.provider_id, "isVerified": True} for uri in MAPPING for world in worlds]
 
 

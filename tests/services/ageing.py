@@ -14,7 +14,7 @@ _TIMES = (outbox.c.due_at, outbox.c.lease_until, outbox.c.settled_at)
 
 
 def let_pass(database: Database, length: timedelta) -> None:
-    """Move every time in the outbox so much earlier."""
+    """Move every time in the outbox back by a duration."""
     earlier = _on_sqlite if database.is_sqlite else _on_postgresql
     with database.write() as connection:
         connection.execute(update(outbox).values({each.name: earlier(each, length) for each in _TIMES}))

@@ -34,7 +34,7 @@ def verify(world: World, caller: Caller, **choice: Any) -> str:
 
 
 def statuses(caller: Caller) -> dict[str, str | None]:
-    """Return what each claim says of its verification."""
+    """Return each claim's verification state."""
     return {uri: claim["claimMetadata"].get("onfido_verification_status") for uri, claim in caller.claims().items()}
 
 

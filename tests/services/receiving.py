@@ -41,7 +41,7 @@ DECIDING: dict[str, Any] = {"task_def_id": "manual_case_review"}
 
 @dataclass(frozen=True)
 class Reply:
-    """What the application answers; `delay` comes before each `chunk` of the body."""
+    """The application's answer; `delay` precedes each `chunk` of the body."""
 
     status: int = 204
     body: bytes = b""
@@ -171,7 +171,7 @@ def newest_task(world: World, run_id: str) -> str:
 
 
 def output_of(world: World, run_id: str, task_id: str) -> Any:
-    """Return what came out of a task, None while it is open."""
+    """Return a task's result, None while it is open."""
     return world.connector.services.tasks.get(Tenant(world.tenant), run_id, task_id).output
 
 
@@ -193,13 +193,13 @@ def failures_of(row: Any) -> list[Any]:
 
 
 def wait_for(world: World, kind: str, state: str, number: int = 1) -> Any:
-    """Wait until there are so many deliveries of a kind in a state; returns the last."""
+    """Wait for this number of deliveries of a kind in a state; returns the last."""
     world.wait_until(lambda: len(rows_of(world, kind, (state,))) >= number)
     return rows_of(world, kind, (state,))[-1]
 
 
 def wait_for_failure(world: World, kind: str, number: int = 1) -> Any:
-    """Wait until the one delivery of a kind has failed so often; returns it."""
+    """Wait until the one delivery of a kind has failed this number of times; returns it."""
     world.wait_until(lambda: [len(row.history) for row in rows_of(world, kind)] == [number])
     return rows_of(world, kind)[0]
 

@@ -27,7 +27,7 @@ from connector.worker import create_relay
 
 @dataclass(frozen=True)
 class Record:
-    """What the worker notes."""
+    """The worker's record of its deliveries."""
 
     kind: ClassVar[str] = "record"
     number: int

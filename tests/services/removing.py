@@ -41,7 +41,7 @@ class Changes:
 
 @contextmanager
 def changes() -> Iterator[Changes]:
-    """Note what is changed; at most one thread may change anything."""
+    """Record the changed tables; at most one thread may change any."""
     noted = Changes()
     listeners = ((Engine, "after_cursor_execute", noted.note), (Engine, "commit", noted.end))
     for listener in listeners:

@@ -27,7 +27,7 @@ def ann(world: World) -> Caller:
     return world.add_user()
 
 
-# OAuth 2 clients, whose environment only their applicants show
+# OAuth 2 clients: only their applicants show the environment
 
 
 def test_the_environment_of_a_client_is_known_after_its_first_applicant(world: World, ann: Caller) -> None:
@@ -92,7 +92,7 @@ def test_the_connection_test_continues_if_onfido_does_not_list_applicants(world:
 
 
 def forget_everything(world: World) -> None:
-    """Make Onfido know nothing of what the provider made, as with another account's credentials."""
+    """Hide the provider's objects at Onfido, as with another account's credentials."""
     assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
 
 
@@ -127,7 +127,7 @@ def test_the_sweep_closes_runs_missing_at_onfido(world: World, ann: Caller) -> N
 
 
 def test_a_wrong_base_url_closes_no_run(world: World, ann: Caller) -> None:
-    """Onfido answers 404 there to everything, also to what every account has."""
+    """Onfido answers 404 there to every call, even for objects that every account has."""
     run_id = world.start(ann)
     use(world, SANDBOX, base_url=f"{world.simulator.api_url}/no")
 

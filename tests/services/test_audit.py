@@ -33,7 +33,7 @@ def what(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def audited(world: World) -> World:
-    """What an auditor may look for: a correction, a refused start, an erasure, changes of users and providers."""
+    """Entries that an auditor looks for: a correction, a refused start, an erasure, changes of users and providers."""
     admin = world.connector.as_admin()
     world.add_user("ann")
     bob = world.add_user("bob")

@@ -191,7 +191,7 @@ class TestOrigin:
         world.outcome(run_id)
         world.clock.advance(3600)
         with world.connector.services.database.write() as connection:
-            outbox.add(connection, Sweep())  # which the connector delivers, and what it puts there
+            outbox.add(connection, Sweep())  # which the connector delivers, and the values that it writes
         world.wait_until(lambda: any(each["to"] == "approved" for each in history(world, run_id)))
         assert {each["channel"] for each in history(world, run_id) if each["to"] == "approved"} == {WORKER}
 

@@ -34,7 +34,7 @@ BURST, RESERVE, INTERVAL = 4, 1, 100.0
 PACE = Pace(INTERVAL, (BURST - 1) * INTERVAL, (BURST - 1 - RESERVE) * INTERVAL)
 ACCOUNT = "api.eu.onfido.com an-api-token"
 
-# Each process makes so many calls as fast as it may, and prints when each was due; the bucket holds 60 calls at first.
+# Each process makes a number of calls as fast as it may, and prints when each was due; the bucket starts with 60 calls.
 CALLS, PROCESSES, PER_MINUTE = 40, 3, 600
 CALLING = f"""
 import sys, time

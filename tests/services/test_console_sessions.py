@@ -35,7 +35,7 @@ SESSIONS = "/api/server/v1/console-sessions"
 @pytest.fixture
 def sessions(world: World) -> ConsoleSessions:
     world.clock.stop()
-    world.clock.advance(120 * next(_numbers))  # what was refused in the tests before is of another minute
+    world.clock.advance(120 * next(_numbers))  # the refusals of earlier tests belong to another minute
     return world.connector.services.console_sessions
 
 
@@ -186,7 +186,7 @@ def test_expired_sessions_are_deleted(world: World, sessions: ConsoleSessions) -
 
 
 def trail(world: World, tenant: str = DEFAULT_TENANT, **query: str) -> list[str]:
-    """Return what the audit trail says of sessions, the latest first."""
+    """Return the audit trail's entries about sessions, the latest first."""
     admin = world.connector.as_admin(tenant)
     answer = admin.get(AUDIT, params={"subject": "session", **query})
     assert answer.status_code == 200, answer.text

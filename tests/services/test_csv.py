@@ -58,7 +58,7 @@ def with_(tags: tuple[str, ...] = (), **values: Any) -> ListedVerification:
 
 
 def read(runs: list[ListedVerification]) -> list[dict[str, str]]:
-    """Return what a reader of CSV makes of some runs."""
+    """Return some runs as a reader of CSV parses them."""
     sheet = "".join(csv_pieces(runs))
     assert sheet.count(BYTE_ORDER_MARK) == 1
     return list(csv.DictReader(io.StringIO(sheet.removeprefix(BYTE_ORDER_MARK), newline="")))

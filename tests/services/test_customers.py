@@ -67,7 +67,7 @@ def test_a_removed_user_leaves_no_passkey_and_no_biometric_token(world: World, u
     world.start(world.add_user(user_id))
     keep(world, user_id)
     keep(world, "another")
-    send_user_ids(world, sends=False)  # what was sent once has to be deleted all the same
+    send_user_ids(world, sends=False)  # data that was sent once has to be deleted nevertheless
 
     remove(world, user_id)
 

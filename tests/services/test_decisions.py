@@ -336,7 +336,7 @@ def test_no_decision_is_made_without_onfidos_answer(world: World, ann: Caller, s
 
 
 def test_a_run_that_has_not_ended_at_onfido_cannot_be_approved(world: World, ann: Caller) -> None:
-    """A signed event may report that a run is in review; what it verifies is read from Onfido."""
+    """A signed event may report that a run is in review; the verified values are read from Onfido."""
     run_id = world.start(ann)
     world.outcome(run_id, status="processing")
     mark_as_review(world, run_id)

@@ -51,7 +51,7 @@ def listed(caller: Caller, **query: Any) -> list[Any]:
 
 
 def work(world: World, *answers: Answered | Exception) -> None:
-    """Deliver once each with these answers, instead of what Onfido would say."""
+    """Deliver once each with these answers instead of Onfido's."""
     left = list(answers)
 
     def deliver(_order: Any) -> Answered | None:

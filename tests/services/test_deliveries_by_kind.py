@@ -30,7 +30,7 @@ LONG_AGO = "2020-01-01T00:00:00Z"
 
 @pytest.fixture
 def admin(world: World) -> Caller:
-    """An administrator whose tenant has deliveries of two providers, of three kinds and in all states."""
+    """An administrator of a tenant with deliveries of two providers, of three kinds and in all states."""
     world.connector.rest()
     orders: list[Any] = [
         *(DeleteApplicant(world.tenant, ONE, f"applicant-{number}") for number in range(3)),
@@ -53,7 +53,7 @@ def change(world: World, which: Any, **values: Any) -> None:
 
 
 def listed(caller: Caller, **query: Any) -> list[tuple[str, str]]:
-    """Return kind and provider of what is listed."""
+    """Return kind and provider of the listed deliveries."""
     deliveries = answer_on(caller.get(DELIVERIES, params=query), 200)["deliveries"]
     return sorted((each["kind"], each["providerId"]) for each in deliveries)
 

@@ -1,4 +1,4 @@
-"""Proof of delivery: which notices of a verification were sent, and to whom, by their signatures."""
+"""Proof of delivery: the notices of a verification, their endpoints and their signatures."""
 
 from __future__ import annotations
 

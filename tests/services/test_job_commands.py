@@ -16,7 +16,7 @@ from tests.services.jobbing import VALUES_SCOPE
 
 
 def asked(run: Run, *words: str) -> Any:
-    """Ask for a job, wait for its end, and return what is printed for scripts."""
+    """Start a job, wait for its end, and return its output for scripts."""
     result = run("jobs", *words, "--wait", "--json")
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)

@@ -36,7 +36,7 @@ def admin(world: World) -> Caller:
 
 
 def entries(caller: Caller, **query: str) -> list[tuple[str, str, str]]:
-    """Return what the audit trail has of jobs, the latest first: what, by whom, kind."""
+    """Return the audit trail's entries about jobs, the latest first: action, actor, kind."""
     body = answer_on(caller.get("/api/server/v1/audit", params={"subject": "job", **query}), 200)
     return [(each["to"], each["actor"], each["detail"]["kind"]) for each in body["entries"]]
 
@@ -312,7 +312,7 @@ class TestEdges:
         job, services = ask(admin, "verifications-csv", {}), world.connector.services
 
         class Late:
-            """A kind whose job is cancelled while it works."""
+            """A kind of job that is cancelled during its work."""
 
             def total(self, _job: Job) -> int | None:
                 answer_on(admin.post(f"{JOBS}/{job['id']}/cancel", None), 200)

@@ -151,7 +151,7 @@ def writes_in_order() -> Iterator[None]:
 
 
 def heard(world: World, subject: str, cause: str) -> list[Heard]:
-    """Return what was announced in the world's tenant, by subject and cause."""
+    """Return the changes announced in the world's tenant, by subject and cause."""
     deliveries = [Heard(**row.payload) for row in rows_of(world, Heard.kind) if row.payload["tenant"] == world.tenant]
     return [each for each in deliveries if (each.subject, each.cause) == (subject, cause)]
 
@@ -163,7 +163,7 @@ def moves(announced: Sequence[Heard]) -> dict[str | None, tuple[str | None, str]
 
 
 def assert_names_ann(world: World, announced: Sequence[Heard]) -> None:
-    """Assert that a subscriber knows whose claims these are, with which provider."""
+    """Assert that a subscriber receives the user and the provider of these claims."""
     [verification, *_] = world.verifications("ann")
     ids = (world.provider_id, verification.verification_id, "ann")
     assert {(each.provider_id, each.verification_id, each.user_id) for each in announced} == {ids}

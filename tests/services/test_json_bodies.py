@@ -1,4 +1,4 @@
-"""`--json` prints what the API answers; ids and times are named and written alike in the API, CSV and commands."""
+"""`--json` prints the API's answers; the API, CSV and commands use the same names and formats of ids and times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.one_database
 Run = Callable[..., Result]
 LONG_AGO = "2020-01-01T00:00:00Z"
 SERVER = "/api/server/v1"
-# By command: what the API has at this path, and whether the command adds members of its own.
+# By command: the API's path, and whether the command adds members.
 SAME = {
     "audit --user ann": f"{SERVER}/audit?userId=ann&limit=50",
     "events list": EVENTS,
@@ -52,12 +52,12 @@ SAME = {
     "verification task list {run}": f"{PROVIDERS}/{{provider}}/verifications/{{run}}/tasks",
 }
 ADDED = {
-    "provider show {provider}": {  # what other routes have of it, in one object
+    "provider show {provider}": {  # the answers of several routes, in one object
         *("health", "setupGuide", "environment", "credentialsSetAt", "lastEventAt", "ignoredSandboxResults"),
     },
     "user show ann": {"attributes"},  # the operator's own directory
 }
-MOVING = {"ageSeconds", "checkedAt", "since", "history"}  # what differs from one reading to the next
+MOVING = {"ageSeconds", "checkedAt", "since", "history"}  # members that differ from one reading to the next
 WRONG_NAME = re.compile(r"run_?[iI][dD]s?|user_?[iI][dD]s?|.*_(id|at)")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*")
 RIGHT_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
@@ -98,7 +98,7 @@ def ids(world: World, admin: Caller) -> Mapping[str, str]:
 
 
 def still(body: Any) -> Any:
-    """Leave out what moves."""
+    """Leave out the members that differ from one reading to the next."""
     if isinstance(body, dict):
         return {name: still(value) for name, value in body.items() if name not in MOVING}
     return [still(each) for each in body] if isinstance(body, list) else body
@@ -120,7 +120,7 @@ def options_of(command: click.Command) -> set[str]:
 
 
 def test_no_list_or_view_is_left_out() -> None:
-    """Other commands with `--json` print what a change answers, or what has no route, such as a check of settings."""
+    """Other commands with `--json` print the answer of a change, or data without a route, such as checks."""
     with_json = {name for name, command in commands(main) if "--json" in options_of(command)}
     views = {name for name in with_json if name.split()[-1] in ("list", "show", "counts", "attempts", "explain")}
     named = {next(name for name in with_json if f"{words} ".startswith(f"{name} ")) for words in SAME}
@@ -129,7 +129,7 @@ def test_no_list_or_view_is_left_out() -> None:
 
 
 def names_and_texts(body: Any) -> Iterator[tuple[str, str]]:
-    """Yield each name and text in a body; what Onfido or a caller wrote is passed over."""
+    """Yield each name and text in a body, except those of Onfido or a caller."""
     if isinstance(body, dict):
         for name, value in body.items():
             yield "name", name
@@ -169,7 +169,7 @@ def test_ids_and_times_have_the_same_names_and_formats_everywhere(
 
 def test_the_documented_names_belong_to_the_vocabulary(admin: Caller) -> None:
     schemas = answer_on(admin.get("/openapi.json"), 200)["components"]["schemas"]
-    ours = [schema for name, schema in schemas.items() if name != "StreamReport"]  # whose names are the framework's
+    ours = [schema for name, schema in schemas.items() if name != "StreamReport"]  # with the framework's names
     properties = {name for schema in ours for name in schema.get("properties", {})}
     assert {"runId", "userId", "createdAt"} <= properties
     assert misnamed(dict.fromkeys(properties)) == set()

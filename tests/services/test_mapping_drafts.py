@@ -233,7 +233,7 @@ class TestMatchImpact:
         world.wait_until(lambda: admin.get(path).json()["matches"] == 3)
         body = admin.get(path).json()
         assert (body["users"], body["withdrawn"]) == (2, 2 * len(MAPPING) + 1)
-        world.connector.rest()  # its log would be among what the command prints
+        world.connector.rest()  # its log would be mixed with the command's output
         assert json.loads(run("provider", "match-impact", "Onfido", "--json").stdout)["withdrawn"] == body["withdrawn"]
         assert "verified claims withdrawn" in run("provider", "match-impact", "Onfido").stdout
 

@@ -40,7 +40,7 @@ def settings(own_settings: Settings) -> Settings:
 
 
 def change(number: int) -> Change:
-    """Return a change of a claim of a user of its own, who is verified and un-verified in turn."""
+    """Return a change of a claim of a separate user, who is verified and un-verified in turn."""
     current = ("verified", "value_changed")[number % 2]
     now = datetime.now(UTC)
     return Change(at=now, tenant="killed", subject=CLAIM, current=current, cause="test", user_id=f"user-{number // 2}")
@@ -80,7 +80,7 @@ def test_every_change_is_announced_although_workers_are_killed(world: World, tmp
 
 
 def wait_for(application: Application, number: int) -> None:
-    """Wait until the application got so many notices."""
+    """Wait until the application has received this number of notices."""
     wait_until(lambda: len(application.received) >= number)
 
 

@@ -53,7 +53,7 @@ Run = Callable[..., Result]
 
 @dataclass(frozen=True)
 class Notice:
-    """What is delivered here."""
+    """The delivery of these tests."""
 
     kind: ClassVar[str] = "notice"
     number: int
@@ -61,14 +61,14 @@ class Notice:
 
 @dataclass(frozen=True)
 class Another(Notice):
-    """What nothing here delivers."""
+    """A kind that no process here delivers."""
 
     kind: ClassVar[str] = "another"
 
 
 @dataclass(frozen=True)
 class Tick:
-    """What comes once a period."""
+    """A periodic delivery."""
 
     kind: ClassVar[str] = "tick"
 
@@ -399,7 +399,7 @@ def test_periodic_work_is_queued_once_for_all_processes(database: Database, rece
 
 
 def forget_done(database: Database) -> None:
-    """Forget what was delivered long ago, as the sweep does."""
+    """Delete old deliveries, as the sweep does."""
     forget(database, lambda connection, size: rows.forget_done(connection, KEPT, size))
 
 
@@ -473,7 +473,7 @@ def test_an_operator_sees_dead_deliveries_with_their_reason(
 
 
 def told(database: Database) -> list[tuple[Any, ...]]:
-    """Return what the history has of what operators did."""
+    """Return the history's entries of operators' actions."""
     columns = (history.c.subject, history.c.name, history.c.current, history.c.detail, history.c.actor)
     with database.read() as connection:
         return [tuple(row) for row in connection.execute(select(*columns))]

@@ -22,7 +22,7 @@ from tests.values import GIVEN_NAME
 
 CREATE_APPLICANT, READ_TASKS = "POST /applicants", "GET /workflow_runs/{run_id}/tasks"
 LEASE, BREAK_OFF_TIME = 30, 11 * 60  # seconds; the second a little more
-# What is looked for, as it stands in the statements.
+# The searched statements.
 OPEN_ATTEMPT = "verifications.user_id = "
 LATEST_OF_CLAIMS = "claims.verification_id = verifications.id"
 ONE_VERIFICATION = "verifications.id = "
@@ -55,7 +55,7 @@ def verification_id_of(world: World) -> str:
 
 
 def ends_of(world: World, verification_id: str) -> list[Any]:
-    """Return what the history has of a verification's end."""
+    """Return the history's entries of a verification's end."""
     about = (history.c.verification_id == verification_id, history.c.current == "error")
     with world.connector.services.database.read() as connection:
         return list(connection.execute(select(history).where(*about)))

@@ -32,7 +32,7 @@ NIL = "00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture
 def admin(world: World) -> Caller:
-    """An administrator; the connector delivers nothing but what the test delivers."""
+    """An administrator; only the test runs deliveries."""
     world.connector.rest()
     world.connector.services.outbox.work("tests")
     return world.connector.as_admin(world.tenant)
@@ -65,7 +65,7 @@ def reconfigure(world: World, admin: Caller, **properties: str) -> None:
 
 
 def turns(world: World) -> list[tuple[str | None, str]]:
-    """Return what checks have turned the provider from, and into."""
+    """Return the changes of the provider's health by checks."""
     statement = select(history.c.previous, history.c.current).where(history.c.cause == "checked")
     with world.connector.services.database.read() as connection:
         return [(row.previous, row.current) for row in connection.execute(statement.order_by(history.c.id))]

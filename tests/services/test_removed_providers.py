@@ -57,7 +57,7 @@ def admin(quiet: World) -> Caller:
 
 
 def fill(world: World, number: int, prefix: str = "a", tenant: str | None = None, provider_id: str = "") -> None:
-    """Insert so many users, each with a verification."""
+    """Insert this number of users, each with a verification."""
     with world.connector.services.database.write() as connection:
         settle(connection, Place(tenant or world.tenant, provider_id or world.provider_id, prefix), number)
         connection.execute(delete(outbox).where(outbox.c.kind == BULK))

@@ -1,4 +1,4 @@
-"""Round trips to PostgreSQL, counted at the wire: what a database on another host costs each request.
+"""Round trips to PostgreSQL, counted at the wire: the cost of a database on another host for each request.
 
 `pytest tests/services/test_round_trips.py -s` prints them.
 """
@@ -21,7 +21,7 @@ from tests.harness import Caller, Clock, ConnectorServer, World
 from tests.postgresql_proxy import PostgresqlProxy
 from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider
 
-TIMES = 4  # the first prepares statements, and after a pause there is a ping: the fewest are what a request costs
+TIMES = 4  # the first call prepares statements, and a call after a pause pings: the minimum is the cost of a request
 CREATE_APPLICANT = "POST /applicants"
 LONG_AFTER = 5  # seconds: by then, Onfido may be asked again
 
@@ -45,7 +45,7 @@ def proxied(
 
 
 class Counted:
-    """A world whose database is asked through a proxy that counts."""
+    """A world with a counting proxy in front of its database."""
 
     def __init__(self, world: World, proxy: PostgresqlProxy) -> None:
         self.world = world
@@ -56,7 +56,7 @@ class Counted:
         return self.world.add_user(next(self._names))
 
     def fewest(self, what: str, prepare: Callable[[], Callable[[], None]]) -> int:
-        """Prepare and do something several times; return the fewest round trips of what is done."""
+        """Prepare and call an action several times; return its minimum of round trips."""
         numbers = []
         for _ in range(TIMES):
             act = prepare()

@@ -16,7 +16,7 @@ REFUSED = (502, "OIDV-10006")
 
 
 def answering_with(run_id: str) -> Change:
-    """Return what puts this run's id into every answer to a start."""
+    """Return a function that puts this run's id into every answer to a start."""
 
     def change(method: str, path: str, answer: Answer) -> Answer:
         if (method, path) != ("POST", "/workflow_runs"):

@@ -102,7 +102,9 @@ def test_a_change_is_tried_with_the_stored_secret_if_none_is_sent(world: World, 
     assert tried(admin, configured(world, token="no-token-of-onfidos"), world.provider_id)["token"] is False
     for client in ({"client_id": "another", "token": None},):
         answer = admin.post(f"{PROVIDERS}/{world.provider_id}/test-configuration", configured(world, **client))
-        assert_error(answer, 400, "IDVP-60002", "client_secret")  # no other client is tried with what is stored
+        assert_error(
+            answer, 400, "IDVP-60002", "client_secret"
+        )  # the stored credentials are not tried with another client
     assert admin.get(f"{PROVIDERS}/{world.provider_id}").json() == before
     assert admin.get(f"{PROVIDERS}/{world.provider_id}/health").json()["state"] == "unchecked"
 

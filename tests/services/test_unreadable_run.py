@@ -1,4 +1,4 @@
-"""A run whose answer cannot be understood holds its user up for a while, but not for good."""
+"""A run whose answer cannot be parsed blocks its user for a limited time only."""
 
 from __future__ import annotations
 

@@ -286,7 +286,7 @@ def test_the_bodies_of_events_are_encrypted_and_erased_after_their_retention(wor
 
     assert set(stored_bodies(world)) == {None}
     assert world.post_event(body).status_code == 200
-    assert len(stored_bodies(world)) == 2, "what was received once is still known"
+    assert len(stored_bodies(world)) == 2, "received events are still known"
     assert verified(ann.claims()) == set(MAPPING)
 
 

@@ -30,7 +30,7 @@ def admin(world: World) -> Caller:
 
 
 def verified(world: World, user_id: str) -> str:
-    """Add a user who is verified; return the run's id."""
+    """Add a verified user; return the run's id."""
     user = world.add_user(user_id, VALUES | {"http://wso2.org/claims/nickname": SCRIPT})
     run_id = world.start(user)
     world.outcome(run_id)
@@ -177,7 +177,7 @@ class TestRemoval:
 
 @dataclass
 class Removing:
-    """A kind of job during whose step the user is removed."""
+    """A kind of job that removes the user during its step."""
 
     kind: Kind
     remove: Callable[[], object]

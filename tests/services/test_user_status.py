@@ -52,7 +52,7 @@ def change_provider(world: World, **properties: str) -> None:
 
 
 def printed(result: Result) -> dict[str, str]:
-    """Return what `user show` prints beside the table, by name."""
+    """Return the output of `user show` outside the table, by name."""
     assert result.exit_code == 0, result.output
     lines = [line.split(maxsplit=1) for line in result.stdout.splitlines() if not line.startswith("http")]
     return {line[0]: line[1].strip() for line in lines if len(line) == 2}

@@ -250,7 +250,7 @@ def test_keys_are_published_before_and_after_they_sign(world: World, ann: Caller
     world.connector.services.signing_keys.rotate("tests")
     with world.connector.services.database.read() as connection:
         stored = connection.execute(select(signing_keys.c.id)).scalars().all()
-    assert (current in stored, len(stored)) == (False, 3), "what has expired is removed"
+    assert (current in stored, len(stored)) == (False, 3), "expired rows are removed"
 
 
 def test_compromised_keys_are_replaced_at_once(world: World, ann: Caller, run: Run) -> None:

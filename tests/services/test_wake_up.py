@@ -30,7 +30,7 @@ on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 
 @dataclass(frozen=True)
 class Order:
-    """What is delivered here."""
+    """The delivery of these tests."""
 
     kind: ClassVar[str] = "order"
     number: int
@@ -48,7 +48,7 @@ class ObservedOutbox(Outbox):
 
 
 class Worker:
-    """A relay that polls once an hour, and what it has received."""
+    """A relay that polls once an hour, and its received deliveries."""
 
     def __init__(self, database: Database, poll_interval: float = HOUR) -> None:
         self.received: list[int] = []

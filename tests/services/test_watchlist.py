@@ -89,7 +89,7 @@ def correct(world: World, *uris: str, user_id: str = "ann") -> None:
 
 
 def told(world: World) -> list[Any]:
-    """Return what the history has of the watchlist."""
+    """Return the history's entries about the watchlist."""
     with world.connector.services.database.read() as connection:
         found = select(history).where(history.c.cause == "watchlist").order_by(history.c.id)
         return list(connection.execute(found))

@@ -91,7 +91,7 @@ def lease_expires(world: World) -> None:
 
 @pytest.fixture
 def ann(world: World) -> Caller:
-    """A verified user of a provider whose verified users are monitored."""
+    """A verified user of a provider that monitors verified users."""
     use_studio(world, watchlistMonitor=STANDARD)
     return verified_user(world, "ann")
 
@@ -213,7 +213,7 @@ def test_the_setting_applies_to_users_who_are_already_verified(world: World) -> 
     before = len(rows(world, "done"))
     use_studio(world, watchlistMonitor=STANDARD, tags=["other"])
     settled(world)
-    assert len(rows(world, "done")) == before + 1, "only what the setting changes is updated"
+    assert len(rows(world, "done")) == before + 1, "only monitors that the setting changes are updated"
     use_studio(world, watchlistMonitor=AML)
     settled(world)
     assert watched(world) == sorted((applicant_of(each), AML) for each in (ann, bea))

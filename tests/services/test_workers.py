@@ -44,7 +44,7 @@ def worker(
     threads: int = 2,
     step_size: int = STEP_SIZE,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker, which is stopped at the end if it still runs; `step_size` limits what a step of a job writes."""
+    """Run a worker, which is stopped at the end if it still runs; `step_size` limits the rows of a job's step."""
     orders = {
         "data_dir": str(settings.data_dir),
         "database_url": settings.database_url,

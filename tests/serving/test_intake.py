@@ -64,7 +64,7 @@ def test_a_request_is_complete_with_its_last_byte(intake: Intake, data: bytes, b
 )
 def test_the_next_request_begins_at_the_end_of_the_first(intake: Intake, first: bytes) -> None:
     intake.feed(first + NEXT)
-    assert is_read_to_its_end(intake.take()), "what was not read of the body is skipped"
+    assert is_read_to_its_end(intake.take()), "the unread part of the body is skipped"
     assert intake.take().path == "/next"
     assert intake.take() is None
 

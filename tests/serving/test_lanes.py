@@ -10,7 +10,7 @@ from connector.serving.lanes import Lane
 
 
 def block(lane: Lane) -> Callable[[], None]:
-    """Keep a lane's only thread busy until what is returned is called."""
+    """Keep a lane's only thread busy until the returned function is called."""
     begun, go_on = threading.Event(), threading.Event()
 
     def work() -> None:

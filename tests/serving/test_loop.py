@@ -34,7 +34,7 @@ PATIENT = Times(LONG, LONG, LONG, LONG, LONG, LONG)
 
 
 class Site:
-    """A loop that runs, with threads that send back what `answer` makes of a request."""
+    """A running loop, with threads that send `answer`'s result for each request."""
 
     def __init__(self, times: Times = PATIENT, **limits: Any) -> None:
         self._config = Config()
@@ -112,7 +112,7 @@ def read_answer(client: socket.socket) -> tuple[int, bytes]:
 
 
 def is_closed(client: socket.socket) -> bool:
-    """Whether the other side has closed; what it said before is dropped."""
+    """Whether the other side has closed; earlier data is discarded."""
     client.setblocking(False)
     with suppress(BlockingIOError):
         try:
@@ -299,7 +299,7 @@ class Watch:
 
 
 def test_a_slow_reader_is_not_disconnected(stack: ExitStack) -> None:
-    """Its time passes, a part of what it has left with each piece, to many times what one step may take."""
+    """Each piece takes a part of the remaining time, so that the total is many times the limit of one step."""
     watch = Watch()
     site = stack.enter_context(Site(replace(PATIENT, send=1.0), clock=watch))
     answered: list[Connection] = []

@@ -1,4 +1,4 @@
-"""A connector whose operator has named the levels of assurance."""
+"""A connector with names for the levels of assurance in its settings."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def verify_by_hand(world: World, user_id: str, *, is_verified: bool = True, uri:
 
 
 def level_of(claims: dict[str, Any]) -> tuple[str, str | None, str]:
-    """Return whose level an event changed, what it was and what it is."""
+    """Return the user of an event, and the levels before and after."""
     payload = claims["events"][LEVEL_CHANGE]
     assert payload["namespace"] == NAMESPACE
     return claims["sub_id"]["sub"], payload.get("previous_level"), payload["current_level"]

@@ -46,7 +46,7 @@ def test_the_last_event_of_every_user_matches_the_database(world: World, tmp_pat
         polled = connect(as_client(world.connector, "other"))
         for user_id in PERSONS:
             world.add_user(user_id)
-        world.connector.deliver()  # until it is noted who is verified already, a first event may lack its former level
+        world.connector.deliver()  # until the current levels are stored, a first event may lack the former level
         wait_until(lambda: not left(world.connector.services.database))
         world.connector.rest()
         taken: list[str] = []
@@ -115,7 +115,7 @@ def polling(receiver: Receiver, random_: random.Random, taken: list[str]) -> Ite
 
 
 def is_settled(world: World, *receivers: Receiver) -> bool:
-    """Whether nothing is left to be delivered; what has failed is due at once."""
+    """Whether all deliveries are done; failed ones become due at once."""
     database = world.connector.services.database
     let_pass(database, LEASE_OVER / 4)
     return not left(database) and not any(waiting(world, each) for each in receivers)

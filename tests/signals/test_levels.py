@@ -33,7 +33,7 @@ TABLES = (signal_levels, signal_events, signal_subjects)
 
 
 def levels(world: World, receiver: Receiver, number: int) -> list[tuple[str, str | None, str]]:
-    """Wait for so many events, and return their levels."""
+    """Wait for this number of events, and return their levels."""
     events: list[dict[str, Any]] = []
 
     def has_come() -> bool:
@@ -122,7 +122,7 @@ def test_the_levels_of_a_removed_providers_users_end(world: World) -> None:
 
 
 def test_users_removed_before_their_levels_are_noted_end_at_the_lower_level(world: World) -> None:
-    """A tenant's first stream notes who is verified already a moment later: nothing is lost until then."""
+    """A tenant's first stream stores the current levels shortly after its creation: no change is lost until then."""
     for user_id in ("ann", "bea", "cid"):
         world.add_user(user_id)
         verify_by_hand(world, user_id)
@@ -203,7 +203,7 @@ def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
     verify_by_hand(world, "cid", uri=LAST_NAME)
     receiver = connect(as_client(world.connector))
     verify_by_hand(world, "ann", is_verified=False)
-    assert levels(world, receiver, 1) == [("ann", None, LOW)], "what it was has not been noted yet"
+    assert levels(world, receiver, 1) == [("ann", None, LOW)], "the former level is not stored yet"
 
     seed(world)
     assert users_in_rows(world) == {"ann", "bea"}
@@ -270,7 +270,7 @@ def seed(world: World) -> None:
 
 
 def users_in_rows(world: World) -> set[str]:
-    """Return the users whom the tables of signals name."""
+    """Return the users in the tables of signals."""
     with world.connector.services.database.read() as connection:
         ids = [set(connection.execute(select(table.c.user_id)).scalars()) for table in TABLES]
     return set().union(*ids)

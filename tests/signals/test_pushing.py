@@ -24,14 +24,14 @@ UP, DOWN = ("ann", LOW, HIGH), ("ann", HIGH, LOW)
 
 
 def flip(world: World, receiver: Receiver, times: int, user_id: str = "ann") -> None:
-    """Verify a user and withdraw it, so often, one event each."""
+    """Verify a user and withdraw the verification, a number of times, with one event each."""
     for number in range(times):
         verify_by_hand(world, user_id, is_verified=number % 2 == 0)
         wait_for_events(world, receiver, number + 1)
 
 
 def due_now(world: World) -> None:
-    """Try again what has failed, at once."""
+    """Retry failed deliveries at once."""
     with world.connector.services.database.write() as connection:
         failed = (outbox.c.kind == "push_signals", outbox.c.state == "ready")
         connection.execute(update(outbox).where(*failed).values(due_at=outbox.c.created_at))

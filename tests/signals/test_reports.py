@@ -18,7 +18,7 @@ from tests.signals.receiver import Endpoint, Receiver, as_client, connect, verif
 
 
 def report_of(world: World, receiver: Receiver) -> dict[str, object]:
-    """Return what an administrator is answered about a stream."""
+    """Return a stream as administrators read it."""
     answer = world.connector.as_admin().get(f"{SIGNAL_STREAMS}/{receiver.stream_id}")
     assert answer.status_code == 200, answer.text
     return dict(answer.json())

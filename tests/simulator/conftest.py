@@ -28,7 +28,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    """A plain client with an API token, for what the vendor's client refuses to send."""
+    """A plain client with an API token, for requests that the vendor's client refuses to send."""
     with requests.Session() as session:
         session.trust_env = False
         session.headers["Authorization"] = f"Token token={API_TOKEN}"

@@ -87,7 +87,7 @@ def test_a_call_can_be_refused_by_a_switch(simulator: Simulator, http: requests.
 
 @pytest.fixture
 def made(simulator: Simulator, http: requests.Session) -> dict[str, str]:
-    """Ids of what was made in the sandbox."""
+    """Ids of the objects that were created in the sandbox."""
 
     def make(path: str, **body: str) -> str:
         answer = http.post(f"{simulator.api_url}/{path}", json=body, timeout=60)

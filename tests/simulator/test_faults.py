@@ -60,7 +60,7 @@ def test_latency_delays_no_call_of_another_route(http: requests.Session) -> None
         held = pool.submit(http.get, f"{own.api_url}/applicants", timeout=60)
         wait_until(lambda: http.get(f"{own.url}/simulator/state", timeout=60).json()["requests"])
         http.get(f"{own.api_url}/webhooks", timeout=60).raise_for_status()
-        assert not held.done(), "what was asked for later has waited as well"
+        assert not held.done(), "later calls have waited as well"
 
 
 def test_the_next_calls_are_throttled_without_effect(

@@ -158,7 +158,7 @@ def test_a_user_who_completes_is_redirected_and_one_who_abandons_is_not(
 
 
 def new_short_run(simulator: Simulator, http: requests.Session, like: Json, **link: str) -> Json:
-    """Start a run whose link lasts no longer than it takes to create it here."""
+    """Start a run with a link that has expired on its creation."""
     for seconds in (0.1, 1, 10):
         link["expires_at"] = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
         body = {"workflow_id": like["workflow_id"], "applicant_id": like["applicant_id"], "link": link}

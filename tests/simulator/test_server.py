@@ -25,7 +25,7 @@ PING = b"GET /v3.6/ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture
 def wire(simulator: Simulator) -> Iterator[socket.socket]:
-    """A bare connection, for what no client would send."""
+    """A bare connection, for requests that no client would send."""
     with closing(socket.create_connection((simulator.host, simulator.port), timeout=60)) as connection:
         yield connection
 

@@ -44,7 +44,7 @@ class Memory:
         self._thread.join()
 
     def report(self) -> dict[str, Any]:
-        """Return for each process what it had first and last, how it grew in an hour, and whether that is flat."""
+        """Return for each process the first and last size, the growth per hour, and whether it is flat."""
         return {name: judged(samples) for name, samples in self._samples.items()}
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Streams of signals, pushed to one of the hosts or polled, and what their receivers ended with."""
+"""Streams of signals, pushed to one of the hosts or polled, and the final state of their receivers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Stream:
         return self.file.read_text().split() if self.file else self.polled
 
     def events(self) -> Sequence[Event]:
-        """Return what its receiver has, verified by the published keys."""
+        """Return the receiver's events, verified by the published keys."""
         keys = KeySet.import_key_set(requests.get(f"{self.caller.url}/.well-known/jwks.json", timeout=60).json())
         read = [dict(jwt.decode(token, keys, algorithms=["RS256"]).claims) for token in self.tokens]
         assert all(each["aud"] == self.body["aud"] and each["iss"] == self.body["iss"] for each in read)
@@ -117,7 +117,7 @@ def connect(tenant: str, caller: Caller, directory: Path, port: int) -> list[Str
 
 
 def problems(database: Database, streams: Sequence[Stream]) -> Iterator[str]:
-    """Yield what the receivers have not, have twice, or have otherwise than the database."""
+    """Yield events that the receivers lack, have twice, or that differ from the database."""
     for stream in streams:
         verified = _verified(database, stream.tenant)
         yield from (f"{stream.name}: {problem}" for problem in about_stream(stream.events(), verified))
@@ -141,7 +141,7 @@ def about_stream(events: Iterable[Event], verified: Collection[str]) -> Iterator
 
 
 def _verified(database: Database, tenant: str) -> set[str]:
-    """Return the users who are at the verified level by their claims."""
+    """Return the users at the verified level by their claims."""
     verified: set[str] = set()
     page = [""]
     with database.read() as connection:

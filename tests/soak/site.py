@@ -271,5 +271,5 @@ def add_user(site: Site, user_id: str, tenant: str) -> None:
 
 
 def state_of(site: Site) -> Any:
-    """Return what the simulator knows."""
+    """Return the simulator's state."""
     return requests.get(f"{site.simulator}/simulator/state", timeout=120).json()

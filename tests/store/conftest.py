@@ -17,7 +17,7 @@ from connector.store import providers
 from connector.store.engine import Database
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
-# Every process imports what it needs, says so, and begins at the same moment as the others.
+# Every process imports its modules, reports that it is ready, and begins at the same moment as the others.
 RACE = "import sys\n{imports}\nprint('ready', flush=True)\nsys.stdin.readline()\n{body}\n"
 
 Race = Callable[..., list[str]]
@@ -85,7 +85,7 @@ def provider_id(add_provider: Callable[..., str]) -> str:
 
 @pytest.fixture
 def race() -> Race:
-    """Run a script in several processes at the same moment; returns what each printed."""
+    """Run a script in several processes at the same moment; returns the output of each."""
 
     def run(imports: str, body: str, *arguments: str, processes: int = 3) -> list[str]:
         command = [sys.executable, "-W", "error", "-c", RACE.format(imports=imports, body=body), *arguments]

@@ -58,7 +58,7 @@ def _read_only(url: str) -> Iterator[None]:
 def _altered(url: str, change: str, undo: str) -> Iterator[None]:
     name = make_url(url).database
     server = make_url(url).set(database="postgres").render_as_string(hide_password=False)
-    # It waits until each is gone: what is asked of one that is about to end may still be done, without an answer.
+    # It waits until each has ended: a connection that is ending may still execute a statement without an answer.
     end_others = f"SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = '{name}'"
     for statement in (f'ALTER DATABASE "{name}" {change}', end_others):
         databases.execute(server, statement)

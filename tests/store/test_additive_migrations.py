@@ -25,7 +25,7 @@ BACK = f"UPDATE alembic_version SET version_num = '{max(known_versions())}'"
 
 
 def schema_of(connection: Connection) -> dict[str, Any]:
-    """Return what processes meet: each table's columns, and which of them its rules are about."""
+    """Return the schema for running processes: each table's columns, and those in its constraints."""
     inspector = inspect(connection)
     return {
         table: {
@@ -43,7 +43,7 @@ def schema_of(connection: Connection) -> dict[str, Any]:
 
 
 def violations(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return what an earlier version would miss or be refused."""
+    """Return the changes that an earlier version cannot work with."""
     gone = [f"{table} is gone" for table in before.keys() - after.keys()]
     return gone + [each for table in before.keys() & after.keys() for each in _of(table, before[table], after[table])]
 

@@ -24,7 +24,7 @@ def test_no_secret_or_personal_value_is_readable_after_a_whole_verification(worl
     answer = ann.verify(world.provider_id, "INITIATED")
     run_id = run_id_of(answer)
     secrets = {API_TOKEN, world.webhook_token, str(answer.json()["claims"][0]["claimMetadata"]["sdk_token"])}
-    # Onfido's events repeat what is on the document; this one waits for a run that never becomes known here.
+    # Onfido's events repeat values of the document; this one is for a run that stays unknown here.
     early = event_body("no-such-run", comparisons=CLEAR, applicant={"names": list(VALUES.values())})
     assert world.post_event(early).status_code == 200
     world.outcome(run_id, status="approved", comparisons=CLEAR)
@@ -35,7 +35,7 @@ def test_no_secret_or_personal_value_is_readable_after_a_whole_verification(worl
 
     found = everything_stored(world)
 
-    assert run_id.encode() in found, "the search would find what is there"
+    assert run_id.encode() in found, "the search finds stored text"
     assert readable(found, [*secrets, *VALUES.values(), "Changedonia"]) == []
 
 
@@ -67,15 +67,15 @@ def resumed_token(world: World) -> str:
 
 
 def readable(found: bytes, secrets: Iterable[str]) -> list[str]:
-    """Return those of the secrets that stand there, plain, in base64 or in hex.
+    """Return the secrets that are found, plain, in base64 or in hex.
 
-    Short ones count as a whole word only: a few letters in a row also turn up in what is encrypted.
+    Short ones count as a whole word only: a few letters in a row also occur in encrypted text.
     """
     return [secret for secret in secrets if any(re.search(pattern, found) for pattern in patterns(secret.encode()))]
 
 
 def patterns(secret: bytes) -> Iterator[bytes]:
-    """Return what a secret's spellings match."""
+    """Return the pattern of a secret's encodings."""
     for spelling in map(re.escape, (secret, base64.b64encode(secret), secret.hex().encode())):
         yield spelling if len(secret) > 5 else rb"\b" + spelling + rb"\b"
 

@@ -56,7 +56,9 @@ def proxied(new_database: object, postgresql_server: str) -> Iterator[tuple[Data
     proxy = PostgresqlProxy(new_database("postgresql"))  # type: ignore[operator]
     database = Database(proxy.url)
     with database.read() as connection:
-        connection.execute(text("SELECT 1"))  # the first connection is made, and SQLAlchemy has asked what it asks once
+        connection.execute(
+            text("SELECT 1")
+        )  # the first connection is open, and SQLAlchemy has made its initial queries
     yield database, proxy
     database.close()
     proxy.close()

@@ -18,7 +18,7 @@ from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
 
 @dataclass(frozen=True)
 class Status:
-    """What is delivered here."""
+    """The delivery of these tests."""
 
     kind: ClassVar[str] = "status"
     number: int

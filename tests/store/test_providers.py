@@ -1,4 +1,4 @@
-"""Statements on providers: names are unique in a tenant, tokens expire, and filters match what is written."""
+"""Statements on providers: names are unique in a tenant, tokens expire, and filters match the written text."""
 
 from __future__ import annotations
 

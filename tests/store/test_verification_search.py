@@ -73,7 +73,7 @@ def behind(
 
 
 def walk(database: Database, size: int, wanted: VerificationFilter = EVERYTHING) -> list[str]:
-    """Return all ids, so many at a time."""
+    """Return all ids, in pages of this size."""
     found: list[Verification] = []
     for _ in range(50):
         with database.read() as connection:

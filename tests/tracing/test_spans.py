@@ -38,7 +38,7 @@ SECRET = "value-that-is-in-no-span"
 
 
 class Recorded:
-    """What was recorded, in the order in which the spans ended."""
+    """The recorded spans, in the order of their ends."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -79,7 +79,7 @@ def recorded() -> Iterator[Recorded]:
 
 @pytest.fixture
 def world(recorded: Recorded, world: World) -> World:
-    """A connector whose spans are recorded."""
+    """A connector with recorded spans."""
     return world
 
 

@@ -153,7 +153,7 @@ def key_ids(world: World) -> set[str]:
 
 
 def populate(world: World) -> str:
-    """Leave something behind in every sealed column; returns a run whose result waits in a parked event."""
+    """Write to every encrypted column; returns a run whose result is in a parked event."""
     ann, bob = world.add_user("ann"), world.add_user("bob")
     world.outcome(world.start(ann))
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))

@@ -21,7 +21,7 @@ DAY = 86_400
 
 
 def using(**values: Any) -> pytest.MarkDecorator:
-    """Mark a test whose connector has these settings."""
+    """Mark a test with the settings of its connector."""
     return pytest.mark.parametrize("settings", [pytest.param(values, id=min(values))], indirect=True)
 
 
