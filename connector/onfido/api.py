@@ -12,6 +12,7 @@ from urllib.parse import quote
 from connector.domain.credentials import Credentials
 from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
+from connector.onfido.budget import Ahead
 from connector.onfido.calls import MAX_BODY_BYTES, Answer, Call
 from connector.onfido.login import login
 from connector.onfido.reading import read_json
@@ -24,7 +25,8 @@ T = TypeVar("T")
 class OnfidoApi:
     """The base of an account's calls: base URL, credentials, deadline, and the handling of answers.
 
-    `deadline` is the time, by the transport's clock, by which all calls must be answered.
+    `deadline` is the time, by the transport's clock, by which all calls must be answered. `ahead`: the calls that are
+    reserved together.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class OnfidoApi:
         *,
         deadline: float | None = None,
         is_background: bool = False,
+        ahead: Ahead | None = None,
     ) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._login = login(transport, self._base_url, credentials)
         self._deadline = deadline
         self._is_background = is_background
+        self._ahead = ahead
 
     def until(self, deadline: float | None) -> Self:
         """Return the same account with another deadline."""
@@ -76,6 +80,7 @@ class OnfidoApi:
             self._is_background,
             is_download,
             accept=accept,
+            ahead=self._ahead,
         )
 
     def _read(self, reader: Callable[[object], T], call: Call, *, refused_as: Code | None = None) -> T:

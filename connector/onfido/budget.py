@@ -4,9 +4,10 @@
                │  └──► later, within its patience ──► sleep ──► has Onfido requested a pause meanwhile? ──► no ──► send
                └────► too late: HeldBackError                       └──► yes: reserve again
 
-Interactive calls reserve ahead, in order of arrival. Background calls are sent only while the bucket holds more than
-the reserve, so that interactive calls of all processes go first. While the database does not answer, each process
-enforces the limit by itself.
+Interactive calls reserve ahead, in order of arrival. A request that sends several calls reserves them together
+(`Ahead`), because each reservation is a round trip to the database. Background calls are sent only while the bucket
+holds more than the reserve, so that interactive calls of all processes go first. While the database does not answer,
+each process enforces the limit by itself.
 """
 
 from __future__ import annotations
@@ -19,20 +20,46 @@ from urllib.parse import urlsplit
 
 from connector.onfido.pacing import Pace, Queue, RateLimit, limit_reached
 
+FRESH = 1.0  # seconds for which a turn that was reserved ahead needs no further look at the database
+
 
 @dataclass(frozen=True)
 class Turn:
-    """The next turn of an account: in how many seconds, and whether the caller gets it."""
+    """The next turn of an account: in how many seconds, and whether the caller gets it.
+
+    `full`: in how many seconds the bucket is full again; if several calls were booked, after the last of them.
+    """
 
     wait: float
     is_booked: bool
+    full: float = 0.0
+
+
+class Ahead:
+    """The calls of one request, which are reserved together with the first of them."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self._turns: list[tuple[float, float]] = []
+
+    def keep(self, turn: Turn, pace: Pace, now: float) -> None:
+        """Keep the turns of the calls after the first one, whose reservation this is."""
+        due = (turn.full - pace.leeway - back * pace.interval for back in range(self.calls - 1, 0, -1))
+        self._turns = [(now, now + max(0.0, wait)) for wait in due]
+
+    def take(self) -> tuple[float, float] | None:
+        """Return when the next call was reserved, and its turn; None if it was not reserved."""
+        return self._turns.pop(0) if self._turns else None
 
 
 class Budget(Protocol):
     """The shared store of reservations; each method returns None if it cannot be reached."""
 
-    def book(self, account: str, pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
-        """Reserve the next turn, if it is within `patience` seconds; for background calls only a turn that is due."""
+    def book(self, account: str, pace: Pace, patience: float, *, is_background: bool, calls: int = 1) -> Turn | None:
+        """Reserve the next turn, if it is within `patience` seconds; for background calls only a turn that is due.
+
+        With it, the turns of the `calls` that follow it are reserved.
+        """
         ...
 
     def held(self, account: str) -> float | None:
@@ -62,6 +89,7 @@ class SharedLimit:
         clock: Callable[[], float],
         sleep: Callable[[float], object],
         queue: Queue,
+        ahead: Ahead | None = None,
     ) -> None:
         self._budget = budget
         self._account = account
@@ -70,6 +98,7 @@ class SharedLimit:
         self._clock = clock
         self._sleep = sleep
         self._queue = queue
+        self._ahead = ahead or Ahead(1)
 
     def wait_for_turn(self, patience: float, *, is_background: bool = False) -> None:
         """Wait until a call may be sent; raises `HeldBackError` at once if that takes longer than `patience` seconds.
@@ -77,7 +106,7 @@ class SharedLimit:
         An interactive call that would wait, but finds the queue full, is held back as well.
         """
         until = self._clock() + patience
-        has_turn: bool | None = False
+        has_turn: bool | None = not is_background and self._take_reserved(until)
         while has_turn is False:
             has_turn = self._take(until) if is_background else self._take_in_queue(until)
         if has_turn is None:
@@ -101,16 +130,28 @@ class SharedLimit:
         is_queued = self._queue.enter()
         try:
             patience = self._left(until) if is_queued else 0.0
-            turn = self._budget.book(self._account, self._pace, patience, is_background=False)
+            calls = self._ahead.calls
+            turn = self._budget.book(self._account, self._pace, patience, is_background=False, calls=calls)
             if turn is None:
                 return None
             if not turn.is_booked:
                 raise limit_reached(turn.wait)
+            self._ahead.keep(turn, self._pace, self._clock())
             self._wait(turn, until)
         finally:
             if is_queued:
                 self._queue.leave()
         return turn.wait <= 0 or not self._is_held()
+
+    def _take_reserved(self, until: float) -> bool:
+        """Wait for a turn that was reserved ahead; False if there is none, or Onfido has requested a pause since."""
+        if (reserved := self._ahead.take()) is None:
+            return False
+        at, due = reserved
+        wait = due - self._clock()
+        self._wait(Turn(wait, is_booked=True), until)
+        is_fresh = wait <= 0 and self._clock() - at < FRESH
+        return not (self._alone.is_held if is_fresh else self._is_held())
 
     def _wait(self, turn: Turn, until: float) -> None:
         """Sleep until a turn; raises `HeldBackError` if that is too late, also because the database was slow."""

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from connector.errors import NO_ANSWER
 from connector.onfido.authorization import Authorization
+from connector.onfido.budget import Ahead
 from connector.onfido.sessions import File
 
 MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; longer bodies are truncated and not parsed
@@ -22,7 +23,8 @@ class Call:
     """One request; `fields` become its JSON body, a `form` its form. Values are left out of its `repr`, and so of logs.
 
     `deadline`: the time, by the transport's clock, by which the answer must have arrived. `is_background`: interactive
-    calls take precedence. `is_download`: a success is a file, which is not read.
+    calls take precedence. `is_download`: a success is a file, which is not read. `ahead`: the
+    calls that are reserved together with this one.
     """
 
     method: str
@@ -35,6 +37,7 @@ class Call:
     is_download: bool = False
     form: Mapping[str, str] | None = field(default=None, repr=False)
     accept: str | None = None
+    ahead: Ahead | None = None
 
     @property
     def target(self) -> str:

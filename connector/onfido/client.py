@@ -26,7 +26,7 @@ from connector.domain.credentials import Credentials
 from connector.domain.workflow_run import DECIDED_STATUSES, ListedRun, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
-from connector.onfido.budget import account_of
+from connector.onfido.budget import Ahead, account_of
 from connector.onfido.customers import Customers
 from connector.onfido.evidence import Files, FileStream
 from connector.onfido.monitors import Monitors
@@ -60,10 +60,20 @@ class OnfidoTransport(Transport):
     """The connections to Onfido, which the clients of all providers share."""
 
     def client(
-        self, base_url: str, credentials: Credentials, *, deadline: float | None = None, is_background: bool = False
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        deadline: float | None = None,
+        is_background: bool = False,
+        calls: int = 1,
     ) -> OnfidoClient:
-        """Create the client for a region and an account; `deadline` is a time of `time.monotonic()`."""
-        return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background)
+        """Create the client for a region and an account; `deadline` is a time of `time.monotonic()`.
+
+        The first of its `calls` reserves all of them.
+        """
+        ahead = Ahead(calls) if calls > 1 else None
+        return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background, ahead=ahead)
 
     def held(self, base_url: str, account: str) -> float:
         """Return for how many seconds Onfido accepts no calls of an account; 0 if it accepts them."""

@@ -119,6 +119,11 @@ class RateLimit:
                 self._queue.leave()
             is_our_turn = is_booked and turn >= self._held_until  # Onfido may have requested a pause meanwhile
 
+    @property
+    def is_held(self) -> bool:
+        """Whether Onfido has requested a pause that is not over, from this process."""
+        return self._clock() < self._held_until
+
     def hold(self, seconds: float) -> None:
         """Send nothing for some seconds, then continue with an empty bucket."""
         with self._lock:

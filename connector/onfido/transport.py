@@ -122,7 +122,7 @@ class Transport:
         """Send a call at its turn, and record its result for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
-        rate_limit = self._rate_limit(account_of(call.url, call.auth.account))
+        rate_limit = self._rate_limit(call)
         circuit.check()
         rate_limit.wait_for_turn(self.patience(call), is_background=call.is_background)
         answer = self._ask_through(circuit, call)
@@ -130,12 +130,15 @@ class Transport:
             rate_limit.hold(answer.retry_after or 0)
         return answer
 
-    def _rate_limit(self, account: str) -> RateLimit | SharedLimit:
+    def _rate_limit(self, call: Call) -> RateLimit | SharedLimit:
+        account = account_of(call.url, call.auth.account)
         alone = self._rate_limits.get(account)
         if self._budget is None:
             return alone
         clock, sleep = self.clock, self._sleep
-        return SharedLimit(self._budget, account, self._pace, alone, clock=clock, sleep=sleep, queue=self._queue)
+        return SharedLimit(
+            self._budget, account, self._pace, alone, clock=clock, sleep=sleep, queue=self._queue, ahead=call.ahead
+        )
 
     def _ask_through(self, circuit: Circuit, call: Call) -> Answer:
         lease, is_alive = circuit.enter(), None

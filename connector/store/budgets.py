@@ -90,7 +90,9 @@ def _booking(statement: Insert) -> Insert:
         "is_booked": case((_IS_TAKEN, true()), else_=false()),
     }
     booked = statement.values(first).on_conflict_do_update(index_elements=[table.c.account], set_=taken)
-    return booked.execution_options(**{HAS_VALUES: True}).returning(table.c.wait, table.c.is_booked)  # type: ignore[return-value]
+    return booked.execution_options(**{HAS_VALUES: True}).returning(
+        table.c.wait, table.c.is_booked, (table.c.full_at - _NOW).label("full")
+    )  # type: ignore[return-value]
 
 
 def _holding(statement: Insert) -> Insert:
@@ -125,9 +127,10 @@ def book(
     patience: float,
     lock_patience: float,
 ) -> Answer:
-    """Reserve the next call of an account, if its turn comes within `patience` seconds; return `wait` and `is_booked`.
+    """Reserve the next call of an account, if its turn comes within `patience` seconds.
 
-    A turn is due as soon as the bucket is full within `leeway`; a call postpones that by `interval`. No recorded time
+    Return `wait` and `is_booked`, and in how many seconds the bucket is `full` after that. A turn is due as soon as the
+    bucket is full within `leeway`; a call postpones that by `interval`. No recorded time
     can be more than `farthest` in the future. At most `lock_patience` seconds are spent waiting for other callers.
     """
     if connection.dialect.name == "postgresql":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from connector.errors import Code
-from connector.onfido.budget import SharedLimit, Turn
+from connector.onfido.budget import FRESH, Ahead, SharedLimit, Turn
 from connector.onfido.pacing import HeldBackError, Pace, Queue, RateLimit
 from tests.onfido.conftest import FakeTime
 
@@ -25,9 +25,11 @@ class Desk:
     holds: list[float | None] = field(default_factory=list)
     takes: float = 0.0
     asked: list[tuple[float, bool]] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
     held_for: list[float] = field(default_factory=list)
 
-    def book(self, _account: str, _pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
+    def book(self, _account: str, _pace: Pace, patience: float, *, is_background: bool, calls: int = 1) -> Turn | None:
+        self.calls.append(calls)
         self.asked.append((patience, is_background))
         self.time.now += self.takes
         return self.turns.pop(0) if self.turns else Turn(0.0, is_booked=True)
@@ -55,10 +57,21 @@ def queue() -> Queue:
 
 
 @pytest.fixture
-def limit(time: FakeTime, desk: Desk, queue: Queue) -> SharedLimit:
-    alone = RateLimit(PER_MINUTE, clock=time, sleep=time.sleep, queue=queue)
+def alone(time: FakeTime, queue: Queue) -> RateLimit:
+    return RateLimit(PER_MINUTE, clock=time, sleep=time.sleep, queue=queue)
+
+
+@pytest.fixture
+def limit(time: FakeTime, desk: Desk, alone: RateLimit, queue: Queue) -> SharedLimit:
     pace = Pace.of(PER_MINUTE)
     return SharedLimit(desk, "account", pace, alone, clock=time, sleep=time.sleep, queue=queue)
+
+
+@pytest.fixture
+def limit_of_two(time: FakeTime, desk: Desk, alone: RateLimit, queue: Queue) -> SharedLimit:
+    """Of a request that sends two calls; a bucket of six calls of a second each is full after both."""
+    pace, clock = Pace.of(PER_MINUTE), time
+    return SharedLimit(desk, "account", pace, alone, clock=clock, sleep=time.sleep, queue=queue, ahead=Ahead(2))
 
 
 def held_back(call: Callable[[], object]) -> HeldBackError:
@@ -148,3 +161,59 @@ def test_a_pause_holds_back_this_process_and_all_others(desk: Desk, limit: Share
     assert desk.held_for == [20]
     desk.turns = [None]
     assert held_back(lambda: limit.wait_for_turn(5)).retry_after == 20
+
+
+def test_two_calls_are_reserved_together(time: FakeTime, desk: Desk, limit_of_two: SharedLimit) -> None:
+    began = time.now
+    desk.turns = [Turn(0.0, is_booked=True, full=2.0)]
+    limit_of_two.wait_for_turn(15)
+    limit_of_two.wait_for_turn(15)
+    assert (time.now, desk.calls) == (began, [2])
+    limit_of_two.wait_for_turn(15)
+    assert desk.calls == [2, 2]
+
+
+def test_the_second_call_waits_until_the_bucket_admits_it(
+    time: FakeTime, desk: Desk, limit_of_two: SharedLimit
+) -> None:
+    began = time.now
+    desk.turns = [Turn(0.5, is_booked=True, full=BURST + 1.5)]
+    limit_of_two.wait_for_turn(15)
+    assert time.now - began == 0.5
+    limit_of_two.wait_for_turn(15)
+    assert (time.now - began, desk.calls) == (1.5, [2])
+
+
+def test_a_second_call_whose_turn_comes_too_late_is_held_back(desk: Desk, limit_of_two: SharedLimit) -> None:
+    desk.turns = [Turn(0.0, is_booked=True, full=BURST + 3.0)]
+    limit_of_two.wait_for_turn(15)
+    held_back(lambda: limit_of_two.wait_for_turn(2))
+
+
+def test_a_call_reserved_ahead_respects_a_pause_of_its_own_process(
+    time: FakeTime, desk: Desk, alone: RateLimit, limit_of_two: SharedLimit
+) -> None:
+    limit_of_two.wait_for_turn(15)
+    alone.hold(5.0)
+    limit_of_two.wait_for_turn(15)
+    assert desk.calls == [2, 2]
+    time.sleep(5.0)
+    limit_of_two.wait_for_turn(15)
+    assert desk.calls == [2, 2]
+
+
+@pytest.mark.parametrize("held", [3.0, 0.0])
+def test_a_call_reserved_long_before_respects_a_pause_of_any_process(
+    time: FakeTime, desk: Desk, limit_of_two: SharedLimit, held: float
+) -> None:
+    limit_of_two.wait_for_turn(15)
+    time.sleep(FRESH)
+    desk.holds = [held]
+    limit_of_two.wait_for_turn(15)
+    assert (desk.calls, desk.holds) == ([2, 2] if held else [2], [])
+
+
+def test_background_calls_are_not_reserved_ahead(desk: Desk, limit_of_two: SharedLimit) -> None:
+    limit_of_two.wait_for_turn(2, is_background=True)
+    limit_of_two.wait_for_turn(2, is_background=True)
+    assert desk.calls == [1, 1]

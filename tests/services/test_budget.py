@@ -107,6 +107,18 @@ def test_processes_share_one_bucket(budget: AccountBudgets, others: AccountBudge
     assert not book(others, patience=2 * INTERVAL).is_booked
 
 
+def test_calls_of_one_request_are_booked_together(budget: AccountBudgets, others: AccountBudgets) -> None:
+    turn = budget.book(ACCOUNT, PACE, 0.0, is_background=False, calls=3)
+    assert turn is not None
+    assert turn.is_booked
+    assert turn.full == pytest.approx(3 * INTERVAL, abs=30)
+    assert taken(others) == BURST - 3
+    refused = budget.book(ACCOUNT, PACE, 0.0, is_background=False, calls=3)
+    assert refused is not None
+    assert not refused.is_booked
+    assert book(others, patience=INTERVAL).is_booked, "a request that is refused books nothing"
+
+
 def test_accounts_have_separate_buckets(budget: AccountBudgets) -> None:
     assert [taken(budget, account=each) for each in ("a", "b")] == [BURST, BURST]
 
@@ -213,7 +225,8 @@ def test_a_process_killed_during_a_reservation_reserves_nothing(
         return turns[-1] is not None
 
     wait_until(is_booked)
-    assert turns[-1] == Turn(0.0, is_booked=True)
+    assert turns[-1] is not None
+    assert (turns[-1].wait, turns[-1].is_booked) == (0.0, True)
     assert taken(budget) == BURST - 2
 
 

@@ -30,8 +30,11 @@ class AccountBudgets:
     _database: Database
     _fingerprints: Fingerprints
 
-    def book(self, account: str, pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
-        """Reserve an account's next call, if its turn comes within `patience` seconds; None without the database."""
+    def book(self, account: str, pace: Pace, patience: float, *, is_background: bool, calls: int = 1) -> Turn | None:
+        """Reserve an account's next calls, if the first turn comes within `patience` seconds.
+
+        None without the database.
+        """
         lock_patience = min(max(patience, SHORTEST_LOCK), LONGEST_LOCK)
         leeway = pace.leeway_of(is_background=is_background)
         try:
@@ -40,9 +43,9 @@ class AccountBudgets:
                 booked = budgets.book(
                     connection,
                     self._digest(account),
-                    interval=pace.interval,
+                    interval=pace.interval * calls,
                     leeway=leeway,
-                    farthest=_farthest(pace, patience),
+                    farthest=_farthest(pace, patience, calls),
                     patience=patience,
                     lock_patience=lock_patience,
                 )
@@ -50,7 +53,7 @@ class AccountBudgets:
         except DatabaseUnavailable as error:
             _log(error)
             return None
-        return Turn(row.wait, row.is_booked)
+        return Turn(row.wait, row.is_booked, row.full)
 
     def held(self, account: str) -> float | None:
         """Return for how many seconds Onfido accepts no calls; None without the database."""
@@ -77,9 +80,9 @@ class AccountBudgets:
         return self._fingerprints.of("", "", "onfido account", account)
 
 
-def _farthest(pace: Pace, patience: float = 0.0) -> float:
+def _farthest(pace: Pace, patience: float = 0.0, calls: int = 1) -> float:
     """Return how far ahead a bucket can be empty: a pause that Onfido requested, and the calls waiting behind it."""
-    return LONGEST_RETRY_AFTER + max(AHEAD, patience) + pace.leeway + 2 * pace.interval
+    return LONGEST_RETRY_AFTER + max(AHEAD, patience) + pace.leeway + (calls + 1) * pace.interval
 
 
 def _log(error: DatabaseUnavailable) -> None:

@@ -31,11 +31,15 @@ class Onfido:
         """Return a client for a verification's provider; raises `RequestError` if that was removed."""
         return self.of_provider(self._providers.of(verification), deadline)
 
-    def of_provider(self, provider: Provider, deadline: Deadline) -> OnfidoClient:
-        """Return a client for a provider."""
+    def of_provider(self, provider: Provider, deadline: Deadline, calls: int = 1) -> OnfidoClient:
+        """Return a client for a provider; the first of its `calls` reserves all of them."""
         credentials = self._credentials(provider)
         return self._transport.client(
-            provider.base_url, credentials, deadline=deadline.at, is_background=deadline.is_background
+            provider.base_url,
+            credentials,
+            deadline=deadline.at,
+            is_background=deadline.is_background,
+            calls=calls,
         )
 
     def held(self, provider: Provider) -> float:

@@ -42,6 +42,7 @@ from connector.store.verifications import Fence, Lease, RemovedError
 
 log = structlog.get_logger(__name__)
 
+CALLS = 2  # to Onfido, of most starts: the applicant and the run
 ROUNDS = 5  # attempts in a race with other requests, before the caller must retry
 BREAK_OFF_TIME = timedelta(minutes=10)  # after this the sweep resumes or closes a verification without a run
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
@@ -122,7 +123,7 @@ class Attempts:
 
         Raises `RequestError` if another attempt holds the lease, or the user has had too many verifications.
         """
-        onfido = self._onfido.of_provider(provider, deadline)
+        onfido = self._onfido.of_provider(provider, deadline, CALLS)
         for _ in range(ROUNDS):
             lease = self._leases.new()
             if reserved := self._reserve(provider, user_id, request, lease):
