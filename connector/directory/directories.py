@@ -19,7 +19,7 @@ from connector.directory.dialects import Dialect, P, read_keycloak, read_scim, r
 from connector.directory.exchange import Exchange
 from connector.directory.keycloak import KeycloakDirectory
 from connector.directory.limits import Budget, Limits
-from connector.directory.local import LocalDirectory
+from connector.directory.local import AskedValues, LocalDirectory
 from connector.directory.paths import parse_scim
 from connector.directory.scim import ScimDirectory
 from connector.directory.signed_answers import AnswerVerifier, SignedAnswers
@@ -65,6 +65,10 @@ class Directories:
     def share(self, connection: Connection, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
         """Return a user's values in the embedded directory, which cannot change until the transaction ends."""
         return self._local.share(connection, tenant, user_id)
+
+    def ask(self, connection: Connection, tenant: Tenant, user_id: str) -> AskedValues | None:
+        """Send the queries for a user's values in the embedded directory; None if the tenant has another one."""
+        return self._local.ask(connection, tenant, user_id) if self.remote(tenant) is None else None
 
     def is_readable(self, tenant: Tenant) -> bool:
         """Whether values can be read without the user's access token."""

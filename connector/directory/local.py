@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,8 @@ from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
 from connector.store.sealed import user_value
 from connector.store.vault import Vault
+
+AskedValues = Callable[[], Mapping[str, str] | None]
 
 
 class LocalDirectory:
@@ -29,13 +32,18 @@ class LocalDirectory:
     def values(self, tenant: Tenant, user_id: str, ask: Ask = nothing) -> Mapping[str, str] | None:
         """Return the user's values, after waiting for changes in flight. `ask` may send further queries with them."""
         with self._database.read() as connection:
-            user, sealed = users.share_values(connection, tenant.name, user_id)
+            values = self.ask(connection, tenant, user_id)
             ask(connection)
-        return self._open(tenant, user_id, user, sealed)
+        return values()
+
+    def ask(self, connection: Connection, tenant: Tenant, user_id: str) -> AskedValues:
+        """Send the queries of `values`; the result returns the values once the answers have arrived."""
+        user, sealed = users.share_values(connection, tenant.name, user_id)
+        return partial(self._open, tenant, user_id, user, sealed)
 
     def share(self, connection: Connection, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
         """Return the user's values, which cannot change until the caller's transaction ends."""
-        return self._open(tenant, user_id, *users.share_values(connection, tenant.name, user_id))
+        return self.ask(connection, tenant, user_id)()
 
     def _open(self, tenant: Tenant, user_id: str, user: Answer, sealed: Answer) -> Mapping[str, str] | None:
         if not user.rows:

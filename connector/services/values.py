@@ -17,6 +17,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connector.directory.directories import Directories
+from connector.directory.local import AskedValues
 from connector.domain.history import Change
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant
@@ -76,6 +77,13 @@ class UserValues:
             with self._database.read() as connection:
                 ask(connection)
         return values
+
+    def ask(self, connection: Connection, tenant: Tenant, user_id: str) -> AskedValues | None:
+        """Send the queries for a user's values; the result returns them once the answers have arrived.
+
+        None if the values are not in the database: then `read` has to be called.
+        """
+        return None if is_guest(user_id) else self._directories.ask(connection, tenant, user_id)
 
     def is_intact(self, tenant: Tenant, user_id: str) -> bool:
         """Compare a user of a remote directory; False if the user is gone, or has lost a value that was verified.

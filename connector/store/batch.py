@@ -12,15 +12,17 @@ or if there are listeners for single statements, they are executed one after ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
 
 from connector import tracing
 from connector.store.compiled import HAS_VALUES, compile_statement
+from connector.store.made import Made
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
@@ -31,6 +33,7 @@ BEGINS = "begins"  # an option of connections: whether their first statement beg
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
 MOST_ROWS = 20  # rows of one INSERT; each number of rows is a separate statement
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the queued statements
+_COMMITS_FIRST = "commits first"  # the same, while statements are executed that are due after the commit
 _PIPELINE = "pipeline"  # the same, as long as the connection is open
 BEGIN: tuple[str, Sequence[Any]] = ("BEGIN", ())
 COMMIT: tuple[str, Sequence[Any]] = ("COMMIT", ())
@@ -79,7 +82,7 @@ class Answer:
 
     def each(self, make: Callable[[Any], T]) -> Sequence[T]:
         """Return the results of `make` for the rows, which are read on first access."""
-        return _Made(self, make)
+        return Made(self, make)
 
     def receive(self, read: Callable[[], Sequence[Any]], rowcount: int) -> None:
         """Store the database's answer; `read` returns the rows."""
@@ -93,38 +96,12 @@ class Answer:
         return self._read
 
 
-class _Made(Sequence[T]):
-    """Objects made of an answer's rows."""
-
-    def __init__(self, answer: Answer, make: Callable[[Any], T]) -> None:
-        self._answer = answer
-        self._make = make
-        self._made: list[T] | None = None
-
-    @property
-    def _items(self) -> list[T]:
-        # Not a `cached_property`: in Python 3.11 all of its instances share a lock, and this one may wait for others.
-        if self._made is None:
-            self._made = [self._make(row) for row in self._answer.rows]
-        return self._made
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, at: int) -> T: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[T]: ...
-
-    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
-        return self._items[at]
-
-
 def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
     """Execute a statement in order. Statements are constants: each is compiled once and kept."""
     answer = Answer(connection, statement, parameters)
-    if _can_wait(connection):
+    if connection.info.get(_COMMITS_FIRST):
+        connection.info.setdefault(_AFTER, []).append(answer)
+    elif _can_wait(connection):
         connection.info.setdefault(_WAITING, []).append(answer)
     else:
         _execute_now(connection, answer)
@@ -184,16 +161,20 @@ def flush(connection: Connection, *, commit: bool = False) -> None:
     If there are listeners for the commit, or nothing is queued, SQLAlchemy ends the transaction. Raises SQLAlchemy's
     errors, as `Connection.execute` does.
     """
-    if waiting := connection.info.pop(_WAITING, None):
-        commits = commit and not connection.dispatch.commit
-        _send_together(connection, waiting, connection.info.pop(_AFTER, []) if commits else [], commit=commits)
+    waiting, commits = connection.info.pop(_WAITING, []), commit and not connection.dispatch.commit
+    after = connection.info.pop(_AFTER, []) if commits and _can_wait(connection) else []
+    if waiting or after:
+        _send_together(connection, waiting, after, commit=commits)
 
 
-def execute_after(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
-    """Execute a statement after the transaction's commit; its answer is available once `Database.write` ends."""
-    answer = Answer(connection, statement, parameters)
-    connection.info.setdefault(_AFTER, []).append(answer)
-    return answer
+@contextmanager
+def after_commit(connection: Connection) -> Iterator[None]:
+    """Execute the statements after the transaction's commit; their answers are available once `Database.write` ends."""
+    connection.info[_COMMITS_FIRST] = True
+    try:
+        yield
+    finally:
+        del connection.info[_COMMITS_FIRST]
 
 
 def unsent(connection: Connection) -> Sequence[Answer]:

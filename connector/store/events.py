@@ -100,7 +100,8 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
 
 def find_parked_after(connection: Connection, provider_id: str, run_id: str) -> Sequence[ParkedEvent]:
     """Return the events that are parked for a run after the transaction's commit."""
-    answer = batch.execute_after(connection, _FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
+    with batch.after_commit(connection):
+        answer = batch.execute(connection, _FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
     return answer.each(lambda row: ParkedEvent(row.id, row.body))
 
 

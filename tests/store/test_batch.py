@@ -185,10 +185,12 @@ def test_queued_statements_take_one_round_trip(proxied: tuple[Database, Postgres
 def test_a_statement_after_the_commit_sees_what_others_committed_meanwhile(database: Database) -> None:
     with database.write() as connection:
         batch.execute(connection, ADD, user("ann"))
-        found = batch.execute_after(connection, FIND, {"of_tenant": "t"})
+        with batch.after_commit(connection):
+            found = batch.execute(connection, FIND, {"of_tenant": "t"})
     assert found.scalars() == ["ann"]
     with suppress(KeyError), database.write() as connection:
-        unsent = batch.execute_after(connection, FIND, {"of_tenant": "t"})
+        with batch.after_commit(connection):
+            unsent = batch.execute(connection, FIND, {"of_tenant": "t"})
         raise KeyError
     with pytest.raises(InvalidRequestError):
         unsent.scalars()
@@ -203,9 +205,40 @@ def test_a_statement_after_the_commit_does_not_belong_to_the_transaction(
             if observes:
                 event.listen(connection, "commit", lambda _: None)
             batch.execute(connection, ADD, user(f"ann {observes}"))
-            state = batch.execute_after(connection, COUNT_OWN, {})
+            with batch.after_commit(connection):
+                state = batch.execute(connection, COUNT_OWN, {})
         assert state.scalar() == 0, "the row was written by a transaction that has ended"
         assert observes or number == [1]
+
+
+def test_statements_after_the_commit_are_sent_with_it_though_nothing_else_is_left_to_send(
+    proxied: tuple[Database, PostgresqlProxy],
+) -> None:
+    database, proxy = proxied
+    with proxy.counted() as number, database.write() as connection:
+        assert batch.execute(connection, ADD, user("ann")).rows
+        with batch.after_commit(connection):
+            state, found = batch.execute(connection, COUNT_OWN, {}), batch.execute(connection, FIND, {"of_tenant": "t"})
+        batch.execute(connection, ADD, user("ben"))
+    assert (state.scalar(), sorted(found.scalars()), number) == (0, ["ann", "ben"], [2])
+    with proxy.counted() as number, database.write() as connection:
+        assert batch.execute(connection, ADD, user("eve")).rows
+        with batch.after_commit(connection):
+            found = batch.execute(connection, FIND, {"of_tenant": "t"})
+    assert (sorted(found.scalars()), number) == (["ann", "ben", "eve"], [2])
+
+
+def test_a_transaction_stays_committed_though_a_statement_after_it_fails(database: Database) -> None:
+    def add_twice() -> None:
+        with database.write() as connection:
+            assert batch.execute(connection, ADD, user("ann")).rows is not None
+            with batch.after_commit(connection):
+                batch.execute(connection, ADD, user("ann"))
+
+    with pytest.raises(IntegrityError):
+        add_twice()
+    with database.write() as connection:
+        assert batch.execute(connection, FIND, {"of_tenant": "t"}).scalars() == ["ann"]
 
 
 def test_waiting_for_a_lock_delays_no_other_connection(proxied: tuple[Database, PostgresqlProxy]) -> None:

@@ -35,8 +35,8 @@ from connector.services.starting.limits import check_limit, find_started
 from connector.services.starting.refusals import open_already
 from connector.services.timing import Deadline
 from connector.services.use_case import use_case
-from connector.store import providers, verifications
-from connector.store.batch import Answer
+from connector.store import batch, providers, verifications
+from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
 from connector.store.verifications import Fence, Lease, RemovedError
 
@@ -118,15 +118,23 @@ class Attempts:
     _leases: Leases
     _clock: Callable[[], datetime]
 
-    def take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
+    def take(
+        self,
+        provider: Provider,
+        user_id: str,
+        request: VerificationRequest,
+        deadline: Deadline,
+        ask: Ask = nothing,
+    ) -> Attempt:
         """Reserve a verification for a request, or take over an interrupted one.
 
-        Raises `RequestError` if another attempt holds the lease, or the user has had too many verifications.
+        `ask` sends queries that are executed once a verification is reserved, in the same round trip. Raises
+        `RequestError` if another attempt holds the lease, or the user has had too many verifications.
         """
         onfido = self._onfido.of_provider(provider, deadline, CALLS)
         for _ in range(ROUNDS):
             lease = self._leases.new()
-            if reserved := self._reserve(provider, user_id, request, lease):
+            if reserved := self._reserve(provider, user_id, request, lease, ask):
                 return Attempt(reserved, provider, request, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
                 verification = verifications.find_open(connection, provider.provider_id, user_id)
@@ -140,7 +148,7 @@ class Attempts:
         raise LeaseLostError
 
     def _reserve(
-        self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease
+        self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease, ask: Ask
     ) -> Verification | None:
         """Insert a verification; None if one is open, which the database's constraint determines."""
         verification_id, now = str(uuid.uuid4()), self._clock()
@@ -168,6 +176,8 @@ class Attempts:
                 if not shared.rows:  # it was removed meanwhile, which this raises for
                     enabled(connection, provider.tenant, provider.provider_id)
                 check_limit(provider, started, now)  # while no other request can start one
+                with batch.after_commit(connection):
+                    ask(connection)
                 return reserved[0]
         except IntegrityError:
             return None

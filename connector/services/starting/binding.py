@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.directory.local import AskedValues
 from connector.domain.applicant import check_applicant, is_taken
 from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
@@ -28,7 +29,7 @@ from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_user
 from connector.services.starting.attempts import Attempt, Attempts, VerificationRequest
-from connector.services.starting.known_user import KnownUser
+from connector.services.starting.known_user import KnownUser, ReadAhead
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import claims, verification_claims
@@ -91,15 +92,30 @@ class Binding:
     _journal: Journal
     _clock: Callable[[], datetime]
 
-    def read(self, attempt: Attempt) -> BoundValues:
-        """Read the values to send.
+    def ahead(self, provider: Provider, user_id: str, request: VerificationRequest) -> ReadAhead:
+        """Prepare the first reading, so that its queries can be sent before there is an attempt."""
+        tenant = self._tenants.named(provider.tenant)
+
+        def ask(connection: Connection) -> AskedValues | None:
+            if request.values is not None:
+                return lambda: request.values
+            return self._user_values.ask(connection, tenant, user_id)
+
+        return ReadAhead(KnownUser(provider, user_id), ask)
+
+    def read(self, attempt: Attempt, ahead: ReadAhead | None = None) -> BoundValues:
+        """Read the values to send, unless they were read `ahead`.
 
         Raises `RequestError`: user unknown, a value is missing or invalid for Onfido, or nothing is left to
         verify.
         """
-        user_id, known = attempt.verification.user_id, KnownUser(attempt.provider, attempt.verification.user_id)
-        reader, at_most = attempt.verification.verification_id, attempt.deadline.remaining()
-        values = self._values(attempt.provider, user_id, attempt.request, known, reader=reader, at_most=at_most)
+        user_id = attempt.verification.user_id
+        if ahead is not None and (asked := ahead.take()):
+            known, values = ahead.known, asked()
+        else:
+            known = KnownUser(attempt.provider, user_id)
+            reader, at_most = attempt.verification.verification_id, attempt.deadline.remaining()
+            values = self._values(attempt.provider, user_id, attempt.request, known, reader=reader, at_most=at_most)
         if values is None:
             raise unknown_user(user_id)
         fields = select_values(attempt.provider, attempt.request, values)

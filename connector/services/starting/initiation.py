@@ -41,6 +41,7 @@ from connector.services.starting.attempts import (
     check_lease,
 )
 from connector.services.starting.binding import Binding, BoundValues
+from connector.services.starting.known_user import ReadAhead
 from connector.services.starting.leases import Leases
 from connector.services.starting.recording import Recorder
 from connector.services.starting.refusals import open_already
@@ -84,18 +85,21 @@ class Initiation:
         Raises `RequestError` if the request cannot be met, `OnfidoError` if Onfido refuses, fails or cannot be
         reached.
         """
-        attempt = self._take(provider, user_id, request, deadline)
+        ahead = self._binding.ahead(provider, user_id, request)
+        attempt = self._take(provider, user_id, request, deadline, ahead)
         with self._leases.held(attempt.verification.verification_id, attempt.lease):
             try:
-                return self._carry_out(attempt)
+                return self._carry_out(attempt, ahead)
             except ConnectorError as error:
                 self._attempts.release_after_failure(attempt, error)
                 raise
 
-    def _take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
+    def _take(
+        self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline, ahead: ReadAhead
+    ) -> Attempt:
         """Acquire an attempt; the error that nothing is left to verify takes precedence over the attempt limit."""
         try:
-            return self._attempts.take(provider, user_id, request, deadline)
+            return self._attempts.take(provider, user_id, request, deadline, ahead.ask)
         except RequestError as error:
             if error.code is Code.ATTEMPT_LIMIT:
                 self._binding.check_left(provider, user_id, request)
@@ -131,7 +135,7 @@ class Initiation:
         self._attempts.advance(attempt, run_requested_at=None)
         return False
 
-    def _carry_out(self, attempt: Attempt) -> Started:
+    def _carry_out(self, attempt: Attempt, ahead: ReadAhead) -> Started:
         verification = attempt.verification
         if verification.run_id is not None:
             return self._hand_over_known(attempt, attempt.onfido.get_run(verification.run_id))
@@ -141,7 +145,7 @@ class Initiation:
             self._check_settled(verification.run_requested_at)
         if attempt.is_resumed:
             self._binding.replace_claims(attempt)
-        applicant_id, bound = self._send_values(attempt)
+        applicant_id, bound = self._send_values(attempt, ahead)
         run = self._start_run(attempt, applicant_id, bound.custom_data)
         try:
             return self._hand_over(attempt, run, bound.claims)
@@ -164,10 +168,10 @@ class Initiation:
                 retry_after=int(remaining) + 1,
             )
 
-    def _send_values(self, attempt: Attempt) -> tuple[str, BoundValues]:
+    def _send_values(self, attempt: Attempt, ahead: ReadAhead) -> tuple[str, BoundValues]:
         """Send the user's values, and announce the run for exactly these; returns the applicant and the values."""
         for _ in range(ROUNDS):
-            bound = self._binding.read(attempt)
+            bound = self._binding.read(attempt, ahead)
             applicant = self._sending.put(attempt, bound)
             with self._sending.recording(attempt, bound, applicant):
                 if self._announce(attempt, bound, applicant):
