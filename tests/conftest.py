@@ -14,6 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import make_url
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -34,6 +35,8 @@ hypothesis_settings.register_profile(
     print_blob=True,
 )
 hypothesis_settings.load_profile("default")
+
+MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30  # bytes; a container may have very few
 
 # Plain tracebacks: the default's cost seconds each.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
@@ -95,12 +98,22 @@ def postgresql_template(postgresql_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def sqlite_directory() -> Iterator[Path]:
+    """A directory for SQLite's files, in memory where there is enough: no test ends with a power loss."""
+    is_large = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH
+    with tempfile.TemporaryDirectory(
+        prefix="tests-", dir=MEMORY if is_large else None, ignore_cleanup_errors=True
+    ) as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Make a migrated database, `sqlite` or `postgresql`, and return its URL."""
 
     def make(kind: str) -> str:
         if kind == "sqlite":
-            path = tmp_path_factory.mktemp("database") / "connector.db"
+            path = Path(tempfile.mkdtemp(dir=request.getfixturevalue("sqlite_directory"))) / "connector.db"
             return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
         server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
         return databases.put_database(server, databases.new_name(), template)
@@ -118,7 +131,9 @@ def postgresql_database(new_database: Callable[[str], str]) -> str:
 def database_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> Iterator[str]:
     """The URL of a migrated, empty database."""
     if request.param == "sqlite":
-        yield new_database("sqlite")
+        url = new_database("sqlite")
+        yield url
+        shutil.rmtree(Path(str(make_url(url).database)).parent, ignore_errors=True)
         return
     url = request.getfixturevalue("postgresql_database")
     yield url

@@ -18,7 +18,6 @@ from typing import ClassVar
 import structlog
 
 from connector.bootstrap import create_services
-from connector.exports import verifications
 from connector.services.outbox import Handler
 from connector.settings import Settings
 from connector.settings.signals import SignalSettings
@@ -35,7 +34,10 @@ class Record:
 
 def main() -> None:
     orders = json.loads(sys.argv[1])
-    verifications.STEP_SIZE = orders["step_size"]
+    if orders["step_size"]:
+        from connector.exports import verifications  # noqa: PLC0415  most workers need not load it
+
+        verifications.STEP_SIZE = orders["step_size"]
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     ending = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)

@@ -17,7 +17,6 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
-from connector.exports.verifications import STEP_SIZE
 from connector.services.outbox import LEASE
 from connector.settings import Settings
 from connector.store import outbox
@@ -42,7 +41,7 @@ def worker(
     notes: Path,
     stuck_at: int | None = None,
     threads: int = 2,
-    step_size: int = STEP_SIZE,
+    step_size: int | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a worker, which is stopped at the end if it still runs; `step_size` limits the rows of a job's step."""
     orders = {
