@@ -15,8 +15,9 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 
 from connector.console.ground import now
-from connector.console.translations import EXACT
+from connector.console.translations import EXACT, say
 from connector.domain.history import Change
+from connector.domain.property_names import property_name
 from connector.domain.sentences import sentence
 from connector.domain.utc import timestamp
 
@@ -92,6 +93,12 @@ def sentence_of(change: Change) -> str:
     """Return an entry of the history as a sentence; an object that is known by an id only has a short one."""
     name = change.name or ""
     return sentence(replace(change, name=name[:SHORT_ID]) if _UUID.fullmatch(name) else change)
+
+
+def property_of(name: str) -> str:
+    """Return the name of a property, at the beginning of a line."""
+    words = str(say(property_name(name)))
+    return words[:1].upper() + words[1:]
 
 
 def number(value: float) -> str:

@@ -29,6 +29,7 @@ from connector.console.translations import Catalogues, choose_language, say
 from connector.console.turns import SignInTurns
 from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
+from connector.domain.failures import failure_words
 from connector.domain.history import name_of
 from connector.domain.messages import without_command
 from connector.settings import Settings
@@ -120,6 +121,8 @@ def _install_words(app: Flask) -> None:
     environment.filters |= {name: getattr(formats, name) for name in names} | {
         "actor_name": name_of,
         "sentence": formats.sentence_of,
+        "property_name": formats.property_of,
+        "failure_words": failure_words,
         "without_command": without_command,
     }
 

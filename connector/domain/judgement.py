@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, comparison_key
 from connector.domain.environment import SANDBOX
+from connector.domain.failures import failure_words
 from connector.domain.messages import message as _
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
@@ -282,7 +283,7 @@ def _run_in_words(verification: Verification) -> str:
     if verification.status == REVIEW and verification.decision is not None:
         return _("The run ended in review, and an administrator decided: %(decision)s.", decision=verification.decision)
     if verification.failure is not None:
-        return _("The verification ended without a result: %(failure)s", failure=verification.failure)
+        return _("The verification ended without a result: %(failure)s", failure=failure_words(verification.failure))
     return _("The run ended with the status %(status)s.", status=verification.status)
 
 

@@ -15,24 +15,10 @@ from connector.domain.differences import REPLACED
 from connector.domain.history import SYSTEM, Change, name_of
 from connector.domain.messages import counted, marked
 from connector.domain.messages import message as _
+from connector.domain.property_names import property_name, short_claim
 from connector.errors import message_of
 
 MOST_NAMED = 4  # items that a sentence names; the others are counted
-_PROPERTIES = {
-    "api_token": _("the API token"),
-    "client_id": _("the client id"),
-    "client_secret": _("the client secret"),
-    "webhook_token": _("the webhook token"),
-    "notice_secret": _("the secret for notices"),
-    "workflow_id": _("the workflow"),
-    "base_url": _("the base URL"),
-    "max_attempts": _("the number of attempts"),
-    "attempt_window": _("the time for attempts"),
-    "missing_name": _("the replacement for a missing name"),
-    "accent_color": _("the accent colour"),
-    "is_enabled": _("whether it is enabled"),
-    "url": _("the URL"),
-}
 _WEBHOOK = {
     "created": _("registered the webhook"),
     "repaired": _("repaired the webhook"),
@@ -124,7 +110,7 @@ _CONFIGURED = {
 def _deeds(change: Change, changes: Mapping[str, Mapping[str, object]]) -> str:
     by_verb: dict[str, dict[str, None]] = {}
     for name, difference in changes.items():
-        by_verb.setdefault(_verb(difference), {})[_property(name)] = None
+        by_verb.setdefault(_verb(difference), {})[property_name(name)] = None
     deeds: list[str] = [_(verb, what=listed(names)) for verb, names in by_verb.items()]
     if webhook := _WEBHOOK.get(str(change.detail.get("webhook"))):
         deeds.insert(0, webhook)
@@ -136,7 +122,7 @@ def _known_by_name(change: Change) -> str:
     names = change.detail.get("properties", ())
     if names and all(name.startswith("previous_") for name in names):
         return _("ended the validity of the former webhook token")
-    return _(_CHANGED, what=listed(map(_property, names))) if names else _("saved the same configuration")
+    return _(_CHANGED, what=listed(map(property_name, names))) if names else _("saved the same configuration")
 
 
 _CHANGED, _REMOVED = marked("changed %(what)s"), marked("removed %(what)s")
@@ -148,15 +134,6 @@ def _verb(difference: Mapping[str, object]) -> str:
     if difference["to"] is None:
         return _REMOVED
     return marked("set %(what)s") if difference["from"] is None else _CHANGED
-
-
-def _property(name: str) -> str:
-    whole, _dot, part = name.partition(".")
-    if whole == "claims" and part:
-        return _("the mapping of %(name)s", name=_short(part))
-    if part:
-        return _("the Studio setting %(name)s", name=part)
-    return _PROPERTIES.get(name) or _("the %(name)s", name=name.replace("_", " "))
 
 
 def _of_user(change: Change) -> str:
@@ -171,13 +148,15 @@ def _of_user(change: Change) -> str:
         )
     changed = [uri for uri in change.detail.get("claims", ()) if uri not in removed]
     deeds = [
-        _(verb, what=listed(map(_short, uris))) for verb, uris in ((_CHANGED, changed), (_REMOVED, removed)) if uris
+        _(verb, what=listed(map(short_claim, uris)))
+        for verb, uris in ((_CHANGED, changed), (_REMOVED, removed))
+        if uris
     ]
     return _("%(who)s %(deeds)s of the user %(name)s.", who=who, deeds=listed(deeds) or _("changed nothing"), name=name)
 
 
 def _of_claim(change: Change) -> str:
-    claim, is_verified = _short(change.name) if change.name else _("a claim"), change.current == VERIFIED
+    claim, is_verified = short_claim(change.name) if change.name else _("a claim"), change.current == VERIFIED
     if change.cause in history.AUDITED:
         text = (
             marked("%(who)s marked %(claim)s of %(user)s as verified.")
@@ -278,11 +257,6 @@ def listed(names: Iterable[str]) -> str:
 
 def _pair(first: str, second: str) -> str:
     return _("%(first)s, %(second)s", first=first, second=second)
-
-
-def _short(uri: str) -> str:
-    """Return the last part of a claim's URI, which is familiar to people."""
-    return uri.rstrip("/").rpartition("/")[2] or uri
 
 
 _COMPOSED: Mapping[str, Callable[[Change], str]] = {

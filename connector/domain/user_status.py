@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
+from connector.domain.failures import failure_words
 from connector.domain.history import Change
 from connector.domain.messages import joined, message
 from connector.domain.provider import Provider
@@ -104,5 +105,5 @@ def _final_reason(run: Verification, reasons: Sequence[str]) -> str:
         sentence = message("The last run ended as %(status)s.", status=run.status)
     if (run.decision or run.status) == APPROVED:
         sentence = joined((sentence, message("Not every attribute was verified by it.")))
-    details = [*reasons, *([run.failure] if run.failure else [])]
-    return joined((sentence, f"{'; '.join(details).removesuffix('.')}." if details else ""))
+    reported = f"{'; '.join(reasons).removesuffix('.')}." if reasons else ""
+    return joined((sentence, reported, failure_words(run.failure) if run.failure else ""))

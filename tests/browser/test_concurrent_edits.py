@@ -41,9 +41,9 @@ def test_the_second_of_two_people_decides_on_a_conflicting_change(visit: Visit, 
     bob.get_by_role("button", name="Save").click()
     expect(bob.get_by_role("heading", name="Changed meanwhile")).to_be_visible()
     expect(bob.get_by_text("ann changed the number of attempts")).to_be_visible()
-    expect(bob.get_by_role("row", name="max_attempts")).to_contain_text("5")
+    expect(bob.get_by_role("row", name="The number of attempts")).to_contain_text("5")
     for value in ("7", "9"):
-        expect(bob.get_by_role("row", name="max_attempts")).to_contain_text(value)
+        expect(bob.get_by_role("row", name="The number of attempts")).to_contain_text(value)
     assert provider_of(world).max_attempts == 7
     visitors[1].look_at("changed-meanwhile")
     bob.get_by_role("button", name="Save mine").click()
@@ -115,7 +115,7 @@ def test_an_endpoint_changed_meanwhile_is_not_overwritten(visit: Visit, place: W
     for page, url in ((ann, URLS[1]), (bob, URLS[2])):
         page.get_by_label("URL").fill(url)
         page.get_by_role("button", name="Save").click()
-    expect(bob.get_by_role("row", name="url")).to_contain_text(URLS[1])
+    expect(bob.get_by_role("row", name="The URL")).to_contain_text(URLS[1])
     bob.get_by_role("link", name="Keep what is saved").click()
     expect(bob.get_by_label("URL")).to_have_value(URLS[1])
 

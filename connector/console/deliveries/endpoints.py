@@ -61,7 +61,7 @@ class EndpointForm(Form):
         [InputRequired(_l("choose at least one"))],
         choices=[SelectChoice(*each) for each in EVENTS.items()],
     )
-    provider = SelectField(_l("Provider"), description=_l("Only events of this provider are sent."))
+    provider = SelectField(_l("Provider"), description=_l("Choose one to send the events of this provider only."))
 
 
 def install(story: Story) -> None:

@@ -128,7 +128,13 @@ def _state(row: StoredDelivery) -> State:
 
 def _attempt(stored: Mapping[str, Any]) -> Attempt:
     at = datetime.fromisoformat(stored["at"])
-    return Attempt(stored["number"], at, stored.get("status"), stored.get("seconds"), stored.get("reason", ""))
+    return Attempt(stored["number"], at, stored.get("status"), stored.get("seconds"), _words(stored.get("reason", "")))
+
+
+def _words(reason: str) -> str:
+    """Return why an attempt failed, without the name of the error's class in front of it."""
+    name, _sep, words = reason.partition(": ")
+    return words if words and name.isidentifier() else reason
 
 
 def _answer(row: StoredDelivery) -> str:
@@ -136,5 +142,5 @@ def _answer(row: StoredDelivery) -> str:
         return str(_("not tried yet")) if row.state == "ready" else ""
     last = _attempt(row.history[-1])
     if last.status is None or last.seconds is None:
-        return last.reason.partition(":")[0]
+        return last.reason
     return str(_("%(status)s in %(number)s ms", status=last.status, number=round(last.seconds * 1000)))

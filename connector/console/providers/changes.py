@@ -6,6 +6,7 @@ from flask import g
 from flask_babel import gettext as _
 
 from connector.api.shapes.audit import AuditPageSchema, audit_body
+from connector.console.audit import channels
 from connector.console.ground import use_cases
 from connector.console.providers import page
 from connector.console.story import Story
@@ -36,5 +37,6 @@ def show_changes(provider_id: str) -> str:
         entries=entries,
         rows=listed.rows,
         names=[None if each.change.actor is None else name_of(each.change.actor) for each in listed.rows],
+        channels=channels(),
         words_of={"added": _("Added"), "changed": _("Changed"), "removed": _("Removed")},
     )

@@ -8,12 +8,22 @@
 
   // Live parts: asked for only while they can be seen, and sent again only when they have changed.
   const isLive = (element) => element.hasAttribute("data-live");
+  let isSignedOut = false;
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isLive(event.detail.elt) && (document.hidden || event.detail.elt.contains(document.activeElement))) event.preventDefault();
+    if (isLive(event.detail.elt) && (isSignedOut || document.hidden || event.detail.elt.contains(document.activeElement))) event.preventDefault();
   });
   document.addEventListener("htmx:configRequest", (event) => {
     const { elt, headers } = event.detail;
     if (isLive(elt) && elt.dataset.version) headers["If-None-Match"] = elt.dataset.version;
+  });
+  // Where the session has ended, the page stays as it is, with what was typed; it says so, and links to the sign-in.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { elt, xhr } = event.detail, hint = document.getElementById("signed-out");
+    if (!isLive(elt) || xhr.status !== 401 || !hint) return;
+    event.preventDefault();
+    isSignedOut = true;
+    hint.hidden = false;
+    stale(elt, true);
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, xhr } = event.detail;

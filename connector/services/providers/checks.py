@@ -17,7 +17,7 @@ _ADVICE = {
     Code.BASE_URL_WRONG: message(
         "Give the provider the base URL of its account's region; if it is right, check the network."
     ),
-    Code.WORKFLOW_REFUSED: message("Correct the workflow's id, or publish the workflow in Onfido Studio."),
+    Code.WORKFLOW_REFUSED: message("Publish it there if it is a draft."),
     Code.ONFIDO_THROTTLES: message("Test again in a minute."),
     Code.ONFIDO_UNREACHABLE: message(
         "Test again in a minute; if that does not help, check the base URL and the network."

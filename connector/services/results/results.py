@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 
 from connector import metrics
 from connector.domain.environment import is_elsewhere
+from connector.domain.failures import OF_OTHER_ENVIRONMENT
 from connector.domain.history import Change
 from connector.domain.judgement import Rule, Verdict
+from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import APPROVED, ERROR, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
@@ -84,7 +86,7 @@ class Results:
         """
         run_id = verification.run_id or ""
         if is_elsewhere(verification.environment, provider.environment):
-            failure = f"The run is in Onfido's {verification.environment}; the provider's credentials are for another."
+            failure = message(OF_OTHER_ENVIRONMENT, environment=verification.environment or "")
             return self._end(verification, failure, cause, Verdict(Rule.RUN_ELSEWHERE, verification.environment or ""))
         onfido = self._onfido.of_provider(provider, deadline)
         try:
