@@ -51,6 +51,8 @@ def _checks(directory: Path) -> Mapping[str, Callable[[], object]]:
         "chart: values that are refused": chart.refuse_what_the_schema_forbids,
         "chart: Kubernetes' schemas": partial(chart.validate, directory),
         "chart: pods": chart.check_pods,
+        "chart: network": chart.check_network,
+        "chart: migration": chart.check_migration,
         "proxy: nginx": partial(_check_nginx, directory),
         "proxy: HAProxy": lambda: proxies.check_haproxy(directory, _certificate(directory)),
         "proxy: Envoy": lambda: proxies.check_envoy(directory, _certificate(directory)),

@@ -34,7 +34,9 @@ EVERYTHING: Mapping[str, Any] = {
     "affinity": {"nodeAffinity": {}},
 }
 LITTLE: Mapping[str, Any] = {
-    "web": {"autoscaling": {"enabled": False}},
+    "web": {"autoscaling": {"enabled": False}, "replicas": 0},  # while a backup is restored nothing may run
+    "worker": {"replicas": 0},
+    "ingress": {"enabled": True, "className": "", "annotations": {}},
     "migration": {"enabled": False},
     "networkPolicy": {"enabled": False},
 }
@@ -43,6 +45,7 @@ REFUSED: tuple[Mapping[str, Any], ...] = (
     {"secretName": ""},
     {"replicas": 3},
     {"web": {"replicas": "x"}},
+    {"worker": {"replicas": -1}},
     {"image": {"digest": "latest"}},
 )
 
@@ -94,6 +97,30 @@ def check_pods() -> None:
     for each in objects:
         if each["kind"] == "Service" and not any(_has(pod, each["spec"]["selector"]) for pod in pods):
             raise FaultError(f"{each['metadata']['name']} leads to no pod")
+
+
+def check_network() -> None:
+    """Check that an empty list of the NetworkPolicy admits nothing: in a rule it would mean everything."""
+    closed = {"callers": [], "scrapers": [], "database": {"to": []}, "https": {"to": []}}
+    for name, values, rules in (("closed", closed, (0, 1)), ("defaults", {}, (2, 3))):
+        [policy] = [each for each in render({"networkPolicy": values}) if each["kind"] == "NetworkPolicy"]
+        found = tuple(len(policy["spec"][way] or ()) for way in ("ingress", "egress"))
+        if found != rules or policy["spec"]["policyTypes"] != ["Ingress", "Egress"]:
+            raise FaultError(f"the NetworkPolicy ({name}) has {found} rules, not {rules}")
+
+
+def check_migration() -> None:
+    """Check that the migration has what the database's URL may name: certificates, keys and variables."""
+    job, *deployments = sorted(
+        (each for each in render(EVERYTHING) if each["kind"] in {"Job", "Deployment"}),
+        key=lambda each: each["kind"] != "Job",
+    )
+    [migration, *others] = [each["spec"]["template"]["spec"]["containers"][0] for each in (job, *deployments)]
+    given = {"/run/secrets/connector", "/run/secrets/more", "/run/certificates"}
+    for container in (migration, *others):
+        missing = given - {each["mountPath"] for each in container["volumeMounts"]}
+        if missing or "AS_SECRET" not in {each["name"] for each in container["env"]}:
+            raise FaultError(f"{container['name']} lacks a variable, or {missing}")
 
 
 def render(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

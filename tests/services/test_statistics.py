@@ -66,7 +66,6 @@ def year(
         dev=True,
     )
     clock = Clock()
-    clock.stop()
     with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
         connector.rest()
         sites = []
@@ -76,6 +75,7 @@ def year(
         database = connector.services.database
         with database.write() as connection:
             populate(connection, sites, ROWS)
+        clock.stop()  # after the last row, which a million of them take minutes to reach
         for _ in range(DAYS // (MOST_DAYS - 2) + 1):
             connector.services.daily_counts.count_due()
         yield Year(connector, clock, sites)

@@ -66,9 +66,14 @@ securityContext:
 
 {{- define "connector.mounts" -}}
 - {name: settings, mountPath: /etc/connector, readOnly: true}
-- {name: secrets, mountPath: /run/secrets/connector, readOnly: true}
 - {name: tmp, mountPath: /tmp}
 - {name: shm, mountPath: /dev/shm}
+{{ include "connector.given-mounts" . }}
+{{- end -}}
+
+{{/* What the operator has created: the database's URL may name a certificate or a key in it. */}}
+{{- define "connector.given-mounts" -}}
+- {name: secrets, mountPath: /run/secrets/connector, readOnly: true}
 {{- if .Values.moreSecretsName }}
 - {name: more-secrets, mountPath: /run/secrets/more, readOnly: true}
 {{- end }}
@@ -80,12 +85,16 @@ securityContext:
 {{- define "connector.volumes" -}}
 - name: settings
   configMap: {name: {{ include "connector.name" . }}-settings}
-- name: secrets
-  secret: {secretName: {{ .Values.secretName }}, defaultMode: 0440}
 - name: tmp
   emptyDir: {medium: Memory, sizeLimit: 64Mi}
 - name: shm
   emptyDir: {medium: Memory, sizeLimit: 64Mi}
+{{ include "connector.given-volumes" . }}
+{{- end -}}
+
+{{- define "connector.given-volumes" -}}
+- name: secrets
+  secret: {secretName: {{ .Values.secretName }}, defaultMode: 0440}
 {{- if .Values.moreSecretsName }}
 - name: more-secrets
   secret: {secretName: {{ .Values.moreSecretsName }}, defaultMode: 0440}
