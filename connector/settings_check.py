@@ -53,7 +53,7 @@ def check_settings(
 
 @contextmanager
 def _elsewhere(settings: Settings) -> Iterator[Settings]:
-    """Return the same settings with a database of the moment: a check must create neither the real one nor its key."""
+    """Return the same settings with a temporary database: a check must create neither the real one nor its key."""
     with TemporaryDirectory(prefix="check-settings-") as directory:
         yield replace(settings, data_dir=Path(directory), database_url="")
 

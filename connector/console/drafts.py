@@ -1,8 +1,8 @@
-"""What was typed into a form is not lost if the session has ended meanwhile.
+"""The input of a form is kept if the session has ended meanwhile.
 
     POST without a session ──► kept, encrypted, with the session that has ended ──► sign-in ──► /console/draft
 
-There the form is shown again with what was typed, where its view declares `is_shown_again`; otherwise its fields are
+There the form is shown again with its input if its view declares `is_shown_again`; otherwise its fields are
 listed, and a button sends them. Secrets are never kept. A form is kept only if it came from a page of this browser's.
 """
 

@@ -30,7 +30,7 @@ class SignInAgain(Exception):  # noqa: N818  it is a state, not a defect
 
 
 def is_kept_for(next_url: str) -> bool:
-    """Whether the token of a sign-in is kept: where it is needed, and for the user's pages only."""
+    """Whether the token of a sign-in is kept: only if it is needed, and for the user's pages."""
     is_of_user = not urlsplit(next_url).path.startswith(f"{request.script_root}/console")
     return bool(g.tenant.directory.needs_the_user) and is_of_user
 

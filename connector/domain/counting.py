@@ -5,8 +5,8 @@
     up to 60 days old       once a day
     older                   once more after the 60 days; then they are frozen
 
-A day that was never counted is due at any age. Where the rows of guests are removed earlier, days are frozen before
-that, so that their numbers stay.
+A day that was never counted is due at any age. If the rows of guests are removed earlier, days are frozen before that,
+so that the counts include them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HOURLY, DAILY = 14, 60  # days
 
 
 def recounted_days(guest_retention: int) -> int:
-    """Return the age in days up to which days are counted again, where guests are removed after a number of days."""
+    """Return the age in days up to which days are counted again, if guests are removed after `guest_retention` days."""
     return min(DAILY, guest_retention - 2)  # once more on the next day, before the first row is removed
 
 

@@ -51,7 +51,7 @@ class Count:
 
 @dataclass
 class Numbers:
-    """The numbers of a period, by key: measure and bucket. `lines` have those of each day, where shown."""
+    """The numbers of a period, by key: measure and bucket. `lines` have those of each day, if requested."""
 
     totals: dict[str, int] = field(default_factory=dict)
     lines: dict[str, list[int]] = field(default_factory=dict)

@@ -44,8 +44,8 @@ _BOOLEANS = {"true": True, "false": False}
 def applicant_fields(values: Mapping[str, str]) -> dict[str, Any]:
     """Nest dotted applicant fields: `address.postcode` becomes `{"address": {"postcode": …}}`.
 
-    `id_numbers.passport` becomes an entry `{"type": "passport", "value": …}` of the list `id_numbers`, which
-    `id_numbers.driving_licence.state_code` joins where there is such a number; `consents.privacy_notices_read` becomes
+    `id_numbers.passport` becomes an entry `{"type": "passport", "value": …}` of the list `id_numbers`;
+    `id_numbers.driving_licence.state_code` is added to the licence's entry. `consents.privacy_notices_read` becomes
     an entry of the list `consents`. An update replaces such a list at Onfido as a whole, so entries to keep must be
     sent again. Raises `RequestError` for a consent that is neither true nor false.
     """

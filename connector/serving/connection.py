@@ -86,7 +86,7 @@ class Connection:
         return len(data)
 
     def await_body(self, now: float) -> None:
-        """Start the body's time limit; where the client expects `100 Continue`, send it."""
+        """Start the body's time limit; if the client expects `100 Continue`, send it."""
         self.deadline = now + self._times.body
         self._body_began = now
         if self.intake.is_expectant:

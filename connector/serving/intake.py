@@ -120,7 +120,7 @@ def is_read_to_its_end(request: Any) -> bool:
     try:
         while body.read(READ_STEP):
             pass
-    except Exception:  # noqa: BLE001  whatever its reader says of it: where the next request begins is not known
+    except Exception:  # noqa: BLE001  after any error of the reader, the start of the next request is unknown
         return False
     return not request.unreader.read()
 

@@ -1,6 +1,6 @@
 """The event loop for all clients, in one thread; it never blocks on a single client.
 
-    RECEIVING ──► ANSWERING ──► SENDING ──► RECEIVING   where the connection is kept
+    RECEIVING ──► ANSWERING ──► SENDING ──► RECEIVING   if the connection is kept
         │          (a thread)      └──────► LINGERING ──► CLOSED
         └ late, malformed: refused ───────────┘
 

@@ -181,7 +181,7 @@ class Settings(Noted, Checked):
     )
     guest_retention_days: int = setting(
         90,
-        "Days until a person whom a client had verified is removed, here and at Onfido.",
+        "Days until a guest, a person verified for an OpenID client, is removed here and at Onfido.",
         checks.between(7, 36_500),
     )
 

@@ -27,7 +27,7 @@ DATABASE_SCHEMES = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 SERVERS = tuple(scheme for scheme in DATABASE_SCHEMES if scheme.startswith("postgres"))
-# As SQLAlchemy reads it; what it would take for a part of the host or the port may be one of the password.
+# SQLAlchemy's syntax. Anything else in the place of host or port could be a part of the password.
 _SERVER = re.compile(r"([^:/@?]*(:[^@]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?@\[\]]*)(:\d{1,5})?([/?].*)?", re.DOTALL)
 ASYMMETRIC_ALGORITHMS = frozenset(
     {f"{family}{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512)} | {"EdDSA", "Ed25519"}

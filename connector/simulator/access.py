@@ -1,6 +1,6 @@
 """Authorization of calls: any API token of the right form, or an access token that `/v3.6/oauth/token` has granted.
 
-A token is for the sandbox or for live; a client's are for live where its id says so. Objects of one environment
+A token is for the sandbox or for live; a client's are for live if its id says so. Objects of one environment
 are unknown in the other. Only requests for one of the simulator's own hosts are answered, which prevents DNS
 rebinding.
 """

@@ -51,7 +51,7 @@ class State:
             self.faults_changed.notify_all()
 
     def takes(self, switch: str, subject: str = ANY) -> bool:
-        """Whether `switch` applies now, for this route or event; a counting one is used up by one."""
+        """Whether `switch` applies now, for this route or event; a switch with a count is reduced by one."""
         with self.lock:
             if not self.faults.concerns(switch, subject):
                 return False

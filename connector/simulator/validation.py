@@ -204,7 +204,7 @@ def _by_key(error: ValidationError) -> dict[Any, Any]:
 
 
 def _raw(reason: str, *kinds: type, **options: Any) -> fields.Raw:
-    """A value of one of these types, where true and false are no numbers."""
+    """A value of one of these types; true and false are not numbers."""
 
     def check_kind(value: Any) -> None:
         if type(value) not in kinds:

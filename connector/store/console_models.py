@@ -1,4 +1,4 @@
-"""The tables of the console: of its own tokens digests only, of the issuers' one, encrypted, where it is needed.
+"""The tables of the console: only digests of its own tokens, and an issuer's token, encrypted, if it is needed.
 
 console_sessions      one row for each browser that is signed in
 console_links         one-time links that sign in, under --dev

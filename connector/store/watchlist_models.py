@@ -1,7 +1,7 @@
 """The table about watchlist monitors.
 
 watchlist_monitors    one row per provider and user whom a monitor at Onfido watches, or may watch. No foreign key: the
-                      row stays until the monitor is ended, also where the user or the provider was removed.
+                      row stays until the monitor is ended, also if the user or the provider was removed.
 """
 
 from __future__ import annotations

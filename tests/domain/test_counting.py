@@ -1,4 +1,4 @@
-"""Which days are counted again, also where guests are removed early."""
+"""The days that are counted again, also if guests are removed early."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_a_guide_checks_the_settings_and_makes_a_call(product: str) -> None:
     commands = "\n".join(FENCED.findall(text_of(product)))
     for command in ("connector check-settings", "connector token check", "/api/users/v1/me/idv/claims"):
         assert command in commands
-    for heading in ("Check it", "A first token and the first call", "When it fails", "What was tried"):
+    for heading in ("Check it", "A first token and the first call", "When it fails", "What was tested"):
         assert f"\n## {heading}\n" in text_of(product)
 
 

@@ -96,13 +96,13 @@ def _cells(columns: Sequence[str], row: Row, where: str) -> tuple[dict[str, str]
     objections = []
     if len(row.cells) < number:
         objections.append(
-            f"{where}: has {len(row.cells)} cells; must have {number}, one for each column: leave a cell empty where "
-            'there is no value, and put a value that holds a line break between "'
+            f"{where}: has {len(row.cells)} cells; must have {number}, one for each column: leave a cell without a "
+            'value empty, and put a value that contains a line break between "'
         )
     if spare:
         objections.append(
             f"{where}, column {spare[0] + 1}: has a value, but the heading has no name there; must be empty: put a "
-            'value that holds the separator between "'
+            'value that contains the separator between "'
         )
     return {name: cell for name, cell in zip(columns, row.cells, strict=False) if name}, objections
 
