@@ -17,6 +17,7 @@ from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
 from connector.console import drafts
 from connector.console.confirm import is_part_wanted
 from connector.console.descriptions import description_of
+from connector.console.links import here_with_query
 from connector.console.own_token import SignInAgain
 from connector.console.sign_in import SignInFailed, sign_in_url
 from connector.console.story import ScopeMissing, SignedOut
@@ -150,7 +151,7 @@ def _profile_unreadable(error: DirectoryError) -> BaseResponse:
     retry_url = None
     if error.code is Code.NEEDS_THE_USER:
         sentence = _("Sign in again. If that does not help, tell the people who run this service.")
-        retry_url = sign_in_url(_here(), again=1)
+        retry_url = sign_in_url(here_with_query(), again=1)
     elif error.is_retryable:
         sentence = _("Nothing was lost. Try again in a minute.")
     else:
@@ -209,15 +210,10 @@ def _home_url() -> str | None:
 def _return_address() -> str | None:
     """Return the page to show after a sign-in: this one, or the user's page to which a form or a part belongs."""
     if request.method == "GET" and not is_part_wanted():
-        return _here()
+        return here_with_query()
     if shown := request.headers.get("HX-Current-URL") or request.referrer:  # the page of a part, or of a form
         parts = urlsplit(shown)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
     if request.blueprint in _USER_PAGES and request.view_args:
         return url_for(".show", **request.view_args)
     return None
-
-
-def _here() -> str:
-    query = request.query_string.decode("ascii", "replace")
-    return f"{request.script_root}{request.path}" + (f"?{query}" if query else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import requests
@@ -179,6 +179,21 @@ def test_the_reason_of_an_act_is_listed_and_sent_by_a_button(world: World, brows
     assert "unlocked the user ann" not in browser.http.get(f"{browser.base}/console/audit", timeout=60).text
     assert browser.send(browser.form_in(shown, path), {}).status_code == 302
     assert "unlocked the user ann" in browser.http.get(f"{browser.base}/console/audit", timeout=60).text
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "a?b#c", "50% ä"])
+def test_the_form_of_a_user_with_any_id_comes_back(world: World, browser: Browser, user_id: str) -> None:
+    world.add_user(user_id)
+    page = f"/console/users/{quote(user_id, safe='')}/unlock"
+    answer = browser.http.get(browser.base + page, timeout=60)
+    [form] = [each for each in forms_of(page, answer.text) if each.action == page]
+    world.clock.advance(IDLE)
+
+    shown = browser.sign_in_again(browser.send(form, {"reason": "typed"}))
+
+    [again] = [each for each in forms_of("/console/draft", shown.text) if each.action == page]
+    assert values(again)["reason"] == "typed"
+    assert browser.send(again, {}).status_code == 302
 
 
 def test_what_was_typed_can_be_discarded(world: World, browser: Browser) -> None:
