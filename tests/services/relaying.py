@@ -1,4 +1,4 @@
-"""A worker of its own process that notes what it delivers: `python -m tests.services.relaying '<orders>'`.
+"""A worker of its own process that notes what it delivers: `fork("tests.services.relaying", orders)`.
 
 It writes the number of each delivery to a file; it says when it is ready, and when it is stuck, which it is with the
 delivery of the number `stuck_at`. Its log goes to standard error: the test reads no more of standard output than that,
@@ -32,8 +32,8 @@ class Record:
     number: int
 
 
-def main() -> None:
-    orders = json.loads(sys.argv[1])
+def run(text: str) -> None:
+    orders = json.loads(text)
     if orders["step_size"]:
         from connector.exports import verifications  # noqa: PLC0415  most workers need not load it
 
@@ -68,7 +68,3 @@ def main() -> None:
 def _say(word: str) -> None:
     sys.stdout.write(f"{word}\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +21,8 @@ from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DONE
-from tests.faults.deployment import ROOT, Deployment
+from tests.faults.deployment import Deployment
+from tests.forked import Forked, fork
 from tests.services.ageing import let_pass
 from tests.services.relaying import Record
 
@@ -42,7 +41,7 @@ def worker(
     stuck_at: int | None = None,
     threads: int = 2,
     step_size: int | None = None,
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[Forked]:
     """Run a worker, which is stopped at the end if it still runs; `step_size` limits the rows of a job's step."""
     orders = {
         "data_dir": str(settings.data_dir),
@@ -53,18 +52,17 @@ def worker(
         "step_size": step_size,
         "signals": asdict(settings.signals),
     }
-    command = [sys.executable, "-m", "tests.services.relaying", json.dumps(orders)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert next_line(process) == "ready"
-            yield process
-        finally:
-            process.terminate()
-            process.wait(60)
+    process = fork("tests.services.relaying", json.dumps(orders))
+    try:
+        assert next_line(process) == "ready"
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.close()
 
 
-def next_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout
+def next_line(process: Forked) -> str:
     return process.stdout.readline().strip()
 
 
@@ -125,10 +123,10 @@ def test_the_delivery_of_a_killed_worker_is_taken_over_after_its_lease(
     with worker(settings, notes[0], stuck_at=1, threads=1) as killed:
         assert next_line(killed) == "stuck"
         killed.kill()
-        killed.wait()
+        killed.wait(60)
     with worker(settings, notes[1]) as heir:
         time.sleep(0.5)
-        assert (heir.poll(), delivered(database)) == (None, 0), "the lease of the whole batch still holds"
+        assert (heir.has_ended(), delivered(database)) == (False, 0), "the lease of the whole batch still holds"
         let_pass(database, timedelta(seconds=LEASE))
         wait_until(lambda: delivered(database) == 3)
 

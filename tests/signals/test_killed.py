@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from connector.services.outbox import LEASE
 from connector.store.engine import Database
 from connector.store.models import outbox
 from tests.contract.wire import USERS, entry
+from tests.forked import Forked
 from tests.harness import World, verified
 from tests.services.ageing import let_pass
 from tests.services.test_outbox import LEASE_OVER
@@ -87,7 +87,7 @@ def claims_of(world: World, user_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def workers(world: World, tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
+def workers(world: World, tmp_path: Path) -> Iterator[list[Forked]]:
     """Run two workers."""
     with ExitStack() as stack:
         yield [stack.enter_context(worker(world.connector.settings, tmp_path / "notes")) for _ in range(2)]
