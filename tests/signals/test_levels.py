@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,7 @@ from tests.signals.receiver import HIGH, LOW, STREAMS, Receiver, as_client, conn
 from tests.values import GIVEN_NAME, LAST_NAME
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GUEST = guest_of(str(uuid.uuid4()), str(uuid.uuid4()))
 TABLES = (signal_levels, signal_events, signal_subjects)
 
 
@@ -128,7 +130,7 @@ def test_users_removed_before_their_levels_are_noted_end_at_the_lower_level(worl
         verify_by_hand(world, user_id)
     verify_by_hand(world, "cid", uri=LAST_NAME, is_verified=False)  # so cid is not verified
     with world.connector.services.database.write() as connection:
-        connection.execute(claims.insert(), claim_of(world, guest_of("client", "flow")))
+        connection.execute(claims.insert(), claim_of(world, GUEST))
     settle(world)
     receiver = connect(as_client(world.connector))
     admin = world.connector.caller("admin", ["internal_idv_claim_delete"])
@@ -242,7 +244,7 @@ def test_a_second_tenant_receives_no_signals(world: World) -> None:
 
 @pytest.mark.one_database
 def test_a_guest_of_the_openid_provider_is_not_a_subject() -> None:
-    change = Change(NOW, "t", CLAIM, "verified", "event", name=GIVEN_NAME, user_id=guest_of("client", "flow"))
+    change = Change(NOW, "t", CLAIM, "verified", "event", name=GIVEN_NAME, user_id=GUEST)
     assert not SignalAnnouncement().wants(change)
     assert SignalAnnouncement().wants(replace(change, user_id="ann"))
 
@@ -258,7 +260,7 @@ def settled(world: World) -> bool:
 
 def claim_of(world: World, user_id: str) -> dict[str, Any]:
     """Return the row of a verified claim."""
-    row = {"id": f"claim-of-{user_id}", "user_id": user_id, "tenant": world.tenant, "provider_id": world.provider_id}
+    row = {"id": str(uuid.uuid4()), "user_id": user_id, "tenant": world.tenant, "provider_id": world.provider_id}
     return row | {"uri": GIVEN_NAME, "is_verified": True, "metadata": {}, "created_at": NOW, "updated_at": NOW}
 
 
