@@ -48,7 +48,7 @@ class Worker:
         return self.services.health.problem()
 
     def warnings(self) -> Sequence[str]:
-        """Return what is unsafe in production."""
+        """Return the settings that are unsafe in production."""
         return self.services.settings.warnings()
 
     def metrics(self) -> bytes:

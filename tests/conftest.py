@@ -156,7 +156,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def standing_simulator() -> Iterator[Simulator]:
-    """An Onfido that stands as long as the tests last."""
+    """A simulated Onfido that runs until the last test."""
     with Simulator() as running:
         yield running
 

@@ -208,7 +208,7 @@ class World:
     def post_event(
         self, body: bytes, *, signature: str | None = None, provider_id: str | None = None
     ) -> requests.Response:
-        """Post a webhook, rightly signed unless `signature` says otherwise."""
+        """Post a webhook, correctly signed unless `signature` is given."""
         prefix = "" if self.tenant == DEFAULT_TENANT else f"/t/{self.tenant}"
         path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
         headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}

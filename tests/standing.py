@@ -61,7 +61,7 @@ def shared_connector(
     new_database: Callable[[str], str],
     setting_changes: Mapping[str, Any],
 ) -> Iterator[StandingConnector]:
-    """A connector that stands as long as the tests last."""
+    """A connector that runs until the last test."""
     data_dir = tmp_path_factory.mktemp("standing")
     standing = StandingConnector(patient_settings(data_dir, new_database(request.param), **setting_changes))
     with standing.connector:

@@ -117,7 +117,7 @@ def test_the_pre_commit_hooks_run_the_commands_of_make_check() -> None:
 class TestMake:
     @pytest.fixture
     def old_python(self, tmp_path: Path) -> Path:
-        """A Python that says it is 3.10."""
+        """A Python that reports the version 3.10."""
         return script(tmp_path / "python3.10", f'exec {sys.executable} -c "{OLD} exec(sys.argv[1])" "$2"')
 
     @pytest.mark.parametrize("target", ["demo", "test", "lock"])

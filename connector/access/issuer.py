@@ -46,7 +46,7 @@ class TrustedIssuer(ABC):
 
     @abstractmethod
     def prepare(self) -> threading.Event | None:
-        """Start fetching what the first caller would have to wait for; return the event that is set at the end."""
+        """Start fetching the keys and documents in advance; return the event that is set at the end."""
 
     @abstractmethod
     def verify(self, token: Presented) -> Principal:

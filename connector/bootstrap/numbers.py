@@ -23,7 +23,7 @@ class Numbers(Lookups):
 
     @part
     def match_impact(self) -> MatchImpact:
-        """Estimate what a watchlist match would withdraw."""
+        """Estimate the claims that watchlist matches would withdraw."""
         return MatchImpact(self.database, self.providers, self._clock)
 
     @part

@@ -86,6 +86,6 @@ def _form(draft: Draft) -> Response | None:
 
 
 def _fields(draft: Draft) -> str:
-    """Return a page with what was typed, and a button that sends it."""
+    """Return a page with the kept input, and a button that sends it."""
     shown = [(name, value) for name, value in draft.fields if name not in (FIELD, BUTTON) and value]
     return render_template("console/draft.html", draft=draft, shown_fields=shown)

@@ -30,7 +30,7 @@ SHOWN = 25
 
 @story.page(scope=VIEW)
 def show_list() -> str:
-    """Show what Onfido posted, the latest first."""
+    """Show Onfido's events, the latest first."""
     names = _provider_names()
     filters = _filters(names)
     since, before = read_period(filters.value("from"), filters.value("to"))

@@ -59,7 +59,7 @@ def _name(language: str) -> str:
 def _choices() -> list[tuple[str, str, bool, str]]:
     """Return each language with its name, whether the page is in it, and the page's address in it.
 
-    Empty for the answer to a post, and to what an issuer sends back: these pages exist once.
+    Empty for the answers to a post and to an issuer's redirect, which cannot be requested again.
     """
     if request.method != "GET" or "state" in request.args:
         return []

@@ -1,4 +1,4 @@
-"""Deciding on a verification in review: what was compared, the decision with its reason, and that it is final."""
+"""Deciding on a verification in review: the compared values, and the final decision with its reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ story = Story("reviews", path="/verifications")
 
 @story.page("/<verification_id>/review", scope=UPDATE)
 def show(verification_id: str) -> str:
-    """Show what is to be decided."""
+    """Show the verification to be decided."""
     return _page(verification_id)
 
 

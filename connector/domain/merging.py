@@ -1,4 +1,4 @@
-"""Concurrent changes to the same object: what can be saved, and what has to be decided.
+"""Concurrent changes to the same object: values that can be saved, and conflicts that have to be decided.
 
     as it was shown ──┬──► as it is stored now   (theirs)
                       └──► as it is to be saved  (mine)

@@ -1,4 +1,4 @@
-"""The validation of a provider's configuration; each refusal names the field and what it must be."""
+"""The validation of a provider's configuration; each refusal names the field and its requirement."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class Period:
 
 
 def summary(numbers: Numbers, period: Period, today: date, counted_at: datetime | None = None) -> Statistics:
-    """Return the numbers of a period from what was counted in it."""
+    """Return the numbers of a period from its counts."""
     by_measure = numbers.by_measure()
     seconds, approved = by_measure[Measure.SECONDS], _by_claim(by_measure[Measure.ATTRIBUTE_APPROVED])
     started = by_measure[Measure.STARTED].total() - _young(numbers, period, today)
@@ -211,7 +211,7 @@ def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
 
 
 def _results(numbers: Numbers, days: Sequence[date]) -> Iterator[DayResults]:
-    """Yield what happened on each day."""
+    """Yield the numbers of each day."""
     started, verified, given_up = (
         numbers.line_of(measure, len(days)) for measure in (Measure.STARTED, Measure.VERIFIED, Measure.GIVEN_UP)
     )

@@ -1,4 +1,4 @@
-"""Reading what was stored, perhaps by a later version that has further values and properties."""
+"""Reading stored data, possibly written by a later version with further values and properties."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Health:
         self._write_problem: str | None = None
 
     def problem(self) -> str | None:
-        """Return what is wrong, or None; the driver's message is only logged."""
+        """Return the problem, or None; the driver's message is only logged."""
         try:
             fit = self._database.fit()
             if fit is Fit.BEHIND:

@@ -33,7 +33,7 @@ class _File:
 
 
 class Output:
-    """The output of one client; threads add bytes and files, and the loop sends what the socket did not accept.
+    """The output of one client; threads add bytes and files, and the loop sends data that the socket did not accept.
 
     `on_pending` is called, by the thread that added it, when something is left for the loop.
     """
@@ -60,7 +60,7 @@ class Output:
         self._is_held = True
 
     def release(self) -> None:
-        """Send what was held; raises `DisconnectedError`."""
+        """Send the held data; raises `DisconnectedError`."""
         if self._is_held:
             self._is_held = False
             with self._changed:

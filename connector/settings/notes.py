@@ -15,7 +15,7 @@ FILE, ENVIRONMENT, COMMAND_LINE = "file", "environment", "command line"  # where
 class Noted:
     """Settings with notes; copies that are made by `dataclasses.replace` have none."""
 
-    sources: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of what is not the default
+    sources: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of values other than the default
     secret_files: ClassVar[tuple[Path, ...]] = ()  # that secrets were read from
 
     def missing_secrets(self) -> list[Path]:

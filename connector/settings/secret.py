@@ -27,7 +27,7 @@ MAX_BYTES = 64 * 1024
 
 T = TypeVar("T", str, tuple[str, ...])
 
-_known: dict[str, str] = {}  # what was read from files; a process that is forked later has it as well
+_known: dict[str, str] = {}  # read from files; processes that are forked later inherit it
 _keeps_known = ContextVar("keeps_known", default=False)
 
 

@@ -53,7 +53,7 @@ def _pdf(title: str, size: int) -> Content:
 
 
 def _pdf_around(title: str, padding: int) -> tuple[bytes, bytes]:
-    """Write one page that says `title`, and what surrounds a stream of padding that no page shows.
+    """Return the parts of a file before and after a stream of unused padding; its one page shows `title`.
 
     All numbers have a fixed width, so that the padding is all that makes files differ in size.
     """

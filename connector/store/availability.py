@@ -58,7 +58,7 @@ def check_space(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what distinguishes a file from another that replaces it later; None if there is no file."""
+    """Return an identity of a file that differs from a later replacement's; None if there is no file."""
     try:
         entry = path.stat()
     except OSError:

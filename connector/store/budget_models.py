@@ -1,6 +1,6 @@
-"""The table of what accounts at Onfido may still send.
+"""The table of the remaining calls of accounts at Onfido.
 
-onfido_budgets        one row per account, that all processes book their calls in
+onfido_budgets        one row per account, in which all processes book their calls
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The conditions that hide what was removed and is not deleted yet: rows of providers and of OpenID clients.
+"""The conditions that hide rows of removed providers and OpenID clients until they are deleted.
 
 A removal only moves the provider, or the client, to a tenant that no request can name; the worker deletes its rows
 afterwards (`removals.py`). Statements that find a provider by its tenant no longer find it. Those that find rows in

@@ -1,4 +1,4 @@
-"""The tables of what goes out.
+"""The tables of outgoing deliveries.
 
 outbox         queued deliveries, with their attempts
 """

@@ -1,4 +1,4 @@
-"""The tables of what is known of a provider's connection to Onfido, in both directions.
+"""The tables of the state of a provider's connection to Onfido, in both directions.
 
 provider_health   the last check of every provider, and when the next one is due
 refused_posts     how often posts to a provider's webhook were refused, by cause: never more rows than causes

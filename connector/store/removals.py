@@ -1,4 +1,4 @@
-"""Statements that hide what is removed, and delete its rows, some in each transaction.
+"""Statements that hide removed objects, and delete their rows, some in each transaction.
 
     hide_provider, hide_client ──► find ──► delete_some, part by part ──► finish
 

@@ -104,7 +104,7 @@ def is_being_recorded(connection: Connection, tenant: str) -> bool:
 
 
 def note_page(connection: Connection, tenant: str, provider_id: str, after: str, limit: int) -> list[str]:
-    """Record that the next users after `after` who were verified with a removed provider were so; return their ids."""
+    """Record the next users after `after` who were verified with a removed provider; return their ids."""
     page = _chosen((claims.c.user_id,), claims.c.provider_id == provider_id, claims.c.user_id > after)
     users = list(connection.execute(page.limit(limit)).scalars())
     add_all(connection, tenant, users)

@@ -1,4 +1,4 @@
-"""Statements on the keys that sign what the connector asserts.
+"""Statements on the keys that sign the connector's assertions.
 
 One key is `current` and signs, one is `next` and is published before it signs, former ones are `previous` and stay
 published until they expire. Each of the two slots is unique: if several processes create the first keys, one succeeds.

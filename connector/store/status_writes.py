@@ -61,7 +61,7 @@ def release_after_failure(connection: Connection, turn: Turn) -> None:
 
 
 def forget(connection: Connection, tenant: str, user_id: str) -> None:
-    """Forget what was written of a user."""
+    """Delete the record of a user's written status."""
     connection.execute(delete(status_writes).where(*_OF_USER), {"of_tenant": tenant, "of_user": user_id})
 
 

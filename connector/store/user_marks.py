@@ -1,4 +1,4 @@
-"""Statements on marks of users of remote directories: what was read and written, never a value.
+"""Statements on marks of users of remote directories: fingerprints of read and written values, never a value.
 
 The rows are those of `users`.
 """

@@ -78,7 +78,7 @@ def sign_in(page: Page) -> None:
 
 
 def return_from(provider: OidcProvider, page: Page, path: str) -> None:
-    """Pass the provider, which still knows the user, and asks for nothing but consent."""
+    """Sign in at the provider, where the user still has a session, and consent."""
     page.wait_for_url(f"{provider.issuer}/interaction/*")
     press(page, "Continue")
     page.wait_for_url(f"**{path}")

@@ -188,7 +188,7 @@ def test_the_page_refreshes_until_the_result(own: Own) -> None:
 
 @pytest.mark.one_database
 def test_a_lost_webhook_loses_no_result(own: Own) -> None:
-    """No webhook is registered: the page asks Onfido when the user comes back."""
+    """No webhook is registered: the page reads the result from Onfido when the user returns."""
     visitor = own.come()
     page = visitor.page
     press(page, "Agree and start")

@@ -71,7 +71,7 @@ def without_age(shown: str) -> str:
 
 
 class TestUpdate:
-    """New credentials are asked about before they are taken."""
+    """New credentials are checked at Onfido before they are stored."""
 
     def test_a_valid_token_is_saved(self, add: Run, connector: Run) -> None:
         add()

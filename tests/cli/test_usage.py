@@ -43,7 +43,7 @@ def test_output_contains_no_control_characters_of_stored_text(run: Run) -> None:
     value = "Ann\nuser  root\x1b[2J\u202e"
     added = run("user", "add", "ann", "-a", f"urn:x={value}")
     assert_one_line(added, "control character")
-    # The tenant is the operator's own word; it comes back in the advice of a missing user.
+    # The operator chose the tenant's name; the advice about a missing user repeats it.
     result = run("user", "show", "a\nb\x1b[31m")
     assert_one_line(result, r"a\nb\x1b[31m")
 

@@ -63,7 +63,7 @@ def start(world: World, caller: Caller, **properties: str) -> str:
 
 
 def said(result: Result) -> str:
-    """Return the one line in which a command says why it did nothing."""
+    """Return the line with a command's reason for refusing."""
     assert (result.exit_code, result.stdout) == (1, ""), result.output
     [line] = result.stderr.splitlines()
     return line

@@ -149,7 +149,7 @@ def test_a_form_from_another_site_is_refused_in_german(world: World, page: str) 
 
 
 def test_the_address_of_a_form_redirects_to_the_page(world: World, page: str) -> None:
-    """Browsers load it when the user reloads or goes back."""
+    """Browsers load it when the user reloads or returns."""
     assert get(world, f"{page}/start", "de", sign_in(world)).url == world.connector.url + page
 
 

@@ -1,4 +1,4 @@
-"""Stored text that no UTF-8 can hold is shown escaped: JSON may hold halves of surrogate pairs."""
+"""Stored text that UTF-8 cannot encode is shown escaped: JSON may contain halves of surrogate pairs."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def calls(world: World) -> dict[str, int]:
 
 
 def calls_since(world: World, before: Mapping[str, int]) -> dict[str, int]:
-    """Count the calls that Onfido was asked since then."""
+    """Count the calls to Onfido since then."""
     return {
         route: count - before.get(route, 0) for route, count in calls(world).items() if count > before.get(route, 0)
     }

@@ -291,7 +291,7 @@ class _Upstream(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def upstream(own: World, ended: str) -> Iterator[Upstream]:
-    """Where the provider of a run that has ended asks for files from now on."""
+    """The place from which the provider of an ended run reads files from now on."""
     server = Upstream(200 * MEGABYTE, 200 * MEGABYTE)
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

@@ -1,4 +1,4 @@
-"""Paths as clients write them: with a final slash, with ids that hold anything printable, and with `me`."""
+"""Paths as clients write them: with a final slash, with ids of any printable characters, and with `me`."""
 
 from __future__ import annotations
 

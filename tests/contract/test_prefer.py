@@ -45,7 +45,7 @@ def waiting(world: World, me: Caller, prefer: str) -> Iterator[Future[requests.R
 
 
 def reads_of(world: World) -> int:
-    """How often Onfido was asked for a run."""
+    """The number of calls to Onfido for a run."""
     return int(world.onfido_state()["requests"].get("GET /workflow_runs/{run_id}", 0))
 
 

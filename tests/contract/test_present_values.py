@@ -1,4 +1,4 @@
-"""An applicant that is used again holds nothing that the user has changed or removed since."""
+"""A reused applicant contains no value that the user has changed or removed since."""
 
 from __future__ import annotations
 

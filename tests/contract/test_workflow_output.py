@@ -56,7 +56,7 @@ REPORTS = [
 
 
 def finish(world: World, me: Caller, provider_id: str, run_id: str, **choice: Any) -> dict[str, dict[str, Any]]:
-    """End a run at Onfido, have the connector ask for it, and return the user's claims."""
+    """End a run at Onfido, let the connector read it, and return the user's claims."""
     world.outcome(run_id, **choice)
     [first, *_] = me.claims()
     answer_on(ask(me, provider_id, "COMPLETED", claims=[first]), 200)
@@ -142,7 +142,7 @@ def test_a_result_is_read_only_from_its_configured_place(
 
     assert reasons(claims)[ADULT] == status
     assert claims[ADULT]["isVerified"] is is_verified
-    assert {GIVEN_NAME, LAST_NAME} <= verified(claims), "the document check was asked for them"
+    assert {GIVEN_NAME, LAST_NAME} <= verified(claims), "they were read from the document check"
 
 
 @pytest.mark.parametrize("status", ["declined", "review", "abandoned", "error"])
@@ -434,7 +434,7 @@ def test_a_run_shows_each_of_its_statuses_until_it_ends(shared: World) -> None:
     _, me = new_user(shared)
 
     def later(what: str = "INITIATED") -> requests.Response:
-        shared.clock.advance(2)  # sooner, Onfido is not asked again
+        shared.clock.advance(2)  # before that, the run is not read again
         return ask(me, provider_id, what)
 
     def status(what: str = "COMPLETED") -> str:

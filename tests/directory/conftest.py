@@ -14,7 +14,7 @@ from tests.identity.scim_server import ScimServer
 
 @pytest.fixture(scope="session")
 def standing_scim() -> Iterator[ScimServer]:
-    """A SCIM server that stands as long as the tests last."""
+    """A SCIM server that runs until the last test."""
     with ScimServer() as running:
         yield running
 
@@ -49,7 +49,7 @@ def standing_deployment(
     standing_scim: ScimServer,
     standing_faulty: FaultyDirectory,
 ) -> Iterator[Deployment]:
-    """A connector that stands as long as the tests last."""
+    """A connector that runs until the last test."""
     data_dir = tmp_path_factory.mktemp("directory")
     url = new_database(request.param)
     with deployed(data_dir, url, standing_simulator, standing_scim, standing_faulty) as deployment:

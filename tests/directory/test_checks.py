@@ -193,7 +193,7 @@ def test_a_recorded_page_is_not_counted_twice(deployment: Deployment) -> None:
         assert directory_checks.advance(connection, "acme", first, "ann", now, checked=1, gone=0)
         assert not directory_checks.advance(connection, "acme", first, "ann", now, checked=1, gone=0)
         later = now + timedelta(hours=1)
-        assert not directory_checks.begin(connection, "acme", "two", later, later), "the other goes on"
+        assert not directory_checks.begin(connection, "acme", "two", later, later), "the other pass continues"
         assert directory_checks.begin(connection, "acme", "two", now + timedelta(hours=3), now), "it is stuck"
         assert directory_checks.begin(connection, "acme", "one", now + timedelta(hours=6), now + timedelta(hours=3))
         assert directory_checks.end(connection, "acme", "one", now)

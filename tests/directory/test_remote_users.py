@@ -45,7 +45,7 @@ def test_a_changed_value_is_found_at_the_users_next_request(deployment: Deployme
     verify(world, user_id)
     deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
     ann = world.connector.as_user(user_id, world.tenant)
-    answer = ann.verify(world.provider_id, "INITIATED", [GIVEN_NAME])  # the birth date is not asked about
+    answer = ann.verify(world.provider_id, "INITIATED", [GIVEN_NAME])  # the birth date is not compared
     assert answer.json()["code"] == "OIDV-10049"
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
     assert ann.claims()[BIRTH_DATE]["claimMetadata"]["onfido_verification_status"] == "value_changed"

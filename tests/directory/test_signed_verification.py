@@ -73,7 +73,7 @@ class User:
         self.site.faulty.replies = [Reply(200, body, JWT, drips=drips)]
 
     def verify(self, *uris: str) -> None:
-        """Verify some claims, whose result comes by the webhook."""
+        """Verify some claims, with the result by the webhook."""
         run_id = self.world.start(self.caller, uris or tuple(MAPPING))
         assert self.world.post_event(event_body(run_id, "approved", CLEAR)).status_code == 200
 

@@ -257,7 +257,7 @@ def test_an_explanation_ends_with_the_only_decisive_rule(
 def test_every_rule_reported_as_not_applied_is_true_to_the_facts(
     claim: VerificationClaim, status: str, found: dict[str, Comparison] | None, output: ClaimOutput
 ) -> None:
-    """A rule that is said not to apply does not decide where it is asked alone."""
+    """A rule that is reported not to apply does not decide when it is evaluated alone."""
     verdict = judge(claim, RunSnapshot("run", status, found), output, is_same=knows("Jane"))
     skipped = {step.name for step in explained(claim, status, verdict).steps if not step.applies}
 

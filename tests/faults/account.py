@@ -1,4 +1,4 @@
-"""The conditions that must hold in the end, checked at Onfido and in the database."""
+"""The conditions of the final state, checked at Onfido and in the database."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Applicant:
         return DONE
 
     def _ask(self, status: str) -> requests.Response | None:
-        """Ask one of the servers; None if there is no answer, or one that says to ask again."""
+        """Call one of the servers; None if there is no answer, or a request to try again."""
         try:
             answer = self._random.choice(self._callers).verify(self._site.provider_id, status)
         except requests.RequestException as error:

@@ -1,6 +1,6 @@
-"""Schedule after schedule, each with a seed of its own, until one fails: `python -m tests.faults.schedules [rounds]`.
+"""One schedule after another, each with a different seed, until one fails: `python -m tests.faults.schedules [rounds]`.
 
-`FAULTS_VERIFICATIONS` says how many verifications a schedule has.
+`FAULTS_VERIFICATIONS` is the number of verifications of a schedule.
 """
 
 from __future__ import annotations

@@ -72,9 +72,9 @@ class Site:
         assert answer.ok, answer.text
 
     def pass_time(self) -> None:
-        """Make due what waits for its time: open runs are looked at, deliveries tried again, dead workers' leases over.
+        """Make waiting work due: open runs are read, deliveries retried, leases of dead workers expired.
 
-        It stands for the hours that a test does not have; the processes' own clocks cannot be moved.
+        It replaces hours of waiting; the processes' own clocks cannot be moved.
         """
         now = datetime.now(UTC)
         for statement in (
@@ -86,9 +86,9 @@ class Site:
                 connection.execute(statement)
 
     def begin_again(self) -> None:
-        """Pull every plug of the connector's, and start it again with the leases of the dead run out.
+        """Kill every process of the connector, and restart it with the leases of the dead expired.
 
-        It stands for the quarter of a minute that they last longer; nobody is left who could hold one.
+        It replaces the 15 seconds until they would expire; no process is left that could hold one.
         """
         self.deployment.kill()
         now = datetime.now(UTC)

@@ -114,7 +114,7 @@ class Troubles:
         process.start()
 
     def _freeze_web(self) -> None:
-        """For up to longer than a request may take: what it was about to send comes too late then."""
+        """For up to longer than the limit of a request, so that its data arrives too late."""
         with self._random.choice(self._site.deployment.webs).frozen():
             self._stopping.wait(self._random.uniform(0.2, BUDGET + 1))
 

@@ -32,7 +32,7 @@ from tests.faults.site import Site
 from tests.oidc.relying_party import NAMES, REDIRECT_URI, okta_claims
 
 OUTCOMES = ("approved", "approved", "approved", "declined", "review", "abandoned", "error")
-LEAVES = 0.1  # of all who are asked to agree
+LEAVES = 0.1  # of all people asked to agree
 _FORM_TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
 _ACTION = re.compile(r'action="[^"]*/(start|leave|back)"')
 
@@ -210,7 +210,7 @@ class Visit:
         return self._tried(request, path.partition("?")[0])
 
     def _tried(self, request: Callable[[], requests.Response], name: str) -> requests.Response | None:
-        """Return an answer; None if there is none, or one that asks to try again."""
+        """Return an answer; None if there is none, or a request to try again."""
         try:
             answer = request()
         except requests.RequestException as error:

@@ -88,7 +88,7 @@ def verify(world: World, token: str) -> None:
     """Verify the user of the token."""
     ann = Caller(world.connector.url, {"Authorization": f"Bearer {token}"})
     first = ann.get("/api/users/v1/me/idv/claims")
-    assert (first.status_code, first.json()) == (200, []), "as the guide says of the first call"
+    assert (first.status_code, first.json()) == (200, []), "as in the guide's first call"
     run = world.start(ann, CLAIMS)
     world.outcome(run)
     answer = ann.verify(world.provider_id, "COMPLETED", CLAIMS)

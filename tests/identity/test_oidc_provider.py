@@ -28,7 +28,7 @@ def test_node_oidc_providers_other_tokens_are_refused(oidc_provider: OidcProvide
     signed, asked = gate((oidc_provider.issuer, {})), gate((oidc_provider.issuer, ASKED))
     lenient = {"audience": "shop", "token_types": ["JWT", "none"], "scope_map": {"": "internal_idvp_view"}}
     assert refusal(gate((oidc_provider.issuer, lenient)), tokens["id_token"]) == "use"
-    assert refusal(asked, tokens["id_token"]) == "active", "the server takes no JWT there, and says so by an error"
+    assert refusal(asked, tokens["id_token"]) == "active", "the server accepts no JWT there, and answers with an error"
     assert refusal(asked, tokens["refresh_token"]) == "aud"
     assert refusal(signed, tokens["access_token"]) == "form", "it is not introspected"
 

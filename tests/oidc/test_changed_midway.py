@@ -42,7 +42,7 @@ def test_a_client_disabled_during_a_request_gets_no_result(world: World, party: 
     unopened = UserBrowser(party)
     change(world, party, is_enabled=True)
     assert unopened.authorize(party.push()).status_code == 303
-    assert "Agree and continue" in browser.look().text, "it goes on once the client is enabled again"
+    assert "Agree and continue" in browser.look().text, "it continues once the client is enabled again"
     assert party.exchange(done, code).status_code == 200
 
 

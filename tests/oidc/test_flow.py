@@ -79,7 +79,7 @@ def test_a_request_and_a_code_can_be_used_only_once(world: World, party: Relying
 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     ended = browser.get(userinfo, headers={"Authorization": f"Bearer {access_token}"})
-    assert ended.status_code == 401, "a code that comes twice ends the token"
+    assert ended.status_code == 401, "a repeated code revokes the token"
 
 
 @pytest.mark.one_database

@@ -217,7 +217,7 @@ def test_the_circuit_opens_after_a_number_of_consecutive_failures(circuit: Circu
     fail(circuit, FAILURES_TO_OPEN - 1)
     circuit.leave(circuit.enter(), is_alive=True)
     fail(circuit, FAILURES_TO_OPEN - 1)
-    circuit.leave(circuit.enter(), is_alive=None)  # says nothing: neither ends the row nor adds to it
+    circuit.leave(circuit.enter(), is_alive=None)  # neutral: neither ends the series nor adds to it
     circuit.check()
     fail(circuit)
     assert pause_of(circuit) == 10

@@ -339,7 +339,7 @@ def test_the_stored_summary_of_a_refusal_names_fields_without_onfidos_message(
 
     error = failure(create_applicant)
 
-    assert "Zebulon" in error.description, "the caller is told why"
+    assert "Zebulon" in error.description, "the answer names the reason"
     assert error.summary == (
         "OIDV-10043 Onfido refused the applicant's data "
         "(dob, address.postcode, validation_error, HTTP 422, request id req-1)."

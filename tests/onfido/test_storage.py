@@ -311,7 +311,7 @@ locations = st.text() | st.text().map(lambda rest: f"https://{rest}") | odd_addr
 
 @given(locations)
 def test_any_redirect_address_is_followed_or_refused(resolver: Resolver, location: str) -> None:
-    """Whatever it resolves to is loopback here, which is never asked from a public base URL."""
+    """Every name resolves to loopback here, which is never called from a public base URL."""
     resolver.names = {"127.0.0.1": ["127.0.0.1"]}
     with closing(Storage("test")) as storage, pytest.raises(OnfidoError) as caught:
         storage.open("https://127.0.0.1/v3.6", location, (0.1, 0.1))

@@ -117,11 +117,11 @@ def _is_broad(way: str, by: str, *, is_paged: bool) -> bool:
 
 
 def _names_narrow_key(name: str, statement: Statement) -> bool:
-    """Whether a statement asks for one of few rows: to follow another index until that comes may read all of it."""
+    """Whether a statement searches one of few rows: another index may be read up to that row."""
     return re.search(rf"\b{name}\.(user_id|run_id|applicant_id|digest) = \?", statement.text) is not None
 
 
 def _table(name: str, statement: Statement) -> str:
-    """Return the table that goes by a name in a statement: itself, or an alias of it."""
+    """Return the table with a name in a statement: the table itself, or an alias of it."""
     aliased = re.search(rf"\b(\w+) AS {name}\b", statement.text)
     return aliased[1] if aliased else name

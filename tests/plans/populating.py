@@ -1,4 +1,4 @@
-"""A connector whose database holds many users, and whose requests are recorded under their routes' names."""
+"""A connector with many users, whose requests are recorded under their routes' names."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Run:
 
 @dataclass
 class Attempt:
-    """One attempt; `is_known`: the connector has the run, `asked_at`: it asked for one and got no answer."""
+    """One attempt; `is_known`: the connector has the run, `asked_at`: it started one and got no answer."""
 
     claims: frozenset[str]
     sent: dict[str, str | None] = field(default_factory=dict)

@@ -66,11 +66,11 @@ class Lifecycle(RuleBasedStateMachine):
         self.faults_left = 4  # one more in a row, and the connector would leave Onfido alone for a while
 
     def ask(self, status: str, claims: frozenset[str]) -> tuple[int, str | None]:
-        self.world.clock.advance(2)  # sooner, Onfido is not asked for the same run again
+        self.world.clock.advance(2)  # before that, the same run is not read again
         return outcome_of(self.caller.verify(self.world.provider_id, status, sorted(claims)))
 
     def claims_to_ask_for(self, claims: frozenset[str]) -> frozenset[str]:
-        """A run that Onfido may have already is asked for again with the same claims."""
+        """A run that Onfido may have created already is requested again with the same claims."""
         attempt = self.model.open
         return attempt.claims if attempt and attempt.run and not attempt.is_known else claims
 

@@ -1,4 +1,4 @@
-"""Jobs in tests: ask for one, and wait for its end."""
+"""Jobs in tests: start one, and wait for its end."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_a_clock_that_was_set_back_does_not_delay_calls_for_long(
 def test_a_call_that_waits_too_long_for_the_row_fails_in_time(
     budget: AccountBudgets, others: AccountBudgets, database: Database
 ) -> None:
-    """Another process has stopped in the middle: its transaction holds the account's row, on SQLite the database."""
+    """Another process has stopped in its transaction, with a lock on the account's row, on SQLite on the database."""
     assert book(others).is_booked
     with database.write() as connection:
         connection.execute(update(onfido_budgets).values(wait=0.0))

@@ -73,7 +73,7 @@ def ann(world: World) -> Caller:
 
 
 def end(world: World, caller: Caller, status: str = "review", **outcome: Any) -> str:
-    """Start a run, end it at Onfido, and let the connector ask for it; returns its id."""
+    """Start a run, end it at Onfido, and let the connector read it; returns its id."""
     run_id = world.start(caller)
     world.outcome(run_id, status=status, **outcome)
     answer = caller.verify(world.provider_id, "COMPLETED")

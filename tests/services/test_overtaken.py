@@ -40,7 +40,7 @@ def initiate(world: World, caller: Caller) -> tuple[int, str]:
 
 
 def break_off(world: World, caller: Caller, *, times: int = 1) -> None:
-    """Fail an initiation before it has an applicant, and as many later ones as are asked for."""
+    """Fail an initiation before it has an applicant, and a number of later ones."""
     world.faults(route=CREATE_APPLICANT, failed=times)
     assert initiate(world, caller)[0] == 503
 

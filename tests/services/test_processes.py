@@ -141,7 +141,7 @@ def test_a_stopping_server_answers_the_request_in_flight_and_keeps_no_lease(
         deployment.kill()
 
     assert status == 0
-    assert rows(services.database, outbox_table) == [], "it was told to do none of the worker's part"
+    assert rows(services.database, outbox_table) == [], "its settings exclude the worker's part"
     verification = only(services.database, verifications)
     assert (verification["status"], verification["lease_owner"]) == ("awaiting_input", None)
 

@@ -121,7 +121,7 @@ class TestFloods:
         assert MOST - 3 <= entries <= MOST, "those that are written at the same time may count as present"
         other = world.connector.caller("other", ["internal_login"])
         flood(other, [("GET", f"{USERS}/ann/idv/claims")] * 3)
-        assert stored(world) - before == entries + 1, "others are told of as before"
+        assert stored(world) - before == entries + 1, "other refusals are recorded as before"
 
     def test_repeatedly_refused_starts_are_one_entry_per_user(self, world: World) -> None:
         world.clock.stop()

@@ -1,4 +1,4 @@
-"""A backup from the middle of a removal: once restored, it shows nothing that was removed, and the deletion goes on."""
+"""A backup from the middle of a removal: once restored, it shows no removed object, and the deletion continues."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider
 
 TIMES = 4  # the first call prepares statements, and a call after a pause pings: the minimum is the cost of a request
 CREATE_APPLICANT = "POST /applicants"
-LONG_AFTER = 5  # seconds: by then, Onfido may be asked again
+LONG_AFTER = 5  # seconds: by then, the run may be read again
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_webhook_that_overtook_the_start_takes_few_round_trips(counted: Counte
 
 
 def test_a_resumed_start_takes_the_documented_round_trips(counted: Counted) -> None:
-    """Onfido failed the first time, before a run was asked for; its calls cost one each, as everywhere."""
+    """Onfido failed the first time, before a run was started; each call costs one turn, as everywhere."""
 
     def prepare() -> Callable[[], None]:
         ann = counted.new_user()

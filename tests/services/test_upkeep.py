@@ -152,7 +152,7 @@ def test_an_event_parked_before_its_run_was_known_is_applied_by_the_sweep(world:
     sweep(world)
 
     assert verified(ann.claims()) == set(MAPPING)
-    assert calls(world, READ_RUN) == 0, "the event told everything"
+    assert calls(world, READ_RUN) == 0, "the event contained all values"
     assert world.post_event(event).status_code == 200
 
 

@@ -29,7 +29,7 @@ def quiet(world: World) -> World:
 
 
 def status_of(world: World, user_id: str = "ann") -> dict[str, Any]:
-    """Return how a user is verified through the first provider, as the API says it."""
+    """Return a user's state with the first provider in the API's words."""
     answer = world.connector.as_admin().get(STATUS.format(user_id))
     assert answer.status_code == 200, answer.text
     body = answer.json()

@@ -20,7 +20,7 @@ from tests.services.conftest import Run
 from tests.services.receiving import Application, notices, task_event, use_studio, use_workflow
 from tests.values import MAPPING
 
-LONG_AFTER = 5  # seconds: by then, Onfido may be asked again
+LONG_AFTER = 5  # seconds: by then, the run may be read again
 
 
 @pytest.fixture

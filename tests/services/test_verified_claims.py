@@ -255,7 +255,7 @@ def test_keys_are_published_before_and_after_they_sign(world: World, ann: Caller
 
 def test_compromised_keys_are_replaced_at_once(world: World, ann: Caller, run: Run) -> None:
     before, former = signed(ann), {str(key.kid) for key in keys(ann).keys}
-    assert run("keys", "revoke").exit_code == 1, "it asks first"
+    assert run("keys", "revoke").exit_code == 1, "it asks for confirmation"
     assert "current" in run("keys", "revoke", "--yes").stdout
     assert former.isdisjoint(roles(run, "list"))
     with pytest.raises((InvalidKeyIdError, BadSignatureError, ValueError)):

@@ -168,4 +168,4 @@ def test_a_client_gets_100_continue_only_before_its_body(intake: Intake) -> None
     assert intake.awaits_body
     assert intake.is_expectant
     intake.feed(b"ab")
-    assert not intake.take()._expected_100_continue, "gunicorn says it otherwise"
+    assert not intake.take()._expected_100_continue, "gunicorn's message differs"

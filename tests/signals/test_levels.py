@@ -78,7 +78,7 @@ def test_a_user_reaches_the_level_when_all_claims_of_a_provider_are_verified(wor
 
 @pytest.mark.parametrize("status", ["declined", "abandoned", "review"])
 def test_a_first_result_that_verifies_nothing_lowers_the_level_of_a_verified_user(world: World, status: str) -> None:
-    """The user is verified by one claim, and is then asked for another."""
+    """The user is verified by one claim, and then needs another."""
     receiver = connect(as_client(world.connector))
     ann = world.add_user()
     verify_by_hand(world, "ann")

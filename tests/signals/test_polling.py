@@ -211,12 +211,12 @@ def test_a_stream_with_too_many_events_is_disabled(world: World, receiver: Recei
 
 
 def waiting(world: World, receiver: Receiver) -> int:
-    """Return how many events a stream says that it has."""
+    """Return a stream's reported number of events."""
     return world.connector.services.signal_streams.get(Tenant(world.tenant), receiver.stream_id).waiting
 
 
 def assert_empty(world: World, receiver: Receiver) -> None:
-    """Wait until a stream says that it has no events; there are none then."""
+    """Wait until a stream reports no events."""
     world.wait_until(lambda: waiting(world, receiver) == 0)
     with world.connector.services.database.read() as connection:
         of_stream = signal_events.c.stream_id == receiver.stream_id

@@ -29,7 +29,7 @@ class Host:
 
 
 def obstacle() -> str:
-    """Return why there can be no namespaces; empty where there can."""
+    """Return the reason why there can be no namespaces; empty if there can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     if not shutil.which("ip"):

@@ -51,7 +51,7 @@ class Times:
 
 
 def _code(answer: requests.Response) -> str:
-    """Return the error's code; empty where there is none, as in an answer of the proxy's."""
+    """Return the error's code; empty if there is none, as in the proxy's answers."""
     is_ours = answer.headers.get("Content-Type", "").startswith("application/json") and not answer.ok
     return str(answer.json()["code"]) if is_ours else ""
 

@@ -70,7 +70,7 @@ def is_within(span: ReadableSpan, above: ReadableSpan) -> bool:
 
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
-    """Record spans; asked for before a connector is opened."""
+    """Record spans; to be requested before a connector is opened."""
     made = Recorded()
     tracing.use(made.tracer)
     yield made
@@ -134,7 +134,7 @@ def test_postgresql_needs_no_additional_round_trips_and_each_is_one_span(
     recorded: Recorded, postgresql_database: str
 ) -> None:
     database = Database(postgresql_database)
-    database.check_writable()  # the first connection asks for more
+    database.check_writable()  # the first connection sends further statements
     with tracing.root(tracing.Kind.SERVER, "test", {}, {}), database.write() as connection:
         for number in range(3):
             outbox.add(connection, DeleteApplicant("acme", "provider", "applicant"), dedupe_key=f"tracing-{number}")

@@ -118,7 +118,7 @@ def kind_counts_body(counts: Sequence[KindCount]) -> dict[str, Any]:
 
 
 def preview_body(count: int | None) -> dict[str, Any]:
-    """Return what `ResendPreviewSchema` writes."""
+    """Return a body in the form of `ResendPreviewSchema`."""
     return {"count": count, "atMost": MOST_COUNTED}
 
 

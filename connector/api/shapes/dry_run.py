@@ -119,7 +119,7 @@ def check_once(entries: Sequence[Mapping[str, Any]], name: str) -> None:
 
 
 def dry_run_body(dry_run: DryRun) -> dict[str, Any]:
-    """Return what `DryRunSchema` writes."""
+    """Return a body in the form of `DryRunSchema`."""
     verification = dry_run.verification
     return {
         "id": verification.verification_id,

@@ -123,5 +123,5 @@ def event_body(event: StoredEvent) -> dict[str, Any]:
 
 
 def refused_body(refused: Sequence[RefusedPosts]) -> dict[str, Any]:
-    """Return what `RefusedPageSchema` writes."""
+    """Return a body in the form of `RefusedPageSchema`."""
     return {"count": len(refused), "refused": refused}

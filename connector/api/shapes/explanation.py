@@ -51,7 +51,7 @@ class ExplanationSchema(ma.Schema):
 
 
 def explanation_body(verification: Verification, explanations: Sequence[Explanation]) -> dict[str, Any]:
-    """Return what `ExplanationSchema` writes."""
+    """Return a body in the form of `ExplanationSchema`."""
     return {
         "id": verification.verification_id,
         "runId": verification.run_id,

@@ -48,12 +48,12 @@ class HealthListSchema(ma.Schema):
 
 
 def health_list_body(all_health: Sequence[Health], now: datetime) -> dict[str, Any]:
-    """Return what `HealthListSchema` writes."""
+    """Return a body in the form of `HealthListSchema`."""
     return {"count": len(all_health), "providers": [health_body(each, now) for each in all_health]}
 
 
 def health_body(health: Health, now: datetime) -> dict[str, Any]:
-    """Return what `HealthSchema` writes."""
+    """Return a body in the form of `HealthSchema`."""
     age = None if health.checked_at is None else max(0, int((now - health.checked_at).total_seconds()))
     return {
         "providerId": health.provider_id,

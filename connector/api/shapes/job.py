@@ -98,7 +98,7 @@ class JobPageSchema(ma.Schema):
 
 
 def job_body(job: Job, state: str) -> dict[str, Any]:
-    """Return what `JobSchema` writes; `state` is the job's state now."""
+    """Return a body in the form of `JobSchema`; `state` is the job's state now."""
     given = {name: value for name, value in job.parameters.items() if value is not None}
     return {
         "id": job.job_id,
@@ -121,5 +121,5 @@ def job_body(job: Job, state: str) -> dict[str, Any]:
 
 
 def jobs_body(page: Page[dict[str, Any]]) -> dict[str, Any]:
-    """Return what `JobPageSchema` writes of a page of bodies."""
+    """Return a page of bodies in the form of `JobPageSchema`."""
     return {"count": len(page.rows), "jobs": page.rows, "next_cursor": page.next_cursor}

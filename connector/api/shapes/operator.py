@@ -68,7 +68,7 @@ class ConnectionsSchema(ma.Schema):
 def settings_body(
     since: datetime, settings: Sequence[ShownSetting], processes: Sequence[Running], warnings: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what `SettingsInForceSchema` writes."""
+    """Return a body in the form of `SettingsInForceSchema`."""
     differences = [
         f"The {each.role} process {each.number} at {each.host} runs with other settings: {', '.join(each.differing)}. "
         "Restart it, or give all processes the same settings."
@@ -79,7 +79,7 @@ def settings_body(
 
 
 def connections_body(checked: CheckedConnections) -> dict[str, Any]:
-    """Return what `ConnectionsSchema` writes."""
+    """Return a body in the form of `ConnectionsSchema`."""
     checks = [
         {
             "tenant": each.tenant or None,

@@ -35,7 +35,7 @@ class ProgressSchema(ma.Schema):
 
 
 def progress_body(progress: Progress, now: datetime) -> dict[str, Any]:
-    """Return what `ProgressSchema` writes."""
+    """Return a body in the form of `ProgressSchema`."""
     return {
         "headline": progress.headline,
         "isDone": progress.is_done,

@@ -113,7 +113,7 @@ class StatisticsSchema(ma.Schema):
 
 
 def statistics_body(statistics: Statistics) -> dict[str, Any]:
-    """Return what `StatisticsSchema` writes."""
+    """Return a body in the form of `StatisticsSchema`."""
     return {
         **vars(statistics),
         "refusedStarts": [

@@ -62,6 +62,6 @@ class UserPageSchema(ma.Schema):
 
 
 def users_body(page: Page[ListedUser], total: int | None = None) -> dict[str, Any]:
-    """Return what `UserPageSchema` writes."""
+    """Return a body in the form of `UserPageSchema`."""
     body: dict[str, Any] = {} if total is None else {"totalResults": total}
     return body | {"count": len(page.rows), "users": page.rows, "next_cursor": page.next_cursor}

@@ -73,7 +73,7 @@ class ReasonSchema(ma.Schema):
 
 
 def status_body(status: UserStatus) -> dict[str, Any]:
-    """Return what `UserStatusSchema` writes."""
+    """Return a body in the form of `UserStatusSchema`."""
     return {"userId": status.user_id, "providers": [_provider_body(each) for each in status.providers]}
 
 

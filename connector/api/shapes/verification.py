@@ -210,7 +210,7 @@ def page_body(
     total: int | None = None,
     of_user: tuple[Sequence[Change], Change | None] | None = None,
 ) -> dict[str, Any]:
-    """Return what `VerificationListSchema` writes; `of_user` has a user's refused starts and removal."""
+    """Return a body in the form of `VerificationListSchema`; `of_user` has a user's refused starts and removal."""
     body: dict[str, Any] = {} if total is None else {"totalResults": total}
     body |= {} if offset is None else {"startIndex": offset + 1}
     body |= {"count": len(page.rows), "verifications": page.rows, "next_cursor": page.next_cursor}
@@ -221,7 +221,7 @@ def page_body(
 
 
 def refusal_body(refusal: Change) -> dict[str, Any]:
-    """Return what `RefusalSchema` writes."""
+    """Return a body in the form of `RefusalSchema`."""
     return {
         "at": refusal.at,
         "code": refusal.current,
@@ -233,7 +233,7 @@ def refusal_body(refusal: Change) -> dict[str, Any]:
 
 
 def details_body(details: VerificationDetails, live: LiveTasks) -> dict[str, Any]:
-    """Return what `VerificationDetailsSchema` writes."""
+    """Return a body in the form of `VerificationDetailsSchema`."""
     current = {claim.uri: claim for claim in details.current}
     return {
         "verification": details.listed.verification,

@@ -91,7 +91,7 @@ def _columns(heading: Row | None) -> list[str]:
 
 
 def _cells(columns: Sequence[str], row: Row, where: str) -> tuple[dict[str, str], list[str]]:
-    """Return a row's cells by column, and what is wrong with their number."""
+    """Return a row's cells by column, and the objections to their number."""
     number, spare = len(columns), [at for at, cell in enumerate(row.cells) if cell and not _name(columns, at)]
     objections = []
     if len(row.cells) < number:

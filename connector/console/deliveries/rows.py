@@ -110,13 +110,13 @@ def attempts_of(row: StoredDelivery) -> list[Attempt]:
 
 
 def what(row: StoredDelivery) -> str:
-    """Return in words what a delivery is."""
+    """Return a delivery's description."""
     event = EVENTS.get(str(row.payload.get("event")))
     return str(event or kind_words(row.kind))
 
 
 def kind_words(kind: str) -> str:
-    """Return in words what deliveries of a kind are."""
+    """Return the description of a kind of deliveries."""
     return str(KINDS.get(kind) or kind.replace("_", " ").capitalize())
 
 

@@ -1,4 +1,4 @@
-"""Attributes of a provider: which claim is sent as which of Onfido's fields, and what verifies it.
+"""Attributes of a provider: the claims, their fields at Onfido, and their source of verification.
 
 A draft is carried in the form until it is saved. It can be tried against a run whose output is still stored.
 """

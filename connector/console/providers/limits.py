@@ -1,4 +1,4 @@
-"""Limits: how often a user may try, and what is sent for a person with only one name."""
+"""Limits: the number of attempts of a user, and the substitute for a missing name."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _hours(provider: Provider) -> float:
 
 
 def _window(provider: Provider, form: LimitsForm) -> int:
-    """Return the window in seconds; hours that were shown rounded are what they were."""
+    """Return the window in seconds; unchanged hours keep the exact window, although the form shows them rounded."""
     hours = float(form.attempt_hours.data)
     return provider.attempt_window if hours == _hours(provider) else int(hours * HOUR)
 

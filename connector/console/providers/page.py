@@ -38,7 +38,7 @@ KEPT = (
     *("name", "is_enabled", "claims", "workflow_id", "base_url", "description", "image"),
     *("max_attempts", "attempt_window", "missing_name", "accent_color"),
 )
-SHOWN = (*KEPT, "studio", "credentials_set_at")  # what forms carry, to find what others change meanwhile
+SHOWN = (*KEPT, "studio", "credentials_set_at")  # carried by forms, to find concurrent changes by others
 CREDENTIALS = ("api_token", "client_id", "client_secret")
 
 

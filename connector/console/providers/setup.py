@@ -1,4 +1,4 @@
-"""Set up: the steps, each detected as complete or shown with what completes it."""
+"""Set up: the steps, each detected as complete or shown with its instructions."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _context(provider: Provider, progress: Progress) -> dict[str, Any]:
 
 
 def _alone(provider: Provider) -> dict[str, Any]:
-    """Return what the steps need when they are shown without their tab."""
+    """Return the context of the steps outside their tab."""
     return {"provider": provider, "may_change": g.viewer.may(page.UPDATE)}
 
 

@@ -25,7 +25,7 @@ from connector.domain.provider import Provider
 from connector.errors import ChangedMeanwhile, InvalidField, RequestError
 
 _OVERTAKEN = _l("The provider was changed since this was shown: these are the differences to what it is now.")
-LARGEST = 65_536  # bytes of a file; what the API takes at most
+LARGEST = 65_536  # bytes of a file; the API's limit
 
 
 def install(story: Story) -> None:
@@ -50,7 +50,7 @@ def show_import(provider_id: str) -> str:
 
 
 def take_file(provider_id: str) -> str | Response:
-    """Show what a file would change; apply it if that was shown before."""
+    """Show the changes that a file would make; apply them if they were shown before."""
     provider = page.find(provider_id)
     try:
         file = read_file(_given())

@@ -48,7 +48,7 @@ def install(story: Story) -> None:
 
 
 def show_workflow(provider_id: str) -> str:
-    """Show the input of the workflow, and what is read from its output."""
+    """Show the workflow's input, and the values read from its output."""
     provider = page.find(provider_id)
     return _page(provider, _stored(provider.studio))
 

@@ -8,7 +8,7 @@ from connector.console.headers import POLICY
 
 SDK_URL = "https://sdk.onfido.com/v14"
 _ONFIDO = "https://*.onfido.com"
-# What the SDK needs: it fetches itself and its data from Onfido's hosts, writes styles, and shows what was captured.
+# The SDK's needs: it loads code and data from Onfido's hosts, writes styles, and shows the captured pictures.
 _SDK = {
     "script-src": f"{_ONFIDO} 'wasm-unsafe-eval'",
     "style-src": f"'unsafe-inline' {_ONFIDO}",

@@ -43,7 +43,7 @@ class MatchImpact:
     _clock: Callable[[], datetime]
 
     def estimate(self, tenant: Tenant, provider_id: str) -> Impact:
-        """Return what `unverifyOnMatch` would have done; raises `RequestError` if there is no such provider."""
+        """Return the claims that matches would have withdrawn; raises `RequestError` if there is no such provider."""
         provider = self._providers.get(tenant, provider_id)
         since = self._clock() - timedelta(days=DAYS)
         with self._database.read() as connection:

@@ -101,6 +101,6 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
 
 
 def _written_filter(criteria: AuditFilter) -> Mapping[str, object]:
-    """Return the filter of an export of the audit trail, without what is None."""
+    """Return the filter of an export of the audit trail, without empty members."""
     given = {name: value for name, value in vars(criteria).items() if value is not None}
     return {name: timestamp(value) if isinstance(value, datetime) else value for name, value in given.items()}

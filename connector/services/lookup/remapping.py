@@ -33,7 +33,7 @@ class Remapping:
     _providers: Providers
 
     def estimate(self, tenant: Tenant, provider_id: str, mapping: Mapping[str, str]) -> RemappingImpact:
-        """Return what a draft of a provider's mapping concerns.
+        """Return the impact of a draft of a provider's mapping.
 
         Raises as `count` does, and `InvalidField` for a draft that no provider could have.
         """

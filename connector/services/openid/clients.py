@@ -173,7 +173,7 @@ def is_secret_of(client: Client, secret: str) -> bool:
 
 
 def _requested(config: ClientConfig) -> tuple[object, ...]:
-    """Return what decides which requests can succeed."""
+    """Return the facts that decide which requests can succeed."""
     return config.profile, config.provider_id, config.claims
 
 

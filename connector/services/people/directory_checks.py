@@ -137,7 +137,7 @@ class DirectoryChecks:
             self._end(tenant, current)
 
     def _look_at(self, tenant: Tenant, ids: Sequence[str], end: float) -> tuple[list[str], list[str]]:
-        """Read users, at least one; return those that were checked, and those among them who are gone."""
+        """Read users, at least one; return the checked users, and those among them who are gone."""
         seen: list[str] = []
         gone: list[str] = []
         for user_id in ids:
@@ -149,7 +149,7 @@ class DirectoryChecks:
         return seen, gone
 
     def _is_gone(self, tenant: Tenant, user_id: str) -> bool:
-        """Compare a user; one about whom the directory answers wrongly is left for the next pass.
+        """Compare a user; after an invalid answer of the directory, the next pass compares the user.
 
         Otherwise the pass would end there, and later users would never be checked.
         """

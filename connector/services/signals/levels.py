@@ -82,7 +82,7 @@ class Levels:
                 self._write(connection, order, chosen, is_verified=is_verified, was_verified=before)
 
     def announce_all(self, order: AnnounceLevels) -> None:
-        """Queue those of the next users at the verified level of whom nothing is verified any more."""
+        """Queue those of the next users at the verified level without a verified claim."""
         with self._database.write() as connection:
             page = signal_levels.find_page(connection, order.tenant, order.position, PAGE)
             others = _unverified(connection, order.tenant, page)

@@ -12,7 +12,7 @@ from tests.harness import World, run_id_of
 
 SETTLE_TIME = 600.0  # seconds of the connector's clock, which the test moves
 READ_TIMEOUT = 2.0  # seconds that the connector waits for an answer
-LATENCY = 60_000  # milliseconds that Onfido holds up the run; the answer is given up before
+LATENCY = 60_000  # milliseconds of Onfido's delay; the connector gives up before
 START_RUN = "POST /workflow_runs"
 
 
