@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from tests.contract.wire import USERS, entry
 from tests.harness import Caller, World
+from tests.services.committing import COMMIT, recorded
 from tests.values import GIVEN_NAME, LAST_NAME
 
 Ask = Callable[[World, Caller], Any]
@@ -35,23 +35,9 @@ def test_no_row_is_read_after_a_correction_is_committed(world: World, ask: Ask) 
     world.add_user()
     assert admin.post(f"{USERS}/ann/idv/claims", [entry(world.provider_id, GIVEN_NAME)]).status_code == 201
     world.connector.rest()
-    done: list[str] = []
-
-    def committed(_connection: Any) -> None:
-        done.append("COMMIT")
-
-    def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        done.append(statement)
-
-    listeners = (("commit", committed), ("before_cursor_execute", executed))
-    for name, listener in listeners:
-        event.listen(Engine, name, listener)
-    try:
+    with recorded() as done:
         answer = ask(world, admin)
-    finally:
-        for name, listener in listeners:
-            event.remove(Engine, name, listener)
     assert answer.ok
-    assert done[-1] == "COMMIT"
+    assert done[-1] == COMMIT
     [read] = answer.json() if isinstance(answer.json(), list) else [answer.json()]
     assert admin.claims("ann")[read["uri"]] == read

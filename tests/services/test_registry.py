@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from tests.bodies import config_properties, provider_body
 from tests.contract.wire import PROVIDERS
 from tests.harness import World
+from tests.services.committing import COMMIT, recorded
 
 Ask = Callable[[World], Any]
 
@@ -39,20 +39,6 @@ def end_overlap(world: World) -> Any:
 def test_no_row_is_read_after_a_change_is_committed(world: World, ask: Ask) -> None:
     """If the database went away in between, a change that was made would be answered as one that was not."""
     world.connector.rest()
-    done: list[str] = []
-
-    def committed(_connection: Any) -> None:
-        done.append("COMMIT")
-
-    def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        done.append(statement)
-
-    listeners = (("commit", committed), ("before_cursor_execute", executed))
-    for name, listener in listeners:
-        event.listen(Engine, name, listener)
-    try:
+    with recorded() as done:
         assert ask(world).ok
-    finally:
-        for name, listener in listeners:
-            event.remove(Engine, name, listener)
-    assert done[-1] == "COMMIT"
+    assert done[-1] == COMMIT

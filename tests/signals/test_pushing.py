@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -35,6 +37,17 @@ def due_now(world: World) -> None:
     with world.connector.services.database.write() as connection:
         failed = (outbox.c.kind == "push_signals", outbox.c.state == "ready")
         connection.execute(update(outbox).where(*failed).values(due_at=outbox.c.created_at))
+
+
+@contextmanager
+def refused_once(world: World) -> Iterator[tuple[Endpoint, Receiver]]:
+    """Run a receiver that has answered the first event of a verified user with 503, as it answers all others."""
+    with Endpoint(lambda *_: (503, None)) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for_failure(world, "push_signals")
+        yield endpoint, receiver
 
 
 def test_events_are_pushed_in_order(world: World) -> None:
@@ -149,11 +162,7 @@ def test_a_replaced_key_signs_no_event(world: World) -> None:
 
 
 def test_no_event_of_a_removed_stream_is_delivered(world: World) -> None:
-    with Endpoint(lambda *_: (503, None)) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        verify_by_hand(world, "ann")
-        wait_for_failure(world, "push_signals")
+    with refused_once(world) as (endpoint, receiver):
         assert receiver.caller.request("DELETE", STREAMS, params={"stream_id": receiver.stream_id}).status_code == 204
         assert rows_of(world, "push_signals") == []
         assert len(endpoint.received) == 1
@@ -161,11 +170,7 @@ def test_no_event_of_a_removed_stream_is_delivered(world: World) -> None:
 
 def test_an_outage_of_hours_loses_nothing(world: World) -> None:
     """The delivery is given up, the sweep queues another, and the events are there still."""
-    with Endpoint(lambda *_: (503, None)) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        verify_by_hand(world, "ann")
-        wait_for_failure(world, "push_signals")
+    with refused_once(world) as (endpoint, receiver):
         with world.connector.services.database.write() as connection:
             given_up = {"state": "dead", "settled_at": outbox.c.created_at}
             connection.execute(update(outbox).where(outbox.c.kind == "push_signals").values(given_up))
@@ -178,11 +183,7 @@ def test_an_outage_of_hours_loses_nothing(world: World) -> None:
 
 def test_a_delivery_of_an_outdated_turn_sends_nothing(world: World) -> None:
     """As one of a worker that died after the turn had ended, and before it could say so."""
-    with Endpoint(lambda *_: (503, None)) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        verify_by_hand(world, "ann")
-        wait_for_failure(world, "push_signals")
+    with refused_once(world) as (endpoint, receiver):
         pushing = world.connector.services.outbox
         delivery = pushing._handlers["push_signals"]
         delivery.deliver(PushSignals(world.tenant, receiver.stream_id, turn=7))
@@ -203,11 +204,7 @@ def test_a_disabled_stream_is_notified_only_of_that(world: World) -> None:
 
 
 def test_a_stream_changed_to_polling_is_no_longer_pushed(world: World) -> None:
-    with Endpoint(lambda *_: (503, None)) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        verify_by_hand(world, "ann")
-        wait_for_failure(world, "push_signals")
+    with refused_once(world) as (endpoint, receiver):
         polled = {"stream_id": receiver.stream_id, "delivery": {"method": "urn:ietf:rfc:8936"}}
         assert receiver.caller.request("PATCH", STREAMS, json=polled).status_code == 200
         due_now(world)

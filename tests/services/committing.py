@@ -1,0 +1,32 @@
+"""The order of statements and commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+COMMIT = "COMMIT"
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """Record every statement and every commit, in their order."""
+    done: list[str] = []
+
+    def committed(_connection: Any) -> None:
+        done.append(COMMIT)
+
+    def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        done.append(statement)
+
+    listeners = (("commit", committed), ("before_cursor_execute", executed))
+    for name, listener in listeners:
+        event.listen(Engine, name, listener)
+    try:
+        yield done
+    finally:
+        for name, listener in listeners:
+            event.remove(Engine, name, listener)
