@@ -51,7 +51,7 @@ class Code(StrEnum):
     WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
     DELIVERY_NOT_FOUND = "IDVP-60019", "No such delivery"
-    ENDPOINT_NOT_FOUND = "IDVP-60020", "No such endpoint for notices"
+    ENDPOINT_NOT_FOUND = "IDVP-60020", "No such notice endpoint"
     RESULT_NOT_KEPT = "IDVP-60021", "The run's output is not kept"
     EVENT_NOT_FOUND = "IDVP-60030", "No such event"
     EVENT_BODY_GONE = "IDVP-60031", "The event's body is not kept"

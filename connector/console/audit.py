@@ -1,4 +1,4 @@
-"""The audit log: each change with its actor and the values before and after; and the last changes of an object."""
+"""The audit trail: each change with its actor and the values before and after; and the last changes of an object."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def subjects() -> dict[str, str]:
         history.START: _("Start"),
         history.REQUEST: _("Request"),
         history.APPLICANT: _("Applicant"),
-        history.ENDPOINT: _("Endpoint for notices"),
+        history.ENDPOINT: _("Notice endpoint"),
         history.OUTBOX: _("Delivery"),
         history.EVENT: _("Event"),
         history.VALUES: _("Values"),

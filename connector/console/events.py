@@ -67,7 +67,7 @@ def show_event(event_id: str) -> str:
 
 @story.act("/<event_id>/body", scope=VIEW)
 def show_body(event_id: str) -> str:
-    """Show one event with its body; this is recorded in the audit log."""
+    """Show one event with its body; this is recorded in the audit trail."""
     body = _lookup().body(g.tenant, event_id, actor())
     text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     return _event_page(_lookup().get(g.tenant, event_id), text)
@@ -79,7 +79,7 @@ def ask_replay(event_id: str) -> str:
     event = _lookup().get(g.tenant, event_id)
     return confirm(
         _("Apply this event again?"),
-        _("It does nothing if it was applied meanwhile. It is written to the audit log."),
+        _("It does nothing if it was applied meanwhile. It is written to the audit trail."),
         verb=_("Apply again"),
         action=url_for(".replay", event_id=event.event_id),
         back=url_for(".show_event", event_id=event.event_id),

@@ -90,7 +90,7 @@ def show_state(job_id: str) -> File:
 
 @story.page("/<job_id>/result", scope=SCOPE, lasting=Lasting.DOWNLOAD)
 def download(job_id: str) -> File:
-    """Download a result; the audit log records it."""
+    """Download a result; the audit trail records it."""
     if _jobs().get(g.tenant, job_id).kind == USER_RECORD:
         admit(VALUES_SCOPE)
     chosen, parts = _jobs().result(g.tenant, job_id, request.args.get("format"), actor())

@@ -93,7 +93,7 @@ def _decide(error: Overtaken) -> Response:
 
 
 def _latest(object_id: str) -> Entry | None:
-    """Return the latest change of the object, for those who may read the audit log."""
+    """Return the latest change of the object, for those who may read the audit trail."""
     if not g.viewer.may("internal_idv_audit_view"):
         return None
     audit: Audit = use_cases().audit

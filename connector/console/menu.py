@@ -36,7 +36,7 @@ ENTRIES = (
     Entry("clients", "box-arrow-in-right", _l("OpenID clients")),
     Entry("events", "inbox", _l("Events received"), is_operation=True),
     Entry("deliveries", "send", _l("Deliveries"), is_operation=True),
-    Entry("audit", "journal-text", _l("Audit log"), is_operation=True),
+    Entry("audit", "journal-text", _l("Audit trail"), is_operation=True),
     Entry("jobs", "hourglass-split", _l("Jobs"), is_operation=True),
     Entry("settings", "sliders", _l("Settings in force"), is_operation=True),
 )

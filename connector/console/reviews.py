@@ -39,7 +39,7 @@ def show(verification_id: str) -> str:
 
 @story.act("/<verification_id>/review", scope=UPDATE)
 def decide(verification_id: str) -> str | Response:
-    """Decide, with the reason that the audit log keeps."""
+    """Decide, with the reason that the audit trail keeps."""
     choice, reason = request.form.get("decision", ""), request.form.get("reason", "").strip()
     if choice not in DECISIONS:
         return _page(verification_id, _("Choose approve or decline."), reason)
@@ -63,7 +63,7 @@ def show_pictures(verification_id: str) -> str:
 
 @story.page("/<verification_id>/pictures/<picture_id>", scope=UPDATE, lasting=Lasting.DOWNLOAD)
 def get_picture(verification_id: str, picture_id: str) -> Response:
-    """Return a picture; this is recorded in the audit log."""
+    """Return a picture; this is recorded in the audit trail."""
     response = pass_on(_pictures().open(g.tenant, verification_id, picture_id, actor=actor()))
     response.headers["Content-Disposition"] = "inline"
     g.content_policy = PICTURE_POLICY

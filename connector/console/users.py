@@ -76,7 +76,7 @@ def show(user_id: str) -> str:
 
 @story.act("/<user_id>/values", scope=VALUES_SCOPE, lasting=Lasting.ONFIDO)
 def show_values(user_id: str) -> str:
-    """Show one user with the values; this is recorded in the audit log."""
+    """Show one user with the values; this is recorded in the audit trail."""
     shown: ShownValues = use_cases().shown_values
     return _page(user_id, shown.show(g.tenant, user_id, actor()))
 
@@ -122,7 +122,7 @@ def unlock(user_id: str) -> Response:
     """Unlock a user's attempts."""
     reason = request.form.get("reason", "").strip()[:MAX_REASON]
     if not reason:
-        notify(_("Nothing was done: a reason is required, for the audit log."), kind="bad")
+        notify(_("Nothing was done: a reason is required, for the audit trail."), kind="bad")
         return redirect(user_url(user_id))
     number = _users().unlock(g.tenant, user_id, None, actor(), reason)
     notify(ngettext("%(num)s earlier attempt no longer counts.", "%(num)s earlier attempts no longer count.", number))
@@ -148,7 +148,7 @@ def ask_remove(user_id: str) -> str:
         _("Remove %(user)s?", user=user_id),
         _(
             "Deletes values, attributes, %(verifications)s and the bodies of events now, and the applicants at Onfido "
-            "shortly. The audit log keeps a record of it. This cannot be undone.",
+            "shortly. The audit trail keeps a record of it. This cannot be undone.",
             verifications=verifications,
         ),
         verb=_("Remove the user"),

@@ -49,13 +49,11 @@ _PLAIN = {
     (history.KEY, history.ADDED): marked("%(who)s put the signing key %(name)s into use."),
     (history.KEY, history.REMOVED): marked("%(who)s revoked the signing key %(name)s."),
     (history.VALUES, history.READ): marked("%(who)s read values of the user %(name)s."),
-    (history.ENDPOINT, history.ADDED): marked("%(who)s added the endpoint for notices %(name)s."),
-    (history.ENDPOINT, history.REMOVED): marked("%(who)s removed the endpoint for notices %(name)s."),
-    (history.ENDPOINT, "disabled"): marked(
-        "%(who)s disabled the endpoint for notices %(name)s: its application is gone."
-    ),
+    (history.ENDPOINT, history.ADDED): marked("%(who)s added the notice endpoint %(name)s."),
+    (history.ENDPOINT, history.REMOVED): marked("%(who)s removed the notice endpoint %(name)s."),
+    (history.ENDPOINT, "disabled"): marked("%(who)s disabled the notice endpoint %(name)s: its application is gone."),
     (history.ENDPOINT, "resent"): marked("%(who)s had the notices of the endpoint %(name)s sent again."),
-    (history.ENDPOINT, "secret_replaced"): marked("%(who)s replaced the secret of the endpoint for notices %(name)s."),
+    (history.ENDPOINT, "secret_replaced"): marked("%(who)s replaced the secret of the notice endpoint %(name)s."),
     (history.ENDPOINT, "tested"): marked("%(who)s sent a test notice to the endpoint %(name)s."),
     (history.CLIENT, history.ADDED): marked("%(who)s added the OpenID client %(name)s."),
     (history.CLIENT, history.REMOVED): marked("%(who)s removed the OpenID client %(name)s."),

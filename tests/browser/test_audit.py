@@ -1,4 +1,4 @@
-"""The audit log and the settings in force in the browser."""
+"""The audit trail and the settings in force in the browser."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_last_changes_of_an_object_are_shown_in_a_panel(visit: Visit, place:
     expect(page.locator("body")).to_contain_text(f"{actor} replaced the API token")
     page = visitor.open(f"/console/audit/changes?user={user_id}")
     expect(page.locator("body")).to_contain_text(f"{actor} added the user {user_id}.")
-    page.get_by_role("link", name="In the audit log").click()
+    page.get_by_role("link", name="In the audit trail").click()
     expect(page.locator("tr.entry")).to_have_count(1)
 
 

@@ -1,4 +1,4 @@
-"""Deliveries and the endpoints for notices in the browser."""
+"""Deliveries and the notice endpoints in the browser."""
 
 from __future__ import annotations
 

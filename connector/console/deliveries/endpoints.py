@@ -49,7 +49,7 @@ class SelectMultipleCheckboxes(SelectMultipleField):  # type: ignore[misc]  # WT
 
 
 class EndpointForm(Form):
-    """An endpoint for notices."""
+    """A notice endpoint."""
 
     url = StringField(
         _l("URL"),
