@@ -10,5 +10,9 @@ T = TypeVar("T")
 
 @dataclass_transform(eq_default=False, frozen_default=True)
 def use_case(cls: type[T]) -> type[T]:
-    """Create the constructor from the fields. Two use cases are never equal, and their `repr` shows no dependencies."""
-    return dataclass(frozen=True, slots=True, eq=False, repr=False)(cls)
+    """Create the constructor from the fields. Two use cases are never equal, and their `repr` shows no dependencies.
+
+    That a field is not assigned again is left to the type checker: the methods that refuse it took longer to create
+    than all others.
+    """
+    return dataclass(eq=False, repr=False)(cls)

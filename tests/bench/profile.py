@@ -1,6 +1,6 @@
 """CPU time of a request, by layer and by process; unlike wall time it depends little on other work.
 
-    python -m tests.bench.profile webhook [sqlite]     claims [sqlite]     also initiate
+    python -m tests.bench.profile webhook [sqlite]     claims [sqlite]
 
 First the connector alone: one process that answers each request in its loop's thread, whose stack is looked at after
 each millisecond of CPU time. The innermost known frame names the layer. Then, where there are floors, all of them as
@@ -38,6 +38,8 @@ Serve = Callable[[], Iterator[tuple[int, list[bytes]]]]
 def main() -> None:
     """Print the CPU time of what the command line names."""
     what, kind = sys.argv[1], (sys.argv[2:] or ["postgresql"])[0]
+    if what not in ("webhook", "claims"):
+        sys.exit(f"{what}: must be webhook or claims.")
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="profile-")))
         server = stack.enter_context(postgresql_server())
