@@ -51,7 +51,9 @@ _PLAIN = {
     (history.VALUES, history.READ): marked("%(who)s read values of the user %(name)s."),
     (history.ENDPOINT, history.ADDED): marked("%(who)s added the notice endpoint %(name)s."),
     (history.ENDPOINT, history.REMOVED): marked("%(who)s removed the notice endpoint %(name)s."),
-    (history.ENDPOINT, "disabled"): marked("%(who)s disabled the notice endpoint %(name)s: its application is gone."),
+    (history.ENDPOINT, "disabled"): marked(
+        "%(who)s disabled the notice endpoint %(name)s: its application answered 410 (Gone)."
+    ),
     (history.ENDPOINT, "resent"): marked("%(who)s had the notices of the endpoint %(name)s sent again."),
     (history.ENDPOINT, "secret_replaced"): marked("%(who)s replaced the secret of the notice endpoint %(name)s."),
     (history.ENDPOINT, "tested"): marked("%(who)s sent a test notice to the endpoint %(name)s."),

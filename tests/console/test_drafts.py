@@ -100,9 +100,7 @@ def test_a_form_that_is_sent_after_its_session_has_ended_comes_back_as_it_was_ty
     assert (saved.max_attempts, saved.missing_name) == (7, "-")
 
 
-def test_what_others_have_saved_meanwhile_is_not_overwritten_by_a_form_that_comes_back(
-    world: World, browser: Browser
-) -> None:
+def test_a_resubmitted_form_does_not_overwrite_values_saved_meanwhile(world: World, browser: Browser) -> None:
     path = f"/console/providers/{world.provider_id}/limits"
     form = browser.form(path)
     world.clock.advance(IDLE)
@@ -196,7 +194,7 @@ def test_the_form_of_a_user_with_any_id_comes_back(world: World, browser: Browse
     assert browser.send(again, {}).status_code == 302
 
 
-def test_what_was_typed_can_be_discarded(world: World, browser: Browser) -> None:
+def test_kept_form_input_can_be_discarded(world: World, browser: Browser) -> None:
     world.add_user("ann")
     form = browser.form("/console/users/ann/unlock")
     world.clock.advance(IDLE)
@@ -226,7 +224,7 @@ def test_a_form_comes_back_at_its_own_tenant(world: World) -> None:
         assert values(browser.form_in(shown, "/console/providers/new"))["name"] == "of the other tenant"
 
 
-def test_what_both_have_changed_is_decided_at_the_own_tenant(world: World) -> None:
+def test_a_conflict_is_decided_at_the_own_tenant(world: World) -> None:
     with sign_in(world, "other") as http:
         browser = Browser(world, http, "other")
         answer = world.connector.as_admin("other").post(PROVIDERS, provider_body(world.simulator))

@@ -61,7 +61,7 @@ def provider(changes: dict[str, Any] | None, **detail: Any) -> Change:
         ),
         (
             change("endpoint", "disabled", "E", actor="system"),
-            "The connector disabled the notice endpoint E: its application is gone.",
+            "The connector disabled the notice endpoint E: its application answered 410 (Gone).",
         ),
         (
             change("user", "changed", "ann", detail={"claims": [DOB, "x/lastname"], "removed": ["x/lastname"]}),

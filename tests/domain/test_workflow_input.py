@@ -123,7 +123,7 @@ def test_a_token_is_bound_as_configured(asking: RunRequest, options: SdkOptions)
         (RunRequest(application_id="com.example.app"), SdkOptions(None, "com.example.app")),
     ],
 )
-def test_a_request_may_bind_what_the_provider_leaves_unbound(asking: RunRequest, options: SdkOptions) -> None:
+def test_a_request_may_set_a_binding_that_the_provider_lacks(asking: RunRequest, options: SdkOptions) -> None:
     assert plan_sdk(Studio(), asking) == options
 
 

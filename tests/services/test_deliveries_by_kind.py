@@ -142,7 +142,7 @@ def preview(caller: Caller, choice: dict[str, str]) -> Any:
     return body["count"]
 
 
-def test_a_preview_of_an_endpoint_counts_what_its_recovery_resends(world: World, admin: Caller) -> None:
+def test_a_preview_of_an_endpoint_counts_the_notices_its_recovery_resends(world: World, admin: Caller) -> None:
     endpoint = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
     endpoint_id = answer_on(admin.post(ENDPOINTS, endpoint), 201)["id"]
     change(world, rows.c.provider_id == TWO, endpoint_id=endpoint_id)

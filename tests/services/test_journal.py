@@ -243,9 +243,7 @@ def test_changed_and_removed_values_are_announced_with_the_claim_no_longer_verif
     assert (changed.name, changed.user_id, changed.removed) == ("ann", "ann", removed)
 
 
-def test_a_value_changed_during_its_verification_is_announced_when_the_result_withdraws_it(
-    world: World, ann: Caller
-) -> None:
+def test_a_value_changed_during_verification_is_announced_when_withdrawn(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     change_values(world, {GIVEN_NAME: "Bea"})
     settle(world, run_id)

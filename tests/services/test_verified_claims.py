@@ -293,7 +293,7 @@ def test_private_keys_are_encrypted(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_a_private_key_is_read_once_for_many_signatures_and_never_used_after_it_was_revoked(
+def test_a_private_key_is_read_once_and_never_used_after_its_revocation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading one costs as much as a hundred signatures."""

@@ -170,7 +170,7 @@ def test_many_users_are_processed_page_by_page(world: World) -> None:
 
 
 @pytest.mark.one_database
-def test_users_of_a_removed_provider_are_noted_page_by_page_before_their_claims_are_deleted(world: World) -> None:
+def test_users_of_a_removed_provider_are_noted_before_their_claims_are_deleted(world: World) -> None:
     services = world.connector.services
     with services.database.write() as connection:
         connection.execute(claims.insert(), [claim_of(world, f"user-{number:04}") for number in range(PAGE)])

@@ -182,7 +182,7 @@ def test_queued_statements_take_one_round_trip(proxied: tuple[Database, Postgres
     assert added.rowcount == 1
 
 
-def test_a_statement_after_the_commit_sees_what_others_committed_meanwhile(database: Database) -> None:
+def test_a_statement_after_the_commit_sees_changes_committed_meanwhile(database: Database) -> None:
     with database.write() as connection:
         batch.execute(connection, ADD, user("ann"))
         with batch.after_commit(connection):
