@@ -15,7 +15,8 @@ from connector.store import queueing
 from connector.store.dialect import insert
 from connector.store.guests import is_guest
 from connector.store.hidden import is_of_registered
-from connector.store.models import claims
+from connector.store.models import claims, outbox
+from connector.store.outbox import READY, is_in
 from connector.store.signal_models import signal_levels
 from connector.store.signal_streams import is_of_tenant, is_unseeded
 
@@ -32,6 +33,8 @@ class LevelPayload:
 
 
 _QUEUE = queueing.insertions({}, is_of_tenant(queueing.parameter("tenant", "tenant")))
+_USER = outbox.c.payload["user_id"].as_string()
+_WAS_VERIFIED = outbox.c.payload["was_verified"].as_boolean()
 _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing())
 
 
@@ -115,6 +118,26 @@ def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -
     """Return those of these users who are at the verified level."""
     statement = select(_T.user_id).where(_T.tenant == tenant, _T.user_id.in_(user_ids))
     return set(connection.execute(statement).scalars())
+
+
+def find_changing(connection: Connection, kind: str, tenant: str, user_ids: Collection[str]) -> dict[str, bool]:
+    """Return those of these users whose change waits to be announced, and whether they were verified before the first.
+
+    `kind` is that of these deliveries.
+    """
+    statement = select(_USER, _WAS_VERIFIED).where(*_waiting(kind, tenant), _USER.in_(user_ids))
+    latest_first = statement.order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
+    return {user_id: bool(was_verified) for user_id, was_verified in connection.execute(latest_first)}
+
+
+def is_any_falling(connection: Connection, kind: str, tenant: str) -> bool:
+    """Whether a change of a user who was verified until then waits to be announced."""
+    falling = select(outbox.c.id).where(*_waiting(kind, tenant), _WAS_VERIFIED)
+    return connection.execute(falling.limit(1)).first() is not None
+
+
+def _waiting(kind: str, tenant: str) -> tuple[ColumnElement[bool], ...]:
+    return (outbox.c.tenant == tenant, outbox.c.kind == kind, is_in(READY))
 
 
 def add_all(connection: Connection, tenant: str, user_ids: Sequence[str]) -> None:

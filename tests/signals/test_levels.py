@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -206,6 +206,7 @@ def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
     receiver = connect(as_client(world.connector))
     verify_by_hand(world, "ann", is_verified=False)
     assert levels(world, receiver, 1) == [("ann", None, LOW)], "the former level is not stored yet"
+    settle(world)
 
     seed(world)
     assert users_in_rows(world) == {"ann", "bea"}
@@ -214,6 +215,43 @@ def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
     assert levels(world, receiver, 2)[1:] == [("bea", HIGH, LOW)]
     settle(world)
     assert len(receiver.events()) == 2, "cid was never verified as a whole"
+
+
+def hold_levels(world: World, seconds: float) -> None:
+    """Postpone the announcement of levels, or make it due."""
+    values = {"due_at": world.clock() + timedelta(seconds=seconds)}
+    with world.connector.services.database.write() as connection:
+        connection.execute(update(outbox).where(outbox.c.kind == AnnounceLevel.kind).values(values))
+
+
+def test_changes_that_the_recording_of_levels_overtakes_are_announced(world: World) -> None:
+    for user_id in ("ann", "bea", "cid", "dee"):
+        world.add_user(user_id)
+    verify_by_hand(world, "bea")
+    verify_by_hand(world, "cid")
+    receiver = connect(as_client(world.connector))
+    world.connector.rest()
+    verify_by_hand(world, "ann")
+    verify_by_hand(world, "bea", is_verified=False)
+    for is_verified in (False, True):
+        verify_by_hand(world, "cid", is_verified=is_verified)
+    for is_verified in (True, False, True):
+        verify_by_hand(world, "dee", is_verified=is_verified)
+    hold_levels(world, 3600)
+    world.connector.deliver()
+    seed(world)
+    assert receiver.events() == []
+    assert users_in_rows(world) == {"cid"}, "the level before its first change"
+
+    hold_levels(world, -1)
+    settle(world)
+    assert sorted(map(level_of, receiver.events())) == [("ann", LOW, HIGH), ("bea", None, LOW), ("dee", LOW, HIGH)]
+    world.wait_until(lambda: not rows_of(world, "seed_levels", ("ready",)))
+    for user_id in ("ann", "cid", "dee"):
+        verify_by_hand(world, user_id, is_verified=False)
+    verify_by_hand(world, "bea")
+    fallen = [(user_id, HIGH, LOW) for user_id in ("ann", "cid", "dee")]
+    assert sorted(levels(world, receiver, 7)[3:]) == sorted([*fallen, ("bea", LOW, HIGH)])
 
 
 def test_a_stream_contains_the_users_named_by_its_receiver(world: World) -> None:

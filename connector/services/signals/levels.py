@@ -7,6 +7,9 @@ Deliveries may overtake each other: the last one reads the result of all changes
 writing of events. So the last event of a user agrees with the database.
 
     seed_levels ──► a tenant's first stream: records who is already at the verified level, page by page, without events
+
+A change that is still to be announced is no part of the state that is recorded: a user who was not verified before it
+is left out, and the recording does not end before a user who was verified until then has been announced.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from connector.store import outbox, signal_events, signal_levels, signal_streams
 from connector.store.engine import Database
 
 PAGE = 500
+CHANGES_PAUSE = 1.0  # seconds that the end of the recording waits for changes to be announced
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,15 @@ class Levels:
             if not signal_streams.find_all(connection, order.tenant):
                 return
             page = verified_claims.find_users(connection, order.tenant, order.position, PAGE)
+            changing = signal_levels.find_changing(connection, AnnounceLevel.kind, order.tenant, page)
             known = signal_levels.find_known(connection, order.tenant, page)
-            new = [user_id for user_id in page if user_id not in known and not is_guest(user_id)]
+            new = [each for each in page if each not in known and changing.get(each, True) and not is_guest(each)]
             signal_levels.add_all(connection, order.tenant, new)
             signal_levels.remove_all(connection, order.tenant, _unverified(connection, order.tenant, new))
             if len(page) == PAGE:
                 outbox.add(connection, SeedLevels(order.tenant, page[-1]))
+            elif signal_levels.is_any_falling(connection, AnnounceLevel.kind, order.tenant):
+                outbox.add(connection, order, pause=CHANGES_PAUSE)
             else:
                 signal_streams.set_seeded(connection, order.tenant)
 
