@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from connector import __version__
+from connector.serving.connection import Times
 from connector.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -103,3 +104,18 @@ def test_the_settings_of_the_chart_have_their_defaults() -> None:
 def test_the_build_dependencies_are_exactly_the_necessary_ones() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert declared["dependency-groups"]["build"] == declared["build-system"]["requires"]
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("nginx.conf", r"keepalive_timeout (\d+)s;"),
+        ("haproxy.cfg", r"pool-purge-delay (\d+)s"),
+        ("envoy.yaml", r"common_http_protocol_options: \{idle_timeout: (\d+)s\}"),
+        ("traefik.yaml", r"idleConnTimeout: (\d+)s"),
+    ],
+)
+def test_a_proxy_closes_its_idle_connections_before_the_connector_does(file: str, pattern: str) -> None:
+    """Otherwise a request may be sent while the connection closes, and is answered 502."""
+    [seconds] = re.findall(pattern, (DEPLOY / "proxy" / file).read_text())
+    assert 2 * int(seconds) <= Times().keepalive

@@ -28,7 +28,7 @@ class Times:
     body: float = 20.0  # a body, from the head's end on
     send: float = 10.0  # to take SEND_STEP bytes of an answer, or the rest of it
     linger: float = 2.0  # to read the last answer and close
-    keepalive: float = 2.0  # between two requests
+    keepalive: float = 10.0  # between two requests; proxies close idle connections earlier
 
 
 class State(Enum):

@@ -229,7 +229,8 @@ def _nginx(directory: Path, hosts: Sequence[Host], ports: Sequence[int]) -> Iter
     )
     config.write_text(
         f"daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log warn;\n"
-        f"events {{}}\nhttp {{ access_log off; {temporary}\nupstream connector {{ {servers} keepalive 32; }}\n"
+        f"events {{}}\nhttp {{ access_log off; {temporary}\n"
+        f"upstream connector {{ {servers} keepalive 32; keepalive_timeout 5s; }}\n"
         f"server {{ listen 127.0.0.1:{port}; client_max_body_size 1m; proxy_request_buffering on; proxy_buffering on;\n"
         "proxy_connect_timeout 2s; proxy_read_timeout 60s; proxy_next_upstream error timeout; proxy_http_version 1.1;\n"
         'proxy_set_header Connection ""; proxy_set_header Host $host;\n'
