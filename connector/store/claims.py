@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, select, text, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.environment import SANDBOX
@@ -174,14 +174,13 @@ def unverify_changed(
 def unverify_held(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
 ) -> list[Change]:
-    """Withdraw a user's claims that were verified for exactly these fingerprints, which are outdated."""
-    held = (
-        (claims.c.uri == uri) & claims.c.fingerprint.is_not_distinct_from(fingerprint)
-        for uri, fingerprint in sorted(fingerprints.items())
-    )
-    if not lock(connection, tenant, user_id):
-        return []
-    return _unverify(connection, tenant, (claims.c.user_id == user_id) & or_(*held), now)
+    """Withdraw a user's claims that were verified for exactly these fingerprints, which are outdated.
+
+    Only locked claims are changed: a claim that was added since would be locked too late, against the lock order.
+    """
+    locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": [user_id]}).all()
+    held = [row.id for row in locked if row.uri in fingerprints and row.fingerprint == fingerprints[row.uri]]
+    return _unverify(connection, tenant, claims.c.id.in_(held), now) if held else []
 
 
 def unverify_all(
