@@ -210,6 +210,8 @@ def _reason(error: Exception) -> str:
         return f"its TLS certificate is not trusted: {error.verify_message.rstrip('.')}"
     if isinstance(error, socket.gaierror | UnicodeError):
         return "there is no such host"
+    if isinstance(error, ConnectionRefusedError):
+        return "it refuses connections: check the address, and that it runs"
     return str(error) if isinstance(error, Refused) else type(error).__name__
 
 

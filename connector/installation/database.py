@@ -23,6 +23,7 @@ OLDEST_SERVER = 14
 _VERSION = text("SHOW server_version")
 _IS_ENCRYPTED = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 _ADVICE = "Check `database_url`, that the server runs, and that it admits this host and role."
+_ADVICE_OF_FILE = "Check the file %s, its disk and who may write to it, or restore a backup."
 _BY_FIT = {
     Fit.FITS: Check(SCHEMA, True, message("It is this version's, or one that this version can use.")),
     Fit.BEHIND: Check(SCHEMA, False, message("It is not this version's: run `connector migrate`.")),
@@ -52,17 +53,17 @@ def _opened(url: str, parts: URL) -> Iterator[Check]:
     try:
         yield from _asked(database, parts)
     except DatabaseUnavailable as error:
-        yield _unusable(error.reason)
+        yield _unusable(parts, error.reason)
     except DBAPIError as error:  # such as an option of the URL that the driver does not know
-        yield _unusable(str(error.orig).strip().partition("\n")[0])
+        yield _unusable(parts, str(error.orig).strip().partition("\n")[0])
     finally:
         database.close()
 
 
-def _unusable(reason: str) -> Check:
-    return Check(
-        DATABASE, False, message("%(reason)s. %(advice)s", reason=reason.removesuffix("?").rstrip("."), advice=_ADVICE)
-    )
+def _unusable(parts: URL, reason: str) -> Check:
+    advice = _ADVICE_OF_FILE % parts.database if parts.get_backend_name() == "sqlite" else _ADVICE
+    sentence = reason.removesuffix("?").rstrip(".")
+    return Check(DATABASE, False, message("%(reason)s. %(advice)s", reason=sentence, advice=advice))
 
 
 def _asked(database: Database, parts: URL) -> Iterator[Check]:

@@ -238,7 +238,7 @@ def test_an_incomplete_answer_is_an_error(answer: bytes) -> None:
 def test_an_unreachable_peer_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert refused(f"http://127.0.0.1:{port}/?secret=1").reason == "ConnectionRefusedError"
+    assert refused(f"http://127.0.0.1:{port}/?secret=1").reason.startswith("it refuses connections")
 
 
 # Addresses and credentials

@@ -65,6 +65,18 @@ def test_an_unreachable_database_fails_alone_with_advice(url: str) -> None:
     assert "hunter2" not in checks["database"].detail
 
 
+@pytest.mark.parametrize("is_directory", [True, False])
+def test_a_file_that_is_no_database_fails_with_advice_about_the_file(tmp_path: Path, is_directory: bool) -> None:
+    path = tmp_path / "connector.db"
+    if is_directory:
+        path.mkdir()
+    else:
+        path.write_bytes(b"no database" * 1000)
+    detail = results(f"sqlite:///{path}")["database"].detail
+    assert f"Check the file {path}" in detail
+    assert "server" not in detail
+
+
 def test_a_missing_file_of_a_database_is_not_a_failure_and_not_created(tmp_path: Path) -> None:
     path = tmp_path / "connector.db"
     assert passed(f"sqlite:///{path}") == {"database": None}
