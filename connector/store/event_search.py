@@ -68,7 +68,10 @@ def _branches(provider_id: str, criteria: EventFilter, run_ids: Sequence[str] | 
         yield from (Branch(_ORDER, [of_provider, events.c.state == state, *of_kind, *period]) for state in states)
         return
     chosen = [unindexed(events.c.state).in_(states), *(unindexed(events.c.kind) == kind for kind in kinds), *period]
-    yield from (Branch(_ORDER, [of_provider, events.c.run_id == run_id, *chosen]) for run_id in run_ids)
+    yield from (
+        Branch(_ORDER, [unindexed(events.c.provider_id) == provider_id, events.c.run_id == run_id, *chosen])
+        for run_id in run_ids
+    )
 
 
 def _period(criteria: EventFilter) -> Iterator[ColumnElement[bool]]:

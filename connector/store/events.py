@@ -29,14 +29,14 @@ MAKE_ROOM_FOR = 100  # further events that are removed at once when there are to
 _IS_PARKED = events.c.state == literal_column(f"'{PARKED}'")
 _RUN_IS_KNOWN = (
     select(verifications.c.id)
-    .where(verifications.c.provider_id == events.c.provider_id, verifications.c.run_id == events.c.run_id)
+    .where(unindexed(verifications.c.provider_id) == events.c.provider_id, verifications.c.run_id == events.c.run_id)
     .exists()
 )
 # Events without a run only wait for Onfido's answer.
 _IS_UNKNOWN = and_(_IS_PARKED, events.c.run_id.is_not(None), ~_RUN_IS_KNOWN)
 _SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
 _PARKED = (
-    events.c.provider_id == bindparam("of_provider"),
+    unindexed(events.c.provider_id) == bindparam("of_provider"),
     events.c.run_id == bindparam("of_run"),
     unindexed(events.c.state) == literal_column(f"'{PARKED}'"),  # few events have the same run
 )
@@ -123,7 +123,8 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
         .distinct()
         .join(
             verifications,
-            (verifications.c.provider_id == events.c.provider_id) & (verifications.c.run_id == events.c.run_id),
+            (unindexed(verifications.c.provider_id) == events.c.provider_id)
+            & (verifications.c.run_id == events.c.run_id),
         )
         .where(_IS_PARKED, is_of_registered(events.c.provider_id))
     )
@@ -165,7 +166,7 @@ def _forget_free(connection: Connection, chosen: Select[Any], state: object) -> 
 
 def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> None:
     """Remove the bodies of the events of some runs."""
-    of_runs = (events.c.provider_id == provider_id, events.c.run_id.in_(run_ids))
+    of_runs = (unindexed(events.c.provider_id) == provider_id, events.c.run_id.in_(run_ids))
     connection.execute(_FORGET.where(*of_runs))
 
 

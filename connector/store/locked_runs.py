@@ -12,11 +12,12 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.store import batch, claims, providers, verification_claims, verifications
 from connector.store.batch import Answer
 from connector.store.models import verifications as table
+from connector.store.pages import unindexed
 
 _IS_THIS_RUN = (
-    table.c.provider_id == bindparam("of_provider"),
+    unindexed(table.c.provider_id) == bindparam("of_provider"),
     table.c.run_id == bindparam("of_run"),
-    table.c.closed_at.is_(None),
+    verifications.IS_OPEN,
 )
 _FIND_CLAIMS = verification_claims.SELECT.join(table).where(*_IS_THIS_RUN)
 _LOCK_STATES = claims.lock_states_of(select(table.c.user_id).where(*_IS_THIS_RUN).scalar_subquery())

@@ -139,7 +139,7 @@ verifications = Table(
     UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
 partial_index(
-    "uq_verifications_open", "closed_at IS NULL", verifications.c.provider_id, verifications.c.user_id, unique=True
+    "uq_verifications_open", "closed_at IS NULL", verifications.c.user_id, verifications.c.provider_id, unique=True
 )
 partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
@@ -235,13 +235,13 @@ events = Table(
     Column("body", Text, comment="encrypted; null once its time is over"),
     time_column("received_at"),
     Column("happened_at", UtcDateTime, comment="at Onfido, as the event says; null: it does not"),
-    UniqueConstraint("provider_id", "digest"),
+    UniqueConstraint("digest", "provider_id"),
 )
 partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
 partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
 
 partial_index("ix_events_verification_with_body", "body IS NOT NULL", events.c.verification_id)
-Index(None, events.c.provider_id, events.c.run_id)
+Index(None, events.c.run_id, events.c.provider_id)
 Index(None, events.c.provider_id, events.c.state, events.c.received_at)
 Index(None, events.c.provider_id, events.c.state, events.c.kind, events.c.received_at)
 

@@ -21,6 +21,7 @@ from connector.store.batch import Answer
 from connector.store.endpoints import is_notified
 from connector.store.hidden import IS_REGISTERED
 from connector.store.models import events, providers
+from connector.store.pages import unindexed
 
 _PLAIN = Studio()  # the configuration of most providers
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
@@ -60,7 +61,9 @@ _FIND_WEBHOOK_ACCESS = select(
     providers.c.previous_webhook_token,
     providers.c.previous_webhook_token_expires_at,
     providers.c.studio,
-    exists().where(events.c.provider_id == providers.c.id, events.c.digest == bindparam("of_digest")).label("is_known"),
+    exists()
+    .where(unindexed(events.c.provider_id) == providers.c.id, events.c.digest == bindparam("of_digest"))
+    .label("is_known"),
     *_NOTIFIED,
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 

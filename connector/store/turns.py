@@ -13,14 +13,12 @@ from connector.store import batch
 from connector.store.batch import Answer
 from connector.store.models import verifications
 from connector.store.times import UtcDateTime
-from connector.store.verifications import IS_THERE
+from connector.store.verifications import IS_OPEN, IS_THERE
 
 
 def _is_free(column: Column[datetime]) -> Update:
     is_over = column.is_(None) | (column <= bindparam("now", type_=UtcDateTime))
-    return update(verifications).where(
-        verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None), is_over, IS_THERE
-    )
+    return update(verifications).where(verifications.c.id == bindparam("of"), IS_OPEN, is_over, IS_THERE)
 
 
 _TAKE_REFRESH = _is_free(verifications.c.refresh_after)

@@ -34,7 +34,7 @@ def find_of_runs(
 ) -> list[Verification]:
     """Return a provider's verifications with one of these runs or ids, without their results and documents."""
     by_run = select(verifications.c.id).where(
-        verifications.c.provider_id == provider_id, verifications.c.run_id.in_(run_ids)
+        unindexed(verifications.c.provider_id) == provider_id, verifications.c.run_id.in_(run_ids)
     )
     by_id = select(verifications.c.id).where(verifications.c.id.in_(verification_ids))
     statement = LISTED.where(

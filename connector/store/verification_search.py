@@ -32,7 +32,7 @@ def find(connection: Connection, tenant: str, run_id: str, provider_id: str | No
         (verifications.c.run_id == run_id) | (verifications.c.id == run_id),
     )
     if provider_id is not None:
-        statement = statement.where(verifications.c.provider_id == provider_id)
+        statement = statement.where(unindexed(verifications.c.provider_id) == provider_id)
     return one(connection, statement.limit(1))
 
 

@@ -31,10 +31,13 @@ def schema_of(connection: Connection) -> dict[str, Any]:
         table: {
             "columns": {each["name"]: each for each in inspector.get_columns(table)},
             "rules": {
-                *(tuple(index["column_names"]) for index in inspector.get_indexes(table) if index["unique"]),
-                *(tuple(unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
-                *(tuple(key["constrained_columns"]) for key in inspector.get_foreign_keys(table)),
-                *(tuple(IDENTIFIER.findall(check["sqltext"])) for check in inspector.get_check_constraints(table)),
+                *(tuple(sorted(index["column_names"])) for index in inspector.get_indexes(table) if index["unique"]),
+                *(tuple(sorted(unique["column_names"])) for unique in inspector.get_unique_constraints(table)),
+                *(tuple(sorted(key["constrained_columns"])) for key in inspector.get_foreign_keys(table)),
+                *(
+                    tuple(sorted(IDENTIFIER.findall(check["sqltext"])))
+                    for check in inspector.get_check_constraints(table)
+                ),
             },
         }
         for table in inspector.get_table_names()

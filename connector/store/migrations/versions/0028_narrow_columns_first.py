@@ -1,0 +1,47 @@
+"""Begin three indexes with a column of many values: PostgreSQL chose other indexes until it had statistics."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0028"
+down_revision = "0027"
+
+
+def upgrade() -> None:
+    """Go to this version."""
+    op.drop_index("ix_events_provider_id_run_id", table_name="events")
+    op.create_index("ix_events_run_id_provider_id", "events", ["run_id", "provider_id"])
+    _replace_unique_constraint(
+        "uq_events_provider_id_digest", "uq_events_digest_provider_id", ["digest", "provider_id"]
+    )
+    _replace_open(["user_id", "provider_id"])
+
+
+def downgrade() -> None:
+    """Go back to the version before."""
+    op.drop_index("ix_events_run_id_provider_id", table_name="events")
+    op.create_index("ix_events_provider_id_run_id", "events", ["provider_id", "run_id"])
+    _replace_unique_constraint(
+        "uq_events_digest_provider_id", "uq_events_provider_id_digest", ["provider_id", "digest"]
+    )
+    _replace_open(["provider_id", "user_id"])
+
+
+def _replace_unique_constraint(former: str, name: str, columns: list[str]) -> None:
+    """SQLite rebuilds the table for this, which deletes no other rows: no table refers to events."""
+    with op.batch_alter_table("events") as events:
+        events.drop_constraint(former, type_="unique")
+        events.create_unique_constraint(name, columns)
+
+
+def _replace_open(columns: list[str]) -> None:
+    is_open = sa.text("closed_at IS NULL")
+    op.drop_index("uq_verifications_open", table_name="verifications")
+    op.create_index(
+        "uq_verifications_open",
+        "verifications",
+        columns,
+        unique=True,
+        sqlite_where=is_open,
+        postgresql_where=is_open,
+    )
