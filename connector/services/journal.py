@@ -19,11 +19,9 @@ from sqlalchemy import Connection
 from connector.domain.history import Change
 from connector.services import origin
 from connector.services.use_case import use_case
-from connector.store import history, monitor_deliveries, notices, outbox, signal_levels
-from connector.store.monitor_deliveries import MonitorPayload
-from connector.store.notices import NoticePayload
+from connector.store import history, outbox, queueing
 from connector.store.outbox import Payload
-from connector.store.signal_levels import LevelPayload
+from connector.store.queueing import ConditionalPayload
 
 
 class Subscriber(Protocol):
@@ -49,11 +47,9 @@ class Journal:
         if changes:
             history.append(connection, _attributed(changes))
             deliveries = self._deliveries(changes)
-            conditional = (NoticePayload, MonitorPayload, LevelPayload)
-            outbox.add_all(connection, [each for each in deliveries if not isinstance(each, conditional)])
-            monitor_deliveries.queue(connection, [each for each in deliveries if isinstance(each, MonitorPayload)])
-            signal_levels.queue(connection, [each for each in deliveries if isinstance(each, LevelPayload)])
-            notices.queue(connection, [each for each in deliveries if isinstance(each, NoticePayload)])
+            conditional = [each for each in deliveries if isinstance(each, ConditionalPayload)]
+            outbox.add_all(connection, [each for each in deliveries if not isinstance(each, ConditionalPayload)])
+            queueing.add_all(connection, [each.candidate() for each in conditional])
 
     def _deliveries(self, changes: Sequence[Change]) -> list[Payload]:
         deliveries = {

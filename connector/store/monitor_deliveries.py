@@ -1,70 +1,68 @@
 """The deliveries about watchlist monitors, queued only if a monitor may exist, or is required.
 
-a transaction ──► queue ──► INSERT … SELECT, if a provider has the setting or a monitor is recorded at that moment
+a transaction ──► INSERT … SELECT, if a provider has the setting or a monitor is recorded at that moment
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, literal, or_, select
+from sqlalchemy import ColumnElement, literal, or_, select
 
-from connector.store import queueing
 from connector.store.models import outbox, providers, watchlist_monitors
+from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
+
+_M = watchlist_monitors
+_HAS_SETTING = providers.c.studio["watchlist_monitor"].as_string().is_not(None)
 
 
 @dataclass(frozen=True)
-class MonitorPayload:
+class MonitorPayload(ConditionalPayload):
     """The base of a payload about monitors: of a user, of a provider, or of a user with one provider."""
 
-    kind: ClassVar[str]
     tenant: str
     provider_id: str | None
     user_id: str | None
 
-
-def _param(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return bindparam(f"of_{name}", type_=column.type)
-
-
-_M = watchlist_monitors
-_HAS_SETTING = providers.c.studio["watchlist_monitor"].as_string().is_not(None)
-_IN_TENANT = (_M.c.tenant == _param("tenant", _M.c.tenant), providers.c.tenant == _param("tenant", _M.c.tenant))
-_OF_PROVIDER = (
-    _M.c.provider_id == _param("provider", outbox.c.provider_id),
-    providers.c.id == _param("provider", outbox.c.provider_id),
-)
-_OF_USER = _M.c.user_id == _param("user", _M.c.user_id)
+    def candidate(self) -> Candidate:
+        """Return the payload with the condition that a monitor is recorded, or a provider has the setting."""
+        describe = _DESCRIBE[self.provider_id is not None, self.user_id is not None]
+        return candidate_of(self, describe, self.tenant, provider_id=self.provider_id, user_id=self.user_id)
 
 
-def _is_concerned(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> ColumnElement[bool]:
+def _of_provider(parameter: Parameter) -> Source:
+    provider_id = parameter("provider_id", outbox.c.provider_id)
+    return _concerning(provider_id, [_M.c.provider_id == provider_id], providers.c.id == provider_id)
+
+
+def _of_user(parameter: Parameter) -> Source:
+    provider_id = parameter("provider_id", outbox.c.provider_id)
+    tenant, user_id = parameter("tenant", _M.c.tenant), parameter("user_id", _M.c.user_id)
+    recorded = [_M.c.tenant == tenant, _M.c.user_id == user_id]
+    return _concerning(provider_id, recorded, providers.c.tenant == tenant)
+
+
+def _of_user_with_provider(parameter: Parameter) -> Source:
+    provider_id, user_id = parameter("provider_id", outbox.c.provider_id), parameter("user_id", _M.c.user_id)
+    recorded = [_M.c.provider_id == provider_id, _M.c.user_id == user_id]
+    return _concerning(provider_id, recorded, providers.c.id == provider_id)
+
+
+def _concerning(
+    provider_id: ColumnElement[str], recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]
+) -> Source:
     """Return the condition that a monitor is recorded, or that a provider has the setting.
 
     The first part uses an index; with EXISTS, PostgreSQL would scan the table.
     """
     first = select(_M.c.user_id).where(*recorded).order_by(_M.c.user_id).limit(1)
-    return or_(
-        first.scalar_subquery().is_not(None),
-        select(literal(1)).where(configured, _HAS_SETTING).exists(),
-    )
+    has_setting = select(literal(1)).where(configured, _HAS_SETTING).exists()
+    return Source([or_(first.scalar_subquery().is_not(None), has_setting)], {"provider_id": provider_id})
 
 
-def _insertions(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> queueing.Statements:
-    provider = {"provider_id": queueing.parameter("provider", "provider_id")}
-    return queueing.insertions(provider, _is_concerned(recorded, configured))
-
-
-_QUEUE = {  # by what a payload names: a provider, a user
-    (True, True): _insertions([_OF_PROVIDER[0], _OF_USER], _OF_PROVIDER[1]),
-    (False, True): _insertions([_IN_TENANT[0], _OF_USER], _IN_TENANT[1]),
-    (True, False): _insertions([_OF_PROVIDER[0]], _OF_PROVIDER[1]),
+_DESCRIBE = {  # by whether a payload names a provider, and a user
+    (True, True): _of_user_with_provider,
+    (False, True): _of_user,
+    (True, False): _of_provider,
 }
-
-
-def queue(connection: Connection, orders: Sequence[MonitorPayload]) -> None:
-    """Queue deliveries, each if a monitor is recorded or a provider has the setting."""
-    for order in orders:
-        statements = _QUEUE[order.provider_id is not None, order.user_id is not None]
-        queueing.add(connection, statements, order.tenant, order, provider=order.provider_id, user=order.user_id)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -22,18 +22,18 @@ from connector.store.dialect import from_now
 from connector.store.models import notice_endpoints, notice_subscriptions, outbox
 from connector.store.outbox import LEASED, READY, Delivery, is_for, is_in
 from connector.store.pages import Position
+from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source
 from connector.store.wake_up import announce
 
 
 @dataclass(frozen=True)
-class NoticePayload:
+class NoticePayload(ConditionalPayload):
     """The base of the payload of a notice; `endpoint_id` is its row's.
 
     `notice_id` and `at`, when the connector detected the event, never change; an empty id is assigned when it is
     queued.
     """
 
-    kind: ClassVar[str]
     tenant: str
     provider_id: str | None
     verification_id: str | None
@@ -46,55 +46,49 @@ class NoticePayload:
         """The events of which an endpoint must have chosen at least one."""
         raise NotImplementedError
 
+    def candidate(self, dedupe_key: str | None = None) -> Candidate:
+        """Return the notice with the condition that an endpoint has chosen it, for each such endpoint."""
+        first, *others = self.events
+        payload = vars(self) | {"notice_id": self.notice_id or str(uuid.uuid4())}
+        del payload["endpoint_id"]
+        parameters = {
+            "provider_id": self.provider_id,
+            "verification_id": self.verification_id,
+            "key": dedupe_key,
+            "event": first,
+            "other_event": others[0] if others else first,
+        }
+        return Candidate(_of_endpoints, self.tenant, self.kind, payload, parameters)
 
-def _insertions() -> queueing.Statements:
-    """Return the insertion of a notice's rows, one for each endpoint."""
+
+def _of_endpoints(parameter: Parameter) -> Source:
+    """One row for each endpoint that has chosen the event."""
+    provider, event = parameter("provider_id", outbox.c.provider_id), notice_subscriptions.c.event
     chosen = select(literal(1)).where(
         notice_subscriptions.c.endpoint_id == notice_endpoints.c.id,
-        notice_subscriptions.c.event.in_(
-            [
-                bindparam("of_event", type_=notice_subscriptions.c.event.type),
-                bindparam("of_other_event", type_=notice_subscriptions.c.event.type),
-            ]
-        ),
+        event.in_([parameter("event", event), parameter("other_event", event)]),
     )
-    provider = queueing.parameter("provider", "provider_id")
-    return queueing.insertions(
+    return Source(
+        [
+            notice_endpoints.c.tenant == parameter("tenant", outbox.c.tenant),
+            notice_endpoints.c.disabled_because.is_(None),
+            or_(
+                notice_endpoints.c.provider_id.is_(None), provider.is_(None), notice_endpoints.c.provider_id == provider
+            ),
+            chosen.exists(),
+        ],
         {
             "provider_id": provider,
-            "verification_id": queueing.parameter("verification", "verification_id"),
+            "verification_id": parameter("verification_id", outbox.c.verification_id),
             "endpoint_id": notice_endpoints.c.id,
-            "dedupe_key": queueing.parameter("key", "dedupe_key") + literal(":") + notice_endpoints.c.id,
+            "dedupe_key": parameter("key", outbox.c.dedupe_key) + literal(":") + notice_endpoints.c.id,
         },
-        notice_endpoints.c.tenant == queueing.parameter("tenant", "tenant"),
-        notice_endpoints.c.disabled_because.is_(None),
-        or_(notice_endpoints.c.provider_id.is_(None), provider.is_(None), notice_endpoints.c.provider_id == provider),
-        chosen.exists(),
-        is_unique=True,
     )
-
-
-_QUEUE = _insertions()
 
 
 def queue(connection: Connection, notices: Sequence[NoticePayload], dedupe_key: str | None = None) -> None:
     """Queue notices for the endpoints that have chosen them, except those whose dedupe key exists."""
-    for notice in notices:
-        first, *others = notice.events
-        payload = vars(notice) | {"notice_id": notice.notice_id or str(uuid.uuid4())}
-        del payload["endpoint_id"]
-        queueing.add(
-            connection,
-            _QUEUE,
-            notice.tenant,
-            notice,
-            payload,
-            provider=notice.provider_id,
-            verification=notice.verification_id,
-            key=dedupe_key,
-            event=first,
-            other_event=others[0] if others else first,
-        )
+    queueing.add_all(connection, [notice.candidate(dedupe_key) for notice in notices])
 
 
 def lease(

@@ -1,88 +1,125 @@
 """Deliveries that are queued only under a condition, which the database checks in the same statement.
 
-a transaction ──► INSERT INTO outbox … SELECT … WHERE condition: inserts no row, and needs no further round trip, if not
+a transaction ──► INSERT INTO outbox … SELECT … WHERE condition UNION ALL SELECT … WHERE another condition
+
+It inserts no row where a condition does not hold, and takes no further round trip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, cast, literal, null, select, union_all
 
 from connector import tracing
-from connector.store import batch
+from connector.store import batch, wake_up
 from connector.store.dialect import Extended, Insert, from_now, insert, new_id
 from connector.store.models import outbox
-from connector.store.outbox import READY, Payload
-from connector.store.wake_up import NOTIFY, announce
+from connector.store.outbox import READY
+from connector.store.wake_up import NOTIFY
 
+MOST_JOINED = 8  # deliveries of one statement; each combination of conditions is a separate statement
+_OPTIONAL = ("provider_id", "verification_id", "endpoint_id", "dedupe_key")
+
+Parameter = Callable[[str, Column[Any]], ColumnElement[Any]]  # makes the parameter of a name, of a column's type
+
+
+@dataclass(frozen=True)
+class Source:
+    """The conditions under which a delivery is queued, and the columns that it gets then."""
+
+    conditions: Sequence[ColumnElement[bool]]
+    columns: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+
+
+Describe = Callable[[Parameter], Source]
 Statements = tuple[Callable[[Connection], Extended], Callable[[Connection], Extended]]
 
 
-def parameter(name: str, column: str) -> ColumnElement[Any]:
-    """Return the parameter `of_<name>` for a column of the outbox."""
-    return bindparam(f"of_{name}", type_=outbox.c[column].type)
+@dataclass(frozen=True)
+class Candidate:
+    """A delivery that is queued if the conditions of its source hold; `parameters` are those of the source.
 
-
-def insertions(
-    columns: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool], is_unique: bool = False
-) -> Statements:
-    """Return the insertion of due deliveries, without and with a wake-up of the workers.
-
-    The tenant, the kind, the payload and the trace are parameters; `columns` are the others. With `is_unique`, a
-    delivery whose dedupe key exists is omitted.
+    The source has the parameter `tenant` in any case.
     """
-    extend = partial(_selected, columns, conditions, is_unique=is_unique)
+
+    describe: Describe
+    tenant: str
+    kind: str
+    payload: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConditionalPayload:
+    """The base of payloads that are queued only under a condition."""
+
+    kind: ClassVar[str]
+
+    def candidate(self) -> Candidate:
+        """Return the payload with its condition."""
+        raise NotImplementedError
+
+
+def candidate_of(payload: ConditionalPayload, describe: Describe, tenant: str, **parameters: object) -> Candidate:
+    """Return the candidate with all fields of a payload."""
+    return Candidate(describe, tenant, payload.kind, asdict(payload), parameters)
+
+
+def add_all(connection: Connection, candidates: Sequence[Candidate]) -> None:
+    """Queue those deliveries whose conditions hold, except those whose dedupe key exists."""
+    for start in range(0, len(candidates), MOST_JOINED):
+        some = candidates[start : start + MOST_JOINED]
+        notifies = wake_up.must_notify(connection)
+        statement = _statements(tuple(each.describe for each in some))[notifies](connection)
+        parameters = {
+            f"of_{name}_{at}": value for at, each in enumerate(some) for name, value in _parameters(each).items()
+        }
+        wake_up.announce_if_inserted(connection, batch.execute(connection, statement, parameters), notifies=notifies)
+
+
+def _parameters(candidate: Candidate) -> Mapping[str, Any]:
+    return {
+        "tenant": candidate.tenant,
+        "kind": candidate.kind,
+        "payload": candidate.payload,
+        "traceparent": tracing.traceparent(),
+        **candidate.parameters,
+    }
+
+
+@cache
+def _statements(sources: Sequence[Describe]) -> Statements:
+    """Return the insertion of deliveries from these sources, without and with a notification of other processes."""
+    extend = partial(_selected, sources)
     return insert(outbox, extend), insert(outbox, extend, on_postgresql=[NOTIFY])
 
 
-def _selected(
-    columns: Mapping[str, ColumnElement[Any]],
-    conditions: Sequence[ColumnElement[bool]],
-    statement: Insert,
-    *,
-    is_unique: bool,
-) -> Insert:
+def _selected(sources: Sequence[Describe], statement: Insert) -> Insert:
+    selects = [_select(describe, at) for at, describe in enumerate(sources)]
+    names = list(selects[0].selected_columns.keys())
+    rows: Any = selects[0] if len(selects) == 1 else union_all(*selects)
+    inserted: Any = statement.from_select(names, rows, include_defaults=False)
+    unique: Insert = inserted.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    return unique
+
+
+def _select(describe: Describe, at: int) -> Select[Any]:
+    def parameter(name: str, column: Column[Any]) -> ColumnElement[Any]:
+        return bindparam(f"of_{name}_{at}", type_=column.type)
+
+    source = describe(parameter)
     values = {
         "id": new_id(),
-        "tenant": parameter("tenant", "tenant"),
-        "kind": parameter("kind", "kind"),
-        "payload": parameter("payload", "payload"),
+        **{name: parameter(name, outbox.c[name]) for name in ("tenant", "kind", "payload", "traceparent")},
         "state": literal(READY),
         "attempts": literal(0),
         "history": literal([], outbox.c.history.type),
         "due_at": from_now(0),
         "created_at": from_now(0),
-        "traceparent": parameter("traceparent", "traceparent"),
-        **columns,
+        **{name: source.columns.get(name, cast(null(), outbox.c[name].type)) for name in _OPTIONAL},
     }
-    selected: Any = statement.from_select(
-        list(values), select(*values.values()).where(*conditions), include_defaults=False
-    )
-    unique: Insert = selected.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key]) if is_unique else selected
-    return unique
-
-
-def add(
-    connection: Connection,
-    statements: Statements,
-    tenant: str,
-    order: Payload,
-    payload: Mapping[str, Any] | None = None,
-    **others: object,
-) -> None:
-    """Queue a delivery if the conditions of `statements` hold; it is sent with the statements that follow it.
-
-    `others` are the values of the parameters beside those that `insertions` names.
-    """
-    parameters = {
-        "of_tenant": tenant,
-        "of_kind": order.kind,
-        "of_payload": asdict(order) if payload is None else payload,
-        "of_traceparent": tracing.traceparent(),
-    }
-    statement = statements[announce(connection)](connection)
-    batch.execute(connection, statement, {**parameters, **{f"of_{name}": value for name, value in others.items()}})
+    return select(*(value.label(name) for name, value in values.items())).where(*source.conditions)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal, select
 
-from connector.store import queueing
 from connector.store.dialect import insert
 from connector.store.guests import is_guest
 from connector.store.hidden import is_of_registered
 from connector.store.models import claims, outbox
 from connector.store.outbox import READY, is_in
+from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 from connector.store.signal_models import signal_levels
 from connector.store.signal_streams import is_of_tenant, is_unseeded
 
@@ -25,14 +25,20 @@ _OF_USER = (_T.tenant == bindparam("of_tenant"), _T.user_id == bindparam("of_use
 
 
 @dataclass(frozen=True)
-class LevelPayload:
+class LevelPayload(ConditionalPayload):
     """The base of payloads about levels, which are queued only for a tenant that has a stream."""
 
-    kind: ClassVar[str]
     tenant: str
 
+    def candidate(self) -> Candidate:
+        """Return the payload with the condition that its tenant has a stream."""
+        return candidate_of(self, _has_stream, self.tenant)
 
-_QUEUE = queueing.insertions({}, is_of_tenant(queueing.parameter("tenant", "tenant")))
+
+def _has_stream(parameter: Parameter) -> Source:
+    return Source([is_of_tenant(parameter("tenant", _T.tenant))])
+
+
 _USER = outbox.c.payload["user_id"].as_string()
 _WAS_VERIFIED = outbox.c.payload["was_verified"].as_boolean()
 _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing())
@@ -61,12 +67,6 @@ _NOTE_USER = insert(
     signal_levels,
     lambda statement: statement.from_select([_T.tenant, _T.user_id], _VERIFIED_USER).on_conflict_do_nothing(),
 )
-
-
-def queue(connection: Connection, orders: Sequence[LevelPayload]) -> None:
-    """Queue orders, each if its tenant has a stream."""
-    for order in orders:
-        queueing.add(connection, _QUEUE, order.tenant, order)
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:

@@ -59,9 +59,8 @@ _SHARED_PROVIDER = (
     .cte("shared_provider")
 )
 _HAS_NO_RUN = (verifications.c.run_requested_at.is_(None), verifications.c.run_id.is_(None))
-_WRITE = _CHANGE.returning(*_COLUMNS)
 _WRITE_WITH_RUN = _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(*_COLUMNS)
-_WRITE_WITHOUT_RUN = _CHANGE_UNDER_LEASE.where(*_HAS_NO_RUN).returning(*_COLUMNS)
+_WRITE_WITHOUT_RUN = _CHANGE_UNDER_LEASE.where(*_HAS_NO_RUN)
 _IS_OF_USER = (
     verifications.c.tenant == bindparam("of_tenant"),
     verifications.c.user_id == bindparam("of_user"),
@@ -154,7 +153,10 @@ def record_run(
 def set_status(
     connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None = None
 ) -> Answer:
-    """Write a status and other values; no row if the verification is closed or the fence does not hold."""
+    """Write a status and other values; no row if the verification is closed or the fence does not hold.
+
+    The answer has the verification's columns only if it has a run and a fence: other callers know what they wrote.
+    """
     return _write(connection, verification, values, fence)
 
 
@@ -251,7 +253,7 @@ def _write(
 ) -> Answer:
     parameters = {"of": verification.verification_id, **values}
     if fence is None:
-        return batch.execute(connection, _WRITE, parameters)
+        return batch.execute(connection, _CHANGE, parameters)
     parameters["of_owner"] = fence.owner
     if fence.has_no_run:
         return batch.execute(connection, _WRITE_WITHOUT_RUN, parameters)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, func, literal_column
@@ -81,13 +81,26 @@ def wake_up_of(url: str) -> WakeUp:
         return _wake_ups.setdefault(url, WakeUp())
 
 
+class Inserted(Protocol):
+    """The answer to a statement that inserts deliveries."""
+
+    @property
+    def rowcount(self) -> int:
+        """The number of inserted rows."""
+        ...
+
+
 @dataclass
 class News:
-    """Whether a transaction adds deliveries, and notifies other processes of them."""
+    """Whether a transaction adds deliveries, and notifies other processes of them.
+
+    `conditional` are the answers to insertions whose conditions the database checks: each with whether it notifies.
+    """
 
     wake_up: WakeUp
     has_deliveries: bool = False
     notifies: bool = False
+    conditional: list[tuple[Inserted, bool]] = field(default_factory=list)
 
     def begin(self, connection: Connection) -> None:
         """Attach to the transaction that a connection is about to execute."""
@@ -95,18 +108,35 @@ class News:
 
     def publish(self) -> None:
         """Wake the workers after the transaction's commit."""
-        if self.has_deliveries:
-            self.wake_up.set(is_notified=self.notifies)
+        inserted = [notifies for answer, notifies in self.conditional if answer.rowcount > 0]
+        if self.has_deliveries or inserted:
+            self.wake_up.set(is_notified=self.notifies or any(inserted))
 
 
 def announce(connection: Connection) -> bool:
     """Record that a transaction adds deliveries; return whether its statement must notify other processes."""
+    notifies = must_notify(connection)
+    if news := _news(connection):
+        news.has_deliveries = True
+        news.notifies = notifies
+    return notifies
+
+
+def must_notify(connection: Connection) -> bool:
+    """Whether a statement that may insert deliveries must notify other processes if it does."""
+    news = _news(connection)
+    return news is None or news.notifies or not news.wake_up.is_quiet
+
+
+def announce_if_inserted(connection: Connection, answer: Inserted, *, notifies: bool) -> None:
+    """Record that a transaction adds deliveries if a statement, which `notifies` other processes, inserts rows."""
+    if news := _news(connection):
+        news.conditional.append((answer, notifies))
+
+
+def _news(connection: Connection) -> News | None:
     news: News | None = connection.info.get(_NEWS)
-    if news is None:
-        return True
-    news.has_deliveries = True
-    news.notifies = news.notifies or not news.wake_up.is_quiet
-    return news.notifies
+    return news
 
 
 class Notifications:

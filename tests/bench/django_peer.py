@@ -48,6 +48,7 @@ django.setup()
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from django.urls import path
 from onfido.models import Applicant, Check, base
 from onfido.views import status_update
@@ -79,6 +80,8 @@ def main() -> None:
         )
         for each in Path(sys.argv[1]).read_text().split()
     )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 if __name__ == "__main__":

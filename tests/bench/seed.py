@@ -39,6 +39,7 @@ def fill(database: Database, run_ids: list[str], *, is_first: bool = True) -> No
             connection.execute(insert(verifications), [_verification(run_id, now) for run_id in batch])
             connection.execute(insert(verification_claims), [row for run_id in batch for row in _sent(run_id)])
             connection.execute(insert(claims), [row for run_id in batch for row in _claims(run_id, now)])
+        connection.exec_driver_sql("ANALYZE")  # a database in use has statistics
 
 
 def event_requests(run_ids: list[str]) -> list[bytes]:

@@ -34,7 +34,7 @@ def end_verification(
     for the journal.
     """
     ended = status.change(connection, verification, ERROR, now, cause, actor, values={"failure": failure})
-    if ended.verification is None:
+    if not ended.is_written:
         return []
     if verdict is not None:
         claims.explain(connection, verification, verdict.verification_status, now)

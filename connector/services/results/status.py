@@ -1,7 +1,7 @@
 """The status of a verification, and the only function that writes it.
 
-    change ──► compare-and-set: if the verification has ended, or the lease belongs to another ──► None
-           └─► the verification as it is now, and the entry of its history
+    change ──► compare-and-set: if the verification has ended, or the lease belongs to another ──► no row
+           └─► whether it is written, and the entry of its history
 
 A verification is inserted as `starting`. Every later status is written here, for any cause: the start of a run, a
 snapshot of a run, a failed start, a run that can no longer be completed. A final status also closes the verification
@@ -34,8 +34,13 @@ class Changed:
     answer: Answer
 
     @property
+    def is_written(self) -> bool:
+        """Whether the status was written; False if the verification had ended, or does not meet the fence."""
+        return self.answer.rowcount == 1
+
+    @property
     def verification(self) -> Verification | None:
-        """The verification as it is now; None if it had ended, or does not meet the fence."""
+        """The verification as it is now, of a change with a run and a fence; None if it was not written."""
         return verifications.read_one(self.answer)
 
 

@@ -267,7 +267,7 @@ class Attempts:
         fence, values = Fence(owner, has_no_run=True), {"failure": error.summary}
         now, actor = self._clock(), attempt.request.actor
         closed = status.change(connection, verification, ERROR, now, cause, actor, values=values, fence=fence)
-        if closed.verification is None:
+        if not closed.is_written:
             return False
         self._journal.record(connection, [closed.entry])
         return True
