@@ -24,9 +24,9 @@ from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
 from connector.store import (
     directory_checks,
-    monitor_deliveries,
     outbox,
     provider_health,
+    queueing,
     signal_levels,
     status_writes,
     verified_claims,
@@ -491,7 +491,7 @@ def keep_monitors(world: World, recorder: Recorder) -> None:
         assert watchlist_monitors.release(connection, again, None)
         orders = [UpdateMonitor(tenant, provider_id, "nobody"), UpdateMonitorsOfUser(tenant, None, "nobody")]
         outbox.add_all(connection, [*orders, UpdateMonitorsOfProvider(tenant, provider_id, None, "b-~")])
-        monitor_deliveries.queue(connection, [UpdateMonitorsOfUser(tenant, None, "ann")])
+        queueing.add_all(connection, [UpdateMonitorsOfUser(tenant, None, "ann").candidate()])
     with recorder.sending("the worker"), database.write() as connection:
         watchlist_monitors.count_left(connection, "none", 5)
         watchlist_monitors.forget_some(connection, 5, provider_id=world.provider_id)
