@@ -235,7 +235,7 @@ events = Table(
     Column("body", Text, comment="encrypted; null once its time is over"),
     time_column("received_at"),
     Column("happened_at", UtcDateTime, comment="at Onfido, as the event says; null: it does not"),
-    UniqueConstraint("digest", "provider_id"),
+    UniqueConstraint("provider_id", "digest"),
 )
 partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
 partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, literal, select, update
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
@@ -21,7 +21,6 @@ from connector.store.batch import Answer
 from connector.store.endpoints import is_notified
 from connector.store.hidden import IS_REGISTERED
 from connector.store.models import events, providers
-from connector.store.pages import unindexed
 
 _PLAIN = Studio()  # the configuration of most providers
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
@@ -56,14 +55,23 @@ _SELECT = select(
 )
 _FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 _FIND_NAMED = _SELECT.where(providers.c.name_key == bindparam("of_key"), providers.c.tenant == bindparam("of_tenant"))
+# In the order of the unique index: with EXISTS, PostgreSQL would read all of the provider's events by another one until
+# it has statistics.
+_FIRST_DIGEST = (
+    select(events.c.digest)
+    .where(events.c.provider_id == providers.c.id, events.c.digest >= bindparam("of_digest"))
+    .order_by(events.c.digest)
+    .limit(1)
+    .correlate(providers)
+    .scalar_subquery()
+    .label("first_digest")
+)
 _FIND_WEBHOOK_ACCESS = select(
     providers.c.webhook_token,
     providers.c.previous_webhook_token,
     providers.c.previous_webhook_token_expires_at,
     providers.c.studio,
-    exists()
-    .where(unindexed(events.c.provider_id) == providers.c.id, events.c.digest == bindparam("of_digest"))
-    .label("is_known"),
+    _FIRST_DIGEST,
     *_NOTIFIED,
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
@@ -177,7 +185,8 @@ def find_webhook_access(
     expires_at = row.previous_webhook_token_expires_at
     if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
         tokens["previous_webhook_token"] = row.previous_webhook_token
-    return WebhookAccess(tokens, read_studio(row.studio), row.is_known, row.notifies_of_tasks, row.notifies_of_matches)
+    is_known = row.first_digest == digest
+    return WebhookAccess(tokens, read_studio(row.studio), is_known, row.notifies_of_tasks, row.notifies_of_matches)
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:

@@ -26,7 +26,9 @@ from tests.plans.populating import name_requests
 from tests.plans.recording import Recorder, Statement
 from tests.races.attack import ALL_CLEAR, add_provider
 
-NARROW = re.compile(r"\b(id|user_id|run_id|verification_id|applicant_id|digest|dedupe_key|request_key)\)?(::text)? = ")
+NARROW = re.compile(
+    r"\b(id|user_id|run_id|verification_id|applicant_id|digest|dedupe_key|request_key)\)?(::text)? >?= "
+)
 
 
 @pytest.fixture

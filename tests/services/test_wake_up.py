@@ -11,15 +11,16 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, create_engine, insert, make_url, text
+from sqlalchemy import Connection, create_engine, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from connector.relay import Relay
 from connector.services.outbox import Handler, Outbox
-from connector.store import deliveries
+from connector.store import deliveries, queueing
 from connector.store import outbox as rows
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
+from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 from connector.store.wake_up import QUIET, WakeUp
 from tests.waiting import wait_until
 
@@ -165,6 +166,36 @@ def test_a_rolled_back_delivery_wakes_no_worker(database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("UPDATE outbox SET attempts = attempts"))
     assert database.wake_up.count == count
+
+
+@dataclass(frozen=True)
+class ConditionalOrder(ConditionalPayload):
+    """A delivery that is queued if `is_wanted`."""
+
+    kind: ClassVar[str] = "conditional_order"
+    is_wanted: int
+
+    def candidate(self) -> Candidate:
+        return candidate_of(self, wanted, "a-tenant", wanted=self.is_wanted)
+
+
+def wanted(parameter: Parameter) -> Source:
+    return Source([parameter("wanted", outbox_table.c.attempts) == 1])
+
+
+@pytest.mark.parametrize(("is_wanted", "wakes"), [((0, 0), False), ((0, 1), True), ((1,), True)])
+def test_a_conditional_delivery_wakes_workers_only_if_it_is_queued(
+    database: Database, is_wanted: tuple[int, ...], *, wakes: bool
+) -> None:
+    """One that is not queued notifies no other process either: the next delivery still has to do so."""
+    database.wake_up = WakeUp(lambda: 0.0)
+    with database.write() as connection:
+        queueing.add_all(connection, [ConditionalOrder(each).candidate() for each in is_wanted])
+    assert (database.wake_up.count > 0) is wakes
+    assert database.wake_up.is_quiet is wakes
+    with database.read() as connection:
+        queued = connection.execute(select(outbox_table.c.payload)).scalars().all()
+    assert queued == [{"is_wanted": 1}] * sum(is_wanted)
 
 
 def test_workers_that_miss_a_wake_up_find_the_delivery_at_the_next_poll(database: Database, database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Begin three indexes with a column of many values: PostgreSQL chose other indexes until it had statistics."""
+"""Begin two indexes with a column of many values: PostgreSQL chose other indexes until it had statistics."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,9 +11,6 @@ def upgrade() -> None:
     """Go to this version."""
     op.drop_index("ix_events_provider_id_run_id", table_name="events")
     op.create_index("ix_events_run_id_provider_id", "events", ["run_id", "provider_id"])
-    _replace_unique_constraint(
-        "uq_events_provider_id_digest", "uq_events_digest_provider_id", ["digest", "provider_id"]
-    )
     _replace_open(["user_id", "provider_id"])
 
 
@@ -21,17 +18,7 @@ def downgrade() -> None:
     """Go back to the version before."""
     op.drop_index("ix_events_run_id_provider_id", table_name="events")
     op.create_index("ix_events_provider_id_run_id", "events", ["provider_id", "run_id"])
-    _replace_unique_constraint(
-        "uq_events_digest_provider_id", "uq_events_provider_id_digest", ["provider_id", "digest"]
-    )
     _replace_open(["provider_id", "user_id"])
-
-
-def _replace_unique_constraint(former: str, name: str, columns: list[str]) -> None:
-    """SQLite rebuilds the table for this, which deletes no other rows: no table refers to events."""
-    with op.batch_alter_table("events") as events:
-        events.drop_constraint(former, type_="unique")
-        events.create_unique_constraint(name, columns)
 
 
 def _replace_open(columns: list[str]) -> None:
