@@ -139,7 +139,7 @@ verifications = Table(
     UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
 partial_index(
-    "uq_verifications_open", "closed_at IS NULL", verifications.c.user_id, verifications.c.provider_id, unique=True
+    "uq_verifications_open", "closed_at IS NULL", verifications.c.provider_id, verifications.c.user_id, unique=True
 )
 partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)

@@ -20,7 +20,6 @@ from connector.store.batch import Answer
 from connector.store.dialect import Extended
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
-from connector.store.pages import unindexed
 
 _OF_VERIFICATION = verification_claims.c.verification_id == bindparam("of_verification")
 _INSERT = insert(verification_claims)
@@ -182,7 +181,7 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
     `sent` has the claims' URIs by applicant field. Called after `mark_stale`, which locks the verification.
     """
     is_open = (
-        unindexed(verifications.c.provider_id) == provider_id,
+        verifications.c.provider_id == provider_id,
         verifications.c.user_id == user_id,
         verifications.c.closed_at.is_(None),
     )

@@ -177,7 +177,7 @@ def find_open(connection: Connection, provider_id: str, user_id: str) -> Verific
     return one(
         connection,
         SELECT.where(
-            unindexed(verifications.c.provider_id) == provider_id,
+            verifications.c.provider_id == provider_id,
             verifications.c.user_id == user_id,
             verifications.c.closed_at.is_(None),
         ),

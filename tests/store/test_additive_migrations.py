@@ -31,10 +31,10 @@ def schema_of(connection: Connection) -> dict[str, Any]:
         table: {
             "columns": {each["name"]: each for each in inspector.get_columns(table)},
             "rules": {
-                *(frozenset(index["column_names"]) for index in inspector.get_indexes(table) if index["unique"]),
-                *(frozenset(unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
-                *(frozenset(key["constrained_columns"]) for key in inspector.get_foreign_keys(table)),
-                *(frozenset(IDENTIFIER.findall(check["sqltext"])) for check in inspector.get_check_constraints(table)),
+                *(tuple(index["column_names"]) for index in inspector.get_indexes(table) if index["unique"]),
+                *(tuple(unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
+                *(tuple(key["constrained_columns"]) for key in inspector.get_foreign_keys(table)),
+                *(tuple(IDENTIFIER.findall(check["sqltext"])) for check in inspector.get_check_constraints(table)),
             },
         }
         for table in inspector.get_table_names()
@@ -59,8 +59,8 @@ def _of(table: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[s
         if not columns[name]["nullable"] and columns[name]["default"] is None:
             yield f"{table}.{name} has to be given"
     for rule in after["rules"] - before["rules"]:
-        if rule <= former.keys():  # a column that an earlier version does not write is null there
-            yield f"{table} has a new rule about {', '.join(sorted(map(str, rule)))}"
+        if set(rule) <= former.keys():  # a column that an earlier version does not write is null there
+            yield f"{table} has a new rule about {', '.join(rule)}"
 
 
 def upgrade_to(database: Database, version: str) -> dict[str, Any]:
