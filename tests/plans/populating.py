@@ -61,6 +61,7 @@ def collect_statistics(connection: Connection) -> None:
     for name in metadata.tables:
         connection.exec_driver_sql(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # on a busy machine this takes long
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # others on the server may analyze shared catalogs
     connection.exec_driver_sql("SET LOCAL default_statistics_target = 400")  # 300 rows for each
     connection.exec_driver_sql("ANALYZE")
 
