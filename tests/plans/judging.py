@@ -54,6 +54,8 @@ DUE = re.compile(
     r"INDEX (ix_outbox_(due(_notices)?|dead|settled)|ix_events_(parked|with_body)"
     r"|ix_jobs_(waiting|open|expiring|ended)|ix_verifications_(next_check|with_result)|ix_history_refused(_by)?|ix_refused_starts_since)\b"
 )
+# The waiting deliveries of one kind, by an index that has all of them.
+_WAITING, _OF_KIND = "outbox.state = 'ready'", "ix_outbox_kind (tenant=? AND kind=? AND state=?)"
 # A period, such as a day: its number of rows depends on the activity in it.
 _PERIOD = re.compile(r"\((\w+=\? AND |ANY\(tenant\) AND )*(created_at|closed_at|settled_at|at)>\? AND \2<\?\)")
 # A Boolean of ours as a condition, which SQLAlchemy compares with 1 on SQLite.
@@ -105,9 +107,13 @@ def fault_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> str
         if read is None or _table(read[2], statement) not in GROWING:
             continue
         in_order = is_paged and parent not in sorted_selects and not _names_narrow_key(read[2], statement)
-        if _is_broad(read[1], read[3], is_paged=in_order):
+        if _is_broad(read[1], read[3], is_paged=in_order) and not _reads_waiting(read[3], statement):
             return "\n".join(row[3] for row in plan)
     return None
+
+
+def _reads_waiting(by: str, statement: Statement) -> bool:
+    return _OF_KIND in by and _WAITING in statement.text
 
 
 def _is_broad(way: str, by: str, *, is_paged: bool) -> bool:

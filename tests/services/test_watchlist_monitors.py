@@ -313,6 +313,7 @@ def test_killed_workers_leave_one_monitor(world: World, tmp_path: Path) -> None:
             time.sleep(delay)
             process.kill()
             process.wait(60)
+        world.wait_until(lambda: has_created(world))  # a lease lasts longer than a call to Onfido
         lease_expires(world)
     with worker(world.connector.settings, tmp_path / "notes"):
         settled(world)
@@ -321,6 +322,12 @@ def test_killed_workers_leave_one_monitor(world: World, tmp_path: Path) -> None:
         withdraw_by_correction(world)
         settled(world)
     assert (at_onfido(world), recorded(world)) == ([], {})
+
+
+def has_created(world: World) -> bool:
+    """Whether Onfido has answered all requests for monitors that it has received."""
+    requested = int(world.onfido_state()["requests"].get(CREATE, 0))
+    return len(at_onfido(world, include_deleted="true")) == requested
 
 
 def is_begun(world: World) -> bool:
