@@ -45,15 +45,25 @@ structlog.configure(processors=[structlog.processors.format_exc_info, structlog.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """Run tests once that do not depend on the database, mark those over PostgreSQL, and begin with the longest."""
-    items[:] = [each for each in items if "postgresql" not in each.name or not each.get_closest_marker("one_database")]
+    items[:] = [each for each in items if not (_names_postgresql(each) and each.get_closest_marker("one_database"))]
     for item in items:
-        if "postgresql" in item.name:
+        if _names_postgresql(item) or _uses_postgresql(item):
             item.add_marker("postgresql")
     yield
     long = {each.path for each in items if each.get_closest_marker("timeout")}
     items.sort(
         key=lambda each: each.path not in long
     )  # by file, so that the shared fixtures of its tests are made once
+
+
+def _names_postgresql(item: pytest.Item) -> bool:
+    """Whether a parameter of a test is PostgreSQL; its own name may mention it in any case."""
+    return "postgresql" in item.name.partition("[")[2]
+
+
+def _uses_postgresql(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture of PostgreSQL's."""
+    return any(name.startswith("postgresql") for name in getattr(item, "fixturenames", ()))
 
 
 def pytest_collection_finish() -> None:

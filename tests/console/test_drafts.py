@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.services.console_drafts import MAX_DRAFT
 from connector.services.upkeep import Sweep
 from tests.bodies import WORKFLOW_ID, provider_body
 from tests.console.test_every_page import SCOPES, sign_in
@@ -298,3 +299,14 @@ def test_forms_have_no_secret_under_a_name_that_would_be_kept() -> None:
             names |= set(re.findall(r'name="(\w+)"', each))
     assert len(names) > 4
     assert [name for name in names if not SECRET.search(name)] == []
+
+
+def test_a_form_that_is_too_large_is_not_kept(world: World, browser: Browser) -> None:
+    form = browser.form("/console/providers/new")
+    world.clock.advance(IDLE)
+    refused = browser.send(form, {"name": "x" * MAX_DRAFT})
+    assert refused.status_code == 401
+    shown = browser.sign_in_again(refused)
+    assert shown.status_code == 200
+    assert "x" * 100 not in shown.text
+    assert "not saved yet" not in shown.text

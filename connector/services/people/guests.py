@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from connector.domain.tenancy import Tenants
 from connector.services.batches import BATCH
@@ -37,12 +38,15 @@ class Guests:
     def remove_old(self) -> None:
         """Remove guests whose retention has ended; part of the sweep."""
         end, is_left = time.monotonic() + self._seconds, True
-        while is_left and time.monotonic() < end:
+
+        def is_in_time(_: object = None) -> bool:
+            return time.monotonic() < end
+
+        while is_left and is_in_time():
             with self._database.read() as connection:
                 old = guests.find_old(connection, self._clock() - self._retention, BATCH)
-            for tenant, user_id in old:
-                if time.monotonic() < end:
-                    self._remove(tenant, user_id)
+            for tenant, user_id in takewhile(is_in_time, old):
+                self._remove(tenant, user_id)
             is_left = len(old) == BATCH
 
     def _remove(self, tenant: str, user_id: str) -> None:
