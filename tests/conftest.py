@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     """Run tests once that do not depend on the database, mark those over PostgreSQL, and begin with the longest."""
     items[:] = [each for each in items if not (_names_postgresql(each) and each.get_closest_marker("one_database"))]
     for item in items:
-        if _names_postgresql(item) or _uses_postgresql(item):
+        if _names_postgresql(item):
             item.add_marker("postgresql")
     yield
     long = {each.path for each in items if each.get_closest_marker("timeout")}
@@ -59,11 +59,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 def _names_postgresql(item: pytest.Item) -> bool:
     """Whether a parameter of a test is PostgreSQL; its own name may mention it in any case."""
     return "postgresql" in item.name.partition("[")[2]
-
-
-def _uses_postgresql(item: pytest.Item) -> bool:
-    """Whether a test uses a fixture of PostgreSQL's."""
-    return any(name.startswith("postgresql") for name in getattr(item, "fixturenames", ()))
 
 
 def pytest_collection_finish() -> None:
