@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from sqlalchemy import delete
+
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.events import EventFilter
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
+from connector.store.models import user_attributes
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.plans.browsing import Console, turn_pages
@@ -72,6 +75,10 @@ def pages_of(world: World, busy: str) -> dict[str, str]:
     tenant, services = Tenant(world.tenant), world.connector.services
     every = VerificationFilter(statuses=("approved",), provider_id=world.provider_id)
     [verification] = [each.verification for each in services.lookup.page(tenant, every, limit=1, is_rising=True).rows]
+    with services.database.write() as connection:
+        # the crowd's values, which no key opens
+        of_user = (user_attributes.c.tenant == world.tenant, user_attributes.c.user_id == verification.user_id)
+        connection.execute(delete(user_attributes).where(*of_user))
     ids = {
         "provider": world.provider_id,
         "verification": verification.verification_id,
