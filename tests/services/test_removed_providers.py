@@ -320,7 +320,8 @@ def test_killed_and_concurrent_workers_complete_the_removal_and_announce_it_once
         wait_for(quiet, TOLD, "done")
 
     assert rows_left(database, elsewhere)["verifications"] == 30
-    assert [each.body["type"] for each in application.received] == ["claims.changed"]
+    notices = {each.body["id"]: each.body["type"] for each in application.received}  # a killed worker may have sent it
+    assert list(notices.values()) == ["claims.changed"]
     with database.read() as connection:
         removed = select(func.count()).where(history.c.subject == "provider", history.c.current == "removed")
         assert connection.execute(removed).scalar_one() == 1
