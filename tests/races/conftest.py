@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.harness import Clock, ConnectorServer, World
+from tests.patience import patient_settings
 from tests.races.attack import RUN_SETTLE_TIME, add_provider, register_webhook
 
 _numbers = itertools.count()
@@ -20,14 +20,8 @@ def attacked(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
 ) -> Iterator[tuple[ConnectorServer, Clock]]:
     """A connector whose lease expires well before an unanswered start of a run is settled, and its clock."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("races"),
-        database_url=new_database(request.param),
-        allow_http_loopback=True,
-        onfido_rate_limit=1_000_000,
-        onfido_circuit_failures=1_000_000,  # no failure may close Onfido to the tests after it
-        run_settle_time=RUN_SETTLE_TIME,
-        dev=True,
+    settings = patient_settings(
+        tmp_path_factory.mktemp("races"), new_database(request.param), run_settle_time=RUN_SETTLE_TIME
     )
     clock = Clock()
     with ConnectorServer(settings, clock) as running:
