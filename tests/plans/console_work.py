@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.events import EventFilter
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
-from connector.store.models import user_attributes
+from connector.store.models import user_attributes, verifications
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.plans.browsing import Console, turn_pages
@@ -75,10 +75,10 @@ def pages_of(world: World, busy: str) -> dict[str, str]:
     tenant, services = Tenant(world.tenant), world.connector.services
     every = VerificationFilter(statuses=("approved",), provider_id=world.provider_id)
     [verification] = [each.verification for each in services.lookup.page(tenant, every, limit=1, is_rising=True).rows]
-    with services.database.write() as connection:
-        # the crowd's values, which no key opens
-        of_user = (user_attributes.c.tenant == world.tenant, user_attributes.c.user_id == verification.user_id)
-        connection.execute(delete(user_attributes).where(*of_user))
+    with services.database.write() as connection:  # the crowd's values and results, which no key opens
+        users = [verification.user_id, busy]
+        connection.execute(delete(user_attributes).where(user_attributes.c.user_id.in_(users)))
+        connection.execute(update(verifications).where(verifications.c.user_id.in_(users)).values(result=None))
     ids = {
         "provider": world.provider_id,
         "verification": verification.verification_id,
