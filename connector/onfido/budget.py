@@ -58,7 +58,7 @@ class Budget(Protocol):
     def book(self, account: str, pace: Pace, patience: float, *, is_background: bool, calls: int = 1) -> Turn | None:
         """Reserve the next turn, if it is within `patience` seconds; for background calls only a turn that is due.
 
-        With it, the turns of the `calls` that follow it are reserved.
+        `calls`: how many turns are reserved, this one included.
         """
         ...
 

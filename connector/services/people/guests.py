@@ -38,14 +38,10 @@ class Guests:
     def remove_old(self) -> None:
         """Remove guests whose retention has ended; part of the sweep."""
         end, is_left = time.monotonic() + self._seconds, True
-
-        def is_in_time(_: object = None) -> bool:
-            return time.monotonic() < end
-
-        while is_left and is_in_time():
+        while is_left and time.monotonic() < end:
             with self._database.read() as connection:
                 old = guests.find_old(connection, self._clock() - self._retention, BATCH)
-            for tenant, user_id in takewhile(is_in_time, old):
+            for tenant, user_id in takewhile(lambda _: time.monotonic() < end, old):
                 self._remove(tenant, user_id)
             is_left = len(old) == BATCH
 
