@@ -26,7 +26,9 @@ def _is_public_v4(ip: IPv4Address) -> bool:
 def _is_public_v6(ip: IPv6Address) -> bool:
     if any(not _is_public_v4(carried) for carried in _carried(ip)):
         return False
-    return (ip in _GLOBAL_UNICAST and ip.is_global) or ip in _NAT64 or ip.ipv4_mapped is not None
+    # Later versions of Python do not count 6to4 as global.
+    is_translated = ip in _NAT64 or ip.ipv4_mapped is not None or ip.sixtofour is not None
+    return is_translated or (ip in _GLOBAL_UNICAST and ip.is_global)
 
 
 def _carried(ip: IPv6Address) -> list[IPv4Address]:

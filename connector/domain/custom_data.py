@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from connector.domain.messages import message
+from connector.domain.stored import StoredEnum
 from connector.domain.text import is_blank
 from connector.errors import Code, InvalidField, RequestError
 
@@ -27,7 +27,7 @@ _DATE_TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]+
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class InputType(StrEnum):
+class InputType(StoredEnum):
     """The type of a value that Studio expects."""
 
     STRING = "string"

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-T = TypeVar("T", bound=StrEnum)
+
+class StoredEnum(StrEnum):
+    """An enumeration whose values are stored. A value of a later version is copied as it is: Python copies members."""
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+
+T = TypeVar("T", bound=StoredEnum)
 
 
 def stored_member(kind: type[T], value: str) -> T:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
 from connector.domain.messages import message
 from connector.domain.notices import task_objection
 from connector.domain.pointers import is_pointer
+from connector.domain.stored import StoredEnum
 from connector.domain.text import is_blank, is_line
 from connector.domain.urls import UrlPolicy
 from connector.domain.watchlist import REPORTS
@@ -30,7 +30,7 @@ WATCHLIST_EVENT = "watchlist_monitor.matches_updated"
 MANUAL_REVIEW = "manual_case_review"  # the task definition of a manual decision in Onfido's dashboard
 
 
-class OutputRole(StrEnum):
+class OutputRole(StoredEnum):
     """The meaning of a property of the workflow's output for a claim."""
 
     VALUE = "value"  # the verified value
