@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, select, text, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.environment import SANDBOX
@@ -62,7 +62,9 @@ _LOCK = (
     .with_for_update()
 )
 _LOCK_OF_USERS = (
-    select(claims.c.id, claims.c.user_id, claims.c.uri, claims.c.is_verified, claims.c.fingerprint)
+    select(
+        *(claims.c[name] for name in ("id", "user_id", "uri", "provider_id", "is_verified", "fingerprint")),
+    )
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id.in_(bindparam("user_ids", expanding=True)))
     .order_by(by_code_point(claims.c.user_id), by_code_point(claims.c.uri), claims.c.provider_id)
     .with_for_update()
@@ -162,25 +164,22 @@ def unverify_changed(
     `changed` maps users to the fingerprints of their claims' current values, None if there is none. Return the changes,
     for the journal.
     """
-    locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": list(changed)}).all()
+    locked = _lock_of_users(connection, tenant, list(changed))
     outdated = [
         row.id
         for row in locked
         if row.is_verified and row.fingerprint != changed[row.user_id].get(row.uri, row.fingerprint)
     ]
-    return _unverify(connection, tenant, claims.c.id.in_(outdated), now) if outdated else []
+    return _unverify(connection, tenant, outdated, now)
 
 
 def unverify_held(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
 ) -> list[Change]:
-    """Withdraw a user's claims that were verified for exactly these fingerprints, which are outdated.
-
-    Only locked claims are changed: a claim that was added since would be locked too late, against the lock order.
-    """
-    locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": [user_id]}).all()
+    """Withdraw a user's claims that were verified for exactly these fingerprints, which are outdated."""
+    locked = _lock_of_users(connection, tenant, [user_id])
     held = [row.id for row in locked if row.uri in fingerprints and row.fingerprint == fingerprints[row.uri]]
-    return _unverify(connection, tenant, claims.c.id.in_(held), now) if held else []
+    return _unverify(connection, tenant, held, now)
 
 
 def unverify_all(
@@ -195,21 +194,17 @@ def unverify_all(
     actor: str | None = None,
 ) -> list[Change]:
     """Withdraw all of a user's claims, with one provider or all, for a reason other than changed values."""
-    if not lock(connection, tenant, user_id):
-        return []
-    condition = claims.c.user_id == user_id
-    if provider_id is not None:
-        condition &= claims.c.provider_id == provider_id
-    return _unverify(connection, tenant, condition, now, status, cause, actor)
+    locked = _lock_of_users(connection, tenant, [user_id])
+    known = [row.id for row in locked if provider_id in (None, row.provider_id)]
+    return _unverify(connection, tenant, known, now, status, cause, actor)
 
 
 def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now: datetime) -> list[Change]:
     """Withdraw claims that sandbox results have verified with a provider, which the caller has locked."""
     verified = (claims.c.provider_id == provider_id, claims.c.is_verified, text(f"claims.{IS_SANDBOX}"))
     order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
-    if not connection.execute(select(claims.c.id).where(*verified).order_by(*order).with_for_update()).all():
-        return []
-    return _unverify(connection, tenant, and_(*verified), now, SANDBOX, ENVIRONMENT_CHANGED)
+    locked = connection.execute(select(claims.c.id).where(*verified).order_by(*order).with_for_update())
+    return _unverify(connection, tenant, locked.scalars().all(), now, SANDBOX, ENVIRONMENT_CHANGED)
 
 
 def explain(connection: Connection, verification: Verification, status: str, now: datetime) -> None:
@@ -252,19 +247,29 @@ def _claim(row: Any) -> Claim:
     return Claim(**row._asdict())
 
 
+def _lock_of_users(connection: Connection, tenant: str, user_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Lock the claims of some users, in lock order.
+
+    What follows changes them by their ids: a claim that was added since would be locked too late, against that order.
+    """
+    return connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": user_ids}).all()
+
+
 def _unverify(
     connection: Connection,
     tenant: str,
-    condition: ColumnElement[bool],
+    claim_ids: Sequence[str],
     now: datetime,
     status: str = VALUE_CHANGED,
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
 ) -> list[Change]:
-    """Withdraw those of some locked claims that meet a condition."""
+    """Withdraw those of some locked claims that are verified."""
+    if not claim_ids:
+        return []
     withdrawn = connection.execute(
         update(claims)
-        .where(claims.c.tenant == tenant, claims.c.is_verified, _IS_THERE, condition)
+        .where(claims.c.tenant == tenant, claims.c.is_verified, _IS_THERE, claims.c.id.in_(claim_ids))
         .values(is_verified=False, verification_status=status, updated_at=now)
         .returning(*_CHANGED)
     )

@@ -27,7 +27,7 @@ from connector.services.key_rotation import KeyRotation
 from connector.services.people.claim_entries import ClaimEntry
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import events
+from connector.store import claims, events
 from connector.store.engine import Database
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.bodies import event_body
@@ -343,6 +343,32 @@ def test_correction_for_a_removed_user_does_not_change_a_user_added_again(world:
         answer = admin_of(world).put(path, body)
 
     assert outcome_of(answer) == (404, "IDV-10000")
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+# A claim is added in between
+
+
+def test_claims_are_withdrawn_while_one_before_them_is_added_and_locked(world: World, database: Database) -> None:
+    """The withdrawal has locked its claims; another request has locked the new claim, and waits for those."""
+    ann = world.add_user()
+    verify_all(world, ann, of=(GIVEN_NAME, LAST_NAME))
+    added = [ClaimEntry(BIRTH_DATE, world.provider_id, is_verified=True)]
+
+    def withdraw() -> list[str]:
+        with database.write() as connection:
+            withdrawn = claims.unverify_all(
+                connection, world.tenant, "ann", None, world.clock(), status="user_gone", cause="user_gone"
+            )
+            return [each.name for each in withdrawn]
+
+    def add_and_correct() -> None:
+        world.connector.services.claims.add(Tenant(world.tenant), "ann", added)
+        correct_all(world)
+
+    withdrawn, _ = collide(database, withdraw, ("FROM claims", "FOR UPDATE"), add_and_correct)
+
+    assert withdrawn == [GIVEN_NAME, LAST_NAME]
     assert verified(ann.claims()) == set(MAPPING)
 
 
