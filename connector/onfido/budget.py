@@ -36,7 +36,10 @@ class Turn:
 
 
 class Ahead:
-    """The calls of one request, which are reserved together with the first of them."""
+    """The calls of one request, which are reserved together with the first of them.
+
+    `calls` is the number of turns of the next reservation: calls after these are reserved one by one.
+    """
 
     def __init__(self, calls: int) -> None:
         self.calls = calls
@@ -46,6 +49,7 @@ class Ahead:
         """Keep the turns of the calls after the first one, whose reservation this is."""
         due = (turn.full - pace.leeway - back * pace.interval for back in range(self.calls - 1, 0, -1))
         self._turns = [(now, now + max(0.0, wait)) for wait in due]
+        self.calls = 1
 
     def take(self) -> tuple[float, float] | None:
         """Return when the next call was reserved, and its turn; None if it was not reserved."""
