@@ -355,7 +355,7 @@ def test_claims_are_withdrawn_while_one_before_them_is_added_and_locked(world: W
     verify_all(world, ann, of=(GIVEN_NAME, LAST_NAME))
     added = [ClaimEntry(BIRTH_DATE, world.provider_id, is_verified=True)]
 
-    def withdraw() -> list[str]:
+    def withdraw() -> list[str | None]:
         with database.write() as connection:
             withdrawn = claims.unverify_all(
                 connection, world.tenant, "ann", None, world.clock(), status="user_gone", cause="user_gone"
