@@ -1,4 +1,4 @@
-"""The question before a destructive act: its consequences, how many objects it concerns, the verb on the button.
+"""The question before a destructive action: its consequences, how many objects it concerns, the verb on the button.
 
 It is a separate page, so that it works without JavaScript; a link with the macro `ask` opens it as a dialog.
 """
@@ -26,7 +26,7 @@ def confirm(
 ) -> str:
     """Return the question; its form posts `fields` to `action`, and Cancel leads to `back`.
 
-    `type_to_confirm` is the text that has to be typed (the act itself checks it, as `typed`); `reason_label` asks for a
+    `type_to_confirm` is the text that has to be typed; the action itself checks it (`typed`). `reason_label` asks for a
     reason, posted as `reason`.
     """
     return render_template(

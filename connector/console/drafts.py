@@ -42,7 +42,7 @@ def show() -> BaseResponse | str:
     return _form(draft) or _fields(draft)
 
 
-@story.act("/discard", scope=None)
+@story.action("/discard", scope=None)
 def discard() -> BaseResponse:
     """Forget the form."""
     console_sessions().forget_draft(g.viewer.session)

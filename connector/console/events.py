@@ -65,7 +65,7 @@ def show_event(event_id: str) -> str:
     return _event_page(_lookup().get(g.tenant, event_id))
 
 
-@story.act("/<event_id>/body", scope=VIEW)
+@story.action("/<event_id>/body", scope=VIEW)
 def show_body(event_id: str) -> str:
     """Show one event with its body; this is recorded in the audit trail."""
     body = _lookup().body(g.tenant, event_id, actor())
@@ -87,7 +87,7 @@ def ask_replay(event_id: str) -> str:
     )
 
 
-@story.act("/<event_id>/replay", scope=REPLAY)
+@story.action("/<event_id>/replay", scope=REPLAY)
 def replay(event_id: str) -> Response:
     """Apply an event again."""
     state = _lookup().replay(g.tenant, event_id, actor())

@@ -50,5 +50,5 @@ class SecretField(PasswordField):  # type: ignore[misc]
 
 
 def reason_field(label: object = _l("Reason")) -> Field:
-    """Return a field for the reason of an act, which the audit trail keeps."""
+    """Return a field for the reason of an action, which the audit trail keeps."""
     return StringField(label, [InputRequired(_l("A reason is required: it is kept in the audit trail."))])

@@ -110,7 +110,7 @@ def ask_cancel(job_id: str) -> str:
     )
 
 
-@story.act("/<job_id>/cancel", scope=SCOPE)
+@story.action("/<job_id>/cancel", scope=SCOPE)
 def cancel(job_id: str) -> Response:
     """Cancel a job; a job of another person requires a scope."""
     if _jobs().get(g.tenant, job_id).owner != actor():

@@ -1,7 +1,7 @@
 """Concurrent edits of an object: a form carries the values that it was shown with, and overwrites no later change.
 
     {{ shown(provider) }}      in the form: the values that the page showed, as a hidden field
-    merged(name, theirs, mine) in the act: what to save, or `Overtaken` with what has to be decided first
+    merged(name, theirs, mine) in the action: what to save, or `Overtaken` with what has to be decided first
 
 A value that only one of the two has changed is saved with that change. A value that both have changed is shown: as it
 was, as it is stored now, and as it would be saved; the person then saves theirs, or keeps the stored one.

@@ -1,4 +1,4 @@
-"""The message at the top of the next page: the result of the last act, and its undo if there is one.
+"""The message at the top of the next page: the result of the last action, and its undo if there is one.
 
 It is carried in a signed cookie, which the next page clears.
 """

@@ -37,7 +37,7 @@ def show(verification_id: str) -> str:
     return _page(verification_id)
 
 
-@story.act("/<verification_id>/review", scope=UPDATE)
+@story.action("/<verification_id>/review", scope=UPDATE)
 def decide(verification_id: str) -> str | Response:
     """Decide, with the reason that the audit trail keeps."""
     choice, reason = request.form.get("decision", ""), request.form.get("reason", "").strip()

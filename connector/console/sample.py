@@ -53,7 +53,7 @@ def show() -> str:
     return render_template("console/sample.html", form=SampleForm(), filters=filters, **_examples())
 
 
-@story.act("/form", scope=SCOPE, is_shown_again=True)
+@story.action("/form", scope=SCOPE, is_shown_again=True)
 def save() -> str | Response:
     """Save the form."""
     _require_dev()
@@ -64,7 +64,7 @@ def save() -> str | Response:
     return redirect(url_for(".show"))
 
 
-@story.act("/undo", scope=SCOPE)
+@story.action("/undo", scope=SCOPE)
 def undo() -> Response:
     """Undo it."""
     _require_dev()
@@ -87,7 +87,7 @@ def ask() -> str:
     )
 
 
-@story.act("/remove", scope=SCOPE)
+@story.action("/remove", scope=SCOPE)
 def remove() -> Response:
     """Remove it if the id was typed."""
     _require_dev()

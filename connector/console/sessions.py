@@ -27,7 +27,7 @@ def show_list() -> str:
     )
 
 
-@story.act("/<session_id>/end", scope=None)
+@story.action("/<session_id>/end", scope=None)
 def end(session_id: str) -> Response:
     """End one of the person's own sessions."""
     own = console_sessions().search(g.tenant, user_id=g.principal.subject, limit=MOST).rows

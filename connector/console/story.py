@@ -1,9 +1,9 @@
-"""A story of the console: its pages and acts, each with the scope that it requires.
+"""A story of the console: its pages and actions, each with the scope that it requires.
 
 providers = Story("providers")
 
 @providers.page("/<provider_id>/setup", scope="internal_idvp_view")      GET   /console/providers/…/setup
-@providers.act("/<provider_id>/disable", scope="internal_idvp_update")   POST, only from the console's forms
+@providers.action("/<provider_id>/disable", scope="internal_idvp_update")   POST, only from the console's forms
 
 The wrappers make sure that the person is signed in and has the scope, and that a post comes from the console.
 """
@@ -41,7 +41,7 @@ class ScopeMissing(Exception):  # noqa: N818  it is a state, not a defect
 
 
 class Story(Blueprint):
-    """The pages and acts of one story, under `/console/<name>`; `path` is "" for the first page of all."""
+    """The pages and actions of one story, under `/console/<name>`; `path` is "" for the first page of all."""
 
     def __init__(self, name: str, path: str | None = None) -> None:
         prefix = f"/{name}" if path is None else path
@@ -51,7 +51,7 @@ class Story(Blueprint):
         """Declare a page for people who have the scope; `lasting` if it calls others, or sends a file."""
         return self._view(rule, scope, lasting, "GET")
 
-    def act(
+    def action(
         self, rule: str, *, scope: str | None, lasting: Lasting | None = None, is_shown_again: bool = False
     ) -> Callable[[View], View]:
         """Declare the target of a form, for people who have the scope.

@@ -74,7 +74,7 @@ def show(user_id: str) -> str:
     return _page(user_id, None)
 
 
-@story.act("/<user_id>/values", scope=VALUES_SCOPE, lasting=Lasting.ONFIDO)
+@story.action("/<user_id>/values", scope=VALUES_SCOPE, lasting=Lasting.ONFIDO)
 def show_values(user_id: str) -> str:
     """Show one user with the values; this is recorded in the audit trail."""
     shown: ShownValues = use_cases().shown_values
@@ -117,7 +117,7 @@ def ask_unlock(user_id: str) -> str:
     )
 
 
-@story.act("/<user_id>/unlock", scope=UPDATE_SCOPE)
+@story.action("/<user_id>/unlock", scope=UPDATE_SCOPE)
 def unlock(user_id: str) -> Response:
     """Unlock a user's attempts."""
     reason = request.form.get("reason", "").strip()[:MAX_REASON]
@@ -129,7 +129,7 @@ def unlock(user_id: str) -> Response:
     return redirect(user_url(user_id))
 
 
-@story.act("/<user_id>/record", scope=VALUES_SCOPE)
+@story.action("/<user_id>/record", scope=VALUES_SCOPE)
 def request_record(user_id: str) -> Response:
     """Request the user's record, and redirect to the job."""
     jobs: Jobs = use_cases().jobs
@@ -158,7 +158,7 @@ def ask_remove(user_id: str) -> str:
     )
 
 
-@story.act("/<user_id>/remove", scope=DELETE_SCOPE)
+@story.action("/<user_id>/remove", scope=DELETE_SCOPE)
 def remove(user_id: str) -> Response:
     """Remove a user if the id was typed."""
     if request.form.get("typed") != user_id:

@@ -84,7 +84,7 @@ def show_news() -> Response:
     )
 
 
-@story.act("/csv", scope=SCOPE)
+@story.action("/csv", scope=SCOPE)
 def request_csv() -> Response:
     """Request the list as CSV, and redirect to the job."""
     given = {name: request.form.get(name) or None for name in _QUERY}

@@ -24,7 +24,7 @@ def endpoints_of(world: World) -> list[Endpoint]:
 
 
 def do(page: Page, name: str, verb: str) -> None:
-    """Start an act that asks for confirmation, and confirm it."""
+    """Start an action that asks for confirmation, and confirm it."""
     page.get_by_role("link", name=name).click()
     page.get_by_role("dialog").get_by_role("button", name=verb).click()
 

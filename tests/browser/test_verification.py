@@ -1,4 +1,4 @@
-"""One verification in the browser: the reasons for the state of its attributes, and the acts on it."""
+"""One verification in the browser: the reasons for the state of its attributes, and the actions on it."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ _numbers = itertools.count(1)
 SDK = """
 window.Onfido = {init(options) {
   const mount = document.getElementById(options.containerId);
-  const button = (text, act) => {
+  const button = (text, action) => {
     const each = document.createElement("button");
-    each.textContent = text; each.onclick = act; mount.append(each);
+    each.textContent = text; each.onclick = action; mount.append(each);
   };
   mount.dataset.was = [options.token.length > 20, options.workflowRunId].join(" ");
   button("Complete", () => options.onComplete({}));

@@ -228,9 +228,9 @@ def test_the_administrator_of_another_tenant_can_neither_see_nor_change_a_client
     assert "Example Workforce" not in stranger.open().text
     for path in ("", "/edit", "/rotate", "/disable", "/remove"):
         assert stranger.open(f"/{party.client_id}{path}").status_code == 404
-    for act in ("edit", "rotate", "disable", "enable", "remove"):
+    for action in ("edit", "rotate", "disable", "enable", "remove"):
         fields = admin.fields(typed="Example Workforce")
-        assert stranger.post(f"/{party.client_id}/{act}", **fields).status_code == 404
+        assert stranger.post(f"/{party.client_id}/{action}", **fields).status_code == 404
     assert stranger.post("/new", **admin.fields()).status_code == 200
     assert stranger.clients() == [], "our provider is not offered there"
     assert len(admin.clients()) == 1

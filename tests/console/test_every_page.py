@@ -1,4 +1,4 @@
-"""Rules for every page and act of the console, read from its routes, so that later ones are included."""
+"""Rules for every page and action of the console, read from its routes, so that later ones are included."""
 
 from __future__ import annotations
 

@@ -106,12 +106,12 @@ class Between:
     hides_tokens: bool = False
 
 
-def once(method: str, path: str, act: Callable[[], object]) -> Callable[[str, str], None]:
+def once(method: str, path: str, action: Callable[[], object]) -> Callable[[str, str], None]:
     """Act before the first such request is passed on."""
-    acts = [act]
+    actions = [action]
 
     def before(its_method: str, its_path: str) -> None:
-        if (its_method, its_path.rpartition("/")[2]) == (method, path) and acts:
-            acts.pop()()
+        if (its_method, its_path.rpartition("/")[2]) == (method, path) and actions:
+            actions.pop()()
 
     return before

@@ -55,15 +55,15 @@ def test_a_redirect_uri_removed_during_a_request_is_not_used(world: World, party
     assert "no longer registered" in answer.text
 
 
-@pytest.mark.parametrize("act", ["disable", "remove"])
+@pytest.mark.parametrize("action", ["disable", "remove"])
 def test_a_provider_removed_during_a_request_causes_no_server_error(
-    world: World, party: RelyingParty, act: str
+    world: World, party: RelyingParty, action: str
 ) -> None:
     pushed, opened, browser, done = party.push(), party.push(), UserBrowser(party), party.push()
     browser.authorize(opened)
     code = approved(world, party, done)
     providers, tenant = world.connector.services.providers, Tenant(world.tenant)
-    if act == "remove":
+    if action == "remove":
         assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
     else:
         body = world.connector.as_admin().get(f"{PROVIDERS}/{world.provider_id}").json() | {"isEnabled": False}
@@ -72,7 +72,7 @@ def test_a_provider_removed_during_a_request_causes_no_server_error(
     shown = [browser.look(), UserBrowser(party).authorize(pushed), party.exchange(done, code)]
     shown.append(party.post("/oauth2/par", party.parameters()[0]))
     assert all(answer.status_code < 500 for answer in shown), [answer.text for answer in shown]
-    if act == "disable":
+    if action == "disable":
         assert browser.press("start").status_code == 503
         assert returned(browser.press("leave"), opened, party)["error"] == "access_denied"
 

@@ -123,9 +123,9 @@ def drive_endpoints(console: Console) -> None:
     path = f"{path}/{found[1]}"
     console.open(path)
     console.submit(f"{path}/edit")
-    for act in ("rotate", "disable"):
-        console.open(f"{path}/{act}")
-        console.post(f"{path}/{act}")
+    for action in ("rotate", "disable"):
+        console.open(f"{path}/{action}")
+        console.post(f"{path}/{action}")
     console.post(f"{path}/enable")
     console.post(f"{path}/test")
     console.open(f"{path}/remove")
@@ -143,9 +143,9 @@ def drive_clients(console: Console, world: World) -> None:
     path = f"{path}/{made[1]}"
     console.open(path)
     console.submit(f"{path}/edit")
-    for act in ("rotate", "disable"):
-        console.open(f"{path}/{act}")
-        console.post(f"{path}/{act}")
+    for action in ("rotate", "disable"):
+        console.open(f"{path}/{action}")
+        console.post(f"{path}/{action}")
     console.post(f"{path}/enable")
     console.open(f"{path}/remove")
     console.post(f"{path}/remove", typed="by hand")
@@ -162,8 +162,8 @@ def drive_deliveries(console: Console, world: World) -> None:
     path = f"/console/deliveries/{row.delivery_id}"
     for part in ("", "/drop"):
         console.open(f"{path}{part}")
-    for act in ("resend", "drop"):
-        console.post(f"{path}/{act}")
+    for action in ("resend", "drop"):
+        console.post(f"{path}/{action}")
     console.post("/console/deliveries/given-up/resend", since="2026-01-01T00:00:00+00:00")
 
 

@@ -90,10 +90,10 @@ def finish(world: World, user_id: str = "ann", **outcome: Any) -> Caller:
 
 
 def ended(status: str) -> Callable[[World], None]:
-    def act(world: World) -> None:
+    def action(world: World) -> None:
         finish(world, status=status)
 
-    return act
+    return action
 
 
 def change_value(world: World) -> None:
@@ -121,14 +121,14 @@ def correct_down(world: World) -> None:
 
 
 def decide(decision: str) -> Callable[[World], None]:
-    def act(world: World) -> None:
+    def action(world: World) -> None:
         finish(world, status="review")
         run_id = world.verifications()[0].run_id
         path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/decision"
         answer = world.connector.as_admin(world.tenant).post(path, {"decision": decision, "reason": "seen"})
         assert answer.ok, answer.text
 
-    return act
+    return action
 
 
 def match(world: World) -> None:
@@ -176,7 +176,7 @@ _ENDED: dict[tuple[str, str | None], int] = {(FINISHED, None): 1, (CLAIMS, None)
 
 
 @pytest.mark.parametrize(
-    ("act", "notices"),
+    ("action", "notices"),
     [
         (ended("approved"), _ENDED),
         (ended("declined"), _ENDED),
@@ -201,12 +201,12 @@ def test_every_change_of_the_journal_leads_to_its_notices(
     world: World,
     admin: Caller,
     application: Application,
-    act: Callable[[World], None],
+    action: Callable[[World], None],
     notices: dict[tuple[str, str | None], int],
 ) -> None:
     register(admin, application, tasks=[SCORE])
 
-    act(world)
+    action(world)
     world.wait_until(lambda: told(application) >= Counter(notices))  # an event of Onfido's may still be on its way
     settled(world)
 

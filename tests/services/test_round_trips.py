@@ -59,9 +59,9 @@ class Counted:
         """Prepare and call an action several times; return its minimum of round trips."""
         numbers = []
         for _ in range(TIMES):
-            act = prepare()
+            action = prepare()
             with self._proxy.counted() as number:
-                act()
+                action()
             numbers += number
         print(f"\n{what}: {min(numbers)} round trips")  # noqa: T201  a report for `pytest -s`
         return min(numbers)

@@ -2,11 +2,11 @@
 window.Onfido = {
   init({containerId, workflowRunId, onComplete, onError, onUserExit}) {
     const mount = document.getElementById(containerId);
-    const add = (text, act) => {
+    const add = (text, action) => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = text;
-      button.addEventListener("click", act);
+      button.addEventListener("click", action);
       mount.append(button, " ");
     };
     const hint = document.createElement("p");

@@ -3,7 +3,7 @@
 /console/clients                     all, with how each is configured, and the streams of signals
 /console/clients/new, …/<id>/edit    the form (forms.py); a secret is shown once
 /console/clients/<id>                one, with the configuration for its side (pages.py)
-/console/clients/<id>/…              replace the secret, disable, enable, remove: each asks first (acts.py)
+/console/clients/<id>/…              replace the secret, disable, enable, remove: each asks first (actions.py)
 """
 
 from connector.console.clients.pages import story

@@ -6,8 +6,8 @@ from flask import g, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector.console.clients import acts
-from connector.console.clients.acts import ADD, CHANGE, DELETE, ONE, VIEW, clients, show_one, state_of
+from connector.console.clients import actions
+from connector.console.clients.actions import ADD, CHANGE, DELETE, ONE, VIEW, clients, show_one, state_of
 from connector.console.clients.forms import FIELDS, ClientForm, data_of
 from connector.console.ground import use_cases
 from connector.console.meanwhile import merged, until_saved
@@ -98,11 +98,11 @@ def _provider_names() -> dict[str, str]:
     return {each.provider_id: each.name for each in providers.all(g.tenant)}
 
 
-story.act(f"{ONE}/enable", scope=CHANGE)(acts.enable)
-for _name, _scope, _ask, _act in (
-    ("disable", CHANGE, acts.ask_disable, acts.disable),
-    ("rotate", CHANGE, acts.ask_rotate, acts.rotate),
-    ("remove", DELETE, acts.ask_remove, acts.remove),
+story.action(f"{ONE}/enable", scope=CHANGE)(actions.enable)
+for _name, _scope, _ask, _action in (
+    ("disable", CHANGE, actions.ask_disable, actions.disable),
+    ("rotate", CHANGE, actions.ask_rotate, actions.rotate),
+    ("remove", DELETE, actions.ask_remove, actions.remove),
 ):
     story.page(f"{ONE}/{_name}", scope=_scope)(_ask)
-    story.act(f"{ONE}/{_name}", scope=_scope)(_act)
+    story.action(f"{ONE}/{_name}", scope=_scope)(_action)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from connector.console.deliveries import acts, endpoints, pages
+from connector.console.deliveries import actions, endpoints, pages
 from connector.console.story import Story
 
 story = Story("deliveries")
-for _part in (pages, acts, endpoints):
+for _part in (pages, actions, endpoints):
     _part.install(story)

@@ -38,7 +38,7 @@ VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add",
 MAX_URL = 2048
 DAY = timedelta(hours=24)
 ONE = "/endpoints/<endpoint_id>"
-FROM = "from"  # the provider on whose tab an act was begun
+FROM = "from"  # the provider on whose tab an action was begun
 
 
 class SelectMultipleCheckboxes(SelectMultipleField):  # type: ignore[misc]  # WTForms is untyped
@@ -70,16 +70,16 @@ def install(story: Story) -> None:
     story.form("/endpoints/new", scope=ADD)(add_endpoint)
     story.page(ONE, scope=VIEW)(show_endpoint)
     story.form(f"{ONE}/edit", scope=CHANGE)(edit_endpoint)
-    story.act(f"{ONE}/test", scope=CHANGE, lasting=Lasting.ONFIDO)(test_endpoint)
-    story.act(f"{ONE}/enable", scope=CHANGE)(enable_endpoint)
-    for name, scope, ask, act in (
+    story.action(f"{ONE}/test", scope=CHANGE, lasting=Lasting.ONFIDO)(test_endpoint)
+    story.action(f"{ONE}/enable", scope=CHANGE)(enable_endpoint)
+    for name, scope, ask, action in (
         ("disable", CHANGE, ask_disable_endpoint, disable_endpoint),
         ("rotate", CHANGE, ask_rotate_endpoint, rotate_endpoint),
         ("remove", DELETE, ask_remove_endpoint, remove_endpoint),
     ):
         story.page(f"{ONE}/{name}", scope=scope)(ask)
-        lasting = Lasting.ONFIDO if act is remove_endpoint else None  # it waits for a notice that is being sent
-        story.act(f"{ONE}/{name}", scope=scope, lasting=lasting)(act)
+        lasting = Lasting.ONFIDO if action is remove_endpoint else None  # it waits for a notice that is being sent
+        story.action(f"{ONE}/{name}", scope=scope, lasting=lasting)(action)
 
 
 def show_endpoints() -> str:
@@ -211,9 +211,9 @@ def _page(endpoint: Endpoint, secret: str | None = None) -> str:
     )
 
 
-def _ask(endpoint_id: str, act: str, title: str, consequence: str, verb: str, *, is_harmless: bool = False) -> str:
+def _ask(endpoint_id: str, name: str, title: str, consequence: str, verb: str, *, is_harmless: bool = False) -> str:
     endpoints().get(g.tenant, endpoint_id)
-    action = _address(act, endpoint_id)
+    action = _address(name, endpoint_id)
     return confirm(title, consequence, verb=verb, action=action, back=back_to(endpoint_id), is_harmless=is_harmless)
 
 
@@ -228,13 +228,13 @@ def _set_enabled(endpoint_id: str, text: str, undo_url: str, *, is_enabled: bool
 
 
 def _address(view: str, endpoint_id: str) -> str:
-    """Return the address of an act, which leads back to where this one was begun."""
+    """Return the address of an action, which leads back to where this one was begun."""
     query: dict[str, Any] = {FROM: request.args.get(FROM)}
     return url_for(f".{view}", endpoint_id=endpoint_id, **query)
 
 
 def back_to(endpoint_id: str | None) -> str:
-    """Return where an act leads: the tab of the provider that it was begun on, the endpoint, or the list."""
+    """Return where an action leads: the tab of the provider that it was begun on, the endpoint, or the list."""
     if provider_id := request.args.get(FROM):
         return url_for("console.providers.show_notices", provider_id=provider_id)
     return url_for(".show_endpoint", endpoint_id=endpoint_id) if endpoint_id else url_for(".show_endpoints")

@@ -75,8 +75,8 @@ class Editing:
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/attributes", scope=page.VIEW)(show_attributes)
-    story.act("/<provider_id>/attributes", scope=page.UPDATE, is_shown_again=True)(edit_attributes)
-    story.act("/<provider_id>/attributes/undo", scope=page.UPDATE)(undo_attributes)
+    story.action("/<provider_id>/attributes", scope=page.UPDATE, is_shown_again=True)(edit_attributes)
+    story.action("/<provider_id>/attributes/undo", scope=page.UPDATE)(undo_attributes)
 
 
 def show_attributes(provider_id: str) -> str:

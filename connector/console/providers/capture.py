@@ -91,7 +91,7 @@ class CaptureForm(Form):
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/capture", scope=page.VIEW)(show_capture)
-    story.act("/<provider_id>/capture", scope=page.UPDATE, is_shown_again=True)(edit_capture)
+    story.action("/<provider_id>/capture", scope=page.UPDATE, is_shown_again=True)(edit_capture)
 
 
 def show_capture(provider_id: str) -> str:

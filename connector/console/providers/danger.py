@@ -26,14 +26,14 @@ def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/danger", scope=page.VIEW)(show_danger)
     story.page("/<provider_id>/danger/disable", scope=page.UPDATE)(ask_disable)
-    story.act("/<provider_id>/danger/disable", scope=page.UPDATE)(disable)
-    story.act("/<provider_id>/danger/enable", scope=page.UPDATE)(enable)
+    story.action("/<provider_id>/danger/disable", scope=page.UPDATE)(disable)
+    story.action("/<provider_id>/danger/enable", scope=page.UPDATE)(enable)
     story.page("/<provider_id>/danger/delete", scope=DELETE)(ask_delete)
-    story.act("/<provider_id>/danger/delete", scope=DELETE, lasting=Lasting.ONFIDO)(delete)
+    story.action("/<provider_id>/danger/delete", scope=DELETE, lasting=Lasting.ONFIDO)(delete)
 
 
 def show_danger(provider_id: str) -> str:
-    """Show the destructive acts and their consequences."""
+    """Show the destructive actions and their consequences."""
     provider = page.find(provider_id)
     usage = _usage(provider_id)
     return page.show_tab(

@@ -1,4 +1,4 @@
-"""Notices: the endpoints that are notified of a provider, whether they accept the notices, and the acts on them.
+"""Notices: the endpoints that are notified of a provider, whether they accept the notices, and the actions on them.
 
 The pages of `deliveries/endpoints.py` act on an endpoint, and lead back here.
 """

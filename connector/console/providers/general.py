@@ -46,7 +46,7 @@ class GeneralForm(Form):
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/general", scope=page.VIEW)(show_general)
-    story.act("/<provider_id>/general", scope=page.UPDATE, lasting=Lasting.ONFIDO, is_shown_again=True)(save_general)
+    story.action("/<provider_id>/general", scope=page.UPDATE, lasting=Lasting.ONFIDO, is_shown_again=True)(save_general)
 
 
 def show_general(provider_id: str) -> str:

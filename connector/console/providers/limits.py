@@ -44,7 +44,7 @@ class LimitsForm(Form):
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/limits", scope=page.VIEW)(show_limits)
-    story.act("/<provider_id>/limits", scope=page.UPDATE, is_shown_again=True)(save_limits)
+    story.action("/<provider_id>/limits", scope=page.UPDATE, is_shown_again=True)(save_limits)
 
 
 def show_limits(provider_id: str) -> str:

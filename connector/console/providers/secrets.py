@@ -46,9 +46,9 @@ class SecretsForm(Form):
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/secrets", scope=page.VIEW)(show_secrets)
-    story.act("/<provider_id>/secrets", scope=page.UPDATE, lasting=Lasting.ONFIDO)(replace_secrets)
+    story.action("/<provider_id>/secrets", scope=page.UPDATE, lasting=Lasting.ONFIDO)(replace_secrets)
     story.page("/<provider_id>/secrets/overlap", scope=page.UPDATE)(ask_end_overlap)
-    story.act("/<provider_id>/secrets/overlap", scope=page.UPDATE)(end_overlap)
+    story.action("/<provider_id>/secrets/overlap", scope=page.UPDATE)(end_overlap)
 
 
 def show_secrets(provider_id: str) -> str:

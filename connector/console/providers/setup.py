@@ -34,11 +34,11 @@ def install(story: Story) -> None:
     story.page("/<provider_id>", scope=page.VIEW)(show_provider)
     story.page("/<provider_id>/setup", scope=page.VIEW)(show_setup)
     story.page("/<provider_id>/setup/steps", scope=page.VIEW)(show_steps)
-    story.act("/<provider_id>/setup/check", scope=page.UPDATE, lasting=Lasting.ONFIDO)(check)
-    story.act("/<provider_id>/setup/webhook", scope=page.UPDATE, lasting=Lasting.ONFIDO)(register_webhook)
-    story.act("/<provider_id>/setup/webhook-token", scope=page.UPDATE, lasting=Lasting.ONFIDO)(set_webhook_token)
+    story.action("/<provider_id>/setup/check", scope=page.UPDATE, lasting=Lasting.ONFIDO)(check)
+    story.action("/<provider_id>/setup/webhook", scope=page.UPDATE, lasting=Lasting.ONFIDO)(register_webhook)
+    story.action("/<provider_id>/setup/webhook-token", scope=page.UPDATE, lasting=Lasting.ONFIDO)(set_webhook_token)
     story.page("/<provider_id>/setup/webhook/remove", scope=page.UPDATE)(ask_remove_webhook)
-    story.act("/<provider_id>/setup/webhook/remove", scope=page.UPDATE, lasting=Lasting.ONFIDO)(remove_webhook)
+    story.action("/<provider_id>/setup/webhook/remove", scope=page.UPDATE, lasting=Lasting.ONFIDO)(remove_webhook)
 
 
 def show_provider(provider_id: str) -> Response:

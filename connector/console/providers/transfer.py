@@ -32,7 +32,7 @@ def install(story: Story) -> None:
     """Add both directions to the story of providers."""
     story.page("/<provider_id>/export", scope=page.VIEW)(export)
     story.page("/<provider_id>/import", scope=page.UPDATE)(show_import)
-    story.act("/<provider_id>/import", scope=page.UPDATE, is_shown_again=True)(take_file)
+    story.action("/<provider_id>/import", scope=page.UPDATE, is_shown_again=True)(take_file)
 
 
 def export(provider_id: str) -> Response:

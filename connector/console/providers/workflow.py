@@ -44,7 +44,7 @@ class Editing:
 def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>/workflow", scope=page.VIEW)(show_workflow)
-    story.act("/<provider_id>/workflow", scope=page.UPDATE, is_shown_again=True)(edit_workflow)
+    story.action("/<provider_id>/workflow", scope=page.UPDATE, is_shown_again=True)(edit_workflow)
 
 
 def show_workflow(provider_id: str) -> str:

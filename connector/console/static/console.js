@@ -1,4 +1,4 @@
-// The console's few behaviours: parts that refresh themselves, the question before an act, copying, the search key.
+// The console's few behaviours: parts that refresh themselves, the question before an action, copying, the search key.
 // Every page works without them.
 (() => {
   const announce = (text) => {
@@ -48,7 +48,7 @@
     element.title = is ? document.body.dataset.stale : "";
   };
 
-  // The question before a destructive act is a page of its own; opened from here, it is a dialog.
+  // The question before a destructive action is a page of its own; opened from here, it is a dialog.
   document.addEventListener("htmx:afterSwap", (event) => {
     const dialog = document.getElementById("dialog");
     if (event.detail.target !== dialog || dialog.open) return;

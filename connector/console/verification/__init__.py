@@ -1,4 +1,4 @@
-"""One verification: the reasons for the state of its attributes, its history, and the acts on it.
+"""One verification: the reasons for the state of its attributes, its history, and the actions on it.
 
 pages.py       the page, its live head, the parts that Onfido is asked for later, and its files
 attributes.py  each attribute with the steps of its decision

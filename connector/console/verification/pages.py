@@ -1,4 +1,4 @@
-"""The page of one verification, its parts, and its acts."""
+"""The page of one verification, its parts, and its actions."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def get_json(verification_id: str) -> Response:
     return response
 
 
-@story.act("/<verification_id>/refresh", scope=UPDATE, lasting=Lasting.ONFIDO)
+@story.action("/<verification_id>/refresh", scope=UPDATE, lasting=Lasting.ONFIDO)
 def refresh(verification_id: str) -> BaseResponse:
     """Read the run from Onfido, and apply the answer."""
     before = _lookup().find(g.tenant, verification_id)
@@ -94,7 +94,7 @@ def get_evidence_folder(verification_id: str) -> Response:
     return pass_on(_evidence().open_evidence_folder(g.tenant, verification_id, actor=actor()))
 
 
-@story.act("/<verification_id>/timeline", scope=VIEW, lasting=Lasting.ONFIDO)
+@story.action("/<verification_id>/timeline", scope=VIEW, lasting=Lasting.ONFIDO)
 def create_timeline(verification_id: str) -> BaseResponse:
     """Request Onfido's timeline as a PDF, and redirect to the page that waits for it."""
     file_id = _evidence().create_timeline(g.tenant, verification_id)

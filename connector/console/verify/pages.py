@@ -1,4 +1,4 @@
-"""The pages and acts of the user's page."""
+"""The pages and actions of the user's page."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def show_state(provider_id: str) -> Response:
     )
 
 
-@verify.act("/<provider_id>/start", scope=None, lasting=Lasting.ONFIDO)
+@verify.action("/<provider_id>/start", scope=None, lasting=Lasting.ONFIDO)
 def start(provider_id: str) -> BaseResponse:
     """Start a verification, or continue the open one: at Onfido's pages, or with its Web SDK on a page here."""
     status = _current_status(provider_id)

@@ -87,7 +87,7 @@ class Watchlist:
             log.info("watchlist.user_unknown", provider_id=provider.provider_id, monitor_id=order.monitor_id)
         with self._database.write() as connection:
             if verification is not None and _lock(connection, verification):
-                self._act(connection, provider, verification, order)
+                self._apply(connection, provider, verification, order)
             else:
                 events.resolve(connection, order.event_id, events.NOTED)
 
@@ -115,7 +115,7 @@ class Watchlist:
         is_here = verification is not None and counts(verification.environment, provider.environment)
         return verification if is_here else None
 
-    def _act(
+    def _apply(
         self, connection: Connection, provider: Provider, verification: Verification, order: UpdateMatches
     ) -> None:
         claims.lock(connection, verification.tenant, verification.user_id)

@@ -1,4 +1,4 @@
-"""Acts on a client: replacing its secret, disabling, enabling and removing it."""
+"""Actions on a client: replacing its secret, disabling, enabling and removing it."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _stopped(client_id: str) -> str:
 
 def _ask(
     client_id: str,
-    act: str,
+    name: str,
     title: str,
     consequence: str,
     verb: str,
@@ -129,7 +129,7 @@ def _ask(
     type_to_confirm: str = "",
 ) -> str:
     clients().get(g.tenant, client_id)
-    action, back = (url_for(f".{name}", client_id=client_id) for name in (act, "show"))
+    action, back = (url_for(f".{each}", client_id=client_id) for each in (name, "show"))
     return confirm(
         title,
         consequence,

@@ -1,4 +1,4 @@
-"""Acts on deliveries: resend one, resend all that were given up since a time, drop one."""
+"""Actions on deliveries: resend one, resend all that were given up since a time, drop one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PERIODS = (1, 6, 24, 24 * 7, 24 * 30)  # hours
 
 
 def install(story: Story) -> None:
-    """Add these acts to the story."""
-    story.act("/<delivery_id>/resend", scope=CHANGE)(resend)
+    """Add these actions to the story."""
+    story.action("/<delivery_id>/resend", scope=CHANGE)(resend)
     story.page("/<delivery_id>/drop", scope=CHANGE)(ask_drop)
-    story.act("/<delivery_id>/drop", scope=CHANGE)(drop)
+    story.action("/<delivery_id>/drop", scope=CHANGE)(drop)
     story.page("/given-up", scope=CHANGE)(show_given_up)
     story.page("/given-up/resend", scope=CHANGE)(ask_resend_all)
-    story.act("/given-up/resend", scope=CHANGE)(resend_all)
+    story.action("/given-up/resend", scope=CHANGE)(resend_all)
 
 
 def resend(delivery_id: str) -> Response:
