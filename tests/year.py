@@ -200,7 +200,7 @@ def _count_end(counted: Tally, row: Any, claims: Sequence[tuple[str, str | None,
 def others(
     connection: Connection, tenant: str, since: datetime, before: datetime
 ) -> Iterator[tuple[str, str, datetime, str]]:
-    """Yield the refused starts and the deliveries that were given up: what, provider, time, code or kind."""
+    """Yield the refused starts and the dead deliveries: what, provider, time, code or kind."""
     columns = (history.c.provider_id, history.c.at, history.c.current)
     for row in connection.execute(select(*columns).where(history.c.tenant == tenant, history.c.cause == "refused")):
         if since <= row.at < before:
@@ -208,4 +208,4 @@ def others(
     dead = (outbox.c.tenant == tenant, outbox.c.state == "dead")
     for row in connection.execute(select(outbox.c.provider_id, outbox.c.settled_at, outbox.c.kind).where(*dead)):
         if since <= row.settled_at < before:
-            yield "given_up", row.provider_id, row.settled_at, row.kind
+            yield "dead", row.provider_id, row.settled_at, row.kind

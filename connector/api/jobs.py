@@ -96,7 +96,7 @@ def request_user_record(body: dict[str, Any]) -> Any:
 def request_resending(body: dict[str, Any]) -> Any:
     """Request that deliveries are repeated.
 
-    Those that were given up since a time, or every notice since then, for an application that has lost its database. At
+    Those that became dead since a time, or every notice since then, for an application that has lost its database. At
     most 200 per second become due; a notice keeps its id. `GET /deliveries/resend-preview` returns their number.
     """
     endpoints: Endpoints = current_app.extensions["services"].endpoints

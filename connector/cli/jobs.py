@@ -108,7 +108,7 @@ def resend(
     tenant: Tenant,
     as_json: bool,
 ) -> None:
-    """Repeat deliveries that were given up since a time, or every notice since then."""
+    """Repeat deliveries that became dead since a time, or every notice since then."""
     with services(context) as opened:
         if endpoint is not None:
             opened.endpoints.get(tenant, endpoint)

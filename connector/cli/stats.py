@@ -77,7 +77,7 @@ def _print(body: Mapping[str, Any]) -> None:
         (days, ("day", "started", "ended"), "Nothing was counted by day."),
         (claims, ("claim", "verified", "not compared", "results"), "No claim has a result."),
         (body["refusedStarts"], ("code", "message", "count"), "No start was refused."),
-        (body["deliveriesGivenUp"], ("kind", "count"), "No delivery was given up."),
+        (body["deadDeliveries"], ("kind", "count"), "No delivery is dead."),
     ):
         _print_part(rows, columns, empty)
 

@@ -27,7 +27,7 @@ from connector.console.notices import notify
 from connector.console.story import Story, admit
 from connector.console.viewer import actor
 from connector.domain.job_requests import fetching_since, resending_since
-from connector.domain.jobs import EVERYTHING, GIVEN_UP, USER_RECORD, Job, JobRequest
+from connector.domain.jobs import DEAD, EVERYTHING, USER_RECORD, Job, JobRequest
 from connector.services.jobs.jobs import Jobs
 from connector.services.providers.registry import Providers
 
@@ -45,10 +45,10 @@ class ResendForm(Form):
     which = RadioField(
         _l("Which"),
         choices=[
-            SelectChoice(GIVEN_UP, _l("Those that were given up since then")),
+            SelectChoice(DEAD, _l("Those that became dead since then")),
             SelectChoice(EVERYTHING, _l("Every notice since then, also those that were sent")),
         ],
-        default=GIVEN_UP,
+        default=DEAD,
     )
     since = DateTimeLocalField(_l("Since"), [InputRequired(_l("must be a date and a time"))])
 

@@ -1,6 +1,6 @@
 """How a state is shown: never by colour alone, always by icon, word and colour.
 
-The colours mean one thing each: `good` verified, approved, delivered; `bad` declined, differs, given up; `wait` review,
+The colours mean one thing each: `good` verified, approved, delivered; `bad` declined, differs, dead; `wait` review,
 warning, retry; `run` under way; `none` nothing to report; `fault` a technical error or a refused event; `test` sandbox.
 """
 
@@ -47,7 +47,7 @@ ATTRIBUTE_STATES: Mapping[str, State] = {
 DELIVERY_STATES: Mapping[str, State] = {
     "ready": State("run", "arrow-repeat", _l("Waiting")),
     "done": State("good", "check-lg", _l("Delivered")),
-    "dead": State("bad", "send-x", _l("Given up")),
+    "dead": State("bad", "send-x", _l("Dead")),
 }
 EVENT_STATES: Mapping[str, State] = {
     "applied": State("good", "check-lg", _l("Applied")),

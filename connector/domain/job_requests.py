@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connector.domain.jobs import (
+    DEAD,
     EVERYTHING,
     FETCH_RUNS,
-    GIVEN_UP,
     RESEND_DELIVERIES,
     USER_RECORD,
     VERIFICATIONS_CSV,
@@ -37,8 +37,8 @@ def resending_since(
     provider_id: str | None = None,
     kind: str | None = None,
 ) -> JobRequest:
-    """Return the request to repeat deliveries: those given up since a time, or all since then."""
-    which = EVERYTHING if is_everything else GIVEN_UP
+    """Return the request to repeat deliveries: those that became dead since a time, or all since then."""
+    which = EVERYTHING if is_everything else DEAD
     chosen = {"since": timestamp(since), "which": which, "endpointId": endpoint_id}
     of_kind = {} if kind is None else {"kind": kind}
     return JobRequest(RESEND_DELIVERIES, chosen | of_kind, provider_id=provider_id)

@@ -28,7 +28,7 @@ LARGEST_RESULT = 1024**3  # characters of one result before compression
 RESULT_KEPT = timedelta(hours=24)
 RECORD_KEPT = timedelta(hours=1)  # it contains the user's values
 
-GIVEN_UP, EVERYTHING = "given_up", "everything"  # the deliveries that are repeated
+DEAD, EVERYTHING = "dead", "everything"  # the deliveries that are repeated
 
 MOST_TRIES = 10  # attempts of a step, before the job fails
 

@@ -27,10 +27,10 @@ class Measure(StrEnum):
     ATTRIBUTE_APPROVED = "attribute_approved"
     ATTRIBUTE_VERIFIED = "attribute_verified"
     REFUSED = "refused"
-    GIVEN_UP = "given_up"
+    DEAD = "given_up"  # the value in stored rows
 
 
-OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSED, Measure.GIVEN_UP))
+OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSED, Measure.DEAD))
 
 
 @dataclass(frozen=True)

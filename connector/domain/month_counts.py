@@ -18,7 +18,7 @@ from operator import add
 
 from connector.domain.measures import Measure, Numbers, measure_of
 
-SHOWN_BY_DAY = frozenset({Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Measure.GIVEN_UP})
+SHOWN_BY_DAY = frozenset({Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Measure.DEAD})
 
 Lines = Mapping[str, Sequence[int]]  # by key: a number for each day
 

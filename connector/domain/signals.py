@@ -126,7 +126,7 @@ class StreamReport:
 
     `subjects` is the number of users whom its receiver has named, counted up to a limit. `delivered_at` is when the
     receiver last took an event. `failures` are the attempts of the current push that failed, with the reason of the
-    last; `is_given_up`: no more are made until the next sweep.
+    last; `is_dead`: it is not attempted again, and the next sweep queues another.
     """
 
     stream: Stream
@@ -134,7 +134,7 @@ class StreamReport:
     delivered_at: datetime | None
     failures: int
     last_failure: str | None
-    is_given_up: bool
+    is_dead: bool
 
 
 @dataclass(frozen=True)

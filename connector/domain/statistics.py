@@ -4,7 +4,7 @@
 
     started, run, captured, result, approved, verified, all_verified     by the day of the start
     ended, seconds, attribute, attribute_approved, attribute_verified    by the day of the end
-    refused, given_up                                                    by the day on which it happened
+    refused, dead                                                               by the day on which it happened
 
 Days are UTC days. Durations are kept in a histogram whose buckets grow by 15 %, so that the median of many days can
 be computed.
@@ -100,7 +100,7 @@ class Times:
 
 @dataclass(frozen=True)
 class DayResults:
-    """The events of a day: verifications that ended, by their status, and deliveries that were given up.
+    """The events of a day: verifications that ended, by their status, and dead deliveries.
 
     `started` are those that started on that day, of which `verified` have verified a claim by now.
     """
@@ -109,7 +109,7 @@ class DayResults:
     started: int
     by_status: Mapping[str, int]
     verified: int = 0
-    given_up: int = 0
+    dead_deliveries: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Statistics:
     not_compared: Share
     claims: Sequence[ClaimNumbers]
     refused: Mapping[str, int]
-    given_up: Mapping[str, int]
+    dead_deliveries: Mapping[str, int]
     counted_at: datetime | None = None
 
 
@@ -177,7 +177,7 @@ def summary(numbers: Numbers, period: Period, today: date, counted_at: datetime 
         not_compared=_not_compared(approved.values()),
         claims=list(_claims(by_measure, approved)),
         refused=_falling(by_measure[Measure.REFUSED]),
-        given_up=_falling(by_measure[Measure.GIVEN_UP]),
+        dead_deliveries=_falling(by_measure[Measure.DEAD]),
         counted_at=counted_at,
     )
 
@@ -212,12 +212,12 @@ def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
 
 def _results(numbers: Numbers, days: Sequence[date]) -> Iterator[DayResults]:
     """Yield the numbers of each day."""
-    started, verified, given_up = (
-        numbers.line_of(measure, len(days)) for measure in (Measure.STARTED, Measure.VERIFIED, Measure.GIVEN_UP)
+    started, verified, dead_deliveries = (
+        numbers.line_of(measure, len(days)) for measure in (Measure.STARTED, Measure.VERIFIED, Measure.DEAD)
     )
     ended = numbers.lines_of(Measure.ENDED)
     by_day = zip(*ended.values(), strict=True) if ended else repeat((), len(days))
-    for day, begun, statuses, proven, dead in zip(days, started, by_day, verified, given_up, strict=True):
+    for day, begun, statuses, proven, dead in zip(days, started, by_day, verified, dead_deliveries, strict=True):
         yield DayResults(day, begun, _falling(dict(zip(ended, statuses, strict=True))), proven, dead)
 
 

@@ -63,7 +63,7 @@ class DailyCounts:
             if not self._replace(day, owner, counts, OF_VERIFICATIONS, some):
                 return
         is_recorded = window.since >= now - self._retention
-        measures = (Measure.GIVEN_UP, Measure.REFUSED) if is_recorded else (Measure.GIVEN_UP,)
+        measures = (Measure.DEAD, Measure.REFUSED) if is_recorded else (Measure.DEAD,)
         with self._database.read() as connection:
             counts = counting.count_others(connection, window, has_refused=is_recorded)
         self._replace(day, owner, counts, measures, None)

@@ -59,8 +59,8 @@ class StreamReportSchema(ma.Schema):
         required=True, metadata={"description": "failed attempts of the current push; 0 for a stream that is polled"}
     )
     last_failure = fields.String(required=True, allow_none=True)
-    is_given_up = fields.Boolean(
-        required=True, metadata={"description": "whether the current push was given up, until the next sweep"}
+    is_dead = fields.Boolean(
+        required=True, metadata={"description": "whether the current push is dead; the next sweep queues another"}
     )
     created_at = fields.String(required=True)
     updated_at = fields.String(required=True)
@@ -116,7 +116,7 @@ def report_body(report: StreamReport, choice: SignalChoice) -> dict[str, Any]:
         "delivered_at": timestamp(report.delivered_at),
         "failures": report.failures,
         "last_failure": report.last_failure,
-        "is_given_up": report.is_given_up,
+        "is_dead": report.is_dead,
         "created_at": timestamp(stream.created_at),
         "updated_at": timestamp(stream.updated_at),
     }

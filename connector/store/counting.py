@@ -76,9 +76,9 @@ def count_verifications(connection: Connection, provider_ids: Collection[str], w
 
 
 def count_others(connection: Connection, window: Window, *, has_refused: bool = True) -> list[Count]:
-    """Count the refused starts, and the deliveries that were given up, in a period."""
+    """Count the refused starts and the dead deliveries of a period."""
     counted: Counted = Counter()
-    statements = {Measure.GIVEN_UP: _given_up(window)}
+    statements = {Measure.DEAD: _dead(window)}
     if has_refused:
         statements[Measure.REFUSED] = _refused(window)
     for measure, statement in statements.items():
@@ -123,7 +123,7 @@ def _refused(window: Window) -> Select[Any]:
     )
 
 
-def _given_up(window: Window) -> Select[Any]:
+def _dead(window: Window) -> Select[Any]:
     known = (providers.c.id == outbox.c.provider_id) & (providers.c.tenant == outbox.c.tenant)
     columns = (outbox.c.tenant, *_OF_PROVIDER, window.hour_of(outbox.c.settled_at), outbox.c.kind)
     where = (is_in(DEAD), outbox.c.tenant.is_not(None), window.has(outbox.c.settled_at))

@@ -21,7 +21,7 @@ from connector.store.wake_up import announce
 
 @dataclass(frozen=True)
 class Redelivery:
-    """The deliveries: those given up since a time, or with `is_everything` every notice since then, sent or not."""
+    """The deliveries: those that became dead since a time; with `is_everything` every notice since then."""
 
     tenant: str
     since: datetime
@@ -81,7 +81,7 @@ def _examined(criteria: Redelivery, state: str, after: Position | None, limit: i
 
 
 def _is_wanted(criteria: Redelivery) -> ColumnElement[bool]:
-    """Return the condition of an examined row: the time of giving up is later than that of the row."""
+    """Return the condition of an examined row: a notice if all are wanted, else a row that became dead since then."""
     conditions = [
         outbox.c.endpoint_id.is_not(None) if criteria.is_everything else outbox.c.settled_at >= criteria.since
     ]

@@ -38,5 +38,5 @@ def find_all(connection: Connection, tenant: str, stream_id: str | None = None) 
             row.delivered_at,
             len(failed),
             failed[-1]["reason"] if failed else None,
-            is_given_up=row.state == DEAD,
+            is_dead=row.state == DEAD,
         )

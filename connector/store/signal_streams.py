@@ -166,7 +166,7 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
 
 
 def find_stuck(connection: Connection, limit: int) -> list[str]:
-    """Return pushed streams whose delivery is not queued, because it was given up or dropped."""
+    """Return pushed streams whose delivery is not queued, because it is dead or was dropped."""
     is_queued = select(literal(1)).where(outbox.c.dedupe_key == key_of_turn(), is_in(READY)).exists()
     stuck = (_T.status == ENABLED, _T.method == PUSH, _T.waiting > 0, ~is_queued)
     return list(connection.execute(select(_T.id).where(*stuck).order_by(_T.id).limit(limit)).scalars())

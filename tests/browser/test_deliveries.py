@@ -52,19 +52,19 @@ def stored(place: World, tenant: str, endpoint_id: str, *states: str) -> list[St
     return list(place.connector.services.deliveries.page(Tenant(tenant), criteria, limit=100).rows)
 
 
-def give_up(place: World, tenant: str, endpoint_id: str) -> list[str]:
+def make_dead(place: World, tenant: str, endpoint_id: str) -> list[str]:
     """Abandon the deliveries of an endpoint once one was tried, as the worker does after twelve attempts."""
     place.wait_until(lambda: any(each.history for each in stored(place, tenant, endpoint_id)))
     ids = [each.delivery_id for each in stored(place, tenant, endpoint_id)]
     with place.connector.services.database.write() as connection:
-        given_up = {
+        dead = {
             "state": "dead",
             "attempts": 12,
             "owner": None,
             "lease_until": None,
             "settled_at": datetime.now(UTC) - timedelta(minutes=5),
         }
-        connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(given_up))
+        connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(dead))
     return ids
 
 
@@ -84,7 +84,7 @@ def test_deliveries_are_listed_with_their_answer_and_show_their_attempts(
     expect(rows.filter(has_text="Verification finished")).to_have_count(1)
     expect(rows.first).to_contain_text("200 in")
     expect(rows.first).to_contain_text("Delivered")
-    expect(page.get_by_text("Nothing was given up in the last 24 hours.")).to_be_visible()
+    expect(page.get_by_text("No delivery became dead in the last 24 hours.")).to_be_visible()
     expect(page.locator(".shares")).to_contain_text("100 %")
     visitor.look("/console/deliveries", "deliveries")
     of_kind = page.locator("section[aria-labelledby=kinds]").get_by_role("row", name="Notice", exact=False)
@@ -113,12 +113,12 @@ def test_a_delivery_is_resent_and_another_dropped_after_confirmation(
 ) -> None:
     application.answers(Reply(503, b"out of order"))
     _, endpoint_id, _ = notified(place, tenant, application)
-    first, second, *_ = give_up(place, tenant, endpoint_id)
+    first, second, *_ = make_dead(place, tenant, endpoint_id)
     application.answers(Reply(200))
     visitor = visit(tenant=tenant)
     page = visitor.open("/console/deliveries?state=dead")
-    expect(page.get_by_text(re.compile(r"deliver(y was|ies were) given up in the last 24 hours"))).to_be_visible()
-    visitor.look("/console/deliveries?state=dead", "deliveries-given-up")
+    expect(page.get_by_text(re.compile(r"deliver(y|ies) became dead in the last 24 hours"))).to_be_visible()
+    visitor.look("/console/deliveries?state=dead", "deliveries-dead")
 
     page = visitor.open(f"/console/deliveries/{first}")
     visitor.look_at("delivery-given-up")
@@ -143,11 +143,11 @@ def test_all_dead_deliveries_are_resent_after_a_preview(
 ) -> None:
     application.answers(Reply(503))
     _, endpoint_id, _ = notified(place, tenant, application)
-    number = len(give_up(place, tenant, endpoint_id))
+    number = len(make_dead(place, tenant, endpoint_id))
     application.answers(Reply(200))
     visitor = visit(tenant=tenant)
     page = visitor.open("/console/deliveries")
-    page.get_by_role("link", name="Resend all given up since…").click()
+    page.get_by_role("link", name="Resend all dead since…").click()
     row = page.get_by_role("row", name="The last 24 hours")
     expect(row.get_by_role("cell").nth(1)).to_have_text(str(number))
     visitor.look_at("given-up")
@@ -251,7 +251,7 @@ def test_another_tenant_can_neither_see_nor_change_deliveries(
 def test_a_viewer_sees_no_buttons(visit: Visit, place: World, tenant: str, application: Application) -> None:
     application.answers(Reply(503))
     _, endpoint_id, _ = notified(place, tenant, application)
-    [delivery_id, *_] = give_up(place, tenant, endpoint_id)
+    [delivery_id, *_] = make_dead(place, tenant, endpoint_id)
     visitor = visit(scopes=("internal_idv_claim_view", "internal_idvp_view"), tenant=tenant)
     page = visitor.open(f"/console/deliveries/{delivery_id}")
     expect(page.get_by_role("button", name="Resend")).to_have_count(0)

@@ -103,7 +103,7 @@ def test_the_home_page_lists_the_administrators_open_tasks(visit: Visit, home: W
     for sentence in (
         "1 verification waits for a review.",
         "1 run is open for more than a week.",
-        "1 delivery was given up.",
+        "1 delivery is dead.",
         "1 post of Onfido's to “Onfido EU” was refused.",
         "Addresses cannot be verified with “Onfido EU”.",
     ):

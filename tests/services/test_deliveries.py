@@ -167,16 +167,16 @@ def test_an_unreadable_filter_is_refused(admin: Caller, query: Any) -> None:
     assert_error(admin.get(DELIVERIES, params=query), 400, "IDVP-60004")
 
 
-def test_deliveries_given_up_since_a_time_are_counted_per_tenant(world: World) -> None:
+def test_deliveries_that_became_dead_since_a_time_are_counted_per_tenant(world: World) -> None:
     deliveries, now = world.connector.services.deliveries, datetime.now(UTC)
     world.connector.rest()
     with world.connector.services.database.write() as connection:
         for number, tenant in enumerate((world.tenant, world.tenant, "another")):
             outbox.add(connection, DeleteApplicant(tenant, "some-provider", f"applicant-{number}"))
-        given_up = {"state": "dead", "settled_at": now}
-        connection.execute(update(outbox_table).where(outbox_table.c.state == "ready").values(given_up))
+        dead = {"state": "dead", "settled_at": now}
+        connection.execute(update(outbox_table).where(outbox_table.c.state == "ready").values(dead))
     hour = timedelta(hours=1)
-    assert deliveries.count_given_up(Tenant(world.tenant), now - hour) == 2
-    assert deliveries.count_given_up(Tenant(world.tenant), now + hour) == 0
+    assert deliveries.count_dead(Tenant(world.tenant), now - hour) == 2
+    assert deliveries.count_dead(Tenant(world.tenant), now + hour) == 0
     for period, number in ((DeliveryFilter(since=now - hour), 2), (DeliveryFilter(before=now - hour), 0)):
         assert len(deliveries.page(Tenant(world.tenant), period, limit=10).rows) == number

@@ -41,8 +41,8 @@ def admin(world: World) -> Caller:
     ]
     with world.connector.services.database.write() as connection:
         outbox.add_all(connection, orders)
-    given_up = {"state": "dead", "settled_at": NOW, "created_at": NOW - timedelta(hours=2), "attempts": 12}
-    change(world, rows.c.kind == DeleteApplicant.kind, **given_up)
+    dead = {"state": "dead", "settled_at": NOW, "created_at": NOW - timedelta(hours=2), "attempts": 12}
+    change(world, rows.c.kind == DeleteApplicant.kind, **dead)
     change(world, rows.c.kind == DeleteCustomer.kind, state="done", settled_at=NOW)
     return world.connector.as_admin(world.tenant)
 

@@ -32,7 +32,7 @@ GENEROUS = 300.0
 
 @pytest.fixture
 def admin(world: World) -> Caller:
-    """An administrator of a tenant with many verifications, and with deliveries that were given up."""
+    """An administrator of a tenant with many verifications, and with dead deliveries."""
     world.connector.rest()
     with world.connector.services.database.write() as connection:
         settle(connection, Place(world.tenant, world.provider_id, "a"), USERS)
@@ -40,8 +40,8 @@ def admin(world: World) -> Caller:
     orders = [Record(number) for number in range(DELIVERIES)]
     with world.connector.services.database.write() as connection:
         outbox.add_all(connection, orders)
-        given_up = {"state": "dead", "settled_at": datetime.now(UTC), "tenant": world.tenant, "kind": "no_handler"}
-        connection.execute(update(rows).where(rows.c.kind == Record.kind).values(given_up))
+        dead = {"state": "dead", "settled_at": datetime.now(UTC), "tenant": world.tenant, "kind": "no_handler"}
+        connection.execute(update(rows).where(rows.c.kind == Record.kind).values(dead))
     return world.connector.as_admin()
 
 

@@ -154,17 +154,17 @@ def test_refused_starts_and_dead_deliveries_are_counted(year: Year) -> None:
                 rows = list(others(connection, tenant, period.since, period.before))
             assert rows
             assert dict(found.refused) == Counter(name for what, _, _, name in rows if what == "refused")
-            assert dict(found.given_up) == Counter(name for what, _, _, name in rows if what == "given_up")
+            assert dict(found.dead_deliveries) == Counter(name for what, _, _, name in rows if what == "dead")
             mine = [row for row in rows if row[1] == first]
             assert dict(of_one.refused) == Counter(name for what, _, _, name in mine if what == "refused")
-            assert dict(of_one.given_up) == Counter(name for what, _, _, name in mine if what == "given_up")
+            assert dict(of_one.dead_deliveries) == Counter(name for what, _, _, name in mine if what == "dead")
 
 
 def test_another_tenant_has_no_numbers(year: Year) -> None:
     for period in (days_ago(year, 364), read_period(NAMES | {"period": "24h"}, year.clock())):
         found = year.get("others.example", period, environment="all")
         assert {each.n for each in found.funnel} == {0}
-        assert (found.claims, found.refused, found.given_up, found.times.n) == ([], {}, {}, 0)
+        assert (found.claims, found.refused, found.dead_deliveries, found.times.n) == ([], {}, {}, 0)
         with pytest.raises(RequestError):
             year.get("others.example", period, provider_id=year.sites[0].provider_id)
 

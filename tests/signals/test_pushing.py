@@ -169,11 +169,11 @@ def test_no_event_of_a_removed_stream_is_delivered(world: World) -> None:
 
 
 def test_an_outage_of_hours_loses_nothing(world: World) -> None:
-    """The delivery is given up, the sweep queues another, and the events are there still."""
+    """The delivery is dead, the sweep queues another, and the events are there still."""
     with refused_once(world) as (endpoint, receiver):
         with world.connector.services.database.write() as connection:
-            given_up = {"state": "dead", "settled_at": outbox.c.created_at}
-            connection.execute(update(outbox).where(outbox.c.kind == "push_signals").values(given_up))
+            dead = {"state": "dead", "settled_at": outbox.c.created_at}
+            connection.execute(update(outbox).where(outbox.c.kind == "push_signals").values(dead))
         endpoint.decide = lambda *_: (202, None)
         world.connector.services.signal_upkeep.maintain()
         assert_empty(world, receiver)

@@ -40,7 +40,7 @@ def test_a_stream_shows_acknowledged_and_failed_events(world: World) -> None:
         verify_by_hand(world, "ann")
         world.wait_until(lambda: report_of(world, pushed)["failures"] != 0)
         failing = report_of(world, pushed)
-        assert (failing["waiting"], failing["is_given_up"]) == (1, False)
+        assert (failing["waiting"], failing["is_dead"]) == (1, False)
         assert "HTTP 503" in str(failing["last_failure"])
 
         endpoint.decide = lambda *_: (202, None)

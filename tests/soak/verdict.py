@@ -23,7 +23,7 @@ ENDED = ("approved", "declined", "review", "abandoned")
 OPEN = select(func.count()).where(verifications.c.closed_at.is_(None))
 UNDELIVERED = select(func.count()).where(outbox.c.state == READY, outbox.c.kind != Sweep.kind)
 WAITING = select(func.coalesce(func.sum(signal_streams.c.waiting), 0))  # events of streams
-GIVEN_UP = select(outbox.c.kind, func.count()).where(outbox.c.state == DEAD).group_by(outbox.c.kind)
+DEAD_DELIVERIES = select(outbox.c.kind, func.count()).where(outbox.c.state == DEAD).group_by(outbox.c.kind)
 VERIFICATIONS = select(verifications.c.id, verifications.c.user_id, verifications.c.run_id, verifications.c.status)
 
 
@@ -39,10 +39,10 @@ def settle(site: Site) -> float:
 
 
 def problems(site: Site, people: People) -> list[str]:
-    """Return everything that was lost, doubled or given up."""
+    """Return everything that was lost, doubled or dead."""
     with site.services.database.read() as connection:
         rows = connection.execute(VERIFICATIONS).all()
-        given_up = connection.execute(GIVEN_UP).all()
+        dead = connection.execute(DEAD_DELIVERIES).all()
         undelivered, waiting = (connection.execute(each).scalar_one() for each in (UNDELIVERED, WAITING))
         received = connection.execute(select(func.count()).select_from(events)).scalar_one()
     runs = {run["id"]: run["status"] for run in state_of(site)["runs"]}
@@ -51,7 +51,7 @@ def problems(site: Site, people: People) -> list[str]:
         *about_runs(len(people.users), rows, runs),
         *_about_notices(site, rows),
         *signals.problems(site.services.database, site.streams),
-        *(f"{number} deliveries of {kind} were given up" for kind, number in given_up),
+        *(f"{number} deliveries of {kind} are dead" for kind, number in dead),
         *([f"{undelivered} deliveries were not made"] if undelivered else []),
         *([f"{waiting} events of streams were not delivered"] if waiting else []),
         *([] if received else ["no event was received"]),

@@ -41,7 +41,7 @@ class KindCountQuerySchema(ma.Schema):
 
 
 class KindCountSchema(ma.Schema):
-    """The numbers of deliveries of a kind: queued (`ready`), completed (`done`) and given up (`dead`)."""
+    """The numbers of deliveries of a kind: queued (`ready`), `done` and `dead`."""
 
     kind = fields.String(required=True, metadata={"example": "tell_change"})
     ready = fields.Integer(required=True)

@@ -11,7 +11,7 @@ from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Id, Moment, Name, Since
 from connector.api.shapes.verification import VerificationFilterSchema
 from connector.domain.deliveries import KINDS as DELIVERY_KINDS
-from connector.domain.jobs import EVERYTHING, FORMATS, GIVEN_UP, KINDS, STATES, Job
+from connector.domain.jobs import DEAD, EVERYTHING, FORMATS, KINDS, STATES, Job
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
     from connector.services.cursors import Page
@@ -33,13 +33,13 @@ class RecordRequestSchema(ma.Schema):
 
 
 class ResendRequestSchema(ma.Schema):
-    """The deliveries to repeat: those `given_up` since a time, or with `everything` every notice since then.
+    """The deliveries to repeat: those that became `dead` since a time, or with `everything` every notice since then.
 
     Optionally of one endpoint, one provider or one kind.
     """
 
     since = Since()
-    which = fields.String(load_default=GIVEN_UP, validate=validate.OneOf((GIVEN_UP, EVERYTHING)))
+    which = fields.String(load_default=DEAD, validate=validate.OneOf((DEAD, EVERYTHING)))
     endpointId = Id(load_default=None, allow_none=True)
     providerId = Id(load_default=None, allow_none=True)
     kind = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(DELIVERY_KINDS))

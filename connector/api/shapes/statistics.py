@@ -56,14 +56,14 @@ class TimesSchema(ma.Schema):
 class DaySchema(ma.Schema):
     """A UTC day: the number of started verifications, of those `verified` by now, and of ended ones.
 
-    `ended` is by status; `givenUp` are deliveries.
+    `ended` is by status.
     """
 
     day = fields.Date(required=True, metadata=_DAY)
     started = fields.Integer(required=True)
     verified = fields.Integer(required=True)
     ended = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True, attribute="by_status")
-    givenUp = fields.Integer(required=True, attribute="given_up")
+    deadDeliveries = fields.Integer(required=True, attribute="dead_deliveries")
 
 
 class ClaimNumbersSchema(ma.Schema):
@@ -83,8 +83,8 @@ class RefusedSchema(ma.Schema):
     count = fields.Integer(required=True)
 
 
-class GivenUpSchema(ma.Schema):
-    """The number of deliveries of one kind that were given up."""
+class DeadSchema(ma.Schema):
+    """The number of dead deliveries of one kind."""
 
     kind = fields.String(required=True, metadata={"example": "tell_change"})
     count = fields.Integer(required=True)
@@ -109,7 +109,7 @@ class StatisticsSchema(ma.Schema):
     notCompared = fields.Nested(ShareSchema, required=True, attribute="not_compared")
     claims = fields.List(fields.Nested(ClaimNumbersSchema), required=True)
     refusedStarts = fields.List(fields.Nested(RefusedSchema), required=True)
-    deliveriesGivenUp = fields.List(fields.Nested(GivenUpSchema), required=True)
+    deadDeliveries = fields.List(fields.Nested(DeadSchema), required=True)
 
 
 def statistics_body(statistics: Statistics) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def statistics_body(statistics: Statistics) -> dict[str, Any]:
         "refusedStarts": [
             {"code": code, "message": message_of(code), "count": n} for code, n in statistics.refused.items()
         ],
-        "deliveriesGivenUp": _listed("kind", statistics.given_up),
+        "deadDeliveries": _listed("kind", statistics.dead_deliveries),
     }
 
 

@@ -1,4 +1,4 @@
-"""Actions on deliveries: resend one, resend all that were given up since a time, drop one."""
+"""Actions on deliveries: resend one, resend all that became dead since a time, drop one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def install(story: Story) -> None:
     story.action("/<delivery_id>/resend", scope=CHANGE)(resend)
     story.page("/<delivery_id>/drop", scope=CHANGE)(ask_drop)
     story.action("/<delivery_id>/drop", scope=CHANGE)(drop)
-    story.page("/given-up", scope=CHANGE)(show_given_up)
-    story.page("/given-up/resend", scope=CHANGE)(ask_resend_all)
-    story.action("/given-up/resend", scope=CHANGE)(resend_all)
+    story.page("/dead", scope=CHANGE)(show_dead)
+    story.page("/dead/resend", scope=CHANGE)(ask_resend_all)
+    story.action("/dead/resend", scope=CHANGE)(resend_all)
 
 
 def resend(delivery_id: str) -> Response:
@@ -58,35 +58,35 @@ def drop(delivery_id: str) -> Response:
     return redirect(url_for(".show_list"))
 
 
-def show_given_up() -> str:
-    """Show how many deliveries were given up within some periods."""
+def show_dead() -> str:
+    """Show how many deliveries became dead within some periods."""
     counts = [(hours, now() - timedelta(hours=hours)) for hours in PERIODS]
     return render_template(
-        "console/deliveries/given_up.html",
-        periods=[(_period(hours), since, deliveries().count_given_up(g.tenant, since)) for hours, since in counts],
+        "console/deliveries/dead.html",
+        periods=[(_period(hours), since, deliveries().count_dead(g.tenant, since)) for hours, since in counts],
     )
 
 
 def ask_resend_all() -> str:
-    """Ask before resending all deliveries that were given up since a time."""
+    """Ask before resending all deliveries that became dead since a time."""
     since = _since(request.args.get("since"))
-    number = deliveries().count_given_up(g.tenant, since)
+    number = deliveries().count_dead(g.tenant, since)
     consequence = _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second.")
     return confirm(
-        _("Resend all that were given up?")
+        _("Resend all dead deliveries?")
         if number is None
         else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
         consequence,
         verb=_("Resend all") if number is None else _("Resend %(number)s", number=number),
         action=url_for(".resend_all"),
-        back=url_for(".show_given_up"),
+        back=url_for(".show_dead"),
         fields={"since": since.isoformat()},
         is_harmless=True,
     )
 
 
 def resend_all() -> Response:
-    """Request a job that resends all deliveries that were given up since a time."""
+    """Request a job that resends all deliveries that became dead since a time."""
     jobs: Jobs = use_cases().jobs
     jobs.request(g.tenant, resending_since(_since(request.form.get("since")), is_everything=False), actor())
     notify(_("They are being sent again, at most 200 per second. Jobs shows the progress."))

@@ -59,7 +59,7 @@ def show_list() -> str:
     filters = _filters(known)
     page = deliveries().page(g.tenant, _criteria(filters), limit=PAGE, cursor=filters.cursor)
     by_id = {each.endpoint_id: each for each in known}
-    given_up = deliveries().count_given_up(g.tenant, now() - DAY)
+    number_dead = deliveries().count_dead(g.tenant, now() - DAY)
     return render_template(
         "console/deliveries/list.html",
         filters=filters,
@@ -67,7 +67,7 @@ def show_list() -> str:
         older_url=filters.page_url(page.next_cursor),
         shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
         has_endpoints=bool(known),
-        given_up=given_up,
+        number_dead=number_dead,
     )
 
 
@@ -101,7 +101,7 @@ def show(delivery_id: str) -> str:
 
 
 def _filters(known: list[Endpoint]) -> Filters:
-    states = {DEAD: _("Given up"), READY: _("Waiting"), DONE: _("Delivered")}
+    states = {DEAD: _("Dead"), READY: _("Waiting"), DONE: _("Delivered")}
     return Filters(
         Choice("state", _("State"), states, is_several=True),
         Choice("kind", _("Kind"), {kind: kind_words(kind) for kind in KINDS}),

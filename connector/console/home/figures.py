@@ -169,13 +169,13 @@ def _figures(now: Statistics, before: Statistics) -> Iterator[Figure]:
         (),
         link("verifications.show_list"),
     )
-    given_up = sum(now.given_up.values())
+    dead = sum(now.dead_deliveries.values())
     yield Figure(
-        _("Deliveries given up"),
-        number(given_up),
-        _("in this period") if given_up else _("none in this period"),
-        "ink-bad" if given_up else "muted",
-        [float(each.given_up) for each in now.days],
+        _("Dead deliveries"),
+        number(dead),
+        _("in this period") if dead else _("none in this period"),
+        "ink-bad" if dead else "muted",
+        [float(each.dead_deliveries) for each in now.days],
         link("deliveries.show_list", state="dead"),
     )
 

@@ -109,12 +109,12 @@ def _refused_posts() -> Iterator[Need]:
             yield Need("fault", "shield-x", text, _cause(posts.cause), _("Look"), url)
 
 
-def _given_up() -> Iterator[Need]:
+def _dead() -> Iterator[Need]:
     deliveries: Deliveries = use_cases().deliveries
     page = deliveries.page(g.tenant, DeliveryFilter(states=(DEAD,)), limit=MOST_LISTED)
     if page.rows:
         count = _counted(len(page.rows), is_more=page.next_cursor is not None)
-        text = ngettext("%(n)s delivery was given up.", "%(n)s deliveries were given up.", len(page.rows), n=count)
+        text = ngettext("%(n)s delivery is dead.", "%(n)s deliveries are dead.", len(page.rows), n=count)
         detail = _("Each was tried for about an hour. Once the receiver answers again, resend them.")
         yield Need("bad", "send-x", text, detail, _("Look"), link("deliveries.show_list", state=DEAD))
 
@@ -229,7 +229,7 @@ def _cause(cause: str) -> str:
 _FINDERS: tuple[tuple[str, Callable[[], Iterator[Need]]], ...] = (
     (VIEW, _failing_providers),
     (VALUES, _refused_posts),
-    (VALUES, _given_up),
+    (VALUES, _dead),
     (VIEW, _flawed_mappings),
     (VALUES, _reviews),
     (VALUES, _never_compared),

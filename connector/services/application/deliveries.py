@@ -80,8 +80,8 @@ class Deliveries:
         with self._database.read() as connection:
             return deliveries.count_by_kind(connection, tenant.name, provider_id, most)
 
-    def count_given_up(self, tenant: Tenant, since: datetime) -> int | None:
-        """Return the number of a tenant's deliveries that were given up since a time; None if there are very many."""
+    def count_dead(self, tenant: Tenant, since: datetime) -> int | None:
+        """Return the number of a tenant's deliveries that became dead since a time; None if there are very many."""
         return self.count_resent(tenant, since, is_everything=False)
 
     def count_resent(

@@ -1,4 +1,4 @@
-"""Repeating deliveries: all that were given up since a time, or every notice since then.
+"""Repeating deliveries: all that became dead since a time, or every notice since then.
 
 The latter is for an application that has lost its database. Receivers recognize repeated notices by their ids.
 """

@@ -1,4 +1,4 @@
-"""Upkeep of streams: disables those whose events wait for too long, and queues those whose delivery was given up."""
+"""Upkeep of streams: disables those whose events wait for too long, and queues those whose delivery is dead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SignalUpkeep:
     _clock: Callable[[], datetime]
 
     def maintain(self) -> None:
-        """Disable streams whose events are too old, and queue those whose delivery was given up."""
+        """Disable streams whose events are too old, and queue those whose delivery is dead."""
         before = self._clock() - timedelta(days=RETENTION_DAYS)
         with self._database.read() as connection:
             old = signal_events.find_old(connection, before, PAGE)
@@ -52,7 +52,7 @@ class SignalUpkeep:
                 self._writer.switch(connection, left, DISABLED, TOO_OLD, is_notified=True)
 
     def queue_again(self, stream_id: str) -> None:
-        """Queue the delivery of a stream whose current one was given up."""
+        """Queue the delivery of a stream whose current one is dead."""
         with self._database.write() as connection:
             stream = signal_streams.lock(connection, stream_id)
             if stream is not None:
