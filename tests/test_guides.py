@@ -86,7 +86,7 @@ def on_ports(text: str, ports: dict[str, int]) -> str:
 
 
 @pytest.mark.timeout(LIMIT + 30)
-def test_every_command_runs_and_prints_what_the_guides_show(tmp_path: Path) -> None:
+def test_every_command_of_the_guides_runs_and_prints_the_output_that_they_show(tmp_path: Path) -> None:
     ports = {"8080": free_port(), "8090": free_port()}
     guides = [
         Step(on_ports(step.commands, ports), on_ports(step.shown, ports)) for name in GUIDES for step in read(name)

@@ -30,7 +30,7 @@ CASES = (("sqlite", 0), ("postgresql", 0), ("postgresql", 1), ("postgresql", 2))
 
 
 def main() -> None:
-    """Measure, print, and write the file named on the command line."""
+    """Run all chosen parts and print the tables; write them to the file named on the command line."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         parts = _parts(directory, stack.enter_context(postgresql_server()))

@@ -1,4 +1,4 @@
-"""Bare views: a user's claims behind the connector's own token check; the main statements of INITIATED one by one."""
+"""Floors: bare views for reading claims, with the connector's own token check, and for INITIATED's main statements."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ RATIOS = {"throughput": "per_second", "p99": "p99"}
 
 
 def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds: int, reads: int) -> dict[str, Any]:
-    """Read from 16 clients and from one, in turns; returns the medians and the ratios."""
+    """Read claims with 16 clients and with one, in turns; return the medians and the ratios."""
     url, requests = prepare(directory / "claims", directory, server, kind)
     batch = [requests[number % len(requests)] for number in range(reads)]
     together, alone = [], []
@@ -45,7 +45,7 @@ def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds
 
 
 def round_trips(directory: Path, server: str) -> float:
-    """Return how often the connector waits for PostgreSQL while it reads claims, counted at the wire."""
+    """Return the number of round trips to PostgreSQL for one reading of claims, counted at the wire."""
     url, requests = prepare(directory / "claims", directory, server, "postgresql")
     proxy = PostgresqlProxy(url)
     with connector(directory / "claims", proxy.url) as port:
@@ -57,7 +57,7 @@ def round_trips(directory: Path, server: str) -> float:
 
 
 def prepare(own: Path, directory: Path, server: str, kind: str) -> tuple[str, list[bytes]]:
-    """Return the URL of a database, and a request for each of its users; `own` is the connector's data directory."""
+    """Fill a database; return its URL and a request for each user. `own` is the connector's data directory."""
     url, user_ids = new_database(directory, server, kind), [str(uuid.uuid4()) for _ in range(USERS)]
     database = Database(url)
     fill(database, user_ids)

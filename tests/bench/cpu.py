@@ -20,13 +20,13 @@ def listeners(port: int) -> list[int]:
 
 
 def seconds_of(process: int) -> float:
-    """Return how much CPU time a process has used, in user mode and in the kernel."""
+    """Return the CPU seconds of a process, in user mode and in the kernel."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def backends_seconds(url: str) -> float:
-    """Return how much CPU time PostgreSQL's processes for the connections to a database have used."""
+    """Return the CPU seconds of PostgreSQL's processes for the connections to a database."""
     engine = create_engine(make_url(url).set(database="postgres"))
     with engine.connect() as connection:
         found = connection.execute(

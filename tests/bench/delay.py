@@ -1,4 +1,4 @@
-"""A proxy that puts PostgreSQL at a distance: `python -m tests.bench.delay URL MILLISECONDS` prints its own URL."""
+"""A proxy that delays PostgreSQL's answers: `python -m tests.bench.delay URL MILLISECONDS` prints its own URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries of local work by two worker processes, and how soon after its commit one starts on an idle system."""
+"""Local deliveries per second of two worker processes, and the delay from commit to start on an idle system."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FROM bench_starts JOIN outbox ON kind = 'stamp' AND (payload ->> 'number')::inte
 
 
 def measure(directory: Path, server: str, rounds: int, number: int, before: str = "") -> dict[str, Any]:
-    """Return deliveries a second, of this version and of an earlier one's checkout, and the delays in milliseconds."""
+    """Return deliveries per second of this version and of an earlier one's checkout, and the delays in milliseconds."""
     roots = {"now": ROOT} | ({"before": Path(before)} if before else {})
     urls = {name: _database(directory, server, root) for name, root in roots.items()}
     rates: dict[str, list[float]] = {name: [] for name in roots}
@@ -54,7 +54,7 @@ def _database(directory: Path, server: str, root: Path) -> str:
 
 
 def rate(directory: Path, url: str, root: Path, number: int, workers: int = 2) -> float:
-    """Return how many deliveries a second some workers make, from the first one on."""
+    """Return the deliveries per second of some workers, from the first delivery to the last."""
     database = Database(url)
     with _workers(directory, url, root, workers) as inputs:
         inputs[0].write(f"{number}\n")
@@ -87,7 +87,7 @@ def _delays(directory: Path, url: str, number: int = 40) -> list[float]:
 
 
 def _ready(database: Database) -> int:
-    ready = outbox_table.c.state == outbox.READY, outbox_table.c.kind != Sweep.kind  # that one is the worker's own
+    ready = outbox_table.c.state == outbox.READY, outbox_table.c.kind != Sweep.kind  # the worker queues its own sweep
     statement = select(func.count()).where(*ready)
     with database.read() as connection:
         return int(connection.execute(statement).scalar_one())
@@ -95,7 +95,7 @@ def _ready(database: Database) -> int:
 
 @contextmanager
 def _workers(directory: Path, url: str, root: Path, number: int) -> Iterator[list[IO[str]]]:
-    """Run workers until the end; returns what they read: a number has one of them add so many rows."""
+    """Run workers until the context ends; return their standard inputs: one adds the number of rows in a line."""
     environ = os.environ | {"PYTHONPATH": str(root)}
     command = [sys.executable, str(Path(__file__).with_name("worker.py")), url, str(directory / "deliveries")]
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""The floor: the statements of an event, one by one, in a bare Flask view on an engine of its own.
+"""The floor of the webhook: the statements of an event, one by one, in a bare Flask view with its own engine.
 
-Ten round trips to PostgreSQL: the token; BEGIN, event, run, what was sent, claims, claims, run, history, COMMIT.
-Writers of SQLite queue on a file, as the connector's do: without, they collide and the slowest take ten times as long.
+Ten round trips to PostgreSQL: the token; BEGIN, event, run, sent claims, claims, claims, run, history, COMMIT.
+Writers of SQLite queue on a file, as the connector's do: otherwise they collide, and the slowest take ten times longer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ app = Flask("floor")
 
 
 def open_engine() -> Engine:
-    """Open the database; statements are prepared the first time, the files are as safe as the connector's."""
+    """Open the database: statements are prepared at first use, and files are written as safely as the connector's."""
     url = os.environ["BENCH_DATABASE"]
     if url.startswith("postgresql"):
         return create_engine(url, connect_args={"prepare_threshold": 0})
@@ -71,7 +71,7 @@ def write() -> Iterator[Connection]:
 COMPARED_AS = {"first_name": "first_name", "last_name": "last_name", "dob": "date_of_birth"}
 RESULT = ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
 
-# Made once, as the connector's are.
+# Compiled once, as the connector's are.
 ACCESS = select(
     providers.c.webhook_token,
     providers.c.previous_webhook_token,
@@ -110,7 +110,7 @@ ADD_HISTORY = insert(history)
 
 @app.post("/idv/onfido/v1/<provider_id>/verify")
 def receive(provider_id: str) -> Response:
-    """Check, parse, write, acknowledge."""
+    """Check the signature, parse the event, write the result, answer 200."""
     body = request.get_data()
     with reader.connect() as connection:
         connection.execute(ACCESS, {"of": provider_id}).one()

@@ -1,4 +1,4 @@
-"""Start to ready, and resident memory of a web worker and a worker process."""
+"""The time from start to ready, and the resident memory of a web worker and of a worker process."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import requests
 from tests.bench.processes import ROOT, free_port, running
 
 MEBIBYTE = 1024.0
-# They are installed for the development alone; where they are there, structlog, SQLAlchemy and others load them.
+# Installed for development only; if they are present, structlog, SQLAlchemy and others import them.
 NOT_DEPLOYED = ("bcrypt", "greenlet", "rich", "yaml")
 DEPLOYED = [
     *(sys.executable, "-c"),
     f"import sys; sys.modules.update(dict.fromkeys({NOT_DEPLOYED}))\nfrom connector.__main__ import run\nrun()",
 ]
-COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # as it is installed: Python does not compile it at each start
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # as installed: modules are not compiled at each start
 
 
 def measure(directory: Path, url: str, rounds: int, before: str = "") -> dict[str, Any]:
-    """Start this version, and an earlier one's checkout, in turns; `url` is of a database that this one migrated."""
+    """Start this version and an earlier one's checkout, in turns; `url` names a database migrated by this version."""
     roots = {"now": ROOT} | ({"before": Path(before)} if before else {})
     starts: dict[str, list[dict[str, float]]] = {name: [] for name in roots}
     for _ in range(rounds + 1):
@@ -44,7 +44,7 @@ def _medians(starts: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def _start(directory: Path, root: Path) -> dict[str, float]:
-    """Start `connector serve` on the embedded database, which exists from the second time on."""
+    """Start `connector serve` on the embedded database, which the first start creates."""
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
     command = [*DEPLOYED, "serve", "--dev", "--port", str(port)]
@@ -76,7 +76,7 @@ def _children(process: int) -> list[int]:
 
 
 def _private(process: int) -> float:
-    """Return the memory that a process does not share with the one that it was forked from."""
+    """Return the MiB of memory that a process does not share with its parent."""
     rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_")) / MEBIBYTE
 

@@ -1,4 +1,4 @@
-"""The connector's own share of the time of an initiation, without Onfido's; its floor is in `bare.py`."""
+"""The connector's share of the time of INITIATED, without Onfido's; its floor is in `bare.py`."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tests.harness import ADMIN_SCOPES
 from tests.postgresql_proxy import PostgresqlProxy
 from tests.values import VALUES
 
-LATENCY = 50  # milliseconds that Onfido takes for a call
+LATENCY = 50  # milliseconds of each call to Onfido
 WARM_UP, COUNTED = 5, 10
 
 Call = Callable[[], object]
 
 
 def measure(directory: Path, server: str, kind: str, milliseconds: float, number: int) -> dict[str, Any]:
-    """Initiate for so many users; in turns, make the same two calls to Onfido, and the floor's round trips."""
+    """Time INITIATED for a number of users, in turns with the same two calls to Onfido and with the floor."""
     times: dict[str, list[float]] = {"total": [], "onfido": [], "floor": []}
     with ExitStack() as stack:
         url = stack.enter_context(at_distance(_migrated(directory, server, kind), milliseconds))
@@ -54,7 +54,7 @@ def measure(directory: Path, server: str, kind: str, milliseconds: float, number
 
 
 def round_trips(directory: Path, server: str) -> dict[str, float]:
-    """Return how often the connector, and the floor, wait for PostgreSQL, counted at the wire."""
+    """Return the number of round trips to PostgreSQL of the connector and of the floor, counted at the wire."""
     proxy = PostgresqlProxy(_migrated(directory, server, "postgresql"))
     with _connector(directory, proxy.url) as (initiation, _):
         calls = [initiation(f"user-{each}") for each in range(WARM_UP + COUNTED)]
@@ -76,7 +76,7 @@ def _migrated(directory: Path, server: str, kind: str) -> str:
 
 @contextmanager
 def _connector(directory: Path, url: str) -> Iterator[tuple[Callable[[str], Call], Call]]:
-    """Run the connector and an Onfido; returns what initiates for a user, and the two calls without the connector."""
+    """Run the connector and a simulated Onfido; return a function that initiates, and one that only calls Onfido."""
     own, simulator_port = directory / uuid.uuid4().hex, free_port()
     own.mkdir(mode=0o700)
     simulator_url = f"http://127.0.0.1:{simulator_port}"
@@ -90,7 +90,7 @@ def _connector(directory: Path, url: str) -> Iterator[tuple[Callable[[str], Call
         requests.patch(f"{simulator_url}/simulator/faults", json={"latency_ms": LATENCY}, timeout=10).raise_for_status()
         api_url = f"{simulator_url}/v3.6"
         provider_id = _add_provider(f"http://127.0.0.1:{port}", own, api_url)
-        application = HTTPConnection("127.0.0.1", port)  # kept, as an application does; its own time is next to none
+        application = HTTPConnection("127.0.0.1", port)  # kept open, as an application does: it adds almost no time
         transport = OnfidoTransport(rate_limit=1_000_000)
         onfido = transport.client(api_url, API_TOKEN)
 
@@ -113,7 +113,7 @@ def _services(directory: Path, url: str) -> Iterator[Services]:
 
 @contextmanager
 def _floor(directory: Path, server: str, milliseconds: float) -> Iterator[Callable[[str], Call]]:
-    """Run the bare view; returns what makes its round trips for a user."""
+    """Run the bare view; return a function that makes its round trips for a user."""
     database = Database(url := new_database(directory, server, "postgresql"))
     fill(database, [])
     database.close()

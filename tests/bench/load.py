@@ -1,4 +1,4 @@
-"""Clients that send prepared requests over raw sockets, so that they take little of the machine themselves."""
+"""Clients that send prepared requests over raw sockets, so that they themselves use little CPU time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True)
 class Measure:
-    """The results of one round; times in milliseconds."""
+    """The results of one round: requests per second, and times in milliseconds."""
 
     per_second: float
     p50: float
@@ -26,12 +26,12 @@ def middle(rounds: Iterable[Measure]) -> Measure:
 
 
 def ratio(first: Sequence[Measure], second: Sequence[Measure], name: str) -> float:
-    """Return the median of the ratios of each round: what slows the machine down slows both."""
+    """Return the median of the rounds' ratios: in one round, other work on the machine slows both sides."""
     return median(float(getattr(a, name) / getattr(b, name)) for a, b in zip(first, second, strict=True))
 
 
 def post(path: str, body: bytes, signature: str) -> bytes:
-    """Return the whole request that posts a signed event."""
+    """Return the bytes of a request that posts a signed event."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
         f"X-SHA2-Signature: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -40,12 +40,12 @@ def post(path: str, body: bytes, signature: str) -> bytes:
 
 
 def get(path: str, token: str) -> bytes:
-    """Return the whole request that reads something with a token."""
+    """Return the bytes of a GET request with a token."""
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
 def send_all(port: int, requests: Sequence[bytes], clients: int) -> Measure:
-    """Send all requests from so many clients at once; raises `RuntimeError` at an answer that is not 200."""
+    """Send all requests with this number of concurrent clients; raise `RuntimeError` if an answer is not 200."""
     times: list[float] = []
     failures: list[str] = []
     threads = [
@@ -83,7 +83,7 @@ def _client(port: int, requests: Sequence[bytes], times: list[float], failures: 
 
 
 def _read(connection: socket.socket) -> bytes:
-    """Read an answer to its end; returns its head in lower case."""
+    """Read a whole answer; return its head in lower case."""
     received = b""
     while b"\r\n\r\n" not in received:
         if not (part := connection.recv(65536)):

@@ -1,7 +1,7 @@
 """`python -m tests.bench.million`: every route, list and statement of the worker, with a thousand and a million users.
 
-Two connectors, one for each number, are called in turns; each call of one is compared with the same call of the other.
-What is printed is the p50 of each in milliseconds, and the median of the ratios; above 1.3 it is marked.
+Two connectors, one for each number of users, are called in turns, and each call is compared with the same call of the
+other. It prints both p50 in milliseconds and the median of the ratios, and marks ratios above 1.3.
 
     python -m tests.bench.million sqlite|postgresql [rounds] [users]
 """
@@ -40,7 +40,7 @@ SHOWN = 90  # characters of a statement
 
 @dataclass
 class Side(Recorder):
-    """A connector with its users, and the times of each call: of the present round, and the medians of all rounds."""
+    """A connector with its users, and the times of each call: in the current round, and the medians of all rounds."""
 
     world: World = field(kw_only=True)
     neighbour: str = field(kw_only=True)
@@ -49,18 +49,18 @@ class Side(Recorder):
     sender: threading.local = field(default_factory=threading.local)
 
     def begin(self, sender: str | None) -> None:
-        """Name what this thread does from now on, and note how long the last thing took."""
+        """Start timing a call of this thread, and record the time of the previous one."""
         last, began = getattr(self.sender, "last", (None, 0.0))
         if last is not None:
             self.took(last, time.perf_counter() - began)
         self.sender.last = sender, time.perf_counter()
 
     def took(self, name: str, seconds: float) -> None:
-        """Note how long something took."""
+        """Record the time of a call."""
         self.times.setdefault(name, []).append(seconds * 1000)
 
     def run(self) -> None:
-        """Call everything once."""
+        """Make each call once."""
         self.times.clear()
         drive(self.world, self, self.neighbour)
         for name, times in self.times.items():
@@ -68,7 +68,7 @@ class Side(Recorder):
 
 
 def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
-    """Populate, call in turns, print."""
+    """Populate both databases, make the calls in turns, print the times."""
     configure_logging("CRITICAL", "json")
     with ExitStack() as stack:
         simulator = stack.enter_context(Simulator())
@@ -81,12 +81,12 @@ def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
 
 @contextmanager
 def side_of(kind: str, number: int, simulator: Simulator) -> Iterator[Side]:
-    """A connector with so many users; its requests, and what the worker sends, are timed."""
+    """Run a connector with this number of users, whose requests and worker's statements are timed."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="million-")))
         url = f"sqlite:///{directory / 'connector.db'}"
         if kind == "postgresql":
-            server = stack.enter_context(databases.postgresql_server())  # drops at its end what was made there
+            server = stack.enter_context(databases.postgresql_server())  # drops its databases at the end
             url = databases.put_database(server, databases.new_name())
         _migrate(url)
         (directory / "data").mkdir(mode=0o700)
@@ -125,7 +125,7 @@ def _time_requests(side: Side) -> None:
 
 @contextmanager
 def _timed_statements(side: Side, database: Database) -> Iterator[None]:
-    """Time each statement that the sweep and the worker send by themselves."""
+    """Time each statement that the sweep and the worker send on their own."""
     address = str(side.world.connector.settings.database_url).rpartition("/")[2]
 
     def before(connection: Any, _cursor: object, _text: str, *_: object) -> None:

@@ -1,12 +1,12 @@
 """`python -m tests.bench.pages`: each page of the console, with a thousand and with a million users.
 
-Two connectors, one for each number, are asked for the same page one after the other, and of a list for the page after
-it. What is printed is the p50 of each in milliseconds as the browser sees it, the median of the ratios, and the ratio
-of the fastest answers, in which other work on the machine shows least. A page with both above 1.3 is marked.
+Two connectors, one for each number of users, get the same requests in turns: each page, and the second page of each
+list. It prints both p50 in milliseconds as the browser sees them, the median of the ratios, and the ratio of the
+fastest answers, which other work on the machine affects least. A page with both ratios above 1.3 is marked.
 
     python -m tests.bench.pages sqlite|postgresql [rounds] [users] [name]
 
-`name` is a part of the addresses to be asked for; without it, all of them are.
+`name` limits the run to the addresses that contain it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Times = dict[str, list[float]]
 
 
 def main(kind: str, rounds: str = "15", users: str = str(MANY), name: str = "") -> None:
-    """Populate, ask in turns, print."""
+    """Populate both databases, open the pages in turns, print the times."""
     configure_logging("CRITICAL", "json")
     with ExitStack() as stack:
         simulator = stack.enter_context(Simulator())
@@ -50,7 +50,7 @@ def main(kind: str, rounds: str = "15", users: str = str(MANY), name: str = "") 
 
 
 class _Visit:
-    """An administrator who opens every page again and again; one user has `busy` verifications."""
+    """An administrator who opens every page in each round; one user has `busy` verifications."""
 
     def __init__(self, side: Side, busy: int, name: str) -> None:
         self._console = Console(side.world, "admin", ALL_SCOPES)
@@ -60,7 +60,7 @@ class _Visit:
         self.times: Times = defaultdict(list)
 
     def turn(self, at: int) -> None:
-        """Open a page once, of a list also the second one."""
+        """Open a page once, and the second page of a list."""
         name, path = self.paths[at]
         following = re.search(r'href="([^"]+)" rel="next"', self._open(name, path))
         if following:

@@ -36,7 +36,7 @@ def python() -> str:
 
 
 def fill(directory: Path, url: str, ids: Sequence[str]) -> None:
-    """Create its tables, and a check for each id."""
+    """Create django-onfido's tables, and a check for each id."""
     listed = directory / "checks"
     listed.write_text("\n".join(ids))
     command = [python(), str(_HERE / "django_peer.py"), str(listed)]
@@ -45,14 +45,14 @@ def fill(directory: Path, url: str, ids: Sequence[str]) -> None:
 
 @contextmanager
 def serve(directory: Path, url: str) -> Iterator[int]:
-    """Run it under gunicorn; returns its port."""
+    """Run django-onfido under gunicorn; return its port."""
     environ = _environ(url) | {"PYTHONPATH": str(_HERE)}
     with gunicorn(directory, "django_peer:application", environ, python()) as port:
         yield port
 
 
 def requests_for(ids: Sequence[str]) -> list[bytes]:
-    """Return the signed request that completes each check, as large as those of the connector."""
+    """Return the signed requests that complete the checks; their bodies are as large as the connector's events."""
     return [post("/webhook/", content, sign(content, WEBHOOK_TOKEN)) for content in map(_event, ids)]
 
 

@@ -1,6 +1,6 @@
-"""The floor that pipelines: the same statements in two psycopg pipelines, judged in Python in between.
+"""The pipelined floor: the statements of `floor.py` in two psycopg pipelines, with the judgement in Python in between.
 
-Three round trips: the token; BEGIN, event, run, what was sent, claims; claims, run, history, COMMIT.
+Three round trips: the token; BEGIN, event, run, sent claims, claims; claims, run, history, COMMIT.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _compiled: dict[Any, tuple[str, dict[str, Any]]] = {}
 
 @app.post("/idv/onfido/v1/<provider_id>/verify")
 def receive(provider_id: str) -> Response:
-    """Check, parse, write, acknowledge."""
+    """Check the signature, parse the event, write the result, answer 200."""
     body = request.get_data()
     with floor.reader.connect() as connection:
         driver = connection.connection.driver_connection

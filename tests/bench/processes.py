@@ -29,7 +29,7 @@ def new_database(directory: Path, server: str, kind: str) -> str:
 
 @contextmanager
 def at_distance(url: str, milliseconds: float) -> Iterator[str]:
-    """Return a URL that leads to a database through a proxy, so that a round trip takes so much longer."""
+    """Run a proxy that delays each round trip to a database by this time; return its URL."""
     if not milliseconds:
         yield url
         return
@@ -39,7 +39,7 @@ def at_distance(url: str, milliseconds: float) -> Iterator[str]:
 
 @contextmanager
 def started(command: Sequence[str]) -> Iterator[str]:
-    """Run a program of the tests, and return the line that it prints once it is ready."""
+    """Run a program of the tests; return the line that it prints once it is ready."""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
@@ -50,7 +50,7 @@ def started(command: Sequence[str]) -> Iterator[str]:
 
 @contextmanager
 def connector(directory: Path, url: str, *, module: str = "connector", **variables: str) -> Iterator[int]:
-    """Run `connector serve` with two processes of eight threads; returns its port."""
+    """Run `connector serve` with two processes of eight threads; return its port."""
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
     environ = {
@@ -72,7 +72,7 @@ def connector(directory: Path, url: str, *, module: str = "connector", **variabl
 def gunicorn(
     directory: Path, application: str, environ: Mapping[str, str], python: str = sys.executable
 ) -> Iterator[int]:
-    """Run another application under gunicorn, with as many processes and threads; returns its port."""
+    """Run another application under gunicorn, with as many processes and threads; return its port."""
     port = free_port()
     command = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "error"]
     command += ["--workers", str(WORKERS), "--worker-class", "gthread", "--threads", str(THREADS), application]
@@ -84,7 +84,7 @@ def gunicorn(
 def running(
     command: Sequence[str], environ: Mapping[str, str], log: Path, url: str, root: Path = ROOT
 ) -> Iterator[int]:
-    """Run a command until the end, from when it answers on `url`; returns its process id."""
+    """Run a command until the context ends; return its process id once it answers on `url`."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=root, env=os.environ | environ, stdout=output, stderr=output)
     try:
@@ -96,7 +96,7 @@ def running(
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once something answers on a URL."""
+    """Wait until a URL answers; raise `RuntimeError` with its log after 60 s, or if the process has ended."""
     end = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < end:
         try:
@@ -109,7 +109,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def free_port() -> int:
-    """Return the number of a port that nothing listens on."""
+    """Return the number of a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

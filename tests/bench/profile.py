@@ -2,9 +2,9 @@
 
     python -m tests.bench.profile webhook [sqlite]     claims [sqlite]
 
-First the connector alone: one process that answers each request in its loop's thread, whose stack is looked at after
-each millisecond of CPU time. The innermost known frame names the layer. Then, where there are floors, all of them as
-they are deployed, in turns: CPU time of their processes, and of PostgreSQL's for them.
+First the connector alone: one process that answers each request in its loop's thread, whose stack is sampled after each
+millisecond of CPU time. The innermost known frame names the layer. Then the connector and the floors, if there are
+any, as they are deployed, in turns: the CPU time of their processes, and of PostgreSQL's processes for each.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Serve = Callable[[], Iterator[tuple[int, list[bytes]]]]
 
 
 def main() -> None:
-    """Print the CPU time of what the command line names."""
+    """Print the CPU time of the kind of request that the command line names."""
     what, kind = sys.argv[1], (sys.argv[2:] or ["postgresql"])[0]
     if what not in ("webhook", "claims"):
         sys.exit(f"{what}: must be webhook or claims.")

@@ -1,6 +1,6 @@
-"""`connector serve` that answers in its loop's thread, whose stack is looked at after each millisecond of CPU time.
+"""`connector serve` that answers in its loop's thread, whose stack is sampled after each millisecond of CPU time.
 
-What it counted is written to `BENCH_PROFILE` after `BENCH_REQUESTS` requests, of which the first do not count.
+The samples are written to `BENCH_PROFILE` after `BENCH_REQUESTS` requests; those of the first requests are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from connector.serving.connection import Connection
 from connector.serving.worker import BufferingWorker
 
 INTERVAL = 0.001  # seconds of CPU time
-LAYERS = (  # the innermost frame that is in one of these names the layer
+LAYERS = (  # the innermost frame in one of these modules names the layer
     ("psycopg", "/psycopg", "connector/store/pipeline"),
     ("SQLAlchemy", "/sqlalchemy/"),
     ("logging", "/structlog/", "/logging/", "connector/telemetry"),
@@ -43,7 +43,7 @@ LAYERS = (  # the innermost frame that is in one of these names the layer
 
 
 class Counts:
-    """Samples by layer, and by function."""
+    """The numbers of samples, by layer and by function."""
 
     def __init__(self) -> None:
         self.layers: Counter[str] = Counter()
@@ -51,13 +51,13 @@ class Counts:
         self._began = 0.0
 
     def begin(self) -> None:
-        """Begin to take samples."""
+        """Start sampling."""
         signal.signal(signal.SIGPROF, self._take)
         signal.setitimer(signal.ITIMER_PROF, INTERVAL, INTERVAL)
         self._began = time.process_time()
 
     def end(self, requests: int) -> None:
-        """Stop taking samples, and write them down."""
+        """Stop sampling, and write the numbers to the file."""
         microseconds = (time.process_time() - self._began) * 1e6 / requests
         signal.setitimer(signal.ITIMER_PROF, 0)
         written = {"microseconds": microseconds, "layers": self.layers, "functions": self.functions}

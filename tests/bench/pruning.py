@@ -1,6 +1,6 @@
-"""Whether the history stays as large as its rows, and a slice as fast, while the oldest rows are deleted in slices.
+"""Pruning the history: whether its size on disk and the time of a slice stay the same while old rows are deleted.
 
-Each cycle adds as many rows as it deletes, with what autovacuum does in between: as in a deployment that keeps the
+Each cycle adds as many rows as it deletes, and vacuums in between as autovacuum does: as in a deployment that keeps the
 entries of some years.
 """
 
@@ -27,7 +27,7 @@ ADD = text(
     " md5(number::text)::uuid::text, 'processing', 'approved', CASE WHEN number % 4 = 0 THEN 'admin' ELSE 'event' END,"
     " 'bob', 'bob', '{}', 'api' FROM generate_series(:first, :last) AS number"
 )
-# The oldest by their ids, which the primary key gives in order: it reads no more than a slice, also at the end.
+# The oldest rows by id, in the order of the primary key: it reads no more than one slice, in the last cycle as well.
 PRUNE = text(
     "DELETE FROM history WHERE at < :before"
     " AND id <= (SELECT max(id) FROM (SELECT id FROM history ORDER BY id LIMIT :number) AS oldest)"
@@ -37,7 +37,7 @@ NOW = text("SELECT max(at) FROM history")
 
 
 def measure(directory: Path, server: str) -> dict[str, Any]:
-    """Fill the history, then add and prune; return the seconds of a slice and the sizes, first and last."""
+    """Fill the history, then add and prune; return the seconds of a slice and the sizes, at the start and the end."""
     database = Database(new_database(directory, server, "postgresql"))
     database.migrate()
     try:

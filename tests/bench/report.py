@@ -9,7 +9,7 @@ NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 def tables(measured: Mapping[str, Any]) -> str:
-    """Return a heading and a table for each part that was measured."""
+    """Return a heading and a table for each measured part."""
     lines = [
         f"{measured['machine']}; medians of {measured['rounds']} rounds; load before {measured['load_before']:.1f}"
     ]

@@ -1,4 +1,4 @@
-"""The webhook and the reading of claims with 1 k, 100 k and 1 M users in the database."""
+"""The webhook and reading claims, with 1 k, 100 k and 1 M users in the database."""
 
 from __future__ import annotations
 

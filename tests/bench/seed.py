@@ -27,7 +27,7 @@ BODY_BYTES = 3072
 
 
 def fill(database: Database, run_ids: list[str], *, is_first: bool = True) -> None:
-    """Migrate a database and put one open verification for each run into it; the first time a provider as well."""
+    """Migrate a database and add an open verification for each run; `is_first` adds the provider as well."""
     database.migrate()
     now = datetime.now(UTC)
     with database.write() as connection:
@@ -49,7 +49,7 @@ def event_requests(run_ids: list[str]) -> list[bytes]:
 
 
 def _event(run_id: str) -> bytes:
-    """Make the event that approves a run, of the size that Onfido's have."""
+    """Return the event that approves a run, as large as Onfido's."""
     comparisons = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
     bare = event_body(run_id, "approved", comparisons)
     padding = "x" * (BODY_BYTES - len(bare) - len('"padding": "", '))

@@ -1,9 +1,9 @@
-"""How much a deployment needs: events a second of 1, 2 and 4 web processes, deliveries of as many workers, CPU time of
-each event in the connector and in PostgreSQL, and the bytes of a verification on disk.
+"""The resources of a deployment: events per second of 1, 2 and 4 web processes, deliveries per second of as many
+workers, CPU time of an event in the connector and in PostgreSQL, and bytes of a verification on disk.
 
-The web processes get the events of real runs from 16 clients, all into one database. So its tables then hold what as
-many ended verifications leave, and their sizes are measured. CPU time tells what a core can do where others use the
-machine as well: the database's limit is a core's second divided by PostgreSQL's CPU time of an event.
+The web processes get the events of real runs from 16 clients, all into one database. Afterwards its tables hold that
+number of ended verifications, and their sizes are measured. CPU time depends little on other work on the machine: the
+events per second that one core of the database can process are 1 s divided by PostgreSQL's CPU time of an event.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.bench.seed import event_requests, fill
 PROCESSES = (1, 2, 4)
 CLIENTS = 16
 MILLION = 1_000_000
-LEAST = 0.1  # GiB of a million; smaller sizes are those of empty tables
+LEAST = 0.1  # GiB of a million verifications; smaller sizes are those of empty tables
 SIZES = text(
     "SELECT relname, pg_relation_size(oid), pg_indexes_size(oid), "
     "pg_total_relation_size(oid) - pg_relation_size(oid) - pg_indexes_size(oid) "
@@ -36,7 +36,7 @@ RESULTS = text("SELECT coalesce(sum(pg_column_size(result)), 0) FROM verificatio
 
 
 def measure(directory: Path, server: str, verifications: int, deliveries: int) -> dict[str, Any]:
-    """Measure all of it, with so many verifications and deliveries."""
+    """Measure everything, with these numbers of verifications and deliveries."""
     url = new_database(directory, server, "postgresql")
     share = verifications // len(PROCESSES)
     web = {str(number): _events(directory, url, number, share) for number in PROCESSES}
@@ -83,7 +83,7 @@ def _deliveries(directory: Path, server: str, workers: int, number: int) -> floa
 
 
 def disk(url: str, verifications: int) -> dict[str, Any]:
-    """Return the bytes that a million verifications take, table by table, and what of it is removed after a while."""
+    """Return the GiB of a million verifications, by table, and the part that is removed after its retention."""
     database = Database(url)
     with database.write() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -22,7 +22,7 @@ WARM_UP, COUNTED = 400, 20
 
 @dataclass(frozen=True)
 class Server:
-    """A measured program: how its database is filled, how it is run, and the events posted to it."""
+    """A measured program: the functions that fill its database, run it, and return the events to post."""
 
     fill: Callable[[Path, str, Sequence[str]], None]
     serve: Callable[[Path, str], AbstractContextManager[int]]
@@ -58,7 +58,7 @@ OF_DATABASE = {"sqlite": (CONNECTOR, FLOOR), "postgresql": tuple(SERVERS)}
 
 
 def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds: int, events: int) -> dict[str, Any]:
-    """Post events from 16 clients and from one, in turns; returns the medians and the connector's ratios."""
+    """Post events with 16 clients and with one, in turns; return the medians and the connector's ratios."""
     names = OF_DATABASE[kind]
     singles = max(20, events // 8)
     run_ids = [str(uuid.uuid4()) for _ in range(WARM_UP + rounds * (events + singles))]
@@ -79,7 +79,7 @@ def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds
 
 
 def round_trips(directory: Path, server: str) -> dict[str, float]:
-    """Return how often each waits for PostgreSQL during one event, counted at the wire."""
+    """Return the number of round trips of each program to PostgreSQL for one event, counted at the wire."""
     return {name: _round_trips(name, directory, new_database(directory, server, "postgresql")) for name in SERVERS}
 
 

@@ -36,7 +36,7 @@ class Stamp:
 
 
 def work(url: str, directory: Path) -> None:
-    """Deliver until the input ends; each line of it is a number of rows to add."""
+    """Deliver until standard input ends; each line of it is the number of rows to add."""
     services = create_services(
         Settings(data_dir=directory, database_url=url, sweep_interval=3600),
         handlers=[Handler(Nothing, lambda _: None, batch=20), Handler(Stamp, lambda stamp: _record(services, stamp))],

@@ -138,7 +138,7 @@ def test_an_input_of_an_unknown_type_starts_no_run() -> None:
     assert LATER in (declared[0].objection() or "")
 
 
-def test_saving_a_tab_does_not_replace_what_another_version_has_chosen(world: World) -> None:
+def test_saving_a_tab_keeps_choices_made_by_another_version(world: World) -> None:
     column = studio_column(read_studio(None))
     column["output_claims"] = [{"pointer": "/a", "uri": GIVEN_NAME, "role": LATER}]
     change(world, "providers", studio=column)

@@ -11,7 +11,7 @@ from connector.domain.studio import OutputClaim, OutputRole, Studio
 from tests.domain.examples import PROVIDER
 
 
-def test_every_claim_is_listed_by_what_can_verify_it() -> None:
+def test_every_claim_is_listed_by_the_comparison_that_can_verify_it() -> None:
     claims = dict(PROVIDER.claims) | {"born": "dob", "street": "address.street", "town": "address.town"}
     claims |= {"code": "address.postcode", "land": "address.country"}
     claims |= {"mail": "email", "phone": "phone_number", "passport": "id_numbers.passport"}
