@@ -20,9 +20,10 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from http.client import HTTPResponse
 from types import MappingProxyType, TracebackType
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -52,7 +53,7 @@ class BodyTooLargeError(ExchangeError):
 class Answer:
     """The head of an answer, with the body still to be read; a context manager that closes the connection."""
 
-    def __init__(self, connection: _Connection, response: http.client.HTTPResponse, host: str) -> None:
+    def __init__(self, connection: _Connection, response: HTTPResponse, host: str) -> None:
         self.status = response.status
         self._connection = connection
         self._response = response
@@ -186,12 +187,18 @@ class _Connection(http.client.HTTPConnection):
             self.sock = start_tls(sock, self._context, self._tls_host, self._deadline)
 
     def _pass_proxy(self) -> None:
-        try:
-            self._tunnel()  # type: ignore[attr-defined]  # as http.client's own connections do
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise Refused("the proxy refused the connection") from error
+        """Request the tunnel, and close the proxy's answer: early releases of Python 3.11 leave it open."""
+        with ExitStack() as answers:
+            self.response_class = lambda *args, **options: (  # type: ignore[assignment]  # it is only called
+                answers.enter_context(HTTPResponse(*args, **options))
+            )
+            try:
+                self._tunnel()  # type: ignore[attr-defined]  # as http.client's own connections do
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise Refused("the proxy refused the connection") from error
+        del self.response_class
 
 
 @contextmanager
