@@ -95,6 +95,7 @@ BROKEN = [
     ("connector.domain.claims", "from connector import telemetry"),
     ("connector.onfido.client", "import sqlalchemy"),
     ("connector.onfido.client", "from connector.services.timing import Deadline"),
+    ("connector.onfido.client", "from connector.http.client import HttpClient"),
     ("connector.store.claims", "import requests"),
     ("connector.store.claims", "from connector.services.journal import Journal"),
     ("connector.services.outbox", "from connector.services.results.results import Results"),

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -27,6 +28,7 @@ class Refused(OSError):  # noqa: N818  it is an answer, not a defect
 
 
 Network = IPv4Network | IPv6Network
+Address = tuple[int, Any]  # its family, and what a socket of that family connects to
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,13 @@ class _Timed(socket.socket):
 
     deadline: Deadline
 
+    def left(self) -> float:
+        """Return the seconds that the next operation may take; raises `TimeoutError` if there are none."""
+        return self.deadline.left()
+
     def recv_into(self, *args: Any) -> int:
         """Receive the available bytes."""
-        self.settimeout(self.deadline.left())
+        self.settimeout(self.left())
         return super().recv_into(*args)
 
 
@@ -77,7 +83,7 @@ class TimedSocket(_Timed):
 
     def sendall(self, *args: Any) -> None:
         """Send all, or raise `TimeoutError`."""
-        self.settimeout(self.deadline.left())
+        self.settimeout(self.left())
         super().sendall(*args)
 
 
@@ -86,7 +92,7 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
 
     def send(self, *args: Any) -> int:
         """Send some bytes; `sendall` sends in parts."""
-        self.settimeout(self.deadline.left())
+        self.settimeout(self.left())
         return super().send(*args)
 
 
@@ -117,16 +123,26 @@ def own_context(ca_file: str) -> ssl.SSLContext:
 
 
 def connect(host: str, port: int, deadline: Deadline, reach: Reach) -> TimedSocket:
+    """Look a host up, and connect to one of its addresses."""
+    return connect_to(host, look_up(host, port, deadline), deadline, reach)
+
+
+def connect_to(
+    host: str,
+    addresses: Sequence[Address],
+    deadline: Deadline,
+    reach: Reach,
+    kind: type[TimedSocket] = TimedSocket,
+) -> TimedSocket:
     """Connect to one of a host's addresses; the address that is connected to is checked.
 
     Raises `Refused` if any of the addresses is not allowed, so that a later look-up cannot change the result.
     """
-    addresses = _look_up(host, port, deadline)
     for _, (address, *_) in addresses:
         reach.check(host, str(address))
     for at, (family, address) in enumerate(addresses, start=1):
         try:
-            return _connect(family, address, deadline, share=len(addresses) - at + 1)
+            return _connect(kind(family, socket.SOCK_STREAM), address, deadline, share=len(addresses) - at + 1)
         except OSError:
             if at == len(addresses):
                 raise
@@ -142,9 +158,8 @@ def start_tls(sock: TimedSocket, context: ssl.SSLContext, host: str, deadline: D
     return wrapped
 
 
-def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> TimedSocket:
+def _connect(sock: TimedSocket, address: Any, deadline: Deadline, *, share: int) -> TimedSocket:
     """Connect to an address within a share of the remaining time, so that the other addresses can be tried."""
-    sock = TimedSocket(family, socket.SOCK_STREAM)
     sock.deadline = deadline
     try:
         sock.settimeout(deadline.left() / share)
@@ -156,17 +171,17 @@ def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> Ti
     return sock
 
 
-def _look_up(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
+def look_up(host: str, port: int, deadline: Deadline) -> Sequence[Address]:
     """Return a host's addresses; this uses a separate thread, because the system's resolver has no deadline."""
-    results: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
+    results: queue.SimpleQueue[Sequence[Address] | Exception] = queue.SimpleQueue()
 
-    def look_up() -> None:
+    def ask() -> None:
         try:
             results.put([(each[0], each[4]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
         except (OSError, UnicodeError) as error:
             results.put(error)
 
-    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
         result = results.get(timeout=deadline.left())
     except queue.Empty:

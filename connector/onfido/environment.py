@@ -18,6 +18,8 @@ from urllib3.exceptions import ProxyError
 from urllib3.util.request import make_headers
 from urllib3.util.ssl_ import create_urllib3_context
 
+from connector.onfido.connections import LimitedTlsSocket
+
 _PROXY_SCHEMES = frozenset({"http", "https"})
 
 
@@ -49,6 +51,7 @@ def trusted_context() -> ssl.SSLContext:
     named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     path = Path(named or certifi.where())
     context = create_urllib3_context()
+    context.sslsocket_class = LimitedTlsSocket
     if path.is_dir():
         context.load_verify_locations(capath=path)
     else:

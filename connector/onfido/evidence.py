@@ -21,6 +21,7 @@ from connector.domain.messages import message
 from connector.domain.pictures import DOCUMENT, SELFIE, Picture
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
+from connector.onfido.connections import Limits, exchanging
 from connector.onfido.decoding import is_compressed, read_pieces
 from connector.onfido.failures import failure, unreachable
 from connector.onfido.pictures import documents_of, selfies_of
@@ -80,7 +81,7 @@ class Files(OnfidoApi):
             length = None if is_compressed(file.response) else file.response.length_remaining
             if length is not None and length > MAX_FILE_BYTES:
                 raise _too_large()
-            chunks = _chunks(file, self._transport.read_timeout * LONGEST_WAIT, self._transport.clock)
+            chunks = _chunks(file, self._transport.read_timeout, self._transport.clock)
             first = next(chunks, b"")
             yield FileStream(length, chain((first,) if first else (), chunks))
 
@@ -99,13 +100,14 @@ def _file_id(body: object) -> str:
     return required(identifier(as_object(body).get("workflow_timeline_file_id")), "workflow_timeline_file_id")
 
 
-def _chunks(file: File, patience: float, clock: Callable[[], float]) -> Iterator[bytes]:
+def _chunks(file: File, read_timeout: float, clock: Callable[[], float]) -> Iterator[bytes]:
     size, waited = 0, 0.0
     pieces = read_pieces(file.response)
     while True:
         asked_at = clock()
         try:
-            piece = next(pieces, None)
+            with exchanging(Limits(connect=0, answer=read_timeout)):
+                piece = next(pieces, None)
         except (OSError, urllib3_errors.HTTPError) as error:
             raise failure(error, file.host) from error
         waited += clock() - asked_at
@@ -114,7 +116,7 @@ def _chunks(file: File, patience: float, clock: Callable[[], float]) -> Iterator
         size += len(piece)
         if size > MAX_FILE_BYTES:
             raise _too_large()
-        if waited > patience:
+        if waited > read_timeout * LONGEST_WAIT:
             raise unreachable(message("%(host)s sends the file too slowly", host=file.host), is_sent=False)
         if piece:
             yield piece

@@ -14,8 +14,8 @@ UNREACHABLE_RETRY_AFTER = 10  # seconds, because Onfido cannot send any
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
-def failure(error: Exception, host: str) -> OnfidoError:
-    """Return why there was no answer, and whether the request may have reached Onfido.
+def failure(error: Exception, host: str, *, is_sent: bool = True) -> OnfidoError:
+    """Return why there was no answer; `is_sent`: a part of the request may have reached Onfido.
 
     A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
     soon. So does a name server that does not answer.
@@ -41,7 +41,7 @@ def failure(error: Exception, host: str) -> OnfidoError:
     else:
         what = origin if isinstance(origin, Exception) else error
         why = message("The connection to %(host)s failed: %(name)s", host=host, name=type(what).__name__)
-    return unreachable(why, is_sent=not isinstance(error, urllib3_errors.ConnectTimeoutError))
+    return unreachable(why, is_sent=is_sent)
 
 
 def unreachable(why: str, *, is_sent: bool) -> OnfidoError:

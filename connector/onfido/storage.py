@@ -19,6 +19,7 @@ from urllib3 import exceptions as urllib3_errors
 from connector.domain.messages import message
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, OnfidoError
+from connector.onfido.connections import Limits, exchanging
 from connector.onfido.failures import unreachable
 from connector.onfido.sessions import File, Session
 
@@ -38,14 +39,15 @@ class Storage:
         self._public.close()
         self._development.close()
 
-    def open(self, asked: str, location: str, timeouts: tuple[float, float]) -> File:
+    def open(self, asked: str, location: str, limits: Limits) -> File:
         """Open the file at `location`, to which Onfido redirected from the URL `asked`; the caller closes it."""
         is_development = _PUBLIC.objection(asked) is not None and _DEVELOPMENT.objection(asked) is None
         policy, session = (_DEVELOPMENT, self._development) if is_development else (_PUBLIC, self._public)
         url = _resolve(asked, location, policy)
         host = urlsplit(url).netloc
         try:
-            response = session.request("GET", url, timeouts, {"Accept": "*/*"})
+            with exchanging(limits):
+                response = session.request("GET", url, {"Accept": "*/*"})
         except (OSError, ValueError, urllib3_errors.HTTPError) as error:
             # Not chained: the message of urllib3 may contain the signed address.
             raise unreachable(

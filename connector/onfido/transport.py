@@ -29,12 +29,13 @@ from connector.errors import Code, OnfidoError
 from connector.onfido.authorization import AccessTokens
 from connector.onfido.budget import Budget, SharedLimit, account_of
 from connector.onfido.calls import MAX_BODY_BYTES, Answer, Call
+from connector.onfido.connections import Limits, exchanging
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.headers import http_date, retry_after
 from connector.onfido.measuring import Measured, traced
 from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
-from connector.onfido.sessions import File, Session, checking_before_sending, close
+from connector.onfido.sessions import File, Session, close
 from connector.onfido.storage import Storage
 
 BACKOFF_SECONDS = 0.2  # the longest first pause; it doubles each time
@@ -105,7 +106,7 @@ class Transport:
 
     def fetch(self, call: Call, location: str) -> File:
         """Open the file to which Onfido's answer to a call redirects; raises `OnfidoError`."""
-        return self._storage.open(call.url, location, self._timeouts(call))
+        return self._storage.open(call.url, location, self._limits(call))
 
     def _exchange(self, call: Call) -> Answer:
         """Send a call at its turn, and record its metrics."""
@@ -162,35 +163,33 @@ class Transport:
             return answer
 
     def _ask_traced(self, call: Call, headers: Mapping[str, str]) -> Answer:
-        timeouts, host = self._timeouts(call), urlsplit(call.url).netloc
-        try:
-            with ExitStack() as stack, checking_before_sending(partial(self._check_time, call)):
-                response = self._session.request(
-                    call.method, call.target, timeouts, {**call.headers, **headers}, call.body
-                )
+        host = urlsplit(call.url).netloc
+        with exchanging(self._limits(call), partial(self._check_time, call)) as exchange, ExitStack() as stack:
+            try:
+                response = self._session.request(call.method, call.target, {**call.headers, **headers}, call.body)
                 stack.callback(close, response)
                 is_file = call.is_download and response.status == HTTPStatus.OK
                 answer = Answer(
                     status=response.status,
-                    body=b"" if is_file else _read(response, until=time.monotonic() + timeouts[1]),
+                    body=b"" if is_file else _read(response),
                     request_id=response.headers.get("X-Request-Id"),
                     retry_after=retry_after(response.headers.get("Retry-After", "")),
                     location=response.headers.get("Location"),
                     date=http_date(response.headers.get("Date", "")),
                     file=File(host, response) if is_file else None,
                 )
-                if is_file:
-                    stack.pop_all()
-                return answer
-        except (OSError, urllib3_errors.HTTPError) as error:
-            raise failure(error, host) from error
+            except (OSError, urllib3_errors.HTTPError) as error:
+                raise failure(error, host, is_sent=exchange.is_sending) from error
+            if is_file:
+                stack.pop_all()
+            return answer
 
-    def _timeouts(self, call: Call) -> tuple[float, float]:
-        """Return the time limits of connecting and of each read; raises `OnfidoError` if no time is left."""
+    def _limits(self, call: Call) -> Limits:
+        """Return the limits of an exchange; raises `OnfidoError` if no time is left."""
         left = self._time_left(call)
         if left <= 0:
             raise unreachable(message("There was no time left to ask Onfido"), is_sent=False)
-        return min(self._connect_timeout, left), min(self.read_timeout, left)
+        return Limits(self._connect_timeout, self.read_timeout, left)
 
     def _check_time(self, call: Call) -> None:
         """Raise if the deadline has passed before the call was sent."""
@@ -210,13 +209,11 @@ class Transport:
         return max(0.0, min(longest, self._time_left(call)))
 
 
-def _read(response: BaseHTTPResponse, *, until: float) -> bytes:
-    """Read the body, at most one byte beyond the limit; one that is too slow in total is a time-out."""
+def _read(response: BaseHTTPResponse) -> bytes:
+    """Read the body, at most one byte beyond the limit."""
     body = bytearray()
     for piece in read_pieces(response):
         body += piece
         if len(body) > MAX_BODY_BYTES:
             break
-        if time.monotonic() > until:
-            raise TimeoutError("the body took too long")
     return bytes(body[: MAX_BODY_BYTES + 1])

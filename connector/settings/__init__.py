@@ -99,7 +99,7 @@ class Settings(Noted, Checked):
     onfido_connect_timeout: float = setting(
         5.0, "Seconds to wait for a connection to Onfido.", checks.at_most(300), section="Onfido"
     )
-    onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer from Onfido.", checks.at_most(300))
+    onfido_read_timeout: float = setting(30.0, "Seconds for a whole answer from Onfido.", checks.at_most(300))
     onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.between(0, 10))
     onfido_rate_limit: float = setting(
         400.0,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 Script = Callable[["Exchange"], None]
+HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
 class Exchange:
@@ -99,6 +101,74 @@ def answering(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> Scr
         exchange.send(answer)
 
     return script
+
+
+def drips_before_the_head(exchange: Exchange) -> None:
+    exchange.drip(b"H")
+
+
+def drips_in_the_status_line(exchange: Exchange) -> None:
+    exchange.send(b"HTTP/1.1 200 ")
+    exchange.drip(b"O")
+
+
+def drips_headers(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"X-Thing: ")
+    exchange.drip(b"x")
+
+
+def sends_interim_answers(exchange: Exchange) -> None:
+    exchange.drip(b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.001)
+
+
+def drips_a_body(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"Content-Length: 9999\r\n\r\n")
+    exchange.drip(b"x")
+
+
+def drips_a_body_of_no_length(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"\r\n")
+    exchange.drip(b"x")
+
+
+def drips_chunks(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    exchange.drip(b"1\r\nx\r\n")
+
+
+def drips_a_chunks_extension(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;")
+    exchange.drip(b"x")
+
+
+def drips_trailers(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+    exchange.drip(b"X-Thing: y\r\n")
+
+
+def sends_compressed_nothing(exchange: Exchange) -> None:
+    exchange.send(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10])
+    exchange.drip(b"\x00\x00\x00\xff\xff", pause=0.001)  # empty blocks of deflate
+
+
+def says_nothing(exchange: Exchange) -> None:
+    exchange.is_over.wait()
+
+
+# Answers that do not end, each slow at another place.
+ENDLESS: Sequence[Script] = (
+    drips_before_the_head,
+    drips_in_the_status_line,
+    drips_headers,
+    sends_interim_answers,
+    drips_a_body,
+    drips_a_body_of_no_length,
+    drips_chunks,
+    drips_a_chunks_extension,
+    drips_trailers,
+    sends_compressed_nothing,
+    says_nothing,
+)
 
 
 def make_certificate(directory: Path, name: str = "peer") -> tuple[Path, Path]:

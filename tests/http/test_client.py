@@ -17,12 +17,22 @@ import pytest
 from connector.errors import ConfigurationError
 from connector.http.client import BodyTooLargeError, ExchangeError, HttpClient
 from connector.http.sockets import Reach, Refused
-from tests.http.peers import Exchange, Peer, Script, answering, make_certificate
+from tests.http.peers import (
+    ENDLESS,
+    HEAD,
+    Exchange,
+    Peer,
+    Script,
+    answering,
+    drips_before_the_head,
+    drips_headers,
+    make_certificate,
+    says_nothing,
+)
 
 LIMIT = 10_000
 SHORT = 0.3  # seconds that an exchange has in the tests of its end
 END = 60.0  # seconds by which it has ended, however busy the machine is; without a deadline these peers go on for ever
-HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
 def fetch(url: str, client: HttpClient | None = None, *, seconds: float = END, limit: int = LIMIT) -> bytes:
@@ -57,74 +67,7 @@ def test_an_answer_has_its_status_headers_and_body() -> None:
 # Endless answers
 
 
-def drips_before_the_head(exchange: Exchange) -> None:
-    exchange.drip(b"H")
-
-
-def drips_in_the_status_line(exchange: Exchange) -> None:
-    exchange.send(b"HTTP/1.1 200 ")
-    exchange.drip(b"O")
-
-
-def drips_headers(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"X-Thing: ")
-    exchange.drip(b"x")
-
-
-def sends_interim_answers(exchange: Exchange) -> None:
-    exchange.drip(b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.001)
-
-
-def drips_a_body(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"Content-Length: 9999\r\n\r\n")
-    exchange.drip(b"x")
-
-
-def drips_a_body_of_no_length(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"\r\n")
-    exchange.drip(b"x")
-
-
-def drips_chunks(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
-    exchange.drip(b"1\r\nx\r\n")
-
-
-def drips_a_chunks_extension(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;")
-    exchange.drip(b"x")
-
-
-def drips_trailers(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
-    exchange.drip(b"X-Thing: y\r\n")
-
-
-def sends_compressed_nothing(exchange: Exchange) -> None:
-    exchange.send(HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10])
-    exchange.drip(b"\x00\x00\x00\xff\xff", pause=0.001)  # empty blocks of deflate
-
-
-def says_nothing(exchange: Exchange) -> None:
-    exchange.is_over.wait()
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        drips_before_the_head,
-        drips_in_the_status_line,
-        drips_headers,
-        sends_interim_answers,
-        drips_a_body,
-        drips_a_body_of_no_length,
-        drips_chunks,
-        drips_a_chunks_extension,
-        drips_trailers,
-        sends_compressed_nothing,
-        says_nothing,
-    ],
-)
+@pytest.mark.parametrize("script", ENDLESS)
 def test_an_answer_that_exceeds_the_deadline_is_given_up(script: Script) -> None:
     with Peer(script) as peer:
         assert refused(peer.url, seconds=SHORT).reason == "no answer in time"

@@ -16,16 +16,21 @@ from hypothesis import strategies as st
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
+from connector.onfido.connections import Limits
 from connector.onfido.storage import Storage
 from tests.onfido.conftest import API_TOKEN, FOR_EVER, Reply, ScriptedOnfido, self_signed
 from tests.waiting import GENEROUS
 
-PUBLIC, OTHER_PUBLIC = "8.8.8.8", "1.1.1.1"  # never asked: the resolver leads to loopback
+PUBLIC, OTHER_PUBLIC = "8.8.8.8", "1.1.1.1"  # never connected to: the resolver leads to loopback
+_connect = socket.socket.connect
 
 
 @dataclass
 class Resolver:
-    """The addresses of names, and the loopback port of an address; a substitute for a name server and a network."""
+    """The addresses of names, and the loopback port of an address; a substitute for a name server and a network.
+
+    `asked` are the names that were looked up, and the addresses that were connected to by a route.
+    """
 
     names: dict[str, list[str]] = field(default_factory=dict)
     routes: dict[str, int] = field(default_factory=dict)
@@ -35,9 +40,16 @@ class Resolver:
         self.asked.append(host)
         if host in self.names:
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self.names[host]]
-        if host != "127.0.0.1" and host not in self.routes:
+        if host != "127.0.0.1":
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", self.routes.get(host, port)))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
+
+    def connect(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        host, port = address
+        if host in self.routes:
+            self.asked.append(host)
+            host, port = "127.0.0.1", self.routes[host]
+        _connect(sock, (host, port))
 
 
 @pytest.fixture
@@ -45,6 +57,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     """No name server is on loopback."""
     resolver = Resolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    monkeypatch.setattr(socket.socket, "connect", lambda sock, address: resolver.connect(sock, address))  # noqa: PLW0108
     return resolver
 
 
@@ -314,5 +327,5 @@ def test_any_redirect_address_is_followed_or_refused(resolver: Resolver, locatio
     """Every name resolves to loopback here, which is never called from a public base URL."""
     resolver.names = {"127.0.0.1": ["127.0.0.1"]}
     with closing(Storage("test")) as storage, pytest.raises(OnfidoError) as caught:
-        storage.open("https://127.0.0.1/v3.6", location, (0.1, 0.1))
+        storage.open("https://127.0.0.1/v3.6", location, Limits(0.1, 0.1))
     assert caught.value.code in (Code.FILE_UNAVAILABLE, Code.ONFIDO_UNREACHABLE)
