@@ -10,8 +10,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connector.domain.messages import message
@@ -81,10 +81,19 @@ class DeliveryRate:
     failures: int
 
 
-def check_endpoint(config: EndpointConfig, policy: UrlPolicy) -> None:
-    """Raise `InvalidField` for an endpoint that could never work, naming the field."""
-    for where, why in _objections(config, policy):
+def check_endpoint(config: EndpointConfig, policy: UrlPolicy, stored: Sequence[str] = ()) -> None:
+    """Raise `InvalidField` for an endpoint that could never work, naming the field.
+
+    Events that are `stored` are accepted, also those that only a later version knows.
+    """
+    for where, why in _objections(config, policy, {*EVENTS, *stored}):
         raise InvalidField(where, why)
+
+
+def with_later_events(config: EndpointConfig, stored: Sequence[str]) -> EndpointConfig:
+    """Return the configuration with the stored events that only a later version knows, and this one cannot choose."""
+    later = [each for each in stored if each not in EVENTS and each not in config.events]
+    return replace(config, events=(*config.events, *later))
 
 
 def secret_objection(secret: str) -> str | None:
@@ -114,10 +123,10 @@ def task_objection(tasks: Sequence[str]) -> str | None:
     return message("must be ids of task definitions, not %(part)s", part=json.dumps(wrong[0])) if wrong else None
 
 
-def _objections(config: EndpointConfig, policy: UrlPolicy) -> Iterator[tuple[str, str]]:
+def _objections(config: EndpointConfig, policy: UrlPolicy, known: Set[str]) -> Iterator[tuple[str, str]]:
     if why := policy.objection(config.url):
         yield "url", why
-    if not config.events or len(set(config.events)) < len(config.events) or not set(config.events) <= set(EVENTS):
+    if not config.events or len(set(config.events)) < len(config.events) or not known.issuperset(config.events):
         yield "events", message("must be some of %(events)s, each once", events=", ".join(EVENTS))
     if why := task_objection(config.tasks):
         yield "tasks", why

@@ -14,7 +14,7 @@ from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
-from connector.domain.stored import known_fields, stored_member
+from connector.domain.stored import known_fields, stored_member, with_unknown
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch
 from connector.store.batch import Answer
@@ -23,6 +23,7 @@ from connector.store.hidden import IS_REGISTERED
 from connector.store.models import events, providers
 
 _PLAIN = Studio()  # the configuration of most providers
+_STUDIO_LISTS = {"custom_data": "name", "output_claims": "uri"}  # and the property that names an entry
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
 _NOTIFIED = (
     is_notified(*TASK_EVENTS).label("notifies_of_tasks"),
@@ -189,10 +190,12 @@ def find_webhook_access(
     return WebhookAccess(tokens, read_studio(row.studio), is_known, row.notifies_of_tasks, row.notifies_of_matches)
 
 
-def studio_column(studio: Studio) -> dict[str, Any]:
-    """Return the column's value in the form in which it is read again, because JSON has no tuples."""
-    column: dict[str, Any] = json.loads(json.dumps(asdict(studio)))
-    return column
+def studio_column(studio: Studio, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the column's value in the form in which it is read again, because JSON has no tuples.
+
+    `stored` is its present value, of which properties of a later version are kept.
+    """
+    return with_unknown(json.loads(json.dumps(asdict(studio))), stored or {}, _STUDIO_LISTS)
 
 
 def read_studio(column: Mapping[str, Any] | None) -> Studio:

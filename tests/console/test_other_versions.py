@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from connector.cli import main
 from connector.domain.custom_data import custom_data
@@ -21,7 +21,7 @@ from connector.errors import InvalidField
 from connector.store.models import metadata
 from connector.store.providers import read_studio, studio_column
 from tests.console.test_every_page import planted, routes, sign_in
-from tests.contract.wire import ALL_SCOPES, PROVIDERS
+from tests.contract.wire import ALL_SCOPES, ENDPOINTS, PROVIDERS
 from tests.harness import World
 from tests.plans.browsing import Console
 from tests.values import GIVEN_NAME, MAPPING
@@ -148,6 +148,51 @@ def test_saving_a_tab_keeps_choices_made_by_another_version(world: World) -> Non
     assert f"must be one of value, result, not {LATER}" in page
     [output] = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).studio.output_claims
     assert output.role == LATER
+
+
+def test_properties_that_another_version_has_stored_outlast_every_change_of_a_provider(world: World) -> None:
+    column = studio_column(read_studio(None)) | {LATER: {"on": True}}
+    column["link"][LATER], column["sdk"][LATER], column["notices"][LATER] = "day", 2, ["a"]
+    inputs = [{"name": name, "type": "string", "value": "x", "claim": None, "is_required": True} for name in "ab"]
+    column["custom_data"] = [each | {LATER: each["name"]} for each in inputs]
+    column["output_claims"] = [{"pointer": "/a", "uri": GIVEN_NAME, "role": "value", LATER: 3}]
+    change(world, "providers", studio=column)
+    admin, path = world.connector.as_admin(), f"{PROVIDERS}/{world.provider_id}"
+    body = admin.get(path).json()
+    body["studio"] |= {"tags": ["by-api"], "customData": body["studio"]["customData"][:1]}
+
+    Console(world, "bob", ALL_SCOPES).submit(f"/console/providers/{world.provider_id}/workflow", do="save")
+    Console(world, "bob", ALL_SCOPES).submit(f"/console/providers/{world.provider_id}/limits", max_attempts="6")
+    answer = admin.put(path, body)
+    assert answer.status_code == 200, answer.text
+    assert stored_studio(world) == column | {"tags": ["by-api"], "custom_data": column["custom_data"][:1]}
+    del body["studio"]
+    answer = admin.put(path, body | {"description": "Without the features."})
+    assert answer.status_code == 200, answer.text
+    assert stored_studio(world)[LATER] == {"on": True}
+
+
+def test_events_that_another_version_has_chosen_outlast_every_change_of_an_endpoint(world: World) -> None:
+    admin = world.connector.as_admin()
+    body = {"url": "http://127.0.0.1:9/notices", "events": ["verification.finished"]}
+    path = f"{ENDPOINTS}/{admin.post(ENDPOINTS, body).json()['id']}"
+    change(world, "notice_subscriptions", event=LATER)
+    page, console = f"/console/deliveries/endpoints/{path.rpartition('/')[2]}", Console(world, "bob", ALL_SCOPES)
+
+    for act in ("disable", "enable"):
+        console.submit_at(f"{page}/disable" if act == "disable" else page, f"{page}/{act}")
+        assert admin.get(path).json()["events"] == [LATER]
+    console.submit(f"{page}/edit", url=f"{body['url']}/new", events="claims.changed")
+    assert sorted(admin.get(path).json()["events"]) == ["claims.changed", LATER]
+    assert admin.put(path, body).status_code == 200
+    assert sorted(admin.get(path).json()["events"]) == [LATER, "verification.finished"]
+    refused = admin.put(path, body | {"events": ["verification.finished", f"{LATER}.too"]})
+    assert refused.status_code == 400, refused.text
+
+
+def stored_studio(world: World) -> Any:
+    with world.connector.services.database.read() as connection:
+        return connection.execute(select(metadata.tables["providers"].c.studio)).scalar_one()
 
 
 def test_checks_of_a_provider_with_further_properties_are_shown(world: World) -> None:

@@ -30,6 +30,7 @@ from connector.domain.notices import (
     check_endpoint,
     new_secret,
     secret_objection,
+    with_later_events,
 )
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
@@ -131,10 +132,11 @@ class Endpoints:
 
         With `seen`, raise `ChangedMeanwhile` if the configuration is not as it was seen any more.
         """
-        check_endpoint(config, self._policy)
         with self._database.write() as connection:
             _share_provider(connection, tenant, config)
             known = self._lock(connection, tenant, endpoint_id)
+            config = with_later_events(config, known.config.events)
+            check_endpoint(config, self._policy, known.config.events)
             if seen is not None and known.config != seen:
                 raise ChangedMeanwhile(f"The endpoint {endpoint_id} was changed meanwhile: read it again.")
             where = {"url": config.url, "provider_id": config.provider_id, "tasks": list(config.tasks)}

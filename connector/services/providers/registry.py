@@ -95,8 +95,11 @@ class Providers:
             studio = config.studio or providers.read_studio(stored["studio"])
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
             self._rules.check_studio(studio, has_notice_secret=has_notice_secret)
-            columns = _plain_columns(config, studio) | self._secrets.changed_columns(provider_id, config, stored)
-            before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
+            column = stored["studio"]
+            columns = _plain_columns(config, studio, column) | self._secrets.changed_columns(
+                provider_id, config, stored
+            )
+            before = {**stored, "studio": providers.studio_column(providers.read_studio(column), column)}
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns | self._times(changed), self._clock())
             provider_health.put_due(connection, provider_id, self._clock() + AFTER_CHANGE)
@@ -264,9 +267,11 @@ def enabled(connection: Connection, tenant_name: str, provider_id: str) -> Provi
     return provider
 
 
-def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
+def _plain_columns(
+    config: ProviderConfig, studio: Studio, stored_studio: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     return {
-        "studio": providers.studio_column(studio),
+        "studio": providers.studio_column(studio, stored_studio),
         "name": config.name,
         "description": config.description,
         "image": config.image,
