@@ -195,6 +195,7 @@ def _page(status: int, title: str, sentence: str, **context: object) -> Response
         viewer=viewer,
         is_plain=viewer is None or status == HTTPStatus.UNAUTHORIZED or request.blueprint in _PLAIN_PAGES,
         home_url=_home_url() if viewer else None,
+        back_url=_back_url(status),
         **context,
     )
     return Response(text, status=status)
@@ -207,13 +208,20 @@ def _home_url() -> str | None:
     return url_for("console.show_first")
 
 
+def _back_url(status: int) -> str | None:
+    """Return the page from which a form was sent, because the form's own address may show nothing."""
+    is_useful = request.method == "POST" and status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+    return _return_address() if is_useful else None
+
+
 def _return_address() -> str | None:
     """Return the page to show after a sign-in: this one, or the user's page to which a form or a part belongs."""
     if request.method == "GET" and not is_part_wanted():
         return here_with_query()
     if shown := request.headers.get("HX-Current-URL") or request.referrer:  # the page of a part, or of a form
         parts = urlsplit(shown)
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        path = f"/{parts.path.lstrip('/')}"  # two slashes would begin another site's address
+        return f"{path}?{parts.query}" if parts.query else path
     if request.blueprint in _USER_PAGES and request.view_args:
         return url_for(".show", **request.view_args)
     return None

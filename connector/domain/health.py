@@ -7,10 +7,10 @@ unchecked ──► good ⇄ bad        by Onfido's last answer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from connector.domain.readiness import Check, Readiness
+from connector.domain.readiness import DELIVERY, Check, Readiness
 
 GOOD, BAD, UNKNOWN, UNCHECKED = "good", "bad", "unknown", "unchecked"
 STATES = (GOOD, BAD, UNKNOWN, UNCHECKED)
@@ -78,3 +78,14 @@ def turn(before: Health, *, is_good: bool) -> str | None:
     """Return the new state if a check has changed it; None if it is unchanged, or was never checked before."""
     after = GOOD if is_good else BAD
     return None if before.known_state in (after, UNCHECKED) else after
+
+
+def with_last_probe(readiness: Readiness, before: Health) -> Readiness:
+    """Return checks that were made without a probe of the delivery, together with the last probe.
+
+    It is omitted if the provider was changed since, or if one of Onfido's events has arrived since.
+    """
+    probe, event_at, checked_at = before.check(DELIVERY), before.last_event_at, before.checked_at
+    if probe is None or checked_at is None or before.is_outdated or (event_at is not None and event_at > checked_at):
+        return readiness
+    return replace(readiness, checks=(*readiness.checks, probe))

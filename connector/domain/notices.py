@@ -126,7 +126,7 @@ def task_objection(tasks: Sequence[str]) -> str | None:
 def _objections(config: EndpointConfig, policy: UrlPolicy, known: Set[str]) -> Iterator[tuple[str, str]]:
     if why := policy.objection(config.url):
         yield "url", why
-    if not config.events or len(set(config.events)) < len(config.events) or not known.issuperset(config.events):
+    if not config.events or len(set(config.events)) < len(config.events) or not set(config.events) <= known:
         yield "events", message("must be some of %(events)s, each once", events=", ".join(EVENTS))
     if why := task_objection(config.tasks):
         yield "tasks", why

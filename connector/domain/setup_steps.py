@@ -18,6 +18,7 @@ from connector.domain.messages import counted, joined
 from connector.domain.messages import message as _
 from connector.domain.provider import Provider
 from connector.domain.readiness import (
+    DELIVERY,
     REGION,
     TOKEN,
     WEBHOOK,
@@ -144,12 +145,31 @@ def _events(_provider: Provider, facts: SetupFacts) -> State:
     has_come = facts.last_event_at is not None and (
         facts.webhook_set_at is None or facts.last_event_at >= facts.webhook_set_at
     )
+    if lost := _lost_probe(facts):
+        return FAILED, lost.detail
     if facts.ended_silently:
         return WARNING, joined((_silence(facts.ended_silently, has_come=has_come), _BLOCKED))
     if has_come and facts.last_event_at is not None:
         return DONE, _("Onfido's last event arrived at %(time)s.", time=facts.last_event_at)
     if facts.refused:
         return FAILED, joined(map(_refusal, facts.refused))
+    return _before_first_event(facts.health)
+
+
+def _lost_probe(facts: SetupFacts) -> Check | None:
+    """Return the check whose own event did not arrive here, unless one of Onfido's has arrived since."""
+    probe, checked_at = facts.health.check(DELIVERY), facts.health.checked_at
+    if probe is None or probe.passed is not False or checked_at is None:
+        return None
+    return None if facts.last_event_at is not None and facts.last_event_at > checked_at else probe
+
+
+def _before_first_event(health: Health) -> State:
+    probe, webhook = health.check(DELIVERY), health.check(WEBHOOK)
+    if probe is not None and probe.passed is None and webhook is not None and webhook.passed:
+        return WARNING, _sentence(probe.detail)
+    if probe is not None and probe.passed:
+        return WAITS, _("A test event of the connector's own arrived. Onfido's first one arrives when a run ends.")
     return WAITS, _("No event has arrived yet. The first one arrives when a run ends.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,42 @@ def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
     expect(steps.nth(3)).to_contain_text("Done")
     expect(page.get_by_role("heading", name="steps are done")).to_be_visible()
     visitor.look_at("provider-setup")
+
+
+@pytest.mark.one_database
+def test_a_webhook_whose_address_is_wrong_is_reported_in_the_guide(
+    visit: Visit, place: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = visit()
+    submit_provider(visitor, place, name)
+    page = visitor.page
+    expect(page.get_by_text("is registered. These steps remain.")).to_be_visible()
+    config, steps = place.connector.app.config, page.locator(".steps > li")
+    for url, said, state in (
+        ("http://connector.example.com", "Onfido posts to https only, not to http://connector.example.com", "Waits"),
+        ("http://127.0.0.1:9", "cannot be reached from this host", "Warning"),
+        (place.simulator.api_url.rpartition("/")[0], "the path does not reach this connector", "Failed"),
+    ):
+        monkeypatch.setitem(config, "PUBLIC_URL", url)
+        page.get_by_role("button", name="Check now").click()
+        page.get_by_role("button", name=re.compile("^(Register|Repair) the webhook$")).click()
+        expect(page.get_by_text(said).first).to_be_visible()
+        expect(steps.nth(4)).to_contain_text(state)
+    visitor.look_at("provider-setup-not-reached")
+    place.faults(route="GET /webhooks", failed=-1)
+    try:
+        page.get_by_role("region", name="Webhook").get_by_role("button", name="Repair").click()
+        expect(page.get_by_text("The webhook was not registered. Onfido")).to_be_visible()
+        page.get_by_role("link", name="Remove").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        page.get_by_role("link", name="Back").click()
+        expect(page.get_by_role("heading", name="Onfido reaches the connector")).to_be_visible()
+    finally:
+        place.faults(route="*", failed=0)
+    monkeypatch.undo()
+    page.get_by_role("button", name="Check now").click()
+    page.get_by_role("button", name="Repair the webhook").click()
+    expect(steps.nth(4)).to_contain_text("A test event of the connector's own arrived.")
 
 
 @pytest.mark.one_database

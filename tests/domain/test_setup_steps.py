@@ -113,6 +113,34 @@ def test_events_are_reported_as_arrived_refused_or_missing(facts: dict[str, Any]
     assert text in step.text
 
 
+@pytest.mark.parametrize(
+    ("passed", "facts", "state", "text"),
+    [
+        (True, {"last_event_at": None}, "waits", "A test event of the connector's own arrived."),
+        (True, {}, "done", "last event"),
+        (False, {"last_event_at": None}, "failed", "answered 404"),
+        (False, {"last_event_at": EARLIER, "webhook_set_at": EARLIER}, "failed", "answered 404"),
+        (False, {"last_event_at": None, "ended_silently": 2}, "failed", "answered 404"),
+        (False, {"last_event_at": LATER}, "done", "last event"),
+        (None, {"last_event_at": None}, "warning", "Answered 404"),
+        (None, {}, "done", "last event"),  # the public URL need not be reachable from the connector's own host
+    ],
+)
+def test_the_probe_of_the_delivery_is_reported_unless_an_event_of_onfidos_is_later(
+    passed: bool | None, facts: dict[str, Any], state: str, text: str
+) -> None:
+    step = found("events", health=with_check("delivery", passed, "answered 404"), **facts)
+    assert step
+    assert (step.state, text in step.text) == (state, True), step.text
+
+
+def test_a_probe_that_was_not_made_because_the_webhook_is_wrong_waits() -> None:
+    checks = (*GOOD.checks[:-1], Check("webhook", False, "missing"), Check("delivery", None, "not checked: why."))
+    step = found("events", health=replace(GOOD, checks=checks), last_event_at=None)
+    assert step
+    assert (step.state, "No event has arrived yet" in step.text) == ("waits", True)
+
+
 def test_every_cause_of_refusal_has_its_own_sentence() -> None:
     steps = [found("events", last_event_at=None, refused=[refused(cause)]) for cause in REFUSALS]
     assert len({step.text for step in steps if step}) == len(REFUSALS)

@@ -241,6 +241,29 @@ def test_an_unusable_stored_configuration_is_unhealthy(world: World, admin: Call
     assert (known["state"], known["failed"]) == ("bad", ["configuration"])
 
 
+def test_a_lost_probe_of_the_delivery_is_kept_by_background_checks_until_an_event_arrives(
+    world: World, admin: Caller
+) -> None:
+    path, config = f"{PROVIDERS}/{world.provider_id}", world.connector.app.config
+    with serving(Quiet) as url:
+        config["PUBLIC_URL"] = url  # of another server
+        assert admin.post(f"{path}/webhook", None).status_code == 201
+        admin.post(f"{path}/test-connection", None)
+    config["PUBLIC_URL"] = world.connector.url
+    world.clock.advance(61)
+    assert sweep(world) == [world.provider_id]
+    assert "delivery" in health(admin, world.provider_id)["failed"]
+    steps = {each["name"]: each for each in admin.get(f"{path}/setup-progress").json()["steps"]}
+    assert (steps["events"]["state"], "answered 501" in steps["events"]["text"]) == ("failed", True)
+
+    run_id = world.start(world.add_user("ann"))
+    world.outcome(run_id)
+    world.wait_until(lambda: health(admin, world.provider_id)["lastEventAt"] is not None)
+    world.clock.advance(6 * HOUR)
+    assert sweep(world) == [world.provider_id]
+    assert "delivery" not in [each["name"] for each in health(admin, world.provider_id)["checks"]]
+
+
 def test_a_provider_removed_meanwhile_is_not_a_failure(world: World, admin: Caller) -> None:
     world.clock.advance(61)
     world.connector.services.upkeep.sweep(Sweep())

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm, is_part_wanted
+from connector.console.descriptions import description_of
 from connector.console.ground import now, public_url, use_cases
 from connector.console.live import live_part
 from connector.console.notices import notify
@@ -21,7 +22,7 @@ from connector.console.translations import say
 from connector.console.viewer import actor
 from connector.domain.provider import Provider, setup_guide
 from connector.domain.setup_steps import CHECKING
-from connector.errors import InvalidField
+from connector.errors import InvalidField, OnfidoError, RequestError
 from connector.services.providers.progress import Progress, SetupProgress
 from connector.services.providers.setup import Setup
 
@@ -79,8 +80,13 @@ def check(provider_id: str) -> str | Response:
 
 
 def register_webhook(provider_id: str) -> Response:
-    """Register the webhook at Onfido, or repair it."""
-    webhook = _setup().add_webhook(g.tenant, provider_id, public_url(), actor())
+    """Register the webhook at Onfido, or repair it; a refusal is shown in the guide, with its other steps."""
+    page.find(provider_id)
+    try:
+        webhook = _setup().add_webhook(g.tenant, provider_id, public_url(), actor())
+    except (RequestError, OnfidoError) as error:
+        notify(_("The webhook was not registered. %(why)s", why=description_of(error)), kind="bad")
+        return redirect(url_for(".show_setup", provider_id=provider_id))
     notify(_("The webhook is registered at Onfido.") if webhook.is_new else _("The webhook at Onfido is repaired."))
     return _checked(provider_id)
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connector.domain.health import CONFIGURATION
+from connector.domain.health import CONFIGURATION, with_last_probe
 from connector.domain.history import SYSTEM
 from connector.domain.messages import message
 from connector.domain.provider import Provider, setup_guide
@@ -105,6 +105,8 @@ class Setup:
         provider, began_at = self._providers.get(tenant, provider_id), self._health.now()
         try:
             readiness = self._check(self._account(provider, public_url, deadline), probes_delivery)
+            if not probes_delivery:
+                readiness = with_last_probe(readiness, self._health.of(tenant, provider_id))
         except RequestError as error:
             failed = Check(CONFIGURATION, False, error.description)
             self._health.record(provider, Readiness(provider.environment, (failed,)), began_at)
