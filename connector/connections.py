@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from connector.access.checks import IssuerChecks
 from connector.directory.checks import DirectoryChecks
 from connector.directory.directories import Directories
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
@@ -35,7 +35,7 @@ class Checkable(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """A part that can be checked; `tenant` is empty if it belongs to all tenants."""
 
@@ -44,7 +44,7 @@ class Part:
     checkable: Checkable
 
 
-@dataclass(frozen=True)
+@frozen
 class PartCheck:
     """A check of one part; `tenant` is empty if it belongs to all tenants."""
 
@@ -53,7 +53,7 @@ class PartCheck:
     check: Check
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckedConnections:
     """The checks of all parts, and their time."""
 

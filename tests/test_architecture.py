@@ -337,6 +337,27 @@ def test_the_check_finds_prints_and_unnamed_errors() -> None:
     assert list(prints_and_unnamed_errors(ast.parse(source))) == [5, 2]
 
 
+def standard_frozen(module: str, tree: ast.Module) -> Iterator[int]:
+    """Return the lines of frozen dataclasses of the standard library, in parts that have `frozen`."""
+    part = part_of(module)
+    if part != "domain" and "domain" not in ALLOWED[part or ""].ours:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and "dataclass(frozen=True)" in map(ast.unparse, node.decorator_list):
+            yield node.lineno
+
+
+def test_frozen_dataclasses_are_those_that_are_defined_quickly() -> None:
+    assert offences(lambda path: standard_frozen(module_of(path), tree_of(path))) == {}
+
+
+def test_the_check_finds_a_frozen_dataclass_of_the_standard_library() -> None:
+    tree = ast.parse("@dataclass(frozen=True)\nclass A: pass\n@frozen\nclass B: pass\n@dataclass\nclass C: pass")
+    assert list(standard_frozen("connector.domain.claims", tree)) == [2]
+    assert list(standard_frozen("connector.console.rows", tree)) == [2]
+    assert list(standard_frozen("connector.simulator.records", tree)) == []
+
+
 def test_a_file_is_short() -> None:
     lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in SOURCES}
     too_long = {path: length for path, length in lengths.items() if length > MAX_LINES}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connector.access.refusals import is_time
+from connector.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ class AnswerError(Exception):
         self.is_away = is_away
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """The issuer's answer about a token: its claims, or None if it is not active; valid until `until`."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from joserfc.errors import JoseError
@@ -15,13 +14,14 @@ from joserfc.jws import validate_compact
 from connector.access.jwt import Algorithms, Token, parse
 from connector.access.openid_client import OpenIdClient
 from connector.access.refusals import LEEWAY, refused
+from connector.domain.frozen import frozen
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 MAX_AGE = 600  # seconds
 TYPES = frozenset({"logout+jwt", "application/logout+jwt", "jwt", ""})
 
 
-@dataclass(frozen=True)
+@frozen
 class SignedOut:
     """The person or session that has signed out; at least one of the two is set."""
 

@@ -6,7 +6,6 @@ The claims are a JWT's, or an issuer's introspection answer about an opaque toke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from joserfc.errors import ClaimError
 from joserfc.jwt import JWTClaimsRegistry
 
 from connector.access.refusals import LEEWAY, TIMES, TokenRefused, is_time, refused, time_refused
+from connector.domain.frozen import frozen
 from connector.settings import Issuer
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ OPTIONAL = ("iss", "exp", "iat", "nbf", "jti")  # checked if present
 NONE: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
+@frozen
 class Principal:
     """The caller; `tenant` is the tenant for which its token is valid, `client_id` is empty if the token has none."""
 

@@ -13,7 +13,6 @@ import math
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from joserfc import jwt
@@ -23,6 +22,7 @@ from joserfc.jwk import ECKey, KeySet
 from connector.access.issuer import TrustedIssuer
 from connector.access.signed import SigningIssuer
 from connector.access.tokens import TrustedIssuers, trust
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.private_file import check_private, create_private_file
@@ -66,7 +66,7 @@ def mint_token(
     return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, _read_key(data_dir), algorithms=[ALGORITHM])
 
 
-@dataclass(frozen=True)
+@frozen
 class _Development(Issuer):
     """The settings of the development issuer, whose identifier is not a URL."""
 

@@ -6,16 +6,16 @@ import functools
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from connector.access.claims import ClaimRules, Principal
 from connector.access.discovery import IssuerUnavailableError
 from connector.access.jwt import Presented
 from connector.access.refusals import TIMES, TokenRefused, is_time, shown, write_time
+from connector.domain.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """The result of one check of a token, for the operator; `passed` is None if it could not be made."""
 
@@ -24,7 +24,7 @@ class Finding:
     detail: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Explanation:
     """The results of all checks of a token, and its claims; None if the issuer does not provide them."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from connector.access.discovery import FETCH_TIMEOUT, Fetch, FetchError, IssuerUnavailableError
+from connector.domain.frozen import frozen
 from connector.http.client import HttpClient
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class KeysUnavailableError(IssuerUnavailableError):
     """The keys are not available yet."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Kept:
     keys: KeySet
     kids: frozenset[str | None]

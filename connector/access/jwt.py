@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry, extract_compact
 
 from connector.access.refusals import TokenRefused, no_jwt, shown
+from connector.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,7 +25,7 @@ MAX_PAYLOAD = 16 * 1024  # characters of a signed token's payload
 BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 
-@dataclass(frozen=True)
+@frozen
 class Token:
     """A parsed token; nothing in it is verified."""
 
@@ -33,7 +34,7 @@ class Token:
     claims: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Presented:
     """A token as a caller presented it; `jwt` is None if it is not a signed JWT."""
 

@@ -7,7 +7,7 @@ token and the granted scopes are used, by the same rules of the issuer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from connector.access.claims import Principal
@@ -17,12 +17,13 @@ from connector.access.openid_client import OpenIdClient
 from connector.access.refusals import TokenRefused, check_tenant
 from connector.access.tokens import TrustedIssuers
 from connector.domain.access_tokens import OwnToken, own_token
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 
 NAMES = ("name", "preferred_username", "email")
 
 
-@dataclass(frozen=True)
+@frozen
 class SignedIn:
     """A signed-in person, with the issuer's ids of the person and the session."""
 

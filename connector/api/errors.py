@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import marshmallow as ma
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from connector.access.gate import AccessDenied
+from connector.domain.frozen import frozen
 from connector.errors import (
     Code,
     ConnectorError,
@@ -83,7 +83,7 @@ _HTTP_DESCRIPTIONS: Mapping[int, str] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class ErrorFamily:
     """The codes of an API for errors without their own code."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import marshmallow as ma
 
 from connector.api.shapes.provider import ProviderRequestSchema, provider_body, provider_config
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
 from connector.errors import InvalidField
@@ -18,7 +18,7 @@ _OF_ONE = ("id",)  # members that belong to one provider, not to its configurati
 _NESTED = ("claims", "configProperties", "studio")
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """A property that a file would change, as text."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, render_template, request
@@ -21,6 +20,7 @@ from connector.console.viewer import actor
 from connector.console.words import State
 from connector.domain import history
 from connector.domain.audit_filter import read_audit_filter
+from connector.domain.frozen import frozen
 from connector.domain.history import DONE, REFUSED, AuditFilter, Change, Entry, differences_of, name_of
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import AUDIT_FILE, Readings
@@ -32,7 +32,7 @@ PAGE, LATEST = 50, 8
 _SHOWN = ("actor", "action", "subject", "object", "outcome", "channel", "from", "to")
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """An entry as the log shows it."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
+from connector.domain.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Choice:
     """A filter with a fixed set of values; with `is_several`, more than one of them can be chosen."""
 
@@ -19,7 +20,7 @@ class Choice:
     is_several: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Chip:
     """A filter that is set, as the list shows it; `url` is the list without it."""
 

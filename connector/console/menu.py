@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from flask import current_app, request, url_for
 from flask_babel import lazy_gettext as _l
 
 from connector.access.gate import REQUIRED_SCOPE
 from connector.console.viewer import Viewer
+from connector.domain.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A line of the menu; it leads to the endpoint `console.<story>.show_list`, or another view of the story."""
 
@@ -42,7 +42,7 @@ ENTRIES = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """An entry as it is shown."""
 

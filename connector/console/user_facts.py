@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from connector.console.ground import use_cases
 from connector.domain.assurance import ProvenClaim
 from connector.domain.claims import Claim
 from connector.domain.deliveries import DeliveryFilter
+from connector.domain.frozen import frozen
 from connector.domain.history import AuditFilter
 from connector.domain.user_status import ClaimStatus, ProviderStatus
 from connector.domain.verification import VerificationFilter
@@ -28,7 +28,7 @@ from connector.services.people.claims import Claims
 SHOWN = 10  # verifications, deliveries, changes
 
 
-@dataclass(frozen=True)
+@frozen
 class Attribute:
     """An attribute with one provider; `claim` is None if it was never part of a verification."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flask import g, redirect, render_template, request, url_for
@@ -19,6 +19,7 @@ from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.console.words import ATTRIBUTE_STATES, RUN_STATES
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.frozen import frozen
 from connector.domain.job_requests import csv_of
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationFilter
@@ -34,7 +35,7 @@ PAGE = 25
 MOST_NEW = 99  # that the note above the list counts
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """A verification in the list; `took` is the time to its result."""
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import g, request
 from werkzeug.wrappers import Response
 
 from connector.access.claims import Principal
 from connector.console.ground import console_sessions, public_url, settings
+from connector.domain.frozen import frozen
 from connector.services.console_sessions import ConsoleSession, Person
 from connector.settings.issuers import OPERATE
 
 INCLUDED_IN = {"internal_idv_audit_view": ("internal_idv_claim_view",)}
 
 
-@dataclass(frozen=True)
+@frozen
 class Viewer:
     """A signed-in person."""
 

@@ -7,13 +7,14 @@ warning, retry; `run` under way; `none` nothing to report; `fault` a technical e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from connector.domain.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class State:
     """A state as a badge shows it."""
 

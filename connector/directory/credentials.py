@@ -12,13 +12,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from connector.directory.failures import misunderstood, refused, unreachable, unusable_status
 from connector.directory.limits import Budget
 from connector.domain.access_tokens import is_sendable, renewal_time
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.http.client import ExchangeError, HttpClient
 from connector.http.client_form import client_form
@@ -39,7 +40,7 @@ class Credentials(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Fixed:
     """A bearer token, or a user's name and password."""
 
@@ -64,7 +65,7 @@ def basic(username: str, password: str) -> Fixed:
     return Fixed(f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Client:
     """An OAuth 2 client with a secret; `parameters` are added to its token requests, such as `audience`."""
 
@@ -83,7 +84,7 @@ class Client:
         return client_form(form, self.client_id, self.secret, is_secret_in_body=self.sends_secret_in_body)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Granted:
     """An access token as a header, and the time of its renewal."""
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path as File
 from typing import Any, Generic, TypeVar
 
 from connector.directory.paths import MemberPath, Path, ScimPath, as_text, parse_member, parse_scim
+from connector.domain.frozen import frozen
 from connector.domain.user_ids import name_objection
 from connector.domain.written_status import WrittenStatus
 from connector.errors import ConfigurationError
@@ -33,7 +34,7 @@ _TABLES = ("claims", "status", "claim_status")
 P = TypeVar("P", bound=Path)
 
 
-@dataclass(frozen=True)
+@frozen
 class StatusAttribute(Generic[P]):
     """An attribute of the status, and its type: a flag, a list of texts, or one text."""
 
@@ -51,7 +52,7 @@ class StatusAttribute(Generic[P]):
         return list(value) if self.type == LIST else " ".join(value)
 
 
-@dataclass(frozen=True)
+@frozen
 class Dialect(Generic[P]):
     """The attributes of one kind of directory: of claims, and of the status by its members and by claim."""
 

@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from connector.directory.credentials import Credentials
 from connector.directory.failures import misunderstood, unreachable, unusable_status
 from connector.directory.limits import Budget, Limits
+from connector.domain.frozen import frozen
 from connector.http.client import Answer, BodyTooLargeError, ExchangeError, HttpClient
 
 MAX_ANSWER = 1024 * 1024
@@ -20,7 +21,7 @@ JWT = "application/jwt"
 _UNAUTHORIZED = 401
 
 
-@dataclass(frozen=True)
+@frozen
 class Reply:
     """A directory's answer; `content` is the JSON object of its body, empty if there is none.
 
@@ -55,7 +56,7 @@ class Exchange:
             yield Session(self._http, self, self._credentials, budget)
 
 
-@dataclass(frozen=True)
+@frozen
 class Session:
     """The calls of one request to a directory; with `reads_jwt`, an answer may be a JWT, which is not verified here."""
 

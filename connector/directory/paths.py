@@ -15,9 +15,9 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from connector.domain.frozen import frozen
 from connector.domain.text import is_blank, is_usable
 
 MAX_VALUE = 4096  # characters; no attribute that Onfido compares is longer
@@ -41,7 +41,7 @@ class Path(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class ScimPath:
     """A path in a SCIM resource; names are compared ignoring case (RFC 7643, 2.1)."""
 
@@ -84,7 +84,7 @@ class ScimPath:
         return values[0] if len(values) == 1 else None
 
 
-@dataclass(frozen=True)
+@frozen
 class MemberPath:
     """A path in a JSON object: a member with exactly this name, which may contain dots, or a nested one.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,6 +20,7 @@ from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.paths import ScimPath
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.written_status import WrittenStatus
 from connector.errors import DirectoryError
@@ -38,7 +39,7 @@ _PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _ROUNDS = 3  # attempts in a race with other changes of the user
 
 
-@dataclass(frozen=True)
+@frozen
 class ScimUser:
     """A user as the server returned it; `version` is empty if the server has none."""
 

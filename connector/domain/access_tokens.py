@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeGuard
+
+from connector.domain.frozen import frozen
 
 MARGIN_SECONDS = 30.0  # an access token is renewed this long before it expires; a short-lived one at half its lifetime
 USUAL_LIFE_SECONDS = 300.0  # used if the server sends no lifetime
@@ -13,7 +15,7 @@ LONGEST_LIFE_SECONDS = 86_400.0
 LONGEST_OWN = 16 * 1024  # characters; larger headers are refused by most servers
 
 
-@dataclass(frozen=True)
+@frozen
 class OwnToken:
     """The access token of a person who has signed in, with its lifetime; without a text it cannot be used."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from connector.domain.frozen import frozen
 
 MOST_KEPT = 200  # characters of an answer's body
 
 
-@dataclass(frozen=True)
+@frozen
 class Answered:
     """An exchange: the status (None without an answer), its duration, and the start of the answer's body."""
 

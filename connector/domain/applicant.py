@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from connector.domain.applicant_values import STATE_CODE
 from connector.domain.claims import CONSENTS
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.text import is_blank, is_usable
 from connector.errors import Code, RequestError
@@ -23,7 +23,7 @@ ADDRESS = "address."
 _OF_AN_ADDRESS = ("address.postcode", "address.country")  # required by Onfido in every address
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoteApplicant:
     """An applicant at Onfido, and the environment that it is in; None if Onfido does not say."""
 
@@ -31,7 +31,7 @@ class RemoteApplicant:
     environment: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class _Rule:
     is_kept: Callable[[str], bool]
     otherwise: str

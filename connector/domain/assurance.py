@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.domain.claims import comparison_key
 from connector.domain.environment import SANDBOX
+from connector.domain.frozen import frozen
 from connector.domain.openid.groups import GROUPS, nested
 from connector.domain.studio import OutputRole
 from connector.domain.text import is_blank
@@ -64,7 +64,7 @@ _NOT_TEXT = frozenset({"sub", "email_verified", "phone_number_verified", "update
 _PUNCTUATION = re.compile(r"[ ()./-]")
 
 
-@dataclass(frozen=True)
+@frozen
 class Assurance:
     """The operator's trust framework and assurance level; empty if it has no name, or no level is claimed."""
 
@@ -72,7 +72,7 @@ class Assurance:
     level: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Proof:
     """The verification that verified a claim, and how: by an applicant field, or by the workflow's output.
 
@@ -88,7 +88,7 @@ class Proof:
     reports: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ProvenClaim:
     """A claim that is verified for the value with this fingerprint; `proof` is None if an administrator verified it."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from connector.domain.frozen import frozen
 
 SDK, LINK = "sdk", "link"
 LANGUAGES = ("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")  # Onfido's API, `workflow_run_link`
 
 
-@dataclass(frozen=True)
+@frozen
 class LinkOptions:
     """The options of a Smart Capture Link; None means Onfido's default."""
 
@@ -19,7 +20,7 @@ class LinkOptions:
     language: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class SdkOptions:
     """The binding of an SDK token: pages of a web application (`referrer`, a pattern), or a mobile application."""
 

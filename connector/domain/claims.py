@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
+
+from connector.domain.frozen import frozen
 
 # Onfido's API v3.6, schemas `id_number` and `applicant_consent_name`.
 ID_NUMBER_TYPES = (
@@ -39,7 +41,7 @@ DIFFERS = "differs"  # the output has another value than the user's
 WATCHLIST_MATCH = "watchlist_match"  # withdrawn after a match, which must not be disclosed to the user
 
 
-@dataclass(frozen=True)
+@frozen
 class Claim:
     """The current state of a claim, with the verification that it was last part of.
 
@@ -68,7 +70,7 @@ def as_users_see(claim: Claim) -> Claim:
     return replace(claim, verification_status=None) if claim.verification_status == WATCHLIST_MATCH else claim
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimState:
     """Whether a claim is verified, in which environment, and the verification's result for it."""
 

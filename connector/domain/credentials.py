@@ -6,9 +6,10 @@ An API token begins with `api_sandbox` or `api_live`, and may then name its regi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 
 MASK = "********"  # shown instead of a secret in every answer; sent back, it keeps the stored one
@@ -22,7 +23,7 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _AROUND = " \t\r\n\xa0\xad\u200b\u200e\u200f\u202a\u202c\u202d\u2060\u2066\u2068\u2069\u3000\ufeff,;" + _QUOTES
 
 
-@dataclass(frozen=True)
+@frozen
 class ClientCredentials:
     """OAuth 2 client credentials, used instead of an API token."""
 

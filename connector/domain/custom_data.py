@@ -9,10 +9,10 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.stored import StoredEnum
 from connector.domain.text import is_blank
@@ -37,7 +37,7 @@ class InputType(StoredEnum):
     DATE_TIME = "date-time"
 
 
-@dataclass(frozen=True)
+@frozen
 class CustomInput:
     """One property: `value` is a constant; otherwise `claim` names the user's claim; otherwise the request has the
     value.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from connector.domain.frozen import frozen
 
 READY, DONE, DEAD = "ready", "done", "dead"
 STATES = (READY, DONE, DEAD)
@@ -19,7 +20,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryFilter:
     """A filter of a tenant's deliveries; None means any. The period, of their creation, is half open."""
 
@@ -33,7 +34,7 @@ class DeliveryFilter:
     verification_ids: Sequence[str] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class KindCount:
     """The number of deliveries of a kind in each state."""
 

@@ -9,10 +9,11 @@ this run, because Onfido has not compared it there. Such a claim has a limit ins
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from connector.domain.claims import APPLICANT_FIELDS, COMPARED, comparison_key
+from connector.domain.frozen import frozen
 from connector.domain.judgement import RULES, ClaimOutput, Verdict, judge
 from connector.domain.messages import message as _
 from connector.domain.pointers import is_pointer
@@ -51,7 +52,7 @@ _TEXTS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Draft:
     """A mapping to test: applicant fields by claim, and claims of the workflow's output."""
 
@@ -66,7 +67,7 @@ class Draft:
         return {uri: claim_of(uri, self.fields.get(uri), outputs.get(uri)) for uri in uris}
 
 
-@dataclass(frozen=True)
+@frozen
 class Past:
     """A run that has ended: its snapshot as far as it is kept, and the values sent and results for its claims.
 
@@ -96,7 +97,7 @@ class Past:
         return replace(self.run, comparisons=compared, places={**self.run.places, **places})
 
 
-@dataclass(frozen=True)
+@frozen
 class Trial:
     """One claim: how it was sent, the recorded result, and the result under the draft, or why that cannot be known."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from connector.domain.frozen import frozen
 
 EVENT_STATES = ("parked", "applied", "noted")
 
@@ -12,7 +14,7 @@ UNREADABLE, TOO_LARGE = "unreadable", "too_large"
 REFUSALS = (NO_TOKEN, NO_SIGNATURE, WRONG_SIGNATURE, UNREADABLE, TOO_LARGE)  # why posts are refused
 
 
-@dataclass(frozen=True)
+@frozen
 class StoredEvent:
     """An event; `sealed_body` is None if it is not kept, or no longer kept.
 
@@ -31,7 +33,7 @@ class StoredEvent:
     sealed_body: str | None = field(repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class EventFilter:
     """A filter of events; None means any. The period is half open."""
 
@@ -44,7 +46,7 @@ class EventFilter:
     before: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class RefusedPosts:
     """The number of refused posts to a provider's webhook for one cause; `provider_name` is for display."""
 

@@ -7,9 +7,10 @@ unchecked ──► good ⇄ bad        by Onfido's last answer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from connector.domain.frozen import frozen
 from connector.domain.readiness import DELIVERY, Check, Readiness
 
 GOOD, BAD, UNKNOWN, UNCHECKED = "good", "bad", "unknown", "unchecked"
@@ -21,7 +22,7 @@ AFTER_CHANGE = timedelta(minutes=1)  # so that several changes in a row cause on
 AFTER_SILENCE = timedelta(minutes=15)  # if Onfido did not answer
 
 
-@dataclass(frozen=True)
+@frozen
 class Health:
     """The known health of a provider; `checks` and `checked_at` are of the last time that Onfido answered.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification
 
 RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
@@ -48,7 +49,7 @@ ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # actions on a provider
 UNLOCKED = "unlocked"  # an action: the user's earlier verifications no longer count against the attempt limit
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """One change; `actor` is the administrator or the event's id, `detail` contains no secret and no value.
 
@@ -104,7 +105,7 @@ def name_of(actor: str) -> str:
     return actor.rpartition(" [")[0] if actor.endswith("]") and " [" in actor else actor
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A stored change; entries are numbered in the order in which they were written."""
 
@@ -112,7 +113,7 @@ class Entry:
     change: Change
 
 
-@dataclass(frozen=True)
+@frozen
 class AuditFilter:
     """A filter of audited changes; None means any. `name` is the object's name or id, `action` what was done.
 

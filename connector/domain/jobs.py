@@ -8,10 +8,11 @@ queued ──► running ──► done ──► expired     its result is no l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.errors import ConnectorError
 
 QUEUED, RUNNING, DONE, FAILED, EXPIRED, CANCELLED = "queued", "running", "done", "failed", "expired", "cancelled"
@@ -37,7 +38,7 @@ class JobFailed(ConnectorError):  # noqa: N818  it is an outcome of the job
     """The job cannot be done; a retry would not help."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Format:
     """A format in which a job's result can be downloaded."""
 
@@ -52,7 +53,7 @@ HTML = Format("html", "text/html", "user-record.html")
 FORMATS: Mapping[str, tuple[Format, ...]] = {VERIFICATIONS_CSV: (CSV,), USER_RECORD: (JSON, HTML)}
 
 
-@dataclass(frozen=True)
+@frozen
 class JobRequest:
     """The request of a job: its kind, its parameters, and the user or provider concerned."""
 
@@ -62,7 +63,7 @@ class JobRequest:
     provider_id: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Job:
     """A job; `step` counts the completed steps, `position` is where the next one starts.
 
@@ -107,7 +108,7 @@ class Job:
         return EXPIRED if is_over else self.state
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """The outcome of one step: `position` is where the next one starts, None after the last.
 

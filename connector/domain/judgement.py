@@ -9,12 +9,13 @@ that decided, so that it cannot differ from the decision.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, comparison_key
 from connector.domain.environment import SANDBOX
 from connector.domain.failures import failure_words
+from connector.domain.frozen import frozen
 from connector.domain.messages import message as _
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
@@ -39,7 +40,7 @@ class Rule(StrEnum):
     UNKNOWN = "unknown"  # of another version of the connector
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimOutput:
     """The part of the workflow's output for one claim: Onfido's result, or the claim's value."""
 
@@ -47,7 +48,7 @@ class ClaimOutput:
     value: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """The input of the rules: the finding for a claim, and whether it counts."""
 
@@ -57,7 +58,7 @@ class Facts:
     is_approved: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """A verification's result for one claim: the finding, its place, and the rule that decided.
 
@@ -81,7 +82,7 @@ class Verdict:
         return _OUTCOMES[self.rule].status or self.finding
 
 
-@dataclass(frozen=True)
+@frozen
 class ForeignVerdict(Verdict):
     """A result that another version stored, with the name of a rule that this version does not know."""
 
@@ -103,7 +104,7 @@ class ForeignVerdict(Verdict):
 Judged = tuple[VerificationClaim, Verdict]
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """A step of an explanation: a fact, or a rule that applies or does not."""
 
@@ -112,7 +113,7 @@ class Step:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Explanation:
     """The explanation of a verification's result for a claim; `verdict` is None as long as there is none."""
 
@@ -121,7 +122,7 @@ class Explanation:
     steps: Sequence[Step]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Outcome:
     """The consequence of a rule, and why it applies or does not, in words; `status` is None if it is the finding
     itself.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from connector.domain.applicant import missing_of_address
 from connector.domain.claims import COMPARED, CONSENTS, ID_NUMBER_TYPES, REQUIRED_FIELDS, comparison_key
+from connector.domain.frozen import frozen
 
 
 class Source(StrEnum):
@@ -29,7 +29,7 @@ class Flaw(StrEnum):
     NEVER_VERIFIED = "never_verified"
 
 
-@dataclass(frozen=True)
+@frozen
 class MappingWarning:
     """A flaw of a claim, or of the whole mapping if `uri` is None; `fields` are the fields concerned."""
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from connector.domain.frozen import frozen
+
 # After a measure, in a key, and between a claim and its result, in a bucket: no measure and no result has one.
 SEPARATOR = "|"
 
@@ -33,7 +35,7 @@ class Measure(StrEnum):
 OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSED, Measure.DEAD))
 
 
-@dataclass(frozen=True)
+@frozen
 class Count:
     """The number of occurrences: of a tenant's provider, in an environment; empty if these are not known.
 

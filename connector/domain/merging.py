@@ -10,14 +10,16 @@ Records are merged field by field, mappings key by key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from connector.domain.frozen import frozen
 
 _ABSENT: Any = object()
 
 
-@dataclass(frozen=True)
+@frozen
 class Conflict:
     """A property that both have changed since the form was shown; each value in its JSON form."""
 

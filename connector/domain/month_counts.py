@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from operator import add
 
+from connector.domain.frozen import frozen
 from connector.domain.measures import Measure, Numbers, measure_of
 
 SHOWN_BY_DAY = frozenset({Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Measure.DEAD})
@@ -23,7 +24,7 @@ SHOWN_BY_DAY = frozenset({Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Meas
 Lines = Mapping[str, Sequence[int]]  # by key: a number for each day
 
 
-@dataclass(frozen=True)
+@frozen
 class MonthCounts:
     """The counts of a month; of `days` and `totals` a reader may leave one out."""
 

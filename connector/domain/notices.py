@@ -11,9 +11,10 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
@@ -39,7 +40,7 @@ SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes
 _TASK_DEF_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
-@dataclass(frozen=True)
+@frozen
 class EndpointConfig:
     """An endpoint as an administrator describes it; without a provider it gets the events of the whole tenant.
 
@@ -53,7 +54,7 @@ class EndpointConfig:
     is_enabled: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Endpoint:
     """An endpoint as it is stored; `is_of_provider`: it is part of its provider's configuration."""
 
@@ -72,7 +73,7 @@ class Endpoint:
         return any(event in self.config.events for event in events)
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryRate:
     """The results of an endpoint's latest deliveries: `failures` of `attempts` failed."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification
 
 DOCUMENT, SELFIE = "document", "selfie"
 SLACK = timedelta(minutes=5)  # possible difference between Onfido's clock and ours
 
 
-@dataclass(frozen=True)
+@frozen
 class Picture:
     """A picture at Onfido; `title` describes it, such as `passport front`."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
 from connector.domain.credentials import MASK, tidy_token
+from connector.domain.frozen import frozen
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.domain.text import fold
@@ -28,7 +29,7 @@ SECRETS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class ProviderConfig:
     """A provider's configuration as an administrator sends it.
 
@@ -57,7 +58,7 @@ class ProviderConfig:
     studio: Studio | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Provider:
     """A registered provider; of its secrets it has only the encrypted credentials at Onfido: a token, or client
     credentials.
@@ -103,7 +104,7 @@ class Provider:
         return self if attempts is None else replace(self, max_attempts=min(self.max_attempts, attempts))
 
 
-@dataclass(frozen=True)
+@frozen
 class Condition:
     """One term of a filter on providers, ignoring case.
 
@@ -116,7 +117,7 @@ class Condition:
     value: str | bool
 
 
-@dataclass(frozen=True)
+@frozen
 class SetupGuide:
     """The data to enter in Onfido's dashboard for a provider."""
 

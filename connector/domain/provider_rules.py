@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from connector.domain.applicant import name_objection
 from connector.domain.applicant_values import REPEAT
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
 from connector.domain.colors import accent_objection
 from connector.domain.credentials import MASK, ClientCredentials, Credentials, region_objection
+from connector.domain.frozen import frozen
 from connector.domain.ids import UUID
 from connector.domain.messages import message
 from connector.domain.notices import secret_objection
@@ -23,7 +23,7 @@ LEAST_WEBHOOK_TOKEN = 16  # characters
 NO_CONTROLS = message("must not contain control characters, line separators or direction marks")
 
 
-@dataclass(frozen=True)
+@frozen
 class BaseUrlPolicy:
     """The addresses that may receive API tokens: https to the listed hosts; plain http to loopback for development."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connector.domain.applicant import missing_of_address
 from connector.domain.claims import REQUIRED_FIELDS, comparison_key
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.frozen import frozen
 from connector.domain.messages import joined
 from connector.domain.messages import message as _
 from connector.domain.provider import Provider
@@ -33,7 +34,7 @@ _COMPARED = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """One check; `passed` is None if it was not made. `detail` says what to do if it failed.
 
@@ -48,7 +49,7 @@ class Check:
     is_warning: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Readiness:
     """All checks, in the order of their dependencies."""
 

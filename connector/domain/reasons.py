@@ -11,10 +11,10 @@ The user's page, the console, the API and the command line use only these senten
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, VERIFIED, WATCHLIST_MATCH
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.frozen import frozen
 from connector.domain.messages import message as _
 from connector.domain.workflow_run import (
     ABANDONED,
@@ -30,7 +30,7 @@ from connector.domain.workflow_run import (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Reason:
     """The sentences about one state: for the user, for the administrator, and the remedy."""
 

@@ -8,11 +8,11 @@ A step that does not apply, such as the application's if no endpoint is register
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, RefusedPosts
+from connector.domain.frozen import frozen
 from connector.domain.health import Health
 from connector.domain.messages import counted, joined
 from connector.domain.messages import message as _
@@ -45,7 +45,7 @@ _UNREADABLE = _("no event of Onfido's")
 _UNKNOWN_ENVIRONMENT = _("It is not known yet whether the credentials are for the sandbox or live.")
 
 
-@dataclass(frozen=True)
+@frozen
 class SetupFacts:
     """The stored facts about a provider; Onfido is not called for them.
 
@@ -70,7 +70,7 @@ class SetupFacts:
     was_notified: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """A step: its subject, its state, and a sentence that says why, and what to do if it is not done."""
 

@@ -8,10 +8,11 @@ operator defines the namespace and the names of the levels: without them, no lev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.text import is_label
 from connector.domain.urls import UrlPolicy
@@ -42,7 +43,7 @@ OVERFLOW = f"More than {MAX_WAITING} events waited, which are dropped: read the 
 TOO_OLD = f"Events waited for {RETENTION_DAYS} days and are dropped: read the users' states, then enable the stream."
 
 
-@dataclass(frozen=True)
+@frozen
 class SignalChoice:
     """The signals of a tenant, as its operator defines them; without a namespace, a change of level is not an event.
 
@@ -65,7 +66,7 @@ class SignalChoice:
         return self.verified_level if is_verified else self.unverified_level
 
 
-@dataclass(frozen=True)
+@frozen
 class Receiver:
     """The client that owns a stream, and its tokens' issuer: client ids of other issuers may be the same."""
 
@@ -73,7 +74,7 @@ class Receiver:
     client_id: str
 
 
-@dataclass(frozen=True)
+@frozen
 class StreamConfig:
     """The receiver's part of a configuration; `authorization_header` is sent with each push."""
 
@@ -84,7 +85,7 @@ class StreamConfig:
     description: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Stream:
     """A stream as it is stored; the header in its configuration is encrypted.
 
@@ -120,7 +121,7 @@ class Stream:
         return self.default_subjects == ALL if is_named is None else is_named
 
 
-@dataclass(frozen=True)
+@frozen
 class StreamReport:
     """A stream with the state of its deliveries, for administrators.
 
@@ -137,7 +138,7 @@ class StreamReport:
     is_dead: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Event:
     """An event of a stream that was not delivered yet; its id is the same for each attempt.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
+
+from connector.domain.frozen import frozen
 
 CURRENT, NEXT, PREVIOUS = "current", "next", "previous"  # roles; the first two are slots for one key each
 
 
-@dataclass(frozen=True)
+@frozen
 class SigningKey:
     """A key; `private_key` is encrypted. A former key has no slot, but expires."""
 

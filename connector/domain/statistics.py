@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import repeat
 
+from connector.domain.frozen import frozen
 from connector.domain.measures import SEPARATOR, Measure, Numbers, key_of
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 
@@ -27,7 +27,7 @@ OPEN, ENDED = "open", "ended"  # buckets of started verifications
 RECORDED, IMPLIED = "recorded", "implied"  # buckets of captures: known by their time, or implied by the result
 
 
-@dataclass(frozen=True)
+@frozen
 class Cohort:
     """Verifications of a period with the same outcome; `verified` is 0 if none of their claims are verified, 1 if some,
     2 if all.
@@ -68,7 +68,7 @@ def attribute_bucket(uri: str, result: str) -> str:
     return f"{uri}{SEPARATOR}{result}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Share:
     """A part of a whole."""
 
@@ -81,7 +81,7 @@ class Share:
         return round(self.n / self.of, 4) if self.of else None
 
 
-@dataclass(frozen=True)
+@frozen
 class Stage:
     """A stage of the funnel, and the number of verifications that have reached it."""
 
@@ -89,7 +89,7 @@ class Stage:
     n: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Times:
     """The durations from start to result, in seconds; None if there was no result."""
 
@@ -98,7 +98,7 @@ class Times:
     p90: int | None
 
 
-@dataclass(frozen=True)
+@frozen
 class DayResults:
     """The events of a day: verifications that ended, by their status, and dead deliveries.
 
@@ -112,7 +112,7 @@ class DayResults:
     dead_deliveries: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimNumbers:
     """The results for one claim of the verifications that ended, and how often it was verified or not compared."""
 
@@ -122,7 +122,7 @@ class ClaimNumbers:
     not_compared: Share
 
 
-@dataclass(frozen=True)
+@frozen
 class Statistics:
     """The statistics of a period."""
 
@@ -140,7 +140,7 @@ class Statistics:
     counted_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Period:
     """A period: whole days, from the first to the last, or the time since an hour of yesterday began."""
 

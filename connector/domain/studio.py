@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.notices import task_objection
 from connector.domain.pointers import is_pointer
@@ -37,7 +38,7 @@ class OutputRole(StoredEnum):
     RESULT = "result"  # the result: whether the claim is verified
 
 
-@dataclass(frozen=True)
+@frozen
 class OutputClaim:
     """A property of the workflow's output, by its JSON Pointer (RFC 6901), and the claim that it belongs to."""
 
@@ -46,7 +47,7 @@ class OutputClaim:
     role: OutputRole
 
 
-@dataclass(frozen=True)
+@frozen
 class LinkDefaults:
     """The options of Smart Capture Links; a request may choose among `redirect_urls`; `lifetime` is in seconds."""
 
@@ -57,7 +58,7 @@ class LinkDefaults:
     language: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Notices:
     """The address of notices, and the Send/Receive Data tasks to notify of, by their definition's id."""
 
@@ -65,7 +66,7 @@ class Notices:
     tasks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Studio:
     """The features that a provider uses beyond an applicant and a run; none by default.
 
@@ -103,7 +104,7 @@ class Studio:
         return {each.uri: each for each in self.output_claims}
 
 
-@dataclass(frozen=True)
+@frozen
 class StudioPolicy:
     """The addresses that a provider may have: for notices, and for redirects of browsers."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
+
+from connector.domain.frozen import frozen
 
 _CHECKS_OF_CAPTURE = ("document_check", "facial_similarity", "face_check")  # of captured documents and pictures
 
 
-@dataclass(frozen=True)
+@frozen
 class TaskSummary:
     """A task that has started; `task_def_id` is its definition, which a run may execute several times."""
 
@@ -20,7 +22,7 @@ class TaskSummary:
     updated_at: datetime | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Task:
     """A task with its input and output, of any JSON shape; both may be personal."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from connector.domain.assurance import Assurance
+from connector.domain.frozen import frozen
 from connector.domain.signals import SignalChoice
 
 DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant
@@ -14,7 +15,7 @@ LOCAL, SCIM, KEYCLOAK, USERINFO = "local", "scim", "keycloak", "userinfo"  # kin
 KEEP, UNVERIFY, REMOVE = "keep", "unverify", "remove"  # settings for a user whom the directory no longer has
 
 
-@dataclass(frozen=True)
+@frozen
 class DirectoryLogin:
     """The connector's authentication at a directory: by a bearer token, a password, or a client's secret."""
 
@@ -29,7 +30,7 @@ class DirectoryLogin:
     audience: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class DirectoryChoice:
     """The directory of a tenant's users; the embedded one needs none of the other members.
 
@@ -62,7 +63,7 @@ class DirectoryChoice:
         return self.kind == USERINFO
 
 
-@dataclass(frozen=True)
+@frozen
 class TenantLimits:
     """The limits of a tenant; None: no limit besides the general one.
 
@@ -75,7 +76,7 @@ class TenantLimits:
     attempts: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Tenant:
     """A tenant, as the settings describe it; it is resolved once, from a request, a command or a stored row."""
 

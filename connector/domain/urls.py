@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 
 
-@dataclass(frozen=True)
+@frozen
 class UrlPolicy:
     """https to the listed hosts, or to any host if there is no list; plain http to loopback for development.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
 from connector.domain.failures import failure_words
+from connector.domain.frozen import frozen
 from connector.domain.history import Change
 from connector.domain.messages import joined, message
 from connector.domain.provider import Provider
@@ -20,7 +21,7 @@ from connector.errors import message_of
 REFUSED_STARTS_WINDOW = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimStatus:
     """A claim that a provider can verify; `reason` says why it is not verified."""
 
@@ -31,7 +32,7 @@ class ClaimStatus:
     reason: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class ProviderStatus:
     """The verification state of a user with one provider; `next_attempt_at` is None if a start is allowed now."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from connector.domain.frozen import frozen
 from connector.domain.studio import OutputClaim, OutputRole
 
 MAX_REASON = 1000  # characters of an administrator's reason for a decision
 
 
-@dataclass(frozen=True)
+@frozen
 class Verification:
     """One verification; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended.
 
@@ -48,7 +49,7 @@ class Verification:
     captured_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class VerificationClaim:
     """A claim of a verification: sent as an applicant field, contained in the workflow's output, or both.
 
@@ -80,7 +81,7 @@ def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) 
     return VerificationClaim(uri, applicant_field, output.pointer, output.role)
 
 
-@dataclass(frozen=True)
+@frozen
 class VerificationFilter:
     """A filter of verifications; None or empty means any. The period is half open.
 

@@ -7,10 +7,10 @@ claim without a result, such as one that was not compared, has no effect.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from connector.domain.environment import is_elsewhere
+from connector.domain.frozen import frozen
 from connector.domain.workflow_run import TAG_PREFIX, Comparison
 
 STANDARD, AML = "watchlist_standard", "watchlist_aml"  # Onfido's API v3.6, schema `watchlist_monitor_shared`
@@ -18,7 +18,7 @@ REPORTS = (STANDARD, AML)
 _SAYS_NOTHING = (Comparison.NOT_COMPARED, Comparison.UNIDENTIFIED)
 
 
-@dataclass(frozen=True)
+@frozen
 class MonitorTarget:
     """The applicant to monitor, and the report that its monitor creates."""
 
@@ -26,7 +26,7 @@ class MonitorTarget:
     report_name: str
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoteMonitor:
     """An active monitor as Onfido lists it; `tags` are None if the list shows none."""
 
@@ -35,7 +35,7 @@ class RemoteMonitor:
     tags: tuple[str, ...] | None
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimStanding:
     """The state of a claim with one provider; the applicant is that of the claim's verification, started at `since`."""
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector.domain.capture import LANGUAGES, LINK, SDK, LinkOptions, SdkOptions
 from connector.domain.claims import CONSENTS
 from connector.domain.custom_data import check_given, custom_data
+from connector.domain.frozen import frozen
 from connector.domain.studio import LONGEST_LINK, Studio, tag_objection
 from connector.errors import InvalidField
 
 
-@dataclass(frozen=True)
+@frozen
 class RunRequest:
     """The parts of a request besides its claims; None or empty means the provider's configuration.
 
@@ -35,7 +36,7 @@ class RunRequest:
     own_page: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class RunPlan:
     """The plan of a run: its start, and the user's way of capture, by `link` or otherwise by SDK.
 

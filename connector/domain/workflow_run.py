@@ -11,11 +11,12 @@ unknown status is stored unchanged and counts as open. A final status never chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.ids import UUID, normal_id
 
 STARTING = "starting"
@@ -47,7 +48,7 @@ class Comparison(StrEnum):
     NOT_COMPARED = "not_compared"
 
 
-@dataclass(frozen=True)
+@frozen
 class RunSnapshot:
     """The state of a run in one answer or event of Onfido.
 
@@ -92,7 +93,7 @@ class RunSnapshot:
         return self.status not in DECIDED_STATUSES or not (self.comparisons is None or self.lacks_document)
 
 
-@dataclass(frozen=True)
+@frozen
 class ListedRun:
     """A run in Onfido's list: without its output, which only the run itself has."""
 

@@ -8,15 +8,16 @@ is verified. One such provider is sufficient.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
+from connector.domain.frozen import frozen
 from connector.domain.utc import timestamp
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimRecord:
     """The state of a claim with one provider; `is_pending`: its first verification has no result yet."""
 
@@ -27,7 +28,7 @@ class ClaimRecord:
     at: datetime
 
 
-@dataclass(frozen=True)
+@frozen
 class WrittenStatus:
     """The written values: None means no value; `of_claims` has a flag for each recorded claim."""
 

@@ -6,7 +6,6 @@ the user ──► each verification with its deliveries ──► the audit tra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from connector.api.shapes.delivery import delivery_body
 from connector.api.shapes.user_status import UserStatusSchema, status_body
 from connector.api.shapes.verification import VerificationDetailsSchema, details_body
 from connector.domain.deliveries import DeliveryFilter
+from connector.domain.frozen import frozen
 from connector.domain.history import AuditFilter
 from connector.domain.jobs import HTML, JSON, Job, JobFailed, Step
 from connector.domain.openid.flow import is_guest
@@ -46,7 +46,7 @@ MOST_APPLICANTS = 1000  # verifications whose applicants are named
 _NOT_ASKED = LiveTasks(None, "Tasks are stored at Onfido only, and were not read.")
 
 
-@dataclass(frozen=True)
+@frozen
 class Sources:
     """The use cases with data about a user."""
 
@@ -60,7 +60,7 @@ class Sources:
     audit: Audit
 
 
-@dataclass(frozen=True)
+@frozen
 class Retention:
     """The retention of results, deliveries and guests, in days."""
 

@@ -12,7 +12,6 @@ import ssl
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import certifi
 
 from connector.domain.addresses import is_public
+from connector.domain.frozen import frozen
 from connector.errors import ConfigurationError
 
 
@@ -31,7 +31,7 @@ Network = IPv4Network | IPv6Network
 Address = tuple[int, Any]  # its family, and what a socket of that family connects to
 
 
-@dataclass(frozen=True)
+@frozen
 class Reach:
     """The addresses that may be connected to: with `is_public_only`, public ones and those in `networks`."""
 

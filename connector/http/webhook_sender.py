@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from standardwebhooks import Webhook
 
 from connector.domain.answered import Answered, start_of
+from connector.domain.frozen import frozen
 from connector.errors import ConnectorError
 from connector.http.client import Answer, BodyTooLargeError, ExchangeError, HttpClient
 
@@ -49,7 +50,7 @@ class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Taken:
     """A notice that the application accepted; `body` is None if it is longer than `MAX_ANSWER`."""
 

@@ -11,9 +11,9 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.readiness import Check, not_checked
 from connector.errors import ConnectorError
@@ -40,7 +40,7 @@ _UNREACHED = "Check `public_url`, its DNS name, the proxy and its certificate."
 _OTHER_ADVICE = "configure the proxy to forward this path unchanged, without a login"
 
 
-@dataclass(frozen=True)
+@frozen
 class _Answer:
     status: int
     proof: str

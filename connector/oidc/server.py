@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from authlib.oidc.core.grants import OpenIDCode
 from authlib.oidc.core.util import create_half_hash
 from flask import Response, current_app, g, request
 
+from connector.domain.frozen import frozen
 from connector.domain.openid.clients import KEY_METHOD
 from connector.domain.openid.flow import TOKEN_LIFETIME, Flow
 from connector.oidc.parties import METHODS, RelyingParty, SignedAssertion, find_client, issuer
@@ -44,7 +45,7 @@ class AlreadyAnswered(Exception):  # noqa: N818  it is a state, not a defect
     """The flow was answered by another request."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """The content of a flow's tokens: Authlib's resource owner."""
 
@@ -69,7 +70,7 @@ class ParsedRequest(OAuth2Request):  # type: ignore[misc]
         return form
 
 
-@dataclass(frozen=True)
+@frozen
 class Code:
     """A code that a client presented, with Authlib's interface; `token` is the access token for it."""
 

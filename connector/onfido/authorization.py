@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from connector.domain.frozen import frozen
 from connector.onfido.pacing import Recent
 
 
@@ -42,7 +43,7 @@ class ClientAuth(Authorization):
         super().__init__(None, client_secret, client_id)
 
 
-@dataclass(frozen=True)
+@frozen
 class AccessToken:
     """An access token, and the time of its renewal, by the transport's clock."""
 

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from connector.domain.frozen import frozen
 from connector.onfido.pacing import Pace, Queue, RateLimit, limit_reached
 
 FRESH = 1.0  # seconds for which a turn that was reserved ahead needs no further look at the database
 
 
-@dataclass(frozen=True)
+@frozen
 class Turn:
     """The next turn of an account: in how many seconds, and whether the caller gets it.
 

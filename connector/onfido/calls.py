@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from connector.domain.frozen import frozen
 from connector.errors import NO_ANSWER
 from connector.onfido.authorization import Authorization
 from connector.onfido.budget import Ahead
@@ -18,7 +19,7 @@ from connector.onfido.sessions import File
 MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; longer bodies are truncated and not parsed
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """One request; `fields` become its JSON body, a `form` its form. Values are left out of its `repr`, and so of logs.
 
@@ -64,7 +65,7 @@ class Call:
         return {} if self.form is None else {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """The answer, with the `date` of Onfido's clock; `retry_after` is in seconds, None if no pause is requested.
 

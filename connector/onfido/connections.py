@@ -14,19 +14,19 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.errors import Code, OnfidoError
 from connector.http.sockets import Deadline, Reach, Refused, TimedSocket, TimedTlsSocket, connect_to, look_up
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """The most seconds for connecting (with TLS, and a proxy's answer), for the answer, and for the whole exchange."""
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
 from itertools import chain
 
 from urllib3 import exceptions as urllib3_errors
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.pictures import DOCUMENT, SELFIE, Picture
 from connector.errors import Code, OnfidoError
@@ -34,7 +34,7 @@ _FOLDERS = {DOCUMENT: "documents", SELFIE: "live_photos"}
 LONGEST_WAIT = 10  # total number of read time-outs that receiving a file may take
 
 
-@dataclass(frozen=True)
+@frozen
 class FileStream:
     """A file being received; `length` is in bytes, None if it is not known before the end."""
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from connector.domain.frozen import frozen
 from connector.errors import Code, OnfidoError
 
 BURST_SHARE = 0.1  # the part of a minute's calls that may be sent at once
@@ -61,7 +61,7 @@ class Queue:
             self._places.release()
 
 
-@dataclass(frozen=True)
+@frozen
 class Pace:
     """The rate at which a bucket fills, and how far ahead of it calls may be sent; in seconds."""
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import joined, message
 from connector.errors import Code, OnfidoError, is_refusing
 from connector.onfido.calls import Answer, Call
@@ -74,7 +74,7 @@ _NUMBER = re.compile(r"(?<!\w)-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-]?[0-9]{
 _PLAIN = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Complaint:
     type: str | None
     message: str

@@ -8,10 +8,11 @@ output ──► `objects_in`, level by level ──┬─► each `data_compari
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, TypeGuard, TypeVar
 
+from connector.domain.frozen import frozen
 from connector.domain.nesting import containers, pointers_to
 from connector.domain.text import is_usable
 from connector.domain.workflow_run import Comparison
@@ -42,7 +43,7 @@ _COMPARED_BY_PROOFS = frozenset({"address", "first_name", "last_name"})
 _OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_names"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Compared:
     """Onfido's comparisons, by its keys; `has_document`: not only of a proof of address.
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
 
+from connector.domain.frozen import frozen
 from connector.onfido.connections import POOLS, PUBLIC_POOLS
 from connector.onfido.environment import proxy_headers, proxy_of, trusted_context
 
 POOL_SIZE = 32
 
 
-@dataclass(frozen=True)
+@frozen
 class File:
     """A file that is being received; the reader closes it."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.errors import Code
 from connector.onfido.api import OnfidoApi
 from connector.onfido.payloads import present
@@ -26,7 +27,7 @@ MAX_EVENTS = 100
 PAYLOAD_VERSION = 3  # the version of the events: the newest, which contains the run
 
 
-@dataclass(frozen=True)
+@frozen
 class RegisteredWebhook:
     """A webhook at Onfido; `token` signs its events. Token and version are None if Onfido does not return them."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.workflow_run import RunSnapshot, verification_id_of
 from connector.errors import Code, RequestError
@@ -22,7 +22,7 @@ PROBE = "connector.probe"  # an action that Onfido does not have: a signed event
 SIGNATURE_HEADER = "X-SHA2-Signature"
 
 
-@dataclass(frozen=True)
+@frozen
 class Event:
     """One event.
 

@@ -11,10 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+
+from connector.domain.frozen import frozen
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +25,7 @@ PATIENCE = 3600.0  # seconds
 MOST = 10_000  # that are queued at once
 
 
-@dataclass(frozen=True)
+@frozen
 class _Left:
     what: str
     ids: dict[str, str]

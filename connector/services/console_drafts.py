@@ -7,10 +7,10 @@ that one in the same browser. So it is kept for people who were signed in only, 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.store import console_sessions
 from connector.store.console_sessions import ConsoleSession
 from connector.store.engine import Database
@@ -20,7 +20,7 @@ from connector.store.vault import Vault
 MAX_DRAFT = 200_000  # characters
 
 
-@dataclass(frozen=True)
+@frozen
 class Draft:
     """A form that was not accepted: the path that it was sent to, and its fields without secrets."""
 

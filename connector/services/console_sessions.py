@@ -14,12 +14,12 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from connector.domain.access_tokens import OwnToken
+from connector.domain.frozen import frozen
 from connector.domain.history import SYSTEM
 from connector.domain.tenancy import Tenant
 from connector.services.batches import forget
@@ -44,7 +44,7 @@ MAX_NAME = 255
 KEPT_AFTER_END = timedelta(days=1)
 
 
-@dataclass(frozen=True)
+@frozen
 class Person:
     """The person who signs in, as the issuer reports, with the granted scopes."""
 

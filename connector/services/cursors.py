@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.errors import InvalidQuery
 from connector.services.use_case import use_case
@@ -21,7 +21,7 @@ from connector.store.vault import OpaqueTexts
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@frozen
 class Page(Generic[T]):
     """Some rows of a list; `next_cursor` is None on the last page."""
 

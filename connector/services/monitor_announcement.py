@@ -9,9 +9,9 @@ A delivery is queued only if a provider has the setting, or a monitor is recorde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from connector.domain.frozen import frozen
 from connector.domain.history import CHANGED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.workflow_run import is_final
 from connector.store.monitor_deliveries import MonitorPayload
@@ -19,7 +19,7 @@ from connector.store.monitor_deliveries import MonitorPayload
 SETTING = "studio"  # the property of a provider that has the setting
 
 
-@dataclass(frozen=True)
+@frozen
 class UpdateMonitor(MonitorPayload):
     """Create or end a user's monitor, by the state of the user's claims at delivery."""
 
@@ -28,7 +28,7 @@ class UpdateMonitor(MonitorPayload):
     user_id: str
 
 
-@dataclass(frozen=True)
+@frozen
 class UpdateMonitorsOfUser(MonitorPayload):
     """Update the monitors of a user with all providers."""
 
@@ -36,7 +36,7 @@ class UpdateMonitorsOfUser(MonitorPayload):
     user_id: str
 
 
-@dataclass(frozen=True)
+@frozen
 class UpdateMonitorsOfProvider(MonitorPayload):
     """Update the monitors of a provider's users, from `position` on."""
 

@@ -9,10 +9,10 @@ a user or a provider is removed      ──► claims.changed
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from connector.domain.capture import LINK
+from connector.domain.frozen import frozen
 from connector.domain.health import BAD
 from connector.domain.history import CHECKED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_EXPIRED, PROVIDER_FAILS, REVIEW
@@ -23,7 +23,7 @@ from connector.services.use_case import use_case
 from connector.store.notices import NoticePayload
 
 
-@dataclass(frozen=True)
+@frozen
 class NotifyOfChange(NoticePayload):
     """Notify an application of a change; `reason` is that of `attention.needed`."""
 

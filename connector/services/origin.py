@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
+from connector.domain.frozen import frozen
 from connector.telemetry import trace_id
 
 API, CONSOLE, COMMAND_LINE, ONFIDO, WORKER = "api", "console", "cli", "onfido", "worker"
 CHANNELS = (API, CONSOLE, COMMAND_LINE, ONFIDO, WORKER)
 
 
-@dataclass(frozen=True)
+@frozen
 class Origin:
     """A channel, and the address that a request came from; both None if neither is known."""
 

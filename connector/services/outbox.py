@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -22,6 +21,7 @@ import structlog
 
 from connector import metrics, tracing
 from connector.domain.answered import Answered
+from connector.domain.frozen import frozen
 from connector.domain.utc import timestamp
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.services import origin
@@ -45,7 +45,7 @@ _NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
 P = TypeVar("P", bound=Payload)
 
 
-@dataclass(frozen=True)
+@frozen
 class ProviderPayload:
     """The base of a payload that concerns one provider."""
 
@@ -57,7 +57,7 @@ class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
     """The delivery can never succeed."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Handler(Generic[P]):
     """The handler of a kind of payload.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from connector.domain.differences import REPLACED
+from connector.domain.frozen import frozen
 from connector.domain.history import CHANGED, SETTINGS, SYSTEM, by_administrator
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
@@ -29,7 +29,7 @@ SILENT = timedelta(seconds=4 * BEAT)  # after this, a process has ended or hangs
 KEPT = timedelta(days=30)  # the time for which a process is stored, to compare the next one with it
 
 
-@dataclass(frozen=True)
+@frozen
 class Starting:
     """A process that starts: its settings for display, and the exact values of those that all processes share."""
 
@@ -41,7 +41,7 @@ class Starting:
     exact: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@frozen
 class Running:
     """A running process; `differing` are the settings that differ from the process that started last."""
 

@@ -7,9 +7,10 @@ only logged; refused starts are recorded separately. The sweep removes the entri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from connector.domain.frozen import frozen
 from connector.domain.history import REFUSED, REQUEST, Change
 from connector.services.refusal_record import RefusalRecord
 from connector.services.use_case import use_case
@@ -17,7 +18,7 @@ from connector.services.use_case import use_case
 MAX_NAME, MAX_CODE, MAX_PROVIDER_ID = 255, 64, 36  # lengths of the columns of the history
 
 
-@dataclass(frozen=True)
+@frozen
 class RefusedRequest:
     """A refused request: its operation, the code of the refusal, and the named objects."""
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.services.batches import forget
 from connector.services.outbox import Handler
 from connector.services.signal_announcement import NoteLevels
@@ -32,7 +32,7 @@ SECONDS = 20.0  # of one delivery; well below the outbox' lease
 PAUSE = 1.0  # seconds until the next one, so that other deliveries take their turn
 
 
-@dataclass(frozen=True)
+@frozen
 class FinishRemovals:
     """Delete hidden rows."""
 

@@ -8,16 +8,16 @@ A delivery is queued only if the tenant has a stream (`store/signal_levels.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from connector.domain.claims import VERIFIED
+from connector.domain.frozen import frozen
 from connector.domain.history import CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.openid.flow import is_guest
 from connector.store.signal_levels import LevelPayload
 
 
-@dataclass(frozen=True)
+@frozen
 class AnnounceLevel(LevelPayload):
     """Notify the streams if a user's level has changed; `was_verified`: a claim was verified until this change."""
 
@@ -27,7 +27,7 @@ class AnnounceLevel(LevelPayload):
     is_removal: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class AnnounceLevels(LevelPayload):
     """Check the levels of all users at the verified level, after `position`."""
 
@@ -35,7 +35,7 @@ class AnnounceLevels(LevelPayload):
     position: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class NoteLevels:
     """Record, and check, the levels of users who were verified with a removed provider, after `position`.
 

@@ -6,9 +6,9 @@ journal ──► a claim, a verification, a user's removal ──► write_stat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from connector.domain.frozen import frozen
 from connector.domain.history import CHANGED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenants
@@ -16,7 +16,7 @@ from connector.services.use_case import use_case
 from connector.store.outbox import Payload
 
 
-@dataclass(frozen=True)
+@frozen
 class WriteStatus:
     """Write a user's status at the time of delivery."""
 
@@ -25,7 +25,7 @@ class WriteStatus:
     user_id: str
 
 
-@dataclass(frozen=True)
+@frozen
 class WriteStatuses:
     """Write the status of each user whose status was written before, from `position` on."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+
+from connector.domain.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Deadline:
     """The time by which all Onfido calls of one use case must be answered, as a value of `time.monotonic()`.
 
@@ -22,7 +23,7 @@ class Deadline:
         return max(0.0, self.at - time.monotonic())
 
 
-@dataclass(frozen=True)
+@frozen
 class Timing:
     """Time limits in seconds: for all Onfido calls of one request, and for an unanswered start of a run."""
 

@@ -14,12 +14,12 @@ keep_document        read the document's values, if the provider requires them a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import structlog
 
+from connector.domain.frozen import frozen
 from connector.domain.openid.flow import KEPT_FOR
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
@@ -60,7 +60,7 @@ CHECK_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 REPORTED_AFTER = timedelta(days=7)  # a run that is open for this long is reported to the operator
 
 
-@dataclass(frozen=True)
+@frozen
 class Sweep:
     """Queue overdue work."""
 

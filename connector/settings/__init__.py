@@ -16,15 +16,13 @@ A setting is one field of `Settings`; its reader and its entry in `config/settin
 After a change: `python -m connector.settings > config/settings.toml`.
 """
 
-# ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
@@ -41,7 +39,7 @@ __all__ = ["Issuer", "Settings", "load"]
 DIRECTORY = "onfido-idvp-connector"
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings(Noted, Checked):
     """The settings of an operator; `dev` can be set on the command line only."""
 

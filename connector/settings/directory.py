@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import (
     KEEP,
     KEYCLOAK,
@@ -29,7 +30,7 @@ _AUDIENCES = "answer_audiences"
 _LOGINS = {"bearer_token": ("bearer_token",), "username": ("username", "password"), "token_url": ("client_id",)}
 
 
-@dataclass(frozen=True)
+@frozen
 class DirectorySettings(Checked):
     """The source of the values of a tenant's users."""
 

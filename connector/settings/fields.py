@@ -14,10 +14,11 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from connector.domain.frozen import frozen
 from connector.errors import ConfigurationError
 from connector.settings.texts import ControlCharacterError, read_text
 
@@ -53,7 +54,7 @@ def setting(
     return field(default=default, repr=not is_secret, metadata=metadata)
 
 
-@dataclass(frozen=True)
+@frozen
 class Checked:
     """A dataclass whose values are replaced by the results of its fields' checks."""
 
@@ -115,7 +116,7 @@ def render(owner: type[Checked]) -> str:
     return "\n".join(line for each in each_last for line in _render_setting(each, kinds[each.name]))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Kind:
     """The reader of values of one type: from TOML, and from the text of a variable.
 

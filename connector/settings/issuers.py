@@ -1,14 +1,13 @@
 """The settings of an issuer of access tokens; `[[issuers]]` and the tenants' tables have the same form."""
 
-# ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
@@ -34,7 +33,7 @@ def _our_scopes(table: Table) -> Table:
     return table
 
 
-@dataclass(frozen=True)
+@frozen
 class Issuer(Checked):
     """An authorization server whose access tokens are accepted."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connector.domain.frozen import frozen
 from connector.settings.fields import Checked, Table
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ OF_A_PROCESS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class ShownSetting:
     """A setting: its value (for a secret, whether it is set), its source and its description."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from connector.domain.frozen import frozen
 from connector.domain.signals import ALL, NONE, SignalChoice
 from connector.errors import ConfigurationError
 from connector.settings import checks
 from connector.settings.fields import Checked, setting
 
 
-@dataclass(frozen=True)
+@frozen
 class SignalSettings(Checked):
     """The content of signals about users' assurance."""
 

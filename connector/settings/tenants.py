@@ -1,13 +1,12 @@
 """The settings of a tenant, `[[tenants]]`: its issuers, its directory, its limits and its pages."""
 
-# ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
-
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
@@ -29,7 +28,7 @@ def tenant_name(value: str) -> str:
     return value
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits(Checked):
     """The limits of a tenant."""
 
@@ -48,7 +47,7 @@ class Limits(Checked):
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Tenant(Checked):
     """An organization with its own issuers, users and pages."""
 

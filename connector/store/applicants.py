@@ -7,11 +7,11 @@ is created. The names are committed before the values are sent: after a crash to
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification
 from connector.store import batch
 from connector.store.batch import Answer
@@ -43,7 +43,7 @@ _LATEST = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class KnownApplicant:
     """A user's applicant, and the names of the fields that were ever sent for it."""
 

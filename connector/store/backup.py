@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from connector.domain.frozen import frozen
 from connector.errors import ConfigurationError
 from connector.private_file import draft_beside
 from connector.store.engine import WriterQueue
@@ -22,7 +22,7 @@ BUSY = 30.0  # seconds to wait for others
 _LATEST = (("history", "at"), ("verifications", "updated_at"), ("events", "received_at"), ("users", "created_at"))
 
 
-@dataclass(frozen=True)
+@frozen
 class Content:
     """The ids of a database's encryption keys, and the time of its last change, if any."""
 

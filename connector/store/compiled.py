@@ -8,12 +8,13 @@ import json
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Dialect, Float
 from sqlalchemy.sql.dml import UpdateBase
+
+from connector.domain.frozen import frozen
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
@@ -25,7 +26,7 @@ _PARAMETER = re.compile(r"%(?:%|\((\w+)\)s)")
 Process = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class CompiledStatement:
     """A statement's text in the database's syntax, with the conversions of its parameters and rows."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, Update, delete, insert, select, update
 
+from connector.domain.frozen import frozen
 from connector.store.console_models import console_links, console_sessions
 from connector.store.pages import Branch, Order, Position, page
 
 
-@dataclass(frozen=True)
+@frozen
 class ConsoleSession:
     """A signed-in browser, with the person and the granted scopes."""
 
@@ -32,7 +32,7 @@ class ConsoleSession:
     token_expires_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class ConsoleLink:
     """A link that signs in once."""
 

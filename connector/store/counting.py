@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, case, func, literal, null, select, text
 
+from connector.domain.frozen import frozen
 from connector.domain.hour_counts import HOURS
 from connector.domain.measures import Count, Measure
 from connector.domain.statistics import Cohort, attribute_bucket, seconds_bucket
@@ -40,7 +40,7 @@ Counted = Counter[tuple[str, str, str, str, str, int]]
 HOUR = 3_600  # seconds
 
 
-@dataclass(frozen=True)
+@frozen
 class Window:
     """A half open period."""
 

@@ -6,7 +6,6 @@ Each takes a tenant, and then only sees and changes rows of that tenant.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 
 from connector.domain.deliveries import KINDS, STATES, DeliveryFilter, KindCount
+from connector.domain.frozen import frozen
 from connector.store import pages
 from connector.store.dialect import from_now
 from connector.store.models import outbox
@@ -32,7 +32,7 @@ from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.wake_up import NOTIFY, announce
 
 
-@dataclass(frozen=True)
+@frozen
 class Managed:
     """A row that was retried or dropped."""
 

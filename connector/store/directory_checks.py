@@ -6,11 +6,11 @@ begin (one per interval) ──► advance, page by page ──► end          
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from connector.domain.frozen import frozen
 from connector.store.dialect import insert
 from connector.store.directory_models import directory_checks
 from connector.store.models import users
@@ -18,7 +18,7 @@ from connector.store.models import users
 STUCK_AFTER = timedelta(hours=2)  # after this time without progress its delivery is dead, and another pass may start
 
 
-@dataclass(frozen=True)
+@frozen
 class Pass:
     """A pass: the last compared user, the number of compared users, and of those who are gone."""
 

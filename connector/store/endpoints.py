@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, or_, select, update
 
+from connector.domain.frozen import frozen
 from connector.domain.notices import Endpoint, EndpointConfig
 from connector.store.models import notice_endpoints, notice_subscriptions, providers
 
@@ -20,7 +21,7 @@ _FIELDS = (
 _SECRETS = (_T.secret, _T.previous_secret)
 
 
-@dataclass(frozen=True)
+@frozen
 class Sealed:
     """The secrets of an endpoint, encrypted; `previous` also signs until it expires."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, select, update
 
+from connector.domain.frozen import frozen
 from connector.store import batch
 from connector.store.batch import Answer
 from connector.store.dialect import insert
@@ -51,7 +51,7 @@ _ADD = insert(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class ParkedEvent:
     """A parked event, with its encrypted body."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
 from connector.domain.claims import ClaimState
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification, VerificationClaim
 from connector.store import batch, claims, providers, verification_claims, verifications
 from connector.store.batch import Answer
@@ -23,7 +23,7 @@ _FIND_CLAIMS = verification_claims.SELECT.join(table).where(*_IS_THIS_RUN)
 _LOCK_STATES = claims.lock_states_of(select(table.c.user_id).where(*_IS_THIS_RUN).scalar_subquery())
 
 
-@dataclass(frozen=True)
+@frozen
 class LockedRun:
     """A run's verification, None if none is known; its claims, and the state of the user's claims.
 

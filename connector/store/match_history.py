@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, text
 
+from connector.domain.frozen import frozen
 from connector.domain.history import CLAIM
 from connector.store.conditions import IS_AUDITED, IS_MATCH
 from connector.store.models import history, verifications
 from connector.store.pages import unindexed
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """An entry about a user: of a claim with its state, or of a match if `claim` is None; entries are numbered in
     order.

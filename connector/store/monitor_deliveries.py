@@ -6,10 +6,10 @@ a transaction ──► INSERT … SELECT, if a provider has the setting or a mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, literal, or_, select
 
+from connector.domain.frozen import frozen
 from connector.store.models import outbox, providers, watchlist_monitors
 from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 
@@ -17,7 +17,7 @@ _M = watchlist_monitors
 _HAS_SETTING = providers.c.studio["watchlist_monitor"].as_string().is_not(None)
 
 
-@dataclass(frozen=True)
+@frozen
 class MonitorPayload(ConditionalPayload):
     """The base of a payload about monitors: of a user, of a provider, or of a user with one provider."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from connector.domain.frozen import frozen
 from connector.store import batch, queueing
 from connector.store.dialect import from_now
 from connector.store.models import notice_endpoints, notice_subscriptions, outbox
@@ -26,7 +26,7 @@ from connector.store.queueing import Candidate, ConditionalPayload, Parameter, S
 from connector.store.wake_up import announce
 
 
-@dataclass(frozen=True)
+@frozen
 class NoticePayload(ConditionalPayload):
     """The base of the payload of a notice; `endpoint_id` is its row's.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar, Protocol
@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector import tracing
+from connector.domain.frozen import frozen
 from connector.store import batch, pages
 from connector.store.batch import Answer
 from connector.store.dialect import Extended, Insert, from_now, insert
@@ -50,7 +51,7 @@ class Payload(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Delivery:
     """A leased row; `attempts` includes this one, `history` has the failed ones."""
 
@@ -63,7 +64,7 @@ class Delivery:
     traceparent: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class OutboxRow(Delivery):
     """A row for administrators; `answer` is the start of the receiver's latest answer, encrypted."""
 

@@ -7,7 +7,6 @@ statuses and the like therefore has branches, one for each value, and reads at m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +22,14 @@ from sqlalchemy import (
     union_all,
 )
 
+from connector.domain.frozen import frozen
+
 MOST_JOINED = 200  # branches of one UNION; SQLite supports at most 500
 
 Ids = Select[Any] | CompoundSelect[Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Position:
     """A position in a list: that of a row, by its time and id."""
 
@@ -36,7 +37,7 @@ class Position:
     row_id: str | int
 
 
-@dataclass(frozen=True)
+@frozen
 class Order:
     """The order of a list: by time, then by id."""
 
@@ -54,7 +55,7 @@ class Order:
         return key > place if self.is_rising else key < place
 
 
-@dataclass(frozen=True)
+@frozen
 class Branch:
     """Rows in the order of the list in an index: `conditions` are equalities, then at most a period."""
 

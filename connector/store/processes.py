@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from connector.domain.frozen import frozen
 from connector.store.process_models import processes
 
 MOST = 500  # processes that are read at once
 
 
-@dataclass(frozen=True)
+@frozen
 class StoredProcess:
     """A process that runs, or ran a moment ago."""
 

@@ -6,12 +6,13 @@ change of a provider ──► due soon ──► sweep: queued, due again ─�
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, or_, select, update
 
+from connector.domain.frozen import frozen
 from connector.domain.health import Health
 from connector.domain.messages import Message, packed, unpacked
 from connector.domain.readiness import Check
@@ -41,7 +42,7 @@ _FIELDS = (_T.lease_until, _T.tried_at, _T.is_answered, _T.checked_at, _T.is_goo
 _SELECT = select(providers.c.id, providers.c.name, providers.c.updated_at, *_FIELDS, *_LAST_EVENTS)
 
 
-@dataclass(frozen=True)
+@frozen
 class DueProvider:
     """A provider whose check is due, and since when."""
 

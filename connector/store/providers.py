@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, liter
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
+from connector.domain.frozen import frozen
 from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.stored import known_fields, stored_member, with_unknown
@@ -84,7 +85,7 @@ _SHARE_ENVIRONMENT = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class WebhookAccess:
     """The data for receiving an event: the tokens that may sign it, by column, and the features that use it.
 

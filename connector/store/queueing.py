@@ -8,13 +8,14 @@ It inserts no row where a condition does not hold, and takes no further round tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import cache, partial
 from typing import Any, ClassVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, cast, literal, null, select, union_all
 
 from connector import tracing
+from connector.domain.frozen import frozen
 from connector.store import batch, wake_up
 from connector.store.dialect import Extended, Insert, from_now, insert, new_id
 from connector.store.models import outbox
@@ -27,7 +28,7 @@ _OPTIONAL = ("provider_id", "verification_id", "endpoint_id", "dedupe_key")
 Parameter = Callable[[str, Column[Any]], ColumnElement[Any]]  # makes the parameter of a name, of a column's type
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """The conditions under which a delivery is queued, and the columns that it gets then."""
 
@@ -39,7 +40,7 @@ Describe = Callable[[Parameter], Source]
 Statements = tuple[Callable[[Connection], Extended], Callable[[Connection], Extended]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Candidate:
     """A delivery that is queued if the conditions of its source hold; `parameters` are those of the source.
 
@@ -53,7 +54,7 @@ class Candidate:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class ConditionalPayload:
     """The base of payloads that are queued only under a condition."""
 

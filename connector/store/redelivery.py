@@ -6,12 +6,12 @@ A page examines a fixed number of rows, matching or not, in a short transaction.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select, tuple_, update
 
+from connector.domain.frozen import frozen
 from connector.store.dialect import from_now
 from connector.store.models import outbox
 from connector.store.outbox import DEAD, DONE, READY, is_for
@@ -19,7 +19,7 @@ from connector.store.pages import Position
 from connector.store.wake_up import announce
 
 
-@dataclass(frozen=True)
+@frozen
 class Redelivery:
     """The deliveries: those that became dead since a time; with `is_everything` every notice since then."""
 

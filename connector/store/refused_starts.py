@@ -6,11 +6,11 @@ A change of the provider resets the count, because most refusals are due to its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, case, delete, select
 
+from connector.domain.frozen import frozen
 from connector.store import batch
 from connector.store.dialect import insert
 from connector.store.hidden import IS_REGISTERED
@@ -44,7 +44,7 @@ _ADD = insert(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class RefusedStarts:
     """The number of refused starts, and since when."""
 

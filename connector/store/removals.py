@@ -8,12 +8,12 @@ Rows that another transaction has locked are skipped, so that a deletion never w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, delete, literal, or_, select, update
 
+from connector.domain.frozen import frozen
 from connector.store.hidden import HIDDEN
 from connector.store.models import claims, events, notice_endpoints, outbox, providers, refused_starts, verifications
 from connector.store.openid_models import openid_assertions, openid_clients, openid_flows
@@ -21,7 +21,7 @@ from connector.store.outbox import READY, is_in
 from connector.store.provider_models import provider_health, refused_posts
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """Rows that belong to a provider or a client, by the column that names it; `order` follows it in an index."""
 
@@ -39,7 +39,7 @@ class Part:
         return len(rows)
 
 
-@dataclass(frozen=True)
+@frozen
 class Removable:
     """A table whose rows are hidden first; `parts` are deleted before a row, `others` must have gone before it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select, tuple_, update
 
+from connector.domain.frozen import frozen
 from connector.store.console_models import console_sessions
 from connector.store.models import (
     events,
@@ -106,7 +106,7 @@ def own_secret(name: str) -> str:
     return f"secrets/{name}"
 
 
-@dataclass(frozen=True)
+@frozen
 class SealedColumn:
     """A column of encrypted text; `context` creates a value's context from its row's key, `batch` rows are read at
     once.

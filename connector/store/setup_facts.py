@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, literal_column, select
 
+from connector.domain.frozen import frozen
 from connector.domain.setup_steps import MOST_RUNS
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 from connector.store.events import STATES
@@ -18,7 +18,7 @@ GRACE = timedelta(minutes=10)  # time by which an event may be later than the sw
 _COMPARED = case((verification_claims.c.finding != Comparison.NOT_COMPARED, verification_claims.c.verification_id))
 
 
-@dataclass(frozen=True)
+@frozen
 class Since:
     """The times since which the workflow and the webhook are unchanged; None if not recorded."""
 
@@ -26,7 +26,7 @@ class Since:
     webhook: datetime | None
 
 
-@dataclass(frozen=True)
+@frozen
 class RecentRuns:
     """Facts about the latest runs: whether one was started, and how many have ended without an event."""
 

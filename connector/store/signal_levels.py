@@ -6,11 +6,11 @@ a transaction ──► queue ──► INSERT … SELECT, if the tenant has a s
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, literal, select
 
+from connector.domain.frozen import frozen
 from connector.store.dialect import insert
 from connector.store.guests import is_guest
 from connector.store.hidden import is_of_registered
@@ -24,7 +24,7 @@ _T = signal_levels.c
 _OF_USER = (_T.tenant == bindparam("of_tenant"), _T.user_id == bindparam("of_user"))
 
 
-@dataclass(frozen=True)
+@frozen
 class LevelPayload(ConditionalPayload):
     """The base of payloads about levels, which are queued only for a tenant that has a stream."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from connector.domain.claims import Claim
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification
 from connector.store import batch, claims, verifications
 from connector.store.verifications import RemovedError
 
 
-@dataclass(frozen=True)
+@frozen
 class Snapshot:
     """A verification and the user's claims with its provider, as they were when they were read; empty if removed."""
 

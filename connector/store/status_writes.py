@@ -5,10 +5,9 @@ take the lease (compare-and-set; clears what was written) ──► release it w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
+from connector.domain.frozen import frozen
 from connector.store.dialect import from_now, insert
 from connector.store.directory_models import status_writes
 
@@ -17,7 +16,7 @@ _WRITTEN = select(status_writes.c.written).where(*_OF_USER)
 _ADD = insert(status_writes, lambda statement: statement.on_conflict_do_nothing())
 
 
-@dataclass(frozen=True)
+@frozen
 class Turn:
     """A lease on a user's status, and the digest of the status that was last written; None: not known.
 

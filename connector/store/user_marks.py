@@ -5,15 +5,15 @@ The rows are those of `users`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
+from connector.domain.frozen import frozen
 from connector.store.models import users
 
 
-@dataclass(frozen=True)
+@frozen
 class Mark:
     """The fingerprint of a user's values last read, and the start of that reading; None: never."""
 

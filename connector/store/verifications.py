@@ -7,7 +7,7 @@ in every statement. The partial unique index `uq_verifications_open` allows one 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.store import batch, verification_claims
@@ -79,7 +80,7 @@ _OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc()
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 
 
-@dataclass(frozen=True)
+@frozen
 class Lease:
     """The right to initiate one verification, until `until`."""
 
@@ -87,7 +88,7 @@ class Lease:
     until: datetime
 
 
-@dataclass(frozen=True)
+@frozen
 class Fence:
     """The condition under which the holder of a lease may write a status.
 

@@ -6,10 +6,10 @@ take the lease (compare-and-set) ──► announce the applicant to be monitore
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
+from connector.domain.frozen import frozen
 from connector.domain.watchlist import ClaimStanding, MonitorTarget
 from connector.store.dialect import from_now, insert
 from connector.store.models import claims, verifications, watchlist_monitors
@@ -32,7 +32,7 @@ _CLAIMS = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Turn:
     """A lease on a user's monitor, and its recorded applicant, and its id if that is known."""
 

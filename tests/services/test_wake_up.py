@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
+from connector.domain.frozen import frozen
 from connector.relay import Relay
 from connector.services.outbox import Handler, Outbox
 from connector.store import deliveries, queueing
@@ -168,7 +169,7 @@ def test_a_rolled_back_delivery_wakes_no_worker(database: Database) -> None:
     assert database.wake_up.count == count
 
 
-@dataclass(frozen=True)
+@frozen
 class ConditionalOrder(ConditionalPayload):
     """A delivery that is queued if `is_wanted`."""
 

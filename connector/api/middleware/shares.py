@@ -10,13 +10,13 @@ import functools
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, request
 
 from connector.api.middleware.traffic import CONSOLE, REQUESTS, lane
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
@@ -34,7 +34,7 @@ class Lasting(Enum):
     DOWNLOAD = auto()  # it lasts until the client has read the file
 
 
-@dataclass(frozen=True)
+@frozen
 class Limit:
     """The number of calls that one holder may have in progress: all callers, a tenant, a user, or all downloads."""
 

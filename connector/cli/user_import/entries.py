@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from connector.cli.user_import.decoding import UnreadableFileError
 from connector.cli.user_import.sheet import Row, read_rows
+from connector.domain.frozen import frozen
 from connector.domain.text import is_usable
 from connector.domain.user_ids import MAX_LENGTH, id_objection, name_objection
 
@@ -27,7 +28,7 @@ _JSON_TYPES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A user in a file: the place, the id, the values by claim, and objections."""
 
@@ -37,7 +38,7 @@ class Entry:
     objections: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class UserFile:
     """A file's users, read again for each iteration, so that a large file is never in memory as a whole."""
 

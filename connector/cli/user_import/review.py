@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from connector.cli.user_import.entries import Entry
 from connector.domain.applicant import is_day
+from connector.domain.frozen import frozen
 from connector.domain.provider import Provider
 from connector.domain.verifiability import form_of, used_claims
 
@@ -16,7 +17,7 @@ SHOWN = 20  # the maximum number of displayed objections
 DAY = "dob"  # the applicant field that is a date
 
 
-@dataclass(frozen=True)
+@frozen
 class Expected:
     """The used claims, and which of them are dates; `where` names their source."""
 

@@ -10,10 +10,10 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 
 from connector.cli.user_import.decoding import UnreadableFileError
+from connector.domain.frozen import frozen
 
 SEPARATORS = (",", ";", "\t", "|")
 LONGEST_CELL = 131_072  # characters; a longer cell is a quote that is never closed
@@ -21,7 +21,7 @@ _NAMED_SEPARATOR = re.compile(r'"?sep=(\\t|[^\w"\s]|\t)"?[,;|\t ]*(?:\r\n|\r|\n|
 _END = "\0end"  # no valid cell contains a NUL character
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """The cells of a row without surrounding spaces, and the row's first line."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import g, render_template, url_for
@@ -15,6 +14,7 @@ from connector.console.ground import now, use_cases
 from connector.console.live import part
 from connector.console.story import Story
 from connector.domain.deliveries import DEAD, DONE, KINDS, READY, STATES, DeliveryFilter
+from connector.domain.frozen import frozen
 from connector.domain.notices import DeliveryRate, Endpoint
 from connector.domain.verification_filter import read_period
 from connector.services.application.deliveries import Deliveries
@@ -28,7 +28,7 @@ DAY = timedelta(hours=24)
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-@dataclass(frozen=True)
+@frozen
 class Share:
     """The notices that an endpoint was sent within a day, and how many of them it accepted."""
 

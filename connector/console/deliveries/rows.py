@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from connector.console.words import State, delivery_state
 from connector.domain import notices
+from connector.domain.frozen import frozen
 from connector.domain.notices import Endpoint
 from connector.services.application.deliveries import StoredDelivery
 
@@ -51,7 +51,7 @@ EVENTS: Mapping[str, object] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempt:
     """An attempt and its outcome."""
 
@@ -62,7 +62,7 @@ class Attempt:
     reason: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A delivery in a list."""
 

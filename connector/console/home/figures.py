@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from flask import g
 from flask_babel import format_date, ngettext
@@ -14,6 +13,7 @@ from connector.console.filters import Choice, Filters
 from connector.console.formats import duration, number, percent
 from connector.console.ground import use_cases
 from connector.console.home.parts import link
+from connector.domain.frozen import frozen
 from connector.domain.provider import Provider
 from connector.domain.statistics import ClaimNumbers, Share, Statistics
 from connector.services.lookup.statistics import StatisticsFilter, StatisticsLookup
@@ -25,7 +25,7 @@ KINDS = ("good", "wait", "bad", "none", "fault")
 FAILED, CHANGED = ("consider", "differs", "watchlist_match"), ("value_changed",)
 
 
-@dataclass(frozen=True)
+@frozen
 class Figure:
     """One number, with its change from the previous period and its course by day."""
 
@@ -37,7 +37,7 @@ class Figure:
     url: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """A stage of the funnel, and the outcome of those that did not reach it."""
 
@@ -48,7 +48,7 @@ class Step:
     lost: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Attribute:
     """A claim's results: parts of a bar (kind, percent), and two shares."""
 
@@ -58,7 +58,7 @@ class Attribute:
     not_compared: Share
 
 
-@dataclass(frozen=True)
+@frozen
 class Numbers:
     """All figures of a period."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from flask import g
@@ -17,6 +17,7 @@ from connector.console.providers.words import warning
 from connector.console.translations import say
 from connector.domain.deliveries import DEAD, DeliveryFilter
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, EventFilter
+from connector.domain.frozen import frozen
 from connector.domain.health import BAD, UNKNOWN
 from connector.domain.mapping import Flaw, warnings_of
 from connector.domain.messages import without_command
@@ -38,7 +39,7 @@ LEAST_APPROVED = 10  # runs, before an attribute that was never compared is list
 OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
 
-@dataclass(frozen=True)
+@frozen
 class Need:
     """An open task; `url` is None if its page is not installed."""
 
@@ -50,7 +51,7 @@ class Need:
     url: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Needs:
     """The open tasks, and the trace ids of the look-ups that failed."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 from flask import current_app, url_for
 
 from connector.console.descriptions import description_of
+from connector.domain.frozen import frozen
 from connector.errors import DatabaseUnavailable, InvalidField, RequestError
 from connector.telemetry import trace_id
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@frozen
 class Part(Generic[T]):
     """The result of a look-up; None if it failed, with the trace id of the failure in the log.
 

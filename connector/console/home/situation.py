@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import g
@@ -12,6 +11,7 @@ from flask_babel import ngettext
 from connector.console.ground import now, use_cases
 from connector.console.home.needs import VALUES, VIEW
 from connector.domain.events import EventFilter
+from connector.domain.frozen import frozen
 from connector.domain.health import BAD
 from connector.domain.verification import VerificationFilter
 from connector.services.lookup.events import EventLookup
@@ -24,7 +24,7 @@ WITH_RESULT = ("approved", "declined", "review")
 LATE = timedelta(minutes=5)  # the worker counts each minute
 
 
-@dataclass(frozen=True)
+@frozen
 class Situation:
     """The sentence, the last result and event, and the time of the worker's last count."""
 

@@ -25,6 +25,7 @@ from connector.console.providers.rows import Row, change_rows, read_rows
 from connector.console.story import Story
 from connector.console.words import State, attribute_state
 from connector.domain.dry_run import Draft
+from connector.domain.frozen import frozen
 from connector.domain.judgement import Verdict
 from connector.domain.mapping import FIELD_GROUPS, MappingWarning, changed_claims, source_of, warnings_of
 from connector.domain.provider import Provider
@@ -44,7 +45,7 @@ MOST_UNDONE = 1500  # characters of a mapping that the notice's cookie can hold
 ENDED = ("approved", "declined", "review")
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A claim of the draft as the table shows it."""
 

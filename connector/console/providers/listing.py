@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask import g, render_template
 from flask_babel import gettext as _
@@ -12,6 +11,7 @@ from connector.console.filters import Choice, Filters
 from connector.console.ground import use_cases
 from connector.console.providers import health_words, page
 from connector.console.story import Story
+from connector.domain.frozen import frozen
 from connector.domain.health import STATES, Health
 from connector.domain.provider import Provider
 from connector.services.providers.health import HealthRecords
@@ -23,7 +23,7 @@ REGIONS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A provider in the list."""
 

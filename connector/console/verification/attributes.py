@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -11,13 +10,14 @@ from flask_babel import ngettext
 from connector.console.translations import say
 from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
+from connector.domain.frozen import frozen
 from connector.domain.judgement import FINDING, RUN, Explanation, Rule, Step
 from connector.domain.reasons import reason_of_claim, reason_of_run
 from connector.domain.verification import VerificationClaim
 from connector.services.lookup.verifications import VerificationDetails
 
 
-@dataclass(frozen=True)
+@frozen
 class Link:
     """A step of the decision."""
 
@@ -26,7 +26,7 @@ class Link:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Attribute:
     """An attribute as the page shows it; `others` are the rules that were tried before and do not apply.
 

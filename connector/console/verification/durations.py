@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 
+from connector.domain.frozen import frozen
 from connector.domain.history import RUN
 from connector.services.lookup.verifications import VerificationDetails
 
 
-@dataclass(frozen=True)
+@frozen
 class Stretch:
     """A part of the time: its start and its length, in percent."""
 

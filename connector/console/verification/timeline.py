@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -14,6 +13,7 @@ from flask_babel import ngettext
 from connector.console.formats import claim_name
 from connector.console.words import State, attribute_state, delivery_state, run_state
 from connector.domain.claims import VERIFIED
+from connector.domain.frozen import frozen
 from connector.domain.history import (
     AUDITED,
     CLAIM,
@@ -51,7 +51,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Moment:
     """An entry of the timeline: its mark, a sentence, and its actor or channel."""
 
@@ -62,7 +62,7 @@ class Moment:
     by: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class SentDelivery:
     """A delivery of this verification, as the page shows it."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask_babel import gettext as _
 
 from connector.console.formats import claim_name
+from connector.domain.frozen import frozen
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError, TooManyRequests
 
 RETRY_AFTER = 30  # seconds
 _BUSY = (Code.BEING_STARTED,)
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """A problem that the page explains, with the status of its answer."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import gettext, lazy_gettext
@@ -11,6 +10,7 @@ from flask_babel import gettext, lazy_gettext
 from connector.console.translations import say
 from connector.console.words import State, attribute_state
 from connector.domain.claims import WATCHLIST_MATCH
+from connector.domain.frozen import frozen
 from connector.domain.reasons import NOT_CHECKED, reason_of_claim, reason_of_run
 from connector.domain.user_status import ClaimStatus, ProviderStatus
 from connector.domain.verification import Verification
@@ -42,7 +42,7 @@ _SENTENCES: Mapping[str, object] = {
 _TRIED = {DECLINED, ABANDONED, ERROR}
 
 
-@dataclass(frozen=True)
+@frozen
 class Item:
     """An attribute as its user sees it."""
 
@@ -51,7 +51,7 @@ class Item:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Standing:
     """The content of the page; `uris` are the attributes that a start is to verify."""
 

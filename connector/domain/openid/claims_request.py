@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.nesting import is_deeper
 from connector.domain.openid.groups import GROUPS, nested
 from connector.errors import InvalidField
@@ -23,7 +24,7 @@ _WHERE = "claims"
 _PLACES = ("id_token", "userinfo")
 
 
-@dataclass(frozen=True)
+@frozen
 class RequestedClaim:
     """A requested claim, by OpenID's name, dotted within a group; `value` is compared with the document."""
 
@@ -32,7 +33,7 @@ class RequestedClaim:
     is_fuzzy: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimsRequest:
     """The requested claims; `verification` has the members that the answer shall have, each with its constraint."""
 

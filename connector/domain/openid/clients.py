@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.openid import keys
 from connector.domain.text import is_blank
@@ -20,7 +21,7 @@ KEY_METHOD = "private_key_jwt"
 MAX_NAME, MAX_URI, MAX_URIS = 100, 2000, 20
 
 
-@dataclass(frozen=True)
+@frozen
 class ClientConfig:
     """A client as an administrator describes it.
 
@@ -39,7 +40,7 @@ class ClientConfig:
     allows_sandbox: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Client:
     """A client as it is stored; `digests` are those of its valid secrets."""
 

@@ -10,9 +10,11 @@ verification, or one of another browser, can be used. Without values it is the u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
+
+from connector.domain.frozen import frozen
 
 PUSHED, OPENED, STARTED, ANSWERED, REDEEMED, REFUSED = (
     "pushed",
@@ -32,7 +34,7 @@ GUEST_PREFIX = "openid:"
 GUEST_LENGTH = len(GUEST_PREFIX) + 2 * 36 + 1  # two UUIDs and a colon
 
 
-@dataclass(frozen=True)
+@frozen
 class Flow:
     """An authorization request as it is stored; `values`, by claim URI, came with it.
 

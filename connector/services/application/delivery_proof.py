@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from connector.domain.deliveries import DeliveryFilter
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
 from connector.domain.verification import Verification
@@ -23,7 +23,7 @@ NAME = "delivery-proof"  # its name in the audit trail
 MOST = 1000  # the maximum number of deliveries in one proof, the latest
 
 
-@dataclass(frozen=True)
+@frozen
 class Proof:
     """The statement, as JSON and as a signed JWT."""
 

@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from connector.domain.answered import Answered
 from connector.domain.differences import differences
+from connector.domain.frozen import frozen
 from connector.domain.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
 from connector.domain.messages import message
 from connector.domain.notices import (
@@ -54,7 +55,7 @@ RESENT, ROTATED, TESTED = "resent", "secret_replaced", "tested"  # actions, for 
 SENDING_ENDS = TIMEOUT + 5.0  # seconds; longer than sending a notice takes
 
 
-@dataclass(frozen=True)
+@frozen
 class ResendNotices:
     """Make an endpoint's notices since a time due again, from `position` on."""
 

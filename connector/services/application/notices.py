@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import structlog
 
 from connector.domain.answered import Answered
+from connector.domain.frozen import frozen
 from connector.domain.history import ENDPOINT, SYSTEM, by_administrator
 from connector.domain.notices import (
     ATTENTION,
@@ -62,7 +63,7 @@ class Stamped(Protocol):
     def at(self) -> str: ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Notice:
     """A notice to an application; `notice_id` and `at` (when the connector detected the event) never change."""
 

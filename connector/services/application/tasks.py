@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from connector.domain.answered import Answered
+from connector.domain.frozen import frozen
 from connector.domain.history import APPLICATION, RUN, SYSTEM, of_verification
 from connector.domain.messages import message
 from connector.domain.nesting import is_deeper
@@ -51,7 +52,7 @@ ASK_BUDGET, COMPLETE_BUDGET = 10.0, 15.0  # seconds of calls to Onfido before an
 Data = Mapping[str, Any] | Sequence[Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class _OpenRun:
     """A verification whose run has tasks, with a client for Onfido."""
 

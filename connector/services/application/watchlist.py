@@ -13,7 +13,6 @@ An event is applied once even if it is delivered repeatedly: it is resolved in t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from sqlalchemy import Connection
 from connector.domain.answered import Answered
 from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.environment import counts
+from connector.domain.frozen import frozen
 from connector.domain.history import USER, WATCHLIST, of_verification
 from connector.domain.notices import MATCH_EVENTS
 from connector.domain.provider import Provider
@@ -47,7 +47,7 @@ MATCHES_UPDATED = "watchlist_matches_updated"  # the change, for the history
 ASK_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 
 
-@dataclass(frozen=True)
+@frozen
 class NotifyOfMatches(NoticePayload):
     """Notify an application of a user's new matches."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.frozen import frozen
 from connector.domain.jobs import (
     DONE,
     FAILED,
@@ -49,7 +50,7 @@ SECOND_LOOK = 1.0  # seconds until the retry, after another worker took the slot
 Work: TypeAlias = Callable[[Connection], Step]
 
 
-@dataclass(frozen=True)
+@frozen
 class AdvanceJob:
     """Do the next step of a job, unless it was done already."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from connector.domain.dry_run import Draft, Past, Trial, check_draft, try_draft
 from connector.domain.environment import counts
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
@@ -28,7 +28,7 @@ from connector.store.vault import Fingerprints
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
 
 
-@dataclass(frozen=True)
+@frozen
 class TriedClaim:
     """A tested claim, and the JSON type at its drafted pointer; None without a pointer, or if nothing is there."""
 
@@ -36,7 +36,7 @@ class TriedClaim:
     found_type: str | None
 
 
-@dataclass(frozen=True)
+@frozen
 class DryRun:
     """A draft's results for a run, together with the recorded ones."""
 

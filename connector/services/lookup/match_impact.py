@@ -5,10 +5,10 @@ days.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.domain.claims import VERIFIED
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
@@ -20,7 +20,7 @@ DAYS = 90
 MOST_MATCHES = 1000  # the number of the latest matches that are considered
 
 
-@dataclass(frozen=True)
+@frozen
 class Impact:
     """The number of matches since a time, of their users, and of verified claims that they would have withdrawn.
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.pictures import Picture, is_of_run
 from connector.domain.tenancy import Tenant
@@ -22,7 +22,7 @@ from connector.services.timing import Timing
 from connector.services.use_case import use_case
 
 
-@dataclass(frozen=True)
+@frozen
 class EvidenceFile:
     """A file being received; `length` is in bytes, None if it is not known before the end.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from connector.domain.dry_run import Draft, check_draft
+from connector.domain.frozen import frozen
 from connector.domain.mapping import changed_claims
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
@@ -16,7 +16,7 @@ from connector.store.engine import Database
 MOST_COUNTED = 10_000  # which then stands for that many or more
 
 
-@dataclass(frozen=True)
+@frozen
 class RemappingImpact:
     """The claims that a draft maps to another field or no longer maps, and how many of users' are verified."""
 

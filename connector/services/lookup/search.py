@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from connector.domain.frozen import frozen
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import Tenant
 from connector.services.use_case import use_case
@@ -13,7 +12,7 @@ from connector.store.engine import Database
 VERIFICATION, USER, EVENT, JOB = "verification", "user", "event", "job"
 
 
-@dataclass(frozen=True)
+@frozen
 class Hit:
     """A found object; `hit_id` is its own id, or that of the verification to which a run or an applicant belongs."""
 

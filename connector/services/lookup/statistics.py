@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.frozen import frozen
 from connector.domain.hour_counts import numbers_of_hours
 from connector.domain.measures import Numbers
 from connector.domain.month_counts import numbers_of
@@ -24,7 +24,7 @@ UNKNOWN = ""  # the environment of runs that were not recorded with one
 ENVIRONMENTS = {None: (LIVE, UNKNOWN), LIVE: (LIVE,), SANDBOX: (SANDBOX,), ALL: (LIVE, SANDBOX, UNKNOWN)}
 
 
-@dataclass(frozen=True)
+@frozen
 class StatisticsFilter:
     """The scope of the numbers; without an environment the sandbox is left out, `all` includes it."""
 

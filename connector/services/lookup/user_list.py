@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector.domain.frozen import frozen
 from connector.domain.provider import LONGEST_WINDOW, Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.user_status import REFUSED_STARTS_WINDOW
@@ -22,7 +22,7 @@ MOST = 200  # users of one page
 MOST_COUNTED = 1000  # users in the total of a list
 
 
-@dataclass(frozen=True)
+@frozen
 class ListedUser:
     """A user in the list, with the number of verifiable claims and of verified ones.
 
@@ -36,7 +36,7 @@ class ListedUser:
     next_attempt_at: datetime | None
 
 
-@dataclass(frozen=True)
+@frozen
 class _Known:
     verified: Mapping[str, set[str]]
     latest: Mapping[str, Verification]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
+from connector.domain.frozen import frozen
 from connector.domain.history import Change
 from connector.domain.messages import message
 from connector.domain.provider import LONGEST_WINDOW, Provider
@@ -32,7 +32,7 @@ from connector.store.refused_starts import RefusedStarts
 MAX_REFUSALS = 200  # the number of a user's latest refusals in which each provider's last one is searched
 
 
-@dataclass(frozen=True)
+@frozen
 class UserStatus:
     """The verification state of a user with each provider of the tenant."""
 
@@ -148,7 +148,7 @@ def _has_value(provider: Provider, uri: str, values: Mapping[str, str]) -> bool:
     return uri not in provider.claims or bool(values.get(uri))
 
 
-@dataclass(frozen=True)
+@frozen
 class _Known:
     """The stored data of a user, by the providers' ids."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 
 from connector.domain.claims import Claim
+from connector.domain.frozen import frozen
 from connector.domain.history import Change
 from connector.domain.judgement import Explanation, explain
 from connector.domain.messages import message
@@ -32,7 +33,7 @@ MOST_COUNTED = 1000  # verifications in the total of a list; counting more would
 TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for Onfido
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """A verification's result for each of its claims, empty if there is none (yet), and the reasons."""
 
@@ -40,7 +41,7 @@ class Outcome:
     reasons: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ListedVerification:
     """A verification as an administrator sees it in a list."""
 
@@ -49,7 +50,7 @@ class ListedVerification:
     outcome: Outcome = field(default_factory=Outcome)
 
 
-@dataclass(frozen=True)
+@frozen
 class VerificationDetails:
     """All stored data of a verification; `result` and `document` until their retention ends."""
 
@@ -61,7 +62,7 @@ class VerificationDetails:
     history: Sequence[Change]
 
 
-@dataclass(frozen=True)
+@frozen
 class LiveTasks:
     """The tasks of a run as Onfido has them now; None if it did not answer, with the reason."""
 

@@ -7,7 +7,6 @@ nothing is started, and the existing result is returned.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 
 from connector.domain.capture import LINK
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.openid.claims_request import read_claims
 from connector.domain.openid.clients import Client
@@ -49,7 +49,7 @@ class Stage(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True)
+@frozen
 class Progress:
     """The stage, and the run."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.claims import Claim, ClaimState
+from connector.domain.frozen import frozen
 from connector.domain.history import ADMINISTRATOR, CLAIM, Change
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
@@ -20,7 +21,7 @@ from connector.services.not_found import unknown_providers
 from connector.store import claims, providers
 
 
-@dataclass(frozen=True)
+@frozen
 class ClaimEntry:
     """A claim as an administrator sends it."""
 

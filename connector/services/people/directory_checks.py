@@ -15,13 +15,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import structlog
 
 from connector import metrics
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import REMOVE, UNVERIFY, Tenant, Tenants
@@ -52,7 +52,7 @@ _ADVICE = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckUsers:
     """Check the next page of a pass; `position` is the last user of the previous page."""
 
@@ -62,7 +62,7 @@ class CheckUsers:
     position: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckUser:
     """Check one user who was gone."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.history import ADDED, CHANGED, SYSTEM, UNLOCKED, USER, Change, by_administrator
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
@@ -30,7 +31,7 @@ PAGE_SIZE = 500
 BATCH = 500  # users that an import writes in one transaction, for which others may have to wait
 
 
-@dataclass(frozen=True)
+@frozen
 class Batch:
     """The result of a batch: the ids of users added and changed, and the claims that each has a value for."""
 

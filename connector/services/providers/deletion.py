@@ -7,10 +7,10 @@ started with the user's id (`sendUserId`), Onfido stores passkeys and biometric 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from connector.domain.environment import is_elsewhere
+from connector.domain.frozen import frozen
 from connector.domain.provider import Provider
 from connector.errors import OnfidoError, RequestError
 from connector.services.outbox import Handler, ProviderPayload, Undeliverable
@@ -22,7 +22,7 @@ from connector.services.use_case import use_case
 DELETE_BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 
 
-@dataclass(frozen=True)
+@frozen
 class DeleteApplicant(ProviderPayload):
     """Delete an applicant at Onfido."""
 
@@ -31,7 +31,7 @@ class DeleteApplicant(ProviderPayload):
     environment: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class DeleteCustomer(ProviderPayload):
     """Delete a user's passkeys and biometric tokens at Onfido."""
 

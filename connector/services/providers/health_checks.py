@@ -6,10 +6,10 @@ Two processes never check the same provider at once: a check leases its row, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from connector.domain.frozen import frozen
 from connector.domain.health import INTERVAL
 from connector.domain.tenancy import Tenants
 from connector.services.outbox import Handler, ProviderPayload
@@ -22,7 +22,7 @@ BUDGET = 10.0  # seconds of calls to Onfido
 MOST_DUE = 20  # providers that one sweep queues
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckProvider(ProviderPayload):
     """Check a provider, and store the result."""
 

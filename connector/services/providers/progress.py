@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from connector.domain.events import RefusedPosts
+from connector.domain.frozen import frozen
 from connector.domain.health import Health
 from connector.domain.notices import GONE, Endpoint
 from connector.domain.provider import Provider
@@ -22,7 +22,7 @@ from connector.store.engine import Database
 from connector.store.setup_facts import Since
 
 
-@dataclass(frozen=True)
+@frozen
 class Progress:
     """The steps of a setup, and the provider's health on which some of them depend."""
 

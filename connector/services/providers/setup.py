@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from connector.domain.frozen import frozen
 from connector.domain.health import CONFIGURATION, with_last_probe
 from connector.domain.history import SYSTEM
 from connector.domain.messages import message
@@ -45,7 +46,7 @@ from connector.services.timing import Deadline, Timing, background
 from connector.services.use_case import use_case
 
 
-@dataclass(frozen=True)
+@frozen
 class Webhook:
     """Our webhook as it is at Onfido now; its token is registered here."""
 
@@ -56,7 +57,7 @@ class Webhook:
     is_new: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class ProviderFacts:
     """The environment, the age of the credentials, and the time of Onfido's last event."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
@@ -13,7 +12,7 @@ from connector.store.engine import Database
 MOST = 1000  # means as many or more, because counting more would take longer
 
 
-@dataclass(frozen=True)
+@frozen
 class Usage:
     """Numbers, each counted up to `MOST`."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from connector.domain.frozen import frozen
 from connector.domain.provider import Provider
 from connector.errors import OnfidoError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
@@ -13,7 +13,7 @@ from connector.onfido.subscriptions import ENVIRONMENTS, PAYLOAD_VERSION
 WEBHOOK_NAME = "connector"  # its name in Onfido's dashboard
 
 
-@dataclass(frozen=True)
+@frozen
 class ProviderWebhook:
     """A provider's account at Onfido, and the required properties of our webhook; `token` is registered here."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+from connector.domain.frozen import frozen
 from connector.domain.notices import ATTENTION
 from connector.domain.verification import Verification
 from connector.services.outbox import ProviderPayload
@@ -13,7 +13,7 @@ from connector.store.notices import NoticePayload
 V = TypeVar("V", bound="VerificationPayload")
 
 
-@dataclass(frozen=True)
+@frozen
 class VerificationPayload(ProviderPayload):
     """The base of a payload that concerns one verification."""
 
@@ -25,21 +25,21 @@ class VerificationPayload(ProviderPayload):
         return cls(verification.tenant, verification.provider_id, verification.verification_id, *further)
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckVerification(VerificationPayload):
     """Ask Onfido for an open verification's run and apply the answer; without a run, continue or close its start."""
 
     kind: ClassVar[str] = "check_verification"
 
 
-@dataclass(frozen=True)
+@frozen
 class KeepDocument(VerificationPayload):
     """Read the document's values from Onfido, if the provider requires them and the event did not contain them."""
 
     kind: ClassVar[str] = "keep_document"
 
 
-@dataclass(frozen=True)
+@frozen
 class NotifyOfTask(NoticePayload):
     """Notify an application of a task that has started: for its data, or for a decision in Onfido's dashboard."""
 
@@ -53,7 +53,7 @@ class NotifyOfTask(NoticePayload):
         return (self.event, ATTENTION)
 
 
-@dataclass(frozen=True)
+@frozen
 class UpdateMatches(ProviderPayload):
     """Read the monitor's user from Onfido, and apply the new matches."""
 

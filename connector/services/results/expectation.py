@@ -9,16 +9,15 @@ there is no tag                                         it may be recorded
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.verification import Verification
 from connector.onfido.webhooks import Event
 from connector.store import history, verifications
 
 
-@dataclass(frozen=True)
+@frozen
 class Expectation:
     """Whether an event's run is recorded, or may still be; otherwise the verification that lost it, if any."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from connector.domain.claims import Claim
+from connector.domain.frozen import frozen
 from connector.domain.judgement import Judged
 from connector.domain.nesting import is_deeper
 from connector.domain.verification import Verification
@@ -25,7 +25,7 @@ MAX_DEPTH = 99  # maximum depth of an output; a deeper one is not stored, becaus
 MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is not stored
 
 
-@dataclass(frozen=True)
+@frozen
 class KeptResult:
     """The workflow's output, of any JSON shape, and its reasons."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from connector.domain.frozen import frozen
 from connector.domain.history import Change
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import DECIDED_STATUSES, RunSnapshot
@@ -20,7 +20,7 @@ class Outcome(Enum):
     COMPARISON_WANTED = auto()  # a `check_verification` delivery is to be queued
 
 
-@dataclass(frozen=True)
+@frozen
 class News:
     """The outcome of `apply`, and the changes to announce."""
 

@@ -8,7 +8,6 @@ out of order changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from sqlalchemy import Connection
 from connector import metrics
 from connector.domain.environment import is_elsewhere
 from connector.domain.failures import OF_OTHER_ENVIRONMENT
+from connector.domain.frozen import frozen
 from connector.domain.history import Change
 from connector.domain.judgement import Rule, Verdict
 from connector.domain.messages import message
@@ -48,7 +48,7 @@ NOTHING: Mapping[str, Any] = {}
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@frozen
 class Refreshed:
     """A run as Onfido reports it now, and the verification after that was applied."""
 

@@ -12,12 +12,12 @@ writes to the outbox, which is last in the lock order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.history import RUN, Change, of_verification
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import is_final
@@ -26,7 +26,7 @@ from connector.store.batch import Answer
 from connector.store.verifications import Fence
 
 
-@dataclass(frozen=True)
+@frozen
 class Changed:
     """A change of a status, for the journal; unless the verification is locked, the caller must check its success."""
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.openid.flow import is_guest
 from connector.domain.signals import DISABLED, LEVEL_CHANGE, Stream, level_change
 from connector.domain.tenancy import Tenants
@@ -37,7 +38,7 @@ PAGE = 500
 CHANGES_PAUSE = 1.0  # seconds that the end of the recording waits for changes to be announced
 
 
-@dataclass(frozen=True)
+@frozen
 class SeedLevels:
     """Record which of a tenant's users are at the verified level, after `position`."""
 

@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.signals import MAX_TEXT, POLL, Event, Receiver, Stream
 from connector.domain.tenancy import Tenant
@@ -29,7 +30,7 @@ MOST_EVENTS = 100  # of one answer
 _REASON = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
-@dataclass(frozen=True)
+@frozen
 class PollRequest:
     """A receiver's request; `refused` maps ids of events to the reasons for which it cannot use them."""
 
@@ -39,7 +40,7 @@ class PollRequest:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class PollAnswer:
     """The tokens by the ids of their events, and whether there are more."""
 

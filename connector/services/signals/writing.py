@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.history import STREAM, SYSTEM, by_administrator
 from connector.domain.signals import DISABLED, ENABLED, MAX_WAITING, OVERFLOW, STREAM_UPDATED, Event, Stream
 from connector.services.journal import Journal
@@ -24,7 +25,7 @@ from connector.store import outbox, signal_events, signal_streams
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@frozen
 class PushSignals:
     """Push the events of a stream, `endpoint_id`; of two deliveries only that of the current turn does."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
+from connector.domain.frozen import frozen
 from connector.domain.history import INITIATED
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim, claim_of
@@ -50,7 +51,7 @@ UNREADABLE_TIME = timedelta(days=7)  # after this a run whose answer cannot be r
 SWEPT = "sweep"  # a cause, for the history
 
 
-@dataclass(frozen=True)
+@frozen
 class VerificationRequest:
     """A request to verify: its claims, its options for the run, and the caller, for the history.
 
@@ -76,7 +77,7 @@ class VerificationRequest:
         return [claim_of(uri, provider.claims.get(uri), outputs.get(uri)) for uri in sorted(uris)]
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempt:
     """One request's work on one verification, under its lease."""
 

@@ -7,7 +7,7 @@ use it, and a marked attempt reads and sends again (`connector/services/values.p
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from connector.directory.local import AskedValues
 from connector.domain.applicant import check_applicant, is_taken
 from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
+from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
@@ -39,7 +40,7 @@ from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
 
-@dataclass(frozen=True)
+@frozen
 class ApplicantUpdate:
     """The update of a reused applicant, with the current values of all fields that were ever sent."""
 
@@ -60,7 +61,7 @@ class ApplicantUpdate:
         return sent
 
 
-@dataclass(frozen=True)
+@frozen
 class BoundValues:
     """The values to send, by applicant field and by workflow input, and the claims verified for these values.
 

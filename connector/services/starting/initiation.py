@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LINK, SdkOptions
 from connector.domain.environment import combined
+from connector.domain.frozen import frozen
 from connector.domain.history import INITIATED
 from connector.domain.messages import message
 from connector.domain.provider import Provider
@@ -56,7 +57,7 @@ from connector.store.verifications import RemovedError
 MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 
 
-@dataclass(frozen=True)
+@frozen
 class Started:
     """The application's access to capture: a token, a link, or neither if the run has ended."""
 

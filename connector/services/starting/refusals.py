@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.history import REFUSED, START, Change
 from connector.domain.messages import message
 from connector.domain.provider import Provider
@@ -34,7 +34,7 @@ MAX_PROVIDER_ID = 36  # characters; no user has a longer one
 ORDINARY = frozenset({Code.VERIFICATION_OPEN, Code.BEING_STARTED, Code.NOTHING_TO_VERIFY, Code.CLAIMS_EMPTY})
 
 
-@dataclass(frozen=True)
+@frozen
 class StartRequest:
     """A request: the caller, the user and the claims."""
 

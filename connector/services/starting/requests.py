@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
+from connector.domain.frozen import frozen
 from connector.domain.history import SYSTEM
 from connector.domain.messages import message
 from connector.domain.provider import Provider
@@ -43,7 +44,7 @@ _PLAIN = RunRequest()
 POLL_INTERVAL = 0.25  # seconds between two checks for a result that another thread or process may record
 
 
-@dataclass(frozen=True)
+@frozen
 class Capture:
     """The application's access to capture: a token, a link, or neither if the run has ended."""
 
@@ -53,7 +54,7 @@ class Capture:
     link_url: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class Completion:
     """The current claims; `waited` is None if the request did not wait, otherwise the granted seconds."""
 
