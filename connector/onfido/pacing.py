@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -43,6 +44,12 @@ class HeldBackError(OnfidoError):
 def limit_reached(seconds: float) -> HeldBackError:
     """Return the error for a call whose turn would come too late."""
     return HeldBackError(Code.ONFIDO_THROTTLES, "Onfido's limit of calls is reached", seconds)
+
+
+def pause(seconds: float) -> None:
+    """Sleep, but not for no time, which is the usual wait: that would still switch threads."""
+    if seconds > 0:
+        time.sleep(seconds)
 
 
 class Queue:

@@ -34,7 +34,7 @@ from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.headers import http_date, retry_after
 from connector.onfido.measuring import Measured, traced
-from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
+from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent, pause
 from connector.onfido.sessions import File, Session, close
 from connector.onfido.storage import Storage
 
@@ -66,7 +66,7 @@ class Transport:
         max_queued: int | None = None,
         failures_to_open: int = FAILURES_TO_OPEN,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] = pause,
     ) -> None:
         self._connect_timeout = connect_timeout
         self.read_timeout = read_timeout
@@ -89,19 +89,19 @@ class Transport:
     def send(self, call: Call) -> Answer:
         """Exchange a call for an answer of any status; raises `OnfidoError` if there is none."""
         for attempt in range(self._read_retries if call.method == "GET" else 0):
-            pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
+            seconds = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
             try:
                 answer = self._exchange(call)
             except HeldBackError:
                 raise
             except OnfidoError as error:
-                if not error.is_retryable or pause >= self.patience(call):
+                if not error.is_retryable or seconds >= self.patience(call):
                     raise
             else:
-                pause = max(pause, answer.retry_after or 0)
-                if not answer.is_transient or pause >= self.patience(call):
+                seconds = max(seconds, answer.retry_after or 0)
+                if not answer.is_transient or seconds >= self.patience(call):
                     return answer
-            self._sleep(pause)
+            self._sleep(seconds)
         return self._exchange(call)
 
     def fetch(self, call: Call, location: str) -> File:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from connector.domain.frozen import frozen
 from connector.domain.verification import Verification
-from connector.store import batch
+from connector.store import batch, required
 from connector.store.batch import Answer
 from connector.store.dialect import insert
 from connector.store.models import applicants, verifications
@@ -24,6 +24,7 @@ _OF = (applicants.c.provider_id == bindparam("of_provider"), applicants.c.applic
 _LOCK = select(applicants.c.fields).where(*_OF).with_for_update()
 _CHANGE = update(applicants).where(*_OF)
 _ADD = insert(applicants, lambda statement: statement.on_conflict_do_nothing())
+_REQUIRE_NEW = insert(applicants, lambda statement: required.one_row(statement.on_conflict_do_nothing()))
 _LATEST = (
     select(verifications.c.applicant_id, applicants.c.fields)
     .outerjoin(
@@ -53,13 +54,12 @@ class KnownApplicant:
 
 def add(connection: Connection, verification: Verification, applicant_id: str, fields: Collection[str]) -> Answer:
     """Record an applicant that was created with these fields; `complete` must be called with the answer."""
-    row = {
-        "provider_id": verification.provider_id,
-        "applicant_id": applicant_id,
-        "verification_id": verification.verification_id,
-        "fields": sorted(fields),
-    }
-    return batch.execute(connection, _ADD(connection), row)
+    return batch.execute(connection, _ADD(connection), _row(verification, applicant_id, fields))
+
+
+def add_new(connection: Connection, verification: Verification, applicant_id: str, fields: Collection[str]) -> None:
+    """Do the same; if this id was already recorded, the transaction fails with `NoRowError`."""
+    batch.execute(connection, _REQUIRE_NEW(connection), _row(verification, applicant_id, fields))
 
 
 def complete(
@@ -98,6 +98,15 @@ def ask_latest(
     """Return the same, if there is any; it is read when it is first accessed."""
     of_user = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id, "of_environment": environment}
     return batch.execute(connection, _LATEST, of_user).each(_known)
+
+
+def _row(verification: Verification, applicant_id: str, fields: Collection[str]) -> dict[str, Any]:
+    return {
+        "provider_id": verification.provider_id,
+        "applicant_id": applicant_id,
+        "verification_id": verification.verification_id,
+        "fields": sorted(fields),
+    }
 
 
 def _known(row: Any) -> KnownApplicant | None:

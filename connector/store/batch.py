@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
 
 from connector import tracing
+from connector.store import required
 from connector.store.compiled import HAS_VALUES, compile_statement
 from connector.store.made import Made
 
@@ -110,7 +111,7 @@ def execute(connection: Connection, statement: Executable, parameters: Mapping[s
 
 def execute_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement for each of some rows, without using the answers."""
-    if _is_listened_to(connection):
+    if _is_listened_to(connection) and required.rows_of(statement) is None:
         if rows:
             connection.execute(statement, list(rows))
     else:
@@ -152,7 +153,7 @@ def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Seq
         {name: common[name] if name in common else bindparam(f"{name}_{at}", type_=types[name]) for name in columns}
         for at in range(number)
     ]
-    return statement.values(rows).execution_options(**{HAS_VALUES: True})
+    return statement.values(rows).execution_options(**{HAS_VALUES: True, **required.rows(statement, number)})
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
@@ -216,11 +217,10 @@ def _execute_now(connection: Connection, answer: Answer) -> None:
         _execute_on_sqlite(connection, answer)
         return
     result = connection.execute(answer.statement, dict(answer.parameters))
-    if not result.returns_rows:
-        answer.receive(tuple, result.rowcount)
-        return
-    rows = result.all()
-    answer.receive(lambda: rows, len(rows))
+    rows = result.all() if result.returns_rows else ()
+    rowcount = len(rows) if result.returns_rows else result.rowcount
+    required.check(answer.statement, rowcount)
+    answer.receive(lambda: rows, rowcount)
 
 
 def _execute_on_sqlite(connection: Connection, answer: Answer) -> None:
@@ -233,7 +233,9 @@ def _execute_on_sqlite(connection: Connection, answer: Answer) -> None:
             rows = cursor.fetchall() if compiled.row else ()
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)
-    answer.receive(partial(compiled.read, rows), len(rows) if compiled.row else cursor.rowcount)
+    rowcount = len(rows) if compiled.row else cursor.rowcount
+    required.check(answer.statement, rowcount)
+    answer.receive(partial(compiled.read, rows), rowcount)
 
 
 def _send_together(connection: Connection, waiting: Sequence[Answer], after: Sequence[Answer], *, commit: bool) -> None:
@@ -249,6 +251,8 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], after: Seq
         with tracing.statements("postgresql", lambda: [text for text, _ in sent]):
             results = _pipeline_mode(driver, connection.info).execute(sent)
     except connection.dialect.loaded_dbapi.Error as error:
+        if required.is_no_row(error, [each.statement for each in waiting]):
+            raise required.NoRowError from error
         connection._handle_dbapi_exception(error, None, None, None, None)
     first, last = len(begin), len(begin) + len(waiting)
     received = [*results[first:last], *results[last + len(end) :]]

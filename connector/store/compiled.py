@@ -15,6 +15,7 @@ from sqlalchemy import JSON, Dialect, Float
 from sqlalchemy.sql.dml import UpdateBase
 
 from connector.domain.frozen import frozen
+from connector.store import required
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
@@ -81,6 +82,8 @@ def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Diale
     binds = {name: _bind_processor(bind.type, dialect) for name, bind in compiled.binds.items()}
     reads = (_result_processor(column.type, dialect) for column in columns)
     text, names = (str(compiled), compiled.positiontup) if dialect.positional else _numbered(str(compiled))
+    if (rows := required.rows_of(statement)) and dialect.name == "postgresql":
+        text, columns = required.checked(text, rows), ()
     return CompiledStatement(
         text=text,
         names=names,

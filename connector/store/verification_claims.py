@@ -9,15 +9,16 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from connector.domain.judgement import ForeignVerdict, Judged, Rule, Verdict
 from connector.domain.stored import stored_member
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import REVIEW
-from connector.store import batch
+from connector.store import batch, required
 from connector.store.batch import Answer
-from connector.store.dialect import Extended
+from connector.store.dialect import Extended, Insert
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
@@ -32,14 +33,19 @@ _UNBIND = (
     .where(_OF_VERIFICATION)
     .values(is_stale=False, fingerprint=UNREAD, folded_fingerprint=None)
 )
-_BIND = insert_or(  # the rows exist: this updates them, all in one statement
-    verification_claims,
-    lambda statement: statement.on_conflict_do_update(
+
+
+def _binding(statement: Insert) -> ReturningInsert[Any]:
+    """Complete the statement that updates the rows, which exist: all in one statement."""
+    return statement.on_conflict_do_update(
         index_elements=(verification_claims.c.verification_id, verification_claims.c.uri),
         set_={name: statement.excluded[name] for name in ("fingerprint", "folded_fingerprint")},
         where=verification_claims.c.is_stale.is_(False),
-    ).returning(verification_claims.c.uri),
-)
+    ).returning(verification_claims.c.uri)
+
+
+_BIND = insert_or(verification_claims, _binding)
+_REQUIRE_BOUND = insert_or(verification_claims, lambda statement: required.one_row(_binding(statement)))
 
 _LOCK_UNDECIDED = (
     select(verifications.c.id, verifications.c.user_id)
@@ -61,6 +67,7 @@ _MARK_STALE = (
 _KEEP_RESULT_OF_ALL = update(verification_claims).where(_OF_VERIFICATION)
 # columns with the same value in all claims of a verification
 _SHARED = ("verification_id", "provider_id", "created_at")
+_SENT = ("verification_id", "is_stale")  # the same, of a verification that starts
 _RESULT = ("provider_id", "created_at", "result", "is_verified", "rule", "finding", "found_at")
 
 
@@ -85,7 +92,7 @@ _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict
 def add(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> None:
     """Insert a verification's claims."""
     rows = [row | {"fingerprint": UNREAD} for row in _rows(verification_id, claims)]
-    batch.insert_all(connection, _INSERT, rows)
+    batch.insert_all(connection, _INSERT, rows, _SENT)
 
 
 def replace(
@@ -118,6 +125,11 @@ def bind_values(connection: Connection, verification_id: str, claims: Sequence[V
     `claims` are all of the verification's claims.
     """
     return [batch.execute(connection, _BIND(connection), row) for row in _rows(verification_id, claims)]
+
+
+def bind_values_or_fail(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> None:
+    """Do the same; if a value has changed since it was read, the transaction fails with `NoRowError`."""
+    batch.insert_all(connection, _REQUIRE_BOUND(connection), _rows(verification_id, claims), _SENT)
 
 
 def are_bound(connection: Connection, verification_id: str, answers: Sequence[Answer]) -> bool:

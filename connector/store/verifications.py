@@ -30,7 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from connector.domain.frozen import frozen
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
-from connector.store import batch, verification_claims
+from connector.store import batch, required, verification_claims
 from connector.store.batch import Answer
 from connector.store.hidden import IS_REGISTERED, is_of_registered
 from connector.store.models import providers, verifications
@@ -51,6 +51,7 @@ LOCK_RUN = SELECT.where(
 ).with_for_update()
 _CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), IS_OPEN, IS_THERE)
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
+_REQUIRE_LEASE = required.one_row(_CHANGE_UNDER_LEASE.returning(verifications.c.id))
 # Lock order: the provider before the verification. Claims are inserted next, which takes a shared lock on their
 # provider, and the removal of a provider locks it first.
 _SHARED_PROVIDER = (
@@ -60,7 +61,9 @@ _SHARED_PROVIDER = (
     .cte("shared_provider")
 )
 _HAS_NO_RUN = (verifications.c.run_requested_at.is_(None), verifications.c.run_id.is_(None))
-_WRITE_WITH_RUN = _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(*_COLUMNS)
+_WRITE_WITH_RUN = required.one_row(
+    _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(verifications.c.id)
+)
 _WRITE_WITHOUT_RUN = _CHANGE_UNDER_LEASE.where(*_HAS_NO_RUN)
 _IS_OF_USER = (
     verifications.c.tenant == bindparam("of_tenant"),
@@ -93,7 +96,7 @@ class Fence:
     """The condition under which the holder of a lease may write a status.
 
     `owner` still holds it. With `has_no_run`, no run exists or may exist; without it, the provider is locked first,
-    because a run is recorded together with its claims.
+    because a run is recorded together with its claims, and the transaction fails if the lease was lost.
     """
 
     owner: str
@@ -144,11 +147,15 @@ def advance(connection: Connection, verification_id: str, owner: str, values: Ma
     return batch.execute(connection, _CHANGE_UNDER_LEASE, advanced)
 
 
-def record_run(
-    connection: Connection, verification: Verification, fence: Fence, values: Mapping[str, Any]
-) -> Verification | None:
-    """Write the data of a run that is already recorded; None if the lease was lost."""
-    return read_one(_write(connection, verification, _without_status(values), fence))
+def advance_or_fail(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> None:
+    """Do the same; if the lease was lost, the transaction fails with `NoRowError`."""
+    advanced = {"of": verification_id, "of_owner": owner, **_without_status(values)}
+    batch.execute(connection, _REQUIRE_LEASE, advanced)
+
+
+def record_run(connection: Connection, verification: Verification, fence: Fence, values: Mapping[str, Any]) -> None:
+    """Write the data of a run that is already recorded; the transaction fails as in `set_status`."""
+    _write(connection, verification, _without_status(values), fence)
 
 
 def set_status(
@@ -156,7 +163,7 @@ def set_status(
 ) -> Answer:
     """Write a status and other values; no row if the verification is closed or the fence does not hold.
 
-    The answer has the verification's columns only if it has a run and a fence: other callers know what they wrote.
+    If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`.
     """
     return _write(connection, verification, values, fence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 
 from connector.domain.tenancy import Tenant
 from connector.services.providers.deletion import DeleteApplicant
+from tests.between import Between, between
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified
 from tests.races.attack import (
@@ -46,6 +48,13 @@ UNCHANGED = {LAST_NAME, BIRTH_DATE}
 def ann(quiet: World) -> Caller:
     """The user ann."""
     return quiet.add_user()
+
+
+@pytest.fixture
+def onfido(quiet: World) -> Iterator[Between]:
+    """A relay between the connector and Onfido."""
+    with between(quiet) as server:
+        yield server
 
 
 def test_a_value_changed_before_the_run_is_verified(quiet: World, ann: Caller) -> None:
@@ -224,6 +233,28 @@ def test_a_change_while_the_values_are_sent_causes_another_update(quiet: World, 
     assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
     assert verified(ann.claims()) == set(MAPPING)
     assert applicants_at_onfido(quiet) == applicants + 1
+
+
+@pytest.mark.parametrize("is_again", [False, True], ids=["create", "update"])
+def test_a_change_while_onfido_takes_the_values_causes_another_update(
+    quiet: World, ann: Caller, onfido: Between, *, is_again: bool
+) -> None:
+    call = "POST", "/applicants"
+    if is_again:
+        settle(quiet, quiet.start(ann), "declined")
+        call = "PUT", f"/applicants/{quiet.verifications('ann')[0].applicant_id}"
+    held = onfido.hold(*call)
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(quiet.start, ann)
+        held.wait()
+        change_values(quiet, {GIVEN_NAME: "Bea"})
+        held.may_go.set()
+        run_id = started.result()
+
+    assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
+    settle(quiet, run_id)
+    assert verified(ann.claims()) == set(MAPPING)
+    assert_holds_for_current_values(quiet, ann)
 
 
 def test_a_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:

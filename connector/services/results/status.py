@@ -38,11 +38,6 @@ class Changed:
         """Whether the status was written; False if the verification had ended, or does not meet the fence."""
         return self.answer.rowcount == 1
 
-    @property
-    def verification(self) -> Verification | None:
-        """The verification as it is now, of a change with a run and a fence; None if it was not written."""
-        return verifications.read_one(self.answer)
-
 
 def change(
     connection: Connection,
@@ -55,7 +50,10 @@ def change(
     values: Mapping[str, Any],
     fence: Fence | None = None,
 ) -> Changed:
-    """Write a verification's status with other values, unless it has ended or does not meet the fence."""
+    """Write a verification's status with other values, unless it has ended or does not meet the fence.
+
+    If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`.
+    """
     closed = {"closed_at": now, **verifications.NO_LEASE} if is_final(status) else {}
     written = {"status": status, "updated_at": now, **closed, **values}
     answer = verifications.set_status(connection, verification, written, fence)

@@ -252,6 +252,11 @@ class Attempts:
         changed = values | {"updated_at": self._clock()}
         return verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed)
 
+    def lock_or_fail(self, connection: Connection, attempt: Attempt, **values: object) -> None:
+        """Lock as `lock` does; if the lease was lost, the transaction fails with `NoRowError`, not before its end."""
+        changed = values | {"updated_at": self._clock()}
+        verifications.advance_or_fail(connection, attempt.verification.verification_id, attempt.lease.owner, changed)
+
     def release_after_failure(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Release the lease so that the next request continues, or starts again if this attempt cannot succeed."""
         verification_id, owner = attempt.verification.verification_id, attempt.lease.owner

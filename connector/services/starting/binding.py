@@ -180,6 +180,10 @@ class Binding:
         """Record the values sent; `is_bound` then checks the answers."""
         return verification_claims.bind_values(connection, attempt.verification.verification_id, bound.claims)
 
+    def bind_or_fail(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> None:
+        """Record the values sent; if one has changed since it was read, the transaction fails with `NoRowError`."""
+        verification_claims.bind_values_or_fail(connection, attempt.verification.verification_id, bound.claims)
+
     def is_bound(self, connection: Connection, attempt: Attempt, bound: BoundValues, answers: Sequence[Answer]) -> bool:
         """Withdraw claims verified for other values than those sent; False if one has changed since it was read."""
         verification = attempt.verification

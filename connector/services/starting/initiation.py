@@ -51,6 +51,7 @@ from connector.services.timing import Deadline, Timing
 from connector.services.use_case import use_case
 from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
+from connector.store.required import NoRowError
 from connector.store.snapshots import Snapshot
 from connector.store.verifications import RemovedError
 
@@ -188,15 +189,29 @@ class Initiation:
 
         In that case only the applicant is recorded, for the next update.
         """
+        with _removed_meanwhile():
+            return self._announce_at_once(attempt, bound, applicant) or self._announce_step_by_step(
+                attempt, bound, applicant
+            )
+
+    def _announce_at_once(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> bool:
+        """Record everything in one round trip; False, with nothing recorded, if a condition has to be judged."""
+        if bound.has_outdated:
+            return False
+        try:
+            with self._database.write() as connection:
+                self._attempts.lock_or_fail(connection, attempt, **self._announced(attempt, applicant))
+                if not bound.is_known(applicant.applicant_id):
+                    applicants.add_new(connection, attempt.verification, applicant.applicant_id, bound.fields)
+                self._binding.bind_or_fail(connection, attempt, bound)
+        except NoRowError:
+            return False
+        return True
+
+    def _announce_step_by_step(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> bool:
         applicant_id = applicant.applicant_id
-        known = {
-            "applicant_id": applicant_id,
-            "environment": combined(applicant.environment, attempt.provider.environment),
-            "sends_user_id": attempt.request.plan.studio.sends_user_id,
-            "client_id": attempt.request.client_id or attempt.verification.client_id,
-        }
-        with _removed_meanwhile(), self._database.write() as connection:
-            locked = self._attempts.ask_lock(connection, attempt, **known, run_requested_at=self._clock())
+        with self._database.write() as connection:
+            locked = self._attempts.ask_lock(connection, attempt, **self._announced(attempt, applicant))
             added = None
             if not bound.is_known(applicant_id):
                 added = applicants.add(connection, attempt.verification, applicant_id, bound.fields)
@@ -208,6 +223,16 @@ class Initiation:
                 return True
             self._attempts.lock(connection, attempt, run_requested_at=None)
             return False
+
+    def _announced(self, attempt: Attempt, applicant: RemoteApplicant) -> dict[str, Any]:
+        """Return the columns that are written before the run is requested."""
+        return {
+            "applicant_id": applicant.applicant_id,
+            "environment": combined(applicant.environment, attempt.provider.environment),
+            "sends_user_id": attempt.request.plan.studio.sends_user_id,
+            "client_id": attempt.request.client_id or attempt.verification.client_id,
+            "run_requested_at": self._clock(),
+        }
 
     def _start_run(self, attempt: Attempt, applicant_id: str, custom_data: Mapping[str, Any]) -> RunSnapshot:
         plan = attempt.request.plan

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import INITIATED, Change
 from connector.domain.messages import message
-from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.verification import VerificationClaim
 from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
 from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
@@ -19,10 +19,11 @@ from connector.services.results import status
 from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
 from connector.services.results.results import Results
-from connector.services.starting.attempts import Attempt, Attempts, lost
+from connector.services.starting.attempts import Attempt, Attempts, LeaseLostError, lost
 from connector.store import claims, events, snapshots, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
+from connector.store.required import NoRowError
 from connector.store.snapshots import Snapshot
 from connector.store.verifications import Fence
 
@@ -54,6 +55,8 @@ class Recorder:
         """
         try:
             stored, parked = self._record(attempt, run, targets)
+        except NoRowError as error:
+            raise self._lost(attempt) from error
         except IntegrityError as error:
             self._attempts.advance(attempt, run_requested_at=None)
             raise OnfidoError(
@@ -78,29 +81,33 @@ class Recorder:
     def _record(
         self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]
     ) -> tuple[Snapshot, Sequence[ParkedEvent]]:
-        """Record the run; return the stored data, and the events that are parked for it after the commit."""
-        now = self._clock()
+        """Record the run; return the stored data, and the events that are parked for it after the commit.
+
+        Nothing is recorded, and `NoRowError` raised, if the lease was lost.
+        """
+        verification, now = attempt.verification, self._clock()
         with self._database.write() as connection:
-            recorded, entries = self._write(connection, attempt, run, now)
-            if recorded is None:
-                raise lost(connection, attempt)
-            claims.set_verification(connection, [claim_row(recorded, claim, now) for claim in targets])
+            entries = self._write(connection, attempt, run, now)
+            claims.set_verification(connection, [claim_row(verification, claim, now) for claim in targets])
             self._journal.record(connection, entries)
             parked = events.find_parked_after(connection, attempt.provider.provider_id, run.run_id)
-            return snapshots.take(connection, recorded), parked
+            return snapshots.take(connection, verification), parked
 
-    def _write(
-        self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime
-    ) -> tuple[Verification | None, list[Change]]:
+    def _lost(self, attempt: Attempt) -> LeaseLostError:
+        with self._database.read() as connection:
+            return lost(connection, attempt)
+
+    def _write(self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime) -> list[Change]:
         """Write the run under the lease; its first status is written with it, all later ones by `Results`."""
         verification, fence = attempt.verification, Fence(attempt.lease.owner)
         values = self._values(attempt, run, now)
         if verification.run_id is not None:
-            return verifications.record_run(connection, verification, fence, values | {"updated_at": now}), []
+            verifications.record_run(connection, verification, fence, values | {"updated_at": now})
+            return []
         first = PROCESSING if run.is_final else run.status  # a final status is only written with its result
         actor = attempt.request.actor
         changed = status.change(connection, verification, first, now, INITIATED, actor, values=values, fence=fence)
-        return changed.verification, [changed.entry]
+        return [changed.entry]
 
     def _values(self, attempt: Attempt, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         """Return the columns that are written with the run; the lease ends if no further call to Onfido is needed."""
