@@ -14,9 +14,14 @@ onfido_budgets = Table(
     METADATA,
     Column("account", String(64), primary_key=True, comment="a keyed digest of its host and its credentials"),
     Column(
-        "full_at", Double, nullable=False, comment="when its bucket is full again, in seconds of the database's clock"
+        "full_at",
+        Double,
+        nullable=False,
+        comment="the time at which its bucket is full again, in seconds of the database's clock",
     ),
-    Column("held_until", Double, nullable=False, comment="until when Onfido has asked for a pause, by the same clock"),
-    Column("wait", Double, nullable=False, comment="of the call that asked last: seconds until its turn"),
-    Column("is_booked", Boolean, nullable=False, comment="of the same call: whether that turn is its own"),
+    Column(
+        "held_until", Double, nullable=False, comment="the end of the pause that Onfido requested, by the same clock"
+    ),
+    Column("wait", Double, nullable=False, comment="of the latest reservation: seconds until its turn"),
+    Column("is_booked", Boolean, nullable=False, comment="of the same reservation: whether that turn was reserved"),
 )

@@ -16,7 +16,7 @@ directory_checks = Table(
     Column("tenant", String(255), primary_key=True),
     Column("pass_id", String(36), nullable=False, comment="the latest pass over the tenant's verified users"),
     time_column("began_at"),
-    Column("position", String(255), nullable=False, comment="the last user that was looked at"),
+    Column("position", String(255), nullable=False, comment="the last user that was checked"),
     Column("checked", Integer, nullable=False),
     Column("gone", Integer, nullable=False, comment="users that the directory no longer has"),
     time_column("moved_at"),
@@ -28,7 +28,7 @@ status_writes = Table(
     METADATA,
     Column("tenant", String(255), primary_key=True),
     Column("user_id", String(255), primary_key=True),
-    Column("written", String(64), comment="digest of the status that was written; null: not known, or none"),
+    Column("written", String(64), comment="digest of the status in the directory; null: not known, or none"),
     Column("owner", String(36), comment="the delivery that writes it"),
     time_column("lease_until", nullable=True),
 )

@@ -15,21 +15,26 @@ history = Table(
     Column("tenant", String(255), nullable=False),
     Column("provider_id", String(36), comment="no foreign key: the history outlives the rows it describes"),
     Column("verification_id", String(36)),
-    Column("subject", String(16), nullable=False, comment="run, claim, provider, user, applicant, outbox or start"),
-    Column("user_id", String(255), comment="the user concerned; only with the causes that an auditor looks for"),
+    Column(
+        "subject",
+        String(16),
+        nullable=False,
+        comment="the kind of object: run, claim, provider, user, applicant, outbox or start",
+    ),
+    Column("user_id", String(255), comment="the user concerned; only in entries of the audit trail"),
     Column("name", String(255), comment="the claim's URI, the provider's name, the user's id"),
     Column("previous", String(64)),
     Column("current", String(64), nullable=False),
     Column("cause", String(32), nullable=False, comment="the cause of the change"),
     Column("actor", String(1100), comment="the administrator with client and issuer, or the event's id"),
-    Column("actor_name", String(1100), comment="the same without client and issuer, where an auditor may look for it"),
-    Column("detail", JSON, nullable=False, comment="further changes; never a secret or a value"),
-    Column("changes", JSON(none_as_null=True), comment="properties, before and after; never a secret or a value"),
-    Column("channel", String(16), comment="through what: api, console, cli, onfido or worker"),
     Column(
-        "address", String(128), comment="where the request came from; only with the causes that an auditor looks for"
+        "actor_name", String(1100), comment="the actor without client and issuer; only in entries of the audit trail"
     ),
-    Column("trace_id", String(64), comment="the request's, as its answer and its log lines have it"),
+    Column("detail", JSON, nullable=False, comment="further facts; never a secret or a value"),
+    Column("changes", JSON(none_as_null=True), comment="properties, before and after; never a secret or a value"),
+    Column("channel", String(16), comment="api, console, cli, onfido or worker"),
+    Column("address", String(128), comment="the client's address; only in entries of the audit trail"),
+    Column("trace_id", String(64), comment="the request's trace id, as in its answer and log lines"),
 )
 Index(None, history.c.verification_id)
 partial_index("ix_history_run", "subject = 'run'", history.c.name)

@@ -13,13 +13,13 @@ outbox = Table(
     "outbox",
     METADATA,
     id_column(primary_key=True),
-    Column("tenant", String(255), comment="whose it is; null: the connector's own"),
-    Column("provider_id", String(36), comment="no foreign key: what was delivered outlives it"),
+    Column("tenant", String(255), comment="null: the connector's internal work"),
+    Column("provider_id", String(36), comment="no foreign key: deliveries outlive the provider"),
     Column("verification_id", String(36)),
-    Column("endpoint_id", String(36), comment="of a notice: where it goes"),
+    Column("endpoint_id", String(36), comment="of a notice: its endpoint"),
     Column("kind", String(64), nullable=False),
     Column("payload", JSON, nullable=False, comment="ids only"),
-    Column("dedupe_key", String(255), unique=True, comment="of two rows with one key, the first stands"),
+    Column("dedupe_key", String(255), unique=True, comment="a second row with an existing key is not added"),
     Column("state", String(16), nullable=False, comment="ready, done or dead"),
     Column("attempts", Integer, nullable=False),
     Column("history", JSON, nullable=False, comment="the attempts that failed or were answered"),
@@ -29,7 +29,9 @@ outbox = Table(
     time_column("lease_until", nullable=True),
     time_column("created_at"),
     time_column("settled_at", nullable=True),
-    Column("traceparent", String(64), comment="W3C trace context of what queued it; null: it was not traced"),
+    Column(
+        "traceparent", String(64), comment="W3C trace context of the request that queued it; null: it was not traced"
+    ),
 )
 Index(None, outbox.c.tenant, outbox.c.state, outbox.c.created_at, outbox.c.id)
 Index("ix_outbox_kind", outbox.c.tenant, outbox.c.kind, outbox.c.state, outbox.c.created_at, outbox.c.id)
@@ -48,15 +50,17 @@ notice_endpoints = Table(
     METADATA,
     id_column(primary_key=True),
     Column("tenant", String(255), nullable=False),
-    Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), comment="null: of all of the tenant's"),
-    Column("is_of_provider", Boolean, nullable=False, comment="whether it is in the provider's configuration"),
+    Column(
+        "provider_id", ForeignKey("providers.id", ondelete="CASCADE"), comment="null: of all providers of the tenant"
+    ),
+    Column("is_of_provider", Boolean, nullable=False, comment="whether it belongs to the provider's configuration"),
     Column("url", Text, nullable=False),
-    Column("tasks", JSON, nullable=False, comment="definitions of the tasks whose start it is told of"),
+    Column("tasks", JSON, nullable=False, comment="definitions of the tasks whose start it is notified of"),
     Column("secret", Text, nullable=False, comment="encrypted"),
     Column("previous_secret", Text, comment="encrypted; signs as well until it expires"),
     time_column("previous_secret_expires_at", nullable=True),
     Column("disabled_because", String(16), comment="gone or administrator; null: it is enabled"),
-    Column("failures", Integer, nullable=False, comment="attempts in a row that it did not take"),
+    Column("failures", Integer, nullable=False, comment="consecutive attempts that failed"),
     time_column("created_at"),
     time_column("updated_at"),
 )

@@ -16,15 +16,15 @@ provider_health = Table(
     METADATA,
     Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True),
     time_column("due_at"),
-    Column("owner", String(36), comment="whose check is under way; repeated as a fence when it is recorded"),
-    Column("lease_until", UtcDateTime, comment="from then on another check may begin"),
-    Column("tried_at", UtcDateTime, comment="when Onfido was asked last, whether it answered or not"),
-    Column("is_answered", Boolean, comment="whether it answered then"),
-    Column("checked_at", UtcDateTime, comment="when it last answered: `checks` and `is_good` are of then"),
-    Column("is_good", Boolean, comment="whether nothing failed then"),
-    Column("good_at", UtcDateTime, comment="when a check last found nothing that failed"),
+    Column("owner", String(36), comment="owner of the running check; repeated as a fence when it is stored"),
+    Column("lease_until", UtcDateTime, comment="then another check may begin"),
+    Column("tried_at", UtcDateTime, comment="time of the latest check, with or without an answer"),
+    Column("is_answered", Boolean, comment="whether Onfido answered then"),
+    Column("checked_at", UtcDateTime, comment="time of the latest answer, to which `checks` and `is_good` belong"),
+    Column("is_good", Boolean, comment="whether no check failed then"),
+    Column("good_at", UtcDateTime, comment="time of the latest check in which nothing failed"),
     Column("checks", JSON, comment="names, results and sentences; never a secret"),
-    Column("details", JSON, comment="the sentences by the checks' names, as they are translated; null: not recorded"),
+    Column("details", JSON, comment="the sentences before translation, by the check's name; null: not recorded"),
 )
 Index(None, provider_health.c.due_at)
 

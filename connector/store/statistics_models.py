@@ -16,12 +16,14 @@ monthly_counts = Table(
     "monthly_counts",
     METADATA,
     Column("tenant", String(255), primary_key=True),
-    Column("provider_id", String(36), primary_key=True, comment="empty: of no provider that exists"),
-    Column("month", Date, primary_key=True, comment="its first day, in UTC"),
+    Column("provider_id", String(36), primary_key=True, comment="empty: of no existing provider"),
+    Column("month", Date, primary_key=True, comment="the first day of the month, in UTC"),
     Column("environment", String(8), primary_key=True, comment="empty: not known"),
-    Column("is_of_verifications", Boolean, primary_key=True, comment="else of refused starts and deliveries given up"),
-    Column("shown", JSON, nullable=False, comment="what is shown by day: a list for each measure and bucket"),
-    Column("days", JSON, nullable=False, comment="the others, in the same form"),
+    Column("is_of_verifications", Boolean, primary_key=True, comment="false: of refused starts and dead deliveries"),
+    Column(
+        "shown", JSON, nullable=False, comment="the numbers that are shown by day: a list for each measure and bucket"
+    ),
+    Column("days", JSON, nullable=False, comment="the other numbers, in the same form"),
     Column("totals", JSON, nullable=False, comment="the sums of `days`"),
 )
 Index(None, monthly_counts.c.month, monthly_counts.c.is_of_verifications, monthly_counts.c.provider_id)
@@ -30,10 +32,10 @@ hourly_counts = Table(
     "hourly_counts",
     METADATA,
     Column("tenant", String(255), primary_key=True),
-    Column("provider_id", String(36), primary_key=True, comment="empty: of no provider that exists"),
+    Column("provider_id", String(36), primary_key=True, comment="empty: of no existing provider"),
     Column("day", Date, primary_key=True, comment="UTC"),
     Column("environment", String(8), primary_key=True, comment="empty: not known"),
-    Column("is_of_verifications", Boolean, primary_key=True, comment="else of refused starts and deliveries given up"),
+    Column("is_of_verifications", Boolean, primary_key=True, comment="false: of refused starts and dead deliveries"),
     Column("hours", JSON, nullable=False, comment="a list with 24 numbers for each measure and bucket"),
 )
 Index(None, hourly_counts.c.day, hourly_counts.c.is_of_verifications, hourly_counts.c.provider_id)
@@ -42,7 +44,7 @@ daily_counts = Table(
     "daily_counts",
     METADATA,
     Column("tenant", String(255), primary_key=True),
-    Column("provider_id", String(36), primary_key=True, comment="empty: of no provider that exists"),
+    Column("provider_id", String(36), primary_key=True, comment="empty: of no existing provider"),
     Column("day", Date, primary_key=True, comment="UTC"),
     Column("environment", String(8), primary_key=True, comment="empty: not known"),
     Column("measure", String(32), primary_key=True),
@@ -56,5 +58,5 @@ counted_days = Table(
     METADATA,
     Column("day", Date, primary_key=True),
     time_column("counted_at"),
-    Column("owner", String(36), nullable=False, comment="the pass that counted it; repeated as a fence"),
+    Column("owner", String(36), nullable=False, comment="the pass that counted it, as a fence"),
 )
