@@ -9,7 +9,7 @@ from flask import Response as File
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import to_user_timezone, to_utc
+from flask_babel import ngettext, to_user_timezone, to_utc
 from werkzeug.wrappers import Response
 from wtforms import DateTimeLocalField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
@@ -19,6 +19,7 @@ from connector.api.attachments import attachment
 from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.filters import Filters
+from connector.console.formats import number as number_in_words
 from connector.console.forms import Form
 from connector.console.ground import now, use_cases
 from connector.console.links import job_url
@@ -28,6 +29,7 @@ from connector.console.story import Story, admit
 from connector.console.viewer import actor
 from connector.domain.job_requests import fetching_since, resending_since
 from connector.domain.jobs import DEAD, EVERYTHING, USER_RECORD, Job, JobRequest
+from connector.services.application.deliveries import MOST_COUNTED, Deliveries
 from connector.services.jobs.jobs import Jobs
 from connector.services.providers.registry import Providers
 
@@ -35,6 +37,7 @@ story = Story("jobs")
 
 SCOPE = "internal_idv_claim_view"
 VALUES_SCOPE = "internal_idv_verified_claims_view"
+RESEND = "resend"  # the button that was pressed
 RESEND_SCOPE, FETCH_SCOPE = "internal_idvp_update", "internal_idv_claim_update"
 PAGE = 25
 
@@ -122,12 +125,32 @@ def cancel(job_id: str) -> Response:
 
 @story.form("/new/resend", scope=RESEND_SCOPE)
 def resend() -> str | Response:
-    """Request that deliveries are resent."""
+    """Request that deliveries are resent, after their number was shown."""
     form = ResendForm(since=_midnight())
     if request.method == "POST" and form.validate():
-        is_everything = form.which.data == EVERYTHING
-        return _requested(resending_since(_moment(form.since.data), is_everything=is_everything))
+        since, is_everything = _moment(form.since.data), form.which.data == EVERYTHING
+        if request.form.get("do") == RESEND:
+            return _requested(resending_since(since, is_everything=is_everything))
+        deliveries: Deliveries = use_cases().deliveries
+        number = deliveries.count_resent(g.tenant, since, is_everything=is_everything)
+        if number != 0:
+            return _ask_resend(number, form)
+        form.since.errors = [_("must be earlier: there is no such delivery since then")]
     return render_template("console/jobs/resend.html", form=form)
+
+
+def _ask_resend(number: int | None, form: ResendForm) -> str:
+    return confirm(
+        _("Resend more than %(number)s deliveries?", number=number_in_words(MOST_COUNTED))
+        if number is None
+        else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
+        _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second."),
+        verb=_("Resend all") if number is None else _("Resend %(number)s", number=number_in_words(number)),
+        action=url_for(".resend"),
+        back=url_for(".resend"),
+        fields={"which": form.which.data, "since": form.since.data.isoformat(), "do": RESEND},
+        is_harmless=True,
+    )
 
 
 @story.form("/new/fetch-runs", scope=FETCH_SCOPE)

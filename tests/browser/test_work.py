@@ -13,8 +13,9 @@ from playwright.sync_api import expect
 from connector.domain.tenancy import Tenant
 from tests.bodies import provider_body
 from tests.browser.visiting import ALL_SCOPES, Visitor
-from tests.contract.wire import PROVIDERS, answer_on
+from tests.contract.wire import DELIVERIES, ENDPOINTS, PROVIDERS, answer_on
 from tests.harness import ADMIN_SCOPES, Caller, World
+from tests.loopback import Quiet, serving
 from tests.values import GIVEN_NAME, VALUES
 
 Visit = Callable[..., Visitor]
@@ -185,6 +186,14 @@ class TestUsers:
         visit(EVERYTHING, OTHERS).look("/console/users", "users-empty")
 
 
+class Taking(Quiet):
+    """An application that accepts every notice."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200)
+
+
 class TestJobs:
     def test_runs_are_fetched_and_deliveries_resent_by_a_job(self, visit: Visit, home: World) -> None:
         page = visit(EVERYTHING, home.tenant).open("/console/jobs")
@@ -193,7 +202,19 @@ class TestJobs:
         expect(page.get_by_text("Runs in Onfido’s list")).to_be_visible(timeout=60_000)
         page.get_by_role("link", name="Jobs").last.click()
         page.get_by_role("link", name="Resend since…").click()
-        page.get_by_role("button", name="Resend").click()
+        page.get_by_role("button", name="Count them").click()
+        expect(page.get_by_role("alert")).to_contain_text("there is no such delivery since then")
+        admin = admin_of(home)
+        with serving(Taking) as url:
+            answer_on(admin.post(ENDPOINTS, {"url": url, "events": ["verification.finished"]}), 201)
+            verified(home, "ann")
+            home.wait_until(
+                lambda: admin.get(DELIVERIES, params={"state": "done", "kind": "tell_change"}).json()["deliveries"]
+            )
+        page.get_by_label("Every notice since then, also those that were sent").check()
+        page.get_by_role("button", name="Count them").click()
+        expect(page.get_by_role("heading", name="Resend 1 delivery?")).to_be_visible()
+        page.get_by_role("button", name="Resend 1").click()
         expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=60_000)
 
     @pytest.mark.one_database
@@ -233,6 +254,8 @@ class TestJobs:
         visitor.look(f"/console/jobs/{asked[0]}", "job-done")
         visitor.look(f"/console/jobs/{asked[1]}", "job-failed")
         visitor.look("/console/jobs/new/resend", "job-resend")
+        visitor.page.get_by_role("button", name="Count them").click()
+        visitor.look_at("job-resend-nothing")
         visitor.look("/console/jobs/new/fetch-runs", "job-fetch-runs")
 
 

@@ -120,6 +120,7 @@ def drive_jobs(console: Console, world: World) -> None:
     console.post("/console/verifications/csv", status="review", tag="few")
     for path, form in (
         ("/console/jobs/new/resend", {"which": "dead", "since": "2026-01-01T00:00"}),
+        ("/console/jobs/new/resend", {"which": "dead", "since": "2026-01-01T00:00", "do": "resend"}),
         ("/console/jobs/new/fetch-runs", {"provider": world.provider_id, "since": "2026-01-01T00:00"}),
     ):
         console.open(path)
