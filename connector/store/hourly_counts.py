@@ -60,6 +60,21 @@ def find(
     return [(row.day, row.hours) for row in connection.execute(statement)]
 
 
+def find_by_provider(
+    connection: Connection, tenant: str, provider_ids: Collection[str], days: tuple[date, date]
+) -> dict[str, list[tuple[date, Lines]]]:
+    """Return the days of a period with their hours, in every environment, by provider."""
+    statement = select(hourly_counts.c.provider_id, hourly_counts.c.day, hourly_counts.c.hours).where(
+        hourly_counts.c.tenant == tenant,
+        hourly_counts.c.provider_id.in_(provider_ids),
+        hourly_counts.c.day.between(*days),
+    )
+    found: dict[str, list[tuple[date, Lines]]] = defaultdict(list)
+    for row in connection.execute(statement):
+        found[row.provider_id].append((row.day, row.hours))
+    return found
+
+
 def forget(connection: Connection, before: date) -> None:
     """Delete the hours of days before one."""
     connection.execute(delete(hourly_counts).where(hourly_counts.c.day < before))

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_body
-from tests.browser.visiting import Visitor, submit_provider
+from tests.browser.visiting import WIDE, Visitor, submit_provider
 from tests.contract.wire import PROVIDERS
 from tests.harness import World
 
@@ -145,11 +145,16 @@ def test_a_long_name_is_wrapped(visit: Visit, place: World) -> None:
         place.connector.as_admin().request("DELETE", f"{PROVIDERS}/{answer.json()['id']}")
 
 
-def test_every_tab_is_legible_and_holds_no_secret(visit: Visit, place: World, provider: str) -> None:
+def test_every_tab_is_legible_and_holds_no_secret(visit: Visit, place: World, provider: str, name: str) -> None:
     visitor = visit()
     visitor.secrets.append(TOKEN)
     place.connector.as_admin().post(f"{PROVIDERS}/{provider}/test-connection", None)
     visitor.look("/console/providers", "providers")
+    row = visitor.page.get_by_role("row", name=name)
+    visitor.page.set_viewport_size({"width": WIDE, "height": 900})
+    for text in ("3 of 3 compared", WORKFLOW_ID[:8]):
+        expect(row).to_contain_text(text)
+    expect(row.get_by_role("cell").nth(6)).to_have_text("0")
     for tab in TABS:
         visitor.look(f"/console/providers/{provider}/{tab}", f"provider-{tab}")
     visitor.look(f"/console/providers/{provider}/danger/delete", "provider-delete")

@@ -130,6 +130,17 @@ def test_a_verification_is_hidden_from_another_tenant(visit: Visit, place: World
 
 
 @pytest.mark.one_database
+def test_every_action_can_be_reached_without_scripts(visit: Visit, place: World) -> None:
+    _, _, verification_id = ended(place, **DIFFERS)
+    page = visit(javascript=False).open(f"/console/verifications/{verification_id}")
+    for name in ("Signed evidence (PDF)", "All evidence (zip)", "This record as JSON"):
+        expect(page.get_by_role("link", name=name)).to_be_visible()
+    expect(page.get_by_role("button", name="Onfido’s timeline (PDF)")).to_be_visible()
+    for name in ("More actions", "Switch between light and dark"):
+        expect(page.get_by_role("button", name=name)).to_be_hidden()
+
+
+@pytest.mark.one_database
 def test_the_record_and_the_evidence_can_be_downloaded(visit: Visit, place: World) -> None:
     _, user_id, verification_id = ended(place, **DIFFERS)
     visitor = visit()

@@ -189,7 +189,7 @@ class TestUsers:
 class Taking(Quiet):
     """An application that accepts every notice."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  the base class's name
         self.rfile.read(int(self.headers["Content-Length"]))
         self.answer(200)
 

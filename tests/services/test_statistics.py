@@ -133,6 +133,21 @@ def test_the_numbers_of_the_last_24_hours_match_their_rows(year: Year) -> None:
         assert_counted(year, tenant, period, found)
 
 
+def test_the_results_of_the_last_24_hours_are_counted_by_provider(year: Year) -> None:
+    period = read_period(NAMES | {"period": "24h"}, year.clock())
+    for tenant in {site.tenant for site in year.sites}:
+        expected = {
+            site.provider_id: sum(
+                year.get(tenant, period, provider_id=site.provider_id, environment="all").ended.values()
+            )
+            for site in year.sites
+            if site.tenant == tenant
+        }
+        assert year.connector.services.statistics.results_of_a_day(Tenant(tenant)) == expected
+        assert any(expected.values())
+    assert year.connector.services.statistics.results_of_a_day(Tenant("elsewhere.example")) == {}
+
+
 def test_numbers_are_separate_by_provider_and_environment(year: Year) -> None:
     for period in (days_ago(year, 89), read_period(NAMES | {"period": "24h"}, year.clock())):
         for site in year.sites[:2]:

@@ -14,6 +14,8 @@ from connector.console.story import Story
 from connector.domain.frozen import frozen
 from connector.domain.health import STATES, Health
 from connector.domain.provider import Provider
+from connector.domain.readiness import never_verified
+from connector.services.lookup.statistics import StatisticsLookup
 from connector.services.providers.health import HealthRecords
 
 REGIONS = {
@@ -25,11 +27,14 @@ REGIONS = {
 
 @frozen
 class Line:
-    """A provider in the list."""
+    """A provider in the list: `compared` of its `attributes` can be verified, `results` ended in the last 24 hours."""
 
     provider: Provider
     health: Health
     region: str
+    attributes: int
+    compared: int
+    results: int
 
 
 def install(story: Story) -> None:
@@ -43,8 +48,10 @@ def show_list() -> str:
     health = records.all(g.tenant)
     filters = _filters()
     by_id = {each.provider_id: each for each in health}
+    statistics: StatisticsLookup = use_cases().statistics
+    results = statistics.results_of_a_day(g.tenant)
     lines = [
-        Line(provider, by_id[provider.provider_id], region_of(provider))
+        _line(provider, by_id[provider.provider_id], results.get(provider.provider_id, 0))
         for provider in page.registry().all(g.tenant)
         if provider.provider_id in by_id
     ]
@@ -57,6 +64,12 @@ def show_list() -> str:
         states=health_words.HEALTH,
         failed=health_words.failed_words,
     )
+
+
+def _line(provider: Provider, health: Health, results: int) -> Line:
+    attributes = len({*provider.claims, *provider.studio.by_claim})
+    compared = attributes - len(never_verified(provider))
+    return Line(provider, health, region_of(provider), attributes, compared, results)
 
 
 def region_of(provider: Provider) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.frozen import frozen
 from connector.domain.hour_counts import numbers_of_hours
-from connector.domain.measures import Numbers
+from connector.domain.measures import Measure, Numbers
 from connector.domain.month_counts import numbers_of
 from connector.domain.statistics import Period, Statistics, summary
 from connector.domain.statistics_period import ALL, read_period
@@ -53,6 +53,17 @@ class StatisticsLookup:
             self._providers.get(tenant, criteria.provider_id)
         numbers, counted_at = self._numbers(tenant, criteria)
         return summary(numbers, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
+
+    def results_of_a_day(self, tenant: Tenant) -> Mapping[str, int]:
+        """Return the number of verifications that ended in the last 24 hours, the sandbox's included, by provider."""
+        period = read_period({"period": "24h", "from": None, "to": None}, self._clock())
+        with self._database.read() as connection:
+            known = daily_counts.find_providers(connection, tenant.name)
+            days = hourly_counts.find_by_provider(
+                connection, tenant.name, known, (period.since.date(), period.before.date())
+            )
+        numbers = {each: numbers_of_hours(of_each, period.since, period.before) for each, of_each in days.items()}
+        return {each: sum(of_each.by_measure()[Measure.ENDED].values()) for each, of_each in numbers.items()}
 
     def counted_at(self) -> datetime | None:
         """Return when the worker last counted the current day; None if it never did."""
