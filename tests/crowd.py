@@ -34,6 +34,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from connector.store.dialect import from_now
 from connector.store.directory_models import status_writes
+from connector.store.engine import lift_time_limits
 from connector.store.models import (
     applicants,
     claims,
@@ -97,7 +98,7 @@ def settle(connection: Connection, place: Place, number: int) -> None:
     """Insert this number of users, with all their rows, into a tenant that has a provider."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # checks no foreign keys
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        lift_time_limits(connection)
     _put(connection, signal_streams, _stream(place, _NUMBER), STREAMS)
     for table, rows in _everyones(place, _NUMBER, number):
         _put(connection, table, rows, number)

@@ -21,7 +21,10 @@ HEADER = 5  # one byte of type, four of length
 
 
 class PostgresqlProxy:
-    """Forwards connections to the server of a URL; `url` leads through it, `delay` (seconds) is that of one way."""
+    """Forwards connections to the server of a URL; `url` leads through it, `delay` (seconds) is that of one way.
+
+    Unless the event `passes_on` is set, it keeps what it receives, as a server that has stopped.
+    """
 
     def __init__(self, url: str, delay: float = 0.0) -> None:
         parsed = make_url(url)
@@ -30,6 +33,8 @@ class PostgresqlProxy:
         self._delay = delay
         self._sockets: list[socket.socket] = []
         self.round_trips = 0
+        self.passes_on = threading.Event()
+        self.passes_on.set()
         port = self._listener.getsockname()[1]
         plain = {"sslmode": "disable", "gssencmode": "disable"}  # encrypted messages cannot be counted
         self.url = parsed.set(host="127.0.0.1", port=port, query=plain).render_as_string(hide_password=False)
@@ -46,6 +51,7 @@ class PostgresqlProxy:
     def close(self) -> None:
         """Stop listening, and close every connection."""
         self._listener.close()
+        self.passes_on.set()
         for each in self._sockets:
             each.close()
 
@@ -76,6 +82,7 @@ class PostgresqlProxy:
         def send() -> None:
             while True:
                 at, data = parts.get()
+                self.passes_on.wait()
                 time.sleep(max(0.0, at - time.monotonic()))
                 try:
                     if not data:

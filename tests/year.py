@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Connection, Table, case, column, false, inser
 from sqlalchemy.sql.elements import ColumnElement
 
 from connector.store.dialect import from_now
+from connector.store.engine import lift_time_limits
 from connector.store.models import history, outbox, verification_claims, verifications
 from tests.crowd import hexadecimal
 
@@ -30,8 +31,7 @@ class Site:
 
 def populate(connection: Connection, sites: Sequence[Site], number: int) -> None:
     """Insert this number of verifications, spread over providers, days, environments, statuses and results."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    lift_time_limits(connection)
     each = _NUMBER
     ago = each * (DAYS * 86_400.0 / number)
     ended = 60 + each * 7919 % 5000

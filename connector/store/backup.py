@@ -14,9 +14,9 @@ from pathlib import Path
 from connector.domain.frozen import frozen
 from connector.errors import ConfigurationError
 from connector.private_file import draft_beside
-from connector.store.engine import WriterQueue
 from connector.store.schema import known_versions
 from connector.store.sealed import sealed_columns
+from connector.store.writer_queue import WriterQueue
 
 BUSY = 30.0  # seconds to wait for others
 _LATEST = (("history", "at"), ("verifications", "updated_at"), ("events", "received_at"), ("users", "created_at"))

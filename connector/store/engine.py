@@ -1,14 +1,11 @@
 """The database: transactions that read, transactions that write, and the schema's version.
 
-SQLite allows one writer at a time. Writers that wait in its busy handler sleep and collide (p99 thirty times p50);
-here they queue on one lock, a thread lock inside the process and a file lock between processes, and then
-`BEGIN IMMEDIATE`. PostgreSQL needs none of it.
+On SQLite, writers queue (`writer_queue.py`), then `BEGIN IMMEDIATE`. On PostgreSQL, no exchange waits for ever
+(`patient.py`).
 """
 
 from __future__ import annotations
 
-import fcntl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,18 +21,18 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from connector import tracing
 from connector.errors import ConfigurationError
 from connector.store import batch, schema
-from connector.store.availability import Unavailable, check_in_place, check_space, distinguished_errors, identity
+from connector.store.availability import check_in_place, check_space, distinguished_errors, identity
 from connector.store.schema import Fit
 from connector.store.wake_up import News, Notifications, wake_up_of
+from connector.store.writer_queue import WriterQueue
 
 POOL_SIZE, OVERFLOW = 32, 10
 MOST_CONNECTIONS = POOL_SIZE + OVERFLOW  # of a process; those of the overflow are closed after use
 PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
+PATIENCE = 60.0  # seconds that an exchange with PostgreSQL may take; longer than a statement
 MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on PostgreSQL
-LOOK_AGAIN = 0.005  # seconds between two attempts to lock the file, if the wait is limited
-OTHERS_WRITE = "others write to the database all the time"
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
 # SQLAlchemy's events of the dialect: those of engines and connections cost each transaction time.
 EXECUTIONS = ("do_execute", "do_executemany", "do_execute_no_params")
@@ -46,8 +43,8 @@ _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 class Database:
     """A database: its engine, transactions and schema version."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = _create_engine(url)
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+        self._engine = _create_engine(url, patience)
         if tracing.is_on():
             _trace(self._engine)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
@@ -108,7 +105,7 @@ class Database:
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                connection.execute(text("SET LOCAL statement_timeout = 0"))  # an index of a large table takes minutes
+                lift_time_limits(connection)  # an index of a large table takes minutes
             fit = schema.fit(connection)
             if fit is Fit.AHEAD:
                 raise ConfigurationError(TOO_NEW)
@@ -150,68 +147,29 @@ class Database:
             self._queue.close()
 
 
-class WriterQueue:
-    """The lock for writing: first among this process's threads, then among processes."""
-
-    def __init__(self, database: Path) -> None:
-        self._threads = threading.Lock()
-        lock = database.with_name(f"{database.name}.lock")
-        try:
-            for path in (database, lock):
-                path.touch(mode=0o600)
-            self._file = lock.open("ab")
-        except OSError as error:
-            raise ConfigurationError(
-                f"The database {database} cannot be opened ({error.strerror}): correct `database_url`, or its owner."
-            ) from error
-
-    @contextmanager
-    def turn(self, patience: float | None = None) -> Iterator[None]:
-        """Wait for the turn; with `patience`, raise `DatabaseUnavailable` after that many seconds."""
-        end = None if patience is None else time.monotonic() + patience
-        if not self._threads.acquire(timeout=-1 if patience is None else patience):
-            raise Unavailable(OTHERS_WRITE)
-        try:
-            self._lock_file(end)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-        finally:
-            self._threads.release()
-
-    def _lock_file(self, end: float | None) -> None:
-        if end is None:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            return
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise Unavailable(OTHERS_WRITE) from None
-                time.sleep(LOOK_AGAIN)
-            else:
-                return
-
-    def close(self) -> None:
-        self._file.close()
+def lift_time_limits(connection: Connection) -> None:
+    """Lift the time limits of a transaction."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        driver: Any = connection.connection.dbapi_connection
+        driver.patience = None
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, patience: float) -> Engine:
     # Statements' parameters are personal: they must not appear in errors and logs.
     options: dict[str, Any] = {"pool_size": POOL_SIZE, "max_overflow": OVERFLOW, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
         # Transactions begin here, with their first statement, because the driver would use a separate round trip.
         connect_args = {"connect_timeout": 10, "options": PG_OPTIONS, "prepare_threshold": None, "autocommit": True}
         engine = create_engine(url, connect_args=connect_args, pool_reset_on_return=None, **options)
+        event.listen(engine, "do_connect", _patiently(patience))
         engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement instead of one by one
         event.listen(engine, "handle_error", _drop_detail)
         for name in EXECUTIONS:
             event.listen(engine, name, _send_waiting)
         event.listen(engine, "reset", _end_transaction)
         event.listen(engine, "checkin", _note_return)
-        event.listen(engine, "checkout", partial(_ping_idle, engine))
+        event.listen(engine, "checkout", partial(_prepare_checkout, engine, patience))
         return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -254,7 +212,20 @@ def _send_waiting(*given: Any) -> None:
         batch.begin(connection)
 
 
-def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+def _patiently(patience: float) -> Callable[..., Any]:
+    from connector.store.patient import connecting  # noqa: PLC0415  it imports psycopg, which SQLite does without
+
+    return connecting(patience)
+
+
+def _prepare_checkout(
+    engine: Engine, patience: float, driver_connection: Any, record: ConnectionPoolEntry, _: object
+) -> None:
+    driver_connection.patience = patience
+    _ping_idle(engine, driver_connection, record)
+
+
+def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry) -> None:
     """Ping a connection idle for more than `PING_AFTER`; if it is dead, invalidate all older ones.
 
     SQLAlchemy's `pool_pre_ping` asks each time, which would be a third of a request's round trips.

@@ -27,15 +27,14 @@ QUIET = 0.01  # seconds
 SECOND_LOOK = 2 * QUIET
 _NEWS = "news"
 
-# This way the connection notices a dead or silent server within about a minute.
-_LISTENING = {
-    "connect_timeout": 10,
+# With these, a connection over TCP notices a dead or silent host within about a minute.
+NOTICES_DEATH = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    "autocommit": True,
 }
+_LISTENING = {"connect_timeout": 10, "autocommit": True, **NOTICES_DEATH}
 
 
 class WakeUp:

@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.access.development import mint_token
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.store.engine import Database
+from connector.store.engine import Database, lift_time_limits
 from tests.bench.claims import PATH
 from tests.bench.load import Measure, get, middle, send_all
 from tests.bench.processes import connector, new_database
@@ -54,7 +54,7 @@ def _filled(directory: Path, server: str, run_ids: list[str], number: int) -> st
     database = Database(url := new_database(directory, server, "postgresql"))
     fill(database, run_ids)
     with database.write() as connection:
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        lift_time_limits(connection)
         settle(connection, Place(DEFAULT_TENANT, PROVIDER_ID, "crowd-"), number)
     with database.read() as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from connector.store.engine import Database
+from connector.store.engine import Database, lift_time_limits
 from tests.bench.cpu import backends_seconds, listeners, seconds_of
 from tests.bench.deliveries import CREATE, rate
 from tests.bench.load import send_all
@@ -86,7 +86,7 @@ def disk(url: str, verifications: int) -> dict[str, Any]:
     """Return the GiB of a million verifications, by table, and the part that is removed after its retention."""
     database = Database(url)
     with database.write() as connection:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        lift_time_limits(connection)
         connection.execute(text("ANALYZE"))
     with database.read() as connection:
         rows = connection.execute(SIZES).all()

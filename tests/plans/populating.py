@@ -9,6 +9,7 @@ from flask import request
 from sqlalchemy import Connection
 
 from connector.pages import applications
+from connector.store.engine import lift_time_limits
 from connector.store.models import metadata
 from tests.bodies import provider_body
 from tests.contract.wire import PROVIDERS
@@ -60,7 +61,7 @@ def collect_statistics(connection: Connection) -> None:
     """Show every row to PostgreSQL's planner, once: from another sample, or meanwhile, it may plan otherwise."""
     for name in metadata.tables:
         connection.exec_driver_sql(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
-    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # on a busy machine this takes long
+    lift_time_limits(connection)  # on a busy machine this takes long
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # others on the server may analyze shared catalogs
     connection.exec_driver_sql("SET LOCAL default_statistics_target = 400")  # 300 rows for each
     connection.exec_driver_sql("ANALYZE")

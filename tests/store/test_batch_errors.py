@@ -1,4 +1,4 @@
-"""Statements that fail in a batch: the same errors as SQLAlchemy's, at each place, and a connection as good as before."""
+"""Statements that fail in a batch: SQLAlchemy's errors, at each place, and a connection as good as before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, Executable, Integer, MetaData, Table, bindparam, event, func, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Executable,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    event,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from connector.errors import DatabaseUnavailable
@@ -66,8 +80,7 @@ def fails(database: Database, steps: Sequence[Step], *, one_by_one: bool) -> tup
             if one_by_one:
                 event.listen(connection, "after_cursor_execute", lambda *_: None)
             batch.execute(connection, limited("statement_timeout"), {})
-            for step in steps:
-                answers.append(batch.execute(connection, *step))
+            answers.extend(batch.execute(connection, *step) for step in steps)
             batch.flush(connection)
 
     with pytest.raises((DBAPIError, DatabaseUnavailable)) as caught:
