@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select, update
 
-from connector.store import batch
+from connector.store import batch, required
 from connector.store.models import providers, verifications
 from connector.store.pages import unindexed
 from connector.store.verifications import IS_HERE, IS_THERE, is_in
@@ -16,17 +16,18 @@ COUNTS = (
     verifications.c.is_forgiven.is_(False),
     verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
 )
-_STARTED = (
-    select(verifications.c.created_at)
-    .where(
-        verifications.c.tenant == bindparam("of_tenant"),
-        unindexed(verifications.c.provider_id) == bindparam("of_provider"),
-        verifications.c.user_id == bindparam("of_user"),
-        verifications.c.created_at > bindparam("since"),
-        *COUNTS,
-        IS_HERE,
-    )
-    .order_by(verifications.c.created_at.desc())
+_IS_RECENT = (
+    verifications.c.tenant == bindparam("of_tenant"),
+    unindexed(verifications.c.provider_id) == bindparam("of_provider"),
+    verifications.c.user_id == bindparam("of_user"),
+    verifications.c.created_at > bindparam("since"),
+    *COUNTS,
+    IS_HERE,
+)
+_STARTED = select(verifications.c.created_at).where(*_IS_RECENT).order_by(verifications.c.created_at.desc())
+_NUMBER = select(func.count()).select_from(verifications).where(*_IS_RECENT).scalar_subquery()
+_REQUIRE_FEWER = required.one_row(
+    select(literal_column("1", Integer).label("one")).where(bindparam("of_most", type_=Integer) > _NUMBER)
 )
 
 
@@ -42,14 +43,22 @@ def find_started(
 
     Verifications that were forgiven, or are in another environment, are excluded.
     """
-    limited = {
-        "of_tenant": tenant,
-        "of_provider": provider_id,
-        "of_user": user_id,
-        "since": since,
-        "of_environment": environment,
-    }
-    return batch.execute(connection, _STARTED, limited).each(lambda row: row.created_at)
+    recent = _recent(tenant, provider_id, user_id, since, environment)
+    return batch.execute(connection, _STARTED, recent).each(lambda row: row.created_at)
+
+
+def require_fewer(
+    connection: Connection,
+    tenant: str,
+    provider_id: str,
+    user_id: str,
+    since: datetime,
+    environment: str | None,
+    most: int,
+) -> None:
+    """Require fewer than `most` such verifications: otherwise the transaction fails with `NoRowError`."""
+    recent = _recent(tenant, provider_id, user_id, since, environment)
+    batch.execute(connection, _REQUIRE_FEWER, recent | {"of_most": most})
 
 
 def find_started_of_user(
@@ -71,3 +80,15 @@ def find_started_of_user(
 def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
     """Exclude some locked verifications from the limit."""
     connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))
+
+
+def _recent(
+    tenant: str, provider_id: str, user_id: str, since: datetime, environment: str | None
+) -> dict[str, str | datetime | None]:
+    return {
+        "of_tenant": tenant,
+        "of_provider": provider_id,
+        "of_user": user_id,
+        "since": since,
+        "of_environment": environment,
+    }

@@ -17,7 +17,7 @@ from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.stored import known_fields, stored_member, with_unknown
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
-from connector.store import batch
+from connector.store import batch, required
 from connector.store.batch import Answer
 from connector.store.endpoints import is_notified
 from connector.store.hidden import IS_REGISTERED
@@ -83,6 +83,7 @@ _SHARE_ENVIRONMENT = (
     .where(providers.c.id == bindparam("provider_id"), IS_REGISTERED)
     .with_for_update(read=True, key_share=True)
 )
+_REQUIRE = required.one_row(_SHARE_ENVIRONMENT)
 
 
 @frozen
@@ -138,6 +139,11 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
 def share_environment(connection: Connection, provider_id: str) -> Answer:
     """Share-lock a provider until the transaction's end, and return its environment; no row if it was removed."""
     return batch.execute(connection, _SHARE_ENVIRONMENT, {"provider_id": provider_id})
+
+
+def require(connection: Connection, provider_id: str) -> None:
+    """Share-lock a provider; if it was removed, the transaction fails with `NoRowError`."""
+    batch.execute(connection, _REQUIRE, {"provider_id": provider_id})
 
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:

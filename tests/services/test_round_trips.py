@@ -137,8 +137,8 @@ def test_a_resumed_start_takes_the_documented_round_trips(counted: Counted) -> N
 
 
 def test_initiated_takes_the_documented_round_trips(counted: Counted) -> None:
-    """Five of its own, and one for the budget of its two calls to Onfido."""
-    assert counted.fewest("INITIATED", lambda: asking(counted.new_user(), counted.world, "INITIATED")) <= 6
+    """Four of its own, and one for the budget of its two calls to Onfido."""
+    assert counted.fewest("INITIATED", lambda: asking(counted.new_user(), counted.world, "INITIATED")) <= 5
 
 
 def test_a_second_initiated_takes_the_documented_round_trips(counted: Counted) -> None:
@@ -147,7 +147,7 @@ def test_a_second_initiated_takes_the_documented_round_trips(counted: Counted) -
         assert counted.world.post_event(event_body(counted.world.start(ann), "declined", ALL_CLEAR)).ok
         return asking(ann, counted.world, "INITIATED")
 
-    assert counted.fewest("INITIATED once more", prepare) <= 6
+    assert counted.fewest("INITIATED once more", prepare) <= 5
 
 
 @pytest.mark.parametrize("has_ended", [False, True], ids=["open", "ended"])

@@ -18,8 +18,9 @@ from connector.onfido.payloads import applicant_fields
 from connector.services.afterwards import Afterwards
 from connector.services.providers.deletion import DeleteApplicant
 from connector.services.providers.registry import Providers
-from connector.services.starting.attempts import NOT_OURS, Attempt, Attempts
+from connector.services.starting.attempts import Attempt, Attempts
 from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues
+from connector.services.starting.leases import NOT_OURS
 from connector.services.use_case import use_case
 from connector.store import applicants, outbox, verification_search, verifications
 from connector.store.engine import Database

@@ -23,7 +23,7 @@ from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
 from connector.domain.workflow_run import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
-from connector.errors import Code, ConnectorError, DirectoryError, OnfidoError, RequestError
+from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
@@ -31,22 +31,22 @@ from connector.services.providers.registry import enabled
 from connector.services.results import status
 from connector.services.results.ending import end_verification
 from connector.services.results.results import Results
-from connector.services.starting.leases import Leases
-from connector.services.starting.limits import check_limit, find_started
+from connector.services.starting.leases import LeaseLostError, Leases
+from connector.services.starting.limits import check_limit, find_started, require_limit
 from connector.services.starting.refusals import open_already
 from connector.services.timing import Deadline
 from connector.services.use_case import use_case
 from connector.store import batch, providers, verifications
 from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
-from connector.store.verifications import Fence, Lease, RemovedError
+from connector.store.required import NoRowError
+from connector.store.verifications import Fence, Lease
 
 log = structlog.get_logger(__name__)
 
 CALLS = 2  # to Onfido, of most starts: the applicant and the run
 ROUNDS = 5  # attempts in a race with other requests, before the caller must retry
 BREAK_OFF_TIME = timedelta(minutes=10)  # after this the sweep resumes or closes a verification without a run
-START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 UNREADABLE_TIME = timedelta(days=7)  # after this a run whose answer cannot be read no longer blocks its user
 SWEPT = "sweep"  # a cause, for the history
 
@@ -94,20 +94,6 @@ class Attempt:
         return TAG_PREFIX + self.verification.verification_id
 
 
-class LeaseLostError(RequestError):
-    """Another request holds the lease now, or has closed the verification."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            Code.BEING_STARTED,
-            "A verification is being started by another request: wait for its answer, or ask again after Retry-After.",
-            retry_after=START_TIME,
-        )
-
-
-NOT_OURS = (LeaseLostError, RemovedError)  # the lease belongs to another request, or the verification was removed
-
-
 @use_case
 class Attempts:
     """Reserves attempts, takes over interrupted ones, and releases them."""
@@ -151,7 +137,11 @@ class Attempts:
     def _reserve(
         self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease, ask: Ask
     ) -> Verification | None:
-        """Insert a verification; None if one is open, which the database's constraint determines."""
+        """Insert a verification; None if one is open, which the database's constraint determines.
+
+        Raises `RequestError` if the user has started as many as the provider allows: this is checked while no other
+        request can start one.
+        """
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             # It is written to disk with the attempt's next commit, before a run is requested from Onfido.
@@ -171,17 +161,24 @@ class Attempts:
                     "created_at": now,
                     "updated_at": now,
                 }
-                shared = providers.share_environment(connection, provider.provider_id)
+                providers.require(connection, provider.provider_id)
                 reserved = verifications.reserve(connection, row, request.claims(provider), request.plan.tags, lease)
-                started = find_started(connection, provider, user_id, now)
-                if not shared.rows:  # it was removed meanwhile, which this raises for
-                    enabled(connection, provider.tenant, provider.provider_id)
-                check_limit(provider, started, now)  # while no other request can start one
+                require_limit(connection, provider, user_id, now)
                 with batch.after_commit(connection):
                     ask(connection)
-                return reserved[0]
+            return reserved[0]
         except IntegrityError:
             return None
+        except NoRowError:
+            self._check_allowed(provider, user_id, now)
+            return None
+
+    def _check_allowed(self, provider: Provider, user_id: str, now: datetime) -> None:
+        """Raise `RequestError` if the provider was removed, or the user has reached its limit."""
+        with self._database.read() as connection:
+            started = find_started(connection, provider, user_id, now)
+            enabled(connection, provider.tenant, provider.provider_id)
+        check_limit(provider, started, now)
 
     def _is_resumable(self, provider: Provider, verification: Verification, deadline: Deadline) -> bool:
         """Whether an open verification may be taken over; False if it has ended and a new one can be reserved.

@@ -105,13 +105,13 @@ class Binding:
         return ReadAhead(KnownUser(provider, user_id), ask)
 
     def read(self, attempt: Attempt, ahead: ReadAhead | None = None) -> BoundValues:
-        """Read the values to send, unless they were read `ahead`.
+        """Read the values to send, unless they were read `ahead` with the commit of the attempt's verification.
 
         Raises `RequestError`: user unknown, a value is missing or invalid for Onfido, or nothing is left to
         verify.
         """
         user_id = attempt.verification.user_id
-        if ahead is not None and (asked := ahead.take()):
+        if ahead is not None and not attempt.is_resumed and (asked := ahead.take()):
             known, values = ahead.known, asked()
         else:
             known = KnownUser(attempt.provider, user_id)

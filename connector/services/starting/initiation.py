@@ -31,19 +31,10 @@ from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.results.orphans import Orphans
 from connector.services.starting.applicant import ApplicantSending
-from connector.services.starting.attempts import (
-    NOT_OURS,
-    ROUNDS,
-    START_TIME,
-    SWEPT,
-    Attempt,
-    Attempts,
-    VerificationRequest,
-    check_lease,
-)
+from connector.services.starting.attempts import ROUNDS, SWEPT, Attempt, Attempts, VerificationRequest, check_lease
 from connector.services.starting.binding import Binding, BoundValues
 from connector.services.starting.known_user import ReadAhead
-from connector.services.starting.leases import Leases
+from connector.services.starting.leases import NOT_OURS, START_TIME, Leases
 from connector.services.starting.recording import Recorder
 from connector.services.starting.refusals import open_already
 from connector.services.starting.unanswered import find_started_run

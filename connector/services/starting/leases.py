@@ -10,15 +10,31 @@ from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
-from connector.errors import ConnectorError
+from connector.errors import Code, ConnectorError, RequestError
 from connector.services.afterwards import Afterwards
 from connector.services.timing import Timing
 from connector.services.use_case import use_case
 from connector.store import verifications
 from connector.store.engine import Database
-from connector.store.verifications import Lease
+from connector.store.required import NoRowError
+from connector.store.verifications import Lease, RemovedError
 
+START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that a lease covers
+
+
+class LeaseLostError(RequestError):
+    """Another request holds the lease now, or has closed the verification."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.BEING_STARTED,
+            "A verification is being started by another request: wait for its answer, or ask again after Retry-After.",
+            retry_after=START_TIME,
+        )
+
+
+NOT_OURS = (LeaseLostError, RemovedError)  # the lease belongs to another request, or the verification was removed
 
 
 @use_case
@@ -43,7 +59,7 @@ class Leases:
         """
         try:
             yield
-        except (ConnectorError, IntegrityError):  # the database answers: the holder releases the lease
+        except (ConnectorError, IntegrityError, NoRowError):  # the database answers: the holder releases the lease
             raise
         except Exception:
             release_after_failure = partial(self._release_after_failure, verification_id, lease)

@@ -33,6 +33,14 @@ def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) 
         )
 
 
+def require_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
+    """Require that the provider allows another run: otherwise the transaction fails with `NoRowError`."""
+    since, environment = now - timedelta(seconds=provider.attempt_window), provider.environment
+    attempt_limits.require_fewer(
+        connection, provider.tenant, provider.provider_id, user_id, since, environment, provider.max_attempts
+    )
+
+
 def find_started(connection: Connection, provider: Provider, user_id: str, now: datetime) -> Sequence[datetime]:
     """Return the start times of the user's runs that count against the provider's limit."""
     since, environment = now - timedelta(seconds=provider.attempt_window), provider.environment

@@ -19,7 +19,8 @@ from connector.services.results import status
 from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
 from connector.services.results.results import Results
-from connector.services.starting.attempts import Attempt, Attempts, LeaseLostError, lost
+from connector.services.starting.attempts import Attempt, Attempts, lost
+from connector.services.starting.leases import LeaseLostError
 from connector.store import claims, events, snapshots, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
