@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """Gives up, and is closed, if an exchange takes longer than `patience` seconds, None for any time."""
+    """Closes itself if an exchange takes longer than `patience` seconds; None means any time."""
 
     patience: float | None = None
 
