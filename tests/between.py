@@ -57,7 +57,7 @@ class Between(ThreadingHTTPServer):
         return held
 
     def let_pass(self, method: str, path: str, *, is_answer: bool = False) -> None:
-        """Wait where such a call, or its answer, is held."""
+        """Wait while such a call, or its answer, is held."""
         if held := self._held.pop((method, path, is_answer), None):
             held.has_come.set()
             assert held.may_go.wait(PATIENCE)

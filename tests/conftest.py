@@ -44,7 +44,7 @@ structlog.configure(processors=[structlog.processors.format_exc_info, structlog.
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """Run tests once that do not depend on the database, mark those over PostgreSQL, and begin with the longest."""
+    """Run tests that do not depend on the database once, mark those over PostgreSQL, and start with the longest."""
     items[:] = [each for each in items if not (_names_postgresql(each) and each.get_closest_marker("one_database"))]
     for item in items:
         if _names_postgresql(item):
@@ -57,12 +57,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 
 
 def _names_postgresql(item: pytest.Item) -> bool:
-    """Whether a parameter of a test is PostgreSQL; its own name may mention it in any case."""
+    """Whether a test's parameter is PostgreSQL; the test's own name is ignored."""
     return "postgresql" in item.name.partition("[")[2]
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the collected tests from every later garbage collection: they live to the end."""
+    """Exclude the collected tests from later garbage collections, because they exist until the end."""
     gc.freeze()
 
 
@@ -87,7 +87,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server(testrun_uid: str) -> Iterator[str]:
-    """A PostgreSQL server that the processes of this test run share; returns the URL of its database `postgres`."""
+    """The URL of the database `postgres` on a PostgreSQL server that all processes of this test run share."""
     with databases.postgresql_server(testrun_uid) as server:
         yield server
 
@@ -104,7 +104,7 @@ def postgresql_template(postgresql_server: str) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_directory() -> Iterator[Path]:
-    """A directory for SQLite's files, in memory where there is enough: no test ends with a power loss."""
+    """A directory for SQLite's files, in memory if there is enough: no test needs files to survive a power loss."""
     is_large = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH
     with tempfile.TemporaryDirectory(
         prefix="tests-", dir=MEMORY if is_large else None, ignore_cleanup_errors=True

@@ -3,7 +3,7 @@
     settle(connection, Place(tenant, provider_id), 100_000)
 
 Each user has a verification with its claim, tag, applicant, event, delivery and entries of the history. They are spread
-over a year; what is due of them, or past its retention, is a handful whatever their number.
+over a year. Only a few rows are due or past their retention, independent of the number of users.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _NUMBER: ColumnElement[int] = column("number", BigInteger)
 
 @dataclass(frozen=True)
 class Place:
-    """A place for users; `prefix` begins their ids and must be unique to the place."""
+    """A tenant's provider for users; their ids begin with `prefix`, which must be unique to it."""
 
     tenant: str
     provider_id: str
@@ -78,7 +78,7 @@ class Place:
 
 
 class hexadecimal(FunctionElement[str]):  # noqa: N801  a function of SQL
-    """A number as twelve hexadecimal digits."""
+    """Return a number as twelve hexadecimal digits, in SQL."""
 
     type = String()
     inherit_cache = True

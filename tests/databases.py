@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from the package index, and databases on it."""
+"""A PostgreSQL server for the tests, from the package index, and databases on it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def empty_database(url: str) -> None:
 
 
 def _is_emptied(engine: Engine) -> bool:
-    """Delete every row; return False if a deadlock was in the way."""
+    """Delete every row; return False after a deadlock."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     try:
         with engine.begin() as connection:

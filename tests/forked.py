@@ -1,4 +1,4 @@
-"""Processes that begin with everything imported: they are forked from one process, which has imported it once.
+"""Processes that start quickly, because they are forked from a process that has imported everything.
 
 process = fork("tests.services.relaying", orders)     # calls its `run(orders)`; its output is `process.stdout`
 """
@@ -22,7 +22,7 @@ MOST = 65_536  # bytes of what a process is told
 
 
 class Forked:
-    """A process that is no child of this one: what tests use of `subprocess.Popen`."""
+    """A process that is not a child of this one, with those methods of `subprocess.Popen` that tests use."""
 
     def __init__(self, pid: int, output: int) -> None:
         self.pid = pid
@@ -65,7 +65,7 @@ def fork(module: str, orders: str) -> Forked:
 
 @cache
 def _origin(module: str) -> socket.socket:
-    """Return the connection to the process that has imported the module; it ends with this one."""
+    """Return the connection to the process that has imported the module; that process ends together with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen([sys.executable, "-m", "tests.forked", module], cwd=ROOT, stdin=theirs.fileno())
@@ -79,7 +79,7 @@ def _origin(module: str) -> socket.socket:
 
 
 def main() -> None:
-    """Fork a process for each message, which has its orders and its output, and answer with its id."""
+    """Fork a process for each message, which has the orders and the output of the process; answer with its id."""
     run = import_module(sys.argv[1]).run
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel takes note of their ends
     with socket.socket(fileno=os.dup(0)) as messages:

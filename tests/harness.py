@@ -58,7 +58,7 @@ class Clock:
         return (self._stopped_at or datetime.now(UTC)) + self._ahead
 
     def stop(self) -> None:
-        """Move only on request, however long the machine takes."""
+        """Stop the clock: from now on it moves only on request."""
         self._stopped_at = datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
@@ -100,13 +100,13 @@ class ConnectorServer:
         self.services.close()
 
     def deliver(self) -> None:
-        """Deliver the outbox's rows, as `serve` does; the sweep's tests call it themselves."""
+        """Start delivering the outbox's rows, as `serve` does, without the sweep: tests call it."""
         self.rest()
         self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=0.05)
         self._relay.start()
 
     def rest(self) -> None:
-        """Deliver nothing: a connector that is kept between tests does not read its database."""
+        """Stop delivering, so that a connector that is kept between tests does not read its database."""
         if self._relay:
             self._relay.stop()
             self._relay = None
@@ -125,7 +125,7 @@ class ConnectorServer:
 
 @dataclass(frozen=True)
 class Caller:
-    """Someone with an access token."""
+    """A caller with an access token."""
 
     url: str
     headers: Mapping[str, str]
@@ -192,7 +192,7 @@ class World:
         assert answer.ok, answer.text
 
     def outcome(self, run_id: str, **choice: Any) -> None:
-        """Play the person: end a run at Onfido."""
+        """End a run at Onfido, as its person would."""
         answer = HTTP.post(f"{self.simulator.url}/simulator/runs/{run_id}/outcome", json=choice, timeout=60)
         assert answer.ok, answer.text
 
@@ -222,7 +222,7 @@ class World:
         return [run.verification for run in found]
 
     def sweep(self) -> None:
-        """Sweep as a worker does every minute, and wait until the deliveries have succeeded or failed."""
+        """Sweep as a worker does, and wait until the deliveries have succeeded or failed."""
         outbox = self.connector.services.outbox
         self.connector.services.upkeep.sweep(Sweep())
         self.wait_until(lambda: not any(map(_is_under_way, outbox.page(("ready",), 100))))
@@ -232,12 +232,12 @@ class World:
 
 
 def _is_under_way(row: OutboxRow) -> bool:
-    """Whether a delivery has not been tried yet, or is being tried: `history` has the attempts that failed."""
+    """Whether a delivery is waiting for its first attempt or being attempted; `history` has the failed attempts."""
     return row.attempts == 0 or len(row.history) < row.attempts
 
 
 def onfido_of(world: World) -> OnfidoClient:
-    """Return a client that speaks to Onfido with the token of the world's provider."""
+    """Return a client of Onfido with the token of the world's provider."""
     services = world.connector.services
     provider = services.providers.get(Tenant(world.tenant), world.provider_id)
     return services.onfido.of_provider(provider, Deadline(time.monotonic() + 30))

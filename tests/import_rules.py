@@ -1,6 +1,6 @@
 """The imports that are allowed: for each part of the connector, our own parts and the third-party modules.
 
-A part is a package or a file; the longest name that fits counts, so that the packages within `services` have rules of
+A part is a package or a file. The longest matching name applies, so that the packages within `services` have rules of
 their own. Anything that is not listed is forbidden: a new part, like a new library, has to be added here.
 """
 
@@ -178,7 +178,7 @@ def imports(tree: ast.Module, *, at_run_time: bool = False) -> Iterator[str]:
 
 
 def owner(name: str) -> str:
-    """Return the module of ours that an imported name is, or is in."""
+    """Return our module that an imported name is or belongs to."""
     return name if name in MODULES else name.rpartition(".")[0]
 
 

@@ -1,4 +1,4 @@
-"""HTTP servers on loopback, each in a thread of its own for as long as it is needed."""
+"""HTTP servers on loopback, each in its own thread, until the end of a block."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Standing:
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve with a handler; returns the URL. All requests have been answered at the end."""
+    """Serve with a handler; return the URL. At the end of the block all requests have been answered."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = False
     with Standing(server):

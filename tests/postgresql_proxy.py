@@ -1,6 +1,6 @@
-"""A proxy in front of PostgreSQL that counts round trips at the wire, and can put the server at a distance.
+"""A proxy in front of PostgreSQL that counts round trips at the wire, and can delay them.
 
-A round trip is what the server ends with ReadyForQuery: the client has waited for everything that it sent until then.
+A round trip ends with the server's ReadyForQuery: until then the client waits for the answers to what it sent.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ HEADER = 5  # one byte of type, four of length
 
 
 class PostgresqlProxy:
-    """Forwards connections to the server of a URL; `url` leads through it, `delay` (seconds) is that of one way.
+    """Forwards connections to the server of a URL. `url` leads through it; `delay` is in seconds, one way.
 
-    Unless the event `passes_on` is set, it keeps what it receives, as a server that has stopped.
+    Unless the event `passes_on` is set, it holds what it receives, like a server that hangs.
     """
 
     def __init__(self, url: str, delay: float = 0.0) -> None:
@@ -97,7 +97,7 @@ class PostgresqlProxy:
 
 
 class _Messages:
-    """The server's messages of one connection, taken apart."""
+    """The server's messages on one connection, parsed."""
 
     def __init__(self, proxy: PostgresqlProxy) -> None:
         self._proxy = proxy

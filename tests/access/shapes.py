@@ -1,4 +1,4 @@
-"""Tokens in the form of well-known products, written by hand: header, claims, and the connector's reading of them.
+"""Tokens as well-known products issue them, written by hand: header, claims, and how the connector reads them.
 
 Shapes of WSO2, Keycloak, node-oidc-provider, NanoIDP and glewlwyd were observed; the others are based on
 general knowledge.

@@ -1,4 +1,4 @@
-"""The tokens of every product that has a profile, and of some that need none: accepted, or refused for their type."""
+"""Tokens of every product that has a profile, and of some that need none: accepted, or refused for their type."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ PLAIN = Shape("plain", {"typ": "at+jwt"}, {"sub": "ann", "aud": AUDIENCE, "clien
 
 
 def scopes(issuer: AuthIssuer, settings: dict[str, Any], **claims: Any) -> set[str]:
-    """Return the scopes that a token is read to have; it also has the one that the view needs."""
+    """Return the scopes that the connector reads from a token, besides the scope that the view requires."""
     settings = settings | {"scope_claim": [*as_list(settings.get("scope_claim", "scope")), "always"]}
     answer = Site(read(issuer, **settings)).get(mint(issuer, PLAIN, always=SCOPE, **claims))
     assert answer.status_code == 200, answer.text

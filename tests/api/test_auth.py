@@ -142,11 +142,11 @@ class AnyAlgorithm(JWSRegistry):
         return self.algorithms[name]
 
     def check_header(self, header: dict[str, Any]) -> None:
-        """Accept invalid headers as well."""
+        """Accept any header, also an invalid one."""
 
 
 class QuietHandler(WSGIRequestHandler):
-    """werkzeug's, without its log."""
+    """werkzeug's handler, without its log."""
 
     def log(self, *_: object) -> None:
         """Log nothing."""

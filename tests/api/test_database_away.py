@@ -21,7 +21,7 @@ Ask = Callable[[World, Caller], requests.Response]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(new_database: Callable[[str], str], request: pytest.FixtureRequest) -> str:
-    """A database of the test's own: all connections to PostgreSQL's are cut for a while."""
+    """A separate database, because the test cuts all connections to it for a while."""
     return new_database(request.param)
 
 
@@ -56,7 +56,7 @@ def assert_away(answer: requests.Response, code: str) -> None:
 
 
 def until_it_answers(ask: Callable[[], requests.Response]) -> requests.Response:
-    """Ask again where a connection that PostgreSQL has ended was used once more; that counts as away."""
+    """Repeat a request until it is not answered 503: a connection that PostgreSQL has ended may be used once more."""
     answers: list[requests.Response] = []
     while not answers or answers[-1].status_code == 503:
         answers.append(ask())
@@ -94,7 +94,7 @@ def test_a_write_gets_503_while_the_database_refuses_writes_and_succeeds_afterwa
 
 
 def until_read(world: World) -> None:
-    """Use up the connections that PostgreSQL has ended: the pool hands them out in turn."""
+    """Read until the pool has returned every connection that PostgreSQL has ended."""
     admin = world.connector.as_admin()
     for _ in range(POOL_SIZE):
         until_it_answers(lambda: admin.get(PROVIDERS))

@@ -1,4 +1,4 @@
-"""The code of an error without its own one: that of the called API."""
+"""An error without a code of its own has the code of the called API."""
 
 from __future__ import annotations
 

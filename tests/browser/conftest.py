@@ -1,4 +1,4 @@
-"""The console in a real browser: Debian's Chromium, driven by Playwright, one for the whole run.
+"""The console in a real browser: Debian's Chromium, driven by Playwright, one browser for all tests.
 
 `make browser-test` runs these; `make test` does not. Where BROWSER_PICTURES names a folder, each `shot` is kept there.
 """
@@ -54,7 +54,7 @@ def place(
     standing_simulator: Simulator,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
-    """A connector that is served as long as the tests last, over each database; tests make providers of their own."""
+    """A connector that runs until the last test, over each database; tests register separate providers."""
     data_dir = tmp_path_factory.mktemp("data")
     data_dir.chmod(0o700)
     clock = Clock()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.one_database
 
 
 def be_idle(place: World) -> None:
-    """End the session. The clock of the place is not moved: Onfido's would be behind it in later tests."""
+    """End the session in the database, since moving the clock would put it ahead of Onfido's in later tests."""
     with place.connector.services.database.write() as connection:
         connection.execute(update(console_sessions).values(seen_at=place.clock() - timedelta(seconds=IDLE)))
 

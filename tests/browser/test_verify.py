@@ -200,7 +200,7 @@ def test_a_lost_webhook_loses_no_result(own: Own) -> None:
 
 
 def play_sdk(visitor: Visitor) -> None:
-    """Answer instead of Onfido's host."""
+    """Serve a stub of Onfido's Web SDK in place of Onfido's host."""
     visitor.page.route(f"{SDK_URL}**", fulfill)
 
 

@@ -146,7 +146,7 @@ class Visitor:
         self.no_secret()
 
     def no_secret(self) -> None:
-        """Check that no answer held one of `secrets`, which the test may add to."""
+        """Check that no answer contained one of `secrets`, to which the test may add."""
         for secret in self.secrets:
             held = [url for url, body in self._bodies if secret in body]
             assert held == [], f"a secret was sent to the browser by {held}"

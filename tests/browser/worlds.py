@@ -1,4 +1,4 @@
-"""A provider in a connector that is served as long as the tests last, with its webhook registered at Onfido."""
+"""A provider in a connector that runs until the last test, with its webhook registered at Onfido."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def with_provider(place: World, tenant: str = DEFAULT_TENANT, **changes: Any) -> World:
-    """Register a provider of its own name; returns the place with it."""
+    """Register a provider under a unique name; return the connector with it."""
     with _lock:
         name = f"Onfido {next(_numbers)} {uuid.uuid4().hex[:6]}"  # other tests of the place name theirs by numbers
     world = replace(place, tenant=tenant)

@@ -1,4 +1,4 @@
-"""The command line: in this process for the many small cases, as real processes for servers and workers."""
+"""The command line: in the tests' process for most cases, as separate processes for servers and workers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Running:
     url: str
 
     def stop(self) -> int:
-        """End it as a supervisor does, and return its exit status."""
+        """Stop the process as a supervisor does, and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=100)
 
@@ -74,7 +74,7 @@ Spawn = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(scope="module")
 def spawn() -> Iterator[Spawn]:
-    """Start `python -m connector`, its output in `log`; killed at the end where it still runs."""
+    """Start `python -m connector`, with its output in `log`; it is killed at the end if it still runs."""
     started: list[subprocess.Popen[str]] = []
 
     def spawn(*arguments: str, log: Path | None = None, **variables: str) -> subprocess.Popen[str]:
@@ -128,5 +128,5 @@ def properties(provider: Mapping[str, Any]) -> dict[str, str]:
 
 
 def mapping(provider: Mapping[str, Any]) -> dict[str, str]:
-    """Return its claims' applicant fields."""
+    """Return the applicant fields of the provider's claims."""
     return {each["localClaim"]: each["idvpClaim"] for each in provider["claims"]}

@@ -44,7 +44,7 @@ def file(tmp_path: Path) -> Path:
 class TestDatabase:
     @pytest.fixture(params=["data_dir", "variable", "settings file", "data_dir in the settings file"])
     def options(self, request: pytest.FixtureRequest, tmp_path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The options and variables that lead to a database, each in another way."""
+        """Options and variables that name a database, each in a different form."""
         elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
         settings = tmp_path / "settings.toml"
         if request.param == "variable":
@@ -221,7 +221,7 @@ class TestInvalidBackup:
 
 
 def tools_for(url: str) -> str:
-    """Return where PostgreSQL's tools are that are at least as new as the server."""
+    """Return the folder of PostgreSQL's tools in a version that is at least the server's."""
     engine = create_engine(url)
     with engine.connect() as connection:
         server = int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000

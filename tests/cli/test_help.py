@@ -20,7 +20,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def called(words: list[str]) -> tuple[str, click.Command, list[str]]:
-    """Return the command that words call, its name, and the words after it."""
+    """Return the command that a command line calls, its name, and the remaining words."""
     command: click.Command = main
     name: list[str] = []
     while isinstance(command, click.Group) and words and words[0] in command.commands:

@@ -170,7 +170,7 @@ def test_a_terminal_shows_a_progress_bar_with_rate_and_remaining_time(data_dir: 
 
 
 def seed_verifications(run: Run, database: Database, number: int) -> None:
-    """Leave verifications behind that have ended."""
+    """Insert verifications that have ended."""
     provider_id, now = add_provider(run), datetime.now(UTC)
     rows = [
         {

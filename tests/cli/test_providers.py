@@ -36,7 +36,7 @@ UNUSED = studio_body(Studio())
 
 
 def add(run: Run, *arguments: str, **variables: str) -> Result:
-    """Register a provider without asking Onfido, and insist that no secret was printed."""
+    """Register a provider without checks at Onfido, and check that no secret was printed."""
     environ = {"ONFIDO_API_TOKEN": API_TOKEN} | variables
     result = run("provider", "add", "--offline", "--workflow-id", WORKFLOW_ID, *arguments, **environ)
     for secret in (API_TOKEN, WEBHOOK_TOKEN, NOTICE_SECRET):
@@ -183,7 +183,7 @@ class TestDialects:
 class TestStudio:
     @pytest.fixture
     def use(self, run: Run, tmp_path: Path) -> Callable[..., Result]:
-        """Register a provider with the Studio features in a file of this content."""
+        """Register a provider with the Studio features from a file with this content."""
 
         def use(content: str, *arguments: str, **variables: str) -> Result:
             path = tmp_path / "studio.json"

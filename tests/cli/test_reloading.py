@@ -65,7 +65,7 @@ class Site:
         return [entry for entry in entries if entry["event"] == event]
 
     def wait_for_event(self, event: str, number: int) -> dict[str, Any]:
-        """Return the last of this number of log lines, once it is there."""
+        """Wait until the log has this number of such lines; return the last one."""
         wait(lambda: len(self.logged(event)) >= number)
         return self.logged(event)[number - 1]
 
@@ -86,7 +86,7 @@ def issuers() -> Iterator[tuple[AuthIssuer, AuthIssuer]]:
 
 
 def described(ours: AuthIssuer, *tenants: tuple[str, AuthIssuer]) -> str:
-    """Return settings with an issuer for the default tenant, and one for each of the others."""
+    """Return settings with one issuer for each tenant."""
     flat = f'[[issuers]]\nissuer = "{ours.identifier}"\naudience = "{AUDIENCE}"\n'
     return flat + "".join(
         f'[[tenants]]\nname = "{name}"\nallowed_origins = ["https://{name}.example"]\n'

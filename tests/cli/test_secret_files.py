@@ -153,7 +153,7 @@ def test_hangup_signals_fail_no_request_in_flight_and_reach_every_process(
 
 
 def read_slowly(site: Site, token: str) -> int:
-    """Send a request that arrives in two pieces, and return the answer's status: there is no user alice."""
+    """Send a request in two pieces, for a user who does not exist, and return the answer's status."""
     head = f"GET {CLAIMS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     host, _, port = site.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port)), timeout=60) as sock:

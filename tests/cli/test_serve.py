@@ -62,7 +62,7 @@ class Deployment:
         return answer.json()
 
     def requests_counted(self, route: str) -> int:
-        """Return how often a route was answered, as the metrics have it."""
+        """Return the number of a route's answers, from the metrics."""
         metrics = requests.get(f"{self.url}/metrics", headers=SCRAPER, timeout=60).text
         found = re.findall(rf'^connector_request_seconds_count{{.*route="{route}".*}} (\d+)', metrics, re.MULTILINE)
         return sum(int(number) for number in found)

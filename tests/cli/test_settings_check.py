@@ -29,7 +29,7 @@ class Site:
     scim: ScimServer
 
     def write(self, **directory: Any) -> None:
-        """Write settings with an issuer of each form, and a tenant whose users are in the SCIM server."""
+        """Write settings with an issuer of each kind, and a tenant whose users are in the SCIM server."""
         members = {
             "kind": "scim",
             "url": self.scim.url,
@@ -47,7 +47,7 @@ class Site:
         )
 
     def check(self, *options: str) -> tuple[int, dict[str, bool | None], dict[str, str]]:
-        """Return the exit status, and of each check by its tenant and name whether it passed, and its sentence."""
+        """Return the exit status, and by tenant and name whether each check passed, and its sentence."""
         result = self.run("--config", str(self.config), "check-settings", "--json", *options)
         view = json.loads(result.stdout)
         assert view["passed"] is (result.exit_code == 0)

@@ -24,7 +24,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def connector(run: Run) -> Run:
-    """Run a command of an administrator's, on loopback; none ever prints a token."""
+    """Run an administrator's command on loopback, and check that it prints no token."""
 
     def connector(*arguments: str, **variables: str) -> Result:
         given = {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true", "ONFIDO_API_TOKEN": API_TOKEN}
@@ -66,7 +66,7 @@ def fail(simulator: Simulator, route: str, switch: str) -> None:
 
 
 def without_age(shown: str) -> str:
-    """Return a shown provider without how long ago it was checked."""
+    """Return the printed provider without the age of its last check."""
     return re.sub(r'Seconds": \d+', "", shown)
 
 

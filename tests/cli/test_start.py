@@ -1,4 +1,4 @@
-"""Starting and ending, as people at a terminal and as supervisors see it."""
+"""Starting and stopping, at a terminal and under a supervisor."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NO_DATA_DIR = {"CONNECTOR_DATA_DIR": ""}
 
 
 def said(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command until it ends, and return its output."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
     command = [sys.executable, "-m", "connector", *arguments]
     return subprocess.run(
@@ -71,7 +71,7 @@ class TestServing:
         assert "https" not in shown, "http to loopback is accepted for development"
 
     def test_a_second_signal_does_not_interrupt_the_shutdown_of_a_worker(self, start: Start, tmp_path: Path) -> None:
-        """As of a key that is held down."""
+        """A key that is held down sends several."""
         log = tmp_path / "log"
         variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
         running = start("serve", ready="/readyz", log=log, **variables)

@@ -19,7 +19,7 @@ WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
 
 
 def add_provider(run: Run, first: str = "g", last: str = "l", birth: str = "b", **variables: str) -> str:
-    """Register a provider whose claims have these names; returns its id."""
+    """Register a provider with claims of these names; return its id."""
     secrets = {"ONFIDO_API_TOKEN": "api_sandbox.secret", "ONFIDO_WEBHOOK_TOKEN": "hook.first-of-the-two"}
     claims = (f"--claim={first}=first_name", f"--claim={last}=last_name", f"--claim={birth}=dob")
     result = run("provider", "add", "--offline", "--workflow-id", WORKFLOW_ID, *claims, "--json", **secrets | variables)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.one_database  # the command line adds nothing that depe
 
 @pytest.fixture
 def run(settings: Settings) -> Run:
-    """Run a command of `connector verification` on the connector's database."""
+    """Run `connector verification` with these arguments on the connector's database."""
     environ = {
         "CONNECTOR_DATA_DIR": str(settings.data_dir),
         "CONNECTOR_DATABASE_URL": settings.database_url,
@@ -51,7 +51,7 @@ def ann(world: World) -> Caller:
 
 
 def start(world: World, caller: Caller, **properties: str) -> str:
-    """Start a run with tags and the like; returns its id."""
+    """Start a run with these options, such as tags; return its id."""
     body = {
         "idVProviderId": world.provider_id,
         "claims": list(MAPPING),

@@ -42,7 +42,7 @@ class Administrator:
         return self._browser.post(self._base + path, data={"csrf_token": token[1], **fields}, timeout=60)
 
     def shown(self, path: str) -> tuple[dict[str, Any], str]:
-        """Open a form; returns a function that posts it unchanged, and its values."""
+        """Open a form; return its values, and the shown object from its hidden field."""
         carried = _SHOWN.search(self.open(path).text)
         assert carried, path
         config = json.loads(shown := html.unescape(carried[1]))

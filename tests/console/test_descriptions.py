@@ -45,7 +45,7 @@ TEXTS = (
 
 
 def literals(source: str) -> Iterator[str]:
-    """Yield the texts for people that are neither messages nor made elsewhere."""
+    """Yield the literal descriptions of errors that are not passed through `message`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DESCRIBED:
             place = DESCRIBED[node.func.id]
@@ -95,7 +95,7 @@ class Bracketed(NullTranslations):
 
 
 class InBrackets(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
-    """The catalogue of that language, from the template that translators get; without the texts that are left out."""
+    """The catalogue of that language, from the translators' template, without the text `without`."""
 
     def __init__(self, without: str = "") -> None:
         super().__init__()
@@ -177,7 +177,7 @@ ATTRIBUTE = re.compile(r'\b(aria-label|title|placeholder|alt|data-[a-z]+)="([^"\
 
 
 def unsaid(source: str) -> Iterator[str]:
-    """Yield the texts of a view that no catalogue has."""
+    """Yield the texts of a view that are missing in the catalogue."""
     tree = ast.parse(source)
     left_out: set[int] = set()
     for node in ast.walk(tree):
@@ -211,7 +211,7 @@ def test_every_text_of_a_view_is_in_the_catalogue() -> None:
 
 
 def untranslated_attributes(template: str) -> list[str]:
-    """Return the texts of attributes that people read, or hear, which a template has outside of calls."""
+    """Return the attributes with texts for people that a template does not pass through a translation."""
     source = "".join(text if kind == "data" else "\0" for _, kind, text in Environment().lex(template))
     return [text for _, text in ATTRIBUTE.findall(source)]
 

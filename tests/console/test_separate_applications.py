@@ -1,4 +1,4 @@
-"""The pages are an application of their own, which answers the requests for them and no others."""
+"""The pages are a separate application, which answers only requests for pages."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_every_slow_view_is_counted_in_a_share(world: World) -> None:
 
 @pytest.fixture
 def limited(world: World) -> Iterator[World]:
-    """A connector whose callers are limited to their shares of four threads, and of four for the console."""
+    """A connector with four threads for the API and four for the console, whose callers are limited to their shares."""
     shares.install(world.connector.app, 4, 4)
     yield world
     del world.connector.app.extensions[shares.EXTENSION]
@@ -56,7 +56,7 @@ def limited(world: World) -> Iterator[World]:
 
 @contextmanager
 def occupied(world: World, path: str, user_id: str, number: int) -> Iterator[None]:
-    """Hold places of a user, as calls under way do."""
+    """Occupy a user's places, as calls in progress do."""
     with world.connector.app.test_request_context(path), ExitStack() as stack:
         from flask import g  # noqa: PLC0415
 

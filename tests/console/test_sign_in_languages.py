@@ -29,7 +29,7 @@ def issuer(*, shares_users: bool = False) -> Issuer:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock of this connector alone."""
+    """The clock of this test's connector."""
     return Clock()
 
 
@@ -52,7 +52,7 @@ def page(world: World) -> str:
 
 
 def get(world: World, path: str, language: str, browser: requests.Session = HTTP) -> requests.Response:
-    """Load a page; it must be in the language."""
+    """Load a page, and check its language."""
     answer = browser.get(world.connector.url + path, headers={"Accept-Language": language}, timeout=60)
     assert f'<html lang="{language}"' in answer.text, answer.text
     return answer

@@ -25,7 +25,7 @@ def provider_with(world: World, **properties: str) -> str:
 
 
 def checked(admin: Caller, provider_id: str) -> tuple[dict[str, bool | None], dict[str, str]]:
-    """Test a provider's connection; returns which of the named checks passed, and the details of all."""
+    """Test a provider's connection; return which of the named checks passed, and the details of all checks."""
     answer = admin.post(f"{PROVIDERS}/{provider_id}/test-connection", None)
     body = answer_on(answer, 200)
     assert_discreet(answer.text)
@@ -55,7 +55,7 @@ def url_of(world: World, provider_id: str) -> str:
 
 
 def ask_onfido(world: World, method: str, *path: str, **body: Any) -> Any:
-    """Make a change at Onfido as an administrator does in its dashboard."""
+    """Send a change to Onfido's API, as an administrator makes it in Onfido's dashboard."""
     url = "/".join((world.simulator.api_url, "webhooks", *path))
     headers = {"Authorization": f"Token token={API_TOKEN}"}
     answer = requests.request(method, url, headers=headers, json=body or None, timeout=60)
@@ -90,7 +90,7 @@ def told(world: World, provider_id: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def give_token(world: World, admin: Caller, provider_id: str, token: str) -> None:
-    """Register a webhook token as it was done by hand."""
+    """Store a webhook token that was created by hand."""
     name = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)["name"]
     properties = config_properties(world.simulator, webhook_token=token)
     body = provider_body(world.simulator, name=name, configProperties=properties)

@@ -1,4 +1,4 @@
-"""A connector that many tests share, where starting one for each would cost more than the tests themselves."""
+"""A connector that many tests share, because starting one for each would take longer than the tests themselves."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def site_of(
 
 @pytest.fixture(scope="session")
 def onfido_of_modules() -> Iterator[Simulator]:
-    """An Onfido apart from that of single tests, which forgets everything after each."""
+    """A simulated Onfido for all modules; that of single tests is emptied after each test."""
     with Simulator() as running:
         yield running
 
@@ -60,7 +60,7 @@ def shared(
 ) -> Iterator[World]:
     """A connector whose provider has a webhook token that Onfido does not know: no event arrives by itself.
 
-    What a test adds stays for the tests of its module: take new users and new providers.
+    Rows that a test adds stay until the end of its module: use new users and new providers.
     """
     standing = site_of(database_kind)
     standing.begin_anew()
@@ -75,7 +75,7 @@ def shared(
 
 @pytest.fixture
 def onfido(shared: World) -> Iterator[World]:
-    """The shared connector, with an Onfido whose switches go back afterwards."""
+    """The shared connector, with an Onfido whose switches are reset afterwards."""
     yield shared
     assert HTTP.post(f"{shared.simulator.url}/simulator/reset", timeout=60).ok
 

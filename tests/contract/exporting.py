@@ -1,6 +1,6 @@
-"""An export in a process of its own: `python -m tests.contract.exporting '<orders>'` prints the memory that it used.
+"""An export in a separate process: `python -m tests.contract.exporting '<orders>'` prints the memory that it used.
 
-Nothing else is there that takes memory now and then, as in the process of the tests.
+In this process nothing else allocates memory, unlike in the tests' process.
 """
 
 from __future__ import annotations

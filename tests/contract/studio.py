@@ -18,7 +18,7 @@ from tests.values import MAPPING
 def studio_provider(
     world: World, claims: Mapping[str, str] = MAPPING, workflow_id: str | None = None, **studio: Any
 ) -> str:
-    """Register a provider that uses this of Studio; returns its id."""
+    """Register a provider with these features of Studio; return its id."""
     mapping = [{"localClaim": uri, "idvpClaim": name} for uri, name in claims.items()]
     own = {"webhook_token": world.webhook_token} | ({"workflow_id": workflow_id} if workflow_id else {})
     properties = config_properties(world.simulator, **own)
@@ -32,7 +32,7 @@ def ask(
     claims: Iterable[str] = tuple(MAPPING),
     properties: Mapping[str, str] | None = None,
 ) -> requests.Response:
-    """Initiate, complete or resume, with more properties than the status."""
+    """Initiate, complete or resume, with further properties besides the status."""
     given = {"status": status} | dict(properties or {})
     body = {
         "idVProviderId": provider_id,
@@ -43,7 +43,7 @@ def ask(
 
 
 def metadata(answer: requests.Response) -> dict[str, Any]:
-    """Return the metadata of the first claim of an answer that has to be good."""
+    """Check that an answer is a success; return the metadata of its first claim."""
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()["claims"][0]["claimMetadata"]
     return found
@@ -64,12 +64,12 @@ def read_at_onfido(world: World, *path: str) -> Any:
 
 
 def calls(world: World) -> dict[str, int]:
-    """Count the calls that Onfido was asked, by their routes."""
+    """Return the number of calls to Onfido, by route."""
     return dict(world.onfido_state()["requests"])
 
 
 def calls_since(world: World, before: Mapping[str, int]) -> dict[str, int]:
-    """Count the calls to Onfido since then."""
+    """Return the number of calls to Onfido since `before`, by route."""
     return {
         route: count - before.get(route, 0) for route, count in calls(world).items() if count > before.get(route, 0)
     }
@@ -83,7 +83,7 @@ def bound_to(sdk_token: str) -> dict[str, str]:
 
 
 def set_workflow(world: World, workflow_id: str, **rules: Any) -> None:
-    """Return a workflow rules at Onfido."""
+    """Set the rules of a workflow at Onfido."""
     url = f"{world.simulator.url}/simulator/workflows/{workflow_id}"
     answer = requests.put(url, json=rules, timeout=60)
     assert answer.ok, answer.text

@@ -1,4 +1,4 @@
-"""Addresses as users have them: verified with the shipped dialects, countries by code or name; incomplete ones."""
+"""Addresses in common forms: with the shipped dialects, with countries by code or name, and incomplete ones."""
 
 from __future__ import annotations
 

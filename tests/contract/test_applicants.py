@@ -1,4 +1,4 @@
-"""Applicants administered: updated with current values, deleted, restored; and the user is never locked out."""
+"""Applicants are updated with current values, deleted and restored by administrators; no user is locked out by it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def applicant_of(me: Caller) -> str:
 
 
 def at_onfido(world: World, method: str, applicant_id: str) -> requests.Response:
-    """Ask Onfido itself, past the connector."""
+    """Read from Onfido directly, without the connector."""
     url = f"{world.simulator.api_url}/applicants/{applicant_id}"
     return requests.request(method, url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60)
 
@@ -230,7 +230,7 @@ def change_and_start(world: World, user_id: str, me: Caller) -> str:
 
 
 def assert_not_verified_by_old_name(world: World, me: Caller, run_id: str) -> None:
-    """Onfido was sent the new name and then, by the administrator, the old one."""
+    """Check that the new name is not verified, since the administrator sent the old one to Onfido after it."""
     assert at_onfido(world, "GET", applicant_of(me)).json()["first_name"] == PERSON[GIVEN_NAME]
     world.outcome(run_id)
     answer_on(me.verify(world.provider_id, "COMPLETED"), 200)

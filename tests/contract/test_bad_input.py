@@ -146,7 +146,7 @@ MUTABLE = [operation for operation in OPERATIONS if str(operation) in BODIES]
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Return the way to every value in a JSON document, itself first."""
+    """Return the path of every value in a JSON document, the document first."""
     yield path
     members = document.items() if isinstance(document, dict) else ()
     for key, value in enumerate(document) if isinstance(document, list) else members:
@@ -154,7 +154,7 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def opened(document: Any, path: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Copy a JSON document; returns the copy, and its container of the value at `path`."""
+    """Copy a JSON document; return the copy, and in it the container of the value at `path`."""
     changed = copy.deepcopy(document)
     return changed, functools.reduce(lambda node, key: node[key], path[:-1], changed)
 
@@ -181,7 +181,7 @@ def example(operation: Operation, ask: Ask) -> Any:
 
 
 def is_calm(answer: requests.Response) -> bool:
-    """Whether an answer is no 5xx, and an error of the one shape where it is an error."""
+    """Whether an answer is not a 5xx and, if it is an error, has the common body of errors."""
     if answer.status_code < 400:
         if not (answer.request.path_url or "").endswith("/verified-claims"):  # whose purpose is to pass on values
             assert_discreet(answer.text)
@@ -334,7 +334,7 @@ def test_form_with_files_is_refused(ask: Ask) -> None:
 
 
 def too_long() -> Iterator[bytes]:
-    """Two MiB in chunks, of no announced length."""
+    """Yield two MiB in chunks, so that no length is announced."""
     for _ in range(32):
         yield b" " * 65_536
 
@@ -567,7 +567,7 @@ def test_options_returns_only_the_methods(ask: Ask) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class RawAnswer:
-    """The answer on the test's own connection."""
+    """An answer that was read from a bare connection."""
 
     status: int
     text: str
@@ -576,7 +576,7 @@ class RawAnswer:
 def raw(
     ask: Ask, method: str, target: str, body: str | bytes = b"", headers: tuple[tuple[str, str | bytes], ...] = ()
 ) -> RawAnswer:
-    """Send a request exactly as it is written, which requests and urllib3 would tidy up."""
+    """Send a request byte by byte as written; requests and urllib3 would normalize it."""
     content = body.encode() if isinstance(body, str) else body
     connection = http.client.HTTPConnection(urlsplit(ask.world.connector.url).netloc, timeout=60)
     try:
@@ -660,7 +660,7 @@ def test_a_signed_event_with_any_json_causes_no_server_error(shared: World) -> N
 
 
 def is_calm_event(answer: requests.Response) -> bool:
-    """Whether an event was taken in or refused."""
+    """Whether an event was accepted or refused properly, without a server error."""
     if answer.status_code == 200:
         return True
     return answer.status_code == 400 and bool(assert_error(answer, 400, "OIDV-60007"))

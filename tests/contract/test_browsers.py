@@ -1,4 +1,4 @@
-"""Headers for browsers: which origins' pages may call, and that answers about people are not cached."""
+"""Headers for browsers: the allowed origins, and no caching of answers about people."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def path_of(user_id: str, claim_id: str = "") -> str:
 
 
 def verify(world: World, me: Caller, **comparisons: str) -> str:
-    """Verify a user by the webhook, all clear but for `comparisons`; returns the run's id."""
+    """Verify a user by the webhook, with clear comparisons except `comparisons`; return the run's id."""
     run_id = world.start(me)
     assert world.post_event(event_body(run_id, comparisons=CLEAR | comparisons)).status_code == 200
     return run_id

@@ -25,7 +25,7 @@ KINDS = [MY_CLAIMS, f"{MY_CLAIMS}/", f"{PROVIDERS}/none", "/nowhere", "/idv/onfi
 
 @dataclass
 class Site:
-    """A connector with the tenants acme and umbrella, and the issuer of each; `old` is one of the short form."""
+    """A connector with the tenants acme and umbrella, and the issuer of each; `old` is configured in the short form."""
 
     url: str
     acme: AuthIssuer

@@ -1,4 +1,4 @@
-"""The files that Onfido keeps of a run, over HTTP: passed on whole, piece by piece, or not at all."""
+"""The files of a run at Onfido, over HTTP: streamed whole, or not at all."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def path_of(world: World, run_id: str, *parts: str) -> str:
 
 
 def get(world: World, admin: Caller, run_id: str, file: str, **options: Any) -> requests.Response:
-    """Ask for a file; for a timeline, have it made first."""
+    """Request a file; a timeline is created first."""
     path = path_of(world, run_id, file)
     if file == "timeline-file":
         path += "/" + answer_on(admin.post(path, None), 202)["fileId"]
@@ -274,7 +274,7 @@ class _Upstream(BaseHTTPRequestHandler):
     server: Upstream
 
     def do_GET(self) -> None:
-        """Send the file, as a page that a browser would run."""
+        """Send the file as HTML, which a browser would execute."""
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(self.server.length))
@@ -291,7 +291,7 @@ class _Upstream(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def upstream(own: World, ended: str) -> Iterator[Upstream]:
-    """The place from which the provider of an ended run reads files from now on."""
+    """The server from which the provider of an ended run reads files from now on."""
     server = Upstream(200 * MEGABYTE, 200 * MEGABYTE)
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

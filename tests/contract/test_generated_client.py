@@ -67,7 +67,7 @@ Caller = Callable[..., Any]
 
 @pytest.fixture
 def client(shared: World, generated: Callable[[str], Any]) -> Caller:
-    """Make an authenticated client of the generated kind, for a user with scopes."""
+    """Return an authenticated generated client, for a user with these scopes."""
 
     def create(subject: str, *scopes: str) -> Any:
         token = shared.connector.caller(subject, scopes).headers["Authorization"].removeprefix("Bearer ")

@@ -183,7 +183,7 @@ def good_responses(definition: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def has_example(document: Any, schema: dict[str, Any]) -> bool:
-    """Whether a schema, or one that it is made of, has an example."""
+    """Whether a schema, or one of its parts, has an example."""
     found = resolve(document, schema)
     parts = [*found.get("properties", {}).values(), *([found["items"]] if "items" in found else [])]
     return "example" in found or any(has_example(document, part) for part in parts)
@@ -226,13 +226,13 @@ def caller(shared: World) -> Caller:
 
 @pytest.fixture(scope="module")
 def described(document: Any) -> Any:
-    """The document as schemathesis has read it, which takes longer than most cases."""
+    """The document as schemathesis reads it; shared, because reading takes longer than most cases."""
     return schemathesis.openapi.from_dict(document)
 
 
 @pytest.fixture(scope="module")
 def ids(shared: World, caller: Caller) -> dict[str, str]:
-    """Ids of things that exist, by the names they have in paths; for others, one that nothing has."""
+    """Ids of existing objects, by the names of path parameters; for all others an unknown id."""
     claim = next(iter(caller.claims().values()))
     user_id = next(user for user in reversed(list(shared.connector.services.users.ids(Tenant(shared.tenant)))))
     provider_id = new_provider(shared)

@@ -125,7 +125,7 @@ def test_every_spelling_of_the_metrics_path_needs_the_token(shared: World, path:
 
 
 def raw_get(shared: World, path: str, token: str) -> bytes:
-    """Send a path as it is, which clients would tidy up."""
+    """Request a path exactly as written; clients would normalize it."""
     address = urlsplit(shared.connector.url)
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     head += f"Authorization: Bearer {token}\r\n" if token else ""

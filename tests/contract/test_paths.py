@@ -54,7 +54,7 @@ def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
 
 
 def said(answer: requests.Response) -> tuple[object, ...]:
-    """Return the comparable part of two answers: the trail's sheet contains the earlier export itself."""
+    """Return the part of an answer that can be compared: the audit trail's CSV contains the previous export as well."""
     is_json = answer.headers.get("Content-Type") == "application/json"
     sheet = [line for line in answer.content.splitlines() if b"exported" not in line]
     body = {**answer.json(), "traceId": ""} if is_json and "traceId" in answer.text else sheet

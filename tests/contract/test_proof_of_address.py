@@ -1,4 +1,4 @@
-"""Workflows with a proof of address besides the document: which of the two decides on which claim."""
+"""Workflows with a proof of address besides the document: the one that decides on each claim."""
 
 from __future__ import annotations
 

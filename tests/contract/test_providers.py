@@ -1,4 +1,4 @@
-"""Providers: registered, listed, changed and removed; their secrets go in and never come out."""
+"""Providers: registered, listed, changed and removed; no answer contains their secrets."""
 
 from __future__ import annotations
 
@@ -514,7 +514,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def catalogue(shared: World) -> World:
-    """A tenant of its own with providers to be found; all but the last one are enabled."""
+    """A separate tenant with providers for searches; all but the last one are enabled."""
     tenant = World(shared.connector, shared.simulator, shared.clock, tenant="catalogue.example")
     for name in NAMES:
         new_provider(tenant, name=name, isEnabled=name != NAMES[-1], description=f"about {name}")
@@ -522,7 +522,7 @@ def catalogue(shared: World) -> World:
 
 
 def found(world: World, text: str | None = None, **query: Any) -> dict[str, Any]:
-    """List providers and check that the page adds up."""
+    """List providers and check the page's totals."""
     params = query | ({} if text is None else {"filter": text})
     page: dict[str, Any] = answer_on(world.connector.as_admin(world.tenant).get(PROVIDERS, params=params), 200)
     assert set(page) == {"totalResults", "startIndex", "count", "identityVerificationProviders"}

@@ -1,4 +1,4 @@
-"""Names as people of all scripts have them: verified however documents write them, handed back as they were read."""
+"""Names in all scripts: verified however documents write them, and returned unchanged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def provider_id(shared: World) -> str:
 
 
 def end(world: World, provider_id: str, me: Caller, output: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Start a run and have Onfido say that it has ended with this output."""
+    """Start a run and end it at Onfido with this output."""
     run_id = run_id_of(ask(me, provider_id))
     assert world.post_event(event_body(run_id, output=output), provider_id=provider_id).status_code == 200
     return me.claims()

@@ -1,4 +1,4 @@
-"""The beginning of a period, wherever one is given: any year is read, and the ends of the calendar are refused."""
+"""The start of a period, in every interface: any year is read, and the ends of the calendar are refused."""
 
 from __future__ import annotations
 

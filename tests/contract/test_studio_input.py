@@ -241,7 +241,7 @@ RULES = {
 
 @pytest.fixture
 def typed_workflow(shared: World) -> str:
-    """A workflow at Onfido that wants its input to be of these types, and nothing missing."""
+    """A workflow at Onfido that requires input of these types."""
     workflow_id = str(uuid.uuid4())
     set_workflow(shared, workflow_id, custom_data=RULES, required=list(RULES))
     return workflow_id

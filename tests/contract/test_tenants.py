@@ -1,4 +1,4 @@
-"""Tenants share a deployment and see nothing of each other, whatever ids and names they share."""
+"""Tenants of one deployment see nothing of each other, even if they have equal ids and names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER = "same-user-everywhere"
 
 
 def join(shared: World, tenant: str) -> World:
-    """Return a tenant a provider and a user that the other tenants have as well."""
+    """Add the provider and the user that every tenant has to a tenant."""
     world = World(shared.connector, shared.simulator, shared.clock, webhook_token=WEBHOOK_TOKEN, tenant=tenant)
     properties = config_properties(shared.simulator, webhook_token=WEBHOOK_TOKEN)
     body = provider_body(shared.simulator, name=NAME, configProperties=properties)

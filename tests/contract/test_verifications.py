@@ -87,7 +87,7 @@ def settle(world: World, run_id: str, status: str = "approved", **options: Any) 
 
 
 def listed(world: World, admin: Caller, **query: Any) -> list[str]:
-    """Return the ids of the runs that a list holds."""
+    """Return the ids of a list's runs."""
     page = answer_on(admin.get(runs_path(world), params=query), 200)
     assert page["count"] == len(page["verifications"])
     return [each["runId"] for each in page["verifications"]]

@@ -228,7 +228,7 @@ def test_concurrent_calls_leave_one_webhook_with_the_registered_token(
 
 @pytest.fixture
 def between(shared: World) -> Iterator[Between]:
-    """A proxy before Onfido."""
+    """A proxy between the connector and Onfido."""
     made = Between()
 
     class Handler(Quiet):

@@ -479,7 +479,7 @@ def test_a_run_may_end_in_each_final_status_and_a_new_verification_follow(shared
 
 
 def complete_task(world: World, run_id: str, data: dict[str, Any]) -> None:
-    """Complete the task that waits for data, past the connector."""
+    """Complete the task that waits for data at Onfido, without the connector."""
     *_, task = read_at_onfido(world, "workflow_runs", run_id, "tasks")
     url = f"{world.simulator.api_url}/workflow_runs/{run_id}/tasks/{task['id']}/complete"
     headers = {"Authorization": f"Token token={API_TOKEN}"}

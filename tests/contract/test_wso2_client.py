@@ -1,4 +1,4 @@
-"""A client written to WSO2 Identity Server's API definitions, and to nothing else, works against the connector."""
+"""A client that was written for WSO2 Identity Server's API definitions alone works with the connector."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 
 
 class Wso2Client:
-    """Speaks to `https://{server-url}/t/{tenant-domain}`, as WSO2's definitions have it."""
+    """A client for `https://{server-url}/t/{tenant-domain}`, as in WSO2's definitions."""
 
     def __init__(self, server_url: str, tenant_domain: str, token: str) -> None:
         self.root = f"{server_url}/t/{tenant_domain}"
@@ -151,7 +151,7 @@ def test_a_provider_can_be_put_back_as_returned_and_keeps_its_secrets(
 def test_the_console_shows_the_provider_as_configured_and_edits_it(
     admin: Wso2Client, me: Wso2Client, provider: dict[str, Any], tenant: World
 ) -> None:
-    """It sends back all that it shows, the masks included, and switches the provider off and on in the same way."""
+    """It sends all that it shows, the masks included, and disables and enables the provider in the same way."""
     shown = answer_on(admin.providers("GET", f"/{provider['id']}"), 200)
     secrets = {item["key"]: item["value"] for item in shown["configProperties"] if item["isSecret"]}
     assert secrets == {"token": MASK, "webhook_token": MASK}

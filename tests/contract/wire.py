@@ -51,12 +51,12 @@ class Operation:
     others: tuple[str, ...] = ()
 
     def path_for(self, provider_id: str = UNKNOWN_ID, user_id: str = "nobody", other_id: str = UNKNOWN_ID) -> str:
-        """Return the path for these ids; `other_id` is that of anything that is neither a provider nor a user."""
+        """Return the path for these ids; `other_id` is used for every object that is neither a provider nor a user."""
         ids = {"provider_id": provider_id, "user_id": user_id}
         return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], other_id), self.path)
 
     def is_at(self, path: str) -> bool:
-        """Whether a path is one of the operation's: that of another may be as well, as of an id that is a word."""
+        """Whether a path matches the operation; an id that is a word may match another operation's path as well."""
         return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
 
     def __str__(self) -> str:
@@ -196,13 +196,13 @@ def add_claim(world: World, user_id: str, uri: str = GIVEN_NAME, **changes: Any)
 
 
 def answer_on(answer: requests.Response, status: int) -> Any:
-    """Return the body of an answer that has to have this status."""
+    """Check an answer's status; return its body."""
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
 def assert_provider(body: Mapping[str, Any]) -> None:
-    """Hold a provider against the contract's shape."""
+    """Check a provider against the contract's shape."""
     texts = {name: body[name] for name in ("id", "type", "name", "description", "image")}
     assert set(body) == {*texts, "isEnabled", "claims", "configProperties"}
     assert all(isinstance(value, str) for value in texts.values())
@@ -217,7 +217,7 @@ def assert_provider(body: Mapping[str, Any]) -> None:
 
 
 def assert_claim(body: Mapping[str, Any], *, has_sdk_token: bool = False) -> None:
-    """Hold a claim against the contract's shape; an SDK token is where it belongs and nowhere else."""
+    """Check a claim against the contract's shape; only the expected answers have an SDK token."""
     assert set(body) == {"id", "uri", "isVerified", "idVProviderId", "claimMetadata"}
     assert all(isinstance(body[name], str) and body[name] for name in ("id", "uri", "idVProviderId"))
     assert isinstance(body["isVerified"], bool)
@@ -228,7 +228,7 @@ def assert_claim(body: Mapping[str, Any], *, has_sdk_token: bool = False) -> Non
 def assert_verification(
     body: Any, provider_id: str, claims: Collection[str], *, has_sdk_token: bool = False
 ) -> list[dict[str, Any]]:
-    """Hold an answer to `verify` against the contract's shape; returns its claims."""
+    """Check an answer to `verify` against the contract's shape; return its claims."""
     assert set(body) == {"idVProviderId", "claims"}
     assert body["idVProviderId"] == provider_id
     found: list[dict[str, Any]] = body["claims"]
@@ -261,6 +261,6 @@ def assert_error(answer: requests.Response, status: int, code: str | None = None
 
 
 def assert_discreet(text: str) -> None:
-    """No secret, personal value, SQL or stack trace."""
+    """Check that a text has no secret, personal value, SQL or stack trace."""
     assert [word for word in _UNSPEAKABLE if word in text] == []
     assert not _SQL.search(text)

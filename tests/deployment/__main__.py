@@ -4,7 +4,7 @@
     nginx.conf ► nginx           systemd ► systemd-analyze alerts and their tests ► promtool
     haproxy.cfg, envoy.yaml, traefik.yaml ► HAProxy, Envoy and Traefik, which also run with them
 
-With CI set, a missing tool is a failure; elsewhere its check is left out, and says so.
+With CI set, a missing tool is a failure; otherwise its check is skipped, which is printed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _check_compose() -> None:
 
 
 def _check_nginx(directory: Path) -> None:
-    """Check the file with nginx: with a certificate, and names that can be resolved here."""
+    """Check the file with nginx, with a test certificate and with host names that resolve on this machine."""
     text = (DEPLOY / "proxy" / "nginx.conf").read_text()
     text = text.replace("/tmp/", f"{directory}/").replace("/etc/nginx/tls", str(_certificate(directory)))
     text = re.sub(r"web-\d:8080", "127.0.0.1:8080", text)
@@ -101,7 +101,7 @@ def _certificate(directory: Path) -> Path:
 
 
 def _check_units(directory: Path) -> None:
-    """Check the units with systemd: with a program that is there instead of the installed one."""
+    """Check the units with systemd, with an existing program in place of the installed one."""
     units = directory / "units"
     units.mkdir()
     for unit in _units():

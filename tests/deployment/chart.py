@@ -110,7 +110,7 @@ def check_network() -> None:
 
 
 def check_migration() -> None:
-    """Check that the migration has what the database's URL may name: certificates, keys and variables."""
+    """Check that the migration job gets everything that a database URL may name: certificates, keys and variables."""
     job, *deployments = sorted(
         (each for each in render(EVERYTHING) if each["kind"] in {"Job", "Deployment"}),
         key=lambda each: each["kind"] != "Job",
@@ -124,7 +124,7 @@ def check_migration() -> None:
 
 
 def render(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the objects that the chart makes of some values."""
+    """Return the objects that the chart renders from some values."""
     with helm_python.Chart.load(CHART) as chart:
         files = chart.render(dict(values), name="idv", namespace="idv", is_install=True)
     for name, content in files.items():

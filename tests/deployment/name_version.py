@@ -1,4 +1,4 @@
-"""`make sbom`: write the connector's version into a bill of materials; its maker reads it from no dynamic field."""
+"""`make sbom`: write the connector's version into a bill of materials; the generator cannot read a dynamic version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(path: Path) -> None:
-    """Set the version of the component that the bill is of."""
+    """Set the version of the described component."""
     bill = json.loads(path.read_text())
     [version] = re.findall(r'__version__ = "(.+)"', (ROOT / "connector" / "__init__.py").read_text())
     bill["metadata"]["component"]["version"] = version

@@ -65,7 +65,7 @@ def _example(name: str, former: str = "", path: Path | None = None) -> str:
 
 
 def _buffers(command: Sequence[str], listening: int, arrivals: list[float]) -> None:
-    """Send a body in two pieces through a proxy that runs meanwhile, and look how it arrives."""
+    """Run a proxy, send a body through it in two pieces, and check that the body arrives at once."""
     process = subprocess.Popen(command)
     try:
         _send_slowly(listening)
@@ -77,7 +77,7 @@ def _buffers(command: Sequence[str], listening: int, arrivals: list[float]) -> N
 
 
 def _send_slowly(port: int) -> None:
-    """Send a request in two pieces, again until the proxy listens and has found the connector healthy."""
+    """Send a request in two pieces; repeat it until the proxy listens and considers the connector healthy."""
     end = time.monotonic() + PATIENCE
     while True:
         with suppress(OSError):
@@ -101,7 +101,7 @@ def _exchange(port: int) -> bytes:
 
 @contextmanager
 def _upstream() -> Iterator[tuple[int, list[float]]]:
-    """Answer everything on a port; the list has how many seconds each body took to arrive."""
+    """Answer every request on a port; the yielded list has the seconds that each body took to arrive."""
     arrivals: list[float] = []
     listener = socket.create_server(("127.0.0.1", 0))
 

@@ -31,7 +31,7 @@ class Tool:
     package: str
 
     def run(self, *arguments: str | Path) -> str:
-        """Run it; return its output, or raise `FaultError`."""
+        """Run the tool; return its output, or raise `FaultError`."""
         done = subprocess.run(
             [self.path(), *map(str, arguments)],
             cwd=ROOT,
@@ -46,7 +46,7 @@ class Tool:
         return done.stdout
 
     def path(self) -> str:
-        """Return where it is; raises `MissingToolError`."""
+        """Return the tool's path; raise `MissingToolError` if it is not installed."""
         places = os.pathsep.join([*map(str, PLACES), os.environ.get("PATH", "")])
         if found := shutil.which(self.name, path=places):
             return found

@@ -55,7 +55,7 @@ class Deployment:
     providers: dict[str, str]
 
     def begin_anew(self) -> None:
-        """Forget every user and delivery; the providers stay."""
+        """Delete every user and delivery, but no provider."""
         self.connector.rest()
         self.faulty.requests.clear()
         with self.connector.services.database.write() as connection:
@@ -75,7 +75,7 @@ class Deployment:
         }
 
     def world(self, tenant: str) -> World:
-        """Return the connector as the callers of one tenant meet it."""
+        """Return the connector for the callers of one tenant."""
         return World(self.connector, self.simulator, self.clock, self.providers[tenant], WEBHOOK_TOKEN, tenant)
 
 
@@ -83,7 +83,7 @@ class Deployment:
 def deployed(
     data_dir: Path, database_url: str, simulator: Simulator, scim: ScimServer, faulty: FaultyDirectory
 ) -> Iterator[Deployment]:
-    """Run a connector with a tenant for each way to have users elsewhere."""
+    """Run a connector with a tenant for each kind of remote directory."""
     os.environ["SCIM_SECRET"], os.environ["FAULTY_TOKEN"] = CLIENT_SECRET, "token of the tests"
     dialect = data_dir / "dialect.toml"
     dialect.write_text(DIALECT)
@@ -155,6 +155,6 @@ def verify(world: World, user_id: str) -> str:
 
 
 def approve(world: World, run_id: str) -> None:
-    """End the run at Onfido with everything clear."""
+    """End the run at Onfido with clear comparisons."""
     answer = world.post_event(event_body(run_id, "approved", CLEAR))
     assert answer.status_code == 200, answer.text

@@ -27,7 +27,7 @@ def world(deployment: Deployment, request: pytest.FixtureRequest) -> World:
 
 
 def verify_guest(world: World, party: RelyingParty) -> str:
-    """Verify a guest, and return the id that the connector has given it."""
+    """Verify a guest; return the id that the connector has generated."""
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
     browser.start()

@@ -94,7 +94,7 @@ def test_attributes_hidden_by_keycloak_unverify_no_user(deployment: Deployment) 
 
 
 def pass_over(deployment: Deployment, world: World) -> None:
-    """Make the pass of a day."""
+    """Compare the users with the directory, as once a day."""
     deployment.clock.advance(DAY + 1)
     services = deployment.connector.services
     services.upkeep.sweep(Sweep())

@@ -198,7 +198,7 @@ def test_a_written_correction_is_returned_although_the_directory_is_unavailable(
 
 @pytest.mark.parametrize("name", ["Anna", "anna", ""], ids=repr)
 def test_a_correction_is_withdrawn_if_the_directorys_value_changed_meanwhile(deployment: Deployment, name: str) -> None:
-    """The value is read again after the claim was written: it is other by then, or gone."""
+    """The value is read again after the claim was written; by then it has changed or is gone."""
     world, faulty = deployment.world("away"), deployment.faulty
     user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
     faulty.replies = [Reply(200, user), Reply(200, user | {"name": {"givenName": name, "familyName": "Example"}})]
@@ -336,7 +336,7 @@ def _changed(user_id: str) -> str:
 
 
 def test_a_value_that_changes_between_reading_and_sending_is_read_again(deployment: Deployment) -> None:
-    """The attempt's reading is outdated when it arrives: another has found the new value meanwhile."""
+    """The reading is outdated when it arrives: another request has read the new value meanwhile."""
     world, faulty = deployment.world("keycloak"), deployment.faulty
     before = {"id": "k2", "username": "ann", "firstName": "Ann", "lastName": "Before"}
     after = before | {"lastName": "After"}

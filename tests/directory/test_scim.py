@@ -340,7 +340,7 @@ def test_the_number_of_threads_waiting_for_all_directories_is_limited() -> None:
 def test_an_unresponsive_directory_leaves_threads_to_tenants_without_one(
     faulty: FaultyDirectory, tmp_path: Path
 ) -> None:
-    """Of two threads, one may wait for directories, whichever they are."""
+    """Of two threads, one may wait for any directories."""
     one, other = (Tenant(name, DirectoryChoice("scim", faulty.url, "scim", "id", timeout=60)) for name in ("a", "b"))
     refusals = []
     with closing(Database(f"sqlite:///{tmp_path / 'unused.db'}")) as database:

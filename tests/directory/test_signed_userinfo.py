@@ -40,7 +40,7 @@ READ = {"given_name": "Ann", "birthdate": "1990-01-01"}
 
 
 class Clock:
-    """A clock of the fetches of keys, which the tests advance."""
+    """The clock for fetching keys, which the tests advance."""
 
     def __init__(self) -> None:
         self.now = 0.0

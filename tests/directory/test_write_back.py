@@ -1,4 +1,4 @@
-"""The status of users, written to a real SCIM server as it stands."""
+"""The current status of users, written to a real SCIM server."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_an_unchanged_status_is_not_written_again(deployment: Deployment, world:
 
 
 def write_back(deployment: Deployment) -> WriteBack:
-    """Return the deliverer of statuses, to deliver out of turn."""
+    """Return the use case that writes statuses, to deliver in any order."""
     services = deployment.connector.services
     return WriteBack(services.database, services.tenants, services.directories)
 
@@ -194,7 +194,7 @@ def test_deliveries_that_overtake_each_other_leave_the_latest_status(deployment:
 
 
 def test_a_delivery_killed_after_writing_is_repeated(deployment: Deployment, world: World) -> None:
-    """The status that it left is written over, even where the one before it is to be there again."""
+    """The repeated delivery overwrites the status, even if the status before it applies again."""
     user_id = add_ann(deployment.scim)
     verify(world, user_id)
     settled(deployment)

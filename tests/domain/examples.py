@@ -1,4 +1,4 @@
-"""A provider with the least that one can have."""
+"""A provider with only the required configuration."""
 
 from __future__ import annotations
 

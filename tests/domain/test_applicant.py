@@ -1,4 +1,4 @@
-"""Applicant data refused before Onfido is called: only data that Onfido refuses, by claim and field, without values."""
+"""Applicant data that is refused before Onfido is called: only data that Onfido refuses, named by claim and field."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_value_that_onfido_refuses_is_named_by_claim_and_field_and_not_repeate
 
 
 def _granted(field: str) -> dict[str, str]:
-    """A consent that is neither cannot be written at all; one in its place, beside a name that is refused."""
+    """Return changes for a consent, which cannot be invalid: a name is refused instead."""
     return {field: "true", "first_name": "<"} if field.startswith("consents.") else {}
 
 

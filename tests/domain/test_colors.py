@@ -1,4 +1,4 @@
-"""The accent colour of a provider's pages can be read, on light ground and on dark."""
+"""The accent colour of a provider's pages is legible on light and on dark backgrounds."""
 
 from __future__ import annotations
 

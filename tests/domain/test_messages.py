@@ -1,4 +1,4 @@
-"""Messages of which pages leave the command out."""
+"""Messages that name a command, which pages leave out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How deep JSON is nested."""
+"""The depth of nested JSON."""
 
 from __future__ import annotations
 

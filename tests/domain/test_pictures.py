@@ -1,4 +1,4 @@
-"""Which pictures of an applicant belong to a run: those of its time, as far as that is known."""
+"""The pictures of an applicant that belong to a run: those of its time, if that is known."""
 
 from __future__ import annotations
 

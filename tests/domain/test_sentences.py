@@ -1,4 +1,4 @@
-"""Each entry of the history as a sentence that a person reads once."""
+"""Each entry of the history as a sentence that is understood at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conditions of the final state, checked at Onfido and in the database."""
+"""The required final state, checked at Onfido and in the database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def problems(site: Site) -> list[str]:
 
 
 def _about_runs(site: Site, runs: list[Any], rows: list[RowMapping]) -> Iterator[str]:
-    """One run for each user, with an applicant of its own."""
+    """Yield users without exactly one run, and runs that share an applicant."""
     if len(runs) != len(site.user_ids):
         yield f"{len(site.user_ids)} verifications, but {len(runs)} runs were paid for"
     if len({run["applicant_id"] for run in runs}) != len(runs):
@@ -62,7 +62,7 @@ def _about_runs(site: Site, runs: list[Any], rows: list[RowMapping]) -> Iterator
 
 
 def _about_results(site: Site, runs: list[Any], rows: list[RowMapping]) -> Iterator[str]:
-    """Every result applied once, and every claim as its run's comparison has it."""
+    """Yield results that were not applied exactly once, and claims that differ from their run's comparison."""
     ended = {run["id"]: run["status"] for run in runs}
     changes = Counter(
         (row["verification_id"], row["subject"], row["name"])
@@ -111,7 +111,7 @@ def _thread_failures(log: Path) -> Iterator[str]:
 
 
 def _comparisons(site: Site, run_id: str) -> Mapping[str, str | None]:
-    """Read Onfido's comparison from the run's document check, for any shape of the output."""
+    """Return Onfido's comparison from the run's document check, whatever the shape of the output."""
     url = f"{site.simulator.api_url}/workflow_runs/{run_id}/tasks"
     tasks = _onfido(url)
     for task in tasks:

@@ -46,7 +46,7 @@ class Applicant:
 
     @property
     def told(self) -> str:
-        """Report the user's state, and why."""
+        """Return the user's state and its reason, for a failure's report."""
         return f"{self.user_id} at {self.step.__name__.strip('_')}; {self._last}"
 
     def _choose_outcome(self) -> dict[str, Any]:
@@ -124,13 +124,13 @@ class Person(Protocol):
 
     @property
     def told(self) -> str:
-        """Report the person's state, and why."""
+        """Return the person's state and its reason, for a failure's report."""
 
 
 class Applications:
-    """Moves each person through all steps, the first steps spread over `seconds`.
+    """Performs the steps of each person; the first steps are spread over `seconds`.
 
-    Of more than `at_once` the others begin as soon as one has ended.
+    At most `at_once` people are in progress; each that ends makes room for another.
     """
 
     def __init__(self, applicants: Sequence[Person], seconds: float, at_once: int | None = None) -> None:
@@ -158,7 +158,7 @@ class Applications:
 
     @property
     def left(self) -> int:
-        """How many users are still on their way."""
+        """The number of users who are not done."""
         with self._lock:
             return self._left
 
@@ -169,7 +169,7 @@ class Applications:
 
     @property
     def waiting(self) -> Sequence[str]:
-        """The verifications in progress, and the last answer of each; once stopped."""
+        """The verifications in progress and the last answer of each, after the end."""
         return sorted(applicant.told for _, _, applicant in self._turns.queue)
 
     def _run(self) -> None:

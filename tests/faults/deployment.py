@@ -1,4 +1,4 @@
-"""A connector as it is deployed: web and worker processes of their own, killed and started again at will."""
+"""A connector as it is deployed: separate web and worker processes, which tests kill and start again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTING_TIME = 60.0  # seconds, on a machine that others use too
 
 
 class Process:
-    """`python -m connector …` with all its children, as often as it has to be started; `root` has the code."""
+    """`python -m connector …` with all its children, started as often as needed; `root` is the folder of the code."""
 
     def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path, root: Path = ROOT) -> None:
         self.command = [sys.executable, "-m", "connector", *arguments]
@@ -40,21 +40,21 @@ class Process:
             )
 
     def restart_if_ended(self) -> None:
-        """Do a supervisor's part: a process that cannot start without its database has ended by itself."""
+        """Restart the process if it has ended, as a supervisor does: without its database it cannot start."""
         with self._lock:
             if self._process and self._process.poll() is not None:
                 self.kill()
                 self.start()
 
     def stop(self) -> int:
-        """Stop the process, as a supervisor does; returns its exit status."""
+        """Stop the process as a supervisor does; return its exit status."""
         with self._lock:
             assert self._process
             self._process.terminate()
             return self._process.wait(timeout=60)
 
     def kill(self) -> None:
-        """Pull the plug: nothing is finished and nothing said."""
+        """Kill the process and its children without warning."""
         with self._lock:
             if self._process:
                 with suppress(ProcessLookupError):
@@ -72,7 +72,7 @@ class Process:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stop the process with all its children, as a machine does that stalls, and let it go on."""
+        """Suspend the process with all its children, as on a stalled machine, and resume it at the end."""
         self._signal(signal.SIGSTOP)
         try:
             yield
@@ -85,7 +85,7 @@ class Process:
                 os.killpg(self._process.pid, number)
 
     def replace(self) -> None:
-        """Stop as a supervisor does, and start again."""
+        """Stop the process as a supervisor does, and start it again."""
         with self._lock, suppress(subprocess.TimeoutExpired):
             if self._process:
                 self._process.terminate()
@@ -130,7 +130,7 @@ class Deployment:
         self.kill()
 
     def kill(self) -> None:
-        """Pull the plug on every process."""
+        """Kill every process without warning."""
         for process in (*self.webs, *self.workers):
             process.kill()
 

@@ -32,7 +32,7 @@ class PostgresqlServer:
         self.url = databases.put_database(self._postgres, DATABASE)
 
     def pull_the_plug(self) -> None:
-        """End the server without a checkpoint, and start it again: it recovers from its log."""
+        """Kill the server without a checkpoint, and start it again: it recovers from its log."""
         self._pg_ctl("restart", "-m", "immediate")
 
     def cut_connections(self) -> None:
@@ -51,7 +51,7 @@ class PostgresqlServer:
 
 @contextmanager
 def running() -> Iterator[PostgresqlServer]:
-    """Run a server, and leave nothing of it."""
+    """Run a server; at the end, delete it with its files."""
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     server = PostgresqlServer(directory)
     try:

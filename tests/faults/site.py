@@ -1,4 +1,4 @@
-"""A whole site: the connector's processes, their database, an Onfido, and a provider."""
+"""A whole site: the connector's processes, their database, a simulated Onfido, and a provider."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Site:
         assert answer.ok, answer.text
 
     def pass_time(self) -> None:
-        """Make waiting work due: open runs are read, deliveries retried, leases of dead workers expired.
+        """Make waiting work due: open runs to be read, failed deliveries, and work leased by killed workers.
 
         It replaces hours of waiting; the processes' own clocks cannot be moved.
         """
@@ -86,7 +86,7 @@ class Site:
                 connection.execute(statement)
 
     def begin_again(self) -> None:
-        """Kill every process of the connector, and restart it with the leases of the dead expired.
+        """Kill every process of the connector, expire their leases, and start it again.
 
         It replaces the 15 seconds until they would expire; no process is left that could hold one.
         """
@@ -127,7 +127,7 @@ def _environment(data_dir: Path, database_url: str) -> Mapping[str, str]:
 
 
 def _populate(site: Site, settings: Settings, number: int) -> None:
-    """Register the provider, with a webhook at each of the servers, and add users."""
+    """Register the provider, with a webhook for each server, and add users."""
     services = create_services(settings)
     try:
         site.user_ids = [f"user-{each:05}" for each in range(number)]

@@ -38,7 +38,7 @@ def test_every_verification_is_paid_for_once_and_its_result_applied_once(tmp_pat
 
 
 def endure(kind: str, directory: Path, template: Path) -> list[str]:
-    """Inject all faults at a site on this database; returns the violations in the end."""
+    """Inject all faults at a site on this database; return the violations of the final state."""
     directory.mkdir()
     with sites.running(directory, template, users=VERIFICATIONS, is_sqlite=kind == "sqlite") as site:
         begin_amid_troubles(site, kind)
@@ -47,7 +47,7 @@ def endure(kind: str, directory: Path, template: Path) -> list[str]:
 
 
 def begin_amid_troubles(site: Site, kind: str) -> None:
-    """Verify every user while the troubles come; those in progress end afterwards."""
+    """Verify every user while faults are injected; verifications in progress end afterwards."""
     troubles, applications = Troubles(site, SEED), applications_of(site)
     applications.start()
     troubles.start()
@@ -75,7 +75,7 @@ def settle(site: Site) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait; missing results are found by the counts afterwards."""
+    """Wait until a condition is true or time is up; the checks afterwards find what is missing."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.5)

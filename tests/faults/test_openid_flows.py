@@ -1,7 +1,7 @@
-"""Processes of the OpenID provider are killed at any moment: each request ends in an answer, and nothing counts twice.
+"""Processes of the OpenID provider are killed at any moment: each request is answered, and nothing counts twice.
 
-No code is accepted twice, and no verification is paid for twice. After most troubles the next one waits until a request
-has ended, so that most requests end amid troubles however slow the machine is.
+No code is accepted twice, and no verification is paid for twice. After most faults, the next one waits until a request
+has ended, so that most requests end between faults even on a slow machine.
 
 `FAULTS_FLOWS=1000 pytest -s tests/faults/test_openid_flows.py` is the whole size; `FAULTS_SEED=…` replays a schedule.
 """
@@ -108,7 +108,7 @@ class Advance:
 
 
 def wait_while_they_advance(left: Callable[[], int], few: int) -> None:
-    """Wait until at most `few` are left, as long as one ends every two minutes."""
+    """Wait until at most `few` requests are left; fail if none ends for two minutes."""
     now = left()
     while now > few and (later := _later(left, now)) != now:
         now = later

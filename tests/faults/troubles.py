@@ -18,10 +18,10 @@ START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
 
 
 class Troubles:
-    """Inject every fault at least once, then at random until `stop`; `told` lists them. `only` restricts them.
+    """Injects every fault at least once, then random ones until `stop`. `told` lists them, `only` restricts them.
 
-    `has_advanced` is called after each, until it returns true: only then the next one comes, so that the site's users
-    get on however slow the machine is. One in four does not wait, so that troubles meet.
+    The next fault comes only after `has_advanced` has returned true, so that users make progress on
+    a slow machine as well. Every fourth fault does not wait, so that some faults coincide.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Troubles:
         self._thread.start()
 
     def stop(self) -> None:
-        """End them, and make everything whole again; may be called twice."""
+        """End the faults and repair everything; a second call has no effect."""
         self._stopping.set()
         self._thread.join()
         if self._failure:
@@ -114,7 +114,7 @@ class Troubles:
         process.start()
 
     def _freeze_web(self) -> None:
-        """For up to longer than the limit of a request, so that its data arrives too late."""
+        """Suspend a server, sometimes for longer than a request's time limit, so that its data arrives too late."""
         with self._random.choice(self._site.deployment.webs).frozen():
             self._stopping.wait(self._random.uniform(0.2, BUDGET + 1))
 
@@ -149,7 +149,7 @@ class Troubles:
         self._stopping.wait(0.4)
 
     def _lists_change(self) -> None:
-        """Lists of runs show no tags from now on, or do so again."""
+        """Hide the tags in Onfido's lists of runs, or show them again."""
         self._site.lists_untagged = 0 if self._site.lists_untagged else ALWAYS
         self._answers_are_lost()
 

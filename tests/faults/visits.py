@@ -49,7 +49,7 @@ class Party:
 
 
 class Visit:
-    """One person whom the client has verified; each step returns the seconds until the next, or `DONE`."""
+    """One person whom the client sends to be verified; each step returns the seconds until the next, or `DONE`."""
 
     def __init__(self, party: Party, user_id: str, seed: int) -> None:
         self._party = party
@@ -65,7 +65,7 @@ class Visit:
 
     @property
     def told(self) -> str:
-        """Report the person's state, and why."""
+        """Return the person's state and its reason, for a failure's report."""
         return f"{self.user_id} at {self.step.__name__.strip('_')}; {self._last}"
 
     def _begin_anew(self) -> None:
@@ -163,7 +163,7 @@ class Visit:
         return self._go(self._exchange)
 
     def _exchange(self) -> float:
-        """Bring the code to every server at once, as a replay would, then once more."""
+        """Exchange the code at every server at once, as a replay would, then once more."""
         urls = self._party.site.deployment.urls
         with ThreadPoolExecutor(len(urls)) as pool:
             answers = list(pool.map(self._bring, urls))
@@ -197,7 +197,7 @@ class Visit:
         return DONE
 
     def _restart(self) -> float:
-        """Begin again, as the client does that has no answer."""
+        """Start again, as a client without an answer does."""
         self._browser.close()
         self._begin_anew()
         self.restarts += 1

@@ -93,7 +93,7 @@ class Peer:
 
 
 def answering(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> Script:
-    """Make a script that answers once, as one does."""
+    """Return a script that sends one answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 

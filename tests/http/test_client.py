@@ -1,4 +1,4 @@
-"""The client for outgoing HTTP, against peers that are slow, redirect, never end, lie or resolve to other addresses."""
+"""The client for outgoing HTTP, against peers that are slow, redirect, never end, send wrong data or change address."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_no_redirect_is_followed_nor_its_body_read(status: int) -> None:
 
 @pytest.fixture
 def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials for loopback that lie around where some clients look for them."""
+    """Credentials for loopback in the places where some clients look for them."""
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login ann password lying-around\ndefault login ann password lying-around\n")
     netrc.chmod(0o600)
@@ -247,7 +247,7 @@ def test_an_address_that_is_neither_https_nor_loopback_is_refused(url: str) -> N
 
 
 def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Resolve every name to these addresses, the next time to loopback, as a name server that rebinds."""
+    """Resolve every name to these addresses once, then to loopback, as in DNS rebinding."""
     later: Iterator[str] = iter(addresses)
 
     def look_up(host: str, port: int, **_: object) -> list[object]:
@@ -342,7 +342,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch,
 
 
 def passes_on(port: int) -> Script:
-    """Make a proxy's script that passes a connection on to a port of loopback."""
+    """Return a proxy's script that forwards a connection to a port on loopback."""
 
     def script(exchange: Exchange) -> None:
         with socket.create_connection(("127.0.0.1", port)) as onward:

@@ -1,4 +1,4 @@
-"""Canaille, of PyPI, in an environment of its own: opaque tokens, introspection, UserInfo and SCIM in one."""
+"""Canaille, from PyPI, in its own environment: opaque tokens, introspection, UserInfo and SCIM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PYTHON = HERE.parents[2] / ".venv-canaille" / "bin" / "python"
 
 
 def has_canaille() -> bool:
-    """Whether its environment is there."""
+    """Whether Canaille's environment is installed."""
     return PYTHON.is_file()
 
 
@@ -37,9 +37,9 @@ class Canaille(Server):
         return self.keys.encode()
 
     def sign_in(self, scope: str) -> dict[str, Any]:
-        """Return the tokens of a user, who signs in at the server's own pages.
+        """Return the tokens of a user who signs in on the server's pages.
 
-        Those of one second are equal, and the server takes them for the first of them: then this is repeated.
+        Tokens of one second are equal, and the server takes them for the first one: then the sign-in is repeated.
         """
         tokens = self._sign_in(scope)
         while tokens["access_token"] in self._seen:

@@ -17,7 +17,7 @@ from tests.identity.servers import NanoIdp, NoticeReceiver, OidcProvider, has_no
 
 @pytest.fixture(scope="session")
 def nanoidp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NanoIdp]:
-    """NanoIDP, of PyPI."""
+    """NanoIDP, from PyPI."""
     running = NanoIdp(tmp_path_factory.mktemp("nanoidp"))
     with running:
         yield running
@@ -25,7 +25,7 @@ def nanoidp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NanoIdp]:
 
 @pytest.fixture(scope="session")
 def oidc_provider() -> Iterator[OidcProvider]:
-    """node-oidc-provider, of npm."""
+    """node-oidc-provider, from npm."""
     if not has_node():
         pytest.skip("node-oidc-provider: not installed (npm --prefix tests/identity/node ci)")
     running = OidcProvider()
@@ -35,7 +35,7 @@ def oidc_provider() -> Iterator[OidcProvider]:
 
 @pytest.fixture
 def receiver() -> Iterator[NoticeReceiver]:
-    """An application on npm's standardwebhooks."""
+    """An application that uses npm's standardwebhooks."""
     if not has_node("standardwebhooks"):
         pytest.skip("standardwebhooks: not installed (npm --prefix tests/identity/node ci)")
     with NoticeReceiver("whsec_" + base64.b64encode(bytes(32)).decode()) as running:
@@ -45,7 +45,7 @@ def receiver() -> Iterator[NoticeReceiver]:
 
 @pytest.fixture(scope="session")
 def glewlwyd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
-    """Glewlwyd, of Debian."""
+    """Glewlwyd, from Debian."""
     if not has_glewlwyd():
         pytest.skip("Glewlwyd: not installed (apt-get install glewlwyd)")
     running = Glewlwyd(tmp_path_factory.mktemp("glewlwyd"))
@@ -55,7 +55,7 @@ def glewlwyd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
 
 @pytest.fixture(scope="session")
 def canaille() -> Iterator[Canaille]:
-    """Canaille, of PyPI."""
+    """Canaille, from PyPI."""
     if not has_canaille():
         pytest.skip("Canaille: not installed (tests/identity/canaille/install)")
     running = Canaille()
@@ -65,14 +65,14 @@ def canaille() -> Iterator[Canaille]:
 
 @pytest.fixture(scope="session")
 def standing_scim() -> Iterator[ScimServer]:
-    """scim2-server, of PyPI."""
+    """scim2-server, from PyPI."""
     with ScimServer() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def scimmy() -> Iterator[Scimmy]:
-    """SCIMMY, of npm."""
+    """SCIMMY, from npm."""
     if not has_scimmy():
         pytest.skip("SCIMMY: not installed (npm --prefix tests/identity/node ci)")
     running = Scimmy()

@@ -1,4 +1,4 @@
-"""Glewlwyd, of Debian: a third implementation, in C; each of its clients may introspect only its own tokens."""
+"""Glewlwyd, from Debian: a third implementation, in C. Each of its clients may introspect only its own tokens."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Glewlwyd(Server):
         self._administer("user", **ann, enabled=True, scope=["openid", *SCOPES])
 
     def client_token(self) -> str:
-        """Return a token that the client `shop` has for itself."""
+        """Return an access token of the client `shop`, by client credentials."""
         form = {"grant_type": "client_credentials", "scope": SCOPES[1], "resource": f"https://{AUDIENCE}"}
         return str(self.token(**form)["access_token"])
 

@@ -1,4 +1,4 @@
-"""npm's openid-client, a certified relying party, in a process of its own."""
+"""npm's openid-client, a certified relying party, in a separate process."""
 
 from __future__ import annotations
 

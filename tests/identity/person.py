@@ -29,14 +29,14 @@ class Person:
         return self.browser.get(url, timeout=60, allow_redirects=False, **options)
 
     def begin(self, page: str = "/console/sessions") -> requests.Response:
-        """Go to a page, and on to the provider; returns the redirect to the provider."""
+        """Open a page that redirects to the provider; return that redirect."""
         answer = self.get(page)
         while answer.is_redirect and not answer.headers["Location"].startswith(self.provider.issuer):
             answer = self.get(answer.headers["Location"])
         return answer
 
     def consent(self, answer: requests.Response, user: str = "ann") -> str:
-        """Sign in at the provider's own pages; returns where it sends the browser back."""
+        """Sign in on the provider's pages; return the URL to which it redirects the browser."""
         answer = self._follow(answer)
         while forms := re.findall(r'<form[^>]*action="([^"]+)"', answer.text):
             form = {"login": user, "password": "any"} if 'name="login"' in answer.text else {}

@@ -25,5 +25,5 @@ def _validator() -> Any:
 
 
 def assert_ida(answer: object) -> None:
-    """Fail where the schema does not accept an answer."""
+    """Check an answer against the schema."""
     _validator().validate(answer)

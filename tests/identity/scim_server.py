@@ -1,6 +1,6 @@
-"""`scim2-server` over HTTP on loopback: all of SCIM 2, with WSO2's extensions and one of our own declared to it.
+"""`scim2-server` over HTTP on loopback: all of SCIM 2, configured with WSO2's extensions and one of our own.
 
-Beside it stands a token endpoint, whose access tokens it accepts.
+It has a token endpoint, whose access tokens it accepts.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ScimServer(Standing):
         return str(answer.json()["id"])
 
     def user(self, user_id: str) -> Any:
-        """Return a user as the server has it."""
+        """Return a user's resource."""
         answer = HTTP.get(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -150,7 +150,7 @@ def _schema(urn: str, names: dict[str, str]) -> Schema:
 
 
 def _name(urn: str) -> str:
-    """Make a name that is the schema's own: from it the server makes that of a class."""
+    """Return a name that is unique to the schema: the server derives a class name from it."""
     return "".join(part.capitalize() for part in urn.replace(".", ":").split(":"))
 
 

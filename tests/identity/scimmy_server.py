@@ -1,4 +1,4 @@
-"""SCIMMY, of npm: a second real SCIM server."""
+"""SCIMMY, from npm: a second real SCIM server."""
 
 from __future__ import annotations
 

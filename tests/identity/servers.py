@@ -1,4 +1,4 @@
-"""Real authorization servers in processes of their own, on loopback, and how an application gets tokens from them."""
+"""Real authorization servers in separate processes on loopback, and functions that get tokens from them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Server:
 
 
 class NanoIdp(Server):
-    """NanoIDP, of PyPI: JWTs with `typ: JWT`, introspection of them, password grant, key rotation."""
+    """NanoIDP, from PyPI: JWTs with `typ: JWT`, their introspection, password grant, key rotation."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class NanoIdp(Server):
 
     @property
     def keys(self) -> str:
-        """The private key with which it signs now, as a key set."""
+        """The current private key, as a key set."""
         assert self.directory is not None
         [published, *_] = self.http.get(f"{self.issuer}/.well-known/jwks.json", timeout=60).json()["keys"]
         pem = (self.directory / "keys" / "rsa_private.pem").read_text(encoding="utf-8")
@@ -158,7 +158,7 @@ class NanoIdp(Server):
 
 
 class OidcProvider(Server):
-    """node-oidc-provider, of npm: JWTs as RFC 9068 says, or opaque tokens, by resource; whole OpenID flows."""
+    """node-oidc-provider, from npm: JWTs by RFC 9068 or opaque tokens, by resource; whole OpenID flows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class OidcProvider(Server):
         return self.keys.encode()
 
     def client_token(self, kind: str) -> str:
-        """Return a token that the client `shop` has for itself, `jwt` or `opaque`."""
+        """Return an access token of the client `shop`, by client credentials: `jwt` or `opaque`."""
         form = {"grant_type": "client_credentials", "scope": SCOPES[1], "resource": f"urn:connector:{kind}"}
         return str(self.token(**form)["access_token"])
 
@@ -216,7 +216,7 @@ class OidcProvider(Server):
 
     @contextmanager
     def having(self, **values: str) -> Iterator[None]:
-        """Change values of all users meanwhile."""
+        """Change values of all users until the end of the block."""
         self._set_values(values)
         try:
             yield
@@ -242,12 +242,12 @@ class NoticeReceiver(Server):
         return self.http.get(f"{self.issuer}/received", timeout=60).ok
 
     def use(self, secret: str) -> None:
-        """Verify with another secret from now on, and with that one only."""
+        """Verify only with another secret from now on."""
         self.secret = secret
         self._set(secret=secret)
 
     def answer(self, *answers: int | str) -> None:
-        """Answer the next notices so, "cut" without a word; those after them with 204."""
+        """Answer the next notices with these statuses, or close the connection for "cut"; then answer 204."""
         self._set(answers=answers)
 
     def received(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The guide for any identity provider, played with real servers: from its settings file to a verified user."""
+"""The guide for any identity provider, followed with real servers: from its settings file to a verified user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPAQUE = ("token_format", "client_id", "client_secret")
 
 @dataclass(frozen=True)
 class SignedIn:
-    """An authorization server's user; `switches` are the settings that the guide has one uncomment for this server."""
+    """An authorization server's user; `switches` are the settings to uncomment for this server, by the guide."""
 
     issuer: str
     token: str
@@ -61,7 +61,7 @@ def scim() -> Iterator[ScimServer]:
 
 
 def patiently(settings: Settings, file: Path) -> Settings:
-    """Return a connector's settings with the tenants of a file; its directory may be as slow as this machine."""
+    """Return a connector's settings with a file's tenants, and with generous time limits for a slow machine."""
     [tenant] = load(file, {}).tenants
     patient = replace(tenant, directory=replace(tenant.directory, timeout=60))
     return replace(settings, tenants=(patient,), interactive_budget=60, run_settle_time=60)
@@ -97,7 +97,7 @@ def verify(world: World, token: str) -> None:
 
 
 class TestScim:
-    """The settings file as it is, but for the addresses."""
+    """The settings file with only its addresses changed."""
 
     @pytest.fixture
     def ann(self, scim: ScimServer) -> str:
@@ -143,7 +143,7 @@ class TestScim:
 
 
 class TestUserInfo:
-    """The table for UserInfo that the guide shows, instead of the file's own, with a dialect of one's own."""
+    """The guide's table for UserInfo in place of the file's directory, with a custom dialect."""
 
     @pytest.fixture
     def settings(self, settings: Settings, nanoidp: NanoIdp, tmp_path: Path) -> Settings:

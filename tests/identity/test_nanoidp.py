@@ -1,4 +1,4 @@
-"""Tokens of NanoIDP: JWTs without a mark in their header, verified or introspected."""
+"""Tokens of NanoIDP: JWTs whose header does not mark them as access tokens, verified or introspected."""
 
 from __future__ import annotations
 

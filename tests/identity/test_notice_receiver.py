@@ -1,4 +1,4 @@
-"""Notices, taken by an application that another implementation of Standard Webhooks verifies them for: npm's."""
+"""Notices to an application that verifies them by another implementation of Standard Webhooks, npm's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def waiting(world: World) -> list[Any]:
 
 
 def deliver(world: World) -> None:
-    """Move the times between two attempts into the past, until nothing is left to be sent."""
+    """Deliver all notices; the pauses between attempts are moved into the past."""
 
     def is_all_sent() -> bool:
         let_pass(world.connector.services.database, HOUR)
@@ -49,7 +49,7 @@ def deliver(world: World) -> None:
 
 
 def let_overlap_end(world: World) -> None:
-    """End it in the database: a receiver uses the real time, and refuses signatures of other times."""
+    """End the overlap in the database: the receiver uses the real time, and refuses signatures of other times."""
     with world.connector.services.database.write() as connection:
         connection.execute(update(notice_endpoints).values(previous_secret_expires_at=datetime(2001, 1, 1, tzinfo=UTC)))
 

@@ -1,4 +1,4 @@
-"""Our OpenID provider with a certified relying party: npm's openid-client, by each way to prove itself."""
+"""Our OpenID provider with a certified relying party, npm's openid-client, by each method of authentication."""
 
 from __future__ import annotations
 

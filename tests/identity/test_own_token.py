@@ -1,4 +1,4 @@
-"""Users whose values only they can read, at node-oidc-provider's UserInfo: verified on the user's page."""
+"""Users at node-oidc-provider's UserInfo, which answers only their own tokens: verified on the user's page."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def start(person: Person, page: str) -> requests.Response:
 
 
 def sign_in_again(person: Person, answer: requests.Response) -> requests.Response:
-    """Go to the sign-in, at which the provider still knows the person, and back to the page."""
+    """Sign in again while the person still has a session at the provider, and return to the page."""
     [url] = re.findall(r'http-equiv="refresh" content="0;url=([^"]+)"', answer.text) or [answer.headers["Location"]]
     assert url.startswith("/console/sign-in?")
     return person.get(person.get(person.consent(person.begin(url.replace("&amp;", "&")))).headers["Location"])
@@ -278,7 +278,7 @@ class TestOpenIdProvider:
         return pushed
 
     def let_the_token_expire(self, world: World) -> None:
-        """Expire the user's token alone: the request would otherwise expire as well."""
+        """Expire only the user's token: by moving the clock, the request would expire as well."""
         with world.connector.services.database.write() as connection:
             connection.execute(update(console_sessions).values(token_expires_at=world.clock()))
         world.clock.advance(11)

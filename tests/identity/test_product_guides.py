@@ -56,7 +56,7 @@ def _part(node: ast.expr) -> str:
 
 
 def possible(sentence: str) -> Iterator[str]:
-    """Return a sentence as it is, and with … instead of one run of its words."""
+    """Yield a sentence, and its variants with … in place of consecutive words."""
     yield sentence
     words = sentence.split(" ")
     for begin in range(len(words)):

@@ -123,7 +123,7 @@ def with_settings_of(product: str, issuer: AuthIssuer) -> Site:
 
 
 def of_product(shapes: list[Shape]) -> list[Shape]:
-    """Return the tokens that need nothing beside the profile."""
+    """Return the tokens that are accepted with the profile alone."""
     own = [shape for shape in shapes if shape.settings.get("profile") in PRODUCTS]
     return [shape for shape in own if set(shape.settings) == {"profile", "audience"}]
 
@@ -142,7 +142,7 @@ def test_the_settings_refuse_the_products_id_tokens(shape: Shape, issuer: AuthIs
 
 
 def test_an_issuer_whose_name_ends_with_a_slash_is_found(issuer: AuthIssuer) -> None:
-    """As Auth0's does."""
+    """Auth0's name ends so."""
     [shape] = [shape for shape in ACCESS_TOKENS if shape.name == "auth0 permissions"]
     slashed = AuthIssuer()
     try:

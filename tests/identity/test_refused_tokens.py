@@ -1,4 +1,4 @@
-"""Tokens that are forged from those of each real authorization server, expired ones, new keys, and outages."""
+"""Forged tokens for each real authorization server, expired tokens, new keys, and outages."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class TestIntrospection:
         assert site.get(canaille.sign_in(f"openid {VIEW}")["access_token"]).status_code == 200
 
     def test_a_token_that_expires_at_its_server_is_refused_afterwards(self, oidc_provider: OidcProvider) -> None:
-        """Of a signed token the time is compared here (`expired`)."""
+        """The times of signed tokens are checked by the connector (`expired`)."""
         site, token = gate((oidc_provider.issuer, ASKED)), oidc_provider.sign_in("brief:opaque")["access_token"]
 
         def is_refused() -> bool:

@@ -1,4 +1,4 @@
-"""Users of a second real SCIM server, SCIMMY of npm: it ignores `If-Match`, and selects no attributes of extensions."""
+"""Users of a second real SCIM server, npm's SCIMMY: it ignores `If-Match`, and selects no attributes of extensions."""
 
 from __future__ import annotations
 

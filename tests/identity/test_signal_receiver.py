@@ -1,4 +1,4 @@
-"""Events pushed to a receiver on npm's jose, which shares no code with the signing side."""
+"""Events pushed to a receiver that uses npm's jose, independent of the code that signs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def receiver(world: World, server: SignalReceiver) -> Receiver:
 
 
 def accepted(server: SignalReceiver) -> list[tuple[str, str]]:
-    """Return users and levels of the events that were accepted, each once, in the order in which they came."""
+    """Return users and levels of the accepted events, each once, in order of arrival."""
     events = {each["payload"]["jti"]: each["payload"] for each in server.received() if "payload" in each}
     return [(each["sub_id"]["sub"], each["events"][LEVEL_CHANGE]["current_level"]) for each in events.values()]
 

@@ -17,7 +17,7 @@ from tests.identity.servers import VALUES, OidcProvider, new_keys
 
 
 class Reader:
-    """Reads the users of a provider with their own tokens; `now` is the clock of the fetches of keys."""
+    """Reads users at a provider with their own tokens; `now` is the clock for fetching keys."""
 
     def __init__(self, provider: OidcProvider, data_dir: Path, *audiences: str) -> None:
         self.now = 0.0

@@ -55,7 +55,7 @@ verified = "attributes.identityVerified"
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A user who has signed in: the access token, the id in it, the issuer's settings, and its UserInfo."""
+    """A signed-in user: the access token, the id in it, the issuer's settings, and its UserInfo."""
 
     issuer: str
     token: str
@@ -144,7 +144,7 @@ class Place:
         """Add the user, with the values."""
 
     def is_told(self) -> bool:
-        """Whether the directory has the status of the verified user."""
+        """Whether the directory has received the status of the verified user."""
         return True
 
 
@@ -202,7 +202,7 @@ class InScimmy(Place):
 
 
 class InKeycloak(Place):
-    """Keycloak's Admin REST API, by hand."""
+    """A stub of Keycloak's Admin REST API."""
 
     def __init__(self, faulty: FaultyDirectory, dialect: str) -> None:
         self.faulty = faulty

@@ -158,7 +158,7 @@ def test_an_installation_with_another_database_is_distinguished(served: Served) 
 
 
 def no_sleep(_seconds: float) -> None:
-    """Send at once: the server does not examine the request."""
+    """Send without a pause: the server does not examine the request."""
 
 
 @pytest.mark.parametrize(

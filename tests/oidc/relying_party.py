@@ -45,7 +45,7 @@ def ida_claims(values: Mapping[str, str] = NAMES) -> dict[str, Any]:
 
 @dataclass
 class Pushed:
-    """The client's state of a request until its user is back."""
+    """The client's state of a request until its user returns."""
 
     request_uri: str
     state: str
@@ -160,7 +160,7 @@ class UserBrowser:
         return self.session.post(f"{self.page}/{button}", data={"token": token}, timeout=60, allow_redirects=False)
 
     def follow(self) -> requests.Response:
-        """Look at the page until it leads back."""
+        """Load the page until it redirects back to the client."""
         answers: list[requests.Response] = []
 
         def is_back() -> bool:

@@ -1,4 +1,4 @@
-"""Clients, providers and keys that are changed while a user is on the way."""
+"""Clients, providers and keys that change while a user's request is in progress."""
 
 from __future__ import annotations
 

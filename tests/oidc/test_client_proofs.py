@@ -79,7 +79,7 @@ def assertion(party: RelyingParty, key: Any = KEY, algorithm: str = "ES256", hea
 
 
 def segment(content: dict[str, Any]) -> str:
-    """Return a header of a JWT as a library would not write it."""
+    """Return a JWT header in a form that no library writes."""
     text = json.dumps({"alg": "ES256"} | content)
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 

@@ -1,4 +1,4 @@
-"""Persons whom clients had verified are removed after their retention, here and at Onfido; their numbers stay."""
+"""Guests are removed after their retention, here and at Onfido; the statistics still count them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHORT = 7  # days, the shortest retention
 
 
 def verify_guest(world: World) -> str:
-    """Verify a guest; returns the id that the connector has given it."""
+    """Verify a guest; return the id that the connector has generated."""
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)
     browser.authorize(pushed)
@@ -54,7 +54,7 @@ def begin_as_guest(world: World) -> str:
 
 
 def elsewhere(world: World) -> World:
-    """Return the same connector as another tenant sees it, with a provider there."""
+    """Return the same connector for another tenant, with a provider."""
     body = provider_body(world.simulator)
     provider_id = answer_on(world.connector.as_admin(OTHER).post(PROVIDERS, body), 201)["id"]
     return World(world.connector, world.simulator, world.clock, provider_id, "", OTHER)
@@ -69,7 +69,7 @@ def removals(world: World) -> list[tuple[str, str, str]]:
 
 
 def left_of(world: World, user_id: str) -> list[int]:
-    """Return how many rows of a user there are."""
+    """Return the number of a user's rows."""
     with world.connector.services.database.read() as connection:
         return [
             connection.execute(select(func.count()).select_from(table).where(table.c.user_id == user_id)).scalar_one()

@@ -28,7 +28,7 @@ TEST = "This is a test."
 
 
 def forbid(party: RelyingParty) -> None:
-    """Allow the client no results of the sandbox any more."""
+    """Stop allowing results of the sandbox for the client."""
     clients, tenant = party.world.connector.services.openid_clients, Tenant(party.tenant)
     config = clients.get(tenant, party.client_id).config
     clients.change(tenant, party.client_id, replace(config, allows_sandbox=False), "admin")
@@ -72,7 +72,7 @@ def test_a_client_that_forbids_the_sandbox_is_refused_while_its_provider_uses_it
 
 
 def _value(token: dict[str, Any], name: str) -> str:
-    """Return a claim as either profile writes it."""
+    """Return a claim's value, in the form of either profile."""
     claims = token["verified_claims"]
     claim = (claims[0] if isinstance(claims, list) else claims)["claims"][name]
     return str(claim["value"] if isinstance(claim, dict) else claim)

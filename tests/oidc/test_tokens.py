@@ -37,7 +37,7 @@ def party(world: World) -> RelyingParty:
 
 
 def approved(world: World, party: RelyingParty, pushed: Pushed) -> str:
-    """Admit a user, and return the code."""
+    """Complete a request with an approved user; return the code."""
     browser = UserBrowser(party)
     assert browser.authorize(pushed).status_code == 303
     browser.start()

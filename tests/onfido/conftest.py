@@ -35,8 +35,8 @@ FOR_EVER = 600.0  # seconds, as a delay: until the test is over
 class Reply:
     """What the server answers: after `delay` seconds, in `pieces` that are `pause` seconds apart, or nothing at all.
 
-    A `declared_length` beyond the body's makes an answer that breaks off; without `has_length` the connection's end is
-    the body's. The body is sent `times` over. It is not answered before the event `after`.
+    With a `declared_length` beyond the body's, the answer breaks off; without `has_length`, the connection's end is
+    the body's end. The body is sent `times` times. The answer waits for the event `after`.
     """
 
     status: int = 200
@@ -78,7 +78,7 @@ class Received:
 
 
 class ScriptedOnfido(ThreadingHTTPServer):
-    """Beyond its script it answers 500, so that a request too many fails its test."""
+    """Answers by a script, then 500, so that a request too many fails the test."""
 
     daemon_threads = False
     request_queue_size = 128  # many threads connect at once
@@ -198,7 +198,7 @@ def fake_time() -> FakeTime:
 
 @pytest.fixture
 def timed(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoClient]:
-    """A client with pauses that only move its clock."""
+    """A client whose pauses only move its clock."""
     with closing(OnfidoTransport(read_timeout=GENEROUS, clock=fake_time, sleep=fake_time.sleep)) as transport:
         yield transport.client(onfido.base_url, API_TOKEN)
 
@@ -222,7 +222,7 @@ def elsewhere(onfido: ScriptedOnfido) -> Iterator[ScriptedOnfido]:
 
 @pytest.fixture
 def transport(onfido: ScriptedOnfido) -> Iterator[OnfidoTransport]:
-    """Closed before the server, whose threads wait for its connections to end."""
+    """The transport, which is closed before the server: its threads wait for open connections."""
     del onfido
     with closing(OnfidoTransport(connect_timeout=GENEROUS, read_timeout=GENEROUS)) as transport:
         yield transport

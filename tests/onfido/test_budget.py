@@ -1,4 +1,4 @@
-"""A process with a shared store of turns, on a clock that moves only on request."""
+"""The shared budget as one process uses it, on a clock that moves only on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LATE = Turn(3.0, is_booked=False)
 
 @dataclass
 class Desk:
-    """The booking of turns: returns the test's turns, then turns that are due."""
+    """A budget that returns the test's turns, then turns that are due at once."""
 
     time: FakeTime
     turns: list[Turn | None] = field(default_factory=list)
@@ -69,7 +69,7 @@ def limit(time: FakeTime, desk: Desk, alone: RateLimit, queue: Queue) -> SharedL
 
 @pytest.fixture
 def limit_of_two(time: FakeTime, desk: Desk, alone: RateLimit, queue: Queue) -> SharedLimit:
-    """Of a request that sends two calls; a bucket of six calls of a second each is full after both."""
+    """Return the limit for a request that reserves two calls at once, from a bucket of six, one per second."""
     pace, clock = Pace.of(PER_MINUTE), time
     return SharedLimit(desk, "account", pace, alone, clock=clock, sleep=time.sleep, queue=queue, ahead=Ahead(2))
 

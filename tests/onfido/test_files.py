@@ -1,4 +1,4 @@
-"""Files of a run: created, opened, passed on piece by piece, and never left open."""
+"""Files of a run: created, opened, streamed, and never left open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENOUGH = 1000  # pieces; more than a connection buffers
 
 
 def run_fast() -> float:
-    """A clock by which half a second is longer than all pieces of a file may take."""
+    """Return the time of a clock so fast that half a second exceeds the time for all pieces of a file."""
     return time.monotonic() * GENEROUS * LONGEST_WAIT * 2
 
 

@@ -175,7 +175,7 @@ def test_a_file_is_fetched_with_a_renewed_token(onfido: ScriptedOnfido, client: 
 def test_no_call_is_sent_without_a_token(
     onfido: ScriptedOnfido, client: OnfidoClient, reply: Reply, code: Code, said: str
 ) -> None:
-    """So an attempt that wanted to start a run knows that there is none, and a 404 is not the applicant's."""
+    """So an attempt knows that no run was started, and a 404 of the token endpoint is not one of the applicant."""
     onfido.answers(reply)
 
     error = failure(lambda: client.create_run(workflow_id="w", applicant_id="a"))
@@ -224,7 +224,7 @@ def test_many_threads_renew_the_token_only_once(onfido: ScriptedOnfido, client: 
 def test_a_token_renewed_by_another_thread_is_not_renewed_again(
     onfido: ScriptedOnfido, transport: OnfidoTransport
 ) -> None:
-    """The refusal of the first token arrives when a second one is known already."""
+    """The refusal of the first token arrives after the second one was granted."""
     is_renewed = threading.Event()
     late = Reply(401, REFUSED.body, after=is_renewed)
     onfido.answers(granted(), late, REFUSED, granted("second"), *[Reply(200, RUN)] * 2)

@@ -54,7 +54,7 @@ def held_back(call: Callable[[], object]) -> HeldBackError:
 
 
 def taken(limit: RateLimit, *, is_background: bool = False) -> int:
-    """Use up all turns that need no waiting."""
+    """Use all turns that are due at once."""
     for number in count():
         try:
             limit.wait_for_turn(0, is_background=is_background)
@@ -70,7 +70,7 @@ steps = st.tuples(st.sampled_from(["interactive", "background", "hold", "impatie
 def test_no_window_contains_more_turns_than_the_rate_and_one_burst(
     per_minute: float, script: list[tuple[str, float]]
 ) -> None:
-    """Sleeping does not move the clock, so that any number of calls wait at the same time."""
+    """Sleeping does not move the clock, so that all calls wait at the same time."""
     time = FakeTime()
     held_until = 0.0
     turns: list[float] = []

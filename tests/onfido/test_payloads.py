@@ -1,4 +1,4 @@
-"""Onfido's JSON: applicants are written, runs and tasks of any shape are read."""
+"""Onfido's JSON: writing applicants, and reading runs and tasks of any shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reports in a workflow's output that are evidence: by name, where they were clear."""
+"""The reports in a workflow's output that are evidence: those that were clear, by name."""
 
 from __future__ import annotations
 

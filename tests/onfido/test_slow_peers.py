@@ -1,4 +1,4 @@
-"""Peers that answer slowly, wherever in an answer: a call ends within its limits, and the next one is answered."""
+"""Peers that are slow in any part of an answer: the call ends within its limits, and the next one is answered."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_slow_proxy_is_given_up_before_anything_is_sent(
 
 
 def test_calls_are_answered_over_tls_within_the_tls_of_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection is kept: the limits of the second call are its own."""
+    """The connection is reused, and the second call has its own limits."""
     whole, alone = make_certificate(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(alone))
 
@@ -156,7 +156,7 @@ def test_a_handshake_that_does_not_begin_is_given_up_before_anything_is_sent() -
 
 
 def test_addresses_that_do_not_answer_share_the_time_for_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each would otherwise have all of it: eight addresses of a host would exceed a request's whole budget."""
+    """If each had the whole time, eight addresses of a host would exceed a request's budget."""
     waited: list[float] = []
 
     def never(sock: socket.socket, _address: object) -> None:

@@ -1,4 +1,4 @@
-"""The storage to which Onfido redirects for files: allowed addresses, and credentials that are not sent."""
+"""The storage to which Onfido redirects for files: allowed addresses, and no credentials sent to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _connect = socket.socket.connect
 class Resolver:
     """The addresses of names, and the loopback port of an address; a substitute for a name server and a network.
 
-    `asked` are the names that were looked up, and the addresses that were connected to by a route.
+    `asked` has the resolved names, and the addresses to which connections were made.
     """
 
     names: dict[str, list[str]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Resolver:
 
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
-    """No name server is on loopback."""
+    """Resolve names and route connections as the returned object says."""
     resolver = Resolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     monkeypatch.setattr(socket.socket, "connect", lambda sock, address: resolver.connect(sock, address))  # noqa: PLW0108
@@ -65,7 +65,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
 def public(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[OnfidoClient]:
-    """A client whose base URL is https, as in production; the other server is a storage that speaks https as well."""
+    """A client with an https base URL, as in production, and a storage with https."""
     certificate = self_signed(tmp_path / "trusted.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     onfido.speak_tls(certificate)
@@ -275,7 +275,7 @@ def test_no_spelling_of_loopback_is_requested_from_a_public_base_url(
 def test_a_public_host_is_requested_at_the_address_that_was_checked(
     onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
 ) -> None:
-    """Its name is looked up once, so a second answer of the name server's leads nowhere."""
+    """Its name is resolved once, so that a different second answer has no effect."""
     resolver.names["files.example"] = [PUBLIC]
     resolver.routes[PUBLIC] = elsewhere.server_port
     onfido.answers(leads_to("https://files.example/1?signature=abc"))
@@ -324,7 +324,7 @@ locations = st.text() | st.text().map(lambda rest: f"https://{rest}") | odd_addr
 
 @given(locations)
 def test_any_redirect_address_is_followed_or_refused(resolver: Resolver, location: str) -> None:
-    """Every name resolves to loopback here, which is never called from a public base URL."""
+    """Every name resolves to loopback here, which a client with a public base URL never calls."""
     resolver.names = {"127.0.0.1": ["127.0.0.1"]}
     with closing(Storage("test")) as storage, pytest.raises(OnfidoError) as caught:
         storage.open("https://127.0.0.1/v3.6", location, Limits(0.1, 0.1))

@@ -110,7 +110,7 @@ def test_a_webhook_is_changed_in_place(onfido: ScriptedOnfido, client: OnfidoCli
 
 
 def test_a_webhook_changed_to_all_events_names_all_of_them(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    """Members that a change leaves out might keep their values."""
+    """A member that a change leaves out might keep its value at Onfido."""
     onfido.answers(Reply(200, TOLD))
     client.update_webhook("webhook-1", events=[], environments=[])
     assert onfido.received[0].json == {

@@ -23,7 +23,7 @@ TOKEN = {"token": "of-the-sdk"}
 
 @pytest.fixture
 def paced(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoTransport]:
-    """Six calls at once, then one a second; sleeping takes no time."""
+    """Allow six calls at once, then one per second; sleeping takes no time."""
     del onfido
     with closing(OnfidoTransport(rate_limit=60, clock=fake_time, sleep=fake_time.sleep)) as transport:
         yield transport
@@ -108,7 +108,7 @@ def test_background_calls_leave_the_reserve_and_wait_only_briefly(
 
 
 def test_interactive_calls_are_sent_before_earlier_background_calls(onfido: ScriptedOnfido) -> None:
-    """In real time: the bucket is empty at first, and ten calls flow in within a tenth of a second."""
+    """In real time: the bucket is empty at first, and refills with ten calls in a tenth of a second."""
     with closing(OnfidoTransport(rate_limit=6000)) as transport, ThreadPoolExecutor(20) as threads:
         onfido.answers(Reply(429), *[Reply(200, TOKEN)] * 20)
         failure(lambda: ask(transport.client(onfido.base_url, API_TOKEN)))
@@ -123,7 +123,7 @@ def test_interactive_calls_are_sent_before_earlier_background_calls(onfido: Scri
 
 
 def test_fifty_threads_together_respect_the_rate(onfido: ScriptedOnfido) -> None:
-    """In real time; an answer of 429 has emptied the bucket, so that each turn has to flow in."""
+    """In real time: an answer of 429 has emptied the bucket, so that each call waits for its turn."""
     with closing(OnfidoTransport(rate_limit=6000)) as transport, ThreadPoolExecutor(50) as threads:
         onfido.answers(Reply(429), *[Reply(200, TOKEN)] * 50)
         failure(lambda: ask(transport.client(onfido.base_url, API_TOKEN)))

@@ -163,7 +163,7 @@ def test_a_refused_connection_is_known_not_to_have_been_sent(transport: OnfidoTr
 
 
 def test_a_connection_timeout_is_known_not_to_have_been_sent() -> None:
-    """A listener whose queue is full lets no further connection through."""
+    """A listener whose queue is full accepts no further connection."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
         closing(OnfidoTransport(connect_timeout=0.2)) as slow,
@@ -291,7 +291,7 @@ STALL = 1000.0  # seconds; longer than any lease
 
 @pytest.fixture
 def stalling(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    """A clock that leaps while a connection is being made: as it does for a process that is stopped just then."""
+    """A clock that jumps while a connection is being made, as for a process that is suspended then."""
     clock, look_up = FakeTime(), socket.getaddrinfo
 
     def stall(*arguments: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The client against the simulator, which is written without it: both have to have read Onfido's description alike."""
+"""The client against the simulator, which was written independently: both must agree on Onfido's description."""
 
 from __future__ import annotations
 

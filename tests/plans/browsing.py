@@ -31,16 +31,16 @@ class Console:
         return self._http.get(self._base + path, timeout=60)
 
     def find(self, text: str | None) -> None:
-        """Use the search box, and follow it nowhere."""
+        """Use the search box without following its redirect."""
         query = {"q": text or ""}
         self._done(self._http.get(f"{self._base}/console/search", params=query, timeout=60, allow_redirects=False))
 
     def post(self, path: str, **fields: str) -> str:
-        """Post to a path, with the token of another form."""
+        """Post to a path; the answer must be a success."""
         return self._done(self.post_anyhow(path, **fields))
 
     def post_anyhow(self, path: str, **fields: str) -> requests.Response:
-        """Post to a path, and ignore the answer."""
+        """Post to a path, whatever the answer; the token is that of any form."""
         [token] = {value for form in forms_of("", self.open("/console/sessions")) for value in form.tokens}
         return self._http.post(self._base + path, data={**fields, "csrf_token": token}, timeout=60)
 

@@ -1,4 +1,4 @@
-"""Calls of every other page of the console and of the user's page, and of their forms' targets."""
+"""Calls of all other pages of the console and of the user's page, and of their forms' targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ID = "[0-9a-f-]{36}"
 
 
 def drive_pages(world: World, run_id: str) -> None:
-    """Open the pages and post the forms that no other call has opened and posted."""
+    """Open the pages and post the forms that are not in `console_work.py`."""
     console = Console(world, "admin", (*ALL_SCOPES, "internal_idv_claim_delete", "internal_idv_operate"))
     look_around(console)
     drive_providers(console, world)
@@ -42,7 +42,7 @@ def look_around(console: Console) -> None:
 
 
 def drive_providers(console: Console, world: World) -> None:
-    """View the provider with the users, and save its forms."""
+    """View the provider that has the users, and save its forms."""
     path = f"/console/providers/{world.provider_id}"
     console.open(path)
     for tab in (
@@ -72,7 +72,7 @@ def drive_providers(console: Console, world: World) -> None:
 
 
 def drive_other_provider(console: Console, world: World) -> None:
-    """Register a provider in the console, set its webhook up and take it away, replace its token, and delete it."""
+    """Register a provider in the console, register and remove its webhook, replace its token, and delete it."""
     provider = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id)
     made = {"name": "made here", "token": API_TOKEN, "workflow_id": provider.workflow_id, "base_url": provider.base_url}
     page = console.submit("/console/providers/new", do="test", **made)
@@ -93,7 +93,7 @@ def drive_other_provider(console: Console, world: World) -> None:
 
 
 def drive_verification(console: Console, world: World, run_id: str) -> None:
-    """Look at one that has ended with all that Onfido has of it, and at one that waits for a decision."""
+    """View an ended verification with all its parts from Onfido, and one that waits for a decision."""
     lookup = world.connector.services.lookup
     ended = lookup.find(Tenant(world.tenant), run_id).verification_id
     path = f"/console/verifications/{ended}"

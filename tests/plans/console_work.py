@@ -71,7 +71,7 @@ PAGES = (
 
 
 def pages_of(world: World, busy: str) -> dict[str, str]:
-    """Return the address of each page about one object, by a name; `busy` is a user with many verifications."""
+    """Return the address of each page about one object, by its name; `busy` is a user with many verifications."""
     tenant, services = Tenant(world.tenant), world.connector.services
     every = VerificationFilter(statuses=("approved",), provider_id=world.provider_id)
     [verification] = [each.verification for each in services.lookup.page(tenant, every, limit=1, is_rising=True).rows]
@@ -116,7 +116,7 @@ def drive_console(world: World) -> None:
 
 
 def drive_jobs(console: Console, world: World) -> None:
-    """Ask for jobs of every kind, look at them, and cancel one."""
+    """Request jobs of every kind, view them, and cancel one."""
     console.post("/console/verifications/csv", status="review", tag="few")
     for path, form in (
         ("/console/jobs/new/resend", {"which": "dead", "since": "2026-01-01T00:00"}),

@@ -61,7 +61,7 @@ PERIOD = {"from": "2026-01-01", "to": "2026-02-01"}
 
 
 def drive(world: World, recorder: Recorder, neighbour: str) -> None:
-    """Call everything; `neighbour` is another provider of the tenant."""
+    """Make all calls; `neighbour` is another provider of the tenant."""
     admin = world.connector.caller("admin", [*ALL_SCOPES, "internal_idv_claim_delete"])
     with Application() as application, Endpoint() as endpoint:
         use_workflow(world, SCORING)
@@ -143,7 +143,7 @@ def verify(world: World, admin: Caller) -> str:
 
 
 def be_an_openid_provider(world: World, admin: Caller) -> None:
-    """Register a client, which sends a user here."""
+    """Register an OpenID client, and complete a request of it with a user."""
     path = "/api/server/v1/openid-clients"
     body = {
         "name": "plans",
@@ -253,7 +253,7 @@ def look_at_events(admin: Caller, provider_id: str, run_id: str) -> None:
 
 
 def count(world: World, admin: Caller) -> None:
-    """Ask for the numbers of several periods."""
+    """Request the statistics of several periods."""
     for query in (
         {"period": "24h"},
         {"period": "90d", "providerId": world.provider_id},
@@ -276,7 +276,7 @@ def turn_pages(admin: Caller, path: str, query: Mapping[str, str]) -> None:
 
 
 def finish(world: World, admin: Caller) -> None:
-    """Lead a user's run through a review, with events on the way: unknown, early, of a watchlist."""
+    """Complete a user's run through a review; post unknown, early and watchlist events as well."""
     done(admin.post(f"{USERS}/bea/idv/unlock", None))
     [bea, *_] = world.verifications("bea")
     run_id = bea.run_id or ""
@@ -346,7 +346,7 @@ def subscribe(world: World, endpoint: Endpoint) -> str:
 
 
 def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id: str) -> None:
-    """Note levels, disable a stream whose events are too old, and push a stream's events."""
+    """Record levels, disable a stream whose events are too old, and push a stream's events."""
     services, tenant = world.connector.services, Tenant(world.tenant)
     with services.database.write() as connection:
         outbox.add_all(
@@ -369,7 +369,7 @@ def use_streams(world: World, recorder: Recorder, endpoint: Endpoint, stream_id:
 
 
 def use_console(world: World, admin: Caller) -> None:
-    """Sign people in to the console, list them and sign them out, by each way."""
+    """Sign people in to the console, list their sessions, and sign them out in each way."""
     sessions, tenant, path = world.connector.services.console_sessions, Tenant(world.tenant), CONSOLE_SESSIONS
     person = Person("bob", "Bob", "console", "https://idp.example.com", frozenset({"internal_idvp_view"}), "b", "s")
     secret = sessions.begin(tenant, replace(person, token=OwnToken("token", 600)), "bob")
@@ -390,7 +390,7 @@ def use_console(world: World, admin: Caller) -> None:
 
 
 def manage_deliveries(world: World, admin: Caller) -> None:
-    """Look at a delivery that waits, deliver it again, and drop it."""
+    """View a waiting delivery, retry it, and drop it."""
     order = DeleteApplicant(world.tenant, world.provider_id, "none")
     with world.connector.services.database.write() as connection:
         outbox.add(connection, order)
@@ -402,7 +402,7 @@ def manage_deliveries(world: World, admin: Caller) -> None:
 
 
 def ask_for_jobs(world: World, admin: Caller, recorder: Recorder) -> None:
-    """Ask for every kind of job, do the first steps, look at them, and cancel one."""
+    """Request every kind of job, do the first steps, view them, and cancel one."""
     since = {"since": "2026-01-01T00:00:00Z"}
     asked = [
         done(admin.post(f"{JOBS}/verifications-csv", {"userId": "ann"})),
@@ -423,7 +423,7 @@ def ask_for_jobs(world: World, admin: Caller, recorder: Recorder) -> None:
 
 
 def watch(world: World, recorder: Recorder) -> None:
-    """Do the worker's part: deliveries of every kind, and the sweep when there is something to do."""
+    """Do the worker's part: deliveries of every kind, and a sweep with due work."""
     applicant_id = world.verifications("ann")[0].applicant_id
     url = f"{world.simulator.api_url}/watchlist_monitors"
     body = {"applicant_id": applicant_id, "report_name": "watchlist_standard"}
@@ -448,7 +448,7 @@ def watch(world: World, recorder: Recorder) -> None:
 
 
 def pass_over_users(world: World, recorder: Recorder) -> None:
-    """Begin a pass over the tenant's users, behind all but a few, and look at one of them once more."""
+    """Start a pass over the tenant's users near its end, and read one of them once more."""
     services, now = world.connector.services, world.clock()
     with recorder.sending("the sweep"), services.database.write() as connection:
         assert directory_checks.begin(connection, world.tenant, "a-pass", now, now)
@@ -473,7 +473,7 @@ def write_back(world: World, recorder: Recorder) -> None:
 
 
 def keep_monitors(world: World, recorder: Recorder) -> None:
-    """Record a user's watchlist monitor, and look for users whose monitor is not as a setting says."""
+    """Record a user's watchlist monitor, and find users whose monitor does not match the setting."""
     tenant, provider_id, database = world.tenant, world.provider_id, world.connector.services.database
     target = MonitorTarget("an-applicant", STANDARD)
     with recorder.sending("the worker"), database.write() as connection:
@@ -511,7 +511,7 @@ def work(world: World, recorder: Recorder) -> None:
 
 
 def send_notice(outbox: Outbox) -> bool:
-    """Send the notice that is due first, if any."""
+    """Send the first due notice, if there is one."""
     delivery = outbox.lease_notice("tests")
     if delivery is not None:
         outbox.deliver(delivery, "tests")

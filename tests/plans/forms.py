@@ -18,7 +18,7 @@ class FilledForm:
 
     @property
     def tokens(self) -> list[str]:
-        """The token that shows the form to be ours."""
+        """The token against forged forms."""
         return [value for name, value in self.fields if name == "csrf_token"]
 
 

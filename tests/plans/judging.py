@@ -1,7 +1,7 @@
 """The rules for query plans that do not depend on the number of users.
 
-PostgreSQL tells what it expects to read and to sort. SQLite tells only its way: there a statement has to look for rows
-by a key of which few have the same, or for those that are due, or stop after a page in the order of its index.
+PostgreSQL's plans have the expected numbers of read and sorted rows. SQLite's have none: there a statement must find
+rows by a selective key, or by an index of due rows, or stop after one page in the order of an index.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _is_broad(way: str, by: str, *, is_paged: bool) -> bool:
 
 
 def _names_narrow_key(name: str, statement: Statement) -> bool:
-    """Whether a statement searches one of few rows: another index may be read up to that row."""
+    """Whether a statement finds one of few rows by a selective key: another index may be read up to that row."""
     return re.search(rf"\b{name}\.(user_id|run_id|applicant_id|digest) = \?", statement.text) is not None
 
 

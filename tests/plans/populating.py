@@ -21,7 +21,7 @@ MOST_CACHED = 2_000_000  # KiB of the database, while it is filled
 
 
 def name_requests(connector: ConnectorServer, begin: Callable[[str], None]) -> set[str]:
-    """Call `begin` with the name of each request's route; returns the routes that answered well."""
+    """Call `begin` with the name of each request's route; return the routes that answered with success."""
     called: set[str] = set()
 
     def note(response: Any) -> Any:
@@ -36,7 +36,7 @@ def name_requests(connector: ConnectorServer, begin: Callable[[str], None]) -> s
 
 
 def populate(world: World, number: int) -> str:
-    """Insert this number of users, and an eighth of it elsewhere; returns another provider of the tenant."""
+    """Insert this number of users, and an eighth of it in another tenant; return another provider of the tenant."""
     admin, others = world.connector.as_admin(), world.connector.as_admin(ELSEWHERE)
     body = provider_body(world.simulator)
     world.provider_id = admin.post(PROVIDERS, body).json()["id"]
@@ -58,7 +58,7 @@ def populate(world: World, number: int) -> str:
 
 
 def collect_statistics(connection: Connection) -> None:
-    """Show every row to PostgreSQL's planner, once: from another sample, or meanwhile, it may plan otherwise."""
+    """Analyze every row in PostgreSQL, once: a sample, or later statistics, could change the plans."""
     for name in metadata.tables:
         connection.exec_driver_sql(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
     lift_time_limits(connection)  # on a busy machine this takes long

@@ -1,4 +1,4 @@
-"""The statements that a connector sends, as its drivers get them: batches of PostgreSQL's included."""
+"""The statements that a connector sends to its drivers, including batches on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Statement:
 
 @dataclass
 class Recorder:
-    """Records statements while it is installed; the connections have to be made meanwhile."""
+    """Records statements while it is installed, of connections that are opened during that time."""
 
     statements: dict[tuple[str, str], Statement] = field(default_factory=dict)
     _thread: threading.local = field(default_factory=threading.local)

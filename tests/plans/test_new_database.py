@@ -1,4 +1,4 @@
-"""Before PostgreSQL has statistics, requests find their rows by keys of which few rows have the same value.
+"""Before PostgreSQL has statistics, requests find their rows by selective keys.
 
 On a new database all indexes seem to cost the same: one that begins with the provider would read all rows of the
 provider, until PostgreSQL has analyzed the table for the first time.

@@ -1,8 +1,8 @@
 """No statement of a route, a list, the sweep or the worker takes longer because there are more users.
 
 A hundred thousand users are put into PostgreSQL, whose plans depend on the number of rows; SQLite, whose plans do not,
-gets fewer. Then everything is called that the connector can do, and the database is asked how it goes about each
-statement that this caused.
+gets fewer. Then all routes, commands and deliveries are called, and the database explains its plan for each
+statement that they sent.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_every_kind_of_delivery_is_made(driven: Driven) -> None:
 
 
 def test_every_foreign_key_has_an_index() -> None:
-    """A row that is deleted with another one is found by it."""
+    """The index finds the rows that are deleted with the row that they refer to."""
     missing = [
         (table.name, names)
         for table in metadata.sorted_tables
@@ -119,7 +119,7 @@ def heads(table: Table) -> list[tuple[str, ...]]:
 
 
 def test_every_growing_table_has_rows(driven: Driven) -> None:
-    """The plans of a table that is nearly empty would show nothing."""
+    """The plan for a nearly empty table would prove nothing."""
     with driven.world.connector.services.database.read() as connection:
         for name in sorted(GROWING - {"refused_starts"}):  # the sweep has emptied that one
             rows = select(literal(1)).select_from(metadata.tables[name]).limit(driven.users).subquery()

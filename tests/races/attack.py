@@ -32,7 +32,7 @@ UNREACHABLE = (503, "OIDV-10046")
 
 
 def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Make all calls at the same moment, each in a thread of its own; returns the answers in their order."""
+    """Make all calls at the same moment, each in its own thread; return the answers in the order of the calls."""
     barrier = threading.Barrier(len(calls))
 
     def at_once(call: Callable[[], Any]) -> Any:
@@ -138,7 +138,7 @@ def settle(world: World, run_id: str, status: str = "approved", **comparisons: s
 
 
 def add_provider(world: World, name: str = "Onfido") -> World:
-    """Register a provider that takes the events which the test signs, and sets no limit that the attacks could meet."""
+    """Register a provider that accepts the events signed by the test, with limits that no attack reaches."""
     properties = config_properties(world.simulator, webhook_token=WEBHOOK_TOKEN, max_attempts="100")
     body = provider_body(world.simulator, name=name, configProperties=properties)
     answer = admin_of(world).post(PROVIDERS, body)
@@ -181,7 +181,7 @@ def change_silently(world: World, values: Mapping[str, str], user_id: str = "ann
 
 
 def assert_holds_for_current_values(world: World, caller: Caller, user_id: str = "ann") -> None:
-    """Assert that every verified claim is verified for the value that the user has now: giving it again is no news."""
+    """Assert that every verified claim is verified for the user's current value: importing it again changes nothing."""
     before = all_claims(caller)
     change_values(world, world.connector.services.users.values(Tenant(world.tenant), user_id), user_id)
     assert all_claims(caller) == before
@@ -201,7 +201,7 @@ def correct(world: World, uris: Iterable[str], *, is_verified: bool, user_id: st
 
 
 def initiate(world: World, caller: Caller) -> tuple[int, str | None]:
-    """Ask for a verification of all claims."""
+    """Initiate a verification of all claims."""
     return outcome_of(caller.verify(world.provider_id, "INITIATED"))
 
 

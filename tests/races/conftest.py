@@ -19,7 +19,7 @@ _numbers = itertools.count()
 def attacked(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
 ) -> Iterator[tuple[ConnectorServer, Clock]]:
-    """A connector whose lease expires well before an unanswered start of a run is settled, and its clock."""
+    """A connector whose lease expires long before `run_settle_time` has passed, and its clock."""
     settings = patient_settings(
         tmp_path_factory.mktemp("races"), new_database(request.param), run_settle_time=RUN_SETTLE_TIME
     )

@@ -1,7 +1,7 @@
-"""A connector of its own process that dies in the middle of an initiation: `python -m tests.races.dying '<orders>'`.
+"""A connector in a separate process that is killed during an initiation: `python -m tests.races.dying '<orders>'`.
 
 For each order a forked child initiates and kills itself (SIGKILL) just before, or just after, its n-th commit; an
-order that names no moment waits for somebody else to kill it. The exit status counts the children that came through.
+order without a commit waits until another process kills it. The exit status is the number of children that survived.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ PATIENCE = 60  # seconds
 def meanwhile(
     statement: str, action: Callable[[], object], *, occurrence: int = 1, every: bool = False
 ) -> Iterator[None]:
-    """Do `action` after the n-th transaction with such a statement (or after every one); fails where none comes."""
+    """Run `action` after the n-th transaction with such a statement, or after every one; fail if there is none."""
     with ThreadPoolExecutor(1) as pool:
         point = _Point(statement, occurrence, lambda: pool.submit(action), every=every)
         event.listen(Engine, "after_cursor_execute", point.note)

@@ -2,7 +2,7 @@
 
     values ──► an attempt sends them ──► its run ends at Onfido ──► the connector learns of it ──► verified claims
 
-It has no leases, tables or events, only the answers and their consequences.
+It has no leases, tables or events; it has only the answers and their consequences.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass
 class Attempt:
-    """One attempt; `is_known`: the connector has the run, `asked_at`: it started one and got no answer."""
+    """One attempt. `is_known`: the run is recorded; `asked_at`: the time of a request for it without an answer."""
 
     claims: frozenset[str]
     sent: dict[str, str | None] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class User:
         return ALL_VERIFIED if claims <= self.verified else None
 
     def _give_up(self, attempt: Attempt) -> None:
-        """An attempt without a run ends without a trace where Onfido knows nothing of it."""
+        """Close an attempt without a run; remove it if it has no applicant."""
         attempt.is_closed = True
         if not attempt.has_applicant:
             self.attempts.remove(attempt)
@@ -124,11 +124,11 @@ class User:
         return STARTED
 
     def latest(self, claims: frozenset[str]) -> Attempt | None:
-        """The latest attempt that was about all of these claims."""
+        """The latest attempt for all of these claims."""
         return next((attempt for attempt in reversed(self.attempts) if claims <= attempt.claims), None)
 
     def complete(self, claims: frozenset[str]) -> Answer:
-        """Ask for the result; of an attempt that broke off, there is one where an earlier attempt had the claims."""
+        """Request the result; if the latest attempt has no run, of an earlier attempt for the same claims."""
         attempt = self.latest(claims)
         if attempt is None or not (attempt.is_known or (attempt.is_closed and claims & self.known_claims)):
             return NO_ATTEMPT
@@ -136,7 +136,7 @@ class User:
         return STARTED
 
     def resume(self, claims: frozenset[str]) -> Answer:
-        """Ask for a fresh token."""
+        """Request a new SDK token."""
         attempt = self.latest(claims)
         if attempt is None or not attempt.is_known:
             return NO_ATTEMPT
@@ -146,7 +146,7 @@ class User:
         return STARTED if awaits else NOT_AWAITING
 
     def learn(self, attempt: Attempt) -> None:
-        """Apply Onfido's result of an attempt's run: once, and only after its end."""
+        """Apply Onfido's result of an attempt's run, once, after the run has ended."""
         run = attempt.run
         if run is None or attempt.is_closed or not attempt.is_known or run.status not in FINAL:
             return

@@ -15,9 +15,9 @@ from sqlalchemy.exc import OperationalError
 
 @contextmanager
 def outage(statement: str, *, occurrence: int = 1, is_carried_out: bool = False) -> Iterator[None]:
-    """Answer no statement from the n-th such one on; fails where none comes.
+    """Fail every statement from the n-th such statement on; fail the test if there is none.
 
-    With `is_carried_out`, it is the answer to the commit of its transaction that is missing first.
+    With `is_carried_out`, that transaction is committed, but the answer to its commit is lost.
     """
     failing = _Outage(statement, occurrence, is_carried_out=is_carried_out)
     event.listen(Engine, "before_cursor_execute", failing.refuse)

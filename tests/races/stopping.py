@@ -1,6 +1,6 @@
-"""A connector of its own process that stops (SIGSTOP) while it connects to Onfido.
+"""A connector in a separate process that suspends itself (SIGSTOP) while it connects to Onfido.
 
-`python -m tests.races.stopping '<order>'` initiates once, and prints the code of the error that came of it, if any.
+`python -m tests.races.stopping '<order>'` initiates once, and prints the code of the resulting error, if any.
 Another process has to continue it.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _stop_at(port: int, number: int) -> None:
-    """Stop at the n-th connection to this port, when the host's address is looked up."""
+    """Suspend the process at the n-th connection to this port, when the host's address is resolved."""
     look_up, left = socket.getaddrinfo, iter(range(number - 1))
 
     def stop(host: Any, service: Any, *arguments: Any, **options: Any) -> Any:

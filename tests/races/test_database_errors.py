@@ -43,7 +43,7 @@ def ann(quiet: World) -> Caller:
 
 
 def start_at_last(world: World, caller: Caller) -> str:
-    """Ask again until a run is handed over, without any time going by for the leases; return its id."""
+    """Initiate until a run is returned, without moving the leases' clock; return the run's id."""
     answers = []
 
     def has_started() -> bool:

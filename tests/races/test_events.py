@@ -1,4 +1,4 @@
-"""Webhooks as they really arrive: doubled, late, early, out of order, of other systems, and in undocumented forms."""
+"""Webhooks as they arrive in practice: repeated, late, early, out of order, of other systems, in undocumented forms."""
 
 from __future__ import annotations
 

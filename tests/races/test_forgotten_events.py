@@ -67,7 +67,7 @@ def remove(world: World, user_id: str = "ann") -> None:
 
 
 def kept(world: World, run_id: str) -> set[tuple[str, bool]]:
-    """Return the states of a run's events, and whether their bodies are kept."""
+    """Return the state of each event of a run, and whether its body is stored."""
     statement = select(events.c.state, events.c.body).where(events.c.run_id == run_id)
     with world.connector.services.database.read() as connection:
         return {(row.state, row.body is not None) for row in connection.execute(statement)}

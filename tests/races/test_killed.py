@@ -30,7 +30,7 @@ START_RUN = "POST /workflow_runs"
 
 
 def dying(world: World, orders: list[dict[str, Any]]) -> list[str]:
-    """Return the command that lets a connector of its own carry out `orders` on this world's database."""
+    """Return the command of a separate connector that carries out `orders` on this world's database."""
     settings = world.connector.settings
     names = ("database_url", "allow_http_loopback", "interactive_budget", "run_settle_time")
     told = {
@@ -44,7 +44,7 @@ def dying(world: World, orders: list[dict[str, Any]]) -> list[str]:
 
 
 def ahead(world: World) -> float:
-    """Return the seconds that the world's clock is ahead of the time."""
+    """Return the seconds by which the world's clock is ahead of the real time."""
     return (world.clock() - datetime.now(UTC)).total_seconds()
 
 
@@ -87,7 +87,7 @@ def test_processes_killed_twice_around_every_commit_pay_for_no_second_run(quiet:
 
 
 def run_of(world: World, caller: Caller) -> str:
-    """Return the run that the user is led to in the end."""
+    """Return the run that the user gets in the end."""
     answer = caller.verify(world.provider_id, "INITIATED")
     if outcome_of(answer) == OPEN_ALREADY:
         answer = caller.verify(world.provider_id, "REINITIATED")

@@ -1,7 +1,7 @@
-"""Requests at the same moment on PostgreSQL: none of two waits for the other in a circle, and none ends in a 500.
+"""Concurrent requests on PostgreSQL: no two of them deadlock, and none is answered with 500.
 
-One of them is held in the midst of its transaction, with the locks that it has so far, until the other waits for it.
-What makes three of them collide is a row that a third one has locked meanwhile.
+One request is held within its transaction, with its locks, until the other one waits for it.
+To make two requests collide, a third transaction locks a row for which both wait.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def correct_all(world: World) -> None:
 
 
 def refusal(call: Callable[[], object]) -> Code | None:
-    """Return the code that a call is refused with."""
+    """Return the code of a refused call."""
     try:
         call()
     except RequestError as error:
@@ -117,7 +117,7 @@ def refusal(call: Callable[[], object]) -> Code | None:
 
 
 class _Point:
-    """Where a transaction is held, with its locks."""
+    """The point at which a transaction is held, with its locks."""
 
     def __init__(self, parts: tuple[str, ...]) -> None:
         self.reached, self.left = threading.Event(), threading.Event()
@@ -131,7 +131,7 @@ class _Point:
 
 @contextmanager
 def held(*parts: str) -> Iterator[_Point]:
-    """Hold the first transaction with a statement that has these parts, right after it, until it is left."""
+    """Hold the first transaction right after a statement with these parts, until the end of the block."""
     point = _Point(parts)
     event.listen(Engine, "after_cursor_execute", point.note)
     try:
@@ -142,7 +142,7 @@ def held(*parts: str) -> Iterator[_Point]:
 
 
 def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None:
-    """Wait until this number of transactions waits for a lock, or the last one needs none."""
+    """Wait until this number of transactions wait for locks, or the last call has ended without waiting."""
     end = time.monotonic() + PATIENCE
     while not last.done():
         with database.read() as connection:
@@ -155,7 +155,7 @@ def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None
 def collide(
     database: Database, first: Callable[[], Any], point: tuple[str, ...], second: Callable[[], Any]
 ) -> tuple[Any, Any]:
-    """Hold the first in its transaction until the second waits for it; returns both results."""
+    """Hold the first call in its transaction until the second waits for it; return both results."""
     with held(*point) as at, ThreadPoolExecutor(2) as pool:
         one = pool.submit(first)
         assert at.reached.wait(PATIENCE), one.result(0)
@@ -168,7 +168,7 @@ def collide(
 def collide_behind(
     database: Database, lock: str, row: Mapping[str, str], first: Callable[[], Any], second: Callable[[], Any]
 ) -> tuple[Any, Any]:
-    """Run both, one after the other, into a row that a third has locked; returns both results."""
+    """Make both calls wait, one after the other, for a row that a third transaction has locked; return both results."""
     with ThreadPoolExecutor(2) as pool:
         with database.write() as connection:
             connection.execute(text(lock), row)
@@ -350,7 +350,7 @@ def test_correction_for_a_removed_user_does_not_change_a_user_added_again(world:
 
 
 def test_claims_are_withdrawn_while_one_before_them_is_added_and_locked(world: World, database: Database) -> None:
-    """The withdrawal has locked its claims; another request has locked the new claim, and waits for those."""
+    """The withdrawal has locked its claims; another request has locked the new claim, and waits for the others."""
     ann = world.add_user()
     verify_all(world, ann, of=(GIVEN_NAME, LAST_NAME))
     added = [ClaimEntry(BIRTH_DATE, world.provider_id, is_verified=True)]
@@ -376,13 +376,13 @@ def test_claims_are_withdrawn_while_one_before_them_is_added_and_locked(world: W
 
 
 def rotate(world: World) -> None:
-    """Seal everything with another key, always the same: one connector serves all tests."""
+    """Rotate the encryption key, always to the same one, because one connector serves all tests."""
     keys = read_keys((), world.connector.settings.data_dir)
     list(KeyRotation(world.connector.services.database, Vault([b"n" * KEY_BYTES, *keys])).run())
 
 
 def sealing_keys(database: Database, column: str) -> set[str]:
-    """Return the ids of the keys that all values of a column are sealed with."""
+    """Return the ids of the keys with which the values of a column are encrypted."""
     table, _, name = column.partition(".")
     with database.read() as connection:
         sealed = connection.execute(text(f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL")).scalars()

@@ -56,7 +56,7 @@ def onfido(quiet: World) -> Iterator[Between]:
 def late(
     world: World, caller: Caller, onfido: Between, meantime: Callable[[], object], *, is_answer: bool = False
 ) -> tuple[int, str | None]:
-    """Initiate with a start that reaches Onfido, or is answered, only after something else; return the outcome."""
+    """Initiate; hold the call that starts the run, or its answer, until `meantime` is complete. Return the outcome."""
     held = onfido.hold(*START_RUN, is_answer=is_answer)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(initiate, world, caller)

@@ -142,7 +142,7 @@ def test_a_run_with_the_deepest_readable_output_is_applied_and_shown(quiet: Worl
 
 
 def deep_event(run_id: str, depth: int) -> bytes:
-    """Make the event of an approved run whose output contains values nested to this depth."""
+    """Return the event of an approved run whose output contains values nested to this depth."""
     comparison = {"data_comparison": {key: {"result": "clear"} for key in ALL_CLEAR}}
     body = event_body(run_id, output=comparison | {"deep": "DEEP"})
     return body.replace(b'"DEEP"', b"[" * depth + b"]" * depth)

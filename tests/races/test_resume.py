@@ -43,7 +43,7 @@ def ann(quiet: World) -> Caller:
 
 
 def break_off(world: World, caller: Caller, route: str, switch: str = "dropped_after") -> None:
-    """Fail an initiation at one call to Onfido."""
+    """Initiate with a failure of one call to Onfido."""
     world.faults(route=route, **{switch: 1})
     assert initiate(world, caller) == (THROTTLED if switch == "throttled" else UNREACHABLE)
 

@@ -24,7 +24,7 @@ def ann(quiet: World) -> Caller:
 
 
 def break_off(world: World, caller: Caller, route: str, switch: str) -> None:
-    """Fail a verification of the birth date at one call to Onfido."""
+    """Initiate for the birth date with a failure of one call to Onfido."""
     world.faults(route=route, **{switch: 1})
     assert caller.verify(world.provider_id, "INITIATED", [BIRTH_DATE]).status_code == 503
 

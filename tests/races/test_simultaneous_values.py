@@ -146,7 +146,7 @@ def test_claims_added_concurrently_are_added_once(quiet: World) -> None:
 
 
 def test_a_verification_writes_its_claims_in_the_common_lock_order(quiet: World) -> None:
-    """In the order of a request it could wait for an administrator's correction that waits for it."""
+    """In the order of the request, it could deadlock with an administrator's correction."""
     provider = quiet.connector.services.providers.get(Tenant(quiet.tenant), quiet.provider_id)
 
     about = VerificationRequest(tuple(sorted(MAPPING, reverse=True))).claims(provider)

@@ -50,7 +50,7 @@ _numbers = itertools.count()
 
 
 class Lifecycle(RuleBasedStateMachine):
-    """One user; the connector, its database and Onfido outlive the example."""
+    """A sequence of steps for one user; all sequences share the connector, its database and Onfido."""
 
     def __init__(self, world: World) -> None:
         super().__init__()

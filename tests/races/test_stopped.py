@@ -1,4 +1,4 @@
-"""A process that is stopped (SIGSTOP) before a call to Onfido, and continues long after its lease has expired."""
+"""A process that is suspended (SIGSTOP) before a call to Onfido, and resumed long after its lease has expired."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 @contextmanager
 def stopped(world: World, onfido: Between, connection: int) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that initiates until it stops while it connects to Onfido for the n-th time, past its deadline."""
+    """Run a process that initiates, and suspends itself at its n-th connection to Onfido, past its deadline."""
     settings = world.connector.settings
     order = {
         "settings": {

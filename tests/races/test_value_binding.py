@@ -1,4 +1,4 @@
-"""A verification applies to the verified value only, whenever and however the value changes."""
+"""A verification holds only for the verified value, whenever and however the value changes."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_result_for_an_old_value_does_not_change_one_verified_since(quiet: Wor
 
 
 def initiate(world: World, caller: Caller) -> str:
-    """Start a run, settle it with all that was sent clear, and return its id."""
+    """Start a run, end it with clear comparisons of all sent values, and return its id."""
     run_id = world.start(caller)
     settle(world, run_id)
     return run_id

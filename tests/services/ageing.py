@@ -1,4 +1,4 @@
-"""Ageing of rows: on PostgreSQL the outbox uses the server's clock, which a test cannot move."""
+"""Moves stored times into the past, because on PostgreSQL the outbox uses the server's clock."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""One connector for all tests of a database. What needs a connector to itself is in `alone/`, with `settings` of its
-own, made from `own_settings`.
+"""One connector for all tests of a database. Tests that need a separate connector are in `alone/`, with their own
+`settings`, derived from `own_settings`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def own_settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def application() -> Iterator[Application]:
-    """An application that takes notices."""
+    """An application that receives notices."""
     with Application() as running:
         yield running
 

@@ -1,6 +1,6 @@
-"""An application that takes notices over HTTP, and a provider whose notices go to it.
+"""An application that receives notices over HTTP, and a provider whose notices go to it.
 
-It checks signatures by the Standard Webhooks specification, on its own: it shares no code with who signs.
+It checks signatures by the Standard Webhooks specification, with no code in common with the sender.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Received:
 
 
 class Application(Standing):
-    """Listens on loopback; answers with `replies` in their order, then with the last of them for ever."""
+    """Listens on loopback. It answers with `replies` in their order, and repeats the last one."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies) or [Reply()]
@@ -89,7 +89,7 @@ class Application(Standing):
         super().__exit__()
 
     def answers(self, *replies: Reply) -> None:
-        """Answer so from now on."""
+        """Answer with this reply from now on."""
         self.replies = list(replies)
 
     def answers_data(self, data: Any) -> None:
@@ -122,7 +122,7 @@ class Application(Standing):
 
 
 def is_signed(headers: Mapping[str, str], raw: bytes, key: bytes = KEY) -> bool:
-    """Verify a notice as its receiver has to: a fresh time, and one signature among those given that is right."""
+    """Whether a notice passes the receiver's check: a recent time, and at least one valid signature."""
     notice_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
     if abs(time.time() - int(timestamp)) > TOLERANCE:
         return False
@@ -152,14 +152,14 @@ def notices(application: Application, *tasks: str) -> dict[str, Any]:
 
 
 def use_workflow(world: World, *tasks: Mapping[str, Any]) -> None:
-    """Return the workflow at Onfido these tasks, which open one after the other once the person's part is done."""
+    """Set these tasks of the workflow at Onfido; they open one after the other, once capture is complete."""
     url = f"{world.simulator.url}/simulator/workflows/{WORKFLOW_ID}"
     answer = requests.put(url, json={"tasks": tasks}, timeout=60)
     assert answer.ok, answer.text
 
 
 def start_waiting(world: World, caller: Caller) -> tuple[str, str]:
-    """Start a run and do the person's part; returns the run's id and that of the task that waits then."""
+    """Start a run and complete capture; return the ids of the run and of the task that waits then."""
     run_id = world.start(caller)
     world.outcome(run_id)
     return run_id, newest_task(world, run_id)
@@ -205,7 +205,7 @@ def wait_for_failure(world: World, kind: str, number: int = 1) -> Any:
 
 
 def deliver_again(world: World, kind: str) -> None:
-    """Deliver all of a kind once more, as after workers that died before they could say that they were done."""
+    """Deliver all of a kind once more, as after workers that were killed before they had recorded the delivery."""
     with world.connector.services.database.write() as connection:
         again = {"state": "ready", "settled_at": None, "due_at": outbox.c.created_at}
         connection.execute(update(outbox).where(outbox.c.kind == kind).values(again))

@@ -1,8 +1,8 @@
-"""A worker of its own process that notes what it delivers: `fork("tests.services.relaying", orders)`.
+"""A worker in a separate process that records its deliveries: `fork("tests.services.relaying", orders)`.
 
-It writes the number of each delivery to a file; it says when it is ready, and when it is stuck, which it is with the
-delivery of the number `stuck_at`. Its log goes to standard error: the test reads no more of standard output than that,
-and a worker whose log fills a pipe stands still.
+It writes the number of each delivery to a file, and prints when it is ready and when it hangs, at the
+delivery with the number `stuck_at`. Its log goes to standard error: the test reads only these lines of standard output,
+and a worker would block once its log has filled a pipe.
 """
 
 from __future__ import annotations

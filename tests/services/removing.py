@@ -18,7 +18,7 @@ OF_PROVIDER = (claims, verifications, verification_claims, events, refused_start
 
 @dataclass
 class Changes:
-    """The statements that change rows, and how many each changed, by transaction."""
+    """The statements that change rows, with the number of changed rows, by transaction."""
 
     transactions: list[list[tuple[str, int]]] = field(default_factory=lambda: [[]])
 
@@ -41,7 +41,7 @@ class Changes:
 
 @contextmanager
 def changes() -> Iterator[Changes]:
-    """Record the changed tables; at most one thread may change any."""
+    """Record the statements that change rows; only one thread may change rows meanwhile."""
     noted = Changes()
     listeners = ((Engine, "after_cursor_execute", noted.note), (Engine, "commit", noted.end))
     for listener in listeners:
@@ -54,7 +54,7 @@ def changes() -> Iterator[Changes]:
 
 
 def rows_left(database: Database, provider_id: str) -> dict[str, int]:
-    """Return how many rows of a provider there are, by table, without tables that have none."""
+    """Return the number of a provider's rows by table, without tables that have none."""
     with database.read() as connection:
         numbers = {
             table.name: connection.execute(

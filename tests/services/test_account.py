@@ -1,4 +1,4 @@
-"""Credentials of another client or account: their effect on runs and claims of the former ones."""
+"""Credentials of another client or account: their effect on runs and claims of the former one."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_the_sweep_closes_runs_missing_at_onfido(world: World, ann: Caller) -> N
 
 
 def test_a_wrong_base_url_closes_no_run(world: World, ann: Caller) -> None:
-    """Onfido answers 404 there to every call, even for objects that every account has."""
+    """There, Onfido answers 404 to every call, even for objects that every account has."""
     run_id = world.start(ann)
     use(world, SANDBOX, base_url=f"{world.simulator.api_url}/no")
 

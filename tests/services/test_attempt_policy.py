@@ -28,7 +28,7 @@ BEING_STARTED, ALL_VERIFIED = (400, "OIDV-10048"), (400, "OIDV-10049")
 
 @pytest.fixture
 def limited(world: World) -> World:
-    """A provider that allows two runs an hour, and to which Onfido posts nothing."""
+    """A provider that allows two runs per hour, and to which Onfido posts nothing."""
     allow(world, attempts=2, window=WINDOW)
     world.faults(webhooks_lost=-1)
     return world
@@ -198,7 +198,7 @@ def test_limits_are_shown_with_the_provider(limited: World) -> None:
 
 
 def test_concurrent_requests_cannot_exceed_the_limit(limited: World) -> None:
-    """Every run ends in the answer that starts it, so that each of the requests might start one."""
+    """Every run has ended when it is started, so that each request could start one."""
     user = limited.add_user(values={LAST_NAME: "Consider", GIVEN_NAME: "Ann"})
     limited.faults(runs_instant=-1)
     start = Barrier(8)

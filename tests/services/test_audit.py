@@ -33,7 +33,7 @@ def what(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def audited(world: World) -> World:
-    """Entries that an auditor looks for: a correction, a refused start, an erasure, changes of users and providers."""
+    """Typical entries of an audit trail: a correction, a refused start, a removal, changes of users and providers."""
     admin = world.connector.as_admin()
     world.add_user("ann")
     bob = world.add_user("bob")

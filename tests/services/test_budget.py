@@ -1,6 +1,6 @@
-"""One budget at Onfido for all processes: turns that are booked in the database, on its clock.
+"""One budget at Onfido for all processes: turns are reserved in the database, on its clock.
 
-Buckets fill so slowly here that none gets another call while a test runs, unless it says so.
+Buckets refill so slowly here that no call becomes available during a test, unless the test says so.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ with Database(sys.argv[1]).write() as connection:
 
 @pytest.fixture
 def budget(database: Database) -> AccountBudgets:
-    """The budgets as one process has them."""
+    """The budgets, as one process accesses them."""
     return AccountBudgets(database, Fingerprints(KEY))
 
 
 @pytest.fixture
 def others(database_url: str) -> Iterator[AccountBudgets]:
-    """The budgets as another process has them."""
+    """The budgets, as another process accesses them."""
     with closing(Database(database_url)) as database:
         yield AccountBudgets(database, Fingerprints(KEY))
 
@@ -90,7 +90,7 @@ def book(budget: AccountBudgets, patience: float = 0.0, *, is_background: bool =
 
 
 def taken(budget: AccountBudgets, *, is_background: bool = False, account: str = ACCOUNT) -> int:
-    """Book all turns that are due now."""
+    """Reserve all turns that are due now."""
     number = 0
     while book(budget, is_background=is_background, account=account).is_booked:
         number += 1
@@ -155,7 +155,7 @@ def test_a_pause_requested_by_onfido_from_one_process_holds_back_all(
 def test_a_clock_that_was_set_back_does_not_delay_calls_for_long(
     budget: AccountBudgets, database: Database, hours: int
 ) -> None:
-    """The times were made by a clock that was so far ahead, or behind."""
+    """The stored times come from a clock that was ahead, or behind, by this much."""
     taken(budget)
     budget.hold(ACCOUNT, PACE, 10)
     table, shift = onfido_budgets, hours * 3600.0
@@ -169,7 +169,7 @@ def test_a_clock_that_was_set_back_does_not_delay_calls_for_long(
 def test_a_call_that_waits_too_long_for_the_row_fails_in_time(
     budget: AccountBudgets, others: AccountBudgets, database: Database
 ) -> None:
-    """Another process has stopped in its transaction, with a lock on the account's row, on SQLite on the database."""
+    """Another process is suspended within its transaction, and locks the account's row, or on SQLite the database."""
     assert book(others).is_booked
     with database.write() as connection:
         connection.execute(update(onfido_budgets).values(wait=0.0))

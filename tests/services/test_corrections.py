@@ -30,7 +30,7 @@ def correct_one(world: World, admin: Caller) -> Any:
 
 @pytest.mark.parametrize("ask", [add, correct_all, correct_one])
 def test_no_row_is_read_after_a_correction_is_committed(world: World, ask: Ask) -> None:
-    """If the database went away in between, a correction that was made would be answered as one that was not."""
+    """If the database became unavailable in between, a saved correction would be answered with an error."""
     admin = world.connector.as_admin(world.tenant)
     world.add_user()
     assert admin.post(f"{USERS}/ann/idv/claims", [entry(world.provider_id, GIVEN_NAME)]).status_code == 201

@@ -1,4 +1,4 @@
-"""Verifications as CSV: read back as they were, harmless to a spreadsheet, in pieces."""
+"""Verifications as CSV: unchanged when read back, harmless in a spreadsheet, sent in pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An administrator decides on a run in review: once, for the current values, without withdrawing claims."""
+"""An administrator's decision on a run in review: once, for the current values, without withdrawing claims."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ def test_a_run_that_has_not_ended_at_onfido_cannot_be_approved(world: World, ann
 
 
 def mark_as_review(world: World, run_id: str) -> None:
-    """Post the event of a review that does not exist at Onfido to the connector."""
+    """Post an event of a review to the connector, although the run is not in review at Onfido."""
     assert world.post_event(event_body(run_id, "review", dict.fromkeys(MIXED, "clear"))).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Deliveries of a tenant: listed, retried and dropped by its administrators, who see nothing of another tenant's."""
+"""Deliveries of a tenant: listed, retried and dropped by its administrators, who see no other tenant's."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def listed(caller: Caller, **query: Any) -> list[Any]:
 
 
 def work(world: World, *answers: Answered | Exception) -> None:
-    """Deliver once each with these answers instead of Onfido's."""
+    """Deliver each once, with these answers in place of Onfido's."""
     left = list(answers)
 
     def deliver(_order: Any) -> Answered | None:

@@ -1,4 +1,4 @@
-"""Endpoints: any number, notified of their selected events, in a form that the specification's library accepts."""
+"""Endpoints: any number, notified of their chosen events, in a form that the specification's library accepts."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def settled(world: World) -> None:
 
 
 def told(application: Application) -> Counter[tuple[str, str | None]]:
-    """Return how often the application got each type of notice, with the reason."""
+    """Return the number of notices that the application received, by type and reason."""
     bodies = {each.headers["webhook-id"]: each.body for each in application.received}
     return Counter((body["type"], body["data"].get("reason")) for body in bodies.values())
 

@@ -1,4 +1,4 @@
-"""Endpoints that change, or go, while there are notices for them."""
+"""Endpoints that are changed or removed while notices for them are queued."""
 
 from __future__ import annotations
 

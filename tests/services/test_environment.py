@@ -120,7 +120,7 @@ def test_open_sandbox_verifications_do_not_prevent_live_ones(world: World, ann: 
 
 @pytest.fixture
 def open_run(world: World, ann: Caller) -> str:
-    """A run of the sandbox that is open when the credentials become those of live."""
+    """A run of the sandbox that is open when the credentials are replaced by live ones."""
     world.faults(webhooks_lost=-1)
     run_id = world.start(ann)
     use(world, LIVE)

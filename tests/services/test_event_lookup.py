@@ -172,7 +172,7 @@ class TestWatch:
 
 @contextmanager
 def watching(settings: Settings, *arguments: str) -> Iterator[Iterator[str]]:
-    """Run a command that prints until it is interrupted; it ends without complaint."""
+    """Run a command that prints until it is interrupted, and check that it then exits without an error."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environ |= {"CONNECTOR_DATA_DIR": str(settings.data_dir), "CONNECTOR_DATABASE_URL": settings.database_url}
     process = subprocess.Popen(

@@ -45,7 +45,7 @@ def post(world: World, body: bytes, **options: Any) -> int:
 
 
 def ended(world: World, user_id: str = "ann") -> str:
-    """Start a run and post that it has ended; returns its id."""
+    """Start a run and post the event of its end; return its id."""
     run_id = world.start(world.add_user(user_id))
     assert post(world, event_body(run_id, comparisons=CLEAR)) == 200
     return run_id
@@ -60,7 +60,7 @@ def listed(caller: Caller, **query: Any) -> list[Any]:
 
 
 def refused(world: World, caller: Caller, **query: str) -> dict[str, int]:
-    """Return the refused posts by cause, once all that was counted is written."""
+    """Write the counts of this process, and return the refused posts by cause."""
     world.connector.services.refused_posts.write()
     answer = caller.get(f"{EVENTS}/refused", params=query)
     assert answer.status_code == 200, answer.text

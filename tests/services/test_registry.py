@@ -37,7 +37,7 @@ def end_overlap(world: World) -> Any:
 
 @pytest.mark.parametrize("ask", [add, change, replace_token, end_overlap])
 def test_no_row_is_read_after_a_change_is_committed(world: World, ask: Ask) -> None:
-    """If the database went away in between, a change that was made would be answered as one that was not."""
+    """If the database became unavailable in between, a saved change would be answered with an error."""
     world.connector.rest()
     with recorded() as done:
         assert ask(world).ok

@@ -36,7 +36,7 @@ ALL_CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clea
 
 @pytest.fixture
 def settings(own_settings: Settings) -> Settings:
-    """Settings with a key of their own instead of the data directory's."""
+    """Settings with an encryption key of their own, in place of the data directory's."""
     return replace(own_settings, encryption_keys=(OLD,))
 
 
@@ -50,7 +50,7 @@ def change_token(world: World, token: str | None) -> dict[str, Any]:
 
 
 def post(world: World, token: str, run_id: str = "somebody-elses") -> int:
-    """Post an event, each one another, signed with a token."""
+    """Post an event with a new body, signed with a token."""
     body = event_body(run_id, "approved", ALL_CLEAR, nonce=os.urandom(8).hex())
     return world.post_event(body, signature=sign(body, token)).status_code
 
@@ -132,14 +132,14 @@ def test_the_end_of_an_overlap_is_shown_without_a_secret(world: World) -> None:
 
 @contextmanager
 def restarted(world: World, *keys: str) -> Iterator[World]:
-    """Another process of the same connector, with these keys; events reach it as they reach the first."""
+    """Run another process of the same connector with these keys; it receives events like the first one."""
     settings = replace(world.connector.settings, encryption_keys=keys)
     with ConnectorServer(settings, world.clock) as connector:
         yield replace(world, connector=connector)
 
 
 def sealed(world: World) -> list[str]:
-    """Return everything that is sealed in the database."""
+    """Return every encrypted value in the database."""
     columns = [
         *(providers.c[name] for name in ("api_token", "webhook_token", "previous_webhook_token")),
         *(user_attributes.c.value, events.c.body, secrets.c.value),

@@ -1,4 +1,4 @@
-"""The effect of settings, each with a value other than its default, observed from outside."""
+"""The observable effect of settings, each with a value other than its default."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def settings(own_settings: Settings, request: pytest.FixtureRequest) -> Settings
 
 
 def initiate(world: World, *, expected: str) -> requests.Response:
-    """Ask for a run that cannot be had now."""
+    """Initiate, and check that the answer is 503 with this code."""
     answer = world.connector.caller("ann", ["internal_login"]).verify(world.provider_id, "INITIATED")
     assert (answer.status_code, answer.json()["code"]) == (503, expected), answer.text
     return answer

@@ -1,4 +1,4 @@
-"""A start of a run that Onfido did not answer in time: the run may still be created later."""
+"""A start of a run that Onfido does not answer in time: the run may still be created later."""
 
 from __future__ import annotations
 
