@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from connector.services.upkeep import Sweep
 from connector.store import outbox
 from connector.store.engine import Database
@@ -17,6 +19,7 @@ from connector.store.engine import Database
 MIGRATIONS = {"alembic", "mako"}
 TRACING = "opentelemetry"
 PAGES = {"babel", "flask_babel", "flask_bootstrap", "flask_wtf", "wtforms"}
+DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg"}
 WEB = {"flask", "flask_smorest", "gunicorn", "werkzeug", "jinja2"}
 COMMANDS = [
     ["--help"],
@@ -34,7 +37,7 @@ COMMANDS = [
     ["outbox", "list"],
     ["rotate-keys"],
 ]
-# Runs each of the commands given as JSON, then writes the names of the packages that are loaded.
+# Runs each of the commands given as JSON, then writes the names of the modules that are loaded.
 RUN = """
 import json, sys
 from connector.cli import main
@@ -43,7 +46,7 @@ for command in json.loads(sys.argv[1]):
         main(command)
     except SystemExit as end:
         assert not end.code, (command, end.code)
-print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+print("\\n" + json.dumps(list(sys.modules)))
 """
 
 
@@ -51,7 +54,7 @@ print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules}
 IMPORT = """
 import json, sys
 import connector.worker
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+print(json.dumps(list(sys.modules)))
 """
 # Answers as a web process does, then writes the same.
 SERVE = """
@@ -62,30 +65,32 @@ from connector.settings import load
 client = create_app(load(None, os.environ, dev=True)).test_client()
 for path in ("/healthz", "/readyz", *json.loads(sys.argv[1])):
     assert client.get(path).status_code in (200, 302), path
-print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+print("\\n" + json.dumps(list(sys.modules)))
 """
 
 
-def start(data_dir: Path, *commands: list[str] | str, program: str = RUN) -> subprocess.Popen[str]:
+def start(
+    data_dir: Path, *commands: list[str] | str, program: str = RUN, database_url: str = ""
+) -> subprocess.Popen[str]:
     others = ("CONNECTOR_", "COVERAGE_", "ONFIDO_")  # the measurement of coverage loads further packages
     environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-    environ["CONNECTOR_DATA_DIR"] = str(data_dir)
+    environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_DATABASE_URL": database_url}
     command = [sys.executable, "-c", program, json.dumps(commands)]
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def loaded(process: subprocess.Popen[str]) -> set[str]:
-    """Wait for the end of a process, and return the packages that it had loaded."""
+    """Wait for the end of a process, and return the modules that it had loaded."""
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    packages: list[str] = json.loads(output.splitlines()[-1])
-    assert {"connector", "sqlalchemy"} <= set(packages)
-    return set(packages)
+    modules: list[str] = json.loads(output.splitlines()[-1])
+    assert {"connector", "sqlalchemy"} <= set(modules)
+    return set(modules)
 
 
-def wait_for_sweep(data_dir: Path, worker: subprocess.Popen[str]) -> None:
+def wait_for_sweep(database_url: str, worker: subprocess.Popen[str]) -> None:
     """Wait until a worker has done its periodic work."""
-    database = Database(f"sqlite:///{data_dir / 'connector.db'}")
+    database = Database(database_url)
     end = time.monotonic() + 60
     while True:
         with database.read() as connection:
@@ -101,28 +106,28 @@ def test_commands_that_serve_nothing_load_no_web_framework(data_dir: Path) -> No
     assert loaded(start(data_dir, *COMMANDS)) & WEB == set()
 
 
-def test_the_worker_loads_no_web_framework_and_no_unneeded_migrations(data_dir: Path) -> None:
-    loaded(start(data_dir, ["migrate"]))
-    process = start(data_dir, ["worker"])
-    wait_for_sweep(data_dir, process)
+def test_the_worker_loads_no_web_framework_no_migrations_and_one_driver(data_dir: Path, database_url: str) -> None:
+    process = start(data_dir, ["worker"], database_url=database_url)
+    wait_for_sweep(database_url, process)
     process.send_signal(signal.SIGTERM)
-    assert (
-        loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", "requests", TRACING})
-        == set()
-    )
+    modules = loaded(process)
+    assert modules & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", "requests", TRACING}) == set()
+    assert [name for name, driver in DRIVERS.items() if driver in modules] == [
+        make_url(database_url).get_backend_name()
+    ]
 
 
 def test_no_driver_is_loaded_before_the_database_is_known(data_dir: Path) -> None:
-    assert loaded(start(data_dir, program=IMPORT)) & {"sqlite3", "psycopg"} == set()
+    assert loaded(start(data_dir, program=IMPORT)) & {*DRIVERS.values()} == set()
 
 
-def test_the_web_process_loads_no_unneeded_migrations_documentation_or_tracing(
+def test_the_web_process_loads_no_unneeded_driver_migrations_documentation_or_tracing(
     data_dir: Path,
 ) -> None:
     loaded(start(data_dir, ["migrate"]))
-    packages = loaded(start(data_dir, program=SERVE))
-    assert {"flask", "marshmallow"} <= packages
-    assert packages & (MIGRATIONS | {"flask_swagger_ui", TRACING} | PAGES) == set()
+    modules = loaded(start(data_dir, program=SERVE))
+    assert {"flask", "marshmallow"} <= modules
+    assert modules & ({DRIVERS["postgresql"]} | MIGRATIONS | {"flask_swagger_ui", TRACING} | PAGES) == set()
 
 
 def test_the_web_process_loads_page_modules_with_the_first_page(data_dir: Path) -> None:
