@@ -32,8 +32,8 @@ class SignedOut:
 def read_logout(text: str, client: OpenIdClient) -> SignedOut:
     """Return the person or session that a logout token names; raise `TokenRefused` or `KeysUnavailableError`."""
     token = parse(text)
+    _check_claims(token.claims, client)  # first: the keys of an issuer that has not sent the token are not needed
     _check_signature(token, client)
-    _check_claims(token.claims, client)
     return SignedOut(_text(token.claims, "sub"), _text(token.claims, "sid"))
 
 

@@ -29,6 +29,9 @@ SECONDS = 10.0  # for each call
 MAX_ANSWER = 256 * 1024
 METADATA_AGE = 600.0  # seconds that an issuer's metadata is cached
 LEEWAY = 60
+STATES = "_state_"  # the beginning of Authlib's names in the cookie
+MOST_BEGUN = 3  # sign-ins of a browser at the same time
+LONGEST_NEXT = 600
 ISS_IS_SENT = "authorization_response_iss_parameter_supported"
 
 
@@ -82,8 +85,10 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
     def begin(self, redirect_uri: str, next_url: str, language: str) -> str:
         """Return the issuer's URL for a sign-in in a language, which returns to `redirect_uri` with the state."""
         flow = self.create_authorization_url(redirect_uri, ui_locales=language)
-        self.save_authorize_data(redirect_uri=redirect_uri, next=next_url, **flow)
-        return str(flow["url"])
+        url = str(flow.pop("url"))
+        _make_room()
+        self.save_authorize_data(redirect_uri=redirect_uri, next=_short(next_url), **flow)
+        return url
 
     def next_url(self) -> str | None:
         """Return the target page of a sign-in that has returned; None if this browser did not start it."""
@@ -119,6 +124,18 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         session.mount("http://", transport)  # the client refuses all but loopback
         session.trust_env = False
         return session
+
+
+def _make_room() -> None:
+    """Forget the oldest sign-ins that this browser has begun: browsers drop a cookie of more than 4 KiB."""
+    begun = [name for name in session if name.startswith(STATES)]
+    for name in sorted(begun, key=lambda each: session[each].get("exp", 0))[: 1 - MOST_BEGUN]:
+        del session[name]
+
+
+def _short(next_url: str) -> str:
+    """Return the page to show after a sign-in, without its query if it is too long for the cookie; else none."""
+    return next((each for each in (next_url, next_url.partition("?")[0]) if len(each) <= LONGEST_NEXT), "")
 
 
 def _public(keys: KeySet) -> Any:

@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.access import development
+from connector.api.middleware.origins import client_address
 from connector.console.ground import console_sessions, settings, sign_in_record, turns
 from connector.console.languages import speak_all
 from connector.console.sign_in import SignInFailed, safe_next
@@ -27,7 +28,7 @@ def use(secret: str) -> BaseResponse:
     """Sign in with a one-time link."""
     if not settings().dev:
         raise NotFound
-    turns().count(request.remote_addr or "")
+    turns().count(client_address())
     link = console_sessions().use_link(g.tenant, secret)
     if link is None:
         log.warning("console.sign_in_refused", reason="link: it was used, or has expired")

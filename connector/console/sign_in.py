@@ -24,6 +24,7 @@ from connector.access.discovery import FetchError, IssuerUnavailableError
 from connector.access.openid_client import OpenIdClient, SignInRefused
 from connector.access.refusals import TokenRefused
 from connector.access.signed_in import read_person
+from connector.api.middleware.origins import client_address
 from connector.console.ground import console_sessions, public_url, settings, sign_in_record, turns
 from connector.console.languages import prefer, requested, speak_all
 from connector.console.own_token import is_kept_for
@@ -76,12 +77,10 @@ def show_sign_in() -> BaseResponse | str:
 @blueprint.get("/sign-in/start")
 def start() -> BaseResponse:
     """Begin a sign-in at an issuer of the tenant."""
-    turns().count(request.remote_addr or "")
-    offered = clients()
-    at = request.args.get("issuer", "0")
-    if not at.isdecimal() or int(at) >= len(offered):
+    turns().count(client_address())
+    client, next_url = _client_at(request.args.get("issuer", "0")), safe_next(request.args.get("next"))
+    if client is None:
         raise BadRequest
-    client, next_url = offered[int(at)], safe_next(request.args.get("next"))
     try:
         with turns().one():
             return redirect(client.begin(_callback_url(), next_url, str(get_locale())))
@@ -92,7 +91,7 @@ def start() -> BaseResponse:
 @blueprint.get("/callback")
 def complete() -> BaseResponse:
     """Complete a sign-in that comes back from the issuer."""
-    turns().count(request.remote_addr or "")
+    turns().count(client_address())
     client, next_url = _begun()
     try:
         with turns().one():
@@ -141,15 +140,17 @@ def show_signed_out() -> str:
 
 @blueprint.post("/backchannel")
 def take_sign_out() -> Response:
-    """End the sessions that an issuer reports as signed out."""
-    turns().count(request.remote_addr or "")
+    """End the sessions that an issuer reports as signed out.
+
+    An issuer may report many at once, and reports each only once: only refused tokens are counted as tries.
+    """
     text = request.form.get("logout_token", "")
+    refused: list[tuple[OpenIdClient, TokenRefused]] = []
     for client in clients():
         try:
             signed_out = read_logout(text, client)
-        except TokenRefused as refused:
-            log.warning("console.sign_out_refused", check=refused.check, reason=refused.reason)
-            sign_in_record().refuse(g.tenant, NO_SIGN_OUT, client.settings.issuer)
+        except TokenRefused as error:
+            refused.append((client, error))
             continue
         except IssuerUnavailableError:
             log.warning("console.sign_out_refused", check="keys", reason="the issuer's keys are not available")
@@ -158,6 +159,10 @@ def take_sign_out() -> Response:
             client.settings.issuer, subject=signed_out.subject, issuer_session=signed_out.issuer_session
         )
         return Response(status=200)
+    turns().count(client_address())
+    for client, refusal in [each for each in refused if each[1].check != "iss"] or refused[:1]:
+        log.warning("console.sign_out_refused", check=refusal.check, reason=refusal.reason)
+        sign_in_record().refuse(g.tenant, NO_SIGN_OUT, client.settings.issuer)
     response = jsonify(error="invalid_request")
     response.status_code = 400
     return response
@@ -178,12 +183,20 @@ def clients() -> list[OpenIdClient]:
     return [each for each in known if each.rules.may_name(g.tenant)]
 
 
+def _client_at(number: str | None) -> OpenIdClient | None:
+    """Return one of the tenant's issuers by its number in an address; None if there is none."""
+    return next((client for at, client in enumerate(clients()) if str(at) == number), None)
+
+
 def safe_next(url: str | None) -> str:
     """Return the page to show after signing in; the console's first page if the address is not one of its own."""
     home, own = f"{request.script_root}/console", f"{request.script_root}/verify"
     if not url or not url.isprintable() or "\\" in url:
         return home
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as a host that is no valid IPv6 address
+        return home
     below = (f"{home}/", f"{own}/", f"{request.script_root}/oauth2/flows/")
     is_ours = parts.path in (home, own) or parts.path.startswith(below)
     if parts.scheme or parts.netloc or not is_ours or "/../" in f"{parts.path}/":
@@ -235,10 +248,9 @@ def _callback_url() -> str:
 
 def _end_session_url(at: str | None) -> str | None:
     """Return the issuer's address for signing out there; None if it has none, or does not answer."""
-    offered = clients()
-    if at is None or not at.isdecimal() or int(at) >= len(offered):
+    client = _client_at(at)
+    if client is None:
         return None
-    client = offered[int(at)]
     try:
         endpoint = client.load_server_metadata().get("end_session_endpoint")
     except FetchError:

@@ -26,17 +26,21 @@ VIEW = "internal_idvp_view"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
+def with_issuers(settings: Settings, *issuers: str) -> Settings:
+    console: dict[str, Any] = {
+        "console_client_id": "console",
+        "console_client_secret": "env:CONSOLE_SECRET",
+        "console_scopes": ("openid", VIEW),
+        "shares_users": len(issuers) > 1,
+    }
+    known = tuple(Issuer(each, "connector", **console) for each in issuers)
+    return patient_settings(settings.data_dir, settings.database_url, issuers=known, dev=False)
+
+
 @pytest.fixture
 def settings(settings: Settings, oidc_provider: OidcProvider) -> Settings:
     """A connector whose administrators sign in at the provider."""
-    issuer = Issuer(
-        oidc_provider.issuer,
-        "connector",
-        console_client_id="console",
-        console_client_secret="env:CONSOLE_SECRET",
-        console_scopes=("openid", VIEW),
-    )
-    return patient_settings(settings.data_dir, settings.database_url, issuers=(issuer,), dev=False)
+    return with_issuers(settings, oidc_provider.issuer)
 
 
 @pytest.fixture
@@ -227,3 +231,61 @@ def test_a_person_of_another_tenant_cannot_sign_in(person: Person) -> None:
     assert "console_client_id" in answer.text, "that tenant has no issuer"
     person.sign_in()
     assert person.get("/t/acme/console/sessions").is_redirect
+
+
+@pytest.mark.one_database
+def test_many_sign_ins_that_were_begun_leave_room_in_the_cookie(person: Person) -> None:
+    """A browser drops a larger cookie, and no sign-in could be completed until it is closed."""
+    long = "/console/verifications?" + urlencode({"tag": "x" * 200, "userId": "y" * 200})
+    for number in range(8):
+        person.begin("/console/sign-in?" + urlencode({"next": f"{long}&from={number}"}))
+    assert len(person.browser.cookies["console-flow-carbon.super"]) < 3_500
+    longer = "/console/verifications?" + urlencode({"tag": "x" * 3_000})
+    answer = person.get(person.consent(person.begin("/console/sign-in?" + urlencode({"next": longer}))))
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console/verifications")
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", ["sign-in?next=http://[", "sign-in/start?next=//[", "signed-out?at=" + "9" * 5_000])
+def test_an_invalid_address_in_a_query_is_no_error(person: Person, path: str) -> None:
+    assert person.get(f"/console/{path}").status_code in (200, 302)
+    assert person.get("/console/sign-in/start?issuer=" + "9" * 5_000).status_code == 400
+    answer = person.get("/console/home/needs", headers={"HX-Request": "true", "HX-Current-URL": "http://["})
+    assert answer.status_code == 401
+
+
+def test_the_issuer_can_sign_many_people_out_at_once(person: Person) -> None:
+    person.sign_in()
+    for number in range(40):
+        assert post_logout(person, logout_token(person, f"user-{number}")) == 200
+    for _ in range(31):
+        refused = post_logout(person, "forged")
+    assert refused == 429
+    assert post_logout(person, logout_token(person)) == 200, "forged ones do not prevent it"
+    assert person.get("/console/sessions").is_redirect
+
+
+@pytest.mark.one_database
+def test_a_logout_token_concerns_the_issuer_that_it_names_alone(
+    settings: Settings, clock: Clock, oidc_provider: OidcProvider
+) -> None:
+    """Another issuer of the tenant, which does not answer, neither delays it nor counts as having sent it."""
+    settings = with_issuers(settings, "http://127.0.0.1:1/silent", oidc_provider.issuer)
+    with ConnectorServer(settings, clock) as connector:
+        person = Person(connector, oidc_provider)
+        person.get(person.consent(person.get("/console/sign-in/start?issuer=1")))
+        with capture_logs() as logs:
+            assert post_logout(person, logout_token(person)) == 200
+            assert post_logout(person, logout_token(person, nonce="n")) == 400
+        refused = [each["check"] for each in logs if each["event"] == "console.sign_out_refused"]
+        assert (refused, person.trail()) == (["nonce"], ["sign_out_refused", "signed_out", "signed_in"])
+        person.browser.close()
+
+
+@pytest.mark.one_database
+def test_tries_are_counted_for_each_client_of_a_proxy(person: Person) -> None:
+    for number in range(32):
+        client = {"X-Forwarded-For": f"8.8.8.8, 198.51.100.{number % 2}"}
+        assert person.get("/console/callback", headers=client).status_code == 400
+    answers = [person.get("/console/callback", headers=client).status_code for _ in range(16)]
+    assert answers[-1] == 429

@@ -10,6 +10,7 @@ import ipaddress
 
 from flask import Flask, request
 
+from connector.domain.addresses import is_public
 from connector.services import origin
 from connector.services.origin import API, CONSOLE, ONFIDO, Origin
 
@@ -25,8 +26,22 @@ def install(app: Flask) -> None:
 def address() -> str | None:
     """Return the address of the current request's client, if it is known."""
     peer = request.remote_addr
+    nearest = _reported()
+    return f"{nearest} by way of {peer}" if nearest else peer
+
+
+def client_address() -> str:
+    """Return the address by which clients are told apart, where tries are counted.
+
+    It is what the nearest proxy reports, if the peer can be one: a proxy's address is private, or this machine's.
+    """
+    peer, nearest = request.remote_addr or "", _reported()
+    return nearest if nearest and _is_address(peer) and not is_public(peer) else peer
+
+
+def _reported() -> str | None:
     nearest = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return f"{nearest} by way of {peer}" if nearest and _is_address(nearest) else peer
+    return nearest if _is_address(nearest) else None
 
 
 def _is_address(text: str) -> bool:
