@@ -63,9 +63,14 @@ class Filters:
         """The filters that are set."""
         return list(self._chips())
 
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The filters that are set, as a query; it holds no other name of the request's, which may be any."""
+        return {name: values for name in self._names() if (values := self.values(name))}
+
     def url(self, **changes: str | list[str] | None) -> str:
         """Return the first page of the list with some filters changed; None removes a filter."""
-        query = MultiDict((name, value) for name in self._names() for value in self.values(name))
+        query = MultiDict[str, str](self.query)
         for name, value in changes.items():
             query.setlist(name, value if isinstance(value, list) else [] if value is None else [value])
         given = {name: query.getlist(name) for name in query if query.getlist(name)}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from datetime import UTC, datetime, timedelta
 
 from babel.dates import get_timezone as find_timezone
 from flask import request
@@ -24,6 +23,7 @@ from connector.domain.utc import timestamp
 ZONE_COOKIE = "zone"
 RECENT = timedelta(hours=24)
 SHORT_ID = 8
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -59,6 +59,14 @@ def time_tag(at: datetime | None, style: str = "auto") -> Markup:
 
 
 _PATTERNS = {"auto": "d MMM y, HH:mm", "date": "d MMM y", "clock": "HH:mm:ss"}
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """Read a time that a page has put into an address or a form, which may have been changed; None if it is none."""
+    try:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def duration(value: timedelta | float | None) -> str:
@@ -128,7 +136,7 @@ _CLAIMS = {each: name for some, name in _NAMES.items() for each in some}
 
 def claim_name(uri: str) -> str:
     """Return a claim's name for people: its last part, separated into words."""
-    last = re.split(r"[/#:]", uri.rstrip("/#:"))[-1] if urlsplit(uri).scheme else uri
+    last = re.split(r"[/#:]", uri.rstrip("/#:"))[-1] if _SCHEME.match(uri) else uri
     if known := _CLAIMS.get(last.rpartition(".")[2]):
         return str(known)
     return last.replace("_", " ").replace(".", " ").capitalize()

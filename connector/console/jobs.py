@@ -13,7 +13,7 @@ from flask_babel import ngettext, to_user_timezone, to_utc
 from werkzeug.wrappers import Response
 from wtforms import DateTimeLocalField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, ValidationError
 
 from connector.api.attachments import attachment
 from connector.api.middleware.shares import Lasting
@@ -42,6 +42,20 @@ RESEND_SCOPE, FETCH_SCOPE = "internal_idvp_update", "internal_idv_claim_update"
 PAGE = 25
 
 
+class MomentField(DateTimeLocalField):  # type: ignore[misc]  # WTForms is untyped
+    """A time in the viewer's zone, within the calendar in UTC as well."""
+
+    def __init__(self, label: object, **options: Any) -> None:
+        super().__init__(label, [InputRequired(_l("must be a date and a time"))], **options)
+
+    def pre_validate(self, form: Form) -> None:
+        """Refuse a time that is before the first or after the last day in UTC."""
+        try:
+            _moment(self.data or now())
+        except OverflowError as error:
+            raise ValidationError(_("must be a date and a time")) from error
+
+
 class ResendForm(Form):
     """Which deliveries to resend."""
 
@@ -53,14 +67,14 @@ class ResendForm(Form):
         ],
         default=DEAD,
     )
-    since = DateTimeLocalField(_l("Since"), [InputRequired(_l("must be a date and a time"))])
+    since = MomentField(_l("Since"))
 
 
 class FetchForm(Form):
     """The provider whose runs are fetched."""
 
     provider = SelectField(_l("Provider"))
-    since = DateTimeLocalField(_l("Since"), [InputRequired(_l("must be a date and a time"))])
+    since = MomentField(_l("Since"))
 
 
 @story.page(scope=SCOPE)

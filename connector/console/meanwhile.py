@@ -55,7 +55,7 @@ def shown_before() -> Any:
     """Return the values that the posted form was shown with; None if it contains none."""
     try:
         return json.loads(request.form.get(FIELD, "")[:MAX_SHOWN])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

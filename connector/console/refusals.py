@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask_babel import get_locale, gettext
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.errors import DATABASE_RETRY_AFTER, answer_of
@@ -43,7 +43,8 @@ _PLAIN_PAGES = (*_USER_PAGES, "console.sign_in", "console.link")
 
 
 def install(blueprint: Blueprint) -> None:
-    """Answer every error of the console with a page."""
+    """Answer every error of the console with a page, and refuse text that PostgreSQL cannot store or look up."""
+    blueprint.before_request(_refuse_nul)
     blueprint.register_error_handler(SignedOut, _signed_out)
     blueprint.register_error_handler(SignInAgain, _sign_in_again)
     blueprint.register_error_handler(ScopeMissing, _scope_missing)
@@ -54,6 +55,11 @@ def install(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(ConnectorError, _refused)
     blueprint.register_error_handler(HTTPException, _http_error)
     blueprint.register_error_handler(Exception, _unexpected)
+
+
+def _refuse_nul() -> None:
+    if any("\0" in text for pairs in (request.args, request.form) for pair in pairs.items(multi=True) for text in pair):
+        raise BadRequest(_("Text must not contain NUL characters. Go back, remove them, then try again."))
 
 
 def _signed_out(_error: SignedOut) -> BaseResponse:
@@ -219,9 +225,17 @@ def _return_address() -> str | None:
     if request.method == "GET" and not is_part_wanted():
         return here_with_query()
     if shown := request.headers.get("HX-Current-URL") or request.referrer:  # the page of a part, or of a form
-        parts = urlsplit(shown)
-        path = f"/{parts.path.lstrip('/')}"  # two slashes would begin another site's address
-        return f"{path}?{parts.query}" if parts.query else path
+        return _local(shown)
     if request.blueprint in _USER_PAGES and request.view_args:
         return url_for(".show", **request.view_args)
     return None
+
+
+def _local(shown: str) -> str | None:
+    """Return an address that a browser reports, without its host; None if it is none."""
+    try:
+        parts = urlsplit(shown)
+    except ValueError:
+        return None
+    path = f"/{parts.path.lstrip('/')}"  # two slashes would begin another site's address
+    return f"{path}?{parts.query}" if parts.query else path

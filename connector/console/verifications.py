@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.console.filters import Choice, Filters
-from connector.console.formats import claim_name
+from connector.console.formats import claim_name, moment_of
 from connector.console.ground import now, use_cases
 from connector.console.links import job_url
 from connector.console.live import live_part
@@ -65,7 +65,7 @@ def show_list() -> str:
         total=_total(criteria),
         most=MOST_COUNTED,
         count_url=filters.url(total="1"),
-        news_url=_news_url(newest),
+        news_url=_news_url(filters, newest),
         is_incomplete=bool(filters.value("claim")) != bool(filters.value("result")),
         has_provider=bool(known),
         given=_given(filters),
@@ -77,7 +77,7 @@ def show_news() -> Response:
     """Show how many verifications were started since the list was loaded."""
     known = {each.provider_id: each for each in _providers().all(g.tenant)}
     filters = _filters(known)
-    since = _moment(request.args.get("since", ""))
+    since = moment_of(request.args.get("since")) or now()
     criteria = replace(_criteria(filters), created_from=since)
     number = _lookup().count(g.tenant, criteria, MOST_NEW + 1)
     return live_part(
@@ -145,22 +145,13 @@ def _total(criteria: VerificationFilter) -> int | None:
     return _lookup().count(g.tenant, criteria) if request.args.get("total") else None
 
 
-def _news_url(newest: datetime) -> str:
-    query = {name: values for name, values in request.args.lists() if name not in ("cursor", "total", "since")}
+def _news_url(filters: Filters, newest: datetime) -> str:
     behind = newest + timedelta(microseconds=1)
-    return url_for(".show_news", since=behind.isoformat(), **query)  # type: ignore[arg-type]
+    return url_for(".show_news", since=behind.isoformat(), **filters.query)  # type: ignore[arg-type]
 
 
 def _list_url(filters: Filters) -> str:
-    query = {name: values for name, values in request.args.lists() if name not in ("cursor", "total", "since")}
-    return url_for(".show_list", **query)  # type: ignore[arg-type]
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        return now()
+    return url_for(".show_list", **filters.query)  # type: ignore[arg-type]
 
 
 def _lookup() -> VerificationLookup:

@@ -20,6 +20,7 @@ PERIODS = (HOURS, *DAYS)
 ALL = "all"
 ENVIRONMENTS = (LIVE, SANDBOX, ALL)
 MOST_DAYS = 366
+FIRST_DAY = date(2000, 1, 1)  # long before any verification; the period before it exists as well
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -81,6 +82,6 @@ def _day(name: str, text: str | None) -> date:
         read = date.fromisoformat(text if text is not None and _DATE.fullmatch(text) else "")
     except ValueError as error:
         raise InvalidQuery(name, message("must be a date of ISO 8601, such as 2026-01-31")) from error
-    if read >= date.max:
-        raise InvalidQuery(name, message("must be before 9999-12-31"))
+    if not FIRST_DAY <= read < date.max:
+        raise InvalidQuery(name, message("must be from %(first)s on, and before 9999-12-31", first=str(FIRST_DAY)))
     return read

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
+
+# Letters of any language, or an IPv6 address; no mark that means something in a header, such as the semicolon.
+_HOST = re.compile(r"[\w.:-]+")
 
 
 @frozen
@@ -49,7 +53,7 @@ def _split(address: str) -> SplitResult | None:
         _ = url.port  # accessing the port validates it
     except ValueError:
         return None
-    return None if url.username or url.password else url
+    return None if url.username or url.password or not _HOST.fullmatch(url.hostname or "") else url
 
 
 def _is_loopback(host: str) -> bool:

@@ -308,6 +308,7 @@ class TestViews:
             ({"from": "2026-01-01T00:00:00Z"}, "from"),
             ({"from": "2026-02-30"}, "from"),
             ({"from": "9999-12-31", "to": "9999-12-31"}, "from"),
+            ({"from": "0001-01-01", "to": "0001-01-01"}, "from"),
             ({"environment": "production"}, "environment"),
         ],
     )

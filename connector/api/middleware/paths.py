@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_VALUE = 255  # characters of an id, the length of the database's columns
 ENCODED_SLASH = "\x1f"  # no id contains it, because it is not printable
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+_AUTHORITY = re.compile("[a-z]+://[^/?#]*", re.IGNORECASE)  # in front of the path, as clients send it to proxies
 
 
 def install(app: Flask) -> None:
@@ -52,7 +53,7 @@ def _path_as_sent(environ: WSGIEnvironment) -> str:
     """Return the path as the client sent it; empty if the server does not provide it."""
     target: str = environ.get("RAW_URI", "")
     if not target.startswith("/"):
-        return urlsplit(target).path
+        target = _AUTHORITY.sub("", target)
     return target.partition("?")[0]
 
 

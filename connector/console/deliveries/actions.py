@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from connector.console.confirm import confirm
 from connector.console.deliveries.pages import deliveries
+from connector.console.formats import moment_of
 from connector.console.ground import now, use_cases
 from connector.console.notices import notify
 from connector.console.story import Story
@@ -95,10 +96,7 @@ def resend_all() -> Response:
 
 def _since(text: str | None) -> datetime:
     """Read a time; a day ago if it cannot be read."""
-    try:
-        return datetime.fromisoformat(text or "").astimezone(UTC)
-    except ValueError:
-        return now() - timedelta(days=1)
+    return moment_of(text) or now() - timedelta(days=1)
 
 
 def _period(hours: int) -> str:

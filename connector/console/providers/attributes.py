@@ -14,6 +14,7 @@ from typing import Any
 from flask import g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from connector.console.descriptions import description_of
@@ -102,10 +103,17 @@ def edit_attributes(provider_id: str) -> str | Response:
 def undo_attributes(provider_id: str) -> Response:
     """Restore the mapping that a change has replaced; changes since then are kept."""
     provider = page.find(provider_id)
-    before = json.loads(request.form.get("claims", "{}"))
-    page.change(provider, claims={str(uri): str(name) for uri, name in dict(before).items()})
+    page.change(provider, claims=_former())
     notify(_("The mapping is as it was before."))
     return redirect(url_for(".show_attributes", provider_id=provider_id))
+
+
+def _former() -> dict[str, str]:
+    """Return the mapping that the undo button carries."""
+    try:
+        return {str(uri): str(name) for uri, name in dict(json.loads(request.form["claims"])).items()}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRequest from error
 
 
 def _save(provider: Provider, editing: Editing) -> Response | None:

@@ -7,13 +7,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 from wtforms import DecimalField, IntegerField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from connector.console.forms import Form
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
-from connector.domain.provider import Provider
+from connector.domain.provider import LONGEST_WINDOW, Provider
 from connector.errors import InvalidField
 
 HOUR = 3600
@@ -29,7 +29,9 @@ class LimitsForm(Form):
 
     max_attempts = IntegerField(_l("Verifications a user may start"), [InputRequired(_l("must be a whole number"))])
     attempt_hours = DecimalField(
-        _l("Within this number of hours"), [InputRequired(_l("must be a number"))], places=None
+        _l("Within this number of hours"),
+        [InputRequired(_l("must be a number")), NumberRange(0, LONGEST_WINDOW, _l("must be a number"))],
+        places=None,
     )
     missing_name = StringField(
         _l("For a person with only one name"),

@@ -25,6 +25,6 @@ def change_rows(rows: list[Row], do: str, names: Sequence[str]) -> list[Row]:
     action, _, position = do.partition("-")
     if action == "add" and len(rows) < MOST_ROWS:
         return [*rows, dict.fromkeys(names, "")]
-    if action == "remove" and position.isdecimal():
-        return [row for at, row in enumerate(rows) if at != int(position)]
+    if action == "remove":
+        return [row for at, row in enumerate(rows) if str(at) != position]
     return rows

@@ -169,7 +169,7 @@ def _constant(name: str, kind: InputType, text: str) -> Any:
         return text
     try:
         return json.loads(text.lower())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidField(
             "customData", message("%(name)s: must have a value that is a %(kind)s", name=name, kind=kind)
         ) from error

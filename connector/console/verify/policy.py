@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from connector.console.headers import POLICY
 
 SDK_URL = "https://sdk.onfido.com/v14"
 _ONFIDO = "https://*.onfido.com"
+# An origin as a policy can name it: an image's address may hold characters that would end its directive.
+_ORIGIN = re.compile(r"https://[a-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)", re.IGNORECASE)
 # The SDK's needs: it loads code and data from Onfido's hosts, writes styles, and shows the captured pictures.
 _SDK = {
     "script-src": f"{_ONFIDO} 'wasm-unsafe-eval'",
@@ -41,8 +43,8 @@ def logo_of(image: str) -> str | None:
 
 
 def _origin(image: str) -> str | None:
-    parts = urlsplit(image)
-    return f"https://{parts.netloc}" if parts.scheme == "https" and parts.netloc else None
+    origin = _ORIGIN.match(image)
+    return origin[0] if origin else None
 
 
 def _with(more: dict[str, str]) -> str:

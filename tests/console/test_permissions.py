@@ -1,0 +1,147 @@
+"""Permissions of every page and action, read from the console's routes: by scope, and by tenant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+import requests
+
+from connector.console.viewer import INCLUDED_IN
+from connector.domain.history import SESSION, AuditFilter
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from tests.bodies import provider_body
+from tests.console.test_every_page import SCOPES, Route, planted, routes, sign_in
+from tests.harness import World
+
+__all__ = ["planted"]
+
+WITHOUT_SCOPE = {
+    "home.show_home",
+    "home.show_needs",
+    "sessions.show_list",
+    "sessions.end",
+    "draft.show",
+    "draft.discard",
+}
+READING = {  # posts that change nothing but the trail: their reading is recorded, or makes a file
+    *("events.show_body", "users.show_values", "users.request_record", "verifications.request_csv"),
+    *("verification.create_timeline", "jobs.cancel"),
+}
+
+
+def name_of(route: Route) -> str:
+    return route.endpoint.removeprefix("console.")
+
+
+def token_of(world: World, browser: requests.Session, tenant: str = DEFAULT_TENANT) -> str:
+    prefix = "" if tenant == DEFAULT_TENANT else f"/t/{tenant}"
+    page = browser.get(f"{world.connector.url}{prefix}/console/sessions", timeout=60)
+    return str(re.findall(r'name="csrf_token" value="([^"]+)"', page.text)[0])
+
+
+def trail(world: World, tenant: str = DEFAULT_TENANT) -> list[int]:
+    page = world.connector.services.audit.page(Tenant(tenant), AuditFilter(outcome="done"), limit=500)
+    return [each.number for each in page.rows if each.change.subject != SESSION]
+
+
+@pytest.mark.one_database
+def test_every_page_and_action_names_the_scope_that_it_needs(world: World, planted: Mapping[str, str]) -> None:
+    known = [each for each in routes(world, planted) if not each.endpoint.startswith("console.sample.")]
+    assert {name_of(each) for each in known if each.scope is None} == WITHOUT_SCOPE
+    views = {name_of(each) for each in known if each.method == "POST" and (each.scope or "").endswith("_view")}
+    assert views == READING, "what changes something needs more than a scope for looking"
+
+
+@pytest.mark.one_database
+def test_no_other_scope_admits_to_a_page_or_an_action(world: World, planted: Mapping[str, str]) -> None:
+    known = [each for each in routes(world, planted) if each.scope is not None]
+    before = trail(world)
+    for scope in sorted({each.scope or "" for each in known}):
+        others = tuple(each for each in SCOPES if each not in (scope, *INCLUDED_IN.get(scope, ())))
+        browser = sign_in(world, scopes=others)
+        fields = {"csrf_token": token_of(world, browser), "typed": planted["user_id"], "reason": "r", "do": "save"}
+        for each in [each for each in known if each.scope == scope]:
+            url, data = world.connector.url + each.path, fields if each.method == "POST" else None
+            answer = browser.request(each.method, url, data=data, timeout=60, allow_redirects=False)
+            assert (answer.status_code, scope in answer.text, each) == (403, True, each)
+    assert trail(world) == before
+
+
+def test_the_administrator_of_another_tenant_changes_nothing(world: World, planted: Mapping[str, str]) -> None:
+    browser = sign_in(world, "other")
+    token, before = token_of(world, browser, "other"), trail(world)
+    for each in routes(world, planted):
+        if (
+            each.method == "POST"
+            and "<" not in each.path
+            and not each.endpoint.startswith(("console.sample.", "console.sessions"))
+        ):
+            for typed in {planted["user_id"], planted["provider_id"], "Planted provider"}:
+                data = {
+                    "csrf_token": token,
+                    "typed": typed,
+                    "reason": "r",
+                    "decision": "approve",
+                    "do": "save",
+                    "webhook_token": "t",
+                }
+                answer = browser.post(
+                    f"{world.connector.url}/t/other{each.path}", data, timeout=60, allow_redirects=False
+                )
+                assert answer.status_code < 500, (answer.status_code, each)
+                seen = [
+                    mark
+                    for mark in planted.values()
+                    if mark != "none" and mark in answer.text and mark not in each.path
+                ]
+                assert (seen, each) == ([], each)
+    assert trail(world) == before
+
+
+@pytest.mark.one_database
+def test_no_field_reaches_an_object_of_another_tenant(world: World, planted: Mapping[str, str]) -> None:
+    browser = sign_in(world, "other")
+    base, provider = f"{world.connector.url}/t/other/console", planted["provider_id"]
+    token, before = token_of(world, browser, "other"), trail(world)
+    own = world.connector.as_admin("other").post(
+        "/api/server/v1/idv-providers", provider_body(world.simulator, name="Own")
+    )
+    own_id = own.json()["id"]
+    client = {"name": "c", "profile": "ida", "redirect_uris": "https://a.example/cb", "method": "secret"}
+    posts: list[tuple[str, dict[str, str]]] = [
+        ("/verifications/csv", {"provider": provider}),
+        ("/jobs/new/fetch-runs", {"provider": provider, "since": "2026-01-01T00:00"}),
+        (
+            "/deliveries/endpoints/new",
+            {"url": "https://a.example/n", "events": "verification.ended", "provider": provider},
+        ),
+        ("/clients/new", client | {"provider": provider}),
+        (
+            f"/providers/{own_id}/attributes",
+            {"do": "try", "run": planted["verification_id"], "uri": "u", "field": "dob"},
+        ),
+        (f"/providers/{own_id}/attributes", {"do": "try", "run": planted["run_id"], "uri": "u", "field": "dob"}),
+    ]
+    for path, fields in posts:
+        answer = browser.post(base + path, {"csrf_token": token} | fields, timeout=60, allow_redirects=False)
+        assert answer.status_code in (200, 400, 404), (path, answer.status_code)
+        assert "Planted provider" not in answer.text, path
+    for query in (
+        f"/verifications?provider={provider}",
+        f"/events?provider={provider}",
+        f"/?provider={provider}",
+        f"/search?q={planted['verification_id']}",
+        f"/search?q={planted['event_id']}",
+        "/search?q=planted",
+        f"/audit?object={provider}",
+        f"/audit/changes?user={planted['user_id']}",
+    ):
+        answer = browser.get(base + query, timeout=60)
+        assert answer.status_code in (200, 404)
+        assert "Planted provider" not in answer.text, query
+        assert "planted-user" not in answer.text.replace(planted["user_id"] if "user=" in query else "\0", ""), query
+    jobs = world.connector.services.jobs.page(Tenant("other"), limit=9, cursor=None).rows
+    assert [each.kind for each in jobs] == []
+    assert trail(world) == before
