@@ -14,12 +14,15 @@ from connector.console.filters import Choice, Filters
 from connector.console.ground import use_cases
 from connector.console.notices import notify
 from connector.console.story import Story
+from connector.console.verification.timeline import caused_by
 from connector.console.viewer import actor
 from connector.domain.events import EVENT_STATES, EventFilter, RefusedPosts, StoredEvent, delay
 from connector.domain.ids import normal_id
 from connector.domain.verification_filter import read_period
+from connector.errors import RequestError
 from connector.services.cursors import Page
 from connector.services.lookup.events import EventLookup
+from connector.services.lookup.verifications import VerificationDetails, VerificationLookup
 from connector.services.providers.registry import Providers
 
 story = Story("events")
@@ -102,6 +105,7 @@ def replay(event_id: str) -> Response:
 
 def _event_page(event: StoredEvent, body: str = "") -> str:
     name = _provider_names().get(event.provider_id, "")
+    details = _verification_of(event)
     return render_template(
         "console/events/event.html",
         event=event,
@@ -109,8 +113,19 @@ def _event_page(event: StoredEvent, body: str = "") -> str:
         name=name,
         delay=delay(event),
         sentence=_words(event),
+        verification_id=details.listed.verification.verification_id if details else None,
+        moments=caused_by(event.event_id, details) if details else [],
         may_view=g.viewer.may("internal_idvp_view"),
     )
+
+
+def _verification_of(event: StoredEvent) -> VerificationDetails | None:
+    """Return the verification of an event's run; None if there is none here, or it was removed."""
+    lookup: VerificationLookup = use_cases().lookup
+    try:
+        return None if event.run_id is None else lookup.get(g.tenant, event.run_id, event.provider_id)
+    except RequestError:
+        return None
 
 
 def _words(event: StoredEvent) -> str:

@@ -40,6 +40,8 @@ ENTRIES = (
     Entry("jobs", "hourglass-split", _l("Jobs"), is_operation=True),
     Entry("settings", "sliders", _l("Settings in force"), is_operation=True),
 )
+# The stories of pages below another story's list.
+_BELOW = {"verification": "verifications", "reviews": "verifications"}
 
 
 @frozen
@@ -58,7 +60,8 @@ def menu_of(viewer: Viewer) -> list[Line]:
 
 
 def _lines(viewer: Viewer) -> Iterator[Line]:
-    here = (request.blueprint or "").removeprefix("console.")
+    story = (request.blueprint or "").removeprefix("console.")
+    here = _BELOW.get(story, story)
     for entry in ENTRIES:
         view = current_app.view_functions.get(entry.endpoint)
         if view is not None and viewer.may(getattr(view, REQUIRED_SCOPE) or ""):

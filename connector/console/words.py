@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from connector.domain.capture import LINK, SDK
 from connector.domain.frozen import frozen
 
 
@@ -33,6 +34,10 @@ RUN_STATES: Mapping[str, State] = {
     "review": State("wait", "hourglass-split", _l("In review")),
     "abandoned": State("none", "dash-lg", _l("Abandoned")),
     "error": State("fault", "exclamation-octagon", _l("Error")),
+}
+CAPTURES: Mapping[str, object] = {
+    SDK: _l("In the application, with Onfido’s SDK"),
+    LINK: _l("On Onfido’s pages, by a link"),
 }
 ATTRIBUTE_STATES: Mapping[str, State] = {
     "verified": State("good", "check-lg", _l("Verified")),

@@ -56,6 +56,8 @@ def test_a_body_is_shown_on_request_and_the_request_audited(visit: Visit, place:
     page = visitor.open(f"/console/events?provider={provider}&state=applied")
     page.get_by_role("region", name="Events").get_by_role("link").first.click()
     assert "Anna-Lena" not in visitor.text()
+    changed = page.get_by_role("region", name="What it changed")
+    expect(changed).to_contain_text("Date of birth, Given name, Last name are verified.")
     address = page.url.removeprefix(visitor.base)
     page.get_by_role("button", name="Show the body").click()
     expect(page.locator("pre")).to_contain_text("Anna-Lena")
@@ -63,6 +65,11 @@ def test_a_body_is_shown_on_request_and_the_request_audited(visit: Visit, place:
     visitor.look(address, "event")
     entries = place.connector.as_admin().get("/api/server/v1/audit", params={"subject": "event"}).json()["entries"]
     assert entries[0]["to"] == "read"
+    page.get_by_role("region", name="Facts").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    expect(page.locator(".rail [aria-current=page]")).to_have_text("Verifications")
+    page.locator(".by", has_text="Onfido’s event").first.get_by_role("link").click()
+    expect(page).to_have_url(f"{visitor.base}{address}")
 
 
 def test_a_parked_event_is_applied_again(visit: Visit, place: World, provider: str) -> None:
@@ -75,6 +82,7 @@ def test_a_parked_event_is_applied_again(visit: Visit, place: World, provider: s
     page.get_by_role("link", name="Apply again").click()
     page.get_by_role("dialog").get_by_role("button", name="Apply again").click()
     expect(page.get_by_text("The event is applied.")).to_be_visible()
+    expect(page.get_by_text("It was applied to its verification.")).to_be_visible()
 
 
 @pytest.mark.one_database

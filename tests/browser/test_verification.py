@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import update
 
+from connector.store.models import verifications
 from tests.browser.visiting import Visitor
 from tests.browser.worlds import with_provider
 from tests.harness import World
@@ -44,7 +46,9 @@ def test_the_reason_for_an_unverified_attribute_is_explained(visit: Visit, place
     expect(opened).to_contain_text("sent to Onfido as dob")
     expect(opened).to_contain_text("What helps")
     expect(page.get_by_text("asked to verify 3 attributes")).to_be_visible()
-    expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+    place.connector.services.daily_counts.count_due()
+    visitor.open(f"/console/verifications/{verification_id}")
+    expect(page.get_by_role("region", name="Where the time went")).to_contain_text("of the last 14 days took at most")
     expect(page.get_by_role("region", name="Tasks at Onfido")).to_contain_text("document_check")
     visitor.look(f"/console/verifications/{verification_id}", "verification")
     visitor.look(f"/console/verifications/{verification_id}?view=raw", "verification-raw")
@@ -57,6 +61,10 @@ def test_an_open_verification_is_updated_live_until_its_end(visit: Visit, place:
     expect(page.get_by_text("This page follows the verification:")).to_be_visible()
     visitor.look(f"/console/verifications/{verification_id}", "verification-open")
     [verification] = world.verifications(user_id)
+    with place.connector.services.database.write() as connection:
+        statement = update(verifications).where(verifications.c.id == verification_id)
+        connection.execute(statement.values(status="processing", updated_at=place.clock()))
+    expect(page.get_by_role("heading", name=user_id).locator("..").get_by_text("Being checked")).to_be_visible()
     world.outcome(verification.run_id or "", **DIFFERS)
     expect(page.get_by_text("The run was approved.").first).to_be_visible(timeout=60_000)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g, redirect, render_template, request, url_for
@@ -22,9 +23,11 @@ from connector.console.verification.timeline import deliveries_of, timeline_of
 from connector.console.viewer import actor
 from connector.console.words import environment_state, run_state
 from connector.domain.deliveries import DeliveryFilter
+from connector.domain.statistics_period import ALL
 from connector.domain.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
 from connector.services.lookup.evidence import Evidence
+from connector.services.lookup.statistics import StatisticsLookup
 from connector.services.lookup.verifications import LiveTasks, VerificationLookup
 from connector.services.providers.registry import Providers
 
@@ -42,12 +45,12 @@ def show(verification_id: str) -> str:
 
 @story.page("/<verification_id>/live", scope=VIEW)
 def show_live(verification_id: str) -> Response:
-    """Show the part that follows an open verification; when it ends, the page is reloaded."""
+    """Show the part that follows an open verification; when it changes, the page is reloaded, with its timeline."""
     verification = _lookup().find(g.tenant, verification_id)
     response = live_part(
         "console/verification/live.html", version_of(verification), state=run_state(verification.status)
     )
-    if verification.closed_at is not None:
+    if verification.closed_at is not None or (request.if_none_match and response.status_code == HTTPStatus.OK):
         response.headers["HX-Refresh"] = "true"
     return response
 
@@ -139,11 +142,20 @@ def _context(verification_id: str) -> dict[str, Any]:
         "deliveries": deliveries_of(deliveries),
         "whole": whole,
         "stretches": stretches,
+        "median": _median(verification) if whole else None,
         "version": version_of(verification),
         "is_raw": request.args.get("view") == "raw",
         "needs_review": verification.status == "review" and verification.decision is None,
         "now": now(),
     }
+
+
+def _median(verification: Verification) -> float | None:
+    """Return the median time to a result, in seconds, of the provider's verifications of the last 14 days."""
+    statistics: StatisticsLookup = use_cases().statistics
+    period = {"period": None, "from": None, "to": None}
+    criteria = statistics.criteria(period, verification.provider_id, verification.environment or ALL)
+    return statistics.get(g.tenant, criteria).times.median
 
 
 def _deliveries(verification: Verification) -> Sequence[StoredDelivery]:

@@ -31,9 +31,10 @@ from connector.domain.reasons import OF_RUN
 from connector.domain.sentences import sentence
 from connector.services.application.deliveries import StoredDelivery
 from connector.services.lookup.verifications import VerificationDetails
+from connector.services.results.events import WEBHOOK
 
 CAUSES = {
-    "webhook": _l("Onfido’s event"),
+    WEBHOOK: _l("Onfido’s event"),
     "initiated": "",
     "decided": _l("decided in review"),
     "refreshed": _l("read from Onfido again"),
@@ -53,13 +54,14 @@ KINDS = {
 
 @frozen
 class Moment:
-    """An entry of the timeline: its mark, a sentence, and its actor or channel."""
+    """An entry of the timeline: its mark, a sentence, its actor or channel, and the event that caused it."""
 
     at: datetime
     kind: str
     icon: str
     text: str
     by: str = ""
+    event_id: str | None = None
 
 
 @frozen
@@ -76,6 +78,11 @@ def timeline_of(details: VerificationDetails, deliveries: Sequence[StoredDeliver
     """Return the entries, in order of time."""
     moments = [*_start(details), *_moments(details.history), *_delivery_moments(deliveries)]
     return sorted(moments, key=lambda each: each.at)
+
+
+def caused_by(event_id: str, details: VerificationDetails) -> list[Moment]:
+    """Return the entries of the changes that one of Onfido's events has caused."""
+    return list(_moments([each for each in details.history if _event_of(each) == event_id]))
 
 
 def deliveries_of(deliveries: Sequence[StoredDelivery]) -> list[SentDelivery]:
@@ -107,7 +114,7 @@ def _moments(changes: Sequence[Change]) -> Iterator[Moment]:
         if verified:
             names = ", ".join(claim_name(each.name or "") for each in entries)
             text = ngettext("%(names)s is verified.", "%(names)s are verified.", len(entries), names=names)
-            yield Moment(entries[0].at, "good", "check-lg", text, _by(entries[0]))
+            yield Moment(entries[0].at, "good", "check-lg", text, _by(entries[0]), _event_of(entries[0]))
         else:
             yield from map(_moment, entries)
 
@@ -121,12 +128,12 @@ def _moment(change: Change) -> Moment:
     if change.subject == CLAIM and change.cause not in AUDITED:
         state = attribute_state(change.current, is_verified=False)
         text = _("%(name)s is not verified: %(state)s.", name=claim_name(change.name or ""), state=state.text)
-        return Moment(change.at, state.kind, state.icon, text, by)
+        return Moment(change.at, state.kind, state.icon, text, by, _event_of(change))
     if change.subject == RUN and change.cause != DECIDED and change.current in OF_RUN:
         state = run_state(change.current)
-        return Moment(change.at, state.kind, state.icon, OF_RUN[change.current].administrator, by)
+        return Moment(change.at, state.kind, state.icon, OF_RUN[change.current].administrator, by, _event_of(change))
     kind, icon = _mark(change)
-    return Moment(change.at, kind, icon, sentence(change), by)
+    return Moment(change.at, kind, icon, sentence(change), by, _event_of(change))
 
 
 def _mark(change: Change) -> tuple[str, str]:
@@ -138,10 +145,15 @@ def _mark(change: Change) -> tuple[str, str]:
     return ("none", "eye") if change.subject in (FILE, RESULT, TASK) else ("none", "dot")
 
 
+def _event_of(change: Change) -> str | None:
+    """Return the id of Onfido's event that caused a change; None if something else did."""
+    return change.actor if change.cause == WEBHOOK else None
+
+
 def _by(change: Change) -> str:
     """Return the cause of an entry, unless the sentence contains it."""
     words = [str(CAUSES.get(change.cause, change.cause.replace("_", " ")))]
-    if change.actor and change.actor != SYSTEM and change.cause != INITIATED:
+    if change.actor and change.actor != SYSTEM and change.cause not in (INITIATED, WEBHOOK):
         words.append(name_of(change.actor))
     if reason := change.detail.get("reason"):
         words.append(_("reason: %(reason)s", reason=reason))
