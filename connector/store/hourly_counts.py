@@ -69,10 +69,10 @@ def find_by_provider(
         hourly_counts.c.provider_id.in_(provider_ids),
         hourly_counts.c.day.between(*days),
     )
-    found: dict[str, list[tuple[date, Lines]]] = defaultdict(list)
+    days_of: dict[str, list[tuple[date, Lines]]] = defaultdict(list)
     for row in connection.execute(statement):
-        found[row.provider_id].append((row.day, row.hours))
-    return found
+        days_of[row.provider_id].append((row.day, row.hours))
+    return days_of
 
 
 def forget(connection: Connection, before: date) -> None:
