@@ -12,7 +12,7 @@ from connector.api.errors import WEBHOOK_ERRORS
 from connector.api.parsing import Blueprint, read_body
 from connector.domain.messages import message
 from connector.errors import Code, RequestError
-from connector.services.results.events import Events
+from connector.services.results.posts import Posts
 
 SIGNATURE_HEADER = "X-SHA2-Signature"
 EVENT = {
@@ -45,17 +45,17 @@ def receive_event(provider_id: str) -> Response:
     """
     signatures = request.headers.getlist(SIGNATURE_HEADER)
     signature = signatures[0] if len(signatures) == 1 else None
-    events: Events = current_app.extensions["services"].events
-    events.receive(g.tenant, provider_id, _body(events, provider_id), signature)
+    posts: Posts = current_app.extensions["services"].posts
+    posts.receive(g.tenant, provider_id, _body(posts, provider_id), signature)
     return Response(status=200)
 
 
-def _body(events: Events, provider_id: str) -> bytes:
+def _body(posts: Posts, provider_id: str) -> bytes:
     limit: int = current_app.config["MAX_BODY_BYTES"]
     try:
         return read_body(limit)
     except RequestEntityTooLarge as error:
-        events.refuse_too_large(g.tenant, provider_id)
+        posts.refuse_too_large(g.tenant, provider_id)
         raise RequestError(
             Code.WEBHOOK_TOO_LARGE,
             message("The body must have at most %(limit)s bytes, as events of Onfido's do.", limit=limit),

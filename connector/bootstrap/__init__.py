@@ -37,11 +37,13 @@ from connector.services.people.claims import Claims
 from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 from connector.services.providers.deletion import Deletion
+from connector.services.providers.webhook_access import WebhookAccesses
 from connector.services.removals import Removals
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
 from connector.services.results.orphans import Orphans
+from connector.services.results.posts import Posts
 from connector.services.results.results import Results
 from connector.services.starting.applicant import ApplicantSending
 from connector.services.starting.attempts import Attempts
@@ -72,16 +74,14 @@ class Services(Numbers, OpenIdParts, SignalParts):
 
     @part
     def events(self) -> Events:
-        """Receive the events that Onfido posts."""
-        return Events(
-            self.database,
-            self._vault,
-            self.providers,
-            self._results,
-            self._orphans,
-            self.refused_posts,
-            self._clock,
-        )
+        """Store and apply Onfido's events."""
+        return Events(self.database, self._vault, self._results, self._orphans, self._clock)
+
+    @part
+    def posts(self) -> Posts:
+        """Receive what Onfido posts to webhooks."""
+        accesses = WebhookAccesses(self.database, self._secrets, self._clock)
+        return Posts(self.database, accesses, self.events, self.refused_posts, self._clock)
 
     @part
     def _orphans(self) -> Orphans:

@@ -46,7 +46,7 @@ def lock(
     `shared` is the answer to the share lock, if the transaction has it already.
     """
     key = {"of_provider": provider_id, "of_run": run_id}
-    environment = shared or providers.share_environment(connection, provider_id)
+    environment = shared or providers.share(connection, provider_id)
     verification = batch.execute(connection, verifications.LOCK_RUN, key)
     if not with_claims:
         return LockedRun(environment.scalar(), verifications.read_one(verification), (), {})

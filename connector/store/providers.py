@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, liter
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
-from connector.domain.frozen import frozen
 from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.stored import known_fields, stored_member, with_unknown
@@ -21,12 +20,12 @@ from connector.store import batch, required
 from connector.store.batch import Answer
 from connector.store.endpoints import is_notified
 from connector.store.hidden import IS_REGISTERED
-from connector.store.models import events, providers
+from connector.store.models import providers
 
 _PLAIN = Studio()  # the configuration of most providers
 _STUDIO_LISTS = {"custom_data": "name", "output_claims": "uri"}  # and the property that names an entry
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
-_NOTIFIED = (
+NOTIFIED = (
     is_notified(*TASK_EVENTS).label("notifies_of_tasks"),
     is_notified(*MATCH_EVENTS).label("notifies_of_matches"),
 )
@@ -53,51 +52,21 @@ _SELECT = select(
     providers.c.client_secret.label("sealed_client_secret"),
     providers.c.credentials_set_at,
     providers.c.studio,
-    *_NOTIFIED,
+    *NOTIFIED,
 )
 _FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 _FIND_NAMED = _SELECT.where(providers.c.name_key == bindparam("of_key"), providers.c.tenant == bindparam("of_tenant"))
-# In the order of the unique index: with EXISTS, PostgreSQL would read all of the provider's events by another one until
-# it has statistics.
-_FIRST_DIGEST = (
-    select(events.c.digest)
-    .where(events.c.provider_id == providers.c.id, events.c.digest >= bindparam("of_digest"))
-    .order_by(events.c.digest)
-    .limit(1)
-    .correlate(providers)
-    .scalar_subquery()
-    .label("first_digest")
-)
-_FIND_WEBHOOK_ACCESS = select(
+WEBHOOK_TOKENS = (
     providers.c.webhook_token,
     providers.c.previous_webhook_token,
     providers.c.previous_webhook_token_expires_at,
-    providers.c.studio,
-    _FIRST_DIGEST,
-    *_NOTIFIED,
-).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
-
-
-_SHARE_ENVIRONMENT = (
-    select(providers.c.environment)
+)
+_SHARE = (
+    select(providers.c.environment, *WEBHOOK_TOKENS)
     .where(providers.c.id == bindparam("provider_id"), IS_REGISTERED)
     .with_for_update(read=True, key_share=True)
 )
-_REQUIRE = required.one_row(_SHARE_ENVIRONMENT)
-
-
-@frozen
-class WebhookAccess:
-    """The data for receiving an event: the tokens that may sign it, by column, and the features that use it.
-
-    `is_known`: the same event was received before.
-    """
-
-    tokens: Mapping[str, str] = field(repr=False)
-    studio: Studio
-    is_known: bool = False
-    notifies_of_tasks: bool = False
-    notifies_of_matches: bool = False
+_REQUIRE = required.one_row(_SHARE)
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -136,9 +105,12 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
     connection.execute(statement.values(dict(values) | key | {"updated_at": now}))
 
 
-def share_environment(connection: Connection, provider_id: str) -> Answer:
-    """Share-lock a provider until the transaction's end, and return its environment; no row if it was removed."""
-    return batch.execute(connection, _SHARE_ENVIRONMENT, {"provider_id": provider_id})
+def share(connection: Connection, provider_id: str) -> Answer:
+    """Share-lock a provider until the transaction's end; no row if it was removed.
+
+    Returns its environment, and the columns of `WEBHOOK_TOKENS`.
+    """
+    return batch.execute(connection, _SHARE, {"provider_id": provider_id})
 
 
 def require(connection: Connection, provider_id: str) -> None:
@@ -179,22 +151,6 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
     if share:
         statement = statement.with_for_update(read=True, key_share=True)
     return set(connection.execute(statement).scalars())
-
-
-def find_webhook_access(
-    connection: Connection, provider_id: str, tenant: str, now: datetime, digest: str = ""
-) -> WebhookAccess | None:
-    """Return the data for receiving the event with a digest, tokens encrypted; None if there is no such provider."""
-    key = {"provider_id": provider_id, "of_tenant": tenant, "of_digest": digest}
-    row = batch.execute(connection, _FIND_WEBHOOK_ACCESS, key).one_or_none()
-    if row is None:
-        return None
-    tokens = {} if row.webhook_token is None else {"webhook_token": row.webhook_token}
-    expires_at = row.previous_webhook_token_expires_at
-    if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
-        tokens["previous_webhook_token"] = row.previous_webhook_token
-    is_known = row.first_digest == digest
-    return WebhookAccess(tokens, read_studio(row.studio), is_known, row.notifies_of_tasks, row.notifies_of_matches)
 
 
 def studio_column(studio: Studio, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:

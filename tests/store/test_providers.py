@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.provider import Condition
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.store import providers
+from connector.store import providers, webhook_access
 from connector.store.engine import Database
 
 Add = Callable[..., str]
@@ -79,8 +79,8 @@ def test_a_replaced_webhook_token_is_valid_until_it_expires(
 ) -> None:
     def tokens(at: datetime, tenant: str = DEFAULT_TENANT) -> dict[str, str] | None:
         with database.read() as connection:
-            found = providers.find_webhook_access(connection, provider_id, tenant, at)
-        return None if found is None else dict(found.tokens)
+            found = webhook_access.find(connection, provider_id, tenant)
+        return None if found is None else dict(found.tokens.valid(at))
 
     assert tokens(now) == {}
     replaced = {

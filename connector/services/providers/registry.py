@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +22,7 @@ from connector.errors import ChangedMeanwhile, Code, RequestError
 from connector.services import removals
 from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
-from connector.services.providers.refusals import name_conflict, name_taken, not_found, webhook_not_found
+from connector.services.providers.refusals import name_conflict, name_taken, not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.services.signal_announcement import NoteLevels
@@ -31,7 +30,6 @@ from connector.services.use_case import use_case
 from connector.store import claims, daily_counts, outbox, provider_health, providers, signal_levels, verification_search
 from connector.store import removals as hiding
 from connector.store.engine import Database
-from connector.store.providers import WebhookAccess
 
 log = structlog.get_logger(__name__)
 
@@ -208,15 +206,6 @@ class Providers:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
         with self._database.read() as connection:
             return enabled(connection, tenant.name, provider_id)
-
-    def webhook_access(self, tenant: Tenant, provider_id: str, digest: str) -> WebhookAccess:
-        """Return the data for receiving an event, with decrypted tokens; raises `RequestError` without a provider."""
-        with self._database.read() as connection:
-            access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock(), digest)
-        if access is None:
-            raise webhook_not_found(provider_id)
-        opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
-        return replace(access, tokens=opened)
 
     def _get(self, tenant_name: str, provider_id: str) -> Provider:
         with self._database.read() as connection:

@@ -15,7 +15,7 @@ from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.services.use_case import use_case
-from connector.store import events, provider_health, providers
+from connector.store import events, provider_health, providers, webhook_access
 from connector.store.engine import Database
 
 KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # the result for a webhook at Onfido
@@ -39,8 +39,8 @@ class WebhookTokens:
     def webhook_token(self, provider: Provider) -> str | None:
         """Return the registered webhook token, without the previous one."""
         with self._database.read() as connection:
-            access = providers.find_webhook_access(connection, provider.provider_id, provider.tenant, self._clock())
-        return self._open(provider, "webhook_token", access.tokens.get("webhook_token") if access else None)
+            access = webhook_access.find(connection, provider.provider_id, provider.tenant)
+        return self._open(provider, "webhook_token", access.tokens.webhook_token if access else None)
 
     def change_webhook_token(
         self, provider: Provider, known: str | None, token: str | None, webhook: str, actor: str

@@ -131,7 +131,7 @@ class Decisions:
 
 def _environment(connection: Connection, verification: Verification, run_id: str, *, is_approved: bool) -> str | None:
     """Return the provider's environment; raise if the result to approve does not count in it."""
-    environment: str | None = providers.share_environment(connection, verification.provider_id).scalar()
+    environment: str | None = providers.share(connection, verification.provider_id).scalar()
     if is_approved and not counts(verification.environment, environment):
         raise _not_decidable(run_id, "it ran in Onfido's sandbox, which the provider's credentials are not for")
     return environment

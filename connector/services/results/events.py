@@ -1,6 +1,6 @@
-"""Receiving Onfido's events: signed, each applied once, durable before it is acknowledged.
+"""Onfido's events: each applied once, durable before it is acknowledged.
 
-    signature ──► read ──► one transaction: insert the event (its digest is unique), act on it ──► 200
+    one transaction: insert the event (its digest is unique), act on it
 
     a run's status         applied; if data must be read from Onfido first, parked, and a check is queued
     a task has started     a notice is queued, if it is configured
@@ -14,7 +14,6 @@ connector, is noted without its body (`expectation.py`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,20 +23,17 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import metrics
-from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, UNREADABLE, WRONG_SIGNATURE
-from connector.domain.messages import message
+from connector.domain.frozen import frozen
 from connector.domain.notices import DECISION_WAITING, TASK_STARTED
-from connector.domain.studio import MANUAL_REVIEW, TASK_EVENT, WATCHLIST_EVENT
+from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
-from connector.errors import Code, RequestError
+from connector.errors import ChangedMeanwhile
 from connector.onfido.client import OnfidoClient
 from connector.onfido.reading import read_text
-from connector.onfido.webhooks import PROBE, Event, is_signed, read_event
+from connector.onfido.webhooks import Event, read_event
 from connector.services.outbox import stamp
 from connector.services.providers.refusals import webhook_not_found
-from connector.services.providers.registry import Providers
-from connector.services.refused_posts import RefusedPostCounts
 from connector.services.results.capture import note_capture
 from connector.services.results.deliveries import NotifyOfTask, UpdateMatches
 from connector.services.results.expectation import expect
@@ -49,9 +45,9 @@ from connector.store.batch import Answer
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.locked_runs import LockedRun
-from connector.store.providers import WebhookAccess
 from connector.store.sealed import event_body
 from connector.store.vault import Vault
+from connector.store.webhook_access import SealedTokens, read_tokens
 
 log = structlog.get_logger(__name__)
 
@@ -61,51 +57,41 @@ PARKED_TIME = timedelta(days=1)  # how long an event waits for its run: by then,
 WEBHOOK = "webhook"  # a cause, for the history
 
 
+@frozen
+class Posted:
+    """A signed event, as it was posted and as it was read; `digest` is the SHA-256 of the body."""
+
+    body: bytes
+    digest: str
+    event: Event
+
+
 @use_case
 class Events:
-    """Receives the events that Onfido posts to a provider's webhook."""
+    """Stores and applies events whose signature was checked (`posts.py`)."""
 
     _database: Database
     _vault: Vault
-    _providers: Providers
     _results: Results
     _orphans: Orphans
-    _refused_posts: RefusedPostCounts
     _clock: Callable[[], datetime]
 
-    def receive(self, tenant: Tenant, provider_id: str, body: bytes, signature: str | None) -> str:
-        """Receive one event and return its state; after this returns, the event is durable.
+    def receive(
+        self, tenant: Tenant, provider_id: str, posted: Posted, state: str, remembered: SealedTokens | None = None
+    ) -> str:
+        """Store an event with its first state, apply it, and return its state; after this returns, it is durable.
 
-        Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
-        unreadable (OIDV-60007).
+        Raises `RequestError` if the provider was removed, and `ChangedMeanwhile` if the event was accepted by
+        remembered tokens that are no longer the provider's.
         """
-        digest = hashlib.sha256(body).hexdigest()
-        access = self._providers.webhook_access(tenant, provider_id, digest)
-        if not is_signed(body, signature, tuple(access.tokens.values())):
-            self._refused_posts.count(provider_id, _why_not_signed(access, signature))
-            raise RequestError(
-                Code.WEBHOOK_SIGNATURE_WRONG,
-                message("X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token."),
-            )
-        if access.is_known:  # the transaction that stores events would refuse it at the same moment
-            return _received(provider_id, None, DUPLICATE)
-        event = self._read(provider_id, body)
-        if event.kind == PROBE:
-            return events.NOTED
-        row = self._row(provider_id, body, digest, event, _first_state(event, access))
+        event, row = posted.event, self._row(provider_id, posted, state)
         with self._database.write() as connection:
-            state = self._store(connection, tenant, event, row)
+            state = self._store(connection, tenant, event, row, remembered)
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
-        metrics.observe_age(event.happened_at, row["received_at"])
-        return _received(provider_id, event, state)
-
-    def refuse_too_large(self, tenant: Tenant, provider_id: str) -> None:
-        """Count a post whose body is too large to be read, if its provider exists."""
-        with self._database.read() as connection:
-            known = providers.find_known(connection, tenant.name, [provider_id])
-        if known:
-            self._refused_posts.count(provider_id, TOO_LARGE)
+        if state != DUPLICATE:
+            metrics.observe_age(event.happened_at, row["received_at"])
+        return note_received(provider_id, event, state)
 
     def match(self, provider_id: str, run_id: str) -> None:
         """Apply the events parked for a run, if the run is known now."""
@@ -157,34 +143,35 @@ class Events:
         for provider_id, run_id in waiting:
             self.match(provider_id, run_id)
 
-    def _read(self, provider_id: str, body: bytes) -> Event:
-        try:
-            return read_event(body)
-        except RequestError:
-            self._refused_posts.count(provider_id, UNREADABLE)
-            raise
-
-    def _row(self, provider_id: str, body: bytes, digest: str, event: Event, state: str) -> dict[str, Any]:
-        event_id = events.new_id()
+    def _row(self, provider_id: str, posted: Posted, state: str) -> dict[str, Any]:
+        event, event_id = posted.event, events.new_id()
         return {
             "id": event_id,
             "provider_id": provider_id,
-            "digest": digest,
+            "digest": posted.digest,
             "kind": event.kind,
             "run_id": event.run_id,
             "verification_id": event.verification_id,
             "state": state,
-            "body": None if state == events.NOTED else self._vault.seal(read_text(body), event_body(event_id)),
+            "body": None if state == events.NOTED else self._vault.seal(read_text(posted.body), event_body(event_id)),
             "received_at": self._clock(),
             "happened_at": event.happened_at,
         }
 
-    def _store(self, connection: Connection, tenant: Tenant, event: Event, row: Mapping[str, Any]) -> str:
-        """Insert an event, apply it, and return its state."""
+    def _store(
+        self,
+        connection: Connection,
+        tenant: Tenant,
+        event: Event,
+        row: Mapping[str, Any],
+        remembered: SealedTokens | None,
+    ) -> str:
         provider_id, event_id, state = row["provider_id"], row["id"], str(row["state"])
-        shared = providers.share_environment(connection, provider_id)
+        shared = providers.share(connection, provider_id)
         added = events.add(connection, row)
         run = _lock_run(connection, provider_id, event, shared) if state == events.APPLIED else None
+        if remembered is not None and [read_tokens(each) for each in shared.rows] != [remembered]:
+            raise ChangedMeanwhile("The provider's webhook tokens were changed.")
         if not shared.rows:
             raise webhook_not_found(provider_id)
         if added.rowcount != 1:
@@ -237,13 +224,7 @@ class Events:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
 
 
-def _why_not_signed(access: WebhookAccess, signature: str | None) -> str:
-    if not access.tokens:
-        return NO_TOKEN
-    return WRONG_SIGNATURE if signature else NO_SIGNATURE
-
-
-def _received(provider_id: str, event: Event | None, state: str) -> str:
+def note_received(provider_id: str, event: Event | None, state: str) -> str:
     """Count an event (a duplicate is None), log it unless the run's status is logged; return its state."""
     metrics.EVENTS.labels(state).inc()
     if event is not None and event.run is not None and state == events.APPLIED:
@@ -257,24 +238,6 @@ def _lock_run(connection: Connection, provider_id: str, event: Event, shared: An
     """Lock the run of an event; its claims only if the run has ended."""
     has_ended = event.run is not None and event.run.is_final
     return locked_runs.lock(connection, provider_id, event.run_id or "", with_claims=has_ended, shared=shared)
-
-
-def _first_state(event: Event, access: WebhookAccess) -> str:
-    """Return an event's first state: one of a monitor is parked until the monitor was read from Onfido."""
-    if not _is_wanted(event, access):
-        return events.NOTED
-    return events.APPLIED if event.monitor_id is None else events.PARKED
-
-
-def _is_wanted(event: Event, access: WebhookAccess) -> bool:
-    """Whether an event is relevant to a provider with these Studio features, or to a notice endpoint."""
-    if event.kind == TASK_EVENT and event.task_id is not None:
-        return event.run_id is not None and (access.notifies_of_tasks or access.studio.notifies(event.task_def_id))
-    if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
-        return WATCHLIST_EVENT in access.studio.events(
-            notifies_of_tasks=False, notifies_of_matches=access.notifies_of_matches
-        )
-    return event.run is not None
 
 
 def _queue_matches(connection: Connection, tenant: Tenant, provider_id: str, monitor_id: str, event_id: str) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
-import requests
 from click.testing import Result
 from sqlalchemy import select
 
@@ -21,43 +18,20 @@ from connector.errors import ConfigurationError
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import events, providers, secrets, user_attributes
-from tests.bodies import config_properties, event_body, provider_body, sign
 from tests.contract.wire import MASK
 from tests.harness import Clock, ConnectorServer, World, verified
+from tests.services.alone.rotating import EXPIRY, PROVIDERS, change_token, end_overlap, post
 from tests.values import MAPPING, VALUES
 
-PROVIDERS = "/api/server/v1/idv-providers"
 Run = Callable[..., Result]
 DAY = 86_400
-EXPIRY = "previous_webhook_token_expires_at"
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
-ALL_CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 
 
 @pytest.fixture
 def settings(own_settings: Settings) -> Settings:
     """Settings with an encryption key of their own, in place of the data directory's."""
     return replace(own_settings, encryption_keys=(OLD,))
-
-
-def change_token(world: World, token: str | None) -> dict[str, Any]:
-    """Replace the webhook token as an administrator does; returns the provider's properties as they are shown."""
-    properties = config_properties(world.simulator, webhook_token=token)
-    body = provider_body(world.simulator, configProperties=properties)
-    answer = world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body)
-    assert answer.status_code == 200, answer.text
-    return {item["key"]: item.get("value") for item in answer.json()["configProperties"]}
-
-
-def post(world: World, token: str, run_id: str = "somebody-elses") -> int:
-    """Post an event with a new body, signed with a token."""
-    body = event_body(run_id, "approved", ALL_CLEAR, nonce=os.urandom(8).hex())
-    return world.post_event(body, signature=sign(body, token)).status_code
-
-
-def end_overlap(world: World, scopes: tuple[str, ...] = ("internal_idvp_update",)) -> requests.Response:
-    admin = world.connector.caller("admin", scopes)
-    return admin.request("DELETE", f"{PROVIDERS}/{world.provider_id}/previous-webhook-token")
 
 
 def test_replaced_webhook_token_is_valid_until_the_overlap_ends(world: World) -> None:
