@@ -1,4 +1,4 @@
-"""Many users in a database, written by the database itself: a hundred thousand take seconds.
+"""Many users, inserted by the database itself: a hundred thousand take seconds.
 
     settle(connection, Place(tenant, provider_id), 100_000)
 

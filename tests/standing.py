@@ -1,4 +1,4 @@
-"""One connector for all tests of a folder and a database: each finds it empty and at the right time.
+"""One connector for all tests of a folder and a database: it is emptied, and its clock reset, before each test.
 
 Starting a connector costs more than most tests that drive one. A `conftest.py` imports these fixtures in place of the
 suite's own `settings`, `clock` and `connector`.
@@ -38,7 +38,7 @@ class StandingConnector:
         return self.clock()
 
     def begin_anew(self) -> None:
-        """Forget everything but the keys, which the connector has read."""
+        """Delete everything except the keys, which the connector has read already."""
         self.clock = Clock()
         extensions = self.connector.app.extensions
         if TURNS in extensions:  # its minute is a real one, in which many tests sign in from the same address
@@ -50,7 +50,7 @@ class StandingConnector:
 
 @pytest.fixture(scope="session")
 def setting_changes() -> Mapping[str, Any]:
-    """The settings in which a folder's connector differs from others."""
+    """The settings in which a folder's connector differs from the others."""
     return {}
 
 
@@ -71,7 +71,7 @@ def shared_connector(
 
 @pytest.fixture
 def standing(shared_connector: StandingConnector) -> Iterator[StandingConnector]:
-    """The connector that all tests share, as if it had just been set up."""
+    """The connector that all tests share, as if newly installed."""
     shared_connector.begin_anew()
     shared_connector.connector.deliver()
     yield shared_connector

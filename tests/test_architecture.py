@@ -65,7 +65,7 @@ def tree_of(path: Path) -> ast.Module:
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_trees() -> Iterator[None]:
-    """Drop the syntax trees afterwards, since later garbage collections would traverse them."""
+    """Drop the syntax trees at the end, since later garbage collections would traverse them."""
     yield
     tree_of.cache_clear()
 
@@ -168,14 +168,14 @@ READERS_OF_HISTORY = {"connector.store.counting", "connector.store.match_history
 
 
 def changes_rows(tree: ast.Module) -> bool:
-    """Whether a file may change rows of any table: it names a statement that does, however it got it."""
+    """Whether a file may change rows: it names a function for INSERT, UPDATE or DELETE, however imported."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     return not {"insert", "update", "delete", "append"}.isdisjoint(names | attributes)
 
 
 def writers_of_history(tree: ast.Module) -> Iterator[str]:
-    """Return how a file writes the history: by the store's `append`, or by the table itself."""
+    """Return the ways in which a file writes the history: by the store's `append`, or by the table."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -191,7 +191,7 @@ def writers_of_history(tree: ast.Module) -> Iterator[str]:
 
 
 def test_only_the_journal_writes_the_history() -> None:
-    """Changes written without it would not be announced."""
+    """Changes written in another way would not be announced."""
     users = {module_of(path): tree_of(path) for path in SOURCES if any(writers_of_history(tree_of(path)))}
     writers = {name for name, tree in users.items() if name not in READERS_OF_HISTORY or changes_rows(tree)}
     assert writers == {"connector.services.journal", "connector.store.history"}
@@ -225,7 +225,7 @@ def test_the_check_accepts_a_reader_of_the_history() -> None:
 
 
 def writers_of_status(tree: ast.Module) -> Iterator[str]:
-    """Return the functions of a file that write a verification's status: by the store's statement, or by an own one."""
+    """Return the functions of a file that write a verification's status: by the store's statement, or by their own."""
     if any(name.startswith("opentelemetry.") for name in imports(tree)):
         return  # a span's status is none of a verification's
     for function in ast.walk(tree):

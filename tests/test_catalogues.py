@@ -92,7 +92,7 @@ def test_every_text_of_a_template_goes_through_the_catalogue() -> None:
 
 
 def raw_texts(template: str) -> Iterator[str]:
-    """Yield the words that a template has outside of tags and of calls."""
+    """Yield the words of a template outside of tags and calls."""
     source = "".join(text if kind == "data" else "\0" for _, kind, text in Environment().lex(template))
     for each in _TAG.sub("\0", re.sub(r"\0+", "\0", source)).split("\0"):
         if re.search(r"[A-Za-z]{2}", each) and each.strip() not in NAMES:
@@ -118,7 +118,7 @@ def written_by_rules() -> Iterator[str]:
 
 
 def used(text: object) -> Iterator[Message]:
-    """Yield a message and those that it is made of."""
+    """Yield a message and its parts."""
     if isinstance(text, Message):
         yield text
         for part in text.parts.values():

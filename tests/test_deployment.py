@@ -1,4 +1,4 @@
-"""The files in `deploy/` agree with the code: settings, versions, limits, times. Their form: `make deploy-check`."""
+"""The files in `deploy/` agree with the code: settings, versions, limits, times. Their syntax: `make deploy-check`."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_readme_leads_to_every_document() -> None:
-    """Directly, or through a document that it leads to."""
+    """Directly, or through another document."""
     found, new = set[Path](), {README}
     while new:
         found |= new

@@ -1,4 +1,4 @@
-"""The developer's example, as it is in the repository: its server against a connector and a simulated Onfido."""
+"""The developer's example as in the repository: its server with a connector and a simulated Onfido."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guides' commands run as they are printed: in one shell, in their order, in a directory with nothing else in it.
+"""The guides' commands are run as printed: in one shell, in their order, in an otherwise empty directory.
 
 Commands that need a real Onfido, a package index or PostgreSQL are marked `sh not-run` in the document.
 """

@@ -28,7 +28,7 @@ def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that the wheel was installed into."""
+    """A directory in which the wheel is installed."""
     directory = tmp_path_factory.mktemp("wheel")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
     offline = ("--no-index", "--no-deps")
@@ -160,7 +160,7 @@ def script(path: Path, content: str) -> Path:
 
 
 def normal(pinned: str) -> str:
-    """Spell the name in `name==version` as the package index does."""
+    """Return `name==version` with the name normalized as in the package index."""
     name, _, version = pinned.lower().partition("==")
     return f"{re.sub(r'[-_.]+', '-', name)}=={version}"
 

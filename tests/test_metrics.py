@@ -1,4 +1,4 @@
-"""Metrics: few labels whatever callers send, for all processes, including those that have ended."""
+"""Metrics: few labels whatever callers send, of all processes, including ended ones."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ SELECTOR = re.compile(r"(connector_[a-z_]+)(?:\{([^}]*)\})?")
 
 
 def shown() -> dict[str, set[str]]:
-    """Return the labels of each series that a scrape shows."""
+    """Return the labels of each series in a scrape."""
     found = dict(OF_THE_DATABASE)
     for each in vars(metrics).values():
         if isinstance(each, Counter | Gauge | Histogram):

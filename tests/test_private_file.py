@@ -1,4 +1,4 @@
-"""The data directory: created for its owner, and refused if all users of the machine can read it."""
+"""The data directory: created with access for its owner only, and refused if all users of the machine can read it."""
 
 from __future__ import annotations
 

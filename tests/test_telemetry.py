@@ -140,7 +140,7 @@ class TestTraceId:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Run a server that logs everything, and take a user through success and refusals."""
+    """Run a server that logs everything, and verify a user, with refusals on the way."""
     data_dir = tmp_path_factory.mktemp("telemetry")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A year of verifications, written by the database itself, and their numbers, counted one by one."""
+"""A year of verifications, inserted by the database itself, and their numbers, counted one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMBER: ColumnElement[int] = column("number", BigInteger)
 
 @dataclass(frozen=True)
 class Site:
-    """A provider that verifications are put into."""
+    """A provider for the inserted verifications."""
 
     tenant: str
     provider_id: str
@@ -143,7 +143,7 @@ def tally(
     environments: Sequence[str | None] = ("live", None),
     provider_id: str | None = None,
 ) -> Tally:
-    """Look at every row, and count those of a period."""
+    """Count the rows of a period, one by one."""
     counted, said = Tally(), claims_of(connection)
     columns = [
         verifications.c[name]

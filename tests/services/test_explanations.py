@@ -1,4 +1,4 @@
-"""Each verification keeps its results for its claims, and explains them, independent of later ones."""
+"""Each verification keeps the results of its own claims and explains them, independent of later verifications."""
 
 from __future__ import annotations
 

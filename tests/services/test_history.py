@@ -43,14 +43,14 @@ def about(entries: list[dict[str, Any]], subject: str) -> list[Entry]:
 
 
 def settle(world: World, run_id: str, status: str = "approved", **options: Any) -> bytes:
-    """Post the event of a run's end, as Onfido's webhook would; returns the event."""
+    """Post the event of a run's end, as Onfido's webhook does; return the event."""
     body = event_body(run_id, status, options.pop("comparisons", MIXED), **options)
     assert world.post_event(body).status_code == 200
     return body
 
 
 def rows(world: World) -> list[RowMapping]:
-    """Return the whole history as it is stored, of providers and users as well."""
+    """Return all stored entries of the history, including those of providers and users."""
     with world.connector.services.database.read() as connection:
         return list(connection.execute(select(history).order_by(history.c.id)).mappings())
 

@@ -1,4 +1,4 @@
-"""Ids that are UUIDs are read in either case, wherever they are written: paths, bodies, queries, events, commands."""
+"""Ids that are UUIDs are accepted in either case everywhere: paths, bodies, queries, events, commands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def admin(world: World) -> Caller:
 
 
 def same_but_for(world: World, write: Write) -> World:
-    """Return the world with its provider's id in other letters."""
+    """Return the world with its provider's id in the other case."""
     written = write(world.provider_id)
     assert written != world.provider_id
     return replace(world, provider_id=written)

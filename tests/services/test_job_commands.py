@@ -1,4 +1,4 @@
-"""`connector jobs`: ask, wait, look, fetch, cancel."""
+"""`connector jobs`: request, wait, show, download, cancel."""
 
 from __future__ import annotations
 

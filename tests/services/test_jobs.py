@@ -136,7 +136,7 @@ class TestSteps:
         assert (failed["state"], failed["failure"]) == ("failed", "A step was begun 10 times and not finished.")
 
     def _hold(self, world: World, job_ids: list[str]) -> None:
-        """Begin jobs as workers would that are still at it."""
+        """Start jobs, as workers that are still working on them."""
         with world.connector.services.database.write() as connection:
             for slot, job_id in enumerate(job_ids):
                 held = {"state": "running", "slot": slot, "step": 1}
@@ -277,7 +277,7 @@ class TestEdges:
             world.connector.services.jobs.cancel(Tenant(world.tenant), UNKNOWN)
 
     def test_a_slot_taken_concurrently_by_another_worker_is_left_to_it(self, world: World, admin: Caller) -> None:
-        """The unique slot decides; the job that lost is begun a second later."""
+        """The unique slot decides; the other job is started a second later."""
         world.connector.rest()
         first, second = (ask(admin, "verifications-csv", {"tag": tag})["id"] for tag in ("a", "b"))
         database, steps = world.connector.services.database, world.connector.services.job_steps
@@ -312,7 +312,7 @@ class TestEdges:
         job, services = ask(admin, "verifications-csv", {}), world.connector.services
 
         class Late:
-            """A kind of job that is cancelled during its work."""
+            """A kind of job that is cancelled during a step."""
 
             def total(self, _job: Job) -> int | None:
                 answer_on(admin.post(f"{JOBS}/{job['id']}/cancel", None), 200)

@@ -1,4 +1,4 @@
-"""Jobs whose workers are killed again and again: every line is written once, every delivery is due again once."""
+"""Jobs whose workers are killed repeatedly: every line is written once, every delivery is made due once."""
 
 from __future__ import annotations
 

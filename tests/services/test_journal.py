@@ -1,4 +1,4 @@
-"""Every change is announced in its transaction, as the last step, to each subscriber that wants it."""
+"""Every change is announced at the end of its transaction, to each subscriber that wants it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Everything:
 
 
 class People:
-    """Wants changes of claims, and to hear of a person once."""
+    """Wants changes of claims, once for each person in a transaction."""
 
     def wants(self, change: Change) -> bool:
         return change.subject == CLAIM
@@ -128,7 +128,7 @@ def verified_ann(world: World, ann: Caller) -> Caller:
 
 @pytest.fixture
 def writes_in_order() -> Iterator[None]:
-    """Fail where a transaction writes to another table after the outbox, which is the last in the order of locks."""
+    """Check that no transaction writes to another table after the outbox, which is last in the lock order."""
     written: MutableMapping[Connection, list[str]] = WeakKeyDictionary()
     late: list[list[str]] = []
 
@@ -151,7 +151,7 @@ def writes_in_order() -> Iterator[None]:
 
 
 def heard(world: World, subject: str, cause: str) -> list[Heard]:
-    """Return the changes announced in the world's tenant, by subject and cause."""
+    """Return the changes announced in the world's tenant: subject and cause of each."""
     deliveries = [Heard(**row.payload) for row in rows_of(world, Heard.kind) if row.payload["tenant"] == world.tenant]
     return [each for each in deliveries if (each.subject, each.cause) == (subject, cause)]
 

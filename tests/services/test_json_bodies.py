@@ -70,7 +70,7 @@ def admin(world: World) -> Caller:
 
 @pytest.fixture
 def ids(world: World, admin: Caller) -> Mapping[str, str]:
-    """A place where something of each kind has happened; returns the ids by which it is shown."""
+    """A tenant with an object of each kind; the ids that show them."""
     endpoint = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
     endpoint_id = answer_on(admin.post(ENDPOINTS, endpoint), 201)["id"]
     use_workflow(world, SCORING)
@@ -98,7 +98,7 @@ def ids(world: World, admin: Caller) -> Mapping[str, str]:
 
 
 def still(body: Any) -> Any:
-    """Leave out the members that differ from one reading to the next."""
+    """Return a body without the members that differ between two readings."""
     if isinstance(body, dict):
         return {name: still(value) for name, value in body.items() if name not in MOVING}
     return [still(each) for each in body] if isinstance(body, list) else body
@@ -120,7 +120,7 @@ def options_of(command: click.Command) -> set[str]:
 
 
 def test_no_list_or_view_is_left_out() -> None:
-    """Other commands with `--json` print the answer of a change, or data without a route, such as checks."""
+    """Other commands with `--json` print the answer to a change, or data that no route has, such as checks."""
     with_json = {name for name, command in commands(main) if "--json" in options_of(command)}
     views = {name for name in with_json if name.split()[-1] in ("list", "show", "counts", "attempts", "explain")}
     named = {next(name for name in with_json if f"{words} ".startswith(f"{name} ")) for words in SAME}
@@ -143,7 +143,7 @@ def names_and_texts(body: Any) -> Iterator[tuple[str, str]]:
 
 
 def misnamed(body: Any) -> set[str]:
-    """Return names that are not those of the vocabulary, and times without `Z`."""
+    """Return names outside the vocabulary, and times without `Z`."""
     right = {"runId", "userId", "runIds", "userIds"}
     wrong = set()
     for what, text in names_and_texts(body):

@@ -1,4 +1,4 @@
-"""Estimates: a draft mapping tried against a run, and the claims that watchlist matches would have withdrawn."""
+"""Estimates: a draft of a mapping applied to a past run, and the claims that watchlist matches would have withdrawn."""
 
 from __future__ import annotations
 

@@ -468,7 +468,7 @@ def test_a_task_event_without_task_or_run_is_noted(world: World, ann: Caller) ->
 
 
 def states(world: World, kind: str) -> dict[str, int]:
-    """Count the events of a kind by the states that they were left in."""
+    """Return the number of a kind's events, by state."""
     counted: dict[str, int] = {}
     with world.connector.services.database.read() as connection:
         for row in connection.execute(events.select().where(events.c.kind == kind)):
@@ -513,7 +513,7 @@ def test_the_application_is_notified_of_a_pending_decision(
 
 @pytest.fixture
 def undelivered(world: World, ann: Caller, application: Application) -> Any:
-    """The order of a notice that the application did not accept; it is not retried."""
+    """The delivery of a notice that the application did not accept; it is not retried."""
     application.answers(Reply(500))
     start_waiting(world, ann)
     row = wait_for_failure(world, NotifyOfTask.kind)

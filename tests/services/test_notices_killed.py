@@ -85,7 +85,7 @@ def wait_for(application: Application, number: int) -> None:
 
 
 def left(world: World) -> int:
-    """Return how many notices were not taken yet."""
+    """Return the number of notices that are not delivered."""
     database = world.connector.services.database
     with database.read() as connection:
         waiting = connection.execute(outbox.select().where(outbox.c.state != "done")).all()

@@ -53,7 +53,7 @@ Run = Callable[..., Result]
 
 @dataclass(frozen=True)
 class Notice:
-    """The delivery of these tests."""
+    """A kind of delivery for these tests."""
 
     kind: ClassVar[str] = "notice"
     number: int
@@ -61,7 +61,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Another(Notice):
-    """A kind that no process here delivers."""
+    """A kind of delivery without a handler."""
 
     kind: ClassVar[str] = "another"
 
@@ -75,7 +75,7 @@ class Tick:
 
 @dataclass
 class Receiver:
-    """Where the notices go; it fails with `failure` while there is one."""
+    """The receiver of the notices; it fails with `failure` while that is set."""
 
     failure: Exception | None = None
     received: list[int] = field(default_factory=list)
@@ -109,7 +109,7 @@ def put(database: Database, number: int = 1, notice: type[Notice] = Notice) -> N
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Note the statements that are executed."""
+    """Record the executed statements."""
     executed: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -293,7 +293,7 @@ def test_a_leased_row_that_was_not_started_is_released_with_its_attempt(database
 
 
 class Killed(BaseException):
-    """Ends a delivery as the end of its process does: nothing handles it."""
+    """Ends a delivery as a killed process does: nothing handles the exception."""
 
 
 def test_rows_of_local_work_are_leased_together_and_finished_in_one_statement(

@@ -1,4 +1,4 @@
-"""Requests, lookups and deliveries overtaken by others between two of their transactions: nothing happens twice."""
+"""Requests, look-ups and deliveries that others overtake between two of their transactions: nothing happens twice."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def initiate(world: World, caller: Caller) -> tuple[int, str]:
 
 
 def break_off(world: World, caller: Caller, *, times: int = 1) -> None:
-    """Fail an initiation before it has an applicant, and a number of later ones."""
+    """Fail an initiation before it has an applicant, and a number of later attempts."""
     world.faults(route=CREATE_APPLICANT, failed=times)
     assert initiate(world, caller)[0] == 503
 

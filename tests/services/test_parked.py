@@ -1,4 +1,4 @@
-"""Events that wait for unknown runs, most of them of other systems in the same Onfido account."""
+"""Events that wait for unknown runs, mostly those of other systems in the same Onfido account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 def kept(world: World) -> list[tuple[str, bool]]:
-    """Return the state of every event, and whether its body is kept."""
+    """Return the state of every event, and whether its body is stored."""
     with world.connector.services.database.read() as connection:
         rows = connection.execute(
             select(events_table.c.state, events_table.c.body).order_by(events_table.c.received_at)

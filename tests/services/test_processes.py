@@ -1,4 +1,4 @@
-"""Processes as an operator runs them: at SIGTERM they finish their work; they share their state."""
+"""Processes as an operator runs them: they share their state, and finish their work on SIGTERM."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def environ(settings: Settings) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A separate server on SQLite, for tests that need no more."""
+    """A separate server on SQLite, for tests that need only one process."""
     directory = tmp_path_factory.mktemp("served")
     deployment = Deployment(
         {"CONNECTOR_DATA_DIR": str(directory / "data"), "CONNECTOR_THREADS": "2"}, directory, webs=1, workers=0
@@ -84,7 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 def connect(stack: ExitStack, deployment: Deployment, buffer: int = 65_536) -> socket.socket:
-    """Speak to a server without a client's manners."""
+    """Open a bare connection to a server, for requests that no client sends."""
     address = urlsplit(deployment.urls[0])
     client = stack.enter_context(socket.socket())
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -102,7 +102,7 @@ def set_faults(simulator: Simulator, **switches: Any) -> None:
 
 
 def hold(simulator: Simulator, route: str, milliseconds: int = 60_000) -> Callable[[], bool]:
-    """Hold up one of Onfido's calls; returns whether it was made."""
+    """Delay one of the calls to Onfido; return whether it was made."""
     set_faults(simulator, route=route, latency_ms=milliseconds)
     state = f"{simulator.url}/simulator/state"
     return lambda: route in requests.get(state, timeout=60).json()["requests"]
@@ -154,7 +154,7 @@ def test_servers_share_the_rate_limit(
     simulator: Simulator,
     tmp_path: Path,
 ) -> None:
-    """The bucket has one call; each server by itself would make it, and the next one comes half a minute later."""
+    """The bucket has one call, and gets another in half a minute; with separate limits, each server would make one."""
     services.users.add(Tenant(DEFAULT_TENANT), "ben", VALUES)
     limits = {"WORKERS": "1", "ONFIDO_RATE_LIMIT": "2", "INTERACTIVE_BUDGET": "4", "RUN_SETTLE_TIME": "4"}
     deployment = Deployment(
@@ -255,7 +255,7 @@ SLOW = (
 
 
 def test_clients_that_send_or_read_slowly_do_not_block_others(served: Deployment) -> None:
-    """They block no other request: 200 of them hold their connections, and every request is answered meanwhile."""
+    """While 200 clients hold their connections, every other request is answered."""
     with ExitStack() as stack:
         slow = [connect(stack, served, buffer=1_024) for _ in range(200)]
         for client, begun in zip(slow, itertools.cycle(SLOW), strict=False):

@@ -196,7 +196,7 @@ def rows(world: World) -> list[Any]:
 
 
 class Answering:
-    """A check that answers on request, and counts its calls."""
+    """A check that answers when the test says so, and counts its calls."""
 
     def __init__(self, result: bool | None = True) -> None:
         self.asked, self.result = 0, result
@@ -207,7 +207,7 @@ class Answering:
 
 
 class Silent:
-    """A part that does not answer."""
+    """A peer that does not answer."""
 
     def __init__(self) -> None:
         self.release = threading.Event()

@@ -1,4 +1,4 @@
-"""The last check of every provider: stored with its time, made in the background, shown without calling Onfido."""
+"""The latest check of every provider: made in the background, stored with its time, shown without a call to Onfido."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def health(caller: Caller, provider_id: str) -> dict[str, Any]:
 
 
 def sweep(world: World) -> list[str]:
-    """Sweep and deliver; returns the providers that were checked."""
+    """Sweep and deliver; return the providers that were checked."""
     services = world.connector.services
     services.upkeep.sweep(Sweep())
     queued = select(outbox.c.provider_id).where(outbox.c.kind == CheckProvider.kind, outbox.c.state == "ready")
@@ -65,7 +65,7 @@ def reconfigure(world: World, admin: Caller, **properties: str) -> None:
 
 
 def turns(world: World) -> list[tuple[str | None, str]]:
-    """Return the changes of the provider's health by checks."""
+    """Return the recorded changes of the provider's health."""
     statement = select(history.c.previous, history.c.current).where(history.c.cause == "checked")
     with world.connector.services.database.read() as connection:
         return [(row.previous, row.current) for row in connection.execute(statement.order_by(history.c.id))]
@@ -76,7 +76,7 @@ def asked(world: World) -> int:
 
 
 def webhook(world: World) -> None:
-    """Register the webhook where the background check expects it: at the public URL of the settings."""
+    """Register the webhook at the public URL of the settings, where the background check expects it."""
     services, settings = world.connector.services, world.connector.settings
     services.setup.add_webhook(Tenant(world.tenant), world.provider_id, settings.public_url)
 
@@ -201,7 +201,7 @@ def test_a_running_check_is_visible_and_prevents_a_second_one(world: World, admi
 
 @contextmanager
 def waiting_onfido() -> Iterator[tuple[str, threading.Event, threading.Event]]:
-    """An Onfido that answers only on request; returns its base URL."""
+    """An Onfido that answers when the test says so; its base URL."""
     arrived, go_on = threading.Event(), threading.Event()
     refusal = json.dumps({"error": {"type": "expired_token", "message": "No.", "fields": {}}}).encode()
 

@@ -23,7 +23,7 @@ def admin(world: World) -> Caller:
 
 @pytest.fixture
 def ended(world: World, admin: Caller) -> str:
-    """A run of ann's that has ended."""
+    """A run of the user ann that has ended."""
     run_id = world.start(world.add_user())
     world.outcome(run_id)
     assert admin.post(f"{runs(world)}/{run_id}/refresh", {}).status_code == 200

@@ -48,7 +48,7 @@ def states(world: World, tenant: str | None = None) -> list[str]:
 
 
 def step_through(world: World, job: dict[str, Any], admin: Caller) -> dict[str, Any]:
-    """Do a job's steps without a worker, so that nothing that is due is delivered."""
+    """Do a job's steps without a worker, so that no due delivery is made."""
     step = 0
     while job_of(admin, job["id"])["state"] in ("queued", "running"):
         world.connector.services.job_steps.advance(AdvanceJob(world.tenant, job["id"], step))

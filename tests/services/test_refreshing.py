@@ -37,12 +37,12 @@ def other_process(world: World, settings: Settings) -> Iterator[Services]:
 
 
 def asked(world: World) -> int:
-    """Return how often the run was read from Onfido."""
+    """Return the number of times the run was read from Onfido."""
     return int(world.onfido_state()["requests"].get(READ_RUN, 0))
 
 
 def open_run(world: World, caller: Caller) -> str:
-    """Start a run of which Onfido knows more than was sent."""
+    """Start a run, and advance the clock by a minute, so that the run may be read again."""
     run_id = world.start(caller)
     world.clock.advance(60)
     return run_id

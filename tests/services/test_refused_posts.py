@@ -1,4 +1,4 @@
-"""A flood of refused posts: every one is counted, and a process writes to the database once in an interval."""
+"""A flood of refused posts: each is counted, and a process writes to the database once per interval."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def provider(database: Database) -> str:
 
 @contextmanager
 def written() -> Iterator[list[str]]:
-    """Note each statement that writes counts."""
+    """Record each statement that writes counts."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

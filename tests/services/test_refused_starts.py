@@ -1,4 +1,4 @@
-"""Starts that Onfido refuses are limited by user, in a count that takes none of the user's attempts."""
+"""Starts that Onfido refuses are limited by user, separately from the user's attempts."""
 
 from __future__ import annotations
 

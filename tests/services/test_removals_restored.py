@@ -38,7 +38,7 @@ NUMBER = 450  # more than two transactions
 
 @pytest.fixture
 def restore(run: Run, world: World, tmp_path: Path, new_database: Callable[[str], str]) -> Callable[[], Settings]:
-    """Back the database up, and restore it elsewhere; returns the settings that lead there."""
+    """Back up the database, and restore it elsewhere; return the settings for the restored one."""
 
     def restore() -> Settings:
         settings, file = world.connector.settings, tmp_path / "backup"
@@ -83,7 +83,7 @@ def remove_partly(world: World) -> None:
 
 
 def forget_unreadable(world: World) -> None:
-    """Delete the values that stand for encrypted ones: their key does not exist, so a backup would not be restored."""
+    """Delete placeholders of encrypted values: their key does not exist, so a backup could not be restored."""
     with world.connector.services.database.write() as connection:
         for column in (each.column for each in sealed_columns()):
             is_unreadable = column == SEALED
@@ -94,7 +94,7 @@ def forget_unreadable(world: World) -> None:
 
 
 def shown(services: Services, world: World) -> list[object]:
-    """Return everything that the use cases show of the provider, its user and its client."""
+    """Return everything that use cases return about the provider, its user and its client."""
     tenant = Tenant(world.tenant)
     listed = services.user_list.describe(tenant, services.users.page(tenant, limit=200)).rows
     return [

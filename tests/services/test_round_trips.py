@@ -56,7 +56,7 @@ class Counted:
         return self.world.add_user(next(self._names))
 
     def fewest(self, what: str, prepare: Callable[[], Callable[[], None]]) -> int:
-        """Prepare and call an action several times; return its minimum of round trips."""
+        """Prepare and call an action several times; return the smallest number of round trips."""
         numbers = []
         for _ in range(TIMES):
             action = prepare()
@@ -111,7 +111,7 @@ def test_a_repeated_webhook_takes_two_round_trips(counted: Counted) -> None:
 
 
 def test_a_webhook_that_overtook_the_start_takes_few_round_trips(counted: Counted) -> None:
-    """Parked: it is stored, its run may still come, and after the commit the run is looked for once more."""
+    """It is parked: stored for a run that may follow, which is searched for once more after the commit."""
 
     def prepare() -> Callable[[], None]:
         body = event_body(str(uuid.uuid4()), "approved", ALL_CLEAR)
@@ -125,7 +125,7 @@ def test_a_webhook_that_overtook_the_start_takes_few_round_trips(counted: Counte
 
 
 def test_a_resumed_start_takes_the_documented_round_trips(counted: Counted) -> None:
-    """Onfido failed the first time, before a run was started; each call costs one turn, as everywhere."""
+    """Onfido failed at the first attempt, before a run was started; each call reserves one turn."""
 
     def prepare() -> Callable[[], None]:
         ann = counted.new_user()

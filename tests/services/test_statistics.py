@@ -88,7 +88,7 @@ def days_ago(year: Year, first: int, last: int = 0) -> Period:
 
 
 def assert_counted(year: Year, tenant: str, period: Period, found: Statistics, **filters: Any) -> None:
-    """Assert that numbers are those that the rows have."""
+    """Assert that statistics equal those counted from the rows."""
     today = year.clock().astimezone(UTC).date()
     with year.connector.services.database.read() as connection:
         counted = tally(connection, tenant, period.since, period.before, today, **filters)
@@ -185,7 +185,7 @@ def test_another_tenant_has_no_numbers(year: Year) -> None:
 
 
 def test_a_year_is_read_from_few_rows(year: Year) -> None:
-    """`-s` prints how long that takes; `STATISTICS_ROWS=1000000` makes it a million verifications."""
+    """`-s` prints the time; `STATISTICS_ROWS=1000000` sets a million verifications."""
     criteria, lookup = StatisticsFilter(days_ago(year, 364)), year.connector.services.statistics
     times, of_ours = [], []
     for _ in range(25):

@@ -1,4 +1,4 @@
-"""The sweep after a process died between two steps, or Onfido has erased a run."""
+"""The sweep after a process was killed between two steps, or after Onfido has erased a run."""
 
 from __future__ import annotations
 

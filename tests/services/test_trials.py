@@ -1,4 +1,4 @@
-"""A configuration is tried at Onfido before it is saved: a new provider's, and a change of one."""
+"""A configuration is tested at Onfido before it is saved: of a new provider, and of a changed one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def admin(world: World) -> Caller:
 
 
 def tried(caller: Caller, body: dict[str, Any], provider_id: str = "") -> dict[str, bool | None]:
-    """Try a configuration; returns which checks passed."""
+    """Test a configuration; return which checks passed."""
     answer = caller.post("/".join(filter(None, (PROVIDERS, provider_id, "test-configuration"))), body)
     assert answer.status_code == 200, answer.text
     assert API_TOKEN not in answer.text

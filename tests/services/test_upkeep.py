@@ -251,7 +251,7 @@ def test_a_verification_is_not_closed_while_onfido_is_unavailable(world: World) 
 
 
 def contents(world: World) -> dict[str, str]:
-    """Return all that the database holds, by table, as text."""
+    """Return the database's content as text, by table."""
     with world.connector.services.database.read() as connection:
         known = set(inspect(connection).get_table_names())
         tables = [table for table in metadata.sorted_tables if table.name in known]

@@ -1,4 +1,4 @@
-"""Thousands of imported users: batches of constant cost, with the same withdrawals as single changes."""
+"""Import of thousands of users: a constant cost per batch, and the same withdrawals as for single changes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def told(world: World, *subjects: str) -> list[tuple[str, str, str]]:
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Collect the statements that are sent meanwhile; one that is sent for many rows at once counts once."""
+    """Collect the statements of a block; a statement for many rows counts once."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

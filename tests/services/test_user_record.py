@@ -1,4 +1,4 @@
-"""A user's record: everything that is stored, readable and harmless, and gone with the user."""
+"""A user's record: all stored data, readable and harmless, and deleted with the user."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class TestRemoval:
         assert (job_of(admin, job["id"])["state"], number_of_parts(world)) == ("failed", 0)
 
     def test_the_record_of_a_removed_user_is_not_written(self, world: World, admin: Caller) -> None:
-        """A removal that did not know of the job yet has erased nothing of it."""
+        """The removal ran before the job was recorded, and so erased nothing of it."""
         world.add_user("ann")
         world.connector.rest()
         job = ask(admin, "user-record", {"userId": "ann"})

@@ -29,7 +29,7 @@ def quiet(world: World) -> World:
 
 
 def status_of(world: World, user_id: str = "ann") -> dict[str, Any]:
-    """Return a user's state with the first provider in the API's words."""
+    """Return a user's state with the first provider, as the API shows it."""
     answer = world.connector.as_admin().get(STATUS.format(user_id))
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -52,7 +52,7 @@ def change_provider(world: World, **properties: str) -> None:
 
 
 def printed(result: Result) -> dict[str, str]:
-    """Return the output of `user show` outside the table, by name."""
+    """Return the output of `user show` above its table, by name."""
     assert result.exit_code == 0, result.output
     lines = [line.split(maxsplit=1) for line in result.stdout.splitlines() if not line.startswith("http")]
     return {line[0]: line[1].strip() for line in lines if len(line) == 2}
@@ -312,7 +312,7 @@ def traces(world: World, user_id: str = "ann") -> list[Change]:
 class TestUnlock:
     @pytest.fixture
     def locked(self, quiet: World) -> World:
-        """Ann has had the one attempt that is allowed in an hour."""
+        """The user ann, who has used the one attempt that is allowed per hour."""
         quiet.add_user()
         beyond_the_limit(quiet)
         return quiet

@@ -25,7 +25,7 @@ LONG_AFTER = 5  # seconds: by then, the run may be read again
 
 @pytest.fixture
 def quiet(world: World) -> World:
-    """A provider to which Onfido posts nothing, and a clock that stands."""
+    """A provider to which Onfido posts nothing, and a stopped clock."""
     world.clock.stop()
     world.faults(webhooks_lost=-1)
     return world

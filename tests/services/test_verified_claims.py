@@ -296,7 +296,7 @@ def test_private_keys_are_encrypted(world: World) -> None:
 def test_a_private_key_is_read_once_and_never_used_after_its_revocation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading one costs as much as a hundred signatures."""
+    """Reading a key takes as long as a hundred signatures."""
     read = []
     import_key = RSAKey.import_key
 

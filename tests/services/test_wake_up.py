@@ -32,14 +32,14 @@ on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 
 @dataclass(frozen=True)
 class Order:
-    """The delivery of these tests."""
+    """A kind of delivery for these tests."""
 
     kind: ClassVar[str] = "order"
     number: int
 
 
 class ObservedOutbox(Outbox):
-    """Reports when a pass over it has delivered nothing: the relay's only thread then waits."""
+    """Reports when a pass has delivered nothing: the relay's only thread then waits."""
 
     passes_without_delivery = 0
 
@@ -59,7 +59,7 @@ class Worker:
         self.relay = Relay(database, self._outbox, {}, poll_interval=poll_interval)
 
     def rest(self) -> None:
-        """Wait until it has looked for deliveries in vain."""
+        """Wait until the worker has looked for deliveries and found none."""
         passes = self._outbox.passes_without_delivery
         self._database.wake_up.set()
         wait_until(lambda: self._outbox.passes_without_delivery > passes)
@@ -79,7 +79,7 @@ def working(database: Database, poll_interval: float = HOUR) -> Iterator[Worker]
 
 @pytest.fixture
 def other(database_url: str) -> Iterator[Database]:
-    """The same database, opened as by another process: its commits wake no worker here directly."""
+    """The same database, opened as by another process: its commits do not wake the worker here directly."""
     opened = Database(make_url(database_url).update_query_dict({"application_name": "other"}).render_as_string(False))
     yield opened
     opened.close()
@@ -188,7 +188,7 @@ def wanted(parameter: Parameter) -> Source:
 def test_a_conditional_delivery_wakes_workers_only_if_it_is_queued(
     database: Database, is_wanted: tuple[int, ...], *, wakes: bool
 ) -> None:
-    """One that is not queued notifies no other process either: the next delivery still has to do so."""
+    """A delivery that is not queued does not notify other processes either, so that the next one still can."""
     database.wake_up = WakeUp(lambda: 0.0)
     with database.write() as connection:
         queueing.add_all(connection, [ConditionalOrder(each).candidate() for each in is_wanted])

@@ -64,13 +64,13 @@ def applicant_of(caller: Caller) -> str:
 
 
 def monitor(world: World, applicant_id: str) -> str:
-    """Monitor an applicant; returns the monitor's id."""
+    """Create a monitor of an applicant; return its id."""
     made = onfido(world, "POST", "watchlist_monitors", applicant_id=applicant_id, report_name="watchlist_standard")
     return str(made["id"])
 
 
 def find_matches(world: World, monitor_id: str) -> None:
-    """Match a monitor, and post Onfido's event of it."""
+    """Add a match to a monitor, and post Onfido's event about it."""
     url = f"{world.simulator.url}/simulator/watchlist_monitors/{monitor_id}/matches"
     assert requests.post(url, json={"count": 2}, timeout=60).ok
 

@@ -1,4 +1,4 @@
-"""Watchlist monitors at Onfido: one for each verified user of a provider that has the setting, and none for others."""
+"""Watchlist monitors at Onfido: one for each verified user of a provider with this setting, and none for others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KINDS = (UpdateMonitor.kind, UpdateMonitorsOfUser.kind, UpdateMonitorsOfProvider
 
 
 def settled(world: World) -> None:
-    """Wait until every delivery about monitors is made."""
+    """Wait until every delivery about monitors is done."""
     world.wait_until(lambda: not [row for row in rows(world, "ready") if row.kind in KINDS])
     assert [row.history for row in rows(world, "dead")] == []
 
@@ -63,7 +63,7 @@ def watched(world: World) -> list[tuple[str, str]]:
 
 
 def recorded(world: World) -> dict[str, str | None]:
-    """Return the ids of the monitors that the connector knows of, by user."""
+    """Return the ids of the recorded monitors, by user."""
     with world.connector.services.database.read() as connection:
         found = connection.execute(select(watchlist_monitors.c.user_id, watchlist_monitors.c.monitor_id))
         return {row.user_id: row.monitor_id for row in found}
@@ -331,7 +331,7 @@ def has_created(world: World) -> bool:
 
 
 def is_begun(world: World) -> bool:
-    """Whether the monitor is being created, or was before the kill, which a busy machine may delay."""
+    """Whether the monitor is being created or was created: on a busy machine the kill may come later."""
     known = recorded(world)
     return bool(known.get("ann")) or (known == {"ann": None} and not recorded_is_free(world))
 

@@ -1,4 +1,4 @@
-"""Workers as processes of their own, on the database that web processes use at the same time."""
+"""Workers as separate processes, on a database that web processes use at the same time."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def intake() -> Intake:
 
 
 def feed(intake: Intake, data: bytes, step: int) -> Any:
-    """Send bytes a few at a time; returns the request as soon as there is one, which takes the last of them."""
+    """Send bytes a few at a time; return the request, which must be complete with the last of them, not before."""
     for at in range(0, len(data), step):
         assert at + step >= len(data) or intake.take() is None, f"whole after {data[:at]!r}"
         intake.feed(data[at : at + step])

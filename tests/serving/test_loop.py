@@ -1,4 +1,4 @@
-"""The event loop: slow, silent and numerous clients do not affect the others."""
+"""The event loop: slow, silent or many clients do not affect the others."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def read_answer(client: socket.socket) -> tuple[int, bytes]:
 
 
 def is_closed(client: socket.socket) -> bool:
-    """Whether the other side has closed; earlier data is discarded."""
+    """Whether the other side has closed the connection; data that arrived before is discarded."""
     client.setblocking(False)
     with suppress(BlockingIOError):
         try:
@@ -196,14 +196,14 @@ def test_a_malformed_request_is_refused_and_the_connection_closed(stack: ExitSta
 
 
 def test_the_answer_reaches_a_client_that_keeps_sending_a_refused_body(stack: ExitStack) -> None:
-    """A closed socket that has not read all makes the kernel drop the answer; ours reads on for a while."""
+    """If a socket is closed with unread data, the kernel drops the answer; so the loop reads on for a while."""
     site = stack.enter_context(Site())
     client = site.connect(stack, b"POST /x HTTP/1.1\nHost: x\n\n" + b"a" * 2_000_000)
     assert read_answer(client)[0] == 400
 
 
 def fill(size: int) -> Callable[[Connection, Any], bool]:
-    """Make an answer of one piece."""
+    """Return an answer of one piece of this size."""
 
     def answer(connection: Connection, _request: Any) -> bool:
         connection.output.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size)
@@ -263,7 +263,7 @@ def test_a_file_that_became_shorter_ends_the_connection(stack: ExitStack, tmp_pa
 
 
 def download(connection: Connection, _request: Any) -> bool:
-    """Answer with pieces, as many as are taken."""
+    """Answer with an endless number of pieces."""
     connection.output.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(10_000):
         connection.output.sendall(b"a" * ROOM)
@@ -299,7 +299,7 @@ class Watch:
 
 
 def test_a_slow_reader_is_not_disconnected(stack: ExitStack) -> None:
-    """Each piece takes a part of the remaining time, so that the total is many times the limit of one step."""
+    """Each piece takes a part of a step's time limit, and the total is many times that limit."""
     watch = Watch()
     site = stack.enter_context(Site(replace(PATIENT, send=1.0), clock=watch))
     answered: list[Connection] = []

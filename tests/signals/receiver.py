@@ -1,4 +1,4 @@
-"""A receiver of signals: its client, its calls, its endpoint, and how it verifies tokens by the published keys."""
+"""A receiver of signals: its client, its calls, its endpoint, and the verification of tokens by the published keys."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Receiver:
         return [self.verify(token) for token in self.poll(**body)["sets"].values()]
 
     def verify(self, token: str) -> dict[str, Any]:
-        """Verify a token as its receiver has to, and return its claims."""
+        """Check a token as a receiver must, and return its claims."""
         keys = HTTP.get(f"{self.caller.url}/.well-known/jwks.json", timeout=60).json()
         read = jwt.decode(token, KeySet.import_key_set(keys), algorithms=["RS256"])
         assert read.header["typ"] == SET_TYPE

@@ -95,7 +95,7 @@ def workers(world: World, tmp_path: Path) -> Iterator[list[Forked]]:
 
 @contextmanager
 def polling(receiver: Receiver, random_: random.Random, taken: list[str]) -> Iterator[None]:
-    """Poll all the time; every other confirmation is lost."""
+    """Poll continuously; every second acknowledgement is lost."""
     is_over = threading.Event()
 
     def poll() -> None:
@@ -127,7 +127,7 @@ def left(database: Database) -> int:
 
 
 def once_each(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each event once, by its id; one that came again was the same."""
+    """Return each event once, by its id; check that a repeated event is equal."""
     by_id: dict[str, dict[str, Any]] = {}
     for event in events:
         assert by_id.setdefault(event["jti"], event) == event

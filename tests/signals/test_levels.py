@@ -1,4 +1,4 @@
-"""The events of streams about users' levels: up, down, at a user's removal, and never twice."""
+"""The events of streams about users' levels: raised, lowered, at a user's removal, and never twice."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_levels_of_a_removed_providers_users_end(world: World) -> None:
 
 
 def test_users_removed_before_their_levels_are_noted_end_at_the_lower_level(world: World) -> None:
-    """A tenant's first stream stores the current levels shortly after its creation: no change is lost until then."""
+    """Levels are recorded shortly after a tenant's first stream was created: no change before that is lost."""
     for user_id in ("ann", "bea", "cid"):
         world.add_user(user_id)
         verify_by_hand(world, user_id)
@@ -218,7 +218,7 @@ def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
 
 
 def hold_levels(world: World, seconds: float) -> None:
-    """Postpone the announcement of levels, or make it due."""
+    """Postpone the deliveries that announce levels, or make them due."""
     values = {"due_at": world.clock() + timedelta(seconds=seconds)}
     with world.connector.services.database.write() as connection:
         connection.execute(update(outbox).where(outbox.c.kind == AnnounceLevel.kind).values(values))
@@ -288,7 +288,7 @@ def test_a_guest_of_the_openid_provider_is_not_a_subject() -> None:
 
 
 def settle(world: World) -> None:
-    """Wait until all levels have been looked at."""
+    """Wait until all levels were compared."""
     world.wait_until(lambda: settled(world))
 
 
@@ -303,7 +303,7 @@ def claim_of(world: World, user_id: str) -> dict[str, Any]:
 
 
 def seed(world: World) -> None:
-    """Note the levels at once, and wait for it."""
+    """Make the recording of levels due, and wait for it."""
     with world.connector.services.database.write() as connection:
         connection.execute(update(outbox).where(outbox.c.kind == "seed_levels").values(due_at=outbox.c.created_at))
     wait_for(world, "seed_levels", "done")

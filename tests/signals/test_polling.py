@@ -1,4 +1,4 @@
-"""Polled events (RFC 8936): acknowledged, refused, lost and waited for."""
+"""Polled events (RFC 8936): acknowledged, refused, lost, and long polling."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_poll_waits_for_an_event(world: World, receiver: Receiver) -> None:
 
 @pytest.mark.one_database
 def test_the_number_of_waiting_polls_is_limited(world: World, receiver: Receiver) -> None:
-    """The others are answered at once; so no receiver holds all threads."""
+    """Further polls are answered at once, so that no receiver occupies all threads."""
     held = world.connector.services.signal_polling._waiting
     most = max(1, world.connector.settings.threads // 4)
     assert all(held.acquire(blocking=False) for _ in range(most))

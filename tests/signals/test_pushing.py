@@ -1,4 +1,4 @@
-"""Pushed events (RFC 8935): in their order, each once, or again after a failure."""
+"""Pushed events (RFC 8935): in order, each once, and again after a failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UP, DOWN = ("ann", LOW, HIGH), ("ann", HIGH, LOW)
 
 
 def flip(world: World, receiver: Receiver, times: int, user_id: str = "ann") -> None:
-    """Verify a user and withdraw the verification, a number of times, with one event each."""
+    """Verify a user and withdraw the verification in turn, with one event for each change."""
     for number in range(times):
         verify_by_hand(world, user_id, is_verified=number % 2 == 0)
         wait_for_events(world, receiver, number + 1)
@@ -41,7 +41,7 @@ def due_now(world: World) -> None:
 
 @contextmanager
 def refused_once(world: World) -> Iterator[tuple[Endpoint, Receiver]]:
-    """Run a receiver that has answered the first event of a verified user with 503, as it answers all others."""
+    """Run a receiver that answers every event with 503, and wait until it has refused a verified user's first event."""
     with Endpoint(lambda *_: (503, None)) as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.add_user()
@@ -93,7 +93,7 @@ def test_an_event_that_is_not_accepted_is_repeated_before_the_next(world: World,
 
 
 def test_occasional_failures_of_a_receiver_delay_its_stream_by_seconds_only(world: World) -> None:
-    """An event that was accepted is progress: the stream is not delayed longer with each failure after it."""
+    """An accepted event is progress: later failures do not lengthen the stream's delay."""
     with Endpoint(lambda _token, number: (503, None) if number % 2 == 0 else (202, None)) as endpoint:
         receiver = connect(as_client(world.connector), endpoint.delivery)
         world.add_user()
@@ -169,7 +169,7 @@ def test_no_event_of_a_removed_stream_is_delivered(world: World) -> None:
 
 
 def test_an_outage_of_hours_loses_nothing(world: World) -> None:
-    """The delivery is dead, the sweep queues another, and the events are there still."""
+    """The delivery is dead; the sweep queues another, and the events are still stored."""
     with refused_once(world) as (endpoint, receiver):
         with world.connector.services.database.write() as connection:
             dead = {"state": "dead", "settled_at": outbox.c.created_at}
@@ -182,7 +182,7 @@ def test_an_outage_of_hours_loses_nothing(world: World) -> None:
 
 
 def test_a_delivery_of_an_outdated_turn_sends_nothing(world: World) -> None:
-    """As one of a worker that died after the turn had ended, and before it could say so."""
+    """Its worker was killed after the turn had ended, before the delivery was marked as done."""
     with refused_once(world) as (endpoint, receiver):
         pushing = world.connector.services.outbox
         delivery = pushing._handlers["push_signals"]

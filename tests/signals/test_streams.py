@@ -1,4 +1,4 @@
-"""Streams as receivers manage them (SSF 1.0, section 8.1), and the metadata that leads there."""
+"""Streams as receivers manage them (SSF 1.0, section 8.1), and the metadata that names the endpoints."""
 
 from __future__ import annotations
 

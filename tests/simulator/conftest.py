@@ -37,7 +37,7 @@ def http() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def vendor(simulator: Simulator) -> Iterator[onfido.DefaultApi]:
-    """The vendor's own client, which only learns where the API is."""
+    """The vendor's own client, configured only with the API's URL."""
     retries: Any = urllib3.Retry(total=None, connect=0, read=0, redirect=1)
     configuration = onfido.Configuration(host=simulator.api_url, api_token=API_TOKEN, retries=retries)
     client = onfido.ApiClient(configuration)
@@ -76,7 +76,7 @@ def new_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[
 
 @pytest.fixture
 def end_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
-    """End a run as a script does and return it."""
+    """End a run as a script does; return the run."""
 
     def end(run: dict[str, Any], **outcome: Any) -> dict[str, Any]:
         answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json=outcome, timeout=60)
@@ -119,7 +119,7 @@ def received() -> queue.Queue[tuple[bytes, str]]:
 
 @pytest.fixture
 def read_event(received: queue.Queue[tuple[bytes, str]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Verify the next event of a webhook as the vendor's client does, and return its payload."""
+    """Verify the next event with the vendor's client, and return its payload."""
 
     def read(webhook: dict[str, Any]) -> dict[str, Any]:
         body, signature = received.get(timeout=60)

@@ -163,7 +163,7 @@ def statuses(simulator: Simulator, host: str) -> set[int]:
     ],
 )
 def test_a_request_for_another_host_is_refused(simulator: Simulator, host: str) -> None:
-    """A page of that host may have been made to lead here."""
+    """By DNS rebinding, a page of another host could send requests here."""
     assert statuses(simulator, host) == {421}
 
 

@@ -117,7 +117,7 @@ REPORTS: dict[str, tuple[str, Any]] = {
 
 
 def strangers(model: object) -> list[str]:
-    """Name the members that the vendor's models lack, at any depth."""
+    """Yield the names of members that the vendor's models lack, at any depth."""
     if isinstance(model, list):
         return [name for element in model for name in strangers(element)]
     if not isinstance(model, BaseModel):

@@ -36,7 +36,7 @@ def evidence_url(simulator: Simulator, run_id: uuid.UUID) -> str:
 
 
 def assert_pdf(content: bytes) -> None:
-    """Read a PDF as a viewer begins to: from its end to the table of its objects, and from there to each."""
+    """Check a PDF as a viewer starts to read it: from its end to the table of its objects, and each object."""
     assert content.startswith(b"%PDF-1.4\n")
     found = re.search(rb"startxref\n(\d+)\n%%EOF\n\Z", content)
     assert found

@@ -1,4 +1,4 @@
-"""`make soak MINUTES=60 JSON=file`: ends with status 1 where something was lost, or memory grew."""
+"""`make soak MINUTES=60 JSON=file`: exits with status 1 if something was lost, or if memory grew."""
 
 from __future__ import annotations
 

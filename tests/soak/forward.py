@@ -1,4 +1,4 @@
-"""`python -m tests.soak.forward 127.0.0.1:80=10.0.0.1:8080 …`: passes connections on."""
+"""`python -m tests.soak.forward 127.0.0.1:80=10.0.0.1:8080 …`: forwards connections."""
 
 from __future__ import annotations
 

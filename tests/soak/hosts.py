@@ -1,4 +1,4 @@
-"""Two hosts on one machine: network namespaces, or, where those are not allowed, loopback."""
+"""Two hosts on one machine: network namespaces or, if those are not allowed, loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = ("a", "b")
 
 @dataclass(frozen=True)
 class Host:
-    """A host: the address that its processes listen on, and the command that runs others there."""
+    """A host: the address on which its processes listen, and the command that runs programs there."""
 
     name: str
     address: str
@@ -24,12 +24,12 @@ class Host:
 
     @property
     def is_namespace(self) -> bool:
-        """Whether it has a loopback of its own."""
+        """Whether the host is a namespace with its own loopback."""
         return bool(self.command)
 
 
 def obstacle() -> str:
-    """Return the reason why there can be no namespaces; empty if there can."""
+    """Return the reason why namespaces cannot be created; empty if they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     if not shutil.which("ip"):
@@ -43,7 +43,7 @@ def obstacle() -> str:
 
 @contextmanager
 def hosts() -> Iterator[list[Host]]:
-    """Create two hosts, and leave nothing of them."""
+    """Create two hosts, and remove them at the end."""
     if obstacle():
         yield [Host(name, "127.0.0.1", ()) for name in NAMES]
         return

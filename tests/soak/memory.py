@@ -1,4 +1,4 @@
-"""Resident memory of each process, with its children, and whether it grows while it works."""
+"""Resident memory of each process with its children, and whether it grows over time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Memory:
 
 
 def judged(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Compare the quarter after the settling with the last one."""
+    """Compare the first quarter after start-up with the last one."""
     settled = samples[int(len(samples) * SETTLING) :]
     quarter = max(1, len(settled) // 3)
     if len(settled) < FEWEST:
@@ -72,7 +72,7 @@ def judged(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def resident(pid: int) -> int:
-    """Return the resident bytes of a process and of all that it has started."""
+    """Return the resident bytes of a process and of all its descendants."""
     try:
         fields = Path(f"/proc/{pid}/statm").read_text().split()
         children = [

@@ -38,7 +38,7 @@ class Visit:
 
 @dataclass
 class Times:
-    """How long requests took, in milliseconds, and how they were answered."""
+    """The times of requests, in milliseconds, and their answers."""
 
     taken: dict[str, list[float]] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
@@ -57,7 +57,7 @@ def _code(answer: requests.Response) -> str:
 
 
 class People:
-    """Begins verifications at a rate, until stopped."""
+    """Starts verifications at a rate, until stopped."""
 
     def __init__(self, site: Site, rate: float, seed: int) -> None:
         self._site = site
@@ -74,7 +74,7 @@ class People:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no more, and wait for those under way."""
+        """Start no more verifications, and wait for those in progress."""
         self._stopping.set()
         self._thread.join()
         self._pool.shutdown()
@@ -143,7 +143,7 @@ class People:
         return self._send(status, lambda: caller.verify(self._site.providers[tenant], status))
 
     def _send(self, operation: str, send: Callable[[], requests.Response]) -> requests.Response | None:
-        """Send a request, and note how long it took; None if there was no answer."""
+        """Send a request and record its time; return None if there was no answer."""
         began = time.monotonic()
         try:
             answer = send()

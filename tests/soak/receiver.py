@@ -1,7 +1,7 @@
 """`python -m tests.soak.receiver ADDRESS:PORT DIRECTORY`: a receiver of pushed signals, with the faults of receivers.
 
-It appends each token that it accepts to a file named after the path. It refuses some for a moment, loses answers, so
-that an event comes again, and accepts nothing for some seconds of each minute.
+It appends each accepted token to a file named after the path. It refuses some tokens for a moment, loses answers, so
+that events are repeated, and accepts nothing for some seconds of each minute.
 """
 
 from __future__ import annotations

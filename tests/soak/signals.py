@@ -82,7 +82,7 @@ class Poller:
                 confirmed[stream.tenant] = self._poll(stream, confirmed[stream.tenant])
 
     def _poll(self, stream: Stream, confirmed: Sequence[str]) -> list[str]:
-        """Confirm some events and take the next ones; return those to be confirmed."""
+        """Acknowledge some events and get the next ones; return those to acknowledge."""
         asked = {"ack": list(confirmed), "returnImmediately": True, "maxEvents": 20}
         try:
             answer = stream.caller.post(f"/ssf/poll/{stream.body['stream_id']}", asked)

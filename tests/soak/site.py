@@ -1,4 +1,4 @@
-"""Everything that runs for a soak, and how it is started and ended."""
+"""All processes of a soak, and their start and end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SETTINGS = {
 
 @dataclass
 class Process:
-    """`connector serve` or `connector worker` on one host, started as often as it has to be."""
+    """`connector serve` or `connector worker` on one host, started as often as needed."""
 
     name: str
     host: Host
@@ -62,7 +62,7 @@ class Process:
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it is ready; nothing waits for a worker, which has no address."""
+        """Start the process, and wait until it is ready; a worker has no address, and is not waited for."""
         command = [*self.host.command, sys.executable, "-m", "connector", *self.arguments]
         with self.log.open("ab") as output:
             self.running = subprocess.Popen(
@@ -198,7 +198,7 @@ def _simulator(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def _reachable(hosts: Sequence[Host], ports: Sequence[int], on_last: int) -> Iterator[None]:
-    """Make services on this machine's loopback, and one of the last host's, reachable at each host's own."""
+    """Forward ports of each host's loopback to services on this machine's loopback, and one to the last host."""
     with ExitStack() as stack:
         forward = [sys.executable, "-m", "tests.soak.forward"]
         if hosts[0].is_namespace:

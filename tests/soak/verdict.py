@@ -28,7 +28,7 @@ VERIFICATIONS = select(verifications.c.id, verifications.c.user_id, verification
 
 
 def settle(site: Site) -> float:
-    """Wait until nothing is under way; return the seconds that it took."""
+    """Wait until nothing is in progress; return the seconds that this took."""
     began = time.monotonic()
     while time.monotonic() < began + PATIENCE:
         with site.services.database.read() as connection:
@@ -39,7 +39,7 @@ def settle(site: Site) -> float:
 
 
 def problems(site: Site, people: People) -> list[str]:
-    """Return everything that was lost, doubled or dead."""
+    """Return everything that was lost or doubled, and dead deliveries."""
     with site.services.database.read() as connection:
         rows = connection.execute(VERIFICATIONS).all()
         dead = connection.execute(DEAD_DELIVERIES).all()
@@ -59,7 +59,7 @@ def problems(site: Site, people: People) -> list[str]:
 
 
 def about_runs(users: int, rows: Any, runs: dict[str, str]) -> Iterator[str]:
-    """Yield each run that is not here as it is at Onfido, and each user with none or several."""
+    """Yield each run whose status here differs from Onfido's, and each user without exactly one run."""
     here = {row.run_id: row.status for row in rows if row.run_id}
     for run_id, status in runs.items():
         if here.get(run_id) != status:
@@ -78,7 +78,7 @@ def _about_notices(site: Site, rows: Any) -> Iterator[str]:
 
 
 def summary(times: Times) -> dict[str, Any]:
-    """Return percentiles by operation, in milliseconds, and how often each answer came."""
+    """Return the percentiles by operation, in milliseconds, and the number of each answer."""
     taken = {
         name: {
             "requests": len(values),

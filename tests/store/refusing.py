@@ -16,9 +16,9 @@ MEBIBYTE = 1024 * 1024
 
 @contextmanager
 def refusing_writes(url: str) -> Iterator[None]:
-    """Refuse writes to a database: PostgreSQL as a standby does, SQLite as on a full disk.
+    """Make a database refuse writes: PostgreSQL as a standby, SQLite as on a full disk.
 
-    PostgreSQL ends all connections at both ends: who is connected may see that once.
+    PostgreSQL's connections are ended at the start and at the end: each client may notice that once.
     """
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
     with _full_disk(url) if is_sqlite else _read_only(url):
@@ -27,7 +27,7 @@ def refusing_writes(url: str) -> Iterator[None]:
 
 @contextmanager
 def standing_apart(url: str) -> Iterator[None]:
-    """Refuse connections to PostgreSQL, and end all there are, as while it restarts."""
+    """Refuse connections to PostgreSQL and end the open ones, as during its restart."""
     with _altered(url, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"):
         yield
 

@@ -69,7 +69,7 @@ def resumed_token(world: World) -> str:
 def readable(found: bytes, secrets: Iterable[str]) -> list[str]:
     """Return the secrets that are found, plain, in base64 or in hex.
 
-    Short ones count as a whole word only: a few letters in a row also occur in encrypted text.
+    Short secrets count only as whole words, because a few letters also occur in encrypted text.
     """
     return [secret for secret in secrets if any(re.search(pattern, found) for pattern in patterns(secret.encode()))]
 
@@ -89,7 +89,7 @@ def test_the_search_finds_readable_values() -> None:
 
 
 def everything_stored(world: World) -> bytes:
-    """Return every cell of every table, and where the database is a file, every byte beside it."""
+    """Return every cell of every table, and all bytes of the database's files, if it has any."""
     database = world.connector.services.database
     with database.read() as connection:
         cells = [repr(row) for table in metadata.sorted_tables for row in connection.execute(select(table))]

@@ -1,4 +1,4 @@
-"""Several statements in one round trip: the same answers, locks and errors as one after another."""
+"""Several statements in one round trip: the same results, locks and errors as one after another."""
 
 from __future__ import annotations
 

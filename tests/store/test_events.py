@@ -1,4 +1,4 @@
-"""Statements on events: each body once for each provider; kept sealed for as long as it is needed."""
+"""Statements on events: each body once for each provider, encrypted, and kept only as long as needed."""
 
 from __future__ import annotations
 

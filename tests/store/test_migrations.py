@@ -83,7 +83,7 @@ def test_a_database_of_another_version_is_not_current(database: Database) -> Non
 
 
 def test_a_process_reads_its_migrations_once(sqlite_template: Path, race: Callable[..., list[str]]) -> None:
-    """Load balancers call it every second."""
+    """Load balancers ask for the readiness every second."""
     printed = race("from connector.store.engine import Database", LOOK_TWICE, str(sqlite_template), processes=1)
     assert printed == ["True fits\nFalse fits"]
 

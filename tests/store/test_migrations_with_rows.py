@@ -75,7 +75,7 @@ def test_rows_of_every_version_survive_all_later_migrations_and_back(database: D
 
 
 def tables(connection: Connection) -> list[Table]:
-    """Return the tables as the database has them, those that others refer to first."""
+    """Return the database's tables in an order in which each table follows those it refers to."""
     metadata = MetaData()
     metadata.reflect(connection)
     return [table for table in metadata.sorted_tables if table.name != OWN]
@@ -93,7 +93,7 @@ def row(table: Table, number: int) -> dict[str, Any]:
 
 
 def value(table: Table, column: Column[Any], number: int) -> Any:
-    """Return a value of the column's type; the one of the row it refers to, where it is a foreign key."""
+    """Return a value of the column's type; of a foreign key, the value of the row it refers to."""
     if (table.name, column.name) in EMPTY:
         return None
     for key in column.foreign_keys:
@@ -114,7 +114,7 @@ def read_rows(connection: Connection, known: list[Table]) -> Rows:
 
 
 def common(rows: Rows, like: Rows) -> Rows:
-    """Return those tables and columns of the rows that `like` has."""
+    """Return the rows with only the tables and columns of `like`."""
     return {
         name: [{column: each[column] for column in (some[0] if some else {})} for each in rows[name]]
         for name, some in like.items()
@@ -122,7 +122,7 @@ def common(rows: Rows, like: Rows) -> Rows:
 
 
 def describe(connection: Connection) -> Schema:
-    """Return columns, keys and indexes of every table, in no order."""
+    """Return columns, keys and indexes of every table, without an order."""
     inspector = inspect(connection)
     keys, refers = inspector.get_multi_pk_constraint(), inspector.get_multi_foreign_keys()
     indexes, unique = inspector.get_multi_indexes(), inspector.get_multi_unique_constraints()
@@ -140,7 +140,7 @@ def describe(connection: Connection) -> Schema:
 
 
 def test_no_migration_rebuilds_a_table() -> None:
-    """SQLite deletes a table that is rebuilt, and with it the rows that refer to it."""
+    """SQLite drops the former table during a rebuild, and with it rows that refer to it."""
     files = sorted(VERSIONS.glob("[0-9]*.py"))
     assert files
     assert [path.name for path in files if "batch_alter_table" in path.read_text()] == []

@@ -1,4 +1,4 @@
-"""The numbers of days that were counted before they were kept by month."""
+"""Daily numbers that were counted before numbers were kept by month."""
 
 from __future__ import annotations
 

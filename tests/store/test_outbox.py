@@ -18,7 +18,7 @@ from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
 
 @dataclass(frozen=True)
 class Status:
-    """The delivery of these tests."""
+    """A kind of delivery for these tests."""
 
     kind: ClassVar[str] = "status"
     number: int
@@ -72,7 +72,7 @@ def test_concurrent_workers_lease_different_rows_and_all_of_them(database: Datab
 
 
 def test_rows_are_locked_once_before_they_are_leased(database: Database) -> None:
-    """PostgreSQL may evaluate `IN (SELECT … LIMIT n)` again, for other rows; its plans are not a test's to choose."""
+    """PostgreSQL may evaluate `IN (SELECT … LIMIT n)` twice, with other rows; a test cannot choose its plan."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

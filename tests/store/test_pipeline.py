@@ -38,7 +38,7 @@ def found(connection: Connection) -> list[str]:
 
 
 def prepared(database: Database) -> list[str]:
-    """Return the prepared statements of the connection that is used again and again."""
+    """Return the prepared statements of the reused connection."""
     with database.read() as connection:
         return list(connection.execute(PREPARED).scalars())
 
@@ -129,7 +129,7 @@ def test_answers_larger_than_the_socket_buffers_are_read(database: Database) -> 
 
 
 def test_an_interruption_ends_the_connection_and_not_the_database(database: Database) -> None:
-    """Unread answers must never be used for the next statements."""
+    """Unread answers must never be taken for those of the next statements."""
 
     class Interrupted(BaseException):
         pass

@@ -1,4 +1,4 @@
-"""Statements that must find or change a row: the transaction fails without it, though its commit was sent already."""
+"""Statements that must find or change a row: without it the transaction fails, although its commit was sent already."""
 
 from __future__ import annotations
 

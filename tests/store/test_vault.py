@@ -64,7 +64,7 @@ class TestSealing:
 
     @given(data=st.data())
     def test_tampered_text_is_refused_or_unchanged(self, data: st.DataObject) -> None:
-        """The last characters of base64 have bits that mean nothing: changing those changes nothing."""
+        """The last characters of base64 have unused bits: changing only those has no effect."""
         sealed = VAULT.seal("the-secret", CONTEXT)
         at = data.draw(st.integers(0, len(sealed) - 1))
         tampered = sealed[:at] + data.draw(st.characters(codec="ascii")) + sealed[at + 1 :]
@@ -181,7 +181,7 @@ class TestKeys:
     def test_processes_that_start_concurrently_share_one_key(
         self, tmp_path: Path, race: Callable[..., list[str]]
     ) -> None:
-        """Each process races for fifty files, so that some of the races are close."""
+        """The processes race for fifty files, so that some races are close."""
         body = (
             "for number in range(50):\n"
             "    path = Path(sys.argv[1], str(number))\n"

@@ -59,7 +59,7 @@ def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
 
 
 def create_applicant(database: Database, verification: Verification, fields: set[str]) -> Verification:
-    """Record an applicant of the verification's as initiation does."""
+    """Record an applicant for the verification, as initiation does."""
     assert advance(database, verification, "first", applicant_id="applicant-1")
     with database.write() as connection:
         applicants.add(connection, verification, "applicant-1", fields)

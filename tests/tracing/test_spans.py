@@ -51,7 +51,7 @@ class Recorded:
         return [each for each in spans if trace_id in (None, trace_of(each))]
 
     def text(self) -> str:
-        """Return everything that would be sent."""
+        """Return the recorded spans as text, as they would be sent."""
         return "\n".join(each.to_json() for each in self.spans())
 
     def of_kind(self, kind: SpanKind, trace_id: str | None = None) -> list[ReadableSpan]:
@@ -70,7 +70,7 @@ def is_within(span: ReadableSpan, above: ReadableSpan) -> bool:
 
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
-    """Record spans; to be requested before a connector is opened."""
+    """Record spans; a test requests it before a connector."""
     made = Recorded()
     tracing.use(made.tracer)
     yield made
@@ -85,7 +85,7 @@ def world(recorded: Recorded, world: World) -> World:
 
 @pytest.fixture
 def connector(recorded: Recorded, connector: ConnectorServer) -> ConnectorServer:
-    """The same without a provider."""
+    """A connector with recorded spans, without a provider."""
     return connector
 
 
@@ -241,7 +241,7 @@ def test_statements_outside_a_request_or_delivery_belong_to_no_trace(
 
 
 class Peer(Quiet):
-    """Answers with a status that the path names, and keeps the headers."""
+    """Answers with the status in the path, and keeps the headers."""
 
     received: list[dict[str, str]]
 

@@ -1,6 +1,7 @@
 """An upgrade without downtime: processes of the old and of the new version serve over one database.
 
-The new version's `migrate` runs while the old processes serve; then one after the other is replaced. Here all stay.
+In an upgrade, the new version's `migrate` runs while old processes serve, which are then replaced one by one. Here
+they keep running beside the new ones.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Site:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def site(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> Iterator[Site]:
-    """Over a database of its own: its schema is changed."""
+    """A site with a separate database, because its schema is changed."""
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     url = f"sqlite:///{data_dir / 'connector.db'}"

@@ -1,4 +1,4 @@
-"""Trees with the code of other versions: a later one with a further migration, and the one before the newest."""
+"""Trees with the code of other versions: a later one with another migration, and the one before the newest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def later_version(directory: Path, *, supports: str) -> Path:
-    """Return a copy of the code with a migration more; `supports` is the oldest version that can use its schema."""
+    """Return a copy of the code with another migration; `supports` is the oldest version that can use its schema."""
     tree = directory / f"later-{supports}"
     for folder in ("connector", "config"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -46,7 +46,7 @@ def later_version(directory: Path, *, supports: str) -> Path:
 
 
 def former_version(directory: Path) -> Path | None:
-    """Return the code as it was before the newest migration; None if the history is not there, or too short."""
+    """Return the code before the newest migration; None if the repository's history is missing or too short."""
     [newest] = (ROOT / VERSIONS).glob(f"{newest_version()}_*.py")
     name = newest.name.partition("_")[2]  # without its number, which may have changed before it was merged
     commits = (_git("log", "--format=%H", "--", str(VERSIONS)) or "").split()
@@ -63,7 +63,7 @@ def former_version(directory: Path) -> Path | None:
 
 
 def _is_before(commit: str, name: str) -> bool:
-    """Whether a commit has no migration of this name, and its own can be run: no two have one number."""
+    """Whether a commit lacks this migration, and has migrations with distinct numbers, so that they can be run."""
     found = (_git("ls-tree", "--name-only", commit, f"{VERSIONS}/") or "").split()
     files = [Path(each).name for each in found if each.endswith(".py")]
     numbers = {each.partition("_")[0] for each in files}
