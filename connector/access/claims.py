@@ -118,7 +118,7 @@ class ClaimRules:
         return bool(self._settings.tenant_claim) or self._settings.tenant == tenant.name
 
     def _subject(self, claims: Mapping[str, Any]) -> object:
-        """Return the user's id; for a token that a client has for itself, the client's id.
+        """Return the user's id; for a client's own token (client credentials), the client's id.
 
         Such a token names the client in `sub` (RFC 9068, 2.2). An introspection answer may lack `sub` altogether (RFC
         7662, 2.2).

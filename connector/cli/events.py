@@ -116,7 +116,7 @@ def refused(context: click.Context, provider: str | None, tenant: Tenant, as_jso
 
 
 def _news(opened: Services, tenant: Tenant, criteria: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield, repeatedly, the events that are new since, the oldest first."""
+    """Yield the new events of each check, the oldest first."""
     from connector.api.shapes.event import event_body  # noqa: PLC0415
 
     seen: dict[str, str] = {}

@@ -126,7 +126,7 @@ def list_(
 
 
 def _news(opened: Services, tenant: Tenant, criteria: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield, repeatedly, the verifications that were started or changed since, the oldest first."""
+    """Yield the verifications that were started or changed since the check before, the oldest first."""
     from connector.api.shapes.verification import VerificationSchema  # noqa: PLC0415
 
     seen: dict[str, str] = {}

@@ -90,10 +90,10 @@ def _names() -> tuple[str, ...]:
 def _filters() -> Filters:
     return Filters(
         Choice("subject", _("Object"), subjects()),
-        Choice("action", _("What was done"), actions()),
+        Choice("action", _("Action"), actions()),
         Choice("outcome", _("Outcome"), {DONE: _("Done"), REFUSED: _("Refused")}),
         Choice("channel", _("Through"), channels()),
-        text={"actor": _("Who"), "object": _("Name or id of the object"), "user": _("User concerned")},
+        text={"actor": _("Actor"), "object": _("Name or id of the object"), "user": _("User concerned")},
         dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
     )
 

@@ -1,4 +1,4 @@
-"""What an error says, in the language of the page."""
+"""The description of an error, in the language of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connector.errors import ConnectorError, InvalidField
 
 
 def description_of(error: ConnectorError, otherwise: str = "") -> str:
-    """Return an error's description; `otherwise`, if given, in a language whose catalogue does not have it."""
+    """Return an error's description; `otherwise`, if given, for a language whose catalogue lacks it."""
     said = error.description
     if isinstance(error, InvalidField) and isinstance(error.why, Message):
         said = message("%(field)s: %(why)s.", field=error.where, why=error.why)

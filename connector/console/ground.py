@@ -1,4 +1,4 @@
-"""What the application provides to the console: use cases, settings, clock, and the limit on sign-ins."""
+"""The application's services to the console: use cases, settings, clock, and the limit on sign-ins."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def resend() -> str | Response:
         number = deliveries.count_resent(g.tenant, since, is_everything=is_everything)
         if number != 0:
             return _ask_resend(number, form)
-        form.since.errors = [_("must be earlier: there is no such delivery since then")]
+        form.since.errors = [_("must be an earlier time: no such delivery exists since this one")]
     return render_template("console/jobs/resend.html", form=form)
 
 

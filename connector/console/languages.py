@@ -31,7 +31,7 @@ def prefer(ui_locales: str | None) -> None:
 
 
 def requested() -> str | None:
-    """Return the languages of the OpenID request, for the pages of the sign-in on its way."""
+    """Return the languages of the OpenID request, for the pages of the sign-in that it requires."""
     languages: str | None = g.get(PARAMETER)
     return languages
 

@@ -1,4 +1,4 @@
-"""The access token of the person who views a page: some directories can be read with it alone.
+"""The access token of the person who views a page: some directories can be read only with it.
 
 Without a usable token the person is sent through the sign-in again, and then back to the page. This does not happen
 right after a sign-in, because the next token would be as useless.

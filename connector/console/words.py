@@ -1,4 +1,4 @@
-"""How a state is shown: never by colour alone, always by icon, word and colour.
+"""The display of states: always by icon, word and colour, never by colour alone.
 
 The colours mean one thing each: `good` verified, approved, delivered; `bad` declined, differs, dead; `wait` review,
 warning, retry; `run` under way; `none` nothing to report; `fault` a technical error or a refused event; `test` sandbox.

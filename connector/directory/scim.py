@@ -87,7 +87,7 @@ class ScimDirectory:
                 operations = _operations(user, self._dialect.written(status))
                 if not operations or self._patch(session, user, operations):
                     return True
-        raise unreachable(self._exchange.host, message("the user changes all the time"))
+        raise unreachable(self._exchange.host, message("the user was changed repeatedly during the write"))
 
     def _patch(self, session: Session, user: ScimUser, operations: Sequence[Mapping[str, Any]]) -> bool:
         """Change a user; False if the user was changed since it was read, or is gone, and has to be read again."""

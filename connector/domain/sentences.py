@@ -239,7 +239,7 @@ _SIGN_IN_REFUSALS = {
 
 
 def _of_settings(change: Change) -> str:
-    names = listed(change.changes or ()) or _("nothing that is shown")
+    names = listed(change.changes or ()) or _("only values that are not shown")
     return _("The settings of %(name)s changed: %(names)s.", name=change.name or "", names=names)
 
 

@@ -126,7 +126,7 @@ class StreamReport:
     """A stream with the state of its deliveries, for administrators.
 
     `subjects` is the number of users whom its receiver has named, counted up to a limit. `delivered_at` is when the
-    receiver last took an event. `failures` are the attempts of the current push that failed, with the reason of the
+    receiver last accepted an event. `failures` are the attempts of the current push that failed, with the reason of the
     last; `is_dead`: it is not attempted again, and the next sweep queues another.
     """
 

@@ -4,7 +4,7 @@
 
     started, run, captured, result, approved, verified, all_verified     by the day of the start
     ended, seconds, attribute, attribute_approved, attribute_verified    by the day of the end
-    refused, dead                                                               by the day on which it happened
+    refused, dead                                                        by the day on which it happened
 
 Days are UTC days. Durations are kept in a histogram whose buckets grow by 15 %, so that the median of many days can
 be computed.
@@ -192,7 +192,7 @@ def _funnel(by_measure: Mapping[str, Counter[str]]) -> Iterator[Stage]:
 
 
 def _young(numbers: Numbers, period: Period, today: date) -> int:
-    """Return how many are open that were started today or yesterday: they may still get through."""
+    """Return the number of open verifications that were started today or yesterday: they may still get through."""
     key = key_of(Measure.STARTED, OPEN)
     if not period.is_of_days:
         return numbers.totals.get(key, 0)

@@ -89,8 +89,8 @@ class Issuer(Checked):
     )
     subject_claim: str = setting(
         "sub",
-        "The claim that is used as the user's id. It must never change and never be reassigned; a token that "
-        "a client has for itself may have the client's id in `sub` instead.",
+        "The claim that is used as the user's id. It must never change and never be reassigned. In a client's "
+        "own token (client credentials), `sub` may be the client's id instead.",
         checks.not_empty,
     )
     scope_claim: str | tuple[str, ...] = setting(

@@ -53,7 +53,7 @@ class StreamReportSchema(ma.Schema):
     )
     waiting = fields.Integer(required=True, metadata={"description": "events that its receiver has not taken yet"})
     delivered_at = fields.String(
-        required=True, allow_none=True, metadata={"description": "when its receiver last took an event"}
+        required=True, allow_none=True, metadata={"description": "when its receiver last accepted an event"}
     )
     failures = fields.Integer(
         required=True, metadata={"description": "failed attempts of the current push; 0 for a stream that is polled"}

@@ -71,7 +71,7 @@ def test_audit_filters_and_pages_are_in_the_address(visit: Visit, place: World) 
     visitor = visit(javascript=False)
     page = visitor.open("/console/audit")
     page.locator("summary", has_text="Filter").click()
-    page.get_by_label("Who").fill(actor)
+    page.get_by_label("Actor").fill(actor)
     page.locator("select[name=subject]").select_option("user")
     page.get_by_role("button", name="Show").click()
     assert f"actor={actor}" in page.url

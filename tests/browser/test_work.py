@@ -203,7 +203,7 @@ class TestJobs:
         page.get_by_role("link", name="Jobs").last.click()
         page.get_by_role("link", name="Resend since…").click()
         page.get_by_role("button", name="Count them").click()
-        expect(page.get_by_role("alert")).to_contain_text("there is no such delivery since then")
+        expect(page.get_by_role("alert")).to_contain_text("no such delivery exists since this one")
         admin = admin_of(home)
         with serving(Taking) as url:
             answer_on(admin.post(ENDPOINTS, {"url": url, "events": ["verification.finished"]}), 201)

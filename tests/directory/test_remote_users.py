@@ -368,7 +368,7 @@ def test_values_of_a_remote_directorys_users_cannot_be_changed_in_the_connector(
         lambda: list(users.put_all(tenant, [("ann", {})])),
         lambda: list(users.rehearse(tenant, [("ann", {})])),
     ):
-        with pytest.raises(InvalidField, match="tenant: must have the embedded directory, but its users are in"):
+        with pytest.raises(InvalidField, match="tenant: must be a tenant with the embedded directory; this"):
             attempt()
 
 

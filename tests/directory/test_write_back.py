@@ -387,7 +387,7 @@ def test_a_user_changed_meanwhile_is_read_again(deployment: Deployment) -> None:
 def test_a_user_who_keeps_changing_is_retried_later(deployment: Deployment) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
     faulty.replies = [Reply(200, USER), Reply(412, b"")] * 3 + [Reply(412, b"")]
-    with pytest.raises(DirectoryError, match="changes all the time"):
+    with pytest.raises(DirectoryError, match="was changed repeatedly"):
         write_back(deployment).write(WriteStatus("away", user_id))
 
 

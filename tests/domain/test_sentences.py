@@ -107,7 +107,7 @@ def provider(changes: dict[str, Any] | None, **detail: Any) -> Change:
             change("settings", "changed", "serve", changes={"threads": {"from": 8, "to": 9}}),
             "The settings of serve changed: threads.",
         ),
-        (change("settings", "changed", "serve"), "The settings of serve changed: nothing that is shown."),
+        (change("settings", "changed", "serve"), "The settings of serve changed: only values that are not shown."),
     ],
 )
 def test_an_entry_is_a_sentence(entry: Change, expected: str) -> None:

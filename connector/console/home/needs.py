@@ -93,7 +93,7 @@ def _silent_providers() -> Iterator[Need]:
         if health.state == UNKNOWN:
             text = _("Onfido did not answer when “%(name)s” was checked.", name=health.provider_name)
             detail = _("The last known state is shown. The check is repeated automatically.")
-            yield Need("wait", "cloud-slash", text, detail, _("Look"), _provider("setup", health.provider_id))
+            yield Need("wait", "cloud-slash", text, detail, _("View"), _provider("setup", health.provider_id))
 
 
 def _refused_posts() -> Iterator[Need]:
@@ -107,7 +107,7 @@ def _refused_posts() -> Iterator[Need]:
                 name=posts.provider_name,
             )
             url = link("events.show_list", provider=posts.provider_id, state="refused")
-            yield Need("fault", "shield-x", text, _cause(posts.cause), _("Look"), url)
+            yield Need("fault", "shield-x", text, _cause(posts.cause), _("View"), url)
 
 
 def _dead() -> Iterator[Need]:
@@ -117,7 +117,7 @@ def _dead() -> Iterator[Need]:
         count = _counted(len(page.rows), is_more=page.next_cursor is not None)
         text = ngettext("%(n)s delivery is dead.", "%(n)s deliveries are dead.", len(page.rows), n=count)
         detail = _("Each was tried for about an hour. Once the receiver answers again, resend them.")
-        yield Need("bad", "send-x", text, detail, _("Look"), link("deliveries.show_list", state=DEAD))
+        yield Need("bad", "send-x", text, detail, _("View"), link("deliveries.show_list", state=DEAD))
 
 
 def _reviews() -> Iterator[Need]:
@@ -164,7 +164,7 @@ def _never_compared() -> Iterator[Need]:
                 compared.of,
             )
             url = link("verifications.show_list", claim=claim.uri, result="not_compared")
-            yield Need("wait", "dash-circle", text, detail, _("Look"), url)
+            yield Need("wait", "dash-circle", text, detail, _("View"), url)
 
 
 def _long_open() -> Iterator[Need]:
@@ -178,7 +178,7 @@ def _long_open() -> Iterator[Need]:
         )
         detail = _("Set a time-out for the workflow's tasks in Onfido Studio, so that abandoned runs end.")
         url = link("verifications.show_list", status=list(OPEN), to=f"{before:%Y-%m-%d}")
-        yield Need("wait", "clock-history", text, detail, _("Look"), url)
+        yield Need("wait", "clock-history", text, detail, _("View"), url)
 
 
 def _parked_events() -> Iterator[Need]:
@@ -193,7 +193,7 @@ def _parked_events() -> Iterator[Need]:
             n=_counted(len(page.rows), is_more=page.next_cursor is not None),
         )
         detail = _("Their runs are not known here: they may be another system's in the same Onfido account.")
-        yield Need("wait", "inbox", text, detail, _("Look"), link("events.show_list", state="parked"))
+        yield Need("wait", "inbox", text, detail, _("View"), link("events.show_list", state="parked"))
 
 
 def _providers() -> Providers:

@@ -71,7 +71,7 @@ class CaptureForm(Form):
     language = SelectField(
         _l("Language"),
         choices=[
-            SelectChoice("", _l("The browser's")),
+            SelectChoice("", _l("The browser's language")),
             *(SelectChoice(each, NAMES[each]) for each in sorted(LANGUAGES, key=NAMES.__getitem__)),
         ],
     )

@@ -28,7 +28,7 @@ def show_changes(provider_id: str) -> str:
     audit: Audit = use_cases().audit
     listed = audit.page(g.tenant, AuditFilter(subject=PROVIDER, name=provider.provider_id), limit=SHOWN)
     entries = AuditPageSchema().dump(audit_body(listed))["entries"]
-    sentence = _("What was done to this provider, the latest first.")
+    sentence = _("The actions on this provider, the latest first.")
     return page.show_tab(
         "console/providers/changes.html",
         provider,

@@ -1,4 +1,4 @@
-"""What the tabs of a provider share: the head with the tabs, the provider, and saving a change to it."""
+"""The common parts of a provider's tabs: the head with the tabs, the provider, and saving a change to it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def registry() -> Providers:
 
 
 def objection_of(error: RequestError) -> str:
-    """Return why a provider was refused, below its name: the name is taken, or what the error says."""
+    """Return the message for the name field of a refused provider: the name is taken, or the error's description."""
     if error.code is Code.PROVIDER_NAME_TAKEN:
         return str(_("must be unique: there is a provider of this name already"))
     return description_of(error)

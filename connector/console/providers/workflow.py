@@ -81,7 +81,7 @@ def _page(provider: Provider, editing: Editing) -> str:
         ),
         editing=editing,
         types=[(each.value, each.value) for each in InputType],
-        sources={CONSTANT: _("Always this"), CLAIM: _("The user's claim"), REQUEST: _("The application")},
+        sources={CONSTANT: _("A constant"), CLAIM: _("The user's claim"), REQUEST: _("The application")},
     )
 
 

@@ -4,9 +4,10 @@
     on a schedule      ──► the verified users, page by page, at a limited rate ──► more than 5 % gone: no change
                                                                                └─► otherwise each is read once more
 
-A user who has lost a verified value counts as gone until then: a directory that hides attributes, because a right was
-taken from the connector's client, answers like one from which they were removed. A value that has changed cannot be
-such an error, so it is recorded at once.
+Until that second reading, a user who has lost a verified value counts as gone: a directory that hides attributes,
+because a right was taken from the connector's client, answers like one from which they were removed. A value that has
+changed cannot be such an error, so it is recorded at once.
+
 The tenant's setting determines what happens to a user who is gone: keep, unverify or remove.
 """
 

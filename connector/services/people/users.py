@@ -220,8 +220,8 @@ class Users:
 def _check_embedded(tenant: Tenant) -> None:
     """Raise if values cannot be written here, because the tenant has its own directory."""
     if not tenant.directory.is_local:
-        where = f"its users are in a directory of the kind {tenant.directory.kind}, where their values are changed"
-        raise InvalidField("tenant", message("must have the embedded directory, but %(where)s", where=where))
+        where = f"this tenant's users are in a directory of the kind {tenant.directory.kind}: change their values there"
+        raise InvalidField("tenant", message("must be a tenant with the embedded directory; %(where)s", where=where))
 
 
 def _batches(given: Iterable[tuple[str, Values]]) -> Iterator[dict[str, Values]]:
