@@ -92,7 +92,7 @@ def _filters() -> Filters:
         Choice("subject", _("Object"), subjects()),
         Choice("action", _("Action"), actions()),
         Choice("outcome", _("Outcome"), {DONE: _("Done"), REFUSED: _("Refused")}),
-        Choice("channel", _("Through"), channels()),
+        Choice("channel", _("Channel"), channels()),
         text={"actor": _("Actor"), "object": _("Name or id of the object"), "user": _("User concerned")},
         dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
     )
