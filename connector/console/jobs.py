@@ -97,7 +97,7 @@ def show(job_id: str) -> str:
     return render_template("console/jobs/job.html", **_shown(job))
 
 
-@story.page("/<job_id>/state", scope=SCOPE)
+@story.page("/<job_id>/state", scope=SCOPE, is_polled=True)
 def show_state(job_id: str) -> File:
     """Show a job's progress."""
     job = _jobs().get(g.tenant, job_id)

@@ -2,7 +2,8 @@
 
 {% call live(url_for(".show_state", run_id=run.id), version, seconds=3) %} … {% endcall %}
 
-The part's view answers 304 while its version is unchanged, which costs one small query.
+The part's view is declared with `is_polled=True`: polling is not use by a person, so the session still becomes idle.
+The view answers 304 while its version is unchanged, which costs one small query.
 """
 
 from __future__ import annotations

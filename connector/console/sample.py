@@ -99,7 +99,7 @@ def remove() -> Response:
     return redirect(url_for(".show"))
 
 
-@story.page("/live", scope=SCOPE)
+@story.page("/live", scope=SCOPE, is_polled=True)
 def show_live() -> Response:
     """Show the part that is polled."""
     return live_part("console/sample_live.html", "1", now=now())

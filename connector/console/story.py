@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 from connector.access.gate import REQUIRED_SCOPE
 from connector.api.middleware.shares import LASTING, Lasting, lasts
 from connector.console.forms import SHOWN_AGAIN
-from connector.console.viewer import current_viewer
+from connector.console.viewer import POLLED, current_viewer
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +47,15 @@ class Story(Blueprint):
         prefix = f"/{name}" if path is None else path
         super().__init__(name, __name__, url_prefix=prefix or None)
 
-    def page(self, rule: str = "", *, scope: str | None, lasting: Lasting | None = None) -> Callable[[View], View]:
-        """Declare a page for people who have the scope; `lasting` if it calls others, or sends a file."""
-        return self._view(rule, scope, lasting, "GET")
+    def page(
+        self, rule: str = "", *, scope: str | None, lasting: Lasting | None = None, is_polled: bool = False
+    ) -> Callable[[View], View]:
+        """Declare a page for people who have the scope; `lasting` if it calls others, or sends a file.
+
+        `is_polled`: it is a live part, which an open page requests by itself: this does not keep a session from
+        being idle.
+        """
+        return self._view(rule, scope, lasting, "GET", **{POLLED: is_polled})
 
     def action(
         self, rule: str, *, scope: str | None, lasting: Lasting | None = None, is_shown_again: bool = False
@@ -58,16 +64,16 @@ class Story(Blueprint):
 
         `is_shown_again`: if its `Form` is not valid, or its button `do` is `show`, it does nothing but show the form.
         """
-        return self._view(rule, scope, lasting, "POST", is_shown_again=is_shown_again)
+        return self._view(rule, scope, lasting, "POST", **{SHOWN_AGAIN: is_shown_again})
 
     def form(
         self, rule: str, *, scope: str | None, lasting: Lasting | None = None, is_shown_again: bool = True
     ) -> Callable[[View], View]:
         """Declare a page with a `Form` that is posted to its own address, and shown again if it is not valid."""
-        return self._view(rule, scope, lasting, "GET", "POST", is_shown_again=is_shown_again)
+        return self._view(rule, scope, lasting, "GET", "POST", **{SHOWN_AGAIN: is_shown_again})
 
     def _view(
-        self, rule: str, scope: str | None, lasting: Lasting | None, *methods: str, is_shown_again: bool = False
+        self, rule: str, scope: str | None, lasting: Lasting | None, *methods: str, **marks: bool
     ) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             counted = lasts(lasting, view, is_callers_own=True) if lasting else view
@@ -78,9 +84,7 @@ class Story(Blueprint):
                 answer: Response | str = counted(*args, **kwargs)
                 return answer
 
-            setattr(guarded, REQUIRED_SCOPE, scope)
-            setattr(guarded, LASTING, lasting)
-            setattr(guarded, SHOWN_AGAIN, is_shown_again)
+            vars(guarded).update({REQUIRED_SCOPE: scope, LASTING: lasting, **marks})
             self.add_url_rule(rule, view.__name__, guarded, methods=list(methods))
             return view
 

@@ -72,7 +72,7 @@ def show_list() -> str:
     )
 
 
-@story.page("/news", scope=SCOPE)
+@story.page("/news", scope=SCOPE, is_polled=True)
 def show_news() -> Response:
     """Show how many verifications were started since the list was loaded."""
     known = {each.provider_id: each for each in _providers().all(g.tenant)}

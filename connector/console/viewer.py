@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import g, request
+from flask import current_app, g, request
 from werkzeug.wrappers import Response
 
 from connector.access.claims import Principal
@@ -11,6 +11,7 @@ from connector.domain.frozen import frozen
 from connector.services.console_sessions import ConsoleSession, Person
 from connector.settings.issuers import OPERATE
 
+POLLED = "is_polled"  # of views: an open page requests it by itself
 INCLUDED_IN = {"internal_idv_audit_view": ("internal_idv_claim_view",)}
 
 
@@ -42,10 +43,15 @@ def current_viewer() -> Viewer | None:
     """Return the person who is signed in at the request's tenant; None if the browser has no session."""
     if "viewer" not in g:
         secret = request.cookies.get(cookie_name())
-        session = console_sessions().find(g.tenant, secret) if secret else None
+        session = console_sessions().find(g.tenant, secret, is_use=not _is_polled()) if secret else None
         g.viewer = Viewer(session) if session else None
     viewer: Viewer | None = g.viewer
     return viewer
+
+
+def _is_polled() -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, POLLED, False))
 
 
 def actor() -> str:

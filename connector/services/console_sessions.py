@@ -114,14 +114,17 @@ class ConsoleSessions:
         log.info("console.signed_in", tenant=tenant.name, user=person.user_id, issuer=person.issuer)
         return secret
 
-    def find(self, tenant: Tenant, secret: str) -> ConsoleSession | None:
-        """Return the tenant's session of a cookie; None if there is none, or it has ended."""
+    def find(self, tenant: Tenant, secret: str, *, is_use: bool = True) -> ConsoleSession | None:
+        """Return the tenant's session of a cookie; None if there is none, or it has ended.
+
+        `is_use`: the person has made this request, so that the session is not idle.
+        """
         now, digest = self._clock(), digest_of(secret)
         with self._database.read() as connection:
             session = console_sessions.find(connection, digest)
         if session is None or session.tenant != tenant.name or not self._is_open(session, now):
             return None
-        if now - session.seen_at >= TOUCH_AFTER:
+        if is_use and now - session.seen_at >= TOUCH_AFTER:
             with self._database.write() as connection:
                 console_sessions.touch(connection, session.session_id, now)
         return session

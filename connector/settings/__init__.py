@@ -218,7 +218,9 @@ class Settings(Noted, Checked):
         28_800, "Seconds after which a person has to sign in to the console again.", checks.between(60, 31_622_400)
     )
     console_idle_time: int = setting(
-        1_800, "Seconds without a request after which a person has to sign in again.", checks.between(60, 31_622_400)
+        1_800,
+        "Seconds without use after which a person has to sign in again; an open page that refreshes itself is no use.",
+        checks.between(60, 31_622_400),
     )
 
     log_level: str = setting(

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from connector.access.gate import REQUIRED_SCOPE
+from connector.console.viewer import POLLED
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.pages import applications
 from tests.bodies import API_TOKEN, config_properties, provider_body
@@ -121,6 +122,23 @@ def test_the_administrator_of_another_tenant_sees_no_data(world: World, planted:
             assert answer.status_code in (200, 302, 400, 403, 404), (answer.status_code, each)
             seen = [mark for mark in marks if mark in answer.text and mark not in each.path]
             assert (seen, each) == ([], each)
+
+
+@pytest.mark.one_database
+def test_an_open_page_that_refreshes_itself_keeps_no_session_from_being_idle(
+    world: World, planted: Mapping[str, str]
+) -> None:
+    """The page may be open at a computer that its user has left."""
+    browser, (_, pages) = sign_in(world), applications(world.connector.app)
+    for each in routes(world, planted):
+        if each.method == "GET":
+            answer = browser.get(world.connector.url + each.path, timeout=60, allow_redirects=False)
+            is_polled = getattr(pages.view_functions[each.endpoint], POLLED, False)
+            assert answer.status_code >= 400 or is_polled is ("ETag" in answer.headers), each
+    for _ in range(4):
+        world.clock.advance(500)
+        answer = browser.get(f"{world.connector.url}/console/home/needs", headers={"HX-Request": "true"}, timeout=60)
+    assert answer.status_code == 401
 
 
 def test_every_page_answers_and_holds_no_secret(world: World, planted: Mapping[str, str]) -> None:

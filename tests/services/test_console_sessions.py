@@ -62,6 +62,15 @@ def test_a_session_ends_when_it_is_idle(world: World, sessions: ConsoleSessions)
     assert sessions.find(ACME, secret) is None
 
 
+def test_a_session_that_is_only_polled_is_idle(world: World, sessions: ConsoleSessions) -> None:
+    secret = sessions.begin(ACME, BOB, "somebody")
+    for _ in range(29):
+        world.clock.advance(60)
+        assert sessions.find(ACME, secret, is_use=False) is not None
+    world.clock.advance(61)
+    assert sessions.find(ACME, secret, is_use=False) is None
+
+
 def test_the_last_use_of_a_session_is_written_once_a_minute(world: World, sessions: ConsoleSessions) -> None:
     secret = sessions.begin(ACME, BOB, "somebody")
     seen = []

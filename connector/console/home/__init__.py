@@ -48,7 +48,7 @@ def show_home() -> str:
     )
 
 
-@story.page("/needs", scope=None)
+@story.page("/needs", scope=None, is_polled=True)
 def show_needs() -> Response:
     """Show the head of the first page again if it has changed."""
     top = _top()

@@ -34,7 +34,7 @@ def install(story: Story) -> None:
     """Add the tab to the story of providers."""
     story.page("/<provider_id>", scope=page.VIEW)(show_provider)
     story.page("/<provider_id>/setup", scope=page.VIEW)(show_setup)
-    story.page("/<provider_id>/setup/steps", scope=page.VIEW)(show_steps)
+    story.page("/<provider_id>/setup/steps", scope=page.VIEW, is_polled=True)(show_steps)
     story.action("/<provider_id>/setup/check", scope=page.UPDATE, lasting=Lasting.ONFIDO)(check)
     story.action("/<provider_id>/setup/webhook", scope=page.UPDATE, lasting=Lasting.ONFIDO)(register_webhook)
     story.action("/<provider_id>/setup/webhook-token", scope=page.UPDATE, lasting=Lasting.ONFIDO)(set_webhook_token)

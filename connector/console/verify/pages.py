@@ -51,7 +51,7 @@ def show(provider_id: str) -> Response:
     return _page(_current_status(provider_id, asks=True))
 
 
-@verify.page("/<provider_id>/state", scope=None)
+@verify.page("/<provider_id>/state", scope=None, is_polled=True)
 def show_state(provider_id: str) -> Response:
     """Return the part of the page that follows the result."""
     try:
