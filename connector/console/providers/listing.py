@@ -34,7 +34,7 @@ class Line:
     region: str
     attributes: int
     compared: int
-    results: int
+    results: int | None
 
 
 def install(story: Story) -> None:
@@ -48,10 +48,9 @@ def show_list() -> str:
     health = records.all(g.tenant)
     filters = _filters()
     by_id = {each.provider_id: each for each in health}
-    statistics: StatisticsLookup = use_cases().statistics
-    results = statistics.results_of_a_day(g.tenant)
+    results = _results()
     lines = [
-        _line(provider, by_id[provider.provider_id], results.get(provider.provider_id, 0))
+        _line(provider, by_id[provider.provider_id], None if results is None else results.get(provider.provider_id, 0))
         for provider in page.registry().all(g.tenant)
         if provider.provider_id in by_id
     ]
@@ -66,7 +65,13 @@ def show_list() -> str:
     )
 
 
-def _line(provider: Provider, health: Health, results: int) -> Line:
+def _results() -> Mapping[str, int] | None:
+    """Return how many verifications of each provider had a result; None for people who may not see results."""
+    statistics: StatisticsLookup = use_cases().statistics
+    return statistics.results_of_a_day(g.tenant) if g.viewer.may(page.RESULTS) else None
+
+
+def _line(provider: Provider, health: Health, results: int | None) -> Line:
     attributes = len({*provider.claims, *provider.studio.by_claim})
     compared = attributes - len(never_verified(provider))
     return Line(provider, health, region_of(provider), attributes, compared, results)

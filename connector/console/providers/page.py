@@ -21,6 +21,7 @@ from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 
 VIEW, UPDATE = "internal_idvp_view", "internal_idvp_update"
+RESULTS = "internal_idv_claim_view"  # of verifications, and their numbers
 # In the order of the tabs; the view of each is `show_<tab>`, and a tab appears once its view is there.
 TABS = (
     ("setup", _l("Set up")),

@@ -43,7 +43,7 @@ def show(verification_id: str) -> str:
     return render_template("console/verification/page.html", **_context(verification_id))
 
 
-@story.page("/<verification_id>/live", scope=VIEW)
+@story.page("/<verification_id>/live", scope=VIEW, is_polled=True)
 def show_live(verification_id: str) -> Response:
     """Show the part that follows an open verification; when it changes, the page is reloaded, with its timeline."""
     verification = _lookup().find(g.tenant, verification_id)
@@ -65,8 +65,11 @@ def show_tasks(verification_id: str) -> str:
 
 @story.page("/<verification_id>/json", scope=VIEW)
 def get_json(verification_id: str) -> Response:
-    """Return the record as JSON, as the API does, without the data that is read from Onfido."""
-    details = _lookup().get(g.tenant, verification_id)
+    """Return the record as JSON, as the API does, without the data that is read from Onfido.
+
+    It holds the output and the document's values while these are kept: the audit trail records it.
+    """
+    details = _evidence().details.show(g.tenant, verification_id, actor=actor())
     text = VerificationDetailsSchema().dumps(details_body(details, LiveTasks(None)), indent=2)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=f"verification-{verification_id}.json")
