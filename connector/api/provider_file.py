@@ -12,6 +12,7 @@ from connector.api.shapes.provider import ProviderRequestSchema, provider_body, 
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
+from connector.domain.strict_json import parse_json
 from connector.errors import InvalidField
 
 _OF_ONE = ("id",)  # members that belong to one provider, not to its configuration
@@ -37,8 +38,8 @@ def file_of(provider: Provider) -> dict[str, Any]:
 def read_file(raw: bytes) -> dict[str, Any]:
     """Read a file, ignoring any secrets in it. Raise `InvalidField` if it is not a provider."""
     try:
-        body = json.loads(raw.decode())
-    except (ValueError, RecursionError) as error:
+        body = parse_json(raw)
+    except ValueError as error:
         raise InvalidField("file", message("must be JSON")) from error
     if not isinstance(body, dict):
         raise InvalidField("file", message("must be an object: a provider as `connector provider export` writes it"))

@@ -18,6 +18,7 @@ from connector.console.verification.timeline import caused_by
 from connector.console.viewer import actor
 from connector.domain.events import EVENT_STATES, EventFilter, RefusedPosts, StoredEvent, delay
 from connector.domain.ids import normal_id
+from connector.domain.strict_json import InvalidJson, parse_json
 from connector.domain.verification_filter import read_period
 from connector.errors import RequestError
 from connector.services.cursors import Page
@@ -72,8 +73,15 @@ def show_event(event_id: str) -> str:
 def show_body(event_id: str) -> str:
     """Show one event with its body; this is recorded in the audit trail."""
     body = _lookup().body(g.tenant, event_id, actor())
-    text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    return _event_page(_lookup().get(g.tenant, event_id), text)
+    return _event_page(_lookup().get(g.tenant, event_id), _indented(body))
+
+
+def _indented(body: str) -> str:
+    """Return a body in lines; one that is nested too deeply for that as Onfido posted it."""
+    try:
+        return json.dumps(parse_json(body), indent=2, ensure_ascii=False)
+    except InvalidJson:
+        return body
 
 
 @story.page("/<event_id>/replay", scope=REPLAY)

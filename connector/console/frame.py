@@ -81,6 +81,8 @@ def install(app: Flask, settings: Settings, secrets: Mapping[str, str]) -> None:
     app.secret_key = app.extensions["services"].derive_key("console cookies")
     app.session_interface = ConsoleCookies()
     app.config |= {"BOOTSTRAP_SERVE_LOCAL": True, "WTF_CSRF_CHECK_DEFAULT": False, "WTF_CSRF_TIME_LIMIT": None}
+    # A proxy may send another Host than the browser. The cookie's name, `__Host-`, prevents what this would prevent.
+    app.config["WTF_CSRF_SSL_STRICT"] = False
     app.static_url_path = ""  # Bootstrap's files are then under /bootstrap
     Bootstrap5(app)
     CSRFProtect(app)

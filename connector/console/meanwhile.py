@@ -20,6 +20,7 @@ from markupsafe import Markup
 from connector.console.ground import use_cases
 from connector.domain.history import AuditFilter, Entry
 from connector.domain.merging import Conflict, merge, snapshot
+from connector.domain.strict_json import parse_json
 from connector.errors import ChangedMeanwhile
 from connector.services.lookup.audit import Audit
 
@@ -54,8 +55,8 @@ def shown_field(value: Any) -> Markup:
 def shown_before() -> Any:
     """Return the values that the posted form was shown with; None if it contains none."""
     try:
-        return json.loads(request.form.get(FIELD, "")[:MAX_SHOWN])
-    except (ValueError, RecursionError):
+        return parse_json(request.form.get(FIELD, "")[:MAX_SHOWN])
+    except ValueError:
         return None
 
 

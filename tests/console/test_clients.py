@@ -116,6 +116,7 @@ def test_a_client_with_keys_has_no_secret_to_show(admin: Administrator) -> None:
         ({"method": "private_key_jwt"}, "keys"),
         ({"method": "private_key_jwt", "keys": "{"}, "keys"),
         ({"method": "private_key_jwt", "keys": "[" * 30_000}, "keys"),
+        ({"method": "private_key_jwt", "keys": '{"keys": [{"a": ' + "[" * 700 + "]" * 700 + "}]}"}, "keys"),
         ({"method": "private_key_jwt", "keys": '{"keys": []}'}, "keys"),
         ({"method": "private_key_jwt", "keys": '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'}, "keys"),
         ({"method": "none"}, "method"),
@@ -127,6 +128,7 @@ def test_an_invalid_form_shows_each_error_at_its_field(
 ) -> None:
     page = admin.post("/new", **admin.fields(**changes)).text
     assert f'id="{field}-error"' in page
+    assert "c2VjcmV0" not in page, "a secret key is not sent back"
     assert admin.clients() == []
 
 

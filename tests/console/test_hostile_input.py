@@ -37,6 +37,7 @@ TEXTS = {
     "format": "%(name)s {{7*7}} ../../x",
 }
 DEEP = "[" * 50_000
+NESTED = "[" * 700 + "]" * 700
 
 
 @pytest.fixture
@@ -120,6 +121,8 @@ ACTIONS: Mapping[str, tuple[str, Fields, int]] = {
     ),
     "deep values of before": ("general", {"name": "n", "workflow_id": "w", "shown": DEEP}, 200),
     "values of before that are none": ("general", {"name": "n", "workflow_id": "w", "shown": '["a"]'}, 200),
+    "values of before that are deep": ("general", {"name": "n", "workflow_id": "w", "shown": NESTED}, 200),
+    "a file that is deep": ("import", {"text": '{"studio": ' + NESTED + "}"}, 200),
     "an undo that is no JSON": ("attributes/undo", {"claims": "["}, 400),
     "an undo that is no mapping": ("attributes/undo", {"claims": "[1]"}, 400),
     "a deep undo": ("attributes/undo", {"claims": DEEP}, 400),

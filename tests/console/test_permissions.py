@@ -9,11 +9,13 @@ import pytest
 import requests
 
 from connector.console.viewer import INCLUDED_IN
-from connector.domain.history import SESSION, AuditFilter
+from connector.domain.history import READ, RESULT, SESSION, AuditFilter
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.pages import applications
 from tests.bodies import provider_body
 from tests.console.test_every_page import SCOPES, Route, planted, routes, sign_in
-from tests.harness import World
+from tests.harness import World, as_actor
+from tests.values import VALUES
 
 __all__ = ["planted"]
 
@@ -145,3 +147,79 @@ def test_no_field_reaches_an_object_of_another_tenant(world: World, planted: Map
     jobs = world.connector.services.jobs.page(Tenant("other"), limit=9, cursor=None).rows
     assert [each.kind for each in jobs] == []
     assert trail(world) == before
+
+
+@pytest.mark.one_database
+def test_a_person_without_a_scope_sees_no_data_on_the_pages_that_need_none(
+    world: World, planted: Mapping[str, str]
+) -> None:
+    browser = sign_in(world, scopes=())
+    marks = {*planted.values(), "Planted provider", *VALUES.values()} - {"none", ""}
+    for each in routes(world, planted):
+        if each.method == "GET" and each.scope is None:
+            page = browser.get(world.connector.url + each.path, timeout=60)
+            assert (page.status_code, [mark for mark in marks if mark in page.text], each) == (200, [], each)
+
+
+@pytest.mark.one_database
+def test_results_need_their_scope_on_the_pages_of_providers_too(world: World, planted: Mapping[str, str]) -> None:
+    """As over HTTP: a dry run of a mapping and the numbers of results need the scope for verifications."""
+    path = f"/console/providers/{planted['provider_id']}/attributes"
+    draft = {"do": "try", "run": planted["verification_id"], "uri": "http://wso2.org/claims/dob", "field": "dob"}
+    providers = ("internal_idvp_view", "internal_idvp_update")
+    for scopes, status, numbers in ((providers, 403, False), ((*providers, "internal_idv_claim_view"), 200, True)):
+        browser = sign_in(world, scopes=scopes)
+        fields = draft | {"csrf_token": token_of(world, browser)}
+        answer = browser.post(world.connector.url + path, fields, timeout=60)
+        assert (answer.status_code, "internal_idv_claim_view" in answer.text) == (status, not numbers)
+        shown = browser.get(f"{world.connector.url}/console/providers", timeout=60).text
+        assert bool(re.search(r'<td class="num not-middle">\d', shown)) is numbers
+
+
+@pytest.mark.one_database
+def test_reading_the_record_of_a_verification_with_personal_values_is_audited(
+    world: World, planted: Mapping[str, str]
+) -> None:
+    browser, before = sign_in(world), trail(world)
+    url = f"{world.connector.url}/console/verifications/{planted['verification_id']}"
+    browser.get(url, timeout=60)
+    assert trail(world) == before, "the page shows no value"
+    record = browser.get(f"{url}/json", timeout=60).json()
+    assert record["output"] is not None
+    [latest, *others] = world.connector.services.audit.page(
+        Tenant(DEFAULT_TENANT), AuditFilter(subject=RESULT), limit=9
+    ).rows
+    assert (latest.change.current, latest.change.actor, others) == (READ, as_actor("somebody"), [])
+
+
+@pytest.mark.one_database
+def test_the_token_of_a_form_belongs_to_one_browser_and_one_sign_in(world: World) -> None:
+    browser, other = sign_in(world), sign_in(world)
+    url = f"{world.connector.url}/console/draft/discard"
+
+    def post(by: requests.Session, token: str) -> int:
+        return by.post(url, {"csrf_token": token}, timeout=60, allow_redirects=False).status_code
+
+    token = token_of(world, browser)
+    assert (post(browser, token), post(other, token), post(browser, token + "x")) == (302, 400, 400)
+    secret = world.connector.services.console_sessions.make_link(Tenant(DEFAULT_TENANT), "somebody", SCOPES)
+    browser.get(f"{world.connector.url}/console/link/{secret}", timeout=60)
+    assert post(browser, token) == 400, "a new sign-in, a new token"
+    latest = token_of(world, browser)
+    cookies = dict(browser.cookies)
+    browser.post(f"{world.connector.url}/console/sign-out", {"csrf_token": latest}, timeout=60)
+    browser.cookies.update(cookies)
+    assert post(browser, latest) == 401, "both cookies were kept by someone, but the session has ended"
+
+
+@pytest.mark.one_database
+def test_forms_are_accepted_behind_a_proxy_that_names_another_host(world: World) -> None:
+    """The server takes the scheme from the proxy, but the host may be the one that the proxy connects to."""
+    _, pages = applications(world.connector.app)
+    secret = world.connector.services.console_sessions.make_link(Tenant(DEFAULT_TENANT), "somebody", SCOPES)
+    client, inner = pages.test_client(), {"base_url": "https://connector.internal:8080"}
+    client.get(f"/console/link/{secret}", **inner)
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/console/sessions", **inner).text)[0]
+    for headers in ({"Referer": "https://idv.example.com/console/draft"}, {}):
+        answer = client.post("/console/draft/discard", data={"csrf_token": token}, headers=headers, **inner)
+        assert answer.status_code == 302

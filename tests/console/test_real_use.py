@@ -81,6 +81,22 @@ def test_a_user_with_any_id_has_a_page(world: World) -> None:
         assert "<b>" + "</h1>" not in page
 
 
+@pytest.mark.parametrize("user_id", ["SECONDARY/ann", "a?b#c"])
+def test_every_link_to_a_user_leads_to_the_page(world: World, user_id: str) -> None:
+    world.start(world.add_user(user_id))
+    [verification] = world.verifications(user_id)
+    console = Console(world, "bob", ALL_SCOPES)
+    pages = ["verifications", f"verifications/{verification.verification_id}", "deliveries", "users", "audit"]
+    links = {
+        link
+        for page in pages
+        for link in re.findall(r'href="(/console/users/[^"]+)"', console.open(f"/console/{page}"))
+    }
+    assert links
+    for link in links:
+        assert user_id in html.unescape(console.open(html.unescape(link))), link
+
+
 def test_the_set_up_says_which_webhook_onfido_lacks(world: World) -> None:
     """The connector is reached at another URL than the one that is registered at Onfido."""
     body = provider_body(world.simulator, name="At a wrong URL")

@@ -13,15 +13,19 @@ from tests.console.test_every_page import sign_in
 from tests.harness import World
 
 HALF = "a\ud800"
+DEEP = json.loads("[" * 400 + "]" * 400)
 
 
-def test_an_events_body_with_any_text_is_shown(world: World) -> None:
+@pytest.mark.parametrize(
+    ("output", "shown_text"), [({"note": HALF}, "a\\ud800"), (DEEP, "[" * 400)], ids=["half a surrogate", "deep"]
+)
+def test_an_events_body_with_any_text_is_shown(world: World, output: object, shown_text: str) -> None:
     run_id = world.start(world.add_user("ann"))
     payload = {
         "resource_type": "workflow_run",
         "action": "workflow_run.completed",
         "object": {"id": run_id, "status": "approved", "completed_at_iso8601": "2026-01-01T00:00:00Z"},
-        "resource": {"id": run_id, "status": "approved", "output": {"note": HALF}},
+        "resource": {"id": run_id, "status": "approved", "output": output},
     }
     assert world.post_event(json.dumps({"payload": payload}).encode()).status_code == 200
     event_id = world.connector.as_admin().get("/api/server/v1/events").json()["events"][0]["id"]
@@ -33,7 +37,7 @@ def test_an_events_body_with_any_text_is_shown(world: World) -> None:
     shown = browser.post(f"{page}/body", data={"csrf_token": token[1]}, headers={"Referer": page}, timeout=60)
 
     assert shown.status_code == 200, shown.text
-    assert "a\\ud800" in shown.text
+    assert shown_text in shown.text
 
 
 @pytest.mark.parametrize(

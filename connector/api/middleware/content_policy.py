@@ -1,6 +1,6 @@
 """The Content-Security-Policy: answers may load nothing, the documentation's page only its own files.
 
-No answer may be framed, which prevents clickjacking.
+No answer may be framed, which prevents clickjacking, or be taken for another media type than its own.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def install(app: Flask, public_url: str) -> None:
         is_page = request.blueprint == _DOCUMENTATION and response.mimetype == "text/html"
         response.headers.setdefault(HEADER, page if is_page else NOTHING)
         response.headers.setdefault("X-Frame-Options", "DENY")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
 
     app.after_request(protect)

@@ -15,6 +15,8 @@ from connector.console.deliveries.endpoints import SelectMultipleCheckboxes
 from connector.console.forms import Form
 from connector.domain.messages import message
 from connector.domain.openid.clients import IDA, KEY_METHOD, MAX_NAME, OKTA, ClientConfig
+from connector.domain.openid.keys import are_private
+from connector.domain.strict_json import parse_json
 from connector.errors import InvalidField
 
 SECRET = "secret"  # noqa: S105  the way to authenticate, not one
@@ -97,9 +99,11 @@ class ClientForm(Form):
         if self.method.data != KEY_METHOD:
             return ()
         try:
-            keys = tuple(dict(each) for each in json.loads(self.keys.data or "")["keys"])
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            keys = tuple(dict(each) for each in parse_json(self.keys.data or "")["keys"])
+        except (ValueError, TypeError, KeyError) as error:
             raise InvalidField("keys", message('must be a JWK Set, {"keys": […]}')) from error
+        if are_private(keys):
+            self.keys.data = ""  # the page that says so must not hold them
         if not keys:
             raise InvalidField("keys", message("must hold a key: assertions are checked by it"))
         return keys

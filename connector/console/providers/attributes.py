@@ -23,7 +23,7 @@ from connector.console.meanwhile import FIELD
 from connector.console.notices import notify
 from connector.console.providers import page, words
 from connector.console.providers.rows import Row, change_rows, read_rows
-from connector.console.story import Story
+from connector.console.story import Story, admit
 from connector.console.words import State, attribute_state
 from connector.domain.dry_run import Draft
 from connector.domain.frozen import frozen
@@ -32,6 +32,7 @@ from connector.domain.mapping import FIELD_GROUPS, MappingWarning, changed_claim
 from connector.domain.provider import Provider
 from connector.domain.statistics import Period, Share
 from connector.domain.statistics_period import ALL, read_period
+from connector.domain.strict_json import parse_json
 from connector.domain.verification import VerificationFilter
 from connector.errors import InvalidField, RequestError
 from connector.services.lookup.dry_runs import DryRun, DryRuns
@@ -111,8 +112,8 @@ def undo_attributes(provider_id: str) -> Response:
 def _former() -> dict[str, str]:
     """Return the mapping that the undo button carries."""
     try:
-        return {str(uri): str(name) for uri, name in dict(json.loads(request.form["claims"])).items()}
-    except (ValueError, TypeError, RecursionError) as error:
+        return {str(uri): str(name) for uri, name in dict(parse_json(request.form["claims"])).items()}
+    except (ValueError, TypeError) as error:
         raise BadRequest from error
 
 
@@ -136,6 +137,7 @@ def _save(provider: Provider, editing: Editing) -> Response | None:
 
 
 def _try(provider: Provider, editing: Editing) -> None:
+    admit(page.RESULTS)
     dry_runs: DryRuns = use_cases().dry_runs
     draft = Draft(editing.mapping, provider.studio.output_claims)
     if not editing.run_id:
@@ -197,7 +199,9 @@ def _lines(provider: Provider, rows: Sequence[Row]) -> list[Line]:
 
 
 def _shares(provider: Provider) -> Mapping[str, Share]:
-    """Return how often each claim was verified in the last days."""
+    """Return how often each claim was verified in the last days, to those who may see results."""
+    if not g.viewer.may(page.RESULTS):
+        return {}
     statistics: StatisticsLookup = use_cases().statistics
     today = now().astimezone(UTC).date()
     period = {"period": None, "from": str(today - timedelta(days=DAYS - 1)), "to": str(today)}
@@ -208,7 +212,7 @@ def _shares(provider: Provider) -> Mapping[str, Share]:
 
 def _runs(provider: Provider) -> Sequence[ListedVerification]:
     """Return the latest runs against which a draft can be tried."""
-    if not g.viewer.may("internal_idv_claim_view"):
+    if not g.viewer.may(page.RESULTS):
         return []
     lookup: VerificationLookup = use_cases().lookup
     criteria = VerificationFilter(provider_id=provider.provider_id, statuses=ENDED)

@@ -20,6 +20,7 @@ from connector.console.story import Story
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.messages import message
 from connector.domain.provider import Provider
+from connector.domain.strict_json import parse_json
 from connector.domain.studio import OutputClaim, OutputRole, Studio
 from connector.errors import InvalidField
 
@@ -168,8 +169,8 @@ def _constant(name: str, kind: InputType, text: str) -> Any:
     if kind in (InputType.STRING, InputType.DATE_TIME):
         return text
     try:
-        return json.loads(text.lower())
-    except (ValueError, RecursionError) as error:
+        return parse_json(text.lower())
+    except ValueError as error:
         raise InvalidField(
             "customData", message("%(name)s: must have a value that is a %(kind)s", name=name, kind=kind)
         ) from error

@@ -22,7 +22,7 @@ _KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
 
 def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
     """Return what is wrong with a client's keys; None if they can be used."""
-    if len(keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in keys):
+    if len(keys) > MAX_KEYS or are_private(keys):
         return message("must have at most %(max_keys)s public keys, without private members", max_keys=MAX_KEYS)
     kids = [key.get("kid") for key in keys]
     if not all(isinstance(kid, str | None) for kid in kids) or len(keys) > len(set(kids)):
@@ -30,6 +30,11 @@ def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
     if len(keys) > 1 and None in kids:
         return message("must have a kid for each key if there are several, because an assertion names its key by kid")
     return next(filter(None, map(_key_objection, keys)), None)
+
+
+def are_private(keys: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any of the keys is secret, and must not be stored or shown."""
+    return any(_PRIVATE & key.keys() for key in keys)
 
 
 def _key_objection(key: Mapping[str, Any]) -> str | None:
