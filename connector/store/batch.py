@@ -251,7 +251,7 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], after: Seq
         with tracing.statements("postgresql", lambda: [text for text, _ in sent]):
             results = _pipeline_mode(driver, connection.info).execute(sent)
     except connection.dialect.loaded_dbapi.Error as error:
-        if required.is_no_row(error, [each.statement for each in waiting]):
+        if required.is_no_row(error):
             raise required.NoRowError from error
         connection._handle_dbapi_exception(error, None, None, None, None)
     first, last = len(begin), len(begin) + len(waiting)

@@ -10,17 +10,17 @@ nothing of the transaction is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.base import Executable
 
 ROWS = "required rows"  # an option of statements: how many rows must be found or changed
-# The cast fails, and its text is what the operator finds in PostgreSQL's log.
+# The cast fails, and the error contains this text, which the operator finds in PostgreSQL's log.
+_FAILED = "rolled back, a condition no longer holds"
 _CHECKED = (
     "WITH required AS ({text}) SELECT CASE count(*) WHEN {rows} THEN 1 "
-    "ELSE CAST('rolled back, a condition no longer holds: ' || count(*) AS INTEGER) END FROM required"
+    "ELSE CAST('{failed}: ' || count(*) AS INTEGER) END FROM required"
 )
 _INVALID_TEXT = "22P02"
 
@@ -51,7 +51,7 @@ def rows_of(statement: Executable) -> int | None:
 
 def checked(text: str, number: int) -> str:
     """Return the text of a statement that fails on PostgreSQL unless it finds or changes this number of rows."""
-    return _CHECKED.format(text=text, rows=number)
+    return _CHECKED.format(text=text, rows=number, failed=_FAILED)
 
 
 def check(statement: Executable, rowcount: int) -> None:
@@ -60,6 +60,6 @@ def check(statement: Executable, rowcount: int) -> None:
         raise NoRowError
 
 
-def is_no_row(error: Any, statements: Iterable[Executable]) -> bool:
-    """Whether the driver's error for some statements means that a required row was not there."""
-    return getattr(error, "sqlstate", None) == _INVALID_TEXT and any(map(rows_of, statements))
+def is_no_row(error: Any) -> bool:
+    """Whether the driver's error means that a required row was not there."""
+    return getattr(error, "sqlstate", None) == _INVALID_TEXT and _FAILED in str(error)

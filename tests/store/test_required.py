@@ -144,6 +144,12 @@ def test_another_error_of_the_same_kind_is_none_of_a_missing_row(new_database: C
     database = Database(new_database("postgresql"))
     with database.write() as connection:
         add_new(connection, "ann")
-    with pytest.raises(DBAPIError), database.write() as connection:
-        batch.execute(connection, AS_NUMBER, {"of_user": "ann"})
+
+    def write() -> None:
+        with database.write() as connection:
+            rename(connection, "ann", "amy")
+            batch.execute(connection, AS_NUMBER, {"of_user": "amy"})
+
+    with pytest.raises(DBAPIError):
+        write()
     database.close()
