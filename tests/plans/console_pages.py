@@ -153,7 +153,7 @@ def drive_clients(console: Console, world: World) -> None:
 
 def drive_deliveries(console: Console, world: World) -> None:
     since = "2026-01-01T00:00:00%2B00:00"
-    console.open(f"/console/deliveries/given-up/resend?since={since}")
+    console.open(f"/console/deliveries/dead/resend?since={since}")
     console.open("/console/deliveries/kinds")
     tenant, services = Tenant(world.tenant), world.connector.services
     with services.database.write() as connection:
@@ -164,7 +164,7 @@ def drive_deliveries(console: Console, world: World) -> None:
         console.open(f"{path}{part}")
     for action in ("resend", "drop"):
         console.post(f"{path}/{action}")
-    console.post("/console/deliveries/given-up/resend", since="2026-01-01T00:00:00+00:00")
+    console.post("/console/deliveries/dead/resend", since="2026-01-01T00:00:00+00:00")
 
 
 def drive_events(console: Console, world: World) -> None:

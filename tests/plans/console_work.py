@@ -27,7 +27,7 @@ LISTS = {
     "events": ("", "state=parked", "state=applied", "state=noted", "state=refused", "kind=workflow_run", PERIOD),
     "deliveries": ("", "state=dead", "state=ready", "kind=tell_change", PERIOD),
     "deliveries/endpoints": ("",),
-    "deliveries/given-up": ("",),
+    "deliveries/dead": ("",),
     "deliveries/kinds": ("",),
     "audit": (
         *("", "actor=admin", "subject=provider", "action=added", "object=Onfido", "user=ann", "outcome=refused"),
