@@ -21,7 +21,7 @@ from connector.console.cookies import ConsoleCookies
 from connector.console.ground import TURNS
 from connector.console.icons import icon
 from connector.console.live import etag
-from connector.console.menu import menu_of
+from connector.console.menu import menu_of, waiting_counts
 from connector.console.notices import take_notices
 from connector.console.stories import STORIES
 from connector.console.story import admit
@@ -67,6 +67,7 @@ def _names() -> dict[str, Any]:
     return {
         "viewer": viewer,
         "menu": menu_of(viewer) if viewer else [],
+        "waiting_counts": waiting_counts,
         "language": str(get_locale()),
         "base": f"{request.script_root}/console",
         "search_url": f"{request.script_root}/console/search",

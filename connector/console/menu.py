@@ -1,15 +1,25 @@
-"""The menu: an entry for each installed story that the person may see."""
+"""The menu: an entry for each installed story that the person may see, with the number of tasks that wait in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from flask import current_app, request, url_for
+import structlog
+from flask import current_app, g, request, url_for
 from flask_babel import lazy_gettext as _l
 
 from connector.access.gate import REQUIRED_SCOPE
+from connector.console.ground import use_cases
 from connector.console.viewer import Viewer
+from connector.domain.deliveries import DEAD, DeliveryFilter
 from connector.domain.frozen import frozen
+from connector.domain.verification import VerificationFilter
+from connector.services.application.deliveries import Deliveries
+from connector.services.lookup.verifications import VerificationLookup
+
+log = structlog.get_logger(__name__)
+
+MOST = 99  # that is counted
 
 
 @frozen
@@ -51,12 +61,41 @@ class Line:
     entry: Entry
     url: str
     is_here: bool
-    count: int = 0
 
 
 def menu_of(viewer: Viewer) -> list[Line]:
     """Return the menu of a person."""
     return list(_lines(viewer))
+
+
+def waiting_counts() -> Mapping[str, str]:
+    """Return how many tasks wait in some stories, for their entries; one that cannot be counted is left out."""
+    numbers = {story: _number(story, count) for story, (scope, count) in _WAITING.items() if g.viewer.may(scope)}
+    return {story: f"{MOST}+" if n > MOST else str(n) for story, n in numbers.items() if n}
+
+
+def _number(story: str, count: Callable[[], int]) -> int:
+    try:
+        return count()
+    except Exception:  # the page itself is shown
+        log.exception("console.part_failed", part=f"menu: {story}")
+        return 0
+
+
+def _open_reviews() -> int:
+    lookup: VerificationLookup = use_cases().lookup
+    return lookup.count(g.tenant, VerificationFilter(needs_review=True), MOST + 1)
+
+
+def _dead_deliveries() -> int:
+    deliveries: Deliveries = use_cases().deliveries
+    return deliveries.count(g.tenant, DeliveryFilter(states=(DEAD,)), MOST + 1)
+
+
+_WAITING: Mapping[str, tuple[str, Callable[[], int]]] = {
+    "verifications": ("internal_idv_claim_view", _open_reviews),
+    "deliveries": ("internal_idv_claim_view", _dead_deliveries),
+}
 
 
 def _lines(viewer: Viewer) -> Iterator[Line]:

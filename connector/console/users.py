@@ -18,11 +18,14 @@ from connector.console.filters import Filters
 from connector.console.forms import Form, reason_field
 from connector.console.ground import use_cases
 from connector.console.links import job_url, user_url
+from connector.console.meanwhile import Overtaken, shown_before
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.user_facts import facts_of
 from connector.console.viewer import actor
+from connector.domain.claims import Claim
 from connector.domain.job_requests import record_of
+from connector.domain.merging import Conflict
 from connector.domain.verification import MAX_REASON
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.shown_values import ShownValues
@@ -36,6 +39,7 @@ SCOPE = "internal_idv_claim_view"
 UPDATE_SCOPE, DELETE_SCOPE = "internal_idv_claim_update", "internal_idv_claim_delete"
 VALUES_SCOPE = "internal_idv_verified_claims_view"
 PAGE = 25
+IS_VERIFIED = "is_verified"
 
 
 class CorrectionForm(Form):
@@ -89,6 +93,7 @@ def correct(user_id: str, claim_id: str) -> str | Response:
     form = CorrectionForm(verified="no" if claim.is_verified else "yes")
     if request.method == "POST" and form.validate():
         is_verified, reason = form.verified.data == "yes", str(form.reason.data).strip()[:MAX_REASON]
+        _check_unchanged(claim, is_verified=is_verified)
         claims.correct(
             g.tenant,
             user_id,
@@ -100,7 +105,22 @@ def correct(user_id: str, claim_id: str) -> str | Response:
         )
         notify(_("The attribute is verified by hand.") if is_verified else _("The attribute is no longer verified."))
         return redirect(user_url(user_id))
-    return render_template("console/users/correct.html", form=form, user_id=user_id, claim=claim)
+    return render_template(
+        "console/users/correct.html", form=form, user_id=user_id, claim=claim, before=shown_of(claim)
+    )
+
+
+def _check_unchanged(claim: Claim, *, is_verified: bool) -> None:
+    """Raise `Overtaken` if the attribute became verified, or no longer is, since the form was shown."""
+    before, now = shown_before(), shown_of(claim)
+    if isinstance(before, dict) and before != now:
+        shown = before.get(IS_VERIFIED)
+        raise Overtaken([Conflict(IS_VERIFIED, shown, claim.is_verified, is_verified)], now, claim.claim_id)
+
+
+def shown_of(claim: Claim) -> dict[str, bool]:
+    """Return the state with which the form for a correction is shown."""
+    return {IS_VERIFIED: claim.is_verified}
 
 
 @story.page("/<user_id>/unlock", scope=UPDATE_SCOPE)

@@ -61,6 +61,13 @@ def find_page(
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
+def count(connection: Connection, tenant: str, criteria: DeliveryFilter, most: int) -> int:
+    """Return the number of a tenant's deliveries, up to `most`."""
+    branches = [Branch(_ORDER, conditions) for conditions in _branches(tenant, criteria)]
+    number: int = connection.execute(pages.count(branches, most)).scalar_one()
+    return number
+
+
 def count_by_kind(connection: Connection, tenant: str, provider_id: str | None, most: int) -> list[KindCount]:
     """Return the numbers of a tenant's deliveries by kind, each up to `most`; kinds without any are left out."""
     counts: dict[str, dict[str, int]] = {}

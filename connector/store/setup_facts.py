@@ -12,7 +12,9 @@ from connector.domain.setup_steps import MOST_RUNS
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
 from connector.store.events import STATES
 from connector.store.models import events, outbox, providers, users, verification_claims, verifications
+from connector.store.pages import unindexed
 
+RECENT = timedelta(days=7)  # a run that ended earlier shows nothing about today
 GRACE = timedelta(minutes=10)  # time by which an event may be later than the sweep's own result
 
 _COMPARED = case((verification_claims.c.finding != Comparison.NOT_COMPARED, verification_claims.c.verification_id))
@@ -74,6 +76,37 @@ def find_recent_runs(
     ]
     has_run = any(since.workflow is None or row.created_at >= since.workflow for row in started)
     return RecentRuns(has_run, len(silent))
+
+
+@frozen
+class LastRun:
+    """The latest end of a provider's run with a result, and the time since which its webhook is unchanged."""
+
+    provider_id: str
+    ended_at: datetime
+    webhook_at: datetime | None
+
+
+def find_last_runs(connection: Connection, tenant: str, now: datetime) -> list[LastRun]:
+    """Return the last run of each enabled provider with a webhook, of those whose event had time to arrive."""
+    ended = (
+        select(verifications.c.closed_at)
+        .where(
+            verifications.c.provider_id == providers.c.id,
+            verifications.c.closed_at.is_not(None),
+            verifications.c.closed_at.between(now - RECENT, now - GRACE),
+            unindexed(verifications.c.status).in_(DECIDED_STATUSES),
+        )
+        .order_by(verifications.c.closed_at.desc())
+        .limit(1)
+        .correlate(providers)
+        .scalar_subquery()
+    )
+    statement = select(providers.c.id, ended.label("ended_at"), providers.c.webhook_set_at).where(
+        providers.c.tenant == tenant, providers.c.is_enabled, providers.c.webhook_token.is_not(None)
+    )
+    rows = connection.execute(statement)
+    return [LastRun(row.id, row.ended_at, row.webhook_set_at) for row in rows if row.ended_at is not None]
 
 
 def count_compared(connection: Connection, provider_id: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -139,3 +140,21 @@ def test_concurrent_changes_of_different_fields_are_all_saved(place: World) -> N
     saved = provider_of(world)
     assert (saved.max_attempts, saved.missing_name) == (6, "repeat")
     assert (saved.studio.tags, saved.description) == (("vip",), "saved as well")
+
+
+def test_a_correction_of_an_attribute_that_changed_meanwhile_is_decided_on_first(visit: Visit, place: World) -> None:
+    world, user_id = with_provider(place), f"user-{uuid.uuid4()}"
+    world.outcome(world.start(world.add_user(user_id)), status="declined")
+    world.connector.as_user(user_id).verify(world.provider_id, "COMPLETED")
+    answer = world.connector.as_admin().get(f"/api/users/v1/{user_id}/idv/claims")
+    claim_id = answer.json()[0]["id"]
+    ann, bob = both(visit, f"/console/users/{user_id}/claims/{claim_id}")
+    for page, choice in ((ann, "verified, for the user's current value"), (bob, "not verified")):
+        page.get_by_label(choice, exact=True).check()
+        page.get_by_label("Reason").fill("seen at the desk")
+        page.get_by_role("button", name="Save the correction").click()
+    expect(bob.get_by_role("heading", name="Changed meanwhile")).to_be_visible()
+    expect(bob.get_by_role("row", name="Whether it is verified")).to_contain_text("yes")
+    assert world.connector.as_admin().get(f"/api/users/v1/{user_id}/idv/claims/{claim_id}").json()["isVerified"]
+    bob.get_by_role("button", name="Save mine").click()
+    expect(bob.get_by_text("The attribute is no longer verified.")).to_be_visible()

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
 
 from connector.domain.tenancy import Tenant
 from tests.bodies import provider_body
-from tests.browser.visiting import ALL_SCOPES, Visitor
+from tests.browser.visiting import ALL_SCOPES, NARROW, WIDE, Visitor
 from tests.contract.wire import DELIVERIES, ENDPOINTS, PROVIDERS, answer_on
 from tests.harness import ADMIN_SCOPES, Caller, World
 from tests.loopback import Quiet, serving
@@ -301,3 +302,23 @@ def test_no_page_shows_data_of_another_tenant(visit: Visit, home: World) -> None
         expect(page.locator("main").get_by_role("row")).to_have_count(0)
     for path in ("users/ann", f"jobs/{job_id}", f"jobs/{job_id}/result"):
         visitor.open(f"/console/{path}", 404)
+
+
+@pytest.mark.one_database
+def test_ids_and_names_of_255_characters_fit_into_every_page(visit: Visit, home: World) -> None:
+    changed = provider_body(home.simulator, name="Онфидо" + "x" * 249)
+    assert admin_of(home).put(f"{PROVIDERS}/{home.provider_id}", changed).ok
+    visitor = visit(EVERYTHING, home.tenant)
+    for user_id in ("x" * 255, "مستخدم-١٢" + "ع" * 200):
+        verification_id, user = verified(home, user_id), f"/console/users/{quote(user_id)}"
+        for path in (
+            *("/console/users", user, f"{user}/unlock", f"{user}/remove", f"/console/search?q={user_id}"),
+            *(f"/console/verifications{rest}" for rest in ("", f"?userId={quote(user_id)}", f"/{verification_id}")),
+            *(f"/console/verifications/{verification_id}{rest}" for rest in ("?view=raw", "/review")),
+            *("/console/home", "/console/audit", "/console/jobs/new/fetch-runs", "/console/deliveries/endpoints/new"),
+        ):
+            visitor.open(path)
+            for width in (WIDE, NARROW):
+                visitor.page.set_viewport_size({"width": width, "height": 900})
+                wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert visitor.page.evaluate(wider) <= 0, f"{path} at {width}"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from connector.domain.tenancy import Tenant
 from connector.store.models import outbox, verification_claims, verifications
 from connector.store.outbox_models import notice_endpoints
 from tests.bodies import event_body, provider_body
@@ -109,10 +110,16 @@ def test_refused_posts_and_runs_without_events_show_the_problem(world: World, ad
     run_id = world.start(world.add_user("ann"))
     world.outcome(run_id)
     world.clock.advance(3600)
+    silent = world.connector.services.setup_progress.silent
+    assert silent(Tenant(world.tenant)) == []
     assert world.connector.as_user("ann").verify(world.provider_id, "COMPLETED").status_code == 200
     world.clock.advance(3600)
     assert states(admin, world.provider_id)["events"] == "warning"
     assert "1 run ended without an event" in text_of(admin, world.provider_id, "events")
+    assert [each.provider_id for each in silent(Tenant(world.tenant))] == [world.provider_id]
+    assert silent(Tenant(OTHERS)) == []
+    assert world.post_event(event_body(run_id, comparisons=CLEAR)).status_code == 200
+    assert silent(Tenant(world.tenant)) == []
 
 
 def test_a_changed_workflow_is_confirmed_only_by_a_run(world: World, admin: Caller) -> None:

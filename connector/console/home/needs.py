@@ -30,6 +30,7 @@ from connector.services.lookup.events import EventLookup
 from connector.services.lookup.statistics import StatisticsLookup
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.health import HealthRecords
+from connector.services.providers.progress import SetupProgress
 from connector.services.providers.registry import Providers
 
 VIEW, VALUES = "internal_idvp_view", "internal_idv_claim_view"
@@ -94,6 +95,14 @@ def _silent_providers() -> Iterator[Need]:
             text = _("Onfido did not answer when “%(name)s” was checked.", name=health.provider_name)
             detail = _("The last known state is shown. The check is repeated automatically.")
             yield Need("wait", "cloud-slash", text, detail, _("View"), _provider("setup", health.provider_id))
+
+
+def _silent_webhooks() -> Iterator[Need]:
+    progress: SetupProgress = use_cases().setup_progress
+    for silent in progress.silent(g.tenant):
+        text = _("Onfido does not post to “%(name)s”.", name=silent.provider_name)
+        detail = _("Its last run has ended without an event. A proxy or firewall may block Onfido's posts.")
+        yield Need("bad", "broadcast", text, detail, _("Set up"), _provider("setup", silent.provider_id))
 
 
 def _refused_posts() -> Iterator[Need]:
@@ -229,6 +238,7 @@ def _cause(cause: str) -> str:
 
 _FINDERS: tuple[tuple[str, Callable[[], Iterator[Need]]], ...] = (
     (VIEW, _failing_providers),
+    (VIEW, _silent_webhooks),
     (VALUES, _refused_posts),
     (VALUES, _dead),
     (VIEW, _flawed_mappings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from connector.api.evidence import pass_on
 from connector.api.middleware.shares import Lasting
 from connector.api.shapes.verification import VerificationDetailsSchema, details_body
-from connector.console.ground import now, use_cases
+from connector.console.ground import now, settings, use_cases
 from connector.console.live import live_part, part
 from connector.console.notices import notify
 from connector.console.story import Story
@@ -149,8 +150,15 @@ def _context(verification_id: str) -> dict[str, Any]:
         "version": version_of(verification),
         "is_raw": request.args.get("view") == "raw",
         "needs_review": verification.status == "review" and verification.decision is None,
+        "kept_until": _kept_until(verification) if details.result else None,
         "now": now(),
     }
+
+
+def _kept_until(verification: Verification) -> datetime | None:
+    """Return until when the output of a run that has ended is stored."""
+    ended_at = verification.closed_at
+    return None if ended_at is None else ended_at + timedelta(days=settings().event_retention_days)
 
 
 def _median(verification: Verification) -> float | None:

@@ -73,6 +73,11 @@ class Deliveries:
             raise _not_found(delivery_id)
         return row
 
+    def count(self, tenant: Tenant, criteria: DeliveryFilter, most: int) -> int:
+        """Return the number of a tenant's deliveries, up to `most`."""
+        with self._database.read() as connection:
+            return deliveries.count(connection, tenant.name, criteria, most)
+
     def count_by_kind(
         self, tenant: Tenant, provider_id: str | None = None, *, most: int = MOST_OF_KIND
     ) -> list[KindCount]:

@@ -36,6 +36,15 @@ class Progress:
         return all(step.state == "done" for step in self.steps)
 
 
+@frozen
+class SilentWebhook:
+    """A provider to which Onfido has posted nothing, although a run has ended since its last event."""
+
+    provider_id: str
+    provider_name: str
+    ended_at: datetime
+
+
 @use_case
 class SetupProgress:
     """Reports the setup progress of providers; the method takes the tenant."""
@@ -52,6 +61,19 @@ class SetupProgress:
             facts = self._facts(connection, tenant, provider, health)
         steps = setup_steps(provider, facts)
         return Progress(headline(steps), health, steps)
+
+    def silent(self, tenant: Tenant) -> list[SilentWebhook]:
+        """Return the enabled providers whose last run has ended without an event since, although a webhook is set."""
+        heard = {each.provider_id: each for each in self._records.all(tenant)}
+        with self._database.read() as connection:
+            runs = setup_facts.find_last_runs(connection, tenant.name, self._clock())
+        known = [(run, heard[run.provider_id]) for run in runs if run.provider_id in heard]
+        return [
+            SilentWebhook(run.provider_id, health.provider_name, run.ended_at)
+            for run, health in known
+            if (last := max(filter(None, (run.webhook_at, health.last_event_at)), default=None)) is not None
+            and run.ended_at > last + setup_facts.GRACE
+        ]
 
     def _facts(self, connection: Connection, tenant: Tenant, provider: Provider, health: Health) -> SetupFacts:
         provider_id, now = provider.provider_id, self._clock()
