@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response
 
-from connector import __version__, pages, signals
+from connector import __version__, pages
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
 from connector.api import (
@@ -57,6 +57,7 @@ from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings
 from connector.settings.secret import read_secret
+from connector.signals import installation as signals
 from connector.signals import reports as signal_reports
 
 

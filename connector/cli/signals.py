@@ -37,7 +37,7 @@ def signals() -> None:
 @view_options
 def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
     """List the streams with the state of their deliveries."""
-    from connector.signals.reports import reports_body  # noqa: PLC0415  loads the use cases: see `services`
+    from connector.signals.report_shapes import reports_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:
         listed = reports_body(opened.signal_streams.reports(tenant), tenant.signals)
@@ -53,7 +53,7 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
 @view_options
 def show(context: click.Context, /, stream_id: str, tenant: Tenant, as_json: bool) -> None:
     """Show a stream."""
-    from connector.signals.reports import report_body  # noqa: PLC0415
+    from connector.signals.report_shapes import report_body  # noqa: PLC0415
 
     with services(context) as opened:
         view = report_body(opened.signal_streams.report(tenant, stream_id), tenant.signals)

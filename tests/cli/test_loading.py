@@ -50,6 +50,42 @@ print("\\n" + json.dumps(list(sys.modules)))
 """
 
 
+# Runs every command but those that serve, with made-up arguments, then writes the packages that each one loads first.
+RUN_ALL = """
+import contextlib, json, sys
+import click
+from connector.cli import main
+
+SERVING = ("serve", "simulate", "demo", "worker")
+SAMPLES = {"integer": "1", "json": "{}", "time": "2026-01-31"}
+
+def commands(group, path=()):
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        elif name not in SERVING:
+            yield (*path, name), command
+
+def arguments(command):
+    for parameter in command.params:
+        if parameter.required or isinstance(parameter, click.Argument):
+            kind = parameter.type
+            sample = kind.choices[0] if isinstance(kind, click.Choice) else SAMPLES.get(kind.name.lower(), "x")
+            yield from parameter.opts[:1] if isinstance(parameter, click.Option) else ()
+            yield sample
+    if any("--yes" in parameter.opts for parameter in command.params):
+        yield "--yes"
+
+loads, known = {}, set()
+for path, command in commands(main):
+    with contextlib.suppress(SystemExit):
+        main([*path, *arguments(command)])
+    packages = {name.partition(".")[0] for name in sys.modules}
+    loads[" ".join(path)] = sorted(packages - known)
+    known |= packages
+print("\\n" + json.dumps(loads))
+"""
 # Imports all that a worker needs before its database is known, then writes the same.
 IMPORT = """
 import json, sys
@@ -76,7 +112,16 @@ def start(
     environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_DATABASE_URL": database_url}
     command = [sys.executable, "-c", program, json.dumps(commands)]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=data_dir.parent,  # commands may write files
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
 
 
 def loaded(process: subprocess.Popen[str]) -> set[str]:
@@ -104,6 +149,14 @@ def wait_for_sweep(database_url: str, worker: subprocess.Popen[str]) -> None:
 
 def test_commands_that_serve_nothing_load_no_web_framework(data_dir: Path) -> None:
     assert loaded(start(data_dir, *COMMANDS)) & WEB == set()
+
+
+def test_no_other_command_loads_a_web_framework(data_dir: Path) -> None:
+    output, _ = start(data_dir, program=RUN_ALL).communicate(timeout=240)
+    loads: dict[str, list[str]] = json.loads(output.splitlines()[-1])
+    assert len(loads) > 80
+    assert {name: found for name, packages in loads.items() if (found := WEB & set(packages))} == {}
+    assert any("sqlalchemy" in packages for packages in loads.values())
 
 
 def test_the_worker_loads_no_web_framework_no_migrations_and_one_driver(data_dir: Path, database_url: str) -> None:
