@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
+_ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address (RFC 5214)
 _6TO4_RELAYS = IPv4Network("192.88.99.0/24")
 
 
@@ -32,7 +33,8 @@ def _is_public_v6(ip: IPv6Address) -> bool:
 
 
 def _carried(ip: IPv6Address) -> list[IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address contains: IPv4-mapped, NAT64, 6to4, Teredo."""
+    """Return the IPv4 addresses that an IPv6 address contains: IPv4-mapped, NAT64, 6to4, Teredo, ISATAP."""
     carried = [*(ip.teredo or ())]
     carried += [each for each in (ip.ipv4_mapped, ip.sixtofour) if each is not None]
-    return carried + ([IPv4Address(int(ip) & 0xFFFFFFFF)] if ip in _NAT64 else [])
+    is_isatap = int(ip) >> 32 & 0xFFFFFFFF in _ISATAP
+    return carried + ([IPv4Address(int(ip) & 0xFFFFFFFF)] if is_isatap or ip in _NAT64 else [])

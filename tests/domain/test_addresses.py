@@ -17,6 +17,7 @@ from connector.domain.addresses import is_public
         "::ffff:8.8.8.8",
         "64:ff9b::808:808",
         "2002:808:808::1",
+        "2600:1f14::200:5efe:808:808",
     ],
 )
 def test_an_internet_address_is_public(address: str) -> None:
@@ -34,6 +35,7 @@ def test_an_internet_address_is_public(address: str) -> None:
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::8.8.8.8"),
         *("64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808"),
         *("2002:7f00:1::", "2002:a00:1::1", "2002:c0a8:1::1", "2002:a9fe:a9fe::1"),
+        *("2600:1f14::5efe:a00:1", "2600:1f14::200:5efe:a9fe:a9fe", "fe80::5efe:808:808"),
         *("2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:a00:1::", "2001:0:808:808::f7f7:f7f7"),
     ],
 )

@@ -270,6 +270,16 @@ def test_a_public_client_connects_to_no_private_address_for_any_name(
     assert error.reason == "innocent.example is not a public host"
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["0177.0.0.1", "0x7f.1", "127.1", "2130706433", "0", "localhost", "[::1]", "[::ffff:7f00:1]", "[2002:7f00:1::]"],
+)
+def test_a_public_client_connects_to_no_spelling_of_loopback(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        error = refused(f"https://{host}:{listening.getsockname()[1]}/", HttpClient(is_public_only=True))
+    assert "is not a public host" in error.reason
+
+
 def test_a_name_is_looked_up_once_and_cannot_be_rebound(monkeypatch: pytest.MonkeyPatch) -> None:
     leads_to(monkeypatch, "8.8.8.8")  # and then to loopback
     tried: list[object] = []
