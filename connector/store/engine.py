@@ -83,6 +83,8 @@ class Database:
                 if not (waits_for_disk or self.is_sqlite):
                     batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
                 yield connection
+                if news.is_late() and not self.is_sqlite:
+                    news.notify(connection)
                 batch.flush(connection, commit=True)
                 after = batch.unsent(connection)
         news.publish()

@@ -15,10 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Connection, func, literal_column
+from sqlalchemy import Connection, func, literal_column, select
+
+from connector.store import batch
 
 CHANNEL = "connector_outbox"
 NOTIFY = func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''")).label("notified")
+
+_NOTIFY = select(NOTIFY)
 
 # PostgreSQL commits notifying transactions one after another, so a process that has just notified does not do so again.
 # A notified worker polls a second time after the pause: by then, deliveries that were added without a notification are
@@ -104,6 +108,19 @@ class News:
     def begin(self, connection: Connection) -> None:
         """Attach to the transaction that a connection is about to execute."""
         connection.info[_NEWS] = self
+
+    def is_late(self) -> bool:
+        """Whether other processes, notified shortly before the insertions, may have polled again before the commit.
+
+        A transaction can take long after its insertions, for example because it waits for a lock.
+        """
+        is_notified = self.notifies or any(notifies for _, notifies in self.conditional)
+        return bool(self.has_deliveries or self.conditional) and not (is_notified or self.wake_up.is_quiet)
+
+    def notify(self, connection: Connection) -> None:
+        """Queue a notification of other processes, which is sent with the commit."""
+        batch.execute(connection, _NOTIFY, {})
+        self.notifies = True
 
     def publish(self) -> None:
         """Wake the workers after the transaction's commit."""

@@ -160,6 +160,24 @@ def test_several_deliveries_of_one_transaction_and_a_retried_one_start_at_their_
         wait_until(lambda: worker.received[-1] == 9)
 
 
+@on_postgresql
+def test_a_delivery_of_a_transaction_that_takes_long_starts_at_its_commit(database: Database, other: Database) -> None:
+    """Its process had just notified when it was added, and the workers have looked in vain since."""
+    now = 0.0
+    other.wake_up = WakeUp(lambda: now)
+    with working(database) as worker:
+        worker.rest()
+        other.wake_up.set(is_notified=True)
+        with other.write() as connection:
+            rows.add(connection, Order(1))
+            now += 2 * QUIET
+        wait_until(lambda: worker.received == [1])
+        with other.write() as connection:
+            queueing.add_all(connection, [ConditionalOrder(1).candidate()])
+            now += 2 * QUIET
+        assert other.wake_up.is_quiet
+
+
 def test_a_rolled_back_delivery_wakes_no_worker(database: Database) -> None:
     count = database.wake_up.count
     with pytest.raises(DBAPIError), database.write() as connection:
