@@ -123,7 +123,7 @@ def as_text(value: Any) -> str | None:
         return str(value).lower()
     is_finite = not isinstance(value, float) or math.isfinite(value)
     text = str(value) if isinstance(value, str | int | float) and is_finite else ""
-    return text if not is_blank(text) and is_usable(text) and len(text) <= MAX_VALUE else None
+    return text if len(text) <= MAX_VALUE and not is_blank(text) and is_usable(text) else None
 
 
 def _literal(text: str | None) -> str | bool | int | float | None:

@@ -51,7 +51,7 @@ _PHONE = re.compile(r"\+?[0-9]{5,15}(;ext[0-9]{0,9})?")
 # The formats that IDA's schema (`claims_type`) requires; all other claims are text.
 _FORMS = {
     "birthdate": re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]"),
-    "email": re.compile(r"[^@]+@[^@.]+([.][^@]+)+"),
+    "email": re.compile(r"[^@]+@[^@.]+[.][^@]+"),
     "locale": re.compile(r"[a-zA-Z]{2}[-_][A-Z]{2}[a-zA-Z]?"),
     "phone_number": _PHONE,
     "msisdn": re.compile(r"\+?[0-9]{5,15}"),

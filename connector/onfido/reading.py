@@ -108,7 +108,7 @@ def lines(value: object, *, longest: int, most: int) -> tuple[str, ...]:
 def sentences(value: object, *, longest: int, most: int) -> tuple[str, ...]:
     """Read at most `most` texts of a list, each converted to one line and shortened."""
     each = value if isinstance(value, list) else []
-    texts = (_one_line(element)[:longest].strip() for element in each if isinstance(element, str))
+    texts = (_one_line(element[: 10 * longest])[:longest].strip() for element in each if isinstance(element, str))
     return tuple(islice(filter(None, texts), most))
 
 

@@ -34,6 +34,7 @@ MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100
 SHORT_VALUE_LENGTH = 2  # texts up to this length are only replaced as separate words
 MAX_VALUES = 1000  # if more were sent, Onfido's message is not repeated at all
+MAX_SEARCHED = 10_000  # characters of a message that is searched for values; a longer one is not repeated either
 NOT_YET = message("The file may not be ready yet: ask again in a moment, or create it anew.")
 
 _BY_TYPE = {
@@ -212,7 +213,13 @@ def _mask(submitted: Iterable[object]) -> Callable[[str], str]:
     has_booleans = any(isinstance(value, bool) for value in values)
     pattern = re.compile("|".join([*map(_pattern, known), _BOOLEAN if has_booleans else "(?!)"]), re.IGNORECASE)
     numbers = {Decimal(repr(value)) for value in values if type(value) in (int, float)}
-    return lambda words: _mask_numbers(pattern.sub("…", printable(words)), numbers)[:MAX_TEXT_LENGTH]
+
+    def mask(words: str) -> str:
+        if len(words) > MAX_SEARCHED:
+            return "…"
+        return _mask_numbers(pattern.sub("…", printable(words)), numbers)[:MAX_TEXT_LENGTH]
+
+    return mask
 
 
 def _pattern(value: str) -> str:

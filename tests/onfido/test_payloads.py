@@ -168,6 +168,13 @@ def test_reasons_are_single_lines_and_limited_in_number(reasons: object, expecte
     assert run_snapshot({**RUN, "reasons": reasons}).reasons == expected
 
 
+def test_a_reason_of_endless_marks_is_shortened_before_it_is_composed() -> None:
+    """Composing it would take an hour, in which no other thread runs."""
+    [reason] = run_snapshot({**RUN, "reasons": ["a" + "\u0300\u0316" * 1_000_000]}).reasons
+    assert reason.startswith("\xe0")
+    assert len(reason) < 1000
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [

@@ -220,6 +220,15 @@ def test_values_of_any_type_are_not_repeated(value: object, said: str, told: str
     assert description == f"Onfido refused the request (HTTP 422, bad_request: {told})." + CORRECT_WORKFLOW
 
 
+@pytest.mark.parametrize("said", ["Smith " * 2000, "1" + ",111" * 1_000_000 + "x", "\u0300\u0316" * 1_000_000])
+def test_no_message_is_repeated_that_is_too_long_to_search(said: str) -> None:
+    """Searching it could take hours, in which no other thread runs."""
+    body = json.dumps(complaint("bad_request", said, {"name": [said]}), ensure_ascii=False).encode()
+    call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), fields={"name": "Smith", "age": 1})
+    description = refusal(Answer(422, body, None, None), call, Code.TASK_REFUSED).description
+    assert description.startswith("Onfido refused name: … (HTTP 422, bad_request: …). Correct the data")
+
+
 def test_no_message_is_repeated_if_too_many_values_were_sent_to_search_for() -> None:
     body = json.dumps(complaint("bad_request", "Smith is odd", {"name": ["Smith is odd"]})).encode()
     fields = {"data": [{"name": "Smith"}] * 1001}

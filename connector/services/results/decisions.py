@@ -138,7 +138,7 @@ def _environment(connection: Connection, verification: Verification, run_id: str
 
 
 def _check_reason(reason: str) -> None:
-    if is_blank(reason) or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
+    if len(reason) > MAX_REASON or is_blank(reason) or _UNSTORABLE.search(reason):
         raise InvalidField("reason", message("must say why, in 1 to %(max_reason)s characters", max_reason=MAX_REASON))
 
 
