@@ -6,20 +6,28 @@ from collections.abc import Callable
 from datetime import datetime
 
 from connector.metrics.exposition import Backlog
-from connector.services.use_case import use_case
+from connector.services.timed_check import PATIENCE, Overdue, TimedCheck
 from connector.store import backlog, delivery_counts
+from connector.store.availability import Unavailable
 from connector.store.engine import Database
 
 
-@use_case
 class BacklogReader:
     """Reads the backlog."""
 
-    _database: Database
-    _clock: Callable[[], datetime]
+    def __init__(self, database: Database, clock: Callable[[], datetime], patience: float = PATIENCE) -> None:
+        self._database = database
+        self._clock = clock
+        self._reading = TimedCheck(self._read, patience)
 
     def read(self) -> Backlog:
-        """Return the backlog."""
+        """Return the backlog; raises `DatabaseUnavailable`, also if the database does not answer in time."""
+        try:
+            return self._reading.result()
+        except Overdue:
+            raise Unavailable("no answer in time") from None
+
+    def _read(self) -> Backlog:
         with self._database.read() as connection:
             oldest_due, check = backlog.read(connection)
             rows = delivery_counts.count(connection)

@@ -1,51 +1,62 @@
-"""Whether the database answers, has a schema that this version can use, and accepts writes."""
+"""Whether the database answers, has a schema that this version can use, and accepts writes.
+
+A database that does not answer at all holds no thread of those that ask: `/healthz` shares them.
+"""
 
 from __future__ import annotations
 
-import threading
 import time
+from contextlib import suppress
 
 import structlog
 
 from connector.errors import DatabaseUnavailable
+from connector.services.timed_check import PATIENCE, Overdue, TimedCheck
 from connector.store.engine import TOO_NEW, Database
 from connector.store.schema import Fit
 
 log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 1.0  # seconds; requests in between get the result of the last write
+UNREACHABLE = "The database cannot be reached."
 
 
 class Health:
     """Checks a database on request, and writes to it at most once in `WRITE_EVERY`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, patience: float = PATIENCE) -> None:
         self._database = database
-        self._lock = threading.Lock()
+        self._reading = TimedCheck(database.fit, patience)
+        self._writing = TimedCheck(self._try_to_write, patience)
         self._tried_at = float("-inf")
         self._write_problem: str | None = None
 
     def problem(self) -> str | None:
-        """Return the problem, or None; the driver's message is only logged."""
+        """Return the problem, or None; the driver's message is only logged.
+
+        While a write waits, for example for a lock, the result of the one before counts.
+        """
         try:
-            fit = self._database.fit()
-            if fit is Fit.BEHIND:
-                return "The database is not migrated: run `connector migrate`."
-            if fit is Fit.AHEAD:
-                return TOO_NEW
+            fit = self._reading.result()
         except DatabaseUnavailable as error:
             log.warning("database.unavailable", reason=error.reason)
-            return "The database cannot be reached."
-        if self._lock.acquire(blocking=False):
-            try:
-                self._try_to_write()
-            finally:
-                self._lock.release()
+            return UNREACHABLE
+        except Overdue:
+            log.warning("database.unavailable", reason="no answer in time")
+            return UNREACHABLE
+        if fit is Fit.BEHIND:
+            return "The database is not migrated: run `connector migrate`."
+        if fit is Fit.AHEAD:
+            return TOO_NEW
+        return self._problem_of_writing()
+
+    def _problem_of_writing(self) -> str | None:
+        if time.monotonic() - self._tried_at >= WRITE_EVERY:
+            with suppress(Overdue):
+                self._writing.result()
         return self._write_problem
 
     def _try_to_write(self) -> None:
-        if time.monotonic() - self._tried_at < WRITE_EVERY:
-            return
         try:
             self._database.check_writable()
             self._write_problem = None
