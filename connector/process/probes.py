@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
+from socket import SHUT_RDWR, socket
+from typing import Any
 
 from connector.metrics.exposition import METRICS_TYPE, may_read_metrics
 
 JSON = "application/json"
 NOT_A_SCRAPER = "The bearer token must be that of the setting `metrics_token`."
-PATIENCE = 10  # seconds in which a client must send its request
+PATIENCE = 10  # seconds that a client may pause in the middle of its request
+MOST_CONNECTIONS = 32
 
 Answer = tuple[int, str, bytes]
 
@@ -63,11 +66,32 @@ class Probes:
 
 
 class _Server(ThreadingHTTPServer):
+    """Answer each connection in a thread; of too many, close the oldest, because it may only occupy its thread."""
+
     def __init__(self, port: socket, handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(port.getsockname()[:2], handler, bind_and_activate=False)
         self.socket.close()
         self.socket = port
+        self._open: dict[socket, None] = {}  # in the order of their arrival
+        self._lock = threading.Lock()
         self.server_activate()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a connection in a thread."""
+        with self._lock:
+            if len(self._open) >= MOST_CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with suppress(OSError):  # it has just been closed
+                    oldest.shutdown(SHUT_RDWR)
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore a client that closed the connection."""

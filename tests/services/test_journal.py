@@ -36,7 +36,7 @@ from tests.races.attack import (
 from tests.services.receiving import rows_of
 from tests.services.test_watchlist import applicant_of, monitor
 from tests.services.test_watchlist import event as matches_event
-from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 _numbers = itertools.count()
 
@@ -241,6 +241,27 @@ def test_changed_and_removed_values_are_announced_with_the_claim_no_longer_verif
     [added, changed] = heard(world, USER, "administrator")
     assert (added.current, changed.current) == ("added", "changed")
     assert (changed.name, changed.user_id, changed.removed) == ("ann", "ann", removed)
+
+
+def test_an_import_announces_each_withdrawn_claim_of_each_user_once(world: World, verified_ann: Caller) -> None:
+    bea = world.add_user("bea", VALUES)
+    settle(world, world.start(bea))
+    other = add_provider(World(world.connector, world.simulator, Clock(), tenant=f"journal-{next(_numbers)}"))
+    cid = other.add_user("ann", VALUES)
+    settle(other, other.start(cid))
+
+    changed = {**VALUES, GIVEN_NAME: "Other", LAST_NAME: "Name"}
+    given = [("ann", changed), ("bea", {**VALUES, GIVEN_NAME: "Other"}), ("new", VALUES), ("ann-2", {})]
+    for _ in range(2):  # the second one changes nothing
+        list(world.connector.services.users.put_all(Tenant(world.tenant), given))
+
+    withdrawn = [(each.user_id, each.name, each.current) for each in heard(world, CLAIM, "value_changed")]
+    assert sorted(withdrawn) == [
+        ("ann", GIVEN_NAME, "value_changed"),
+        ("ann", LAST_NAME, "value_changed"),
+        ("bea", GIVEN_NAME, "value_changed"),
+    ]
+    assert heard(other, CLAIM, "value_changed") == []
 
 
 def test_a_value_changed_during_verification_is_announced_when_withdrawn(world: World, ann: Caller) -> None:
