@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from connector.access.openid_client import OpenIdClient
-from connector.console import formats, headers, links, meanwhile, one_time_links, refusals, sign_in, words
+from connector.console import assets, formats, headers, links, meanwhile, one_time_links, refusals, sign_in, words
 from connector.console.cookies import ConsoleCookies
 from connector.console.ground import TURNS
 from connector.console.icons import icon
@@ -92,7 +90,7 @@ def install(app: Flask, settings: Settings, secrets: Mapping[str, str]) -> None:
     app.extensions["console_clients"] = _clients(settings, secrets)
     app.extensions[TURNS] = SignInTurns(max(1, settings.console_threads // 2))
     _install_words(app)
-    app.after_request(headers.protect_file)
+    app.after_request(assets.protect)
     app.register_blueprint(files)
     app.register_blueprint(console)
     app.register_blueprint(verify)
@@ -111,7 +109,7 @@ def _install_words(app: Flask) -> None:
     environment.finalize = say
     environment.globals |= {
         "icon": icon,
-        "asset": asset,
+        "asset": assets.asset,
         "etag": etag,
         "csrf": generate_csrf,
         "words": words,
@@ -128,13 +126,3 @@ def _install_words(app: Flask) -> None:
         "failure_words": failure_words,
         "without_command": without_command,
     }
-
-
-def asset(name: str) -> str:
-    """Return the address of a file, which changes with its content."""
-    return url_for("console_files.static", filename=name, v=_version(name))
-
-
-@cache
-def _version(name: str) -> str:
-    return hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]

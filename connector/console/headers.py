@@ -1,8 +1,8 @@
-"""The headers of the console's answers: the permissions of a page, and caching."""
+"""The headers of the console's pages: what they may load and do."""
 
 from __future__ import annotations
 
-from flask import g, request
+from flask import g
 from werkzeug.wrappers import Response
 
 POLICY = (
@@ -10,8 +10,6 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
-KEPT = "public, max-age=31536000, immutable"  # files whose address changes with their content
-ASKED = "public, max-age=3600"
 
 
 def protect(response: Response) -> Response:
@@ -25,13 +23,4 @@ def protect(response: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = g.get("permissions_policy", PERMISSIONS)
     response.vary.update(("Cookie", "HX-Request"))
-    return response
-
-
-def protect_file(response: Response) -> Response:
-    """Add the headers of a file."""
-    if request.blueprint not in {"console_files", "bootstrap"}:
-        return response
-    response.headers["Cache-Control"] = KEPT if "v" in request.args else ASKED
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
