@@ -144,13 +144,20 @@ def health_words(view: Mapping[str, Any]) -> str:
 
 
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
-    """Test a new provider and, if Onfido accepts its token, register its webhook, if requested."""
+    """Test a new provider and, if Onfido accepts its token, register its webhook, if requested.
+
+    It is then tested once more, because the recorded health would otherwise be that without the webhook.
+    """
     tenant = opened.tenants.named(added.tenant)
     readiness: Readiness = opened.setup.test(tenant, added.provider_id, public_url, probes_delivery=False)
     if not has_webhook:
         return _replaced(readiness, not_checked(WEBHOOK, "--no-webhook"))
-    is_connected = any(check.passed for check in readiness.checks if check.name == TOKEN)
-    return _replaced(readiness, _register(opened, added, public_url)) if is_connected else readiness
+    if not any(check.passed for check in readiness.checks if check.name == TOKEN):
+        return readiness
+    refused = _register(opened, added, public_url)
+    if refused is not None:
+        return _replaced(readiness, refused)
+    return opened.setup.test(tenant, added.provider_id, public_url, probes_delivery=False)
 
 
 def print_trial(readiness: Readiness, *, as_json: bool) -> None:
@@ -178,14 +185,13 @@ def readiness_view(readiness: Readiness) -> dict[str, Any]:
     return view
 
 
-def _register(opened: Services, added: Provider, public_url: str) -> Check:
+def _register(opened: Services, added: Provider, public_url: str) -> Check | None:
+    """Register the webhook; return the failed check if that was refused."""
     try:
-        tenant = opened.tenants.named(added.tenant)
-        webhook = opened.setup.add_webhook(tenant, added.provider_id, public_url, actor())
+        opened.setup.add_webhook(opened.tenants.named(added.tenant), added.provider_id, public_url, actor())
     except (RequestError, OnfidoError) as error:
         return Check(WEBHOOK, False, error.description)
-    events = f"{', '.join(webhook.events)} ({' and '.join(webhook.environments)})"
-    return Check(WEBHOOK, True, f"Onfido posts {events} to {webhook.url}.")
+    return None
 
 
 def _replaced(readiness: Readiness, check: Check) -> Readiness:

@@ -105,6 +105,6 @@ def _final_reason(run: Verification, reasons: Sequence[str]) -> str:
     else:
         sentence = message("The last run ended as %(status)s.", status=run.status)
     if (run.decision or run.status) == APPROVED:
-        sentence = joined((sentence, message("Not every attribute was verified by it.")))
+        sentence = joined((sentence, message("Not every attribute is verified now.")))
     reported = f"{'; '.join(reasons).removesuffix('.')}." if reasons else ""
     return joined((sentence, reported, failure_words(run.failure) if run.failure else ""))

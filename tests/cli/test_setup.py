@@ -151,6 +151,11 @@ class TestAdd:
         assert provider["setupGuide"]["hasWebhookToken"] is True
         assert [(check["name"], check["passed"]) for check in readiness["checks"]] == [(name, True) for name in CHECKS]
 
+    def test_the_health_after_add_includes_the_webhook(self, add: Run, connector: Run) -> None:
+        assert re.search(r"^health +good \(0 min ago\)$", add().stdout, re.MULTILINE)
+        [health] = json.loads(connector("health", "--json").stdout)["providers"]
+        assert (health["state"], health["failed"], health["isOutdated"]) == ("good", [], False)
+
     def test_add_can_leave_out_the_webhook(self, add: Run, simulator: Simulator) -> None:
         result = add("--no-webhook")
 
@@ -216,7 +221,9 @@ class TestAfterwards:
 
         told = connector("test", provider_id(connector))
 
-        assert (told.exit_code, told.stderr) == (1, "Error: Not ready: webhook.\n")
+        *logged, error = told.stderr.splitlines()
+        assert (told.exit_code, error) == (1, "Error: Not ready: webhook.")
+        assert [line.rpartition("event=")[2] for line in logged] == ["provider.turned_bad"]
         assert "disabled" in told.stdout
         for_scripts = json.loads(connector("test", provider_id(connector), "--json").stdout)
         assert (for_scripts["passed"], for_scripts["checks"][-2]["passed"]) == (False, False)
