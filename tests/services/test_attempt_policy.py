@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.harness import Caller, World, run_id_of
+from tests.races.meanwhile import meanwhile
 from tests.values import GIVEN_NAME, LAST_NAME
 
 PROVIDERS = "/api/server/v1/idv-providers"
@@ -23,6 +24,7 @@ WINDOW = 3600
 START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
 STEPS_THAT_DO_NOTHING = [(CREATE_APPLICANT, "failed"), (CREATE_APPLICANT, "throttled"), *[(START_RUN, "throttled")] * 2]
 LIMIT_REACHED, OPEN_ALREADY = (429, "OIDV-10044"), (400, "OIDV-10004")
+LIMIT_CHECKED = "run_requested_at IS NOT NULL"  # with the reservation
 BEING_STARTED, ALL_VERIFIED = (400, "OIDV-10048"), (400, "OIDV-10049")
 
 
@@ -240,3 +242,13 @@ def test_a_request_that_counted_before_another_began_cannot_exceed_the_limit(lim
 
     assert number_of_runs(limited) == 2
     assert sorted((answer.status_code, others[0].result().status_code))[0] == 200
+
+
+@pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
+def test_a_start_that_is_allowed_before_it_is_refused_is_made(limited: World) -> None:
+    ann, users = limited.add_user(), limited.connector.services.users
+    for _ in range(2):
+        fail_once(limited, ann)
+    with meanwhile(LIMIT_CHECKED, lambda: users.unlock(Tenant(limited.tenant), "ann", limited.provider_id, "admin")):
+        assert initiate(limited, ann) == (200, None)
+    assert number_of_runs(limited) == 3
