@@ -31,6 +31,8 @@ def allow(ours: str = "", others: str = "") -> Allowed:
 _BASE = "errors telemetry metrics tracing domain"
 _BELOW_SERVICES = f"{_BASE} store directory onfido services"
 _LIBRARIES = "sqlalchemy structlog"
+_IMPORTING = ("import_module", "__import__")
+_UNKNOWN = "a module whose name is computed"
 
 ALLOWED: Mapping[str, Allowed] = {
     "": allow(),
@@ -175,6 +177,15 @@ def imports(tree: ast.Module, *, at_run_time: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _IMPORTING and node.args:
+            yield _named(node.args[0])
+
+
+def _named(argument: ast.expr) -> str:
+    """Return the module that a call imports: its name, or the beginning of one that is put together."""
+    first = argument.values[0] if isinstance(argument, ast.JoinedStr) and argument.values else argument
+    name = first.value if isinstance(first, ast.Constant) else None
+    return name.rstrip(".") if isinstance(name, str) else _UNKNOWN
 
 
 def owner(name: str) -> str:
