@@ -49,6 +49,7 @@ def adding(name: str) -> Step:
     return ADD, {"tenant": "t", "user_id": name, "created_at": NOW}
 
 
+SLOW: Step = (select(text("pg_sleep(60)")), {})
 FAULTS: dict[str, Step] = {
     "a row that exists": adding("ann"),
     "a value that is missing": (ADD, {"tenant": "t", "user_id": None, "created_at": NOW}),
@@ -56,7 +57,7 @@ FAULTS: dict[str, Step] = {
     "a division by zero": (select(text("1 / 0")), {}),
     "an unknown function": (select(text("no_such_function()")), {}),
     "an unknown table": (select(text("1")).select_from(text("nowhere")), {}),
-    "a statement that takes too long": (select(text("pg_sleep(60)")), {}),
+    "a statement that takes too long": SLOW,
     "a process that is ended": (select(text("pg_terminate_backend(pg_backend_pid())")), {}),
     "a statement that is cancelled": (select(text("pg_cancel_backend(pg_backend_pid()), pg_sleep(60)")), {}),
 }
@@ -79,7 +80,6 @@ def fails(database: Database, steps: Sequence[Step], *, one_by_one: bool) -> tup
         with database.write() as connection:
             if one_by_one:
                 event.listen(connection, "after_cursor_execute", lambda *_: None)
-            batch.execute(connection, limited("statement_timeout"), {})
             answers.extend(batch.execute(connection, *step) for step in steps)
             batch.flush(connection)
 
@@ -100,6 +100,8 @@ def fails(database: Database, steps: Sequence[Step], *, one_by_one: bool) -> tup
 def test_an_error_is_the_same_as_without_a_batch_at_each_place(database: Database, fault: str, at: int) -> None:
     steps = [adding("bea"), adding("cid")]
     steps.insert(at, FAULTS[fault])
+    if FAULTS[fault] is SLOW:
+        steps.insert(0, (limited("statement_timeout"), {}))
     errors = {fails(database, steps, one_by_one=one_by_one) for one_by_one in (True, False)}
     assert len(errors) == 1, errors
     with database.write() as connection:
