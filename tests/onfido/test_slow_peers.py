@@ -29,6 +29,7 @@ from tests.http.peers import (
     says_nothing,
 )
 from tests.onfido.conftest import API_TOKEN
+from tests.waiting import wait_until
 
 SHORT = 0.3  # seconds of the limits in these tests
 END = 60.0  # seconds by which a call has ended, however busy the machine is; without limits these peers go on for ever
@@ -62,6 +63,14 @@ def start(client: OnfidoClient) -> object:
     return client.create_run(workflow_id="w", applicant_id="a")
 
 
+def is_answered(client: OnfidoClient) -> bool:
+    """Ask again, as on a busy machine even a good answer can exceed the short limit."""
+    try:
+        return client.get_run("run-1").run_id == "run-1"
+    except OnfidoError:
+        return False
+
+
 def fetch(client: OnfidoClient) -> bytes:
     with client.open_signed_evidence("run-1") as file:
         return b"".join(file.chunks)
@@ -74,7 +83,7 @@ def test_an_answer_that_exceeds_the_read_timeout_is_given_up(script: Script) -> 
         assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
         assert "did not answer in time" in error.description
         peer.script = answering(RUN)
-        assert client.get_run("run-1").run_id == "run-1"
+        wait_until(lambda: is_answered(client))
 
 
 @pytest.mark.parametrize("script", [drips_headers, drips_trailers])
@@ -90,7 +99,7 @@ def test_a_slow_answer_over_tls_is_given_up(tmp_path: Path, monkeypatch: pytest.
     with Peer(drips_headers, whole) as peer, client_of(peer.url, read=SHORT) as client:
         assert "did not answer in time" in failure(lambda: start(client)).description
         peer.script = answering(RUN)
-        assert client.get_run("run-1").run_id == "run-1"
+        wait_until(lambda: is_answered(client))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +214,7 @@ def test_a_file_that_is_sent_slowly_is_given_up(drips: Script) -> None:
 def test_a_file_that_the_storage_sends_slowly_is_given_up(drips: Script) -> None:
     with Peer(drips) as storage:
         leads_on = answering(b"", "302 Found", f"Location: {storage.url}")
-        with Peer(leads_on) as peer, client_of(peer.url, read=SHORT) as client:
+        with Peer(leads_on) as peer, client_of(peer.url, read=2.0) as client:
             assert failure(lambda: fetch(client)).code is Code.ONFIDO_UNREACHABLE
     assert len(storage.heads) == 1
 
