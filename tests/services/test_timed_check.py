@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+import requests
 
 from connector.errors import DatabaseUnavailable
 from connector.services.backlog import BacklogReader
 from connector.services.health import UNREACHABLE, Health
 from connector.services.timed_check import Overdue, TimedCheck
-from connector.store.engine import Database
+from connector.store.engine import PATIENCE, Database
+from tests.faults.deployment import Deployment
 from tests.harness import Clock
 from tests.postgresql_proxy import PostgresqlProxy
 from tests.waiting import GENEROUS, wait_until
@@ -110,3 +114,28 @@ def is_read(backlog: BacklogReader) -> bool:
         return backlog.read().sweep_lag == 0
     except DatabaseUnavailable:
         return False
+
+
+def test_a_process_reports_that_it_is_alive_while_its_database_is_silent(
+    stopping: PostgresqlProxy, tmp_path: Path
+) -> None:
+    environ = {
+        "CONNECTOR_DATA_DIR": str(tmp_path / "data"),
+        "CONNECTOR_DATABASE_URL": stopping.url,
+        "CONNECTOR_WORKER_IN_SERVER": "never",
+    }
+    deployment = Deployment(environ, tmp_path, webs=1, workers=0)
+    try:
+        deployment.start_processes()
+        [url] = deployment.urls
+        stopping.passes_on.clear()
+        began = time.monotonic()
+        with ThreadPoolExecutor(6) as pool:
+            ready = [pool.submit(requests.get, f"{url}/readyz", timeout=GENEROUS) for _ in range(6)]
+            assert [each.result().status_code for each in ready] == [503] * 6
+        assert requests.get(f"{url}/healthz", timeout=GENEROUS).json() == {"status": "alive"}
+        assert time.monotonic() - began < PATIENCE / 2, "within the time that one exchange with the database may take"
+        stopping.passes_on.set()
+        wait_until(lambda: requests.get(f"{url}/readyz", timeout=GENEROUS).ok)
+    finally:
+        deployment.kill()
