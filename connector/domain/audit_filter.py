@@ -28,7 +28,7 @@ from connector.domain.history import (
     VALUES,
     AuditFilter,
 )
-from connector.domain.verification_filter import FROM, TO, read_period
+from connector.domain.verification_filter import FROM, TO, read_period, read_text
 
 SUBJECTS = (
     *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, JOB, KEY, VALUES),
@@ -43,13 +43,13 @@ def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:
     """
     since, before = read_period(query[FROM], query[TO])
     return AuditFilter(
-        user_id=query["userId"],
+        user_id=read_text("userId", query["userId"]),
         actor=query["actor"],
-        subject=query["subject"],
-        name=query["object"],
-        action=query["action"],
-        outcome=query["outcome"],
-        channel=query["channel"],
+        subject=read_text("subject", query["subject"]),
+        name=read_text("object", query["object"]),
+        action=read_text("action", query["action"]),
+        outcome=read_text("outcome", query["outcome"]),
+        channel=read_text("channel", query["channel"]),
         since=since,
         before=before,
     )

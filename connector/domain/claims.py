@@ -31,6 +31,7 @@ APPLICANT_FIELDS = frozenset(
     | {f"consents.{name}" for name in CONSENTS}
 )
 REQUIRED_FIELDS = ("first_name", "last_name")
+MAX_CLAIM = 255  # characters of a local claim, the length of the database's columns
 
 COMPARED = frozenset({"first_name", "last_name", "date_of_birth", "address"})  # keys under which Onfido compares
 

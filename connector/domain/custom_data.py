@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.domain.claims import MAX_CLAIM
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.stored import StoredEnum
@@ -62,8 +63,8 @@ class CustomInput:
             )
         if self.value is not None and self.claim is not None:
             return message("must have a value or a claim, not both")
-        if self.claim is not None and not self.claim.strip():
-            return message("must have a claim that is not empty")
+        if self.claim is not None and not (self.claim.strip() and len(self.claim) <= MAX_CLAIM):
+            return message("must have a claim of 1 to %(most)s characters", most=MAX_CLAIM)
         if self.type not in _FITS:  # stored by another version
             return message(
                 "must have one of the types %(types)s, not %(type)s", types=", ".join(InputType), type=self.type

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from connector.domain.applicant import name_objection
 from connector.domain.applicant_values import REPEAT
-from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.claims import APPLICANT_FIELDS, MAX_CLAIM, REQUIRED_FIELDS
 from connector.domain.colors import accent_objection
 from connector.domain.credentials import MASK, ClientCredentials, Credentials, region_objection
 from connector.domain.frozen import frozen
@@ -114,6 +114,9 @@ def _check_secrets(config: ProviderConfig) -> None:
             raise InvalidField(
                 f"configProperties.{SECRETS.get(name, name)}", message("must be printable ASCII, as Onfido displays it")
             )
+    if len(config.client_id or "") > MAX_NAME:
+        why = message("must have at most %(most)s characters", most=MAX_NAME)
+        raise InvalidField("configProperties.client_id", why)
     if config.webhook_token is not None and len(config.webhook_token) < LEAST_WEBHOOK_TOKEN:
         why = message(
             "must have at least %(least_webhook_token)s characters, like Onfido's webhook tokens",
@@ -142,12 +145,18 @@ def _check_image(image: str) -> None:
         raise InvalidField("image", message("must be an https URL, a path or a name"))
 
 
+def _check_claim(uri: str) -> None:
+    if is_blank(uri):
+        raise InvalidField("claims", message("a local claim must not be empty"))
+    if len(uri) > MAX_CLAIM:
+        raise InvalidField("claims", message("a local claim must have at most %(most)s characters", most=MAX_CLAIM))
+    if not is_label(uri):
+        raise InvalidField("claims", message("a local claim %(no_controls)s", no_controls=NO_CONTROLS))
+
+
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
-        if is_blank(uri):
-            raise InvalidField("claims", message("a local claim must not be empty"))
-        if not is_label(uri):
-            raise InvalidField("claims", message("a local claim %(no_controls)s", no_controls=NO_CONTROLS))
+        _check_claim(uri)
         if applicant_field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
             raise InvalidField(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
+from connector.domain.claims import MAX_CLAIM
 from connector.domain.custom_data import CustomInput
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
@@ -173,6 +174,8 @@ def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     for each in studio.output_claims:
         if is_blank(each.uri):
             yield "outputClaims.localClaim", message("must not be empty")
+        elif len(each.uri) > MAX_CLAIM:
+            yield "outputClaims.localClaim", message("must have at most %(most)s characters", most=MAX_CLAIM)
         if not is_pointer(each.pointer):
             yield (
                 "outputClaims",

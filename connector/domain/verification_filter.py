@@ -33,6 +33,7 @@ ENVIRONMENTS = (SANDBOX, LIVE)
 RESULTS = (*Comparison, DIFFERS, VALUE_CHANGED, RUN_GONE, SANDBOX, LIVE)
 FROM, TO = "from", "to"
 RISING, FALLING = "asc", "desc"
+MAX_TEXT = 255  # characters, the length of the database's columns
 # excludes ISO 8601 week dates and similar formats
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)
 
@@ -47,16 +48,23 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
     since, before = read_period(query[FROM], query[TO])
     return VerificationFilter(
         provider_id=provider_id,
-        user_id=query["userId"],
+        user_id=read_text("userId", query["userId"]),
         statuses=_statuses(query["status"]),
-        tag=query["tag"],
+        tag=read_text("tag", query["tag"]),
         created_from=since,
         created_before=before,
         environment=_one_of("environment", query["environment"], ENVIRONMENTS),
-        claim=query["claim"],
+        claim=read_text("claim", query["claim"]),
         result=_result(query["claim"], query["result"]),
         needs_review=_one_of("needsReview", query["needsReview"], ("true", "false")) == "true",
     )
+
+
+def read_text(name: str, text: str | None) -> str | None:
+    """Return a text that can be recorded with the export that it filters; raise `InvalidQuery` for a longer one."""
+    if text is not None and len(text) > MAX_TEXT:
+        raise InvalidQuery(name, message("must have at most %(most)s characters", most=MAX_TEXT))
+    return text
 
 
 def read_period(since: str | None, before: str | None) -> tuple[datetime | None, datetime | None]:

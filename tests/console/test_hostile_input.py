@@ -85,6 +85,10 @@ def test_text_that_postgresql_cannot_store_is_refused(
     ):
         answer = browser.get(f"{base}/{query}", timeout=60)
         assert (answer.status_code, "must not contain NUL" in answer.text) == (400, True), query
+    for query in ("users?prefix=", "audit?user=", "audit/audit.csv?user=", "audit/audit.csv?object=", "events?run="):
+        assert browser.get(f"{base}/{query}{'x' * 300}", timeout=60).status_code in (200, 400), query
+    long = {"csrf_token": token, "userId": "x" * 300}
+    assert browser.post(f"{base}/verifications/csv", long, timeout=60).status_code == 400
     provider = f"{base}/providers/{planted['provider_id']}"
     for url, name in (
         (f"{provider}/general", "description"),
@@ -123,6 +127,23 @@ ACTIONS: Mapping[str, tuple[str, Fields, int]] = {
     "values of before that are none": ("general", {"name": "n", "workflow_id": "w", "shown": '["a"]'}, 200),
     "values of before that are deep": ("general", {"name": "n", "workflow_id": "w", "shown": NESTED}, 200),
     "a file that is deep": ("import", {"text": '{"studio": ' + NESTED + "}"}, 200),
+    "a claim that is too long": ("attributes", {"uri": "u" * 256, "field": "dob"}, 200),
+    "an output of a claim that is too long": (
+        "workflow",
+        {"output_pointer": "/a", "output_claim": "u" * 256, "output_as": "value"},
+        200,
+    ),
+    "an input of a claim that is too long": (
+        "workflow",
+        {
+            "input_name": "a",
+            "input_type": "string",
+            "input_from": "claim",
+            "input_value": "u" * 256,
+            "input_required": "no",
+        },
+        200,
+    ),
     "an undo that is no JSON": ("attributes/undo", {"claims": "["}, 400),
     "an undo that is no mapping": ("attributes/undo", {"claims": "[1]"}, 400),
     "a deep undo": ("attributes/undo", {"claims": DEEP}, 400),

@@ -156,7 +156,8 @@ def test_a_value_has_exactly_one_source() -> None:
     both = CustomInput("x", InputType.STRING, value="a", claim="urn:claim")
 
     assert both.objection() == "must have a value or a claim, not both"
-    assert CustomInput("x", InputType.STRING, claim=" ").objection() == "must have a claim that is not empty"
+    for claim in (" ", "u" * 256):
+        assert CustomInput("x", InputType.STRING, claim=claim).objection() == "must have a claim of 1 to 255 characters"
 
 
 def test_a_missing_required_input_is_named() -> None:

@@ -223,6 +223,14 @@ class TestConfiguration:
         claims = {**CONFIG.claims, f"urn:x{mark}": "dob"}
         assert "a local claim must not contain control characters" in refusal(replace(CONFIG, claims=claims))
 
+    def test_a_claim_or_client_id_longer_than_its_column_is_refused(self) -> None:
+        claims = {**CONFIG.claims, "u" * 255: "dob"}
+        check_config(replace(CONFIG, claims=claims), POLICY)
+        longer = {**CONFIG.claims, "u" * 256: "dob"}
+        assert "a local claim must have at most 255 characters" in refusal(replace(CONFIG, claims=longer))
+        config = replace(CONFIG, api_token=None, client_id="c" * 256, client_secret="s")
+        assert "client_id: must have at most 255 characters" in refusal(config)
+
     def test_a_claim_without_a_name_is_refused(self) -> None:
         assert "a local claim must not be empty" in refusal(replace(CONFIG, claims={**CONFIG.claims, " ": "dob"}))
 

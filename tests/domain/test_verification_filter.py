@@ -134,3 +134,10 @@ def test_the_last_day_of_the_calendar_is_refused() -> None:
     assert read(**{"from": "9999-12-31"}).created_from
     with pytest.raises(InvalidQuery, match=r"^to: "):
         read(to="9999-12-31")
+
+
+@pytest.mark.parametrize("name", ["userId", "tag"])
+def test_a_text_longer_than_any_stored_one_is_refused(name: str) -> None:
+    read(**{name: "x" * 255})
+    with pytest.raises(InvalidQuery, match=f"^{name}: "):
+        read(**{name: "x" * 256})
