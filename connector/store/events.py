@@ -149,7 +149,7 @@ def forget_unknown(connection: Connection, received_before: datetime, limit: int
 def make_room(connection: Connection, provider_id: str) -> None:
     """Remove a provider's oldest events of unknown runs if there are too many, those without a tag first."""
     of_provider = (events.c.provider_id == provider_id, _IS_PARKED)
-    counted = select(events.c.run_id).where(*of_provider).limit(MOST_PARKED + 1).subquery()
+    counted = select(events.c.run_id).where(*of_provider).order_by(events.c.run_id).limit(MOST_PARKED + 1).subquery()
     if (connection.execute(select(func.count()).select_from(counted)).scalar() or 0) <= MOST_PARKED:
         return
     oldest = select(events.c.id).where(*of_provider, _IS_UNKNOWN)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, func, select
 
 from connector.domain.signals import COUNTED, StreamReport
 from connector.store.models import outbox
 from connector.store.outbox import DEAD
-from connector.store.signal_models import signal_streams, signal_subjects
-from connector.store.signal_streams import COLUMNS, key_of_turn, read
+from connector.store.signal_models import signal_streams
+from connector.store.signal_streams import COLUMNS, key_of_turn, read, subjects_of
 
 _T = signal_streams.c
-_named = select(literal(1)).where(signal_subjects.c.stream_id == _T.id).limit(COUNTED).correlate(signal_streams)
+_named = subjects_of(_T.id).limit(COUNTED).correlate(signal_streams)
 _REPORTS = (
     select(
         *COLUMNS,

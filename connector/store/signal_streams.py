@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     String,
     bindparam,
     cast,
@@ -150,8 +151,13 @@ def forget_subject(connection: Connection, stream_id: str, user_id: str) -> None
 
 def count_subjects(connection: Connection, stream_id: str, limit: int) -> int:
     """Return how many users a stream names, counted up to a limit."""
-    named = select(literal(1)).where(_S.stream_id == stream_id).limit(limit).subquery()
+    named = subjects_of(stream_id).limit(limit).subquery()
     return connection.execute(select(func.count()).select_from(named)).scalar_one()
+
+
+def subjects_of(stream_id: str | ColumnElement[str]) -> Select[str]:
+    """Select the users that a stream names, in the order of the index: counting stops at a limit only in an order."""
+    return select(_S.user_id).where(_S.stream_id == stream_id).order_by(_S.user_id)
 
 
 def find_named(connection: Connection, tenant: str, user_id: str) -> dict[str, bool]:

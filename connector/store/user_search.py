@@ -12,7 +12,7 @@ from connector.store.attempt_limits import COUNTS
 from connector.store.dialect import in_code_points, precedes, reaches
 from connector.store.hidden import is_of_registered
 from connector.store.models import claims, providers, users, verifications
-from connector.store.verification_search import LISTED
+from connector.store.verification_search import LISTED, latest_of_each
 from connector.store.verifications import IS_THERE, is_in, read_row
 
 _LAST = "\U0010ffff"  # after every other character
@@ -64,11 +64,8 @@ def find_verified(connection: Connection, tenant: str, user_ids: Sequence[str]) 
 def find_latest(connection: Connection, tenant: str, user_ids: Sequence[str]) -> dict[str, Verification]:
     """Return the latest verification of each of some users, by the users' ids."""
     of_users = (verifications.c.tenant == tenant, verifications.c.user_id.in_(user_ids), IS_THERE)
-    newest = select(verifications.c.user_id, func.max(verifications.c.created_at).label("at")).where(*of_users)
-    newest_of = newest.group_by(verifications.c.user_id).subquery()
-    is_newest = (verifications.c.user_id == newest_of.c.user_id) & (verifications.c.created_at == newest_of.c.at)
-    matches = map(read_row, connection.execute(LISTED.join(newest_of, is_newest).where(*of_users)))
-    return {verification.user_id: verification for verification in matches}
+    statement = LISTED.where(verifications.c.id.in_(latest_of_each(verifications.c.user_id, *of_users)))
+    return {verification.user_id: verification for verification in map(read_row, connection.execute(statement))}
 
 
 def find_started(

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, null, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, null, select, text, update
 
+from connector.domain.environment import SANDBOX
 from connector.domain.readiness import MOST_COUNTED
 from connector.domain.verification import Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
-from connector.store.conditions import IS_SANDBOX, NEEDS_REVIEW
+from connector.store.conditions import NEEDS_REVIEW
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import IS_THERE, SELECT, one, read_row
@@ -67,23 +68,28 @@ def count(connection: Connection, tenant: str, criteria: VerificationFilter, mos
 
 def count_in_sandbox(connection: Connection, provider_id: str) -> int:
     """Return the number of a provider's sandbox verifications, up to `MOST_COUNTED`."""
-    there = select(verifications.c.provider_id).where(verifications.c.provider_id == provider_id, text(IS_SANDBOX))
-    return connection.execute(select(func.count()).select_from(there.limit(MOST_COUNTED).subquery())).scalar_one()
+    is_there = (verifications.c.provider_id == provider_id, verifications.c.environment == SANDBOX)
+    in_order = select(verifications.c.id).where(*is_there).order_by(verifications.c.created_at).limit(MOST_COUNTED)
+    return connection.execute(select(func.count()).select_from(in_order.subquery())).scalar_one()
 
 
 def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> dict[str, Verification]:
     """Return a user's latest verification with each provider, by the providers' ids, with its kept result."""
-    latest = (
-        select(verifications.c.provider_id, func.max(verifications.c.created_at).label("created_at"))
-        .where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
-        .group_by(verifications.c.provider_id)
-        .subquery()
-    )
-    statement = SELECT.join(
-        latest,
-        (verifications.c.provider_id == latest.c.provider_id) & (verifications.c.created_at == latest.c.created_at),
-    ).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id, IS_THERE)
+    statement = SELECT.where(verifications.c.id.in_(latest_of_each(verifications.c.provider_id, *of_user)))
     return {verification.provider_id: verification for verification in map(read_row, connection.execute(statement))}
+
+
+def latest_of_each(column: Column[str], *conditions: ColumnElement[bool]) -> Select[str]:
+    """Select the ids of the latest verifications that meet some conditions, one for each value of a column.
+
+    PostgreSQL ranks them once: it expects few rows, and would otherwise do it again for each of thousands.
+    """
+    latest_first = (verifications.c.created_at.desc(), verifications.c.id.desc())
+    place = func.row_number().over(partition_by=column, order_by=latest_first)
+    ranked = select(verifications.c.id, place.label("place")).where(*conditions).cte("ranked")
+    ranked = ranked.prefix_with("MATERIALIZED", dialect="postgresql")
+    return select(ranked.c.id).where(ranked.c.place == 1)
 
 
 def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -41,6 +41,9 @@ _FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endp
     "signal_streams",
 }
 GROWING = frozenset(metadata.tables) - _FEW
+# Nodes that read all of their input before they return a row, and those that keep what they returned, or stop early.
+_WHOLE = {"Aggregate", "Group", "Sort", "Unique", "WindowAgg"}
+_KEPT = {"CTE Scan", "Limit", "Materialize", "Memoize"}
 MOST_SORTED = 2_000  # rows, as expected
 MOST_COST = 8_000.0  # in PostgreSQL's units; to read a table of the test takes more
 
@@ -85,7 +88,16 @@ def _fault(node: Any) -> str | None:
         return f"reads all of {node['Relation Name']}"
     if node["Node Type"] == "Sort" and node["Plan Rows"] > MOST_SORTED:
         return f"sorts {node['Plan Rows']} rows"
+    if node["Node Type"] == "Nested Loop" and any(map(_is_repeated_whole, node["Plans"][1:])):
+        return "computes the same for each row, of which there may be more than expected"
     return None
+
+
+def _is_repeated_whole(node: Any) -> bool:
+    """Whether an inner part of a loop, which may run thousands of times, reads all of its input each time."""
+    if node["Node Type"] in _KEPT or node["Parent Relationship"] in {"InitPlan", "SubPlan"}:
+        return False
+    return node["Node Type"] in _WHOLE or any(map(_is_repeated_whole, node.get("Plans", ())))
 
 
 def _outline(node: Any) -> Any:
