@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
@@ -122,21 +122,22 @@ def execute_all(connection: Connection, statement: Executable, rows: Sequence[Ma
 def insert_all(
     connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]], shared: Sequence[str] = ()
 ) -> None:
-    """Insert rows with the same columns; on PostgreSQL many in one statement.
+    """Insert rows with the same columns, many in one statement.
 
-    There, the values of the columns `shared` are sent once if all rows have the same.
+    The values of the columns `shared` are sent once if all rows have the same.
     """
-    if not _can_wait(connection):
+    if _is_listened_to(connection):
         execute_all(connection, statement, rows)
         return
     columns = tuple(rows[0]) if rows else ()
     common = {name: rows[0][name] for name in shared} if _share(rows, shared) else {}
     for start in range(0, len(rows), MOST_ROWS):
         some = rows[start : start + MOST_ROWS]
+        together = _of_rows(statement, columns, len(some), tuple(common))
         values = dict(common)
-        for at, row in enumerate(some):
-            values |= {f"{name}_{at}": value for name, value in row.items() if name not in common}
-        execute(connection, _of_rows(statement, columns, len(some), tuple(common)), values)
+        for row, names in zip(some, together.names, strict=True):
+            values.update(zip(names, together.read(row), strict=True))
+        execute(connection, together.statement, values)
 
 
 def _share(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
@@ -144,16 +145,31 @@ def _share(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
     return bool(rows) and all(row[name] == rows[0][name] for row in rows[1:] for name in names)
 
 
+class _OfRows(NamedTuple):
+    """An INSERT of several rows: the names of each row's parameters, and the function that reads them from a row."""
+
+    statement: Insert
+    names: Sequence[Sequence[str]]
+    read: Callable[[Mapping[str, Any]], Sequence[Any]]
+
+
 @cache
-def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Sequence[str]) -> Insert:
+def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Sequence[str]) -> _OfRows:
     """Return an INSERT for this number of rows, with some shared columns."""
     types = {name: statement.table.c[name].type for name in columns}
     common = {name: bindparam(name, type_=types[name]) for name in shared}
-    rows = [
-        {name: common[name] if name in common else bindparam(f"{name}_{at}", type_=types[name]) for name in columns}
-        for at in range(number)
-    ]
-    return statement.values(rows).execution_options(**{HAS_VALUES: True, **required.rows(statement, number)})
+    own = [name for name in columns if name not in common]
+    rows = [common | {name: bindparam(f"{name}_{at}", type_=types[name]) for name in own} for at in range(number)]
+    options = {HAS_VALUES: True, **required.rows(statement, number)}
+    return _OfRows(
+        statement.values(rows).execution_options(**options),
+        [[f"{name}_{at}" for name in own] for at in range(number)],
+        partial(_values, own),
+    )
+
+
+def _values(names: Sequence[str], row: Mapping[str, Any]) -> Sequence[Any]:
+    return [row[name] for name in names]
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
