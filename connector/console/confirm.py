@@ -26,8 +26,8 @@ def confirm(
 ) -> str:
     """Return the question; its form posts `fields` to `action`, and Cancel leads to `back`.
 
-    `type_to_confirm` is the text that has to be typed; the action itself checks it (`typed`). `reason_label` asks for a
-    reason, posted as `reason`.
+    `type_to_confirm` is the text that has to be typed; the action itself checks it with `is_typed`. `reason_label` asks
+    for a reason, posted as `reason`.
     """
     return render_template(
         template,
@@ -43,6 +43,11 @@ def confirm(
         is_dialog=is_part_wanted(),
         **context,
     )
+
+
+def is_typed(text: str) -> bool:
+    """Whether the text was typed to confirm; spaces around it, as a copied text may have them, do not matter."""
+    return request.form.get("typed", "").strip() == text.strip()
 
 
 def is_part_wanted() -> bool:

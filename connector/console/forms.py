@@ -14,6 +14,7 @@ from wtforms import Field, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from connector.console.translations import say
+from connector.domain.ids import UUID
 from connector.errors import InvalidField
 
 SHOWN_AGAIN = "is_shown_again"  # of `g`, and of views: the form is only shown as it was sent, and nothing is done
@@ -47,6 +48,15 @@ class SecretField(PasswordField):  # type: ignore[misc]
     def process_data(self, value: object) -> None:
         """Ignore the value of an object."""
         self.data = None
+
+
+class UuidField(StringField):  # type: ignore[misc]
+    """A UUID; of a pasted address that contains a single one, such as Onfido Studio's, only the UUID is taken."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed."""
+        ids = {each[0] for text in valuelist for each in UUID.finditer(text)}
+        super().process_formdata(list(ids) if len(ids) == 1 else valuelist)
 
 
 def reason_field(label: object = _l("Reason")) -> Field:

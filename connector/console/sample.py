@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import redirect, render_template, request, url_for
+from flask import redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import NotFound
@@ -13,7 +13,7 @@ from wtforms import BooleanField, RadioField, SelectField, StringField, TextArea
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from connector.console.confirm import confirm
+from connector.console.confirm import confirm, is_typed
 from connector.console.filters import Choice, Filters
 from connector.console.forms import Form, SecretField
 from connector.console.ground import now, settings
@@ -91,10 +91,10 @@ def ask() -> str:
 def remove() -> Response:
     """Remove it if the id was typed."""
     _require_dev()
-    is_typed = request.form.get("typed") == "onfido-eu"
+    is_confirmed = is_typed("onfido-eu")
     notify(
-        _("Removed.") if is_typed else _("Nothing was removed: the id did not match."),
-        kind="good" if is_typed else "bad",
+        _("Removed.") if is_confirmed else _("Nothing was removed: the id did not match."),
+        kind="good" if is_confirmed else "bad",
     )
     return redirect(url_for(".show"))
 

@@ -13,7 +13,7 @@ from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice
 
 from connector.api.middleware.shares import Lasting
-from connector.console.confirm import confirm
+from connector.console.confirm import confirm, is_typed
 from connector.console.filters import Filters
 from connector.console.forms import Form, reason_field
 from connector.console.ground import use_cases
@@ -181,7 +181,7 @@ def ask_remove(user_id: str) -> str:
 @story.action("/<user_id>/remove", scope=DELETE_SCOPE)
 def remove(user_id: str) -> Response:
     """Remove a user if the id was typed."""
-    if request.form.get("typed") != user_id:
+    if not is_typed(user_id):
         notify(_("Nothing was removed: the typed id does not match."), kind="bad")
         return redirect(user_url(user_id))
     number = _users().remove(g.tenant, user_id, actor())

@@ -52,9 +52,11 @@ def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
     expect(page.locator(".checks")).to_contain_text("Workflow")
     expect(page.get_by_label("API token")).to_have_value(API_TOKEN)  # in the browser only
     visitor.look_at("provider-new-refused")
-    page.get_by_label("Workflow id").fill(WORKFLOW_ID)
+    page.get_by_label("Workflow id").fill(f"https://dashboard.onfido.com/studio/workflows/{WORKFLOW_ID}/edit ")
     page.get_by_role("button", name="Test and create").click()
     expect(page.get_by_text("is registered. These steps remain.")).to_be_visible()
+    provider_id = page.url.split("/")[-2]
+    assert stored(place, provider_id)["workflow_id"] == WORKFLOW_ID
 
     steps = page.locator(".steps > li")
     expect(steps.nth(0)).to_contain_text("Done")
@@ -257,7 +259,7 @@ def test_a_provider_can_be_disabled_and_enabled_and_deleted_by_typing_its_id(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Removes 0 verifications")
     expect(dialog.get_by_label("Remove the webhook at Onfido first")).to_be_checked()
-    dialog.get_by_label(f"Type {provider} to confirm").fill(provider)
+    dialog.get_by_label(f"Type {provider} to confirm").fill(f" {provider} ")
     dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_text(f"{name} is deleted.")).to_be_visible()
     assert place.connector.as_admin().get(f"{PROVIDERS}/{provider}").status_code == 404

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import g, redirect, render_template, request, url_for
+from flask import g, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from connector.console.confirm import confirm
+from connector.console.confirm import confirm, is_typed
 from connector.console.ground import public_url, use_cases
 from connector.console.meanwhile import until_saved
 from connector.console.notices import notify
@@ -96,7 +96,7 @@ def ask_remove(client_id: str) -> str:
 def remove(client_id: str) -> Response:
     """Remove a client, once its name was typed."""
     client = clients().get(g.tenant, client_id)
-    if request.form.get("typed", "").strip() != client.config.name:
+    if not is_typed(client.config.name):
         notify(_("Nothing was removed: the typed name does not match."), kind="bad")
         return redirect(url_for(".show", client_id=client_id))
     clients().remove(g.tenant, client_id, actor())

@@ -16,7 +16,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from connector.api.middleware.shares import Lasting
 from connector.console.confirm import is_part_wanted
-from connector.console.forms import Form, SecretField
+from connector.console.forms import Form, SecretField, UuidField
 from connector.console.ground import use_cases
 from connector.console.notices import notify
 from connector.console.providers import health_words, page
@@ -57,10 +57,10 @@ class CreateForm(Form):
     token = SecretField(
         _l("API token"), description=_l("From Onfido's dashboard. It is stored encrypted and never shown.")
     )
-    workflow_id = StringField(
+    workflow_id = UuidField(
         _l("Workflow id"),
         [InputRequired(_l("must not be empty"))],
-        description=_l("From Onfido Studio: a UUID."),
+        description=_l("From Onfido Studio: a UUID, or the address that contains it."),
     )
     dialect = SelectField(
         _l("Attributes"),

@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from connector.api.middleware.shares import Lasting
-from connector.console.confirm import confirm
+from connector.console.confirm import confirm, is_typed
 from connector.console.ground import public_url, use_cases
 from connector.console.notices import notify
 from connector.console.providers import page
@@ -92,7 +92,7 @@ def ask_delete(provider_id: str) -> str:
 def delete(provider_id: str) -> Response:
     """Delete a provider, after its webhook at Onfido if that is chosen."""
     provider = page.find(provider_id)
-    if request.form.get("typed") != provider.provider_id:
+    if not is_typed(provider.provider_id):
         notify(_("Nothing was deleted: the id did not match."), kind="bad")
         return redirect(url_for(".show_danger", provider_id=provider_id))
     if request.form.get("webhook"):

@@ -11,7 +11,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from connector.api.middleware.shares import Lasting
-from connector.console.forms import Form
+from connector.console.forms import Form, UuidField
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.providers.trying import refused_by_onfido
@@ -36,7 +36,7 @@ class GeneralForm(Form):
         [Optional(), Length(max=7)],
         description=_l("Of the user's page, such as #2450c8. It must be dark enough to be read on white."),
     )
-    workflow_id = StringField(
+    workflow_id = UuidField(
         _l("Workflow id"),
         [InputRequired(_EMPTY)],
         description=_l("From Onfido Studio. Open runs keep the old workflow."),

@@ -73,7 +73,7 @@
   document.addEventListener("close", (event) => { if (event.target.id === "dialog") event.target.replaceChildren(); }, true);
   const check = (place) => place.querySelectorAll("[data-must-be]").forEach((field) => {
     const button = field.form.querySelector("[type=submit]");
-    const set = () => { button.disabled = field.value !== field.dataset.mustBe; };
+    const set = () => { button.disabled = field.value.trim() !== field.dataset.mustBe.trim(); };
     field.addEventListener("input", set);
     set();
   });
