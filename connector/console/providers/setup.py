@@ -22,7 +22,7 @@ from connector.console.translations import say
 from connector.console.viewer import actor
 from connector.domain.provider import Provider, setup_guide
 from connector.domain.setup_steps import CHECKING
-from connector.errors import InvalidField, OnfidoError, RequestError
+from connector.errors import Code, InvalidField, RequestError
 from connector.services.providers.progress import Progress, SetupProgress
 from connector.services.providers.setup import Setup
 
@@ -80,11 +80,12 @@ def check(provider_id: str) -> str | Response:
 
 
 def register_webhook(provider_id: str) -> Response:
-    """Register the webhook at Onfido, or repair it; a refusal is shown in the guide, with its other steps."""
-    page.find(provider_id)
+    """Register the webhook at Onfido, or repair it; the guide itself shows that our address cannot be used."""
     try:
         webhook = _setup().add_webhook(g.tenant, provider_id, public_url(), actor())
-    except (RequestError, OnfidoError) as error:
+    except RequestError as error:
+        if error.code is not Code.CONFIGURATION_INVALID:
+            raise
         notify(_("The webhook was not registered. %(why)s", why=description_of(error)), kind="bad")
         return redirect(url_for(".show_setup", provider_id=provider_id))
     notify(_("The webhook is registered at Onfido.") if webhook.is_new else _("The webhook at Onfido is repaired."))

@@ -24,6 +24,7 @@ from connector.console.verification.timeline import deliveries_of, timeline_of
 from connector.console.viewer import actor
 from connector.console.words import environment_state, run_state
 from connector.domain.deliveries import DeliveryFilter
+from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.statistics_period import ALL
 from connector.domain.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
@@ -165,7 +166,8 @@ def _median(verification: Verification) -> float | None:
     """Return the median time to a result, in seconds, of the provider's verifications of the last 14 days."""
     statistics: StatisticsLookup = use_cases().statistics
     period = {"period": None, "from": None, "to": None}
-    criteria = statistics.criteria(period, verification.provider_id, verification.environment or ALL)
+    environment = verification.environment if verification.environment in (LIVE, SANDBOX) else ALL
+    criteria = statistics.criteria(period, verification.provider_id, environment)
     return statistics.get(g.tenant, criteria).times.median
 
 
