@@ -54,6 +54,7 @@ def unlock(context: click.Context, user_id: str, provider: str | None, reason: s
 
 def _print(body: Mapping[str, Any], values: Mapping[str, str]) -> None:
     print_record({"userId": body["userId"]})
+    click.echo()
     rows = [_claim(uri, values, body["providers"]) for uri in _uris(body["providers"], values)]
     print_table(rows, ("claim", "value", "verified", "reason"), empty="No attributes.")
     for provider in body["providers"]:
