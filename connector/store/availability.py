@@ -18,6 +18,7 @@ from connector.errors import DatabaseUnavailable
 # PostgreSQL's classes of errors: connection, resources (a full disk among them), operator intervention (shutdown,
 # time-outs), the system's; then read-only transactions, locks, deadlocks, missing rights, no such database, no access.
 _POSTGRESQL = ("08", "53", "57", "58", "25006", "28", "3D", "40", "42501", "55", "XX001", "XX002")
+_STATELESS = ("OperationalError", "InterfaceError")  # errors of connections, with those derived from them: time-outs
 _PRIMARY = 0xFF  # of SQLite's extended codes
 LEAST_SPACE = 4 * 1024 * 1024  # bytes; with less on the embedded database's disk, the next writes fail
 
@@ -76,7 +77,7 @@ def _is_unavailable(error: BaseException | None) -> bool:
     if type(error).__module__ == "sqlite3":
         return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _sqlite_codes()
     state = getattr(error, "sqlstate", None)
-    return state.startswith(_POSTGRESQL) if state else type(error).__name__ in ("OperationalError", "InterfaceError")
+    return state.startswith(_POSTGRESQL) if state else any(each.__name__ in _STATELESS for each in type(error).__mro__)
 
 
 @cache

@@ -116,6 +116,17 @@ def test_sqlites_errors_are_distinguished_by_their_codes(code: int, is_outage: b
     assert is_unavailable(DBAPIError("SELECT 1", None, original)) is is_outage
 
 
+@pytest.mark.parametrize(
+    ("name", "is_outage"),
+    [("OperationalError", True), ("ConnectionTimeout", True), ("InterfaceError", True), ("ProgrammingError", False)],
+)
+def test_postgresqls_errors_without_a_state_are_outages_if_they_are_of_connections(
+    name: str, *, is_outage: bool
+) -> None:
+    original = getattr(psycopg.errors, name)("words")
+    assert is_unavailable(DBAPIError("SELECT 1", None, original)) is is_outage
+
+
 def test_an_exhausted_pool_is_an_outage() -> None:
     assert is_unavailable(TimeoutError("QueuePool limit reached"))
 
