@@ -17,7 +17,8 @@ from connector.errors import DatabaseUnavailable
 
 # PostgreSQL's classes of errors: connection, resources (a full disk among them), operator intervention (shutdown,
 # time-outs), the system's; then read-only transactions, locks, deadlocks, missing rights, no such database, no access.
-_POSTGRESQL = ("08", "53", "57", "58", "25006", "28", "3D", "40", "42501", "55", "XX001", "XX002")
+# A prepared statement that is missing or exists already is a pooler's, and not prepared the next time (`pipeline.py`).
+_POSTGRESQL = ("08", "26", "53", "57", "58", "25006", "28", "3D", "40", "42501", "42P05", "55", "XX001", "XX002")
 _STATELESS = ("OperationalError", "InterfaceError")  # errors of connections, with those derived from them: time-outs
 _PRIMARY = 0xFF  # of SQLite's extended codes
 LEAST_SPACE = 4 * 1024 * 1024  # bytes; with less on the embedded database's disk, the next writes fail

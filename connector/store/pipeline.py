@@ -3,12 +3,16 @@
 psycopg's own pipeline writes and polls once for each statement, which costs more than most statements themselves. Here
 its wrapper of libpq (`psycopg.pq`) is called directly. A statement is prepared the first time that a connection sends
 it, by its text alone: the types of its parameters are those of its casts and columns, whatever the values are.
+
+A pooler may pass a client's statements to other connections of the server each time, where others have prepared theirs.
+So a statement's name is a digest of its text: no name can stand for two statements. Once a name is missing, or exists
+already, nothing is prepared any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from psycopg import errors, pq
@@ -18,11 +22,15 @@ from psycopg.generators import fetch_many, send
 if TYPE_CHECKING:
     from psycopg.abc import Buffer, PQGen
 
+    Dumped = Sequence[Buffer | None]  # parameters as they are sent
+
 MOST_PREPARED = 200  # statements of a connection; beyond that, all are dropped and prepared again when used
 
 Statement = tuple[str, Sequence[Any]]  # its text, with $1, $2 and so on, and its parameters
 Rows = Sequence[tuple[Any, ...]]
 Results = list[pq.abc.PGresult]
+
+_pooled: set[str] = set()  # the databases behind such a pooler
 
 
 class PipelineMode:
@@ -32,7 +40,7 @@ class PipelineMode:
         self._driver = driver
         self._transformer = Transformer(driver)
         self._prepared: dict[str, bytes] = {}  # the names of the prepared statements, by their texts
-        self._numbers = count()
+        self._database = driver.info.dsn
 
     def execute(self, statements: Sequence[Statement]) -> list[tuple[Rows, int]]:
         """Execute statements; return the rows and the row count of each.
@@ -42,24 +50,38 @@ class PipelineMode:
         dumped = [(text, self._dump(parameters)) for text, parameters in statements]
         with self._driver.lock:
             exchange = _Exchange(self._driver.pgconn)
-            if len(self._prepared) >= MOST_PREPARED:
-                self._prepared.clear()
-                exchange.drop_prepared()
-            for text, parameters in dumped:
-                exchange.execute(self._name(text, exchange), parameters)
+            if self._database in _pooled:
+                for text, parameters in dumped:
+                    exchange.execute_unprepared(text, parameters)
+            else:
+                self._execute_prepared(dumped, exchange)
             results = exchange.end(self._driver.wait)
         for text in exchange.not_prepared:
             del self._prepared[text]
-        exchange.check()
+        self._check(exchange)
         return [self._read(each) for each in results]
 
-    def _dump(self, parameters: Sequence[Any]) -> Sequence[Buffer | None]:
+    def _execute_prepared(self, dumped: Sequence[tuple[str, Dumped]], exchange: _Exchange) -> None:
+        if len(self._prepared) >= MOST_PREPARED:
+            self._prepared.clear()
+            exchange.drop_prepared()
+        for text, parameters in dumped:
+            exchange.execute(self._name(text, exchange), parameters)
+
+    def _check(self, exchange: _Exchange) -> None:
+        try:
+            exchange.check()
+        except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
+            _pooled.add(self._database)
+            raise
+
+    def _dump(self, parameters: Sequence[Any]) -> Dumped:
         return self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
 
     def _name(self, text: str, exchange: _Exchange) -> bytes:
         """Return the name of a prepared statement; a new one is prepared in the same exchange."""
         if (name := self._prepared.get(text)) is None:
-            name = self._prepared[text] = f"connector_{next(self._numbers)}".encode()
+            name = self._prepared[text] = f"connector_{sha256(text.encode()).hexdigest()[:32]}".encode()
             exchange.prepare(name, text)
         return name
 
@@ -89,9 +111,14 @@ class _Exchange:
         self._connection.send_prepare(name, text.encode())
         self._texts.append(text)
 
-    def execute(self, name: bytes, parameters: Sequence[Buffer | None]) -> None:
+    def execute(self, name: bytes, parameters: Dumped) -> None:
         """Execute a prepared statement."""
         self._connection.send_query_prepared(name, parameters)
+        self._texts.append(None)
+
+    def execute_unprepared(self, text: str, parameters: Dumped) -> None:
+        """Execute a statement without a name."""
+        self._connection.send_query_params(text.encode(), parameters)
         self._texts.append(None)
 
     def end(self, wait: Callable[[PQGen[None]], None]) -> Results:

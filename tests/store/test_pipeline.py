@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, insert, literal, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from connector.errors import DatabaseUnavailable
 from connector.store import batch
 from connector.store.engine import Database
 from connector.store.models import history, users
@@ -118,6 +119,55 @@ def test_all_of_too_many_prepared_statements_are_dropped_and_prepared_again(data
     assert len(prepared(database)) == 1
     with database.read() as connection:
         assert [batch.execute(connection, each, {}).scalar() for each in others[:2]] == [0, 1]
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_behind_a_pooler_that_shares_connections_nothing_is_prepared(database: Database, is_missing: bool) -> None:
+    """Statements then reach connections on which they were not prepared, or were prepared by others."""
+    if is_missing:
+        with database.read() as connection:
+            assert found(connection) == []
+            connection.execute(text("DEALLOCATE ALL"))
+    else:
+        with database.read() as connection:
+            prepare_as_others(connection)
+
+    def add_ann() -> None:
+        with database.write() as connection:
+            add(connection, "ann")
+            assert found(connection) == ["ann"]
+
+    with pytest.raises(DatabaseUnavailable):
+        add_ann()
+    before = prepared(database)
+    add_ann()
+    with database.write() as connection:
+        add(connection, "bea")
+        assert found(connection) == ["ann", "bea"]
+    assert prepared(database) == before
+
+
+def prepare_as_others(connection: Connection) -> None:
+    """Prepare the statement `FIND` under the name that every process gives it."""
+    found(connection)
+    named = connection.execute(text("SELECT name, statement FROM pg_prepared_statements")).all()
+    connection.execute(text("DEALLOCATE ALL"))
+    connection.info.clear()
+    driver: Any = connection.connection.dbapi_connection
+    for name, statement in named:
+        driver.pgconn.prepare(name.encode(), statement.encode())
+
+
+def test_a_name_stands_for_one_statement_in_every_process(database: Database) -> None:
+    """Otherwise a shared connection could execute another process's statement."""
+    with database.write() as connection:
+        add(connection, "ann")
+        assert found(connection) == ["ann"]
+    first = prepared(database)
+    database.close()  # all connections; a new one prepares one of the statements first
+    with database.read() as connection:
+        assert found(connection) == ["ann"]
+    assert set(prepared(database)) < set(first)
 
 
 def test_answers_larger_than_the_socket_buffers_are_read(database: Database) -> None:
