@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from socket import socket
+from typing import TypeVar
 
 import structlog
 
@@ -23,6 +24,7 @@ from connector.settings import Settings
 from connector.store.outbox import Payload
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class Worker:
@@ -33,19 +35,20 @@ class Worker:
 
     def change(self, read: Callable[[], Settings]) -> None:
         """Continue with the new settings, once the deliveries in flight have finished."""
-        if services := read_again(self.services.settings, read, create_services):
-            self.stop()
+        former = self.services
+        if services := read_again(former.settings, read, create_services):
+            self._rest()
             self._begin(services)
+            former.close()
 
     def stop(self) -> None:
         """Finish the deliveries in flight, and release the leases of the others."""
-        self._heartbeat.stop()
-        self._relay.stop(self.services.settings.graceful_timeout)
+        self._rest()
         self.services.close()
 
     def problem(self) -> str | None:
         """Return why it is not ready; None if it is ready."""
-        return self.services.health.problem()
+        return self._ask(lambda services: services.health.problem())
 
     def warnings(self) -> Sequence[str]:
         """Return the settings that are unsafe in production."""
@@ -53,7 +56,21 @@ class Worker:
 
     def metrics(self) -> bytes:
         """Return the metrics in Prometheus' format."""
-        return exposition(self.services.backlog.read)
+        return self._ask(lambda services: exposition(services.backlog.read))
+
+    def _ask(self, question: Callable[[Services], T]) -> T:
+        """Ask the current use cases; if new settings closed them during the answer, ask those that replaced them."""
+        asked = self.services
+        try:
+            return question(asked)
+        except Exception:
+            if asked is self.services:
+                raise
+            return self._ask(question)
+
+    def _rest(self) -> None:
+        self._heartbeat.stop()
+        self._relay.stop(self.services.settings.graceful_timeout)
 
     def _begin(self, services: Services) -> None:
         self.services = services

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from connector.telemetry import new_trace_id
 from tests.bodies import event_body, provider_body, sign
 from tests.harness import ADMIN_SCOPES
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
+from tests.waiting import wait_for_answer
 
 VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "1987-11-23"}
 API_TOKEN = "api_sandbox.never-in-a-log"
@@ -155,7 +155,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     with log.open("wb") as output, Simulator() as simulator:
         process = subprocess.Popen([*command, "serve", "--dev", "--port", str(port)], env=environ, stderr=output)
         try:
-            wait_until_ready(url, process)
+            wait_for_answer(f"{url}/readyz", process)
             secrets = play(url, data_dir, simulator)
             scraper = {"Authorization": f"Bearer {METRICS_TOKEN}"}
             metrics = requests.get(f"{url}/metrics", headers=scraper, timeout=60).text
@@ -164,18 +164,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             assert process.wait(timeout=60) == 0
     text = log.read_text()
     return Story([json.loads(line) for line in text.splitlines()], text, metrics, secrets)
-
-
-def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        assert process.poll() is None
-        try:
-            if requests.get(f"{url}/readyz", timeout=60).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not start")
 
 
 def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:

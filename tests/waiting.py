@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
+
+import requests
 
 GENEROUS = 120.0  # seconds; a test that passes does not use them up
 
@@ -14,3 +18,16 @@ def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> No
     while not condition():
         assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.01)
+
+
+def wait_for_answer(url: str, process: subprocess.Popen[Any], *, is_any_status: bool = False) -> None:
+    """Return as soon as a server answers at a URL with success, or at all; fails if its process ends."""
+
+    def answers() -> bool:
+        assert process.poll() is None, "the process has ended"
+        try:
+            return requests.get(url, timeout=GENEROUS).ok or is_any_status
+        except requests.ConnectionError:
+            return False
+
+    wait_until(answers)

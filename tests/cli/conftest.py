@@ -8,18 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner, Result
 
 from connector.cli import main
+from tests.api.test_auth import AuthIssuer
 from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
+from tests.waiting import wait_for_answer
 
 __all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]
 
@@ -98,28 +98,25 @@ def start(spawn: Spawn) -> Callable[..., Running]:
     def start(*arguments: str, ready: str, log: Path | None = None, **variables: str) -> Running:
         url = f"http://127.0.0.1:{(port := free_port())}"
         process = spawn(*arguments, "--port", str(port), log=log, **variables)
-        wait_for(url + ready, process)
+        wait_for_answer(url + ready, process)
         return Running(process, url)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def issuers() -> Iterator[tuple[AuthIssuer, AuthIssuer]]:
+    """Two issuers, of different tenants."""
+    ours, theirs = AuthIssuer(), AuthIssuer()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
 
 
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        assert process.poll() is None, "the process has ended"
-        try:
-            if requests.get(url, timeout=60).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    raise AssertionError(f"{url} did not answer in time")
 
 
 def properties(provider: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from structlog.testing import capture_logs
 from connector.process.reloading import read_again
 from connector.settings import Settings
 from tests.api.test_auth import AUDIENCE, AuthIssuer
-from tests.cli.conftest import Running, free_port, wait_for
+from tests.cli.conftest import Running, Spawn, free_port
+from tests.waiting import GENEROUS, wait_for_answer, wait_until
 
 PATIENCE = 120.0  # seconds
 HANGUPS = 40
@@ -66,23 +68,8 @@ class Site:
 
     def wait_for_event(self, event: str, number: int) -> dict[str, Any]:
         """Wait until the log has this number of such lines; return the last one."""
-        wait(lambda: len(self.logged(event)) >= number)
+        wait_until(lambda: len(self.logged(event)) >= number)
         return self.logged(event)[number - 1]
-
-
-def wait(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def issuers() -> Iterator[tuple[AuthIssuer, AuthIssuer]]:
-    ours, theirs = AuthIssuer(), AuthIssuer()
-    yield ours, theirs
-    ours.close()
-    theirs.close()
 
 
 def described(ours: AuthIssuer, *tenants: tuple[str, AuthIssuer]) -> str:
@@ -120,12 +107,13 @@ def test_the_server_accepts_an_added_tenant_and_refuses_a_removed_one(
     assert ask(server, "acme", theirs.mint()).status_code == 401
 
     server.write(described(ours, ("acme", theirs)))
-    wait(lambda: ask(server, "acme", theirs.mint()).status_code == 404)  # the token is good; there is no user alice
+    # The token is good; there is no user alice.
+    wait_until(lambda: ask(server, "acme", theirs.mint()).status_code == 404)
     assert ask(server, "acme", theirs.mint()).headers["Access-Control-Allow-Origin"] == "https://acme.example"
     assert server.wait_for_event("settings.changed", 1)["names"] == ["tenants"]
 
     server.write(described(ours))
-    wait(lambda: ask(server, "acme", theirs.mint()).status_code == 401)
+    wait_until(lambda: ask(server, "acme", theirs.mint()).status_code == 401)
     assert "Access-Control-Allow-Origin" not in ask(server, "acme", theirs.mint()).headers
 
 
@@ -170,7 +158,7 @@ def test_many_hangup_signals_fail_no_request_and_cause_few_reloads(
     for _ in range(HANGUPS):
         server.process.send_signal(signal.SIGHUP)
         time.sleep(0.05)
-    wait(lambda: len(server.logged("settings.changed")) >= before + 2)
+    wait_until(lambda: len(server.logged("settings.changed")) >= before + 2)
     is_over.set()
     for caller in callers:
         caller.join()
@@ -188,7 +176,7 @@ def test_the_server_keeps_its_processes_if_another_cannot_start(
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
     running = start("--config", str(config), "serve", ready="/readyz", log=log, CONNECTOR_WORKERS="2", **variables)
     site = Site(running.process, running.url, config, log)
-    wait(lambda: len(running.children()) == 2)
+    wait_until(lambda: len(running.children()) == 2)
 
     certificates.unlink()
     os.kill(running.children()[0], signal.SIGKILL)
@@ -196,7 +184,7 @@ def test_the_server_keeps_its_processes_if_another_cannot_start(
     assert ask(site, "carbon.super", issuers[0].mint()).status_code == 404
 
     certificates.write_bytes(content)
-    wait(lambda: len(running.children()) == 2)
+    wait_until(lambda: len(running.children()) == 2)
     assert running.stop() == 0
 
 
@@ -210,18 +198,27 @@ def test_an_unexpected_error_is_reported_without_its_text() -> None:
     assert "a value" not in str(logs)
 
 
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory, spawn: Callable[..., subprocess.Popen[str]]) -> Iterator[Site]:
-    path = tmp_path_factory.mktemp("worker")
+def start_worker(path: Path, spawn: Spawn) -> Site:
+    """Start a worker with a file of settings, and wait until it is ready."""
     config, log, port = path / "settings.toml", path / "log", free_port()
     config.write_text("worker_threads = 2\n")
     variables = {"CONNECTOR_DATA_DIR": str(path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
     process = spawn("--config", str(config), "worker", "--port", str(port), log=log, **variables)
     url = f"http://127.0.0.1:{port}"
-    wait_for(f"{url}/readyz", process)
-    yield Site(process, url, config, log)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=100) == 0
+    wait_for_answer(f"{url}/readyz", process)
+    return Site(process, url, config, log)
+
+
+def stop(worker: Site) -> None:
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(timeout=GENEROUS) == 0
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory, spawn: Spawn) -> Iterator[Site]:
+    running = start_worker(tmp_path_factory.mktemp("worker"), spawn)
+    yield running
+    stop(running)
 
 
 def threads(worker: Site) -> int:
@@ -233,10 +230,10 @@ def test_a_worker_uses_the_new_settings(worker: Site) -> None:
 
     worker.write("worker_threads = 30\n")
     assert worker.wait_for_event("settings.changed", 1)["names"] == ["worker_threads"]
-    wait(lambda: threads(worker) >= few + 20)
+    wait_until(lambda: threads(worker) >= few + 20)
 
     worker.write("worker_threads = 2\n")
-    wait(lambda: threads(worker) < few + 20)
+    wait_until(lambda: threads(worker) < few + 20)
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
 
 
@@ -250,16 +247,31 @@ def test_the_worker_refuses_faulty_settings_and_keeps_the_current_ones(worker: S
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
 
 
-def test_a_worker_stops_while_reloads_are_pending(tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]]) -> None:
-    config, log, port = tmp_path / "settings.toml", tmp_path / "log", free_port()
-    config.write_text("worker_threads = 2\n")
-    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
-    process = spawn("--config", str(config), "worker", "--port", str(port), log=log, **variables)
-    url = f"http://127.0.0.1:{port}"
-    wait_for(f"{url}/readyz", process)
+def test_a_worker_answers_probes_while_settings_change(worker: Site) -> None:
+    is_over, statuses = threading.Event(), list[int]()
+
+    def ask_until_over() -> None:
+        while not is_over.is_set():
+            statuses.append(requests.get(f"{worker.url}/readyz", timeout=GENEROUS).status_code)
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask_until_over) for _ in range(2)]
+        try:
+            for number in range(10):
+                before = len(worker.logged("settings.changed"))
+                worker.write(f"worker_threads = {3 + number}\n")
+                worker.wait_for_event("settings.changed", before + 1)
+        finally:
+            is_over.set()
+        for each in asking:
+            each.result()
+    assert set(statuses) == {200}
+
+
+def test_a_worker_stops_while_reloads_are_pending(tmp_path: Path, spawn: Spawn) -> None:
+    worker = start_worker(tmp_path, spawn)
     for _ in range(HANGUPS):
-        process.send_signal(signal.SIGHUP)
+        worker.process.send_signal(signal.SIGHUP)
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=100) == 0
-    assert len(Site(process, url, config, log).logged("settings.changed")) < HANGUPS
+    stop(worker)
+    assert len(worker.logged("settings.changed")) < HANGUPS

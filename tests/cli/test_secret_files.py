@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,11 @@ import requests
 from connector.private_file import create_private_file
 from tests.api.test_auth import AuthIssuer
 from tests.cli.conftest import Running, free_port
-from tests.cli.test_reloading import CLAIMS, Site, ask, described, wait
+from tests.cli.test_reloading import CLAIMS, Site, ask, described
+from tests.waiting import wait_until
 
 VARIABLES = {"CONNECTOR_LOG_FORMAT": "json"}
 Start = Callable[..., Running]
-
-
-@pytest.fixture(scope="module")
-def issuers() -> Iterator[tuple[AuthIssuer, AuthIssuer]]:
-    ours, theirs = AuthIssuer(), AuthIssuer()
-    yield ours, theirs
-    ours.close()
-    theirs.close()
 
 
 def with_secret(issuer: AuthIssuer, secret: Path) -> str:
@@ -42,7 +35,7 @@ def begin(tmp_path: Path, start: Start, settings: str, workers: int = 1) -> tupl
     config.write_text(settings)
     variables = VARIABLES | {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_WORKERS": str(workers)}
     running = start("--config", str(config), "serve", ready="/readyz", log=log, **variables)
-    wait(lambda: len(running.children()) == workers)
+    wait_until(lambda: len(running.children()) == workers)
     return Site(running.process, running.url, config, log), running
 
 
@@ -70,8 +63,8 @@ def test_a_new_process_still_has_the_secret_of_a_removed_file(
     secret.unlink()
     killed = running.children()[0]
     os.kill(killed, signal.SIGKILL)
-    wait(lambda: len(set(running.children()) - {killed}) == workers)
-    wait(lambda: warnings(site) is not None)
+    wait_until(lambda: len(set(running.children()) - {killed}) == workers)
+    wait_until(lambda: warnings(site) is not None)
     assert ask(site, "carbon.super", issuers[0].mint()).status_code == 404
     assert site.wait_for_event("settings.secret_file_missing", 1)["path"] == str(secret)
     [warning] = warnings(site) or [""]
@@ -85,7 +78,7 @@ def test_a_new_process_still_has_the_secret_of_a_removed_file(
     create_private_file(secret, b"another secret of the directory")
     site.write(f"threads = 4\n{settings}")
     site.wait_for_event("settings.changed", 1)
-    wait(lambda: warnings(site) == [])
+    wait_until(lambda: warnings(site) == [])
     assert running.stop() == 0
     assert "of the directory" not in site.log.read_text()
 
@@ -142,7 +135,7 @@ def test_hangup_signals_fail_no_request_in_flight_and_reach_every_process(
     for number in (1, 2, 3):
         site.write(f"threads = {number + 1}\n{described(ours, ('acme', theirs))}")
         site.wait_for_event("settings.changed", number)
-    wait(lambda: len(running.children()) == 3 and not first & set(running.children()))
+    wait_until(lambda: len(running.children()) == 3 and not first & set(running.children()))
     is_over.set()
     for caller in callers:
         caller.join()
@@ -173,9 +166,9 @@ def test_a_worker_reports_a_missing_secret_file_and_continues(
     variables = VARIABLES | {"CONNECTOR_DATA_DIR": str(tmp_path / "data")}
     process = spawn("--config", str(config), "worker", "--port", str(port), log=log, **variables)
     site = Site(process, f"http://127.0.0.1:{port}", config, log)
-    wait(lambda: warnings(site) == [])
+    wait_until(lambda: warnings(site) == [])
     secret.unlink()
-    wait(lambda: warnings(site) not in (None, []))
+    wait_until(lambda: warnings(site) not in (None, []))
     process.send_signal(signal.SIGHUP)
     assert str(secret) in site.wait_for_event("settings.refused", 1)["reason"]
     assert warnings(site) not in (None, [])

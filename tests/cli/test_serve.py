@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from connector.access.development import check_development
 from connector.app import create_app
 from connector.cli import main
 from connector.settings import Issuer, Settings
+from tests.waiting import wait_until
 
 Spawn = Callable[..., subprocess.Popen[str]]
 
@@ -142,11 +142,7 @@ def test_a_caller_without_a_valid_token_is_refused(deployment: Deployment) -> No
 def test_a_worker_next_to_a_server_stops_cleanly(deployment: Deployment, spawn: Spawn, tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = spawn("worker", log=log, CONNECTOR_DATA_DIR=str(deployment.data_dir))
-    end = time.monotonic() + 30
-    while "worker.started" not in log.read_text():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: "worker.started" in log.read_text() or process.poll() is not None)
     process.terminate()
     assert process.wait(timeout=60) == 0
     assert "worker.stopped" in log.read_text()

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from connector import tracing
 from connector.access.development import mint_token
-from tests.cli.conftest import Running, free_port, wait_for
+from tests.cli.conftest import Running, free_port
 from tests.loopback import Quiet, serving
-from tests.waiting import wait_until
+from tests.waiting import wait_for_answer, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -127,7 +127,7 @@ def test_a_worker_sends_its_pending_spans_when_it_ends(
     }
     process = spawn("worker", "--port", str(port), log=tmp_path / "log", **variables)
     metrics = f"http://127.0.0.1:{port}/metrics"
-    wait_for(metrics, process)
+    wait_for_answer(metrics, process)
     wait_until(lambda: 'connector_delivery_seconds_count{kind="sweep"' in requests.get(metrics, timeout=60).text)
     assert collector.resources == []
     process.send_signal(signal.SIGTERM)

@@ -7,14 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-import requests
 
 from connector.bootstrap import create_services
 from connector.domain.readiness import Check
@@ -26,6 +25,7 @@ from connector.store.vault import Fingerprints
 from tests.cli.conftest import free_port
 from tests.harness import HTTP, ConnectorServer
 from tests.loopback import Quiet, serving
+from tests.waiting import wait_for_answer
 
 NONCE = "0af7651916cd43dd8448eb211c80319c"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin")
@@ -62,20 +62,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while True:
-        assert process.poll() is None, "it has ended"
-        try:
-            requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60)
-        except requests.ConnectionError:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        else:
-            return
+    wait_for_answer(f"http://127.0.0.1:{port}/healthz", process, is_any_status=True)
+
+
+with_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
+with_haproxy = pytest.mark.skipif(HAPROXY is None, reason="haproxy is a package of Debian's")
 
 
 @contextmanager
-def proxy(command: list[str], port: int) -> Iterator[str]:
+def running(command: list[str], port: int) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_port(port, process)
@@ -96,7 +91,7 @@ def nginx(tmp_path: Path, upstream: int, buffering: str) -> Iterator[str]:
         f"server {{ listen 127.0.0.1:{port}; proxy_request_buffering {buffering}; proxy_http_version 1.1;\n"
         f"location / {{ proxy_pass http://127.0.0.1:{upstream}; }} }} }}\n"
     )
-    with proxy([NGINX, "-c", str(config), "-p", str(tmp_path)], port) as url:
+    with running([NGINX, "-c", str(config), "-p", str(tmp_path)], port) as url:
         yield url
 
 
@@ -109,7 +104,7 @@ def haproxy(tmp_path: Path, upstream: int, option: str) -> Iterator[str]:
         f" timeout http-request 60s\nfrontend f\n bind 127.0.0.1:{port}\n {option}\n default_backend b\n"
         f"backend b\n server s 127.0.0.1:{upstream}\n"
     )
-    with proxy([HAPROXY, "-f", str(config), "-db"], port) as url:
+    with running([HAPROXY, "-f", str(config), "-db"], port) as url:
         yield url
 
 
@@ -123,26 +118,26 @@ def test_a_direct_public_url_leads_to_the_connector_without_buffering(served: Se
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
-@pytest.mark.parametrize(("buffering", "is_warning"), [("on", False), ("off", True)])
-def test_buffering_by_nginx_is_detected(served: Served, tmp_path: Path, buffering: str, is_warning: bool) -> None:
-    with nginx(tmp_path, served.port, buffering) as url:
+@pytest.mark.parametrize(
+    ("proxy", "buffering", "is_warning"),
+    [
+        pytest.param(nginx, "on", False, marks=with_nginx),
+        pytest.param(nginx, "off", True, marks=with_nginx),
+        pytest.param(haproxy, "option http-buffer-request", False, marks=with_haproxy),
+        pytest.param(haproxy, "", True, marks=with_haproxy),
+    ],
+)
+def test_buffering_by_a_proxy_is_detected(
+    served: Served, tmp_path: Path, proxy: Callable[..., Any], buffering: str, is_warning: bool
+) -> None:
+    with proxy(tmp_path, served.port, buffering) as url:
         checks = served.check(url)
     assert (checks["reach"].passed, checks["buffering"].passed) == (True, True)
     assert checks["buffering"].is_warning is is_warning
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(HAPROXY is None, reason="haproxy is a package of Debian's")
-@pytest.mark.parametrize(("option", "is_warning"), [("option http-buffer-request", False), ("", True)])
-def test_buffering_by_haproxy_is_detected(served: Served, tmp_path: Path, option: str, is_warning: bool) -> None:
-    with haproxy(tmp_path, served.port, option) as url:
-        checks = served.check(url)
-    assert (checks["reach"].passed, checks["buffering"].is_warning) == (True, is_warning)
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
+@with_nginx
 def test_a_proxy_without_a_connector_behind_it_is_reported(served: Served, tmp_path: Path) -> None:
     with nginx(tmp_path, free_port(), "on") as url:
         failed, early = served.check(url), served.check(url, is_served=False)
