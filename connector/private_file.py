@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,13 +32,16 @@ def create_private_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def draft_beside(path: Path) -> Iterator[Path]:
-    """Create an empty file next to another, readable only by its owner; it is deleted at the end unless renamed."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
+    """Create an empty file next to another, readable only by its owner; it is deleted at the end unless renamed.
+
+    Its name is chosen before it is created, so that an interruption at any moment leaves no file.
+    """
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        yield Path(name)
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield draft
     finally:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def check_private(path: Path) -> None:
