@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -122,6 +123,18 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[str], str]:
             return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
         server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
         return databases.put_database(server, databases.new_name(), template)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_settings(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+) -> Callable[..., Settings]:
+    """Make patient settings for a connector on a database that it alone has, `sqlite` or `postgresql`."""
+
+    def make(kind: str, **changes: Any) -> Settings:
+        return patient_settings(tmp_path_factory.mktemp("data"), new_database(kind), **changes)
 
     return make
 

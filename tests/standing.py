@@ -20,7 +20,6 @@ from connector.settings import Settings
 from connector.store.models import providers, secrets
 from tests.databases import delete_rows
 from tests.harness import Clock, ConnectorServer
-from tests.patience import patient_settings
 
 
 @dataclass
@@ -56,14 +55,10 @@ def setting_changes() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def shared_connector(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    new_database: Callable[[str], str],
-    setting_changes: Mapping[str, Any],
+    request: pytest.FixtureRequest, new_settings: Callable[..., Settings], setting_changes: Mapping[str, Any]
 ) -> Iterator[StandingConnector]:
     """A connector that runs until the last test."""
-    data_dir = tmp_path_factory.mktemp("standing")
-    standing = StandingConnector(patient_settings(data_dir, new_database(request.param), **setting_changes))
+    standing = StandingConnector(new_settings(request.param, **setting_changes))
     with standing.connector:
         standing.connector.rest()
         yield standing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from connector.domain.frozen import frozen
@@ -30,9 +29,9 @@ class Timing:
     interactive_budget: float
     run_settle_time: float
 
-    def interactive(self, at_most: float = math.inf) -> Deadline:
-        """Return the deadline of an interactive request that starts now."""
-        return Deadline(time.monotonic() + min(at_most, self.interactive_budget))
+    def interactive(self, share: float = 1.0) -> Deadline:
+        """Return the deadline of an interactive request that starts now, or of calls that get a share of its budget."""
+        return Deadline(time.monotonic() + share * self.interactive_budget)
 
 
 def background(seconds: float) -> Deadline:

@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from connector.domain.tenancy import DEFAULT_TENANT
+from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.browser.visiting import ALL_SCOPES, Visitor
 from tests.harness import Clock, ConnectorServer, World
-from tests.patience import patient_settings
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 HERE = Path(__file__).parent
@@ -50,15 +50,11 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def place(
     request: pytest.FixtureRequest,
-    new_database: Callable[[str], str],
+    new_settings: Callable[..., Settings],
     standing_simulator: Simulator,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """A connector that runs until the last test, over each database; tests register separate providers."""
-    data_dir = tmp_path_factory.mktemp("data")
-    data_dir.chmod(0o700)
-    clock = Clock()
-    settings = patient_settings(data_dir, new_database(request.param))
+    settings, clock = new_settings(request.param), Clock()
     with ConnectorServer(settings, clock) as connector:
         yield World(connector, standing_simulator, clock)
 

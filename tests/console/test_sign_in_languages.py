@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
-from connector.settings import Issuer
+from connector.settings import Issuer, Settings
 from connector.settings.tenants import Tenant as TenantSettings
 from tests.console.test_every_page import sign_in
 from tests.harness import HTTP, Clock, ConnectorServer, World
 from tests.identity.servers import free_port
 from tests.oidc.relying_party import UserBrowser, register
-from tests.patience import patient_settings
 
 LANGUAGES = ("en", "de")
 
@@ -34,13 +32,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def connector(new_database: Callable[[str], str], tmp_path: Path, clock: Clock) -> Iterator[ConnectorServer]:
+def connector(new_settings: Callable[..., Settings], clock: Clock) -> Iterator[ConnectorServer]:
     """A connector whose first tenant has two issuers, and another has one."""
-    data_dir = tmp_path / "data"
-    data_dir.mkdir(mode=0o700)
     issuers = (issuer(shares_users=True), issuer(shares_users=True))
     tenants = (TenantSettings("acme", issuers=(issuer(),)),)
-    settings = patient_settings(data_dir, new_database("sqlite"), issuers=issuers, tenants=tenants)
+    settings = new_settings("sqlite", issuers=issuers, tenants=tenants)
     with ConnectorServer(settings, clock) as running:
         yield running
 

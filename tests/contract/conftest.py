@@ -5,35 +5,28 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
+from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.bodies import config_properties
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
 from tests.harness import HTTP, Caller, World
-from tests.patience import patient_settings
 from tests.standing import StandingConnector, clock, connector, setting_changes, settings, shared_connector, standing
 
 __all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]
 
 
 @pytest.fixture(scope="session")
-def site_of(
-    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
-) -> Iterator[Callable[[str], StandingConnector]]:
+def site_of(new_settings: Callable[..., Settings]) -> Iterator[Callable[[str], StandingConnector]]:
     """Return the connector of all modules on a kind of database."""
     with ExitStack() as stack:
 
         @functools.cache
         def start(kind: str) -> StandingConnector:
-            settings = patient_settings(
-                tmp_path_factory.mktemp("contract"),
-                new_database(kind),
-                onfido_read_retries=0,
-                onfido_rate_limit=100_000,
-                metrics_token=METRICS_TOKEN,
-            )
+            settings = new_settings(kind, onfido_read_retries=0, onfido_rate_limit=100_000, metrics_token=METRICS_TOKEN)
             standing = StandingConnector(settings)
             stack.enter_context(standing.connector).rest()
             return standing
@@ -78,6 +71,13 @@ def onfido(shared: World) -> Iterator[World]:
     """The shared connector, with an Onfido whose switches are reset afterwards."""
     yield shared
     assert HTTP.post(f"{shared.simulator.url}/simulator/reset", timeout=60).ok
+
+
+@pytest.fixture
+def own(onfido: World) -> World:
+    """The shared connector, with a separate provider; Onfido posts nothing by itself."""
+    properties = config_properties(onfido.simulator, webhook_token=WEBHOOK_TOKEN)
+    return replace(onfido, provider_id=new_provider(onfido, configProperties=properties))
 
 
 @pytest.fixture

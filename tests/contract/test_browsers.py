@@ -40,16 +40,10 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def site(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def site(new_settings: Callable[..., Settings]) -> Iterator[World]:
     """A connector whose callers have pages at two origins."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        database_url=new_database("sqlite"),
-        allow_http_loopback=True,
-        allowed_origins=(APP, OTHER_APP),
-        dev=True,
-    )
-    with Simulator() as simulator, ConnectorServer(settings, clock := Clock()) as connector:
+    settings, clock = new_settings("sqlite", allowed_origins=(APP, OTHER_APP)), Clock()
+    with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
         world = World(connector, simulator, clock)
         world.provider_id = new_provider(world)
         yield world

@@ -39,11 +39,11 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(new_settings: Callable[..., Settings]) -> Iterator[Site]:
     acme, umbrella, old = issuers = AuthIssuer(), AuthIssuer(), AuthIssuer()
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        database_url=new_database("sqlite"),
+    settings = new_settings(
+        "sqlite",
+        dev=False,
         allowed_origins=(EVERYWHERE,),
         issuers=(Issuer(old.identifier, AUDIENCE),),
         tenants=(
@@ -132,16 +132,11 @@ def test_answers_without_an_origin_vary_by_origin_too(site: Site, path: str) -> 
 
 
 @pytest.fixture(scope="module")
-def frugal(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def frugal(new_settings: Callable[..., Settings]) -> Iterator[World]:
     """A connector whose tenant acme allows one attempt; its providers allow more."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        database_url=new_database("sqlite"),
-        allow_http_loopback=True,
-        tenants=(Tenant("acme", limits=Limits(attempts=1)), Tenant("umbrella", limits=Limits(attempts=100))),
-        dev=True,
-    )
-    with Simulator() as simulator, ConnectorServer(settings, clock := Clock()) as connector:
+    tenants = (Tenant("acme", limits=Limits(attempts=1)), Tenant("umbrella", limits=Limits(attempts=100)))
+    settings, clock = new_settings("sqlite", tenants=tenants), Clock()
+    with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
         yield World(connector, simulator, clock)
 
 

@@ -16,16 +16,7 @@ import requests
 import schemathesis
 
 from tests.bodies import config_properties, event_body, provider_body
-from tests.contract.wire import (
-    PROVIDERS,
-    RUNS,
-    UNKNOWN_ID,
-    WEBHOOK_TOKEN,
-    answer_on,
-    assert_error,
-    new_provider,
-    new_user,
-)
+from tests.contract.wire import PROVIDERS, RUNS, UNKNOWN_ID, answer_on, assert_error, new_user
 from tests.harness import Caller, World
 
 FILES = ("timeline-file", "signed-evidence", "evidence-folder")
@@ -40,13 +31,6 @@ MEGABYTE = 1024 * 1024
 HEAD = b"%PDF-"
 
 each_file = pytest.mark.parametrize("file", FILES)
-
-
-@pytest.fixture
-def own(onfido: World) -> World:
-    """The shared connector, with a separate provider; Onfido posts nothing by itself."""
-    properties = config_properties(onfido.simulator, webhook_token=WEBHOOK_TOKEN)
-    return replace(onfido, provider_id=new_provider(onfido, configProperties=properties))
 
 
 @pytest.fixture

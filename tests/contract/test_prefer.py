@@ -59,7 +59,7 @@ def is_verified(answer: requests.Response) -> bool:
 
 @on_sqlite
 @pytest.mark.parametrize(
-    ("prefer", "granted"), [("WAIT = 21", 20), ("wait=999999999", 20), ("respond-async,wait=10, x=y", 10)]
+    ("prefer", "granted"), [("WAIT = 21", 20), ("wait=999999999", 20), ("respond-async,wait=19, x=y", 19)]
 )
 def test_a_result_is_awaited_up_to_the_limit(shared: World, prefer: str, granted: int) -> None:
     _, me = new_user(shared)

@@ -171,7 +171,7 @@ def test_a_token_of_another_tenant_is_refused(ours: World, theirs: World, operat
     path = operation.path_for(ours.provider_id, USER)
 
     answer = requests.request(
-        operation.method, f"{ours.connector.url}/t/{ours.tenant}{path}", headers=token, data=b"{}", timeout=10
+        operation.method, f"{ours.connector.url}/t/{ours.tenant}{path}", headers=token, data=b"{}", timeout=60
     )
 
     assert_error(answer, 403, None, "tenant")

@@ -26,12 +26,7 @@ from tests.patience import patient_settings
 
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 INTERVAL = 3600
-DIALECT = """
-[userinfo.claims]
-"http://wso2.org/claims/givenname" = "given_name"
-"http://wso2.org/claims/lastname" = "family_name"
-"http://wso2.org/claims/dob" = "birthdate"
-
+KEYCLOAK = """
 [keycloak.claims]
 "http://wso2.org/claims/givenname" = "firstName"
 "http://wso2.org/claims/lastname" = "lastName"
@@ -39,7 +34,13 @@ DIALECT = """
 
 [keycloak.status]
 verified = "attributes.identityVerified"
-claims = "attributes.identityVerifiedClaims"
+"""
+DIALECT = f"""
+[userinfo.claims]
+"http://wso2.org/claims/givenname" = "given_name"
+"http://wso2.org/claims/lastname" = "family_name"
+"http://wso2.org/claims/dob" = "birthdate"
+{KEYCLOAK}claims = "attributes.identityVerifiedClaims"
 """
 
 
@@ -88,7 +89,7 @@ def deployed(
     dialect = data_dir / "dialect.toml"
     dialect.write_text(DIALECT)
     tenants = tuple(Tenant(name, directory=each) for name, each in _directories(scim, faulty, str(dialect)).items())
-    settings = patient_settings(data_dir, database_url, interactive_budget=60, run_settle_time=60, tenants=tenants)
+    settings = patient_settings(data_dir, database_url, tenants=tenants)
     clock = Clock()
     with ConnectorServer(settings, clock) as connector:
         deployment = Deployment(connector, simulator, clock, scim, faulty, {})

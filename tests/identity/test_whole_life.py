@@ -16,6 +16,7 @@ from connector.domain.tenancy import Tenant as DomainTenant
 from connector.settings import Settings, load
 from connector.settings.directory import DirectorySettings
 from connector.settings.tenants import Tenant
+from tests.directory.deployment import KEYCLOAK
 from tests.directory.faulty import FaultyDirectory, Reply
 from tests.harness import Caller, World, verified
 from tests.identity.canaille_server import Canaille
@@ -37,15 +38,7 @@ DIALECT = f"""
 
 [scim.status]
 verified = "{IDENTITY}:verified"
-
-[keycloak.claims]
-"http://wso2.org/claims/givenname" = "firstName"
-"http://wso2.org/claims/lastname" = "lastName"
-"http://wso2.org/claims/dob" = "attributes.birthdate"
-
-[keycloak.status]
-verified = "attributes.identityVerified"
-
+{KEYCLOAK}
 [userinfo.claims]
 "http://wso2.org/claims/givenname" = ["given_name", "attributes.given_name"]
 "http://wso2.org/claims/lastname" = ["family_name", "attributes.family_name", "given_name"]

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.bodies import event_body
 from tests.contract.wire import METRICS_TOKEN
 from tests.harness import Clock, ConnectorServer, World
-from tests.patience import patient_settings
 from tests.plans.judging import GROWING
 from tests.plans.populating import name_requests
 from tests.plans.recording import Recorder, Statement
@@ -32,9 +31,9 @@ NARROW = re.compile(
 
 
 @pytest.fixture
-def recorded(new_database: Callable[[str], str], tmp_path: Path) -> Iterator[tuple[str, list[Statement]]]:
+def recorded(new_settings: Callable[..., Settings]) -> Iterator[tuple[str, list[Statement]]]:
     """The statements of a first verification, of its event, and of the calls after it."""
-    settings = patient_settings(tmp_path, new_database("postgresql"), metrics_token=METRICS_TOKEN)
+    settings = new_settings("postgresql", metrics_token=METRICS_TOKEN)
     recorder = Recorder()
     with recorder.installed(), Simulator() as simulator, ConnectorServer(settings, Clock()) as connector:
         name_requests(connector, recorder.begin)

@@ -21,12 +21,12 @@ from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint, func, lite
 
 from connector.cli import main
 from connector.pages import applications
+from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import metadata, outbox
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN
 from tests.crowd import BULK
 from tests.harness import Clock, ConnectorServer, World
-from tests.patience import patient_settings
 from tests.plans.driving import drive
 from tests.plans.judging import GROWING, fault_on_postgresql, fault_on_sqlite
 from tests.plans.populating import name_requests, populate
@@ -56,12 +56,8 @@ class Driven:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def driven(
-    request: pytest.FixtureRequest, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Driven]:
-    settings = patient_settings(
-        tmp_path_factory.mktemp("data"), new_database(request.param), metrics_token=METRICS_TOKEN, signals=SIGNALS
-    )
+def driven(request: pytest.FixtureRequest, new_settings: Callable[..., Settings]) -> Iterator[Driven]:
+    settings = new_settings(request.param, metrics_token=METRICS_TOKEN, signals=SIGNALS)
     clock, recorder = Clock(), Recorder()
     with recorder.installed(), Simulator() as simulator, ConnectorServer(settings, clock) as connector:
         called = name_requests(connector, recorder.begin)

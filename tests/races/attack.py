@@ -17,10 +17,10 @@ from connector.store.sealed import user_value
 from connector.store.vault import Vault, read_keys
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.harness import Caller, World, onfido_of, run_id_of, verified
+from tests.patience import LEASE
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
-LEASE = 30.0  # seconds: the interactive budget, and the margin
-RUN_SETTLE_TIME = 60.0
+RUN_SETTLE_TIME = 2 * LEASE  # seconds
 PROVIDERS = "/api/server/v1/idv-providers"
 WEBHOOK_TOKEN = "signs what the tests post"
 CLAIMS = "/api/users/v1/{}/idv/claims"

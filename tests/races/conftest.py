@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.harness import Clock, ConnectorServer, World
-from tests.patience import patient_settings
 from tests.races.attack import RUN_SETTLE_TIME, add_provider, register_webhook
 
 _numbers = itertools.count()
@@ -17,13 +17,10 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def attacked(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+    request: pytest.FixtureRequest, new_settings: Callable[..., Settings]
 ) -> Iterator[tuple[ConnectorServer, Clock]]:
     """A connector whose lease expires long before `run_settle_time` has passed, and its clock."""
-    settings = patient_settings(
-        tmp_path_factory.mktemp("races"), new_database(request.param), run_settle_time=RUN_SETTLE_TIME
-    )
-    clock = Clock()
+    settings, clock = new_settings(request.param, run_settle_time=RUN_SETTLE_TIME), Clock()
     with ConnectorServer(settings, clock) as running:
         running.rest()
         yield running, clock

@@ -14,8 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.pool import Pool
+
+from tests.listening import listening
 
 VALUES_READ = "SELECT user_attributes"
 APPLICANT_LOOKED_FOR = "verifications.applicant_id IS NOT NULL"
@@ -30,13 +32,8 @@ def meanwhile(
     """Run `action` after the n-th transaction with such a statement, or after every one; fail if there is none."""
     with ThreadPoolExecutor(1) as pool:
         point = _Point(statement, occurrence, lambda: pool.submit(action), every=every)
-        event.listen(Engine, "after_cursor_execute", point.note)
-        event.listen(Pool, "checkin", point.hold)
-        try:
+        with listening((Engine, "after_cursor_execute", point.note), (Pool, "checkin", point.hold)):
             yield
-        finally:
-            event.remove(Engine, "after_cursor_execute", point.note)
-            event.remove(Pool, "checkin", point.hold)
     assert point.done, f"no transaction with {statement!r} ended"
     for future in point.done:
         future.result()

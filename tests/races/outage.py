@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
+
+from tests.listening import listening
 
 
 @contextmanager
@@ -20,15 +22,12 @@ def outage(statement: str, *, occurrence: int = 1, is_carried_out: bool = False)
     With `is_carried_out`, that transaction is committed, but the answer to its commit is lost.
     """
     failing = _Outage(statement, occurrence, is_carried_out=is_carried_out)
-    event.listen(Engine, "before_cursor_execute", failing.refuse)
-    event.listen(Engine, "after_cursor_execute", failing.note)
-    event.listen(Engine, "commit", failing.lose_answer)
-    try:
+    with listening(
+        (Engine, "before_cursor_execute", failing.refuse),
+        (Engine, "after_cursor_execute", failing.note),
+        (Engine, "commit", failing.lose_answer),
+    ):
         yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", failing.refuse)
-        event.remove(Engine, "after_cursor_execute", failing.note)
-        event.remove(Engine, "commit", failing.lose_answer)
     assert failing.has_begun, f"no statement with {statement!r} came"
 
 

@@ -15,9 +15,9 @@ from connector.services.results.deliveries import CheckVerification
 from connector.store import verification_claims
 from tests.between import between
 from tests.harness import Caller, World, run_id_of, verified
+from tests.patience import LEASE
 from tests.races.attack import (
     BEING_STARTED,
-    LEASE,
     RUN_SETTLE_TIME,
     UNREACHABLE,
     change_values,

@@ -17,9 +17,9 @@ from connector.store.models import events
 from tests.between import Answer, between
 from tests.bodies import event_body
 from tests.harness import Caller, World, verified
+from tests.patience import LEASE
 from tests.races.attack import (
     ALL_CLEAR,
-    LEASE,
     PROVIDERS,
     RUN_SETTLE_TIME,
     UNREACHABLE,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import Caller, World, run_id_of
+from tests.patience import LEASE
 from tests.races.attack import (
     BEING_STARTED,
-    LEASE,
     OPEN_ALREADY,
     RUN_SETTLE_TIME,
     applicants_at_onfido,

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine, ExceptionContext, event, text
+from sqlalchemy import Engine, ExceptionContext, text
 
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
@@ -32,6 +32,7 @@ from connector.store.engine import Database
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.bodies import event_body
 from tests.harness import ADMIN_SCOPES, Caller, Clock, ConnectorServer, World, verified
+from tests.listening import listening
 from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider, outcome_of
 from tests.races.meanwhile import meanwhile
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
@@ -47,18 +48,9 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 
 @pytest.fixture(scope="module")
-def running(
-    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
-) -> Iterator[tuple[ConnectorServer, Clock]]:
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("locks"),
-        database_url=new_database("postgresql"),
-        allow_http_loopback=True,
-        onfido_rate_limit=1_000_000,
-        dev=True,
-    )
+def running(new_settings: Callable[..., Settings]) -> Iterator[tuple[ConnectorServer, Clock]]:
     clock = Clock()
-    with ConnectorServer(settings, clock) as connector:
+    with ConnectorServer(new_settings("postgresql"), clock) as connector:
         connector.rest()
         yield connector, clock
 
@@ -133,12 +125,11 @@ class _Point:
 def held(*parts: str) -> Iterator[_Point]:
     """Hold the first transaction right after a statement with these parts, until the end of the block."""
     point = _Point(parts)
-    event.listen(Engine, "after_cursor_execute", point.note)
-    try:
-        yield point
-    finally:
-        point.left.set()
-        event.remove(Engine, "after_cursor_execute", point.note)
+    with listening((Engine, "after_cursor_execute", point.note)):
+        try:
+            yield point
+        finally:
+            point.left.set()
 
 
 def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None:
@@ -260,11 +251,8 @@ def test_an_initiation_continues_if_the_conflicting_attempt_has_just_ended(world
         if not posted:
             posted.append(world.post_event(event_body(run_id, "abandoned")))
 
-    event.listen(Engine, "handle_error", end_run)
-    try:
+    with listening((Engine, "handle_error", end_run)):
         next_run_id = world.start(ann)
-    finally:
-        event.remove(Engine, "handle_error", end_run)
 
     assert [each.status_code for each in posted] == [200]
     assert next_run_id != run_id

@@ -15,9 +15,9 @@ from connector.store import verification_claims
 from tests.between import Answer, Between, between
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified
+from tests.patience import LEASE
 from tests.races.attack import (
     BEING_STARTED,
-    LEASE,
     OPEN_ALREADY,
     PROVIDERS,
     RUN_SETTLE_TIME,

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.harness import Caller, World, run_id_of, verified
+from tests.patience import LEASE
 from tests.races.attack import (
     BEING_STARTED,
-    LEASE,
     OPEN_ALREADY,
     RUN_SETTLE_TIME,
     UNREACHABLE,

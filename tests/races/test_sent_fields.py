@@ -6,7 +6,8 @@ import pytest
 
 from connector.store import applicants
 from tests.harness import Caller, World
-from tests.races.attack import LEASE, change_provider, change_values, onfido_get, sent_values, settle
+from tests.patience import LEASE
+from tests.races.attack import change_provider, change_values, onfido_get, sent_values, settle
 from tests.races.meanwhile import VALUES_READ, meanwhile
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, VALUES
 

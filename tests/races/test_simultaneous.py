@@ -6,9 +6,9 @@ from functools import partial
 
 from tests.bodies import event_body
 from tests.harness import World, run_id_of, verified
+from tests.patience import LEASE
 from tests.races.attack import (
     ALL_CLEAR,
-    LEASE,
     RUN_SETTLE_TIME,
     UNREACHABLE,
     add_provider,

@@ -16,7 +16,8 @@ import pytest
 
 from tests.between import Between, between
 from tests.harness import World, verified
-from tests.races.attack import LEASE, RUN_SETTLE_TIME, applicants_at_onfido, runs_at_onfido, settle
+from tests.patience import LEASE
+from tests.races.attack import RUN_SETTLE_TIME, applicants_at_onfido, runs_at_onfido, settle
 from tests.races.test_killed import ROOT, ahead
 from tests.values import MAPPING
 

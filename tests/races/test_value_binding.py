@@ -95,14 +95,20 @@ def test_setting_the_same_value_again_is_not_a_change(quiet: World, ann: Caller)
     assert verified(ann.claims()) == set(MAPPING)
 
 
-@pytest.mark.parametrize("moment", ["during", "after"])
-def test_a_removed_value_is_no_longer_verified(quiet: World, ann: Caller, moment: str) -> None:
+def change_around_the_end(quiet: World, ann: Caller, moment: str, *changes: dict[str, str]) -> None:
+    """Verify a user whose values change during the run, or after it."""
     run_id = quiet.start(ann)
     if moment == "after":
         settle(quiet, run_id)
-    change_values(quiet, {BIRTH_DATE: ""})
+    for change in changes:
+        change_values(quiet, change)
     if moment == "during":
         settle(quiet, run_id)
+
+
+@pytest.mark.parametrize("moment", ["during", "after"])
+def test_a_removed_value_is_no_longer_verified(quiet: World, ann: Caller, moment: str) -> None:
+    change_around_the_end(quiet, ann, moment, {BIRTH_DATE: ""})
 
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
     refused = ann.verify(quiet.provider_id, "INITIATED", [BIRTH_DATE])
@@ -116,13 +122,7 @@ def test_a_removed_value_is_no_longer_verified(quiet: World, ann: Caller, moment
 
 @pytest.mark.parametrize("moment", ["during", "after"])
 def test_a_value_that_changes_and_changes_back_must_be_verified_again(quiet: World, ann: Caller, moment: str) -> None:
-    run_id = quiet.start(ann)
-    if moment == "after":
-        settle(quiet, run_id)
-    change_values(quiet, {GIVEN_NAME: "Bea"})
-    change_values(quiet, {GIVEN_NAME: "Ann"})
-    if moment == "during":
-        settle(quiet, run_id)
+    change_around_the_end(quiet, ann, moment, {GIVEN_NAME: "Bea"}, {GIVEN_NAME: "Ann"})
 
     assert verified(ann.claims()) == UNCHANGED
     settle(quiet, quiet.start(ann))

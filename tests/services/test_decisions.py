@@ -42,20 +42,11 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+    request: pytest.FixtureRequest, new_settings: Callable[..., Settings]
 ) -> Iterator[tuple[ConnectorServer, Clock]]:
     """One connector for all tests of a database, and its clock."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("decisions"),
-        database_url=new_database(request.param),
-        allow_http_loopback=True,
-        onfido_read_retries=0,
-        onfido_rate_limit=1_000_000,
-        onfido_circuit_failures=1_000_000,
-        dev=True,
-    )
     clock = Clock()
-    with ConnectorServer(settings, clock) as connector:
+    with ConnectorServer(new_settings(request.param, onfido_read_retries=0), clock) as connector:
         yield connector, clock
 
 

@@ -23,6 +23,7 @@ from connector.store import delivery_counts
 from connector.store.engine import Database
 from tests.bodies import config_properties, event_body
 from tests.harness import Caller, Clock, ConnectorServer, World, run_id_of, verified
+from tests.listening import listening
 from tests.races.attack import (
     PROVIDERS,
     add_provider,
@@ -90,19 +91,9 @@ class People:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
-) -> Iterator[ConnectorServer]:
+def running(request: pytest.FixtureRequest, new_settings: Callable[..., Settings]) -> Iterator[ConnectorServer]:
     """One connector with two subscribers for all tests of a database."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("journal"),
-        database_url=new_database(request.param),
-        allow_http_loopback=True,
-        onfido_rate_limit=1_000_000,
-        onfido_circuit_failures=1_000_000,
-        dev=True,
-    )
-    with ConnectorServer(settings, Clock(), [Everything(), People()]) as connector:
+    with ConnectorServer(new_settings(request.param), Clock(), [Everything(), People()]) as connector:
         yield connector
 
 
@@ -142,11 +133,8 @@ def writes_in_order() -> Iterator[None]:
         if "outbox" in names and set(names[names.index("outbox") :]) != {"outbox"}:
             late.append(names)
 
-    event.listen(Engine, "after_cursor_execute", note)
-    event.listen(Engine, "commit", end)
-    yield
-    event.remove(Engine, "after_cursor_execute", note)
-    event.remove(Engine, "commit", end)
+    with listening((Engine, "after_cursor_execute", note), (Engine, "commit", end)):
+        yield
     assert late == []
 
 

@@ -15,13 +15,14 @@ from connector.services.results.deliveries import CheckVerification, KeepDocumen
 from connector.store.models import history
 from tests.bodies import event_body
 from tests.harness import Caller, World
+from tests.patience import LEASE
 from tests.races.meanwhile import VALUES_READ, meanwhile
 from tests.services.ageing import let_pass
 from tests.services.receiving import use_studio, wait_for, wait_for_failure
 from tests.values import GIVEN_NAME
 
 CREATE_APPLICANT, READ_TASKS = "POST /applicants", "GET /workflow_runs/{run_id}/tasks"
-LEASE, BREAK_OFF_TIME = 30, 11 * 60  # seconds; the second a little more
+BREAK_OFF_TIME = 11 * 60  # seconds, a little more
 # The searched statements.
 OPEN_ATTEMPT = "verifications.user_id = "
 LATEST_OF_CLAIMS = "claims.verification_id = verifications.id"
@@ -43,6 +44,15 @@ def break_off(world: World, caller: Caller, *, times: int = 1) -> None:
     """Fail an initiation before it has an applicant, and a number of later attempts."""
     world.faults(route=CREATE_APPLICANT, failed=times)
     assert initiate(world, caller)[0] == 503
+
+
+def fail_to_read_document(world: World, ann: Caller) -> None:
+    """End a run whose document Onfido does not return."""
+    use_studio(world, documentValues=True)
+    run_id = world.start(ann)
+    world.faults(route=READ_TASKS, failed=-1)
+    world.outcome(run_id)
+    wait_for_failure(world, KeepDocument.kind)
 
 
 def runs_at_onfido(world: World) -> list[str]:
@@ -184,11 +194,7 @@ def test_a_worker_overtaken_by_a_request_leaves_the_verification_to_it(world: Wo
 
 
 def test_the_document_of_a_user_removed_meanwhile_is_not_fetched(world: World, ann: Caller) -> None:
-    use_studio(world, documentValues=True)
-    run_id = world.start(ann)
-    world.faults(route=READ_TASKS, failed=-1)
-    world.outcome(run_id)
-    wait_for_failure(world, KeepDocument.kind)
+    fail_to_read_document(world, ann)
     before = world.onfido_state()["requests"]
 
     world.connector.services.users.remove(Tenant(world.tenant), "ann")
@@ -199,11 +205,7 @@ def test_the_document_of_a_user_removed_meanwhile_is_not_fetched(world: World, a
 
 
 def test_the_document_of_a_missing_run_is_given_up(world: World, ann: Caller) -> None:
-    use_studio(world, documentValues=True)
-    run_id = world.start(ann)
-    world.faults(route=READ_TASKS, failed=-1)
-    world.outcome(run_id)
-    wait_for_failure(world, KeepDocument.kind)
+    fail_to_read_document(world, ann)
 
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
     let_pass(world.connector.services.database, timedelta(hours=1))

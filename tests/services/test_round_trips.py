@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -27,18 +28,10 @@ LONG_AFTER = 5  # seconds: by then, the run may be read again
 
 
 @pytest.fixture(scope="module")
-def proxied(
-    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
-) -> Iterator[tuple[ConnectorServer, PostgresqlProxy, Clock]]:
-    proxy, clock = PostgresqlProxy(new_database("postgresql")), Clock()
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("round-trips"),
-        database_url=proxy.url,
-        allow_http_loopback=True,
-        onfido_rate_limit=1_000_000,
-        dev=True,
-    )
-    with ConnectorServer(settings, clock) as connector:
+def proxied(new_settings: Callable[..., Settings]) -> Iterator[tuple[ConnectorServer, PostgresqlProxy, Clock]]:
+    settings, clock = new_settings("postgresql"), Clock()
+    proxy = PostgresqlProxy(settings.database_url)
+    with ConnectorServer(replace(settings, database_url=proxy.url), clock) as connector:
         connector.rest()
         yield connector, proxy, clock
     proxy.close()

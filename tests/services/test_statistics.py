@@ -55,17 +55,8 @@ class Year:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def year(
-    request: pytest.FixtureRequest, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Year]:
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("year"),
-        database_url=new_database(request.param),
-        allow_http_loopback=True,
-        event_retention_days=1000,
-        dev=True,
-    )
-    clock = Clock()
+def year(request: pytest.FixtureRequest, new_settings: Callable[..., Settings]) -> Iterator[Year]:
+    settings, clock = new_settings(request.param, event_retention_days=1000), Clock()
     with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
         connector.rest()
         sites = []

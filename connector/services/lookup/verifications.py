@@ -30,7 +30,7 @@ REFRESHED = "refreshed"  # a cause, for the history
 NO_RUN = "The verification has no run at Onfido: ask again once its run is started."
 BATCH = 500  # verifications that an export reads at once
 MOST_COUNTED = 1000  # verifications in the total of a list; counting more would take longer
-TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for Onfido
+TASKS_SHARE = 1 / 3  # of the interactive budget; a lookup does not wait longer for Onfido
 
 
 @frozen
@@ -216,7 +216,7 @@ class VerificationLookup:
         if verification.run_id is None:
             return LiveTasks(None, NO_RUN)
         try:
-            onfido = self._onfido.of_verification(verification, self._timing.interactive(at_most=TASKS_BUDGET))
+            onfido = self._onfido.of_verification(verification, self._timing.interactive(TASKS_SHARE))
             return LiveTasks(onfido.list_tasks(verification.run_id))
         except (OnfidoError, RequestError) as error:
             return LiveTasks(None, error.description)
