@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from ipaddress import ip_network
+from typing import TypeVar
 
 from connector.bootstrap.ground import Ground
 from connector.bootstrap.part import part
+from connector.domain.urls import UrlPolicy
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
 from connector.services.application.deliveries import Deliveries
 from connector.services.application.endpoints import Endpoints
 from connector.services.application.notices import Notices
+from connector.services.endpoint_secrets import EndpointSecrets
+from connector.services.journal import Journal
+from connector.store.engine import Database
+
+T = TypeVar("T")
+UseCase = Callable[[Database, EndpointSecrets, Notifier, UrlPolicy, Journal, Callable[[], datetime]], T]
 
 
 class Notifying(Ground):
@@ -18,14 +28,7 @@ class Notifying(Ground):
 
     @part
     def _notices(self) -> Notices:
-        return Notices(
-            self.database,
-            self._endpoint_secrets,
-            self._notifier,
-            self._studio_policy.notices,
-            self._journal,
-            self._clock,
-        )
+        return self._on_endpoints(Notices)
 
     @part
     def _notifier(self) -> Notifier:
@@ -40,14 +43,12 @@ class Notifying(Ground):
     @part
     def endpoints(self) -> Endpoints:
         """Register, change, test and remove notice endpoints."""
-        return Endpoints(
-            self.database,
-            self._endpoint_secrets,
-            self._notifier,
-            self._studio_policy.notices,
-            self._journal,
-            self._clock,
-        )
+        return self._on_endpoints(Endpoints)
+
+    def _on_endpoints(self, use_case: UseCase[T]) -> T:
+        """Make a use case of the endpoints: both work with the same parts."""
+        policy = self._studio_policy.notices
+        return use_case(self.database, self._endpoint_secrets, self._notifier, policy, self._journal, self._clock)
 
     @part
     def deliveries(self) -> Deliveries:

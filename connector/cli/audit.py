@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.files import breaking_off, check_target, force_option, write
+from connector.cli.options import with_options
 from connector.cli.output import actor, services, view_options
 from connector.cli.pages import page_options, print_page
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from connector.bootstrap import Services
     from connector.domain.history import AuditFilter
 
-_FILTERS = (
+_filter_options = with_options(
     click.option("--user", "userId", help="Only entries about this user."),
     click.option("--actor", "actor_", help="Only entries of this actor, named as in the list."),
     click.option("--subject", type=click.Choice(SUBJECTS), help="Only entries about objects of this kind."),
@@ -31,12 +32,6 @@ _FILTERS = (
 )
 _COLUMNS = ("at", "actor", "subject", "name", "from", "to", "userId", "cause")
 _SENTENCES = ("at", "channel", "sentence")
-
-
-def _filter_options(command: Any) -> Any:
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
 
 
 @click.command()

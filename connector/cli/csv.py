@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from connector.cli.files import STDOUT, breaking_off, check_target, force_option, write
+from connector.cli.options import with_options
 from connector.cli.output import actor, services, tenant_options
 from connector.cli.progress import counted, progress
 from connector.domain.tenancy import Tenant
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serv
     from connector.services.lookup.verifications import ListedVerification
 
 EVERY_ONE = 2**31 - 1  # an export reads all verifications, so it may also count them
-_FILTERS = (
+filter_options = with_options(  # by their names in `read_filter`
     click.option("--status", help="Only these statuses, separated by commas."),
     click.option("--user", "userId", help="Only this user's."),
     click.option("--tag", help="Only with this tag."),
@@ -32,13 +33,6 @@ _FILTERS = (
     click.option("--from", "from", metavar="TIME", help="Not started before: a date or date-time in UTC."),
     click.option("--to", "to", metavar="TIME", help="Started before this time; a date includes that day."),
 )
-
-
-def filter_options(command: Any) -> Any:
-    """Add the options that filter verifications, by their names in `read_filter`."""
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
 
 
 @click.command()

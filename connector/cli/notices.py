@@ -14,13 +14,12 @@ from connector.cli.output import (
     labelled,
     print_json,
     print_record,
-    print_table,
     provider_id,
     services,
     tenant_options,
     view_options,
 )
-from connector.cli.pages import page_options, print_page
+from connector.cli.pages import page_options, print_all, print_page
 from connector.cli.resending import print_preview
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.notices import EVENTS, EndpointConfig
@@ -82,11 +81,7 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
 
     with services(context) as opened:
         views = [endpoint_body(each) for each in opened.endpoints.all(tenant)]
-    if as_json:
-        print_json({"count": len(views), "endpoints": views})
-    else:
-        rows = [each | {"events": ", ".join(each["events"])} for each in views]
-        print_table(rows, _COLUMNS, empty="There is no endpoint.")
+    print_all("endpoints", views, _COLUMNS, empty="There is no endpoint.", as_json=as_json)
 
 
 @notices.command()

@@ -13,12 +13,12 @@ from connector.cli.output import (
     actor,
     print_json,
     print_record,
-    print_table,
     provider_id,
     services,
     tenant_options,
     view_options,
 )
+from connector.cli.pages import print_all
 from connector.domain.openid.clients import PROFILES, ClientConfig
 from connector.domain.tenancy import Tenant
 
@@ -88,10 +88,7 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
 
     with services(context) as opened:
         views = [client_body(each) for each in opened.openid_clients.all(tenant)]
-    if as_json:
-        print_json({"count": len(views), "clients": views})
-    else:
-        print_table(views, _COLUMNS, empty="No client is registered.")
+    print_all("clients", views, _COLUMNS, empty="No client is registered.", as_json=as_json)
 
 
 @openid.command("update-client")

@@ -1,4 +1,4 @@
-"""Options and output of paged lists."""
+"""Options and output of lists: whole ones, and pages."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from typing import Any
 
 import click
 
+from connector.cli.options import with_options
 from connector.cli.output import print_json, print_table
 
-_OPTIONS = (
+page_options = with_options(  # `limit` and `cursor`
     click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The maximum number."),
     click.option("--cursor", help="Continue after an earlier page: its nextCursor."),
 )
 
 
-def page_options(command: Any) -> Any:
-    """Add the options that select a page: `limit` and `cursor`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def print_all(
+    name: str, views: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str, as_json: bool
+) -> None:
+    """Print a whole list: as JSON with its number, or as a table in which the items of a list are joined."""
+    if as_json:
+        print_json({"count": len(views), name: views})
+    else:
+        print_table([{name: _joined(each[name]) for name in columns} for each in views], columns, empty=empty)
+
+
+def _joined(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def print_page(

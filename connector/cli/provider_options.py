@@ -13,6 +13,7 @@ import marshmallow as ma
 from click.core import ParameterSource
 
 from connector.api.shapes.studio import StudioSchema, read_studio
+from connector.cli.options import with_options
 from connector.cli.output import json_option, tenant_option
 from connector.domain.studio import Studio
 from connector.shipped import dialect_files
@@ -72,63 +73,45 @@ def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
         yield f"{path}: {', '.join(messages)}"
 
 
-def configuration(command: Any) -> Any:
-    """Add the common options of `add` and `update` to a command."""
-    for option in reversed(
-        (
-            click.option("--name", help="Its name, unique in the tenant."),
-            click.option("--description", help="Its purpose."),
-            click.option("--workflow-id", help="The workflow's id, from Onfido Studio."),
-            click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
-            click.option("--base-url", help="The API's address, instead of --region."),
-            click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
-            click.option(
-                "--client-id", envvar="ONFIDO_CLIENT_ID", help="An OAuth 2 client, not a token; ONFIDO_CLIENT_ID."
-            ),
-            click.option(
-                "--client-secret", envvar="ONFIDO_CLIENT_SECRET", help="The client's secret; ONFIDO_CLIENT_SECRET."
-            ),
-            click.option(
-                "--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."
-            ),
-            click.option(
-                "--notice-secret", envvar="NOTICE_SECRET", help="The signing secret of notices; NOTICE_SECRET."
-            ),
-            click.option(
-                "--claims",
-                "dialect",
-                metavar="NAME|FILE",
-                callback=read_dialect,
-                help=f"A claim dialect: {', '.join(dialect_files())}, or a JSON file.",
-            ),
-            click.option(
-                "--claim",
-                "mappings",
-                multiple=True,
-                type=ClaimMapping(),
-                help="One additional claim.",
-            ),
-            click.option(
-                "--studio",
-                type=click.Path(path_type=Path),
-                callback=read_studio_file,
-                help="The used features of Studio: a JSON file.",
-            ),
-            click.option(
-                "--max-attempts", type=int, help="Verifications a user may start within the window (default 5)."
-            ),
-            click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
-            click.option(
-                "--missing-name", help="For a person with only one name: repeat, or a placeholder; empty: none."
-            ),
-            click.option("--image", help="The logo of the user's page: an https URL or a path."),
-            click.option("--accent-color", help="The colour of the user's page, such as #2450c8; empty: none."),
-            tenant_option,
-            json_option,
-        )
-    ):
-        command = option(command)
-    return command
+configuration = with_options(  # of `add` and `update`
+    click.option("--name", help="Its name, unique in the tenant."),
+    click.option("--description", help="Its purpose."),
+    click.option("--workflow-id", help="The workflow's id, from Onfido Studio."),
+    click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
+    click.option("--base-url", help="The API's address, instead of --region."),
+    click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
+    click.option("--client-id", envvar="ONFIDO_CLIENT_ID", help="An OAuth 2 client, not a token; ONFIDO_CLIENT_ID."),
+    click.option("--client-secret", envvar="ONFIDO_CLIENT_SECRET", help="The client's secret; ONFIDO_CLIENT_SECRET."),
+    click.option("--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."),
+    click.option("--notice-secret", envvar="NOTICE_SECRET", help="The signing secret of notices; NOTICE_SECRET."),
+    click.option(
+        "--claims",
+        "dialect",
+        metavar="NAME|FILE",
+        callback=read_dialect,
+        help=f"A claim dialect: {', '.join(dialect_files())}, or a JSON file.",
+    ),
+    click.option(
+        "--claim",
+        "mappings",
+        multiple=True,
+        type=ClaimMapping(),
+        help="One additional claim.",
+    ),
+    click.option(
+        "--studio",
+        type=click.Path(path_type=Path),
+        callback=read_studio_file,
+        help="The used features of Studio: a JSON file.",
+    ),
+    click.option("--max-attempts", type=int, help="Verifications a user may start within the window (default 5)."),
+    click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
+    click.option("--missing-name", help="For a person with only one name: repeat, or a placeholder; empty: none."),
+    click.option("--image", help="The logo of the user's page: an https URL or a path."),
+    click.option("--accent-color", help="The colour of the user's page, such as #2450c8; empty: none."),
+    tenant_option,
+    json_option,
+)
 
 
 def configured(

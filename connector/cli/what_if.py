@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from connector.cli.options import with_options
 from connector.cli.output import (
     ID,
-    Command,
     print_json,
     print_record,
     print_table,
@@ -24,20 +24,13 @@ from connector.domain.dry_run import Draft
 from connector.domain.studio import Studio
 from connector.domain.tenancy import Tenant
 
-_MAPPING = (
+_mapping = with_options(  # describe a draft mapping
     click.option(
         "--claims", "dialect", metavar="NAME|FILE", callback=read_dialect, help="A claim dialect to start from."
     ),
     click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One additional claim."),
     click.option("--remove-claim", "removed", multiple=True, help="Remove the mapping of this claim; repeatable."),
 )
-
-
-def _mapping(command: Command) -> Command:
-    """Add the options that describe a draft mapping."""
-    for option in reversed(_MAPPING):
-        command = option(command)
-    return command
 
 
 @click.command("dry-run")

@@ -10,10 +10,11 @@ connector's database while the user is read, changed and written.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from connector.directory.administered import AdministeredDirectory
 from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused
@@ -26,29 +27,16 @@ _NOT_FOUND, _DENIED = 404, (401, 403)
 _NO_USER = "user not found"  # Keycloak's message; for a wrong realm it is "Realm not found."
 
 
-class KeycloakDirectory:
+class KeycloakDirectory(AdministeredDirectory[Mapping[str, Any], MemberPath]):
     """Looks up users by `id` or `username`."""
 
-    is_readable = True
-
     def __init__(self, exchange: Exchange, dialect: Dialect[MemberPath], look_up_by: str) -> None:
-        self._exchange = exchange
-        self._dialect = dialect
+        super().__init__(exchange, dialect)
         self._look_up_by = look_up_by
 
-    @property
-    def uris(self) -> Collection[str]:
-        """The claims for which the dialect has attributes."""
-        return self._dialect.claims.keys()
-
-    def values(
-        self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
-    ) -> dict[str, str] | None:
-        """Return a user's values by claim URI; None if there is no such user. Raises `DirectoryError`."""
-        del access_token  # the connector uses its own token
-        with self._exchange.session(at_most) as session:
-            user = self.find(session, user_id)
-        return None if user is None else self._dialect.values(user)
+    def attributes_of(self, user: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the user's representation."""
+        return user
 
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
         """Write a user's status; False if there is no such user. Raises `DirectoryError`.

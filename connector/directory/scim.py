@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from connector.directory.administered import AdministeredDirectory
 from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused, unreachable
@@ -48,31 +49,18 @@ class ScimUser:
     resource: Mapping[str, Any] = field(repr=False)
 
 
-class ScimDirectory:
+class ScimDirectory(AdministeredDirectory[ScimUser, ScimPath]):
     """Looks up users by `look_up_by`: `id`, `userName`, or the path of another unique attribute."""
 
-    is_readable = True
-
     def __init__(self, exchange: Exchange, dialect: Dialect[ScimPath], look_up_by: ScimPath) -> None:
-        self._exchange = exchange
-        self._dialect = dialect
+        super().__init__(exchange, dialect)
         self._look_up_by = look_up_by
         self._wanted = _attributes(dialect, look_up_by)
         self._reads_whole = False
 
-    @property
-    def uris(self) -> Collection[str]:
-        """The claims for which the dialect has attributes."""
-        return self._dialect.claims.keys()
-
-    def values(
-        self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
-    ) -> dict[str, str] | None:
-        """Return a user's values by claim URI; None if there is no such user. Raises `DirectoryError`."""
-        del access_token  # the connector uses its own token
-        with self._exchange.session(at_most) as session:
-            user = self.find(session, user_id)
-        return None if user is None else self._dialect.values(user.resource)
+    def attributes_of(self, user: ScimUser) -> Mapping[str, Any]:
+        """Return the user's resource."""
+        return user.resource
 
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
         """Write a user's status; False if there is no such user. Raises `DirectoryError`.

@@ -20,7 +20,7 @@ from connector.domain.frozen import frozen
 from connector.store import batch, queueing
 from connector.store.dialect import from_now
 from connector.store.models import notice_endpoints, notice_subscriptions, outbox
-from connector.store.outbox import LEASED, READY, Delivery, is_for, is_in
+from connector.store.outbox import READY, Delivery, is_for, is_in, leasing
 from connector.store.pages import Position
 from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source
 from connector.store.wake_up import announce
@@ -102,25 +102,9 @@ def lease(
 
 @cache
 def _leasing(kinds: Sequence[str], busy: int, seconds: float) -> ReturningUpdate[Any]:
-    now = from_now(0)
     others = [outbox.c.endpoint_id != bindparam(f"of_busy_{at}", type_=outbox.c.endpoint_id.type) for at in range(busy)]
-    picked = (
-        select(outbox.c.id)
-        .where(
-            is_in(READY),
-            outbox.c.endpoint_id.is_not(None),
-            outbox.c.due_at <= now,
-            outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
-            or_(*(outbox.c.kind == kind for kind in kinds)),
-            *others,
-        )
-        .order_by(outbox.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .cte("picked")
-    )
-    leased = {"lease_until": from_now(seconds), "attempts": outbox.c.attempts + 1}
-    return update(outbox).where(outbox.c.id == picked.c.id).values(leased).returning(*LEASED)
+    of_kinds = or_(*(outbox.c.kind == kind for kind in kinds))
+    return leasing(outbox.c.endpoint_id.is_not(None), of_kinds, *others, limit=1, seconds=seconds)
 
 
 def postpone(connection: Connection, endpoint_id: str, seconds: float) -> None:

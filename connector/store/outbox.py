@@ -145,21 +145,20 @@ def lease(
 def _leasing(
     kinds: Sequence[str], limit: int, seconds: float, is_untried: bool, tried_kinds: Sequence[str]
 ) -> ReturningUpdate[Any]:
-    """Return the statement that leases rows.
+    meant = _are_meant(kinds, is_untried=is_untried, tried_kinds=tried_kinds)
+    return leasing(outbox.c.endpoint_id.is_(None), meant, limit=limit, seconds=seconds)
+
+
+def leasing(*conditions: ColumnElement[bool], limit: int, seconds: float) -> ReturningUpdate[Any]:
+    """Return the statement that leases rows which are due, free and meet the conditions.
 
     They are locked in a CTE, because PostgreSQL may evaluate `IN (SELECT … LIMIT n)` again for other rows.
     """
-    now = from_now(0)
+    now, of, lease_until = from_now(0), outbox.c, outbox.c.lease_until
     picked = (
-        select(outbox.c.id)
-        .where(
-            is_in(READY),
-            outbox.c.endpoint_id.is_(None),
-            outbox.c.due_at <= now,
-            outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
-            _are_meant(kinds, is_untried=is_untried, tried_kinds=tried_kinds),
-        )
-        .order_by(outbox.c.due_at)
+        select(of.id)
+        .where(is_in(READY), of.due_at <= now, lease_until.is_(None) | (lease_until <= now), *conditions)
+        .order_by(of.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("picked")

@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Text
 from connector.api.shapes.verification import ChangeSchema, change_body
 from connector.domain.audit_filter import SUBJECTS
@@ -62,8 +62,7 @@ class AuditPageSchema(ma.Schema):
 
 def audit_body(page: Page[Entry]) -> dict[str, Any]:
     """Write a page of entries."""
-    entries = [entry_body(entry) for entry in page.rows]
-    return {"count": len(entries), "entries": entries, "next_cursor": page.next_cursor}
+    return page_members("entries", page, entry_body)
 
 
 def entry_body(entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Id
 from connector.domain.deliveries import KINDS, STATES, KindCount
 from connector.domain.utc import timestamp
@@ -108,8 +108,7 @@ class DeliveryPageSchema(ma.Schema):
 
 def deliveries_body(page: Page[StoredDelivery]) -> dict[str, Any]:
     """Write a page of deliveries."""
-    rows = [delivery_body(row) for row in page.rows]
-    return {"count": len(rows), "deliveries": rows, "next_cursor": page.next_cursor}
+    return page_members("deliveries", page, delivery_body)
 
 
 def kind_counts_body(counts: Sequence[KindCount]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Flag, Id, Moment, Text
 from connector.domain.events import EVENT_STATES, REFUSALS, EventFilter, RefusedPosts, StoredEvent, delay
 from connector.domain.utc import timestamp
@@ -99,11 +99,7 @@ def event_filter(query: Mapping[str, Any]) -> EventFilter:
 
 def events_body(page: Page[StoredEvent]) -> dict[str, Any]:
     """Write a page of events."""
-    return {
-        "count": len(page.rows),
-        "events": [event_body(each) for each in page.rows],
-        "next_cursor": page.next_cursor,
-    }
+    return page_members("events", page, event_body)
 
 
 def event_body(event: StoredEvent) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Id, Moment, Name, Since
 from connector.api.shapes.verification import VerificationFilterSchema
 from connector.domain.deliveries import KINDS as DELIVERY_KINDS
@@ -122,4 +122,4 @@ def job_body(job: Job, state: str) -> dict[str, Any]:
 
 def jobs_body(page: Page[dict[str, Any]]) -> dict[str, Any]:
     """Return a page of bodies in the form of `JobPageSchema`."""
-    return {"count": len(page.rows), "jobs": page.rows, "next_cursor": page.next_cursor}
+    return page_members("jobs", page)

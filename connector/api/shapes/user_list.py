@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Moment, Text
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
@@ -64,4 +64,4 @@ class UserPageSchema(ma.Schema):
 def users_body(page: Page[ListedUser], total: int | None = None) -> dict[str, Any]:
     """Return a body in the form of `UserPageSchema`."""
     body: dict[str, Any] = {} if total is None else {"totalResults": total}
-    return body | {"count": len(page.rows), "users": page.rows, "next_cursor": page.next_cursor}
+    return body | page_members("users", page)

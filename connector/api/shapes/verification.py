@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Flag, Moment, Text
 from connector.domain.claims import Claim
 from connector.domain.history import Change, differences_of
@@ -213,7 +213,7 @@ def page_body(
     """Return a body in the form of `VerificationListSchema`; `of_user` has a user's refused starts and removal."""
     body: dict[str, Any] = {} if total is None else {"totalResults": total}
     body |= {} if offset is None else {"startIndex": offset + 1}
-    body |= {"count": len(page.rows), "verifications": page.rows, "next_cursor": page.next_cursor}
+    body |= page_members("verifications", page)
     if of_user is None:
         return body
     refusals, removal = of_user
