@@ -7,13 +7,16 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from psycopg.errors import DeadlockDetected
 from sqlalchemy import Connection, Engine, Table, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from connector.store import providers
 from connector.store.engine import Database
 from connector.store.models import metadata
 
@@ -119,6 +122,25 @@ def of_another_version(database: Database) -> Iterator[None]:
     update = "UPDATE alembic_version SET version_num = '{}'"
     with broken(database, update.format("0000"), update.format(version)):
         yield
+
+
+def insert_provider(database: Database, provider_id: str, tenant: str, at: datetime, **changes: Any) -> str:
+    """Insert a provider whose values no test of statements looks at, except the changed ones; return its id."""
+    values = {
+        "name": "Onfido",
+        "description": "",
+        "image": "",
+        "is_enabled": True,
+        "claims": {"givenname": "first_name"},
+        "workflow_id": provider_id,
+        "base_url": "https://api.eu.onfido.com/v3.6",
+        "api_token": "sealed",
+        "max_attempts": 5,
+        "attempt_window": 86_400,
+    }
+    with database.write() as connection:
+        providers.add(connection, provider_id, tenant, values | changes, at)
+    return provider_id
 
 
 def drop_database(server: str, name: str) -> None:

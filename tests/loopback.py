@@ -40,6 +40,45 @@ class Standing:
         self._server.server_close()
 
 
+class Taking(Standing):
+    """A server that hands each POST to `take`; at its end, all have been answered."""
+
+    def __init__(self) -> None:
+        taking = self
+
+        class Handler(Quiet):
+            def do_POST(self) -> None:
+                taking.take(self)
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = False
+        super().__init__(server)
+        self.host = f"127.0.0.1:{server.server_port}"
+
+    def take(self, request: BaseHTTPRequestHandler) -> None:
+        """Read a request, and answer it."""
+        raise NotImplementedError
+
+
+class Pausing:
+    """A server from its creation on; it answers while `answering` is set."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.answering = threading.Event()
+        self.answering.set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self.answering.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve with a handler; return the URL. At the end of the block all requests have been answered."""

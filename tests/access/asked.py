@@ -6,15 +6,17 @@ import json
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
+
+from tests.loopback import Pausing, Quiet
 
 CLIENT_ID, SECRET = "connector", "s3cret+/=:ä"
 DISCOVERY = "/as/.well-known/openid-configuration"
 
 
-class Asked:
+class Asked(Pausing):
     """Answers about the tokens in `tokens`; `seen` counts the calls for each, `requests` keeps the requests."""
 
     def __init__(self) -> None:
@@ -24,14 +26,8 @@ class Asked:
         self.discoveries = 0
         self.status = 200
         self.body: bytes | None = None
-        self.answering = threading.Event()
-        self.answering.set()
         self.arrived = threading.Semaphore(0)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._handler())
         self.identifier = f"{self.origin}/as"
 
     def issue(self, token: str, **changes: Any) -> str:
@@ -49,22 +45,16 @@ class Asked:
         self.tokens[token] = {name: value for name, value in claims.items() if value is not ...}
         return token
 
-    def close(self) -> None:
-        self.answering.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         asked = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(Quiet):
+            def do_GET(self) -> None:  # noqa: N802  the base class's name
                 asked.discoveries += 1
                 document = {"issuer": asked.identifier, "introspection_endpoint": f"{asked.origin}/introspect"}
                 self._send(200 if self.path == DISCOVERY else 404, json.dumps(document).encode())
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802  the base class's name
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 plain = {name: values[0] for name, values in form.items()}
                 asked.requests.append((dict(self.headers), plain))
@@ -82,8 +72,5 @@ class Asked:
                     self.wfile.write(body)
                 except OSError:
                     return  # the caller has given up
-
-            def log_message(self, *_: object) -> None:
-                """Log nothing."""
 
         return Handler

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +35,8 @@ from connector.access.tokens import Principal, TrustedIssuer, TrustedIssuers, tr
 from connector.domain.tenancy import Tenant
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
+from tests.loopback import Pausing, Quiet
+from tests.waiting import GENEROUS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +51,7 @@ OIDC_PATH = "/as/.well-known/openid-configuration"
 RFC8414_PATH = "/.well-known/oauth-authorization-server/as"
 
 
-class AuthIssuer:
+class AuthIssuer(Pausing):
     """Serves what a test puts into `documents`, by path; `seen` counts the requests."""
 
     def __init__(self) -> None:
@@ -57,13 +59,8 @@ class AuthIssuer:
         self.statuses: dict[str, int] = {}
         self.headers: dict[str, str] = {}
         self.seen: Counter[str] = Counter()
-        self.answering = threading.Event()
-        self.answering.set()
         self.arrived = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._handler())
         self.identifier = f"{self.origin}/as"
         self.key: Key = ECKey.generate_key("P-256", {"kid": "first"})
         self.publish(self.key)
@@ -103,17 +100,11 @@ class AuthIssuer:
         payload = json.dumps(self.claims(**changes)).encode()
         return sign({name: value for name, value in merged.items() if value is not ...}, payload, signing)
 
-    def close(self) -> None:
-        self.answering.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         issuer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(Quiet):
+            def do_GET(self) -> None:  # noqa: N802  the base class's name
                 issuer.seen[self.path] += 1
                 issuer.arrived.set()
                 issuer.answering.wait(60)
@@ -125,9 +116,6 @@ class AuthIssuer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Log nothing."""
 
         return Handler
 
@@ -618,7 +606,7 @@ class TestKeys:
         with ThreadPoolExecutor(16) as pool:
             waiting = [pool.submit(site.get, forged) for _ in range(12)]
             assert issuer.arrived.wait(60)
-            assert [pool.submit(site.get, good).result(10).status_code for _ in range(3)] == [200] * 3
+            assert [pool.submit(site.get, good).result(GENEROUS).status_code for _ in range(3)] == [200] * 3
             issuer.answering.set()
             wait(waiting, 20)
         assert {each.result().status_code for each in waiting} <= {401, 503}
@@ -661,13 +649,10 @@ class TestKeys:
             forged = [issuer.mint(header={"kid": f"forged-{number}"}) for number in range(12)]
             waiting = [pool.submit(site.get, token) for token in forged]
             assert issuer.arrived.wait(60)
-            assert [pool.submit(site.get, good).result(10).status_code for _ in range(3)] == [200] * 3
-            end = time.monotonic() + 20
-            while sum(each.done() for each in waiting) < len(forged) - DEFAULT_WAITING:
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            assert [pool.submit(site.get, good).result(GENEROUS).status_code for _ in range(3)] == [200] * 3
+            wait_until(lambda: sum(each.done() for each in waiting) >= len(forged) - DEFAULT_WAITING)
             issuer.answering.set()
-            wait(waiting, 20)
+            wait(waiting, GENEROUS)
             refused = [each.result() for each in waiting if each.result().status_code == 503]
             assert len(refused) >= len(forged) - 2 * DEFAULT_WAITING  # twice, where the machine is that slow
             assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
@@ -694,9 +679,7 @@ class TestKeys:
         assert [site.get(withdrawn).status_code for _ in range(3)] == [200] * 3
         assert issuer.arrived.wait(60)
         issuer.answering.set()
-        end = time.monotonic() + 20
-        while site.get(withdrawn).status_code == 200:
-            assert time.monotonic() < end
+        wait_until(lambda: site.get(withdrawn).status_code != 200)
         assert issuer.seen["/jwks"] == 2
 
     def test_cached_keys_stay_valid_while_the_issuer_is_down(self, site: Site, issuer: AuthIssuer) -> None:
@@ -717,10 +700,10 @@ class TestKeys:
         with ThreadPoolExecutor(2) as pool:
             renewing = pool.submit(lambda: site.get(issuer.mint()).status_code)
             assert issuer.arrived.wait(60)
-            assert pool.submit(lambda: site.get(issuer.mint()).status_code).result(10) == 200
+            assert pool.submit(lambda: site.get(issuer.mint()).status_code).result(GENEROUS) == 200
             assert not renewing.done()
             issuer.answering.set()
-            assert renewing.result(10) == 200
+            assert renewing.result(GENEROUS) == 200
 
     def test_a_caller_gets_503_and_retry_after_while_no_keys_are_known(self, site: Site, issuer: AuthIssuer) -> None:
         issuer.go_down()

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from flask import g, request
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from connector.simulator.server import Simulator
 from connector.store.engine import Database
@@ -28,6 +28,7 @@ from connector.telemetry import configure_logging
 from tests import databases
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN
 from tests.harness import Clock, ConnectorServer, World
+from tests.listening import listening
 from tests.patience import patient_settings
 from tests.plans.driving import drive
 from tests.plans.populating import populate
@@ -137,13 +138,8 @@ def _timed_statements(side: Side, database: Database) -> Iterator[None]:
             side.took(f"{sender}: {' '.join(text.split())[:SHOWN]}", time.perf_counter() - connection.info["began"])
 
     listeners = ((Engine, "before_cursor_execute", before), (Engine, "after_cursor_execute", after))
-    for listener in listeners:
-        event.listen(*listener)
-    try:
+    with listening(*listeners):
         yield
-    finally:
-        for listener in listeners:
-            event.remove(*listener)
 
 
 def _print(few: dict[str, list[float]], many: dict[str, list[float]]) -> None:

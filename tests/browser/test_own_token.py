@@ -17,19 +17,18 @@ from tests.browser.test_verify import at_onfido, headline, press
 from tests.browser.worlds import with_provider
 from tests.directory.deployment import DIALECT
 from tests.harness import Clock, ConnectorServer, World
-from tests.identity.servers import OidcProvider, has_node
+from tests.identity.conftest import oidc_provider
+from tests.identity.servers import OidcProvider
 from tests.patience import patient_settings
+
+__all__ = ["oidc_provider"]
 
 LIFE_OF_A_TOKEN = 600  # seconds
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[OidcProvider]:
-    if not has_node():
-        pytest.skip("node-oidc-provider: not installed (npm --prefix tests/identity/node ci)")
-    running = OidcProvider()
-    with running:
-        yield running
+def provider(oidc_provider: OidcProvider) -> OidcProvider:
+    return oidc_provider
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,42 +6,36 @@ import csv
 import io
 import json
 import stat
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 import requests
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from connector.cli import main
 from connector.settings import Settings
+from tests.cli.conftest import Run, commands
 from tests.harness import Caller, World, verified
 from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-Run = Callable[..., Result]
 pytestmark = pytest.mark.one_database  # the command line adds nothing that depends on it
 
 
 @pytest.fixture
 def run(settings: Settings) -> Run:
     """Run `connector verification` with these arguments on the connector's database."""
-    environ = {
-        "CONNECTOR_DATA_DIR": str(settings.data_dir),
-        "CONNECTOR_DATABASE_URL": settings.database_url,
-        "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true",
-        "CONNECTOR_ONFIDO_READ_RETRIES": "0",
-        "CONNECTOR_CONFIG": "",
-    }
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, ("verification", *arguments), env=environ, catch_exceptions=False)
-
-    return run
+    return partial(
+        commands(settings.data_dir),
+        "verification",
+        CONNECTOR_DATABASE_URL=settings.database_url,
+        CONNECTOR_ALLOW_HTTP_LOOPBACK="true",
+        CONNECTOR_ONFIDO_READ_RETRIES="0",
+    )
 
 
 @pytest.fixture

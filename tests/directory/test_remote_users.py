@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 from joserfc.jwk import ECKey
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DisconnectionError
 
 from connector.errors import InvalidField
@@ -20,6 +20,7 @@ from tests.directory.deployment import CLEAR, Deployment, add_ann, approve, veri
 from tests.directory.faulty import Reply
 from tests.harness import HTTP, Caller, verified
 from tests.identity.scim_server import CUSTOM, WSO2
+from tests.listening import listening
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 ALL = set(MAPPING)
@@ -402,13 +403,8 @@ def test_a_saved_correction_is_returned_although_the_database_becomes_unavailabl
     def saved(_connection: Any) -> None:
         is_saved.extend(is_written)
 
-    event.listen(Engine, "before_cursor_execute", go_away)
-    event.listen(Engine, "commit", saved)
-    try:
+    with listening((Engine, "before_cursor_execute", go_away), (Engine, "commit", saved)):
         answer = admin.post(f"{USERS}/{user_id}/idv/claims", [entry(world.provider_id, GIVEN_NAME)])
-    finally:
-        event.remove(Engine, "before_cursor_execute", go_away)
-        event.remove(Engine, "commit", saved)
-        world.connector.deliver()
+    world.connector.deliver()
     assert answer.status_code == 201, answer.text
     assert verified(admin.claims(user_id)) == {GIVEN_NAME}

@@ -14,52 +14,51 @@ from tests.identity.scim_server import CLIENT_SECRET, ScimServer
 from tests.identity.scimmy_server import TOKEN, Scimmy, has_scimmy
 from tests.identity.servers import NanoIdp, NoticeReceiver, OidcProvider, has_node
 
+NPM = "npm --prefix tests/identity/node ci"
+
+
+def needs(is_installed: bool, product: str, how: str) -> None:
+    """Skip the tests of a product that is not installed."""
+    if not is_installed:
+        pytest.skip(f"{product}: not installed ({how})")
+
 
 @pytest.fixture(scope="session")
 def nanoidp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NanoIdp]:
     """NanoIDP, from PyPI."""
-    running = NanoIdp(tmp_path_factory.mktemp("nanoidp"))
-    with running:
+    with NanoIdp(tmp_path_factory.mktemp("nanoidp")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def oidc_provider() -> Iterator[OidcProvider]:
     """node-oidc-provider, from npm."""
-    if not has_node():
-        pytest.skip("node-oidc-provider: not installed (npm --prefix tests/identity/node ci)")
-    running = OidcProvider()
-    with running:
+    needs(has_node(), "node-oidc-provider", NPM)
+    with OidcProvider() as running:
         yield running
 
 
 @pytest.fixture
 def receiver() -> Iterator[NoticeReceiver]:
     """An application that uses npm's standardwebhooks."""
-    if not has_node("standardwebhooks"):
-        pytest.skip("standardwebhooks: not installed (npm --prefix tests/identity/node ci)")
+    needs(has_node("standardwebhooks"), "standardwebhooks", NPM)
     with NoticeReceiver("whsec_" + base64.b64encode(bytes(32)).decode()) as running:
-        assert isinstance(running, NoticeReceiver)
         yield running
 
 
 @pytest.fixture(scope="session")
 def glewlwyd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
     """Glewlwyd, from Debian."""
-    if not has_glewlwyd():
-        pytest.skip("Glewlwyd: not installed (apt-get install glewlwyd)")
-    running = Glewlwyd(tmp_path_factory.mktemp("glewlwyd"))
-    with running:
+    needs(has_glewlwyd(), "Glewlwyd", "apt-get install glewlwyd")
+    with Glewlwyd(tmp_path_factory.mktemp("glewlwyd")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def canaille() -> Iterator[Canaille]:
     """Canaille, from PyPI."""
-    if not has_canaille():
-        pytest.skip("Canaille: not installed (tests/identity/canaille/install)")
-    running = Canaille()
-    with running:
+    needs(has_canaille(), "Canaille", "tests/identity/canaille/install")
+    with Canaille() as running:
         yield running
 
 
@@ -73,10 +72,8 @@ def standing_scim() -> Iterator[ScimServer]:
 @pytest.fixture(scope="session")
 def scimmy() -> Iterator[Scimmy]:
     """SCIMMY, from npm."""
-    if not has_scimmy():
-        pytest.skip("SCIMMY: not installed (npm --prefix tests/identity/node ci)")
-    running = Scimmy()
-    with running:
+    needs(has_scimmy(), "SCIMMY", NPM)
+    with Scimmy() as running:
         yield running
 
 

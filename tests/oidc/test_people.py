@@ -31,6 +31,16 @@ def signed_in(party: RelyingParty, user_id: str = "ann") -> UserBrowser:
     return browser
 
 
+def led_back(world: World) -> tuple[RelyingParty, Pushed, UserBrowser, str]:
+    """Verify a guest, and return the code with which the client is called back."""
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    browser.start()
+    world.outcome(run_of(world))
+    return party, pushed, browser, returned(browser.follow(), pushed, party)["code"]
+
+
 def answered(browser: UserBrowser, pushed: Pushed, party: RelyingParty) -> dict[str, object]:
     return party.id_token(pushed, returned(browser.follow(), pushed, party)["code"])
 
@@ -126,12 +136,7 @@ def test_concurrent_starts_of_one_request_pay_for_one_run(world: World) -> None:
 
 
 def test_only_one_of_many_concurrent_exchanges_of_a_code_gets_tokens(world: World) -> None:
-    party = register(world)
-    pushed, browser = party.push(), UserBrowser(party)
-    browser.authorize(pushed)
-    browser.start()
-    world.outcome(run_of(world))
-    code = returned(browser.follow(), pushed, party)["code"]
+    party, pushed, _browser, code = led_back(world)
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: party.exchange(pushed, code), range(6)))
     assert sorted(answer.status_code for answer in answers) == [200, *[400] * 5]
@@ -193,12 +198,7 @@ def test_a_user_who_closed_onfidos_page_continues_the_same_run(world: World) -> 
 
 
 def test_a_user_whose_redirect_was_lost_is_sent_back_with_another_code(world: World) -> None:
-    party = register(world)
-    pushed, browser = party.push(), UserBrowser(party)
-    browser.authorize(pushed)
-    browser.start()
-    world.outcome(run_of(world))
-    lost = returned(browser.follow(), pushed, party)["code"]
+    party, pushed, browser, lost = led_back(world)
     assert "already" in browser.look().text
     again = returned(browser.press("back"), pushed, party)["code"]
     assert party.exchange(pushed, lost).json()["error"] == "invalid_grant", "the former code is none any more"

@@ -83,13 +83,20 @@ def test_some_hosts_need_no_proxy(
     assert proxy_of(urlsplit(url)) == ("" if is_direct else PROXY)
 
 
-def test_a_proxy_gets_its_credentials(
-    onfido: ScriptedOnfido, transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("credentials", "header"), [("", None), ("ann:s%3Acret@", SECRET)], ids=["none", "some"])
+def test_a_proxy_of_the_environment_is_used_and_gets_its_credentials(
+    onfido: ScriptedOnfido,
+    transport: OnfidoTransport,
+    monkeypatch: pytest.MonkeyPatch,
+    credentials: str,
+    header: str | None,
 ) -> None:
-    monkeypatch.setenv("http_proxy", f"http://ann:s%3Acret@127.0.0.1:{onfido.server_port}")
+    monkeypatch.setenv("http_proxy", f"http://{credentials}127.0.0.1:{onfido.server_port}")
     onfido.answers(Reply(200, RUN))
     transport.client("http://onfido.invalid/v3.6", API_TOKEN).get_run("run-1")
-    assert {name.lower(): value for name, value in onfido.received[0].headers.items()}["proxy-authorization"] == SECRET
+    [request] = onfido.received
+    assert request.target == "http://onfido.invalid/v3.6/workflow_runs/run-1"
+    assert {name.lower(): value for name, value in request.headers.items()}.get("proxy-authorization") == header
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[", "http://127.0.0.1:port"])

@@ -249,15 +249,6 @@ def test_netrc_credentials_do_not_replace_the_token(
     assert onfido.received[0].headers["Authorization"] == f"Token token={API_TOKEN}"
 
 
-def test_a_proxy_of_the_environment_is_used(
-    onfido: ScriptedOnfido, transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{onfido.server_port}")
-    onfido.answers(Reply(200, RUN))
-    transport.client("http://onfido.invalid/v3.6", API_TOKEN).get_run("run-1")
-    assert onfido.received[0].target == "http://onfido.invalid/v3.6/workflow_runs/run-1"
-
-
 def test_an_unreachable_proxy_is_named_and_the_call_known_not_to_have_been_sent(
     transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

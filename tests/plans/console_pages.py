@@ -121,15 +121,20 @@ def drive_endpoints(console: Console) -> None:
     found = re.search(rf"{path}/({_ID})/", page)
     assert found, page
     path = f"{path}/{found[1]}"
+    _drive_life(console, path)
+    console.post(f"{path}/test")
+    console.open(f"{path}/remove")
+    console.post(f"{path}/remove")
+
+
+def _drive_life(console: Console, path: str) -> None:
+    """Show and change something with a secret, replace the secret, and disable and enable it."""
     console.open(path)
     console.submit(f"{path}/edit")
     for action in ("rotate", "disable"):
         console.open(f"{path}/{action}")
         console.post(f"{path}/{action}")
     console.post(f"{path}/enable")
-    console.post(f"{path}/test")
-    console.open(f"{path}/remove")
-    console.post(f"{path}/remove")
 
 
 def drive_clients(console: Console, world: World) -> None:
@@ -141,12 +146,7 @@ def drive_clients(console: Console, world: World) -> None:
     made = re.search(rf"{path}/([\w-]+)/edit", page)
     assert made, page
     path = f"{path}/{made[1]}"
-    console.open(path)
-    console.submit(f"{path}/edit")
-    for action in ("rotate", "disable"):
-        console.open(f"{path}/{action}")
-        console.post(f"{path}/{action}")
-    console.post(f"{path}/enable")
+    _drive_life(console, path)
     console.open(f"{path}/remove")
     console.post(f"{path}/remove", typed="by hand")
 

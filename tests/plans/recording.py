@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
+
+from tests.listening import listening
 
 HAVE_NO_PLAN = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "SHOW", "PRAGMA", ";")
 
@@ -34,13 +36,8 @@ class Recorder:
     def installed(self) -> Iterator[None]:
         """Record the statements of connections that are opened from now on."""
         listeners = ((Engine, "connect", self._watch), (Engine, "before_cursor_execute", self._note_sqlite))
-        for listener in listeners:
-            event.listen(*listener)
-        try:
+        with listening(*listeners):
             yield
-        finally:
-            for listener in listeners:
-                event.remove(*listener)
 
     @contextmanager
     def sending(self, sender: str) -> Iterator[None]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
+
+from tests.listening import listening
 
 COMMIT = "COMMIT"
 
@@ -22,11 +24,5 @@ def recorded() -> Iterator[list[str]]:
     def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         done.append(statement)
 
-    listeners = (("commit", committed), ("before_cursor_execute", executed))
-    for name, listener in listeners:
-        event.listen(Engine, name, listener)
-    try:
+    with listening((Engine, "commit", committed), (Engine, "before_cursor_execute", executed)):
         yield done
-    finally:
-        for name, listener in listeners:
-            event.remove(Engine, name, listener)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import requests
@@ -23,7 +23,7 @@ from connector.domain.tenancy import Tenant
 from connector.store.models import outbox
 from tests.bodies import WORKFLOW_ID, config_properties, provider_body
 from tests.harness import Caller, World, onfido_of
-from tests.loopback import Quiet, Standing
+from tests.loopback import Taking
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -65,23 +65,14 @@ class Received:
         return json.loads(self.raw)
 
 
-class Application(Standing):
+class Application(Taking):
     """Listens on loopback. It answers with `replies` in their order, and repeats the last one."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies) or [Reply()]
         self.received: list[Received] = []
         self.is_stopping = threading.Event()
-        application = self
-
-        class Handler(Quiet):
-            def do_POST(self) -> None:  # noqa: N802  the base class's name
-                application.take(self)
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = False
-        super().__init__(server)
-        self.host = f"127.0.0.1:{server.server_port}"
+        super().__init__()
         self.url = f"http://{self.host}/hooks/onfido?app=1"
 
     def __exit__(self, *_: object) -> None:

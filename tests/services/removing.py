@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, Table, event, func, select
+from sqlalchemy import Engine, Table, func, select
 
 from connector.store.engine import Database
 from connector.store.models import claims, events, providers, refused_starts, verification_claims, verifications
 from connector.store.openid_models import openid_clients
+from tests.listening import listening
 
 OF_PROVIDER = (claims, verifications, verification_claims, events, refused_starts, openid_clients)
 
@@ -43,14 +44,8 @@ class Changes:
 def changes() -> Iterator[Changes]:
     """Record the statements that change rows; only one thread may change rows meanwhile."""
     noted = Changes()
-    listeners = ((Engine, "after_cursor_execute", noted.note), (Engine, "commit", noted.end))
-    for listener in listeners:
-        event.listen(*listener)
-    try:
+    with listening((Engine, "after_cursor_execute", noted.note), (Engine, "commit", noted.end)):
         yield noted
-    finally:
-        for listener in listeners:
-            event.remove(*listener)
 
 
 def rows_left(database: Database, provider_id: str) -> dict[str, int]:

@@ -11,11 +11,12 @@ from threading import Barrier
 
 import pytest
 import requests
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.harness import Caller, World, run_id_of
+from tests.listening import listening
 from tests.races.meanwhile import meanwhile
 from tests.values import GIVEN_NAME, LAST_NAME
 
@@ -234,11 +235,8 @@ def test_a_request_that_counted_before_another_began_cannot_exceed_the_limit(lim
                 others.append(pool.submit(ann.verify, limited.provider_id, "INITIATED", names))
                 wait(others, 1.5)  # it may have to wait for this one
 
-        event.listen(Engine, "after_cursor_execute", let_another_by)
-        try:
+        with listening((Engine, "after_cursor_execute", let_another_by)):
             answer = ann.verify(limited.provider_id, "INITIATED", names)
-        finally:
-            event.remove(Engine, "after_cursor_execute", let_another_by)
 
     assert number_of_runs(limited) == 2
     assert sorted((answer.status_code, others[0].result().status_code))[0] == 200

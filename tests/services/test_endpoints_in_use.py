@@ -17,6 +17,7 @@ from tests.contract.wire import ENDPOINTS, assert_error
 from tests.harness import Caller, World
 from tests.services.receiving import SCORE, Application, Reply, use_studio
 from tests.services.test_endpoints import CLAIMS, FINISHED, NEW_SECRET, register, settled
+from tests.waiting import GENEROUS
 
 EPOCH = "1970-01-01T00:00:00+00:00"
 
@@ -88,11 +89,12 @@ def test_an_answer_after_the_removal_changes_nothing(
     status: int,
 ) -> None:
     endpoint = register(admin, application, FINISHED)
-    application.answers(Reply(status, b"x", delay=1.0))
+    application.answers(Reply(status, b"x", delay=GENEROUS))
     queue(world, endpoint["id"])
     world.wait_until(lambda: len(application.received) == 1)
     with world.connector.services.database.write() as connection:
         connection.execute(delete(notice_endpoints).where(notice_endpoints.c.id == endpoint["id"]))
+    application.is_stopping.set()  # now it answers
     world.wait_until(lambda: all(history for _, history in states(world)))
     assert admin.get(ENDPOINTS).json()["count"] == 0
 

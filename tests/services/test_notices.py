@@ -43,6 +43,7 @@ from tests.services.receiving import (
     wait_for,
     wait_for_failure,
 )
+from tests.waiting import GENEROUS
 
 COMPLETE = "POST /workflow_runs/{run_id}/tasks/{task_id}/complete"
 A_MINUTE = timedelta(minutes=1)
@@ -309,16 +310,21 @@ def test_answers_that_no_task_accepts_are_refused_by_the_connector(
 # Interrupted and repeated deliveries
 
 
+def fail_first(world: World, ann: Caller, application: Application, **fault: int) -> tuple[str, str]:
+    """Fail the completion of a task once, and make its delivery due again; return the run and the task."""
+    application.answers_data({"score": 7})
+    world.faults(route=COMPLETE, **fault)
+    started = start_waiting(world, ann)
+    wait_for_failure(world, NotifyOfTask.kind)
+    let_pass(world.connector.services.database, A_MINUTE)
+    return started
+
+
 def test_a_notice_of_a_killed_worker_is_sent_again_by_another(
     world: World, ann: Caller, application: Application
 ) -> None:
-    application.answers_data({"score": 7})
-    world.faults(route=COMPLETE, failed=1)
+    run_id, task_id = fail_first(world, ann, application, failed=1)
 
-    run_id, task_id = start_waiting(world, ann)
-
-    wait_for_failure(world, NotifyOfTask.kind)
-    let_pass(world.connector.services.database, A_MINUTE)
     wait_for(world, NotifyOfTask.kind, "done")
     assert len(application.received) == 2
     assert len({each.body["id"] for each in application.received}) == 1
@@ -328,13 +334,8 @@ def test_a_notice_of_a_killed_worker_is_sent_again_by_another(
 def test_a_completion_whose_answer_was_lost_is_not_sent_again(
     world: World, ann: Caller, application: Application
 ) -> None:
-    application.answers_data({"score": 7})
-    world.faults(route=COMPLETE, dropped_after=1)
+    run_id, task_id = fail_first(world, ann, application, dropped_after=1)
 
-    run_id, task_id = start_waiting(world, ann)
-
-    wait_for_failure(world, NotifyOfTask.kind)
-    let_pass(world.connector.services.database, A_MINUTE)
     assert len(wait_for(world, NotifyOfTask.kind, "done").history) == 1
     assert len(application.received) == 1
     assert output_of(world, run_id, task_id) == {"score": 7}
@@ -370,11 +371,12 @@ def test_a_repeated_delivery_after_completion_does_nothing(world: World, ann: Ca
 def test_a_task_completed_meanwhile_by_another_caller_is_not_a_failure(
     world: World, ann: Caller, application: Application
 ) -> None:
-    application.answers(Reply(200, json.dumps({"data": {"score": 7}}).encode(), delay=0.5))
+    application.answers(Reply(200, json.dumps({"data": {"score": 7}}).encode(), delay=GENEROUS))
     run_id, task_id = start_waiting(world, ann)
     world.wait_until(lambda: bool(application.received))
 
     world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": 1})
+    application.is_stopping.set()  # now it answers
 
     assert failures_of(wait_for(world, NotifyOfTask.kind, "done")) == []
     assert output_of(world, run_id, task_id) == {"score": 1}

@@ -7,9 +7,9 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import select, update
 
 from connector.cli.output import actor
 from connector.errors import Code, OnfidoError, RequestError
@@ -42,6 +42,7 @@ from connector.store.engine import Database
 from connector.store.models import history
 from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DEAD, DONE, READY, OutboxRow
+from tests.listening import statements
 from tests.services.ageing import let_pass
 from tests.waiting import wait_until
 
@@ -102,24 +103,18 @@ def outbox(database: Database, receiver: Receiver) -> Outbox:
     return Outbox(database, [Handler(Notice, receiver)])
 
 
+@pytest.fixture
+def given_up(database: Database, outbox: Outbox, receiver: Receiver) -> Outbox:
+    """The outbox, with one delivery that cannot be made."""
+    receiver.failure = Undeliverable("nobody is there")
+    put(database)
+    outbox.work(new_owner())
+    return outbox
+
+
 def put(database: Database, number: int = 1, notice: type[Notice] = Notice) -> None:
     with database.write() as connection:
         rows.add_all(connection, [notice(each) for each in range(number)])
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Record the executed statements."""
-    executed: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        executed.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield executed
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def only(outbox: Outbox) -> OutboxRow:
@@ -449,12 +444,7 @@ def test_concurrent_workers_deliver_every_row_once(database: Database) -> None:
     assert outbox.counts() == {DONE: 300}
 
 
-def test_an_operator_sees_dead_deliveries_with_their_reason(
-    database: Database, outbox: Outbox, receiver: Receiver, run: Run
-) -> None:
-    receiver.failure = Undeliverable("nobody is there")
-    put(database)
-    outbox.work(new_owner())
+def test_an_operator_sees_dead_deliveries_with_their_reason(database: Database, given_up: Outbox, run: Run) -> None:
     put(database, notice=Another)
 
     listed = json.loads(run("outbox", "list", "--json").stdout)["deliveries"]
@@ -480,11 +470,9 @@ def told(database: Database) -> list[tuple[Any, ...]]:
 
 
 def test_an_operator_can_retry_a_dead_row_with_all_its_attempts(
-    database: Database, outbox: Outbox, receiver: Receiver, run: Run
+    database: Database, given_up: Outbox, receiver: Receiver, run: Run
 ) -> None:
-    receiver.failure = Undeliverable("nobody is there")
-    put(database)
-    outbox.work(new_owner())
+    outbox = given_up
     receiver.failure = RequestError(Code.CLAIM_INVALID, "not yet")
 
     assert run("outbox", "retry", only(outbox).delivery_id).exit_code == 0

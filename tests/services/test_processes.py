@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 from select import POLLRDHUP, poll
@@ -32,8 +33,8 @@ from connector.store.models import verifications
 from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.faults.deployment import Deployment, Process
 from tests.harness import Caller
-from tests.services.test_workers import wait_until
 from tests.values import MAPPING, VALUES
+from tests.waiting import GENEROUS, wait_until
 
 CREATE_APPLICANT, READ_RUN = "POST /applicants", "GET /workflow_runs/{run_id}"
 
@@ -56,6 +57,27 @@ def services(settings: Settings) -> Iterator[Services]:
 def provider(services: Services, simulator: Simulator) -> Provider:
     config = ProviderConfig("Onfido", True, MAPPING, WORKFLOW_ID, simulator.api_url, api_token=API_TOKEN)
     return services.providers.add(Tenant(DEFAULT_TENANT), config)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What processes share: their environment, a provider at Onfido, and the use cases on their database."""
+
+    environ: Mapping[str, str]
+    provider: Provider
+    services: Services
+    simulator: Simulator
+
+    def verify(self, url: str, user_id: str, status: str) -> requests.Response:
+        """Call a server as a user."""
+        token = mint_token(self.services.settings.data_dir, user_id, ["internal_login"])
+        caller = Caller(url, {"Authorization": f"Bearer {token}"})
+        return caller.verify(self.provider.provider_id, status)
+
+
+@pytest.fixture
+def ground(environ: Mapping[str, str], provider: Provider, services: Services, simulator: Simulator) -> Ground:
+    return Ground(environ, provider, services, simulator)
 
 
 @pytest.fixture
@@ -88,7 +110,7 @@ def connect(stack: ExitStack, deployment: Deployment, buffer: int = 65_536) -> s
     address = urlsplit(deployment.urls[0])
     client = stack.enter_context(socket.socket())
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-    client.settimeout(30)
+    client.settimeout(GENEROUS)
     client.connect((address.hostname, address.port))
     return client
 
@@ -118,22 +140,13 @@ def only(database: Database, table: Any) -> RowMapping:
     return row
 
 
-def test_a_stopping_server_answers_the_request_in_flight_and_keeps_no_lease(
-    environ: dict[str, str],
-    settings: Settings,
-    provider: Provider,
-    services: Services,
-    simulator: Simulator,
-    tmp_path: Path,
-) -> None:
-    deployment = Deployment(environ, tmp_path, webs=1, workers=0)
-    has_begun = hold(simulator, CREATE_APPLICANT, 2_000)
+def test_a_stopping_server_answers_the_request_in_flight_and_keeps_no_lease(ground: Ground, tmp_path: Path) -> None:
+    deployment = Deployment(ground.environ, tmp_path, webs=1, workers=0)
+    has_begun = hold(ground.simulator, CREATE_APPLICANT, 2_000)
     try:
         deployment.start_processes()
-        token = mint_token(settings.data_dir, "ann", ["internal_login"])
-        ann = Caller(deployment.urls[0], {"Authorization": f"Bearer {token}"})
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(ann.verify, provider.provider_id, "INITIATED")
+            answer = pool.submit(ground.verify, deployment.urls[0], "ann", "INITIATED")
             wait_until(has_begun)
             status = deployment.webs[0].stop()
         assert answer.result().status_code == 200, answer.result().text
@@ -141,36 +154,26 @@ def test_a_stopping_server_answers_the_request_in_flight_and_keeps_no_lease(
         deployment.kill()
 
     assert status == 0
-    assert rows(services.database, outbox_table) == [], "its settings exclude the worker's part"
-    verification = only(services.database, verifications)
+    assert rows(ground.services.database, outbox_table) == [], "its settings exclude the worker's part"
+    verification = only(ground.services.database, verifications)
     assert (verification["status"], verification["lease_owner"]) == ("awaiting_input", None)
 
 
-def test_servers_share_the_rate_limit(
-    environ: dict[str, str],
-    settings: Settings,
-    provider: Provider,
-    services: Services,
-    simulator: Simulator,
-    tmp_path: Path,
-) -> None:
-    """The bucket has one call, and gets another in half a minute; with separate limits, each server would make one."""
-    services.users.add(Tenant(DEFAULT_TENANT), "ben", VALUES)
-    limits = {"WORKERS": "1", "ONFIDO_RATE_LIMIT": "2", "INTERACTIVE_BUDGET": "4", "RUN_SETTLE_TIME": "4"}
-    deployment = Deployment(
-        environ | {f"CONNECTOR_{name}": value for name, value in limits.items()}, tmp_path, webs=2, workers=0
-    )
+def test_servers_share_the_rate_limit(ground: Ground, tmp_path: Path) -> None:
+    """The bucket has one call, and gets another after minutes; with separate limits, each server would make one."""
+    ground.services.users.add(Tenant(DEFAULT_TENANT), "ben", VALUES)
+    limits = {"WORKERS": "1", "ONFIDO_RATE_LIMIT": "0.4", "INTERACTIVE_BUDGET": "60", "RUN_SETTLE_TIME": "60"}
+    environ = {**ground.environ, **{f"CONNECTOR_{name}": value for name, value in limits.items()}}
+    deployment = Deployment(environ, tmp_path, webs=2, workers=0)
     try:
         deployment.start_processes()
-        answers = []
-        for url, user_id in zip(deployment.urls, ("ann", "ben"), strict=True):
-            token = mint_token(settings.data_dir, user_id, ["internal_login"])
-            answers.append(Caller(url, {"Authorization": f"Bearer {token}"}).verify(provider.provider_id, "INITIATED"))
+        calls = zip(deployment.urls, ("ann", "ben"), strict=True)
+        answers = [ground.verify(url, user_id, "INITIATED") for url, user_id in calls]
     finally:
         deployment.kill()
 
     assert [(each.status_code, each.json()["code"]) for each in answers] == [(503, "OIDV-10045")] * 2
-    made = requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]
+    made = requests.get(f"{ground.simulator.url}/simulator/state", timeout=60).json()["requests"]
     assert made[CREATE_APPLICANT] == 1, "the account's one call was the first server's"
 
 
@@ -203,33 +206,21 @@ def test_a_stopping_worker_ends_the_delivery_in_flight_and_leases_no_other(
     assert only(services.database, verifications)["status"] == "approved"
 
 
-def test_one_tenants_calls_to_onfido_leave_threads_to_others(
-    environ: dict[str, str],
-    settings: Settings,
-    provider: Provider,
-    services: Services,
-    simulator: Simulator,
-    tmp_path: Path,
-) -> None:
+def test_one_tenants_calls_to_onfido_leave_threads_to_others(ground: Ground, tmp_path: Path) -> None:
     """One tenant's calls to Onfido occupy two of four threads; further calls are refused without waiting."""
-    users = [f"user-{number}" for number in range(12)]
+    users, services = [f"user-{number}" for number in range(12)], ground.services
     for user_id in users:
         services.users.add(Tenant(DEFAULT_TENANT), user_id, VALUES)
-        services.verifications.initiate(Tenant(DEFAULT_TENANT), user_id, provider.provider_id, list(MAPPING))
-    deployment = Deployment(environ | {"CONNECTOR_THREADS": "4"}, tmp_path, webs=1, workers=0)
+        services.verifications.initiate(Tenant(DEFAULT_TENANT), user_id, ground.provider.provider_id, list(MAPPING))
+    deployment = Deployment({**ground.environ, "CONNECTOR_THREADS": "4"}, tmp_path, webs=1, workers=0)
     url = deployment.urls[0]
     try:
         deployment.start_processes()
-        hold(simulator, READ_RUN)
-
-        def complete(user_id: str) -> requests.Response:
-            token = mint_token(settings.data_dir, user_id, ["internal_login"])
-            return Caller(url, {"Authorization": f"Bearer {token}"}).verify(provider.provider_id, "COMPLETED")
-
+        hold(ground.simulator, READ_RUN)
         with ThreadPoolExecutor(len(users)) as pool:
-            answers = [pool.submit(complete, user_id) for user_id in users]
+            answers = [pool.submit(ground.verify, url, user_id, "COMPLETED") for user_id in users]
             wait_until(lambda: len([answer for answer in answers if answer.done()]) == len(users) - 2)
-            other = mint_token(settings.data_dir, "ann", ["internal_login"], "other.example")
+            other = mint_token(services.settings.data_dir, "ann", ["internal_login"], "other.example")
             theirs = f"{url}/t/other.example/api/users/v1/me/idv/claims"
             assert requests.get(theirs, headers={"Authorization": f"Bearer {other}"}, timeout=60).status_code == 404
             assert requests.get(f"{url}/readyz", timeout=60).status_code == 200
@@ -239,7 +230,7 @@ def test_one_tenants_calls_to_onfido_leave_threads_to_others(
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.json()["code"] for answer in refused} == {"HTTP-429"}
             assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
-            set_faults(simulator, latency_ms=0)
+            set_faults(ground.simulator, latency_ms=0)
         assert sorted({answer.result().status_code for answer in answers}) == [200, 429]
     finally:
         deployment.kill()

@@ -5,19 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.services.refused_posts import RefusedPostCounts
-from connector.store import providers, refused_posts
+from connector.store import refused_posts
 from connector.store.engine import Database
+from tests.databases import insert_provider
 from tests.harness import Clock
+from tests.listening import statements
 from tests.store.refusing import refusing_writes
 from tests.waiting import wait_until
 
@@ -41,37 +39,7 @@ database.close()
 
 @pytest.fixture
 def provider(database: Database) -> str:
-    values: dict[str, Any] = {
-        "name": "Onfido",
-        "description": "",
-        "image": "",
-        "is_enabled": True,
-        "claims": {},
-        "workflow_id": ID,
-        "base_url": "https://api.eu.onfido.com/v3.6",
-        "api_token": "sealed",
-        "max_attempts": 5,
-        "attempt_window": 60,
-    }
-    with database.write() as connection:
-        providers.add(connection, ID, DEFAULT_TENANT, values, NOW)
-    return ID
-
-
-@contextmanager
-def written() -> Iterator[list[str]]:
-    """Record each statement that writes counts."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith("INSERT INTO refused_posts"):
-            statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+    return insert_provider(database, ID, DEFAULT_TENANT, NOW)
 
 
 def stored(database: Database) -> dict[str, int]:
@@ -86,16 +54,16 @@ def flood(counts: RefusedPostCounts, provider: str, number: int) -> None:
 
 def test_a_flood_of_posts_from_many_threads_is_counted_in_two_writes(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, LONG)
-    with written() as statements:
+    with statements("INSERT INTO refused_posts") as sent:
         threads = [threading.Thread(target=flood, args=(counts, provider, 2000)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        wait_until(lambda: bool(statements))  # the first is written at once, by the counter's own thread
+        wait_until(lambda: bool(sent))  # the first is written at once, by the counter's own thread
         counts.close()
     assert stored(database) == {"wrong_signature": 8000}
-    assert len(statements) <= 2
+    assert len(sent) <= 2
 
 
 def test_the_counts_of_several_processes_are_added(database: Database, database_url: str, provider: str) -> None:
@@ -108,12 +76,12 @@ def test_the_counts_of_several_processes_are_added(database: Database, database_
 @pytest.mark.one_database
 def test_counts_of_an_interval_are_written_at_its_end(database: Database, provider: str) -> None:
     counts = RefusedPostCounts(database, lambda: NOW, 0.2)
-    with written() as statements:
+    with statements("INSERT INTO refused_posts") as sent:
         for _ in range(3):
             counts.count(provider, "no_signature")
             wait_until(lambda: bool(stored(database)))
         wait_until(lambda: stored(database) == {"no_signature": 3})
-        assert len(statements) <= 3
+        assert len(sent) <= 3
     counts.close()
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import select
 
 from connector.domain.tenancy import Tenant
 from connector.services.people.users import BATCH, Batch
 from connector.store.models import history
 from tests.harness import World, verified
+from tests.listening import statements
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 MANY = 2 * BATCH + 1
@@ -44,21 +43,6 @@ def told(world: World, *subjects: str) -> list[tuple[str, str, str]]:
     return [(row.name, row.subject, row.current) for row in rows]
 
 
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Collect the statements of a block; a statement for many rows counts once."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 def test_users_are_added_changed_or_left_alone_batch_by_batch(world: World) -> None:
     world.connector.rest()
     added = put(world, people(MANY))
@@ -78,9 +62,9 @@ def test_a_dry_run_reports_the_effect_of_an_import(world: World) -> None:
     put(world, people(2))
     given = people(4, last_name="Other") | {"user-00001": VALUES}
     users = world.connector.services.users
-    with counted() as statements:
+    with statements() as sent:
         [planned] = users.rehearse(Tenant(world.tenant), given.items())
-    assert {statement.split()[0] for statement in statements} <= {"SELECT", "PRAGMA", "BEGIN"}
+    assert {statement.split()[0] for statement in sent} <= {"SELECT", "PRAGMA", "BEGIN"}
     assert [planned] == put(world, given)
     assert (set(planned.added), set(planned.changed)) == ({"user-00002", "user-00003"}, {"user-00000"})
 
@@ -90,9 +74,9 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_users(world: 
     world.connector.rest()
     numbers = []
     for size in (3, 300):
-        with counted() as adding:
+        with statements() as adding:
             put(world, people(size))
-        with counted() as changing:
+        with statements() as changing:
             put(world, people(size, **changes))
         numbers.append((len(adding), len(changing)))
         for user_id in people(3):

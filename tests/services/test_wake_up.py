@@ -100,21 +100,22 @@ def add(database: Database, number: int, **options: Any) -> None:
         rows.add(connection, Order(number), **options)
 
 
-def test_a_delivery_starts_at_its_commit_and_not_at_the_next_poll(database: Database) -> None:
+def check_deliveries_at_commit(database: Database, adding: Database) -> None:
+    """Check that a worker which waits for the next poll makes each added delivery before it."""
     with working(database) as worker:
         for number in range(5):
             worker.rest()
-            add(database, number)
+            add(adding, number)
             wait_until(lambda number=number: worker.received[-1:] == [number])  # type: ignore[misc]
+
+
+def test_a_delivery_starts_at_its_commit_and_not_at_the_next_poll(database: Database) -> None:
+    check_deliveries_at_commit(database, database)
 
 
 @on_postgresql
 def test_a_delivery_that_another_process_adds_starts_at_its_commit(database: Database, other: Database) -> None:
-    with working(database) as worker:
-        for number in range(5):
-            worker.rest()
-            add(other, number)
-            wait_until(lambda number=number: worker.received[-1:] == [number])  # type: ignore[misc]
+    check_deliveries_at_commit(database, other)
 
 
 @on_postgresql

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from connector.bootstrap import Services
 from connector.domain.tenancy import Tenant
 from connector.errors import OnfidoError
 from connector.services.application.watchlist_monitors import PAUSE, BusyError, WatchlistMonitors
@@ -433,12 +434,17 @@ def verify_again(world: World) -> None:
     correct(world, GIVEN_NAME)
 
 
-@pytest.mark.one_database
-def test_an_applicant_missing_at_onfido_is_not_monitored(world: World, ann: Caller) -> None:
+def of_ann(world: World) -> tuple[Services, WatchlistMonitors, UpdateMonitor]:
+    """Return what makes the delivery for ann by hand, once all others have been made."""
     settled(world)
     services = world.connector.services
-    monitors = WatchlistMonitors(services.database, services.onfido)
     order = UpdateMonitor(world.tenant, world.provider_id, "ann")
+    return services, WatchlistMonitors(services.database, services.onfido), order
+
+
+@pytest.mark.one_database
+def test_an_applicant_missing_at_onfido_is_not_monitored(world: World, ann: Caller) -> None:
+    services, monitors, order = of_ann(world)
     world.connector.rest()
     with scripted_onfido() as scripted:
         with services.database.write() as connection:
@@ -456,28 +462,23 @@ def test_an_applicant_missing_at_onfido_is_not_monitored(world: World, ann: Call
 
 @pytest.mark.one_database
 def test_a_delivery_whose_lease_was_taken_over_meanwhile_is_retried(world: World, ann: Caller) -> None:
-    settled(world)
-    services = world.connector.services
-    monitors = WatchlistMonitors(services.database, services.onfido)
-    order = UpdateMonitor(world.tenant, world.provider_id, "ann")
+    services, monitors, order = of_ann(world)
     world.connector.rest()
     withdraw_by_correction(world)
-    world.faults(route="GET /watchlist_monitors", latency_ms=1500)
+    world.faults(route="GET /watchlist_monitors", latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(monitors.update, order)
         world.wait_until(lambda: not recorded_is_free(world))
         with services.database.write() as connection:
             connection.execute(update(watchlist_monitors).values(owner="another"))
+        world.faults(latency_ms=0)
         with pytest.raises(BusyError):
             late.result(60)
     assert list(recorded(world)) == ["ann"]
 
 
 def test_a_delivery_that_lost_its_lease_is_retried(world: World, ann: Caller) -> None:
-    settled(world)
-    services = world.connector.services
-    monitors = WatchlistMonitors(services.database, services.onfido)
-    order = UpdateMonitor(world.tenant, world.provider_id, "ann")
+    services, monitors, order = of_ann(world)
     with services.database.write() as connection:
         turn = statements.take(connection, world.tenant, world.provider_id, "ann", "another", 60)
         assert turn

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -25,6 +24,7 @@ from tests.faults.deployment import Deployment
 from tests.forked import Forked, fork
 from tests.services.ageing import let_pass
 from tests.services.relaying import Record
+from tests.waiting import wait_until
 
 NUMBER = 4_000
 
@@ -85,13 +85,6 @@ def numbers(*notes: Path) -> list[int]:
     return sorted(int(line) for note in notes if note.exists() for line in note.read_text().splitlines())
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition was not met in time"
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_two_workers_and_two_servers_deliver_every_row_once(
     settings: Settings, database: Database, tmp_path: Path
@@ -107,7 +100,7 @@ def test_two_workers_and_two_servers_deliver_every_row_once(
         servers.start()
         put(database, NUMBER)
         with worker(settings, notes[0]), worker(settings, notes[1]):
-            wait_until(lambda: all_answer(servers) and delivered(database) == NUMBER, 120)
+            wait_until(lambda: all_answer(servers) and delivered(database) == NUMBER)
     finally:
         servers.stop()
 

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from joserfc import jwt
@@ -19,7 +19,7 @@ from connector.domain.signals import LEVEL_CHANGE, POLL, PUSH, SET_TYPE
 from connector.settings.signals import SignalSettings
 from tests.contract.wire import USERS, entry
 from tests.harness import HTTP, Caller, ConnectorServer, World
-from tests.loopback import Quiet, Standing
+from tests.loopback import Taking
 from tests.values import MAPPING
 
 NAMESPACE, HIGH, LOW = "https://example.com/assurance", "proofed", "asserted"
@@ -125,24 +125,16 @@ def accept(_token: str, _number: int) -> tuple[int, Any]:
 
 
 @dataclass
-class Endpoint(Standing):
+class Endpoint(Taking):
     """Where a receiver takes events that are pushed (RFC 8935); `decide` answers each, by its token and its number."""
 
     decide: Decide = accept
     received: list[tuple[dict[str, str], str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        endpoint = self
-
-        class Handler(Quiet):
-            def do_POST(self) -> None:  # noqa: N802  the base class's name
-                endpoint.take(self)
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = False
-        super().__init__(server)
+        super().__init__()
         self.lock = threading.Lock()
-        self.url = f"http://127.0.0.1:{server.server_port}/events"
+        self.url = f"http://{self.host}/events"
 
     @property
     def delivery(self) -> dict[str, str]:

@@ -39,6 +39,15 @@ def due_now(world: World) -> None:
         connection.execute(update(outbox).where(*failed).values(due_at=outbox.c.created_at))
 
 
+def paused(world: World, endpoint: Endpoint, events: int) -> Receiver:
+    """Connect a receiver, and have a number of events wait for its stream, which is paused."""
+    receiver = connect(as_client(world.connector), endpoint.delivery)
+    world.add_user()
+    receiver.status("paused")
+    flip(world, receiver, events)
+    return receiver
+
+
 @contextmanager
 def refused_once(world: World) -> Iterator[tuple[Endpoint, Receiver]]:
     """Run a receiver that answers every event with 503, and wait until it has refused a verified user's first event."""
@@ -52,10 +61,7 @@ def refused_once(world: World) -> Iterator[tuple[Endpoint, Receiver]]:
 
 def test_events_are_pushed_in_order(world: World) -> None:
     with Endpoint() as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        receiver.status("paused")
-        flip(world, receiver, 5)
+        receiver = paused(world, endpoint, 5)
         assert endpoint.received == []
         receiver.status("enabled")
         assert_empty(world, receiver)
@@ -77,10 +83,7 @@ def test_an_event_that_is_not_accepted_is_repeated_before_the_next(world: World,
         return answer if number <= 2 else (202, None)
 
     with Endpoint(decide) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        receiver.status("paused")
-        flip(world, receiver, 2)
+        receiver = paused(world, endpoint, 2)
         receiver.status("enabled")
         wait_for_failure(world, "push_signals", 1)
         due_now(world)
@@ -95,10 +98,7 @@ def test_an_event_that_is_not_accepted_is_repeated_before_the_next(world: World,
 def test_occasional_failures_of_a_receiver_delay_its_stream_by_seconds_only(world: World) -> None:
     """An accepted event is progress: later failures do not lengthen the stream's delay."""
     with Endpoint(lambda _token, number: (503, None) if number % 2 == 0 else (202, None)) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        receiver.status("paused")
-        flip(world, receiver, 4)
+        receiver = paused(world, endpoint, 4)
         receiver.status("enabled")
         assert_empty(world, receiver)  # after about three pauses of two seconds
         events = [receiver.verify(each)["jti"] for each in endpoint.tokens]
@@ -113,10 +113,7 @@ def test_a_permanently_refused_event_is_not_sent_again(world: World, reason: str
         return (400, {"err": reason, "description": "no"}) if number == 1 else (202, None)
 
     with Endpoint(decide) as endpoint:
-        receiver = connect(as_client(world.connector), endpoint.delivery)
-        world.add_user()
-        receiver.status("paused")
-        flip(world, receiver, 2)
+        receiver = paused(world, endpoint, 2)
         receiver.status("enabled")
         assert_empty(world, receiver)
         assert [level_of(receiver.verify(each)) for each in endpoint.tokens] == [UP, DOWN]

@@ -20,6 +20,13 @@ WORKFLOW_ID = "8a9b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 API_TOKEN = "api_sandbox.tests"
 
 
+def content(answer: requests.Response, status: int = 200) -> dict[str, Any]:
+    """Return the object in an answer that has this status."""
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     with Simulator(retry_delays=(0.02, 0.02), webhook_timeout=60) as running:
@@ -50,10 +57,7 @@ def put_workflow(simulator: Simulator, http: requests.Session) -> Callable[..., 
     """Return the tests' workflow rules."""
 
     def put(**rules: Any) -> dict[str, Any]:
-        answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json=rules, timeout=60)
-        assert answer.status_code == 200, answer.text
-        workflow: dict[str, Any] = answer.json()
-        return workflow
+        return content(http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json=rules, timeout=60))
 
     return put
 
@@ -66,10 +70,7 @@ def new_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[
         person = {"first_name": "Ada", "last_name": "Lovelace", "dob": "1990-01-01"} | applicant
         created = http.post(f"{simulator.api_url}/applicants", json=person, timeout=60).json()
         body = {"workflow_id": WORKFLOW_ID, "applicant_id": created["id"]} | ({"link": link} if link else {})
-        run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60)
-        assert run.status_code == 201, run.text
-        answer: dict[str, Any] = run.json()
-        return answer
+        return content(http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60), 201)
 
     return create
 
@@ -79,10 +80,7 @@ def end_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[
     """End a run as a script does; return the run."""
 
     def end(run: dict[str, Any], **outcome: Any) -> dict[str, Any]:
-        answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json=outcome, timeout=60)
-        assert answer.status_code == 200, answer.text
-        ended: dict[str, Any] = answer.json()
-        return ended
+        return content(http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json=outcome, timeout=60))
 
     return end
 
@@ -92,10 +90,7 @@ def set_faults(simulator: Simulator, http: requests.Session) -> Callable[..., di
     """Set switches and return them all."""
 
     def change(**switches: Any) -> dict[str, Any]:
-        answer = http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60)
-        assert answer.status_code == 200, answer.text
-        faults: dict[str, Any] = answer.json()
-        return faults
+        return content(http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60))
 
     return change
 
@@ -105,8 +100,7 @@ def state_of(simulator: Simulator, http: requests.Session) -> Callable[[], dict[
     """Read `/simulator/state`."""
 
     def read() -> dict[str, Any]:
-        state: dict[str, Any] = http.get(f"{simulator.url}/simulator/state", timeout=60).json()
-        return state
+        return content(http.get(f"{simulator.url}/simulator/state", timeout=60))
 
     return read
 
@@ -163,9 +157,6 @@ def subscribe(simulator: Simulator, http: requests.Session, receiver_url: str) -
 
     def register(**values: Any) -> dict[str, Any]:
         body = {"url": receiver_url, "events": ["workflow_run.completed"]} | values
-        answer = http.post(f"{simulator.api_url}/webhooks", json=body, timeout=60)
-        assert answer.status_code == 201, answer.text
-        webhook: dict[str, Any] = answer.json()
-        return webhook
+        return content(http.post(f"{simulator.api_url}/webhooks", json=body, timeout=60), 201)
 
     return register

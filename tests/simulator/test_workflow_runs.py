@@ -230,7 +230,7 @@ def test_an_sdk_token_that_breaks_onfidos_rules_is_refused_by_name(
     simulator: Simulator, http: requests.Session, applicant_id: uuid.UUID, field: str, value: Any
 ) -> None:
     answer = http.post(
-        f"{simulator.api_url}/sdk_token", json={"applicant_id": str(applicant_id), field: value}, timeout=5
+        f"{simulator.api_url}/sdk_token", json={"applicant_id": str(applicant_id), field: value}, timeout=60
     )
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]

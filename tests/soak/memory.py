@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from statistics import linear_regression, median
 from typing import Any
 
+from tests.soak.background import Background
 from tests.soak.site import Process
 
 EVERY = 2.0  # seconds
@@ -27,28 +27,20 @@ class Sample:
     size: int
 
 
-class Memory:
+class Memory(Background):
     """Samples the processes until stopped."""
 
     def __init__(self, processes: Sequence[Process]) -> None:
         self._processes = processes
         self._samples: dict[str, list[Sample]] = {each.name: [] for each in processes}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="memory")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
+        super().__init__("memory")
 
     def report(self) -> dict[str, Any]:
         """Return for each process the first and last size, the growth per hour, and whether it is flat."""
         return {name: judged(samples) for name, samples in self._samples.items()}
 
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY):
+    def run(self) -> None:
+        while not self.stopping.wait(EVERY):
             for each in self._processes:
                 if each.running:
                     self._samples[each.name].append(Sample(time.monotonic(), resident(each.running.pid)))

@@ -15,6 +15,7 @@ import requests
 
 from tests.contract.wire import entry
 from tests.harness import ADMIN_SCOPES, Caller, run_id_of
+from tests.soak.background import Background
 from tests.soak.site import REMOTE, TENANTS, Site, add_user
 
 THREADS = 24
@@ -56,7 +57,7 @@ def _code(answer: requests.Response) -> str:
     return str(answer.json()["code"]) if is_ours else ""
 
 
-class People:
+class People(Background):
     """Starts verifications at a rate, until stopped."""
 
     def __init__(self, site: Site, rate: float, seed: int) -> None:
@@ -64,31 +65,26 @@ class People:
         self._rate = rate
         self._random = random.Random(seed)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="people")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="people")
+        super().__init__("people")
         self.times = Times()
         self.users: list[tuple[str, str]] = []
         self.failures: list[str] = []
 
-    def start(self) -> None:
-        self._thread.start()
-
     def stop(self) -> None:
         """Start no more verifications, and wait for those in progress."""
-        self._stopping.set()
-        self._thread.join()
+        super().stop()
         self._pool.shutdown()
 
-    def _run(self) -> None:
+    def run(self) -> None:
         due = time.monotonic()
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             tenant = REMOTE if self._random.random() < SHARE_OF_REMOTE else TENANTS[0]
             user_id = f"user-{len(self.users):06}"
             self.users.append((tenant, user_id))
             status, corrections = self._random.choice(STATUSES), self._random.choice(CORRECTIONS)
             self._pool.submit(self._live, Visit(tenant, user_id, status, self._random.random() < 0.4, corrections))
             due += 1 / self._rate
-            self._stopping.wait(max(0.0, due - time.monotonic()))
+            self.stopping.wait(max(0.0, due - time.monotonic()))
 
     def _live(self, visit: Visit) -> None:
         try:

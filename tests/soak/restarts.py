@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from contextlib import suppress
 
+from tests.soak.background import Background
 from tests.soak.site import Process, Site
 
 PAUSE = 5.0  # seconds between two
 KILLED = 5  # of so many, one
 
 
-class Restarts:
+class Restarts(Background):
     """Replaces processes until stopped; `told` lists the replacements."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="restarts")
+        super().__init__("restarts")
         self.told: list[dict[str, object]] = []
         self.failures: list[str] = []
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def run(self) -> None:
         number = 0
-        while not self._stopping.wait(PAUSE):
+        while not self.stopping.wait(PAUSE):
             process = self._site.processes[number % len(self._site.processes)]
             number += 1
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from connector.store import verified_claims
 from connector.store.engine import Database
 from tests.bench.processes import free_port, started
 from tests.harness import Caller
+from tests.soak.background import Background
 from tests.soak.hosts import Host
 
 HIGH, LOW = "proofed", "asserted"
@@ -59,25 +59,17 @@ class Stream:
         return read
 
 
-class Poller:
+class Poller(Background):
     """Polls streams until stopped; half of its acknowledgements are lost, so those events come again."""
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self._streams = [each for each in streams if each.file is None]
         self._random = random.Random(2)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="poller")
+        super().__init__("poller")
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def run(self) -> None:
         confirmed: dict[str, list[str]] = {each.tenant: [] for each in self._streams}
-        while not self._stopping.wait(EVERY):
+        while not self.stopping.wait(EVERY):
             for stream in self._streams:
                 confirmed[stream.tenant] = self._poll(stream, confirmed[stream.tenant])
 

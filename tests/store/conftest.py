@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.store import providers
 from connector.store.engine import Database
+from tests.databases import insert_provider
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 # Every process imports its modules, reports that it is ready, and begins at the same moment as the others.
@@ -57,22 +57,7 @@ def add_provider(database: Database) -> Callable[..., str]:
     """Insert a provider: `add_provider(name="Onfido", tenant="carbon.super")`; returns its id."""
 
     def add(name: str = "Onfido", tenant: str = DEFAULT_TENANT) -> str:
-        provider_id = str(uuid.uuid4())
-        values = {
-            "name": name,
-            "description": "",
-            "image": "",
-            "is_enabled": True,
-            "claims": {"givenname": "first_name"},
-            "workflow_id": str(uuid.uuid4()),
-            "base_url": "https://api.eu.onfido.com/v3.6",
-            "api_token": "sealed",
-            "max_attempts": 5,
-            "attempt_window": 86_400,
-        }
-        with database.write() as connection:
-            providers.add(connection, provider_id, tenant, values, NOW)
-        return provider_id
+        return insert_provider(database, str(uuid.uuid4()), tenant, NOW, name=name)
 
     return add
 

@@ -20,6 +20,7 @@ from connector.store.availability import is_unavailable
 from connector.store.engine import Database
 from tests import databases
 from tests.store.refusing import refusing_writes, standing_apart
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -153,9 +154,7 @@ def test_frequent_checks_write_once_a_second(database_url: str) -> None:
             answers = [health.problem() for _ in range(5)]
             if database.is_sqlite and time.monotonic() - since < WRITE_EVERY:
                 assert answers == [None] * 5
-            end = time.monotonic() + 20
-            while database.is_sqlite and health.problem() is None:
-                assert time.monotonic() < end
+            wait_until(lambda: not database.is_sqlite or health.problem() is not None)
 
 
 def test_a_write_in_progress_blocks_no_other_check(database: Database) -> None:
@@ -175,9 +174,7 @@ def test_a_write_in_progress_blocks_no_other_check(database: Database) -> None:
     for each in asking:
         each.start()
     try:
-        end = time.monotonic() + 20
-        while len(answers) < 3:
-            assert time.monotonic() < end
+        wait_until(lambda: len(answers) >= 3)
         assert answers == [None] * 3
     finally:
         release.set()

@@ -29,6 +29,7 @@ from connector.errors import DatabaseUnavailable
 from connector.store import batch
 from connector.store.engine import Database
 from connector.store.models import history, users
+from tests.listening import listening
 from tests.postgresql_proxy import PostgresqlProxy
 from tests.waiting import wait_until
 
@@ -142,13 +143,8 @@ def test_a_failing_statement_fails_its_transaction(database: Database, names: li
 
 def test_error_listeners_are_called(database: Database) -> None:
     heard: list[ExceptionContext] = []
-    listen = heard.append
-    event.listen(Engine, "handle_error", listen)
-    try:
-        with pytest.raises(IntegrityError):
-            add(database, ["ann", "ann"])
-    finally:
-        event.remove(Engine, "handle_error", listen)
+    with listening((Engine, "handle_error", heard.append)), pytest.raises(IntegrityError):
+        add(database, ["ann", "ann"])
     assert isinstance(heard[0].sqlalchemy_exception, IntegrityError)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Barrier
-from typing import Any, ClassVar
-
-from sqlalchemy import Engine, event
+from typing import ClassVar
 
 from connector.store import deliveries, delivery_counts, outbox
 from connector.store.engine import Database
 from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
+from tests.listening import statements
+from tests.services.ageing import let_pass
+
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -73,28 +74,20 @@ def test_concurrent_workers_lease_different_rows_and_all_of_them(database: Datab
 
 def test_rows_are_locked_once_before_they_are_leased(database: Database) -> None:
     """PostgreSQL may evaluate `IN (SELECT … LIMIT n)` twice, with other rows; a test cannot choose its plan."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
     put(database)
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with statements("UPDATE outbox") as sent:
         lease(database, "first")
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
-    [taken] = [statement for statement in statements if "UPDATE outbox" in statement]
+    [taken] = sent
     assert taken.startswith("WITH picked AS")
     assert ("FOR UPDATE SKIP LOCKED" in taken) == (not database.is_sqlite)
 
 
 def test_a_leased_row_is_not_leased_by_others_until_its_lease_expires(database: Database) -> None:
     put(database)
-    [mine] = lease(database, "first", seconds=0.2)
+    [mine] = lease(database, "first")
     assert lease(database, "second") == []
-    time.sleep(0.25)
+    let_pass(database, MINUTE)
     [again] = lease(database, "second")
     assert (again.delivery_id, mine.attempts, again.attempts) == (mine.delivery_id, 1, 2)
 
@@ -113,9 +106,9 @@ def test_a_worker_that_lost_its_lease_records_nothing(database: Database) -> Non
 def test_a_failed_row_is_due_again_later_with_its_history(database: Database) -> None:
     put(database)
     [mine] = lease(database, "first")
-    assert fail(database, mine, "first", retry_in=0.2)
+    assert fail(database, mine, "first", retry_in=MINUTE.total_seconds())
     assert lease(database, "first") == []
-    time.sleep(0.25)
+    let_pass(database, MINUTE)
     [again] = lease(database, "first")
     assert (again.attempts, again.history) == (2, [{"why": "refused"}])
 
@@ -134,11 +127,11 @@ def test_a_dead_row_waits_for_an_operator(database: Database) -> None:
 
 def test_a_row_retried_by_an_operator_during_its_last_delivery_is_tried_again(database: Database) -> None:
     put(database)
-    [mine] = lease(database, "first", seconds=0.2)
+    [mine] = lease(database, "first")
     with database.write() as connection:
         assert deliveries.retry(connection, mine.delivery_id)
     assert not fail(database, mine, "first", retry_in=None)
-    time.sleep(0.25)
+    let_pass(database, MINUTE)
     [again] = lease(database, "second")
     assert again.attempts == 1
 

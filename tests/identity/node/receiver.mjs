@@ -1,9 +1,8 @@
 // An application that takes notices, built on npm's standardwebhooks: `node receiver.mjs PORT SECRET`, on loopback.
 // PUT /settings replaces its secret, or queues what it answers: a status, or "cut" for a connection that is closed
 // after the notice was read. GET /received lists each request: whether it was signed, and what was answered.
-import { createServer } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
+import { serve } from './keeping.mjs';
 
 const [port, firstSecret] = process.argv.slice(2);
 const settings = { secret: firstSecret, answers: [] };
@@ -24,16 +23,8 @@ const takeNotice = (body, headers) => {
   return answered;
 };
 
-createServer(async (request, response) => {
-  const body = await text(request);
-  if (request.method === 'PUT') {
-    Object.assign(settings, JSON.parse(body));
-    response.writeHead(204).end();
-  } else if (request.method === 'GET') {
-    response.end(JSON.stringify(received));
-  } else {
-    const answered = takeNotice(body, request.headers);
-    if (answered === 'cut') request.socket.destroy();
-    else response.writeHead(answered).end();
-  }
-}).listen(Number(port), '127.0.0.1');
+serve(port, settings, received, (body, request, response) => {
+  const answered = takeNotice(body, request.headers);
+  if (answered === 'cut') request.socket.destroy();
+  else response.writeHead(answered).end();
+});

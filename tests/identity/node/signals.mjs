@@ -1,9 +1,8 @@
 // A receiver of pushed events (RFC 8935) on npm's jose: `node signals.mjs PORT AUTHORIZATION`, on loopback.
 // PUT /settings says whose tokens it takes (issuer, audience, keys), or queues what it answers: a status, or "cut" for a
 // connection that is closed after the event was read. GET /received lists each request, with what was answered.
-import { createServer } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { serve } from './keeping.mjs';
 
 const [port, authorization] = process.argv.slice(2);
 const settings = { issuer: '', audience: '', keys: '', answers: [] };
@@ -32,18 +31,10 @@ const answer = (response, { status, err }) => {
   response.end(err ? JSON.stringify({ err, description: 'The event is not accepted.' }) : undefined);
 };
 
-createServer(async (request, response) => {
-  const body = await text(request);
-  if (request.method === 'PUT') {
-    Object.assign(settings, JSON.parse(body));
-    response.writeHead(204).end();
-  } else if (request.method === 'GET') {
-    response.end(JSON.stringify(received));
-  } else {
-    const outcome = await take(body, request.headers);
-    const forced = settings.answers.shift();
-    received.push({ ...outcome, forced: forced ?? null });
-    if (forced === 'cut') request.socket.destroy();
-    else answer(response, forced ? { status: forced } : outcome);
-  }
-}).listen(Number(port), '127.0.0.1');
+serve(port, settings, received, async (body, request, response) => {
+  const outcome = await take(body, request.headers);
+  const forced = settings.answers.shift();
+  received.push({ ...outcome, forced: forced ?? null });
+  if (forced === 'cut') request.socket.destroy();
+  else answer(response, forced ? { status: forced } : outcome);
+});
