@@ -132,7 +132,7 @@ class Caller:
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {**self.headers, **options.pop("headers", {})}
-        return HTTP.request(method, self.url + path, headers=headers, timeout=60, **options)
+        return HTTP.request(method, self.url + path, headers=headers, timeout=GENEROUS, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.request("GET", path, **options)
@@ -188,16 +188,16 @@ class World:
 
     def faults(self, **switches: Any) -> None:
         """Set the simulator's switches."""
-        answer = HTTP.patch(f"{self.simulator.url}/simulator/faults", json=switches, timeout=60)
+        answer = HTTP.patch(f"{self.simulator.url}/simulator/faults", json=switches, timeout=GENEROUS)
         assert answer.ok, answer.text
 
     def outcome(self, run_id: str, **choice: Any) -> None:
         """End a run at Onfido, as its person would."""
-        answer = HTTP.post(f"{self.simulator.url}/simulator/runs/{run_id}/outcome", json=choice, timeout=60)
+        answer = HTTP.post(f"{self.simulator.url}/simulator/runs/{run_id}/outcome", json=choice, timeout=GENEROUS)
         assert answer.ok, answer.text
 
     def onfido_state(self) -> Any:
-        return HTTP.get(f"{self.simulator.url}/simulator/state", timeout=60).json()
+        return HTTP.get(f"{self.simulator.url}/simulator/state", timeout=GENEROUS).json()
 
     def start(self, caller: Caller, claims: Iterable[str] = tuple(MAPPING)) -> str:
         """Initiate a verification and return its run's id."""
@@ -212,7 +212,7 @@ class World:
         prefix = "" if self.tenant == DEFAULT_TENANT else f"/t/{self.tenant}"
         path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
         headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}
-        return HTTP.post(self.connector.url + path, data=body, headers=headers, timeout=60)
+        return HTTP.post(self.connector.url + path, data=body, headers=headers, timeout=GENEROUS)
 
     def verifications(self, user_id: str | None = None) -> list[Verification]:
         """Return the verifications of the tenant's users, or of one, the latest first."""
@@ -240,7 +240,7 @@ def onfido_of(world: World) -> OnfidoClient:
     """Return a client of Onfido with the token of the world's provider."""
     services = world.connector.services
     provider = services.providers.get(Tenant(world.tenant), world.provider_id)
-    return services.onfido.of_provider(provider, Deadline(time.monotonic() + 30))
+    return services.onfido.of_provider(provider, Deadline(time.monotonic() + GENEROUS))
 
 
 def run_id_of(answer: requests.Response) -> str:

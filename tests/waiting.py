@@ -10,14 +10,16 @@ from typing import Any
 import requests
 
 GENEROUS = 120.0  # seconds; a test that passes does not use them up
+LONGEST_PAUSE = 0.05  # seconds
 
 
 def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> None:
-    """Return as soon as the condition is true."""
-    end = time.monotonic() + seconds
+    """Return as soon as the condition is true; it is looked at less often the longer it takes."""
+    end, pause = time.monotonic() + seconds, 0.005
     while not condition():
         assert time.monotonic() < end, "the condition was not met in time"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.25 * pause, LONGEST_PAUSE)
 
 
 def wait_for_answer(url: str, process: subprocess.Popen[Any], *, is_any_status: bool = False) -> None:

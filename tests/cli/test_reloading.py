@@ -10,8 +10,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
+from connector.bootstrap import create_services
 from connector.process.reloading import read_again
 from connector.settings import Settings
+from connector.worker import Worker
 from tests.api.test_auth import AUDIENCE, AuthIssuer
 from tests.cli.conftest import Running, Spawn, free_port
+from tests.patience import patient_settings
 from tests.waiting import GENEROUS, wait_for_answer, wait_until
 
 PATIENCE = 120.0  # seconds
@@ -247,25 +250,19 @@ def test_the_worker_refuses_faulty_settings_and_keeps_the_current_ones(worker: S
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
 
 
-def test_a_worker_answers_probes_while_settings_change(worker: Site) -> None:
-    is_over, statuses = threading.Event(), list[int]()
+def test_a_probe_that_comes_while_the_former_settings_end_is_answered(data_dir: Path) -> None:
+    settings = patient_settings(data_dir, f"sqlite:///{data_dir / 'connector.db'}")
+    former = create_services(settings)
+    changing, close, problems = Worker(former), former.close, list[str | None]()
 
-    def ask_until_over() -> None:
-        while not is_over.is_set():
-            statuses.append(requests.get(f"{worker.url}/readyz", timeout=GENEROUS).status_code)
+    def close_and_probe() -> None:
+        close()
+        problems.append(changing.problem())
 
-    with ThreadPoolExecutor(2) as pool:
-        asking = [pool.submit(ask_until_over) for _ in range(2)]
-        try:
-            for number in range(10):
-                before = len(worker.logged("settings.changed"))
-                worker.write(f"worker_threads = {3 + number}\n")
-                worker.wait_for_event("settings.changed", before + 1)
-        finally:
-            is_over.set()
-        for each in asking:
-            each.result()
-    assert set(statuses) == {200}
+    former.close = close_and_probe  # type: ignore[method-assign]  # a probe comes at this very moment
+    changing.change(partial(replace, settings, worker_threads=3))
+    changing.stop()
+    assert problems == [None]
 
 
 def test_a_worker_stops_while_reloads_are_pending(tmp_path: Path, spawn: Spawn) -> None:

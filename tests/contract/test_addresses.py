@@ -125,6 +125,7 @@ def resident(world: World, country: str) -> Caller:
         ("C\u00f4te d'Ivoire", "CIV"),
     ],
 )
+@pytest.mark.one_database
 def test_a_country_is_sent_as_onfidos_code(shared: World, residence: str, country: str, code: str) -> None:
     me = resident(shared, country)
     run_id = run_id_of(ask(me, residence, claims=[W + "country"]))

@@ -140,6 +140,7 @@ def test_a_request_chooses_among_the_options_that_the_provider_allows(shared: Wo
         ("link_lifetime", "9" * 10),
     ],
 )
+@pytest.mark.one_database
 def test_options_that_the_provider_forbids_are_refused_before_onfido_is_called(
     shared: World, me: Caller, name: str, value: str
 ) -> None:

@@ -197,6 +197,7 @@ def test_metadata_that_cannot_be_returned_is_refused(shared: World, admin: Calle
 
 
 @pytest.mark.parametrize("value", ["on", "y", "false", 1, 1.0, 0])
+@pytest.mark.one_database
 def test_only_booleans_are_accepted_as_is_verified(shared: World, admin: Caller, value: object) -> None:
     user_id, me = new_user(shared)
     claim_id = add_claim(shared, user_id, isVerified=False)

@@ -96,6 +96,7 @@ def test_client_credentials_that_onfido_refuses_are_an_error(onfido: World) -> N
         ({"token": None, "client_id": "client", "client_secret": "sécret"}, "configProperties.client_secret"),
     ],
 )
+@pytest.mark.one_database
 def test_credentials_that_are_incomplete_or_of_both_kinds_are_refused(
     onfido: World, admin: Caller, properties: dict[str, str | None], named: str
 ) -> None:

@@ -95,6 +95,7 @@ def test_the_location_of_a_timeline_contains_the_tenant(own: World) -> None:
 
 @each_file
 @pytest.mark.parametrize("is_inline", [False, True], ids=["redirected", "inline"])
+@pytest.mark.one_database
 def test_a_file_is_passed_on_unchanged_and_must_not_be_cached(
     own: World, admin: Caller, ended: str, file: str, is_inline: bool
 ) -> None:
@@ -201,6 +202,7 @@ def test_an_unknown_timeline_file_is_not_found(own: World, admin: Caller, ended:
 
 @each_file
 @pytest.mark.parametrize(("switch", "code"), [("failed", "OIDV-10046"), ("throttled", "OIDV-10045")])
+@pytest.mark.one_database
 def test_an_outage_of_onfido_is_reported(
     own: World, admin: Caller, ended: str, file: str, switch: str, code: str
 ) -> None:

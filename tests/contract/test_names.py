@@ -49,6 +49,7 @@ def mononym(request: pytest.FixtureRequest, shared: World) -> tuple[str, str]:
 
 @pytest.mark.parametrize("last_name", [None, "", "\u3000"])
 @pytest.mark.parametrize("requested", [[GIVEN_NAME], [GIVEN_NAME, LAST_NAME]])
+@pytest.mark.one_database
 def test_a_person_with_one_name_is_verified_and_only_existing_claims_are_judged(
     shared: World, mononym: tuple[str, str], last_name: str | None, requested: list[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_consider_for_a_placeholder_unverifies_no_claim(shared: World, mononym: 
         ({GIVEN_NAME: "Sukarno"}, WITH_BIRTH_DATE, (BIRTH_DATE,)),
     ],
 )
+@pytest.mark.one_database
 def test_other_missing_values_are_still_refused(
     shared: World, mononym: tuple[str, str], values: dict[str, str], requested: Any, missing: tuple[str, ...]
 ) -> None:

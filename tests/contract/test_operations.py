@@ -249,6 +249,7 @@ def test_readiness_warns_of_settings_unsuitable_for_production(shared: World, tm
 
 
 @pytest.mark.parametrize("path", ["/docs/", "/docs", "/openapi.json", "/healthz", "/nowhere", PROVIDERS])
+@pytest.mark.one_database
 def test_no_answer_may_be_framed(shared: World, path: str) -> None:
     answer = ask(shared.connector, path)
 
@@ -269,6 +270,7 @@ def test_the_documentation_runs_only_its_own_scripts(shared: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs/", "/docs", "/openapi.json", "/readyz", "/nowhere", PROVIDERS])
+@pytest.mark.one_database
 def test_no_answer_repeats_the_host_name_of_the_request(shared: World, path: str) -> None:
     headers = {"Host": "elsewhere.example", "X-Forwarded-Host": "elsewhere.example"}
     answer = requests.get(shared.connector.url + path, headers=headers, allow_redirects=False, timeout=60)

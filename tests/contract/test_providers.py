@@ -478,6 +478,7 @@ def test_a_mapping_that_onfido_cannot_use_is_refused(
         ({"Token": API_TOKEN}, "Token"),
     ],
 )
+@pytest.mark.one_database
 def test_absent_invalid_and_unknown_configuration_properties_are_named(
     shared: World, admin: Caller, changes: dict[str, str | None], named: str
 ) -> None:

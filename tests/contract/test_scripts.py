@@ -194,6 +194,7 @@ def test_a_run_in_review_is_decided_for_a_value_in_another_normal_form(shared: W
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", "\u3000\u2003", "\u200b", "\u200f"])
+@pytest.mark.one_database
 def test_a_blank_value_counts_as_missing(shared: World, blank: str) -> None:
     _, me = new_user(shared, PERSON | {GIVEN_NAME: blank})
 

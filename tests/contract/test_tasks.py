@@ -199,6 +199,7 @@ def test_an_application_cannot_complete_a_manual_review(onfido: World, backend: 
 
 
 @pytest.mark.parametrize("data", [None, "text", 7, True, 1.5])
+@pytest.mark.one_database
 def test_data_of_another_type_is_refused(onfido: World, backend: Caller, data: Any) -> None:
     _, task, _ = waiting(onfido, FREE)
 

@@ -131,6 +131,7 @@ def test_output_claims_are_part_of_every_run_and_can_be_requested_alone(shared: 
         (None, "not_compared", False),
     ],
 )
+@pytest.mark.one_database
 def test_a_result_is_read_only_from_its_configured_place(
     shared: World, output: Any, status: str, is_verified: bool
 ) -> None:
@@ -349,12 +350,18 @@ def test_no_value_read_by_onfido_is_readable_at_rest(world: World) -> None:
     assert readable(found, secrets) == []
 
 
-def test_output_is_deleted_after_its_retention_and_claims_stay_verified(world: World) -> None:
+def with_kept_output(world: World) -> tuple[Caller, str]:
+    """Verify a user, and return the user and the run, whose output is kept."""
     use_studio(world, **KEPT)
     ann = world.add_user()
     run_id = world.start(ann)
     world.outcome(run_id, shape="all_reports")
     world.wait_until(lambda: verified(ann.claims()) == {*MAPPING, EXPIRY})
+    return ann, run_id
+
+
+def test_output_is_deleted_after_its_retention_and_claims_stay_verified(world: World) -> None:
+    ann, run_id = with_kept_output(world)
     retention = timedelta(days=world.connector.settings.event_retention_days).total_seconds()
 
     world.clock.advance(retention - 60)
@@ -375,11 +382,7 @@ def test_output_is_deleted_after_its_retention_and_claims_stay_verified(world: W
 
 
 def test_a_rotation_encrypts_stored_output_with_the_new_key(world: World) -> None:
-    use_studio(world, **KEPT)
-    ann = world.add_user()
-    run_id = world.start(ann)
-    world.outcome(run_id, shape="all_reports")
-    world.wait_until(lambda: verified(ann.claims()) == {*MAPPING, EXPIRY})
+    _, run_id = with_kept_output(world)
     before = [each for each in stored(world, run_id) if each]
     new = os.urandom(32)
     settings = world.connector.settings

@@ -213,6 +213,7 @@ def test_a_blank_provider_id_means_all_providers(
 
 
 @pytest.mark.parametrize("status", [{"value": None}, {}, {"value": ""}, {"value": " "}])
+@pytest.mark.one_database
 def test_a_status_without_a_value_counts_as_missing(
     me: Wso2Client, provider: dict[str, Any], status: dict[str, Any]
 ) -> None:

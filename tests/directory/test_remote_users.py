@@ -33,7 +33,7 @@ def test_a_scim_user_is_verified_from_start_to_result(deployment: Deployment) ->
     ann = world.connector.as_user(user_id, world.tenant)
     run_id = world.start(ann)
     url = f"{world.simulator.api_url}/applicants/{_applicant_of(ann)}"
-    applicant = HTTP.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=30).json()
+    applicant = HTTP.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60).json()
     assert (applicant["first_name"], applicant["last_name"], applicant["dob"]) == ("Ann", "Example", "1990-01-01")
     approve(world, run_id)
     assert verified(ann.claims()) == ALL
@@ -346,7 +346,7 @@ def test_a_value_that_changes_between_reading_and_sending_is_read_again(deployme
     faulty.meanwhile = lambda: assert_no_content(admin.post(_changed("k2"), None))
     run_id = world.start(ann, [GIVEN_NAME, LAST_NAME])
     url = f"{world.simulator.api_url}/applicants/{_applicant_of(ann)}"
-    applicant = HTTP.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=30).json()
+    applicant = HTTP.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60).json()
     assert applicant["last_name"] == "After"
     approve(world, run_id)
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}

@@ -69,7 +69,7 @@ class Peer:
         self.is_over.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -75,13 +75,13 @@ class ScimServer(Standing):
     def add_user(self, user_name: str, **attributes: Any) -> str:
         """Add a user over HTTP and return the id."""
         body = {"schemas": [USER, *(key for key in attributes if ":" in key)], "userName": user_name, **attributes}
-        answer = HTTP.post(f"{self.url}/Users", json=body, headers=self._own(), timeout=30)
+        answer = HTTP.post(f"{self.url}/Users", json=body, headers=self._own(), timeout=60)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     def user(self, user_id: str) -> Any:
         """Return a user's resource."""
-        answer = HTTP.get(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=30)
+        answer = HTTP.get(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -89,7 +89,7 @@ class ScimServer(Standing):
         """Replace attributes of a user."""
         operations = [{"op": "replace", "value": attributes}]
         body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
-        answer = HTTP.patch(f"{self.url}/Users/{user_id}", json=body, headers=self._own(), timeout=30)
+        answer = HTTP.patch(f"{self.url}/Users/{user_id}", json=body, headers=self._own(), timeout=60)
         assert answer.status_code in (200, 204), answer.text
 
     def empty(self) -> None:
@@ -100,7 +100,7 @@ class ScimServer(Standing):
 
     def remove(self, user_id: str) -> None:
         """Remove a user."""
-        assert HTTP.delete(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=30).status_code == 204
+        assert HTTP.delete(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=60).status_code == 204
 
     def _own(self) -> dict[str, str]:
         return {"Authorization": "Bearer own"}

@@ -427,9 +427,9 @@ def watch(world: World, recorder: Recorder) -> None:
     applicant_id = world.verifications("ann")[0].applicant_id
     url = f"{world.simulator.api_url}/watchlist_monitors"
     body = {"applicant_id": applicant_id, "report_name": "watchlist_standard"}
-    monitor = requests.post(url, json=body, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=30).json()
+    monitor = requests.post(url, json=body, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60).json()
     found = f"{world.simulator.url}/simulator/watchlist_monitors/{monitor['id']}/matches"
-    assert requests.post(found, json={"count": 2}, timeout=30).ok
+    assert requests.post(found, json={"count": 2}, timeout=60).ok
     told = {"id": monitor["id"], "status": "complete", "completed_at_iso8601": "2026-03-04T05:06:07Z"}
     payload = {"resource_type": "watchlist_monitor", "action": MATCHES, "object": told, "resource": {}}
     done(world.post_event(json.dumps({"payload": payload}).encode()))

@@ -123,6 +123,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(audited: World) -> No
         ({"from": "yesterday"}, "from"),
     ],
 )
+@pytest.mark.one_database
 def test_an_unreadable_filter_is_named(world: World, query: dict[str, str], named: str) -> None:
     answer = world.connector.as_admin().get(AUDIT, params=query)
     assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")

@@ -148,6 +148,7 @@ class TestOrigin:
             ("x" * 5000, "127.0.0.1"),
         ],
     )
+    @pytest.mark.one_database
     def test_the_address_behind_a_proxy_is_the_one_seen_by_the_nearest_proxy(
         self, world: World, admin: Caller, forwarded: str, expected: str
     ) -> None:

@@ -128,6 +128,7 @@ class TestDryRun:
             ("/seen/born/year", "result", ("not_compared", False), None, "number"),
         ],
     )
+    @pytest.mark.one_database
     def test_the_output_is_read_at_the_drafts_pointers(
         self, world: World, ann: Caller, pointer: str, role: str, expected: Any, limit: str | None, found: str | None
     ) -> None:

@@ -303,6 +303,7 @@ class TestViews:
             ({"environment": "production"}, "environment"),
         ],
     )
+    @pytest.mark.one_database
     def test_an_impossible_period_is_refused_by_name(self, quiet: World, query: dict[str, str], named: str) -> None:
         answer = quiet.connector.as_admin().get(PATH, params=query)
         assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")

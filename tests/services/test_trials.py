@@ -80,6 +80,7 @@ def test_a_new_provider_is_tried_from_region_to_workflow_and_nothing_stored(worl
         ({}, {"base_url": "https://api.eu.onfido.com@elsewhere.example/v3.6"}, "base_url"),
     ],
 )
+@pytest.mark.one_database
 def test_an_invalid_trial_is_refused_like_saving_and_calls_nothing(
     world: World, admin: Caller, changes: dict[str, Any], properties: dict[str, Any], named: str
 ) -> None:

@@ -65,7 +65,7 @@ def claims_of(caller: Caller) -> dict[str, Any]:
 
 
 def keys(caller: Caller) -> KeySet:
-    answer = HTTP.get(f"{caller.url}/.well-known/jwks.json", timeout=30)
+    answer = HTTP.get(f"{caller.url}/.well-known/jwks.json", timeout=60)
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     published = answer.json()
     assert not any("d" in key for key in published["keys"]), "no private key is published"
@@ -359,4 +359,4 @@ def test_the_operator_names_the_trust_framework_and_the_level(world: World, ann:
 
 
 def test_a_request_without_a_token_is_refused(world: World) -> None:
-    assert HTTP.get(world.connector.url + OWN, timeout=30).status_code == 401
+    assert HTTP.get(world.connector.url + OWN, timeout=60).status_code == 401

@@ -15,10 +15,10 @@ def block(lane: Lane) -> Callable[[], None]:
 
     def work() -> None:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
 
     lane.put("blocker", work)
-    assert begun.wait(30)
+    assert begun.wait(60)
     return go_on.set
 
 
@@ -33,7 +33,7 @@ def test_a_caller_with_many_requests_delays_other_callers_by_one() -> None:
     lane.put("ben", partial(done.append, "ben 0"))
     lane.put("much", end.set)
     go_on()
-    assert end.wait(30)
+    assert end.wait(60)
     assert done[:6] == ["much 0", "ann 0", "ben 0", "much 1", "ann 1", "much 2"]
     assert len(done) == 103
     lane.close()
@@ -43,7 +43,7 @@ def test_every_thread_takes_the_next_request() -> None:
     lane, together = Lane("test", 3), threading.Barrier(4)
     for caller in "abc":
         lane.put(caller, partial(together.wait, 30))
-    together.wait(30)
+    together.wait(60)
     lane.close()
 
 
@@ -51,7 +51,7 @@ def test_an_error_ends_no_thread() -> None:
     lane, end = Lane("test", 1), threading.Event()
     lane.put("ann", partial([].pop, 0))
     lane.put("ann", end.set)
-    assert end.wait(30)
+    assert end.wait(60)
     lane.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from connector.store.signal_models import signal_events
 from tests.contract.wire import UNKNOWN_ID
 from tests.harness import World
 from tests.signals.receiver import VERIFICATION, Endpoint, Receiver, as_client, connect, level_of, verify_by_hand
+from tests.waiting import GENEROUS
 
 
 @pytest.fixture
@@ -35,6 +37,16 @@ def verify_all(world: World, receiver: Receiver, *user_ids: str) -> None:
 
 def wait_for_events(world: World, receiver: Receiver, number: int) -> None:
     world.wait_until(lambda: waiting(world, receiver) >= number)
+
+
+def answered_at_once(receiver: Receiver, **request: Any) -> Any:
+    """Return the answer to a poll that does not wait; a busy machine gets several attempts to show it."""
+    for _ in range(5):
+        began = time.monotonic()
+        answer = receiver.poll(**request)
+        if time.monotonic() - began < polling.MAX_WAIT:
+            return answer
+    raise AssertionError("it waited for an event")
 
 
 def test_unconfirmed_events_are_returned_again_with_their_id(world: World, receiver: Receiver) -> None:
@@ -57,10 +69,9 @@ def test_unconfirmed_events_are_returned_again_with_their_id(world: World, recei
 def test_a_poll_for_no_events_only_acknowledges(world: World, receiver: Receiver) -> None:
     verify_all(world, receiver, "ann")
     [event_id] = receiver.poll()["sets"]
-    began = time.monotonic()
-    assert receiver.poll(maxEvents=0, returnImmediately=False) == {"sets": {}, "moreAvailable": True}
-    assert receiver.poll(maxEvents=0, ack=[event_id], returnImmediately=False) == {"sets": {}, "moreAvailable": False}
-    assert time.monotonic() - began < polling.MAX_WAIT
+    asked: dict[str, Any] = {"maxEvents": 0, "returnImmediately": False}
+    assert answered_at_once(receiver, **asked) == {"sets": {}, "moreAvailable": True}
+    assert answered_at_once(receiver, **asked, ack=[event_id]) == {"sets": {}, "moreAvailable": False}
 
 
 def test_an_event_of_another_stream_cannot_be_acknowledged(world: World, receiver: Receiver) -> None:
@@ -74,11 +85,20 @@ def test_an_event_of_another_stream_cannot_be_acknowledged(world: World, receive
 def test_a_poll_waits_for_an_event(world: World, receiver: Receiver) -> None:
     world.add_user()
     answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(receiver.poll(returnImmediately=False)))
-    thread.start()
-    verify_by_hand(world, "ann")
-    thread.join(60)
-    assert [level_of(receiver.verify(each))[0] for each in answers[0]["sets"].values()] == ["ann"]
+
+    def poll_until_there_are_events() -> None:
+        while True:
+            began = time.monotonic()
+            answers.append(receiver.poll(returnImmediately=False)["sets"])
+            if answers[-1]:
+                return
+            assert time.monotonic() - began >= polling.MAX_WAIT, "it did not wait for as long as it could"
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting_poll = pool.submit(poll_until_there_are_events)
+        verify_by_hand(world, "ann")
+        waiting_poll.result(GENEROUS)
+    assert [level_of(receiver.verify(each))[0] for each in answers[-1].values()] == ["ann"]
 
 
 @pytest.mark.one_database
@@ -88,9 +108,7 @@ def test_the_number_of_waiting_polls_is_limited(world: World, receiver: Receiver
     most = max(1, world.connector.settings.threads // 4)
     assert all(held.acquire(blocking=False) for _ in range(most))
     try:
-        began = time.monotonic()
-        assert receiver.poll(returnImmediately=False)["sets"] == {}
-        assert time.monotonic() - began < polling.MAX_WAIT
+        assert answered_at_once(receiver, returnImmediately=False)["sets"] == {}
     finally:
         held.release(most)
 

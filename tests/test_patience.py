@@ -1,0 +1,41 @@
+"""No test depends on the machine's speed: a wait that a busy machine could outlast is found here.
+
+A limit below a second is meant to pass (an answer that must not come yet), and one from `LEAST` on is generous.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+MEASURING = {TESTS / "bench", TESTS / "soak", TESTS / "deployment"}  # programs, and their limits are a part of them
+LEAST = 30.0  # seconds
+BY_POSITION = {"wait", "result", "join", "settimeout"}
+BY_NAME = {"get", "post", "put", "patch", "delete", "request", "options", "run", "communicate"} | BY_POSITION
+
+
+def short_limits(tree: ast.Module) -> Iterator[int]:
+    """Return the lines that give up after seconds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in BY_NAME:
+            limits = [each.value for each in node.keywords if each.arg == "timeout"]
+            limits += node.args[:1] if node.func.attr in BY_POSITION else []
+            yield from (node.lineno for limit in limits if is_short(limit))
+
+
+def is_short(limit: ast.expr) -> bool:
+    value = limit.value if isinstance(limit, ast.Constant) else None
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < LEAST
+
+
+def test_every_wait_has_a_generous_limit() -> None:
+    files = [path for path in TESTS.rglob("*.py") if not MEASURING & set(path.parents)]
+    found = {str(path.relative_to(TESTS)): [*short_limits(ast.parse(path.read_text()))] for path in files}
+    assert {name: lines for name, lines in found.items() if lines} == {}, "use GENEROUS of tests/waiting.py"
+
+
+def test_a_short_limit_is_found() -> None:
+    code = "requests.get(url, timeout=5)\nthread.join(20)\nfuture.result(timeout=0.3)\nprocess.wait(60)\n', '.join(x)"
+    assert list(short_limits(ast.parse(code))) == [1, 2]
