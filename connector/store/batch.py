@@ -38,7 +38,6 @@ _COMMITS_FIRST = "commits first"  # the same, while statements are executed that
 _PIPELINE = "pipeline"  # the same, as long as the connection is open
 BEGIN: tuple[str, Sequence[Any]] = ("BEGIN", ())
 COMMIT: tuple[str, Sequence[Any]] = ("COMMIT", ())
-
 T = TypeVar("T")
 Ask = Callable[[Connection], None]  # queues further statements on a connection, for the same round trip
 
