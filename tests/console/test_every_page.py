@@ -20,6 +20,7 @@ from tests.values import VALUES
 
 WEBHOOK_TOKEN = "planted-webhook-token"
 OPEN = re.compile(r"console\.(sign_in|link)\.|console\.(show_nothing|show_first)$")
+EVENTS = "/api/server/v1/events"
 SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update", "delete")),
@@ -53,14 +54,29 @@ def planted(world: World) -> Mapping[str, str]:
         "applicant_id": verification.applicant_id or "",
         "client_id": register(world, name="Planted provider").client_id,
     }
-    for name, path, member in (
-        ("event_id", "/api/server/v1/events", "events"),
-        ("delivery_id", "/api/server/v1/deliveries", "deliveries"),
-        ("job_id", "/api/server/v1/jobs", "jobs"),
-    ):
-        rows = world.connector.as_admin().get(path).json()[member]
-        ids[name] = str(rows[0]["id"]) if rows else "none"
-    return ids
+    return ids | {"session_id": plant_session(world)} | plant_others(world, run_id)
+
+
+def plant_session(world: World) -> str:
+    sign_in(world).close()
+    [session] = world.connector.services.console_sessions.search(Tenant(DEFAULT_TENANT), limit=2).rows
+    return session.session_id
+
+
+def plant_others(world: World, run_id: str) -> dict[str, str]:
+    """Return the ids of a job, an endpoint, a claim, a picture, an event, and a delivery."""
+    admin = world.connector.as_admin()
+    endpoint = {"url": f"{world.simulator.url}/nowhere", "events": ["verification.finished"]}
+    pictures = f"/api/server/v1/idv-providers/{world.provider_id}/verifications/{run_id}/pictures"
+    world.wait_until(lambda: bool(admin.get(EVENTS).json()["events"]))
+    return {
+        "job_id": admin.post("/api/server/v1/jobs/verifications-csv", {}).json()["id"],
+        "endpoint_id": admin.post("/api/server/v1/notice-endpoints", endpoint).json()["id"],
+        "claim_id": admin.get("/api/users/v1/planted-user/idv/claims").json()[0]["id"],
+        "picture_id": admin.get(pictures).json()[0]["id"],
+        "event_id": admin.get(EVENTS).json()["events"][0]["id"],
+        "delivery_id": admin.get("/api/server/v1/deliveries").json()["deliveries"][0]["id"],
+    }
 
 
 def routes(world: World, ids: Mapping[str, str]) -> Iterator[Route]:
