@@ -62,6 +62,7 @@ SEALED = "v1.00000000.bulk"
 BULK = "bulk"  # the kind of their deliveries, which no worker has a handler for
 STREAMS = 100  # of signals, among which the events are spread; one of them is the tenant's
 FEW = 100  # open verifications, parked events, dead deliveries and similar, independent of the number of users
+OF_SANDBOX = 20  # every twentieth verification ran in the sandbox
 SCATTER, RANGE = 2_654_435_761, 2**47  # ids in no order, as random ones are
 
 Columns = dict[str, Any]
@@ -145,7 +146,7 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     yield applicants, applicant | {"verification_id": verification_id, "fields": _json(applicants.c.fields, ["dob"])}
     claim = {"id": verification_id, "uri": literal(GIVEN_NAME), "metadata": _json(claims.c.metadata, {})}
     result = {"is_verified": ~is_open, "fingerprint": literal("0" * 64), "verification_id": verification_id}
-    yield claims, of_provider | changed | claim | result
+    yield claims, of_provider | changed | claim | result | {"environment": _environment(each)}
     kept = case((is_kept & (each % 10 != 0), SEALED))
     state = case((each % 10 == 0, "noted"), else_="applied")
     yield events, _event(place, verification_id, user_id, run["run_id"], started) | {"body": kept, "state": state}
@@ -218,12 +219,21 @@ def _progress(
         "result": case((is_kept & ~is_open, SEALED)),
         "completed_at": case((~is_open, started)),
         "closed_at": case((~is_open, started)),
-        "environment": case((each % 20 == 0, "sandbox"), else_="live"),
+        "environment": _environment(each),
         "sends_user_id": false(),
         "is_forgiven": false(),
         "wants_document": false(),
         "capture": literal("sdk"),
     }
+
+
+def _environment(each: ColumnElement[int]) -> ColumnElement[str]:
+    return case((each % OF_SANDBOX == 0, "sandbox"), else_="live")
+
+
+def user_of_sandbox(prefix: str) -> str:
+    """Return a user of a place whom the sandbox has verified."""
+    return f"{prefix}-{OF_SANDBOX * 10 * SCATTER % RANGE:012x}"
 
 
 def _tag(place: Place, verification_id: ColumnElement[str], started: ColumnElement[Any], tag: str) -> Columns:

@@ -246,6 +246,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
                 self.signal_upkeep.maintain,
                 self.console_sessions.forget_tokens,
                 self._removals.resume,
+                self.withdrawals.resume,
             ),
             timedelta(days=self.settings.event_retention_days),
             timedelta(days=self.settings.delivery_retention_days),
@@ -263,7 +264,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
         write_back = WriteBack(self.database, self.tenants, self.directories)
         deletion = Deletion(self.providers, self.onfido)
         checks = (self.directory_checks, self.health_checks)
-        upkeep = (self.upkeep, *checks, write_back, self.job_steps, deletion, self._removals)
+        upkeep = (self.upkeep, *checks, write_back, self.job_steps, deletion, self._removals, self.withdrawals)
         others = (watchlist, WatchlistMonitors(self.database, self.onfido), *self._signal_stories)
         stories = (self.tasks, self._notices, self.endpoints, *others, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]

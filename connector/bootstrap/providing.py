@@ -12,6 +12,7 @@ from connector.services.providers.setup import Setup
 from connector.services.providers.trial import Trials
 from connector.services.providers.usage import ProviderUsage
 from connector.services.providers.webhook_token import WebhookTokens
+from connector.services.providers.withdrawals import Withdrawals
 
 
 class Providing(Ground):
@@ -48,3 +49,8 @@ class Providing(Ground):
     def health_checks(self) -> HealthChecks:
         """Check providers in the background."""
         return HealthChecks(self.database, self.tenants, self.setup, self.settings.public_url, self._clock)
+
+    @part
+    def withdrawals(self) -> Withdrawals:
+        """Withdraw what the sandbox verified before a provider's credentials left it."""
+        return Withdrawals(self.database, self._journal, self._clock)

@@ -16,7 +16,7 @@ KINDS = (
     *("delete_applicant", "delete_customer"),
     *("update_monitor", "update_monitors_of_user", "update_monitors_of_provider"),
     *("tell_level", "tell_levels", "seed_levels", "note_levels", "push_signals"),
-    *("check_provider", "finish_removals", "advance_job", "sweep"),
+    *("check_provider", "withdraw_claims", "finish_removals", "advance_job", "sweep"),
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, Select, func, select, text, union_all
 
+from connector.store.lapsed import is_verified
 from connector.store.models import claims
 
 
@@ -24,5 +25,10 @@ def _of_kind(provider_id: str, uri: str, most: int) -> Select[str]:
 
     An equality condition would make the order irrelevant.
     """
-    of_kind = (claims.c.provider_id == provider_id, claims.c.uri.between(uri, uri), text("claims.is_verified"))
+    of_kind = (
+        claims.c.provider_id == provider_id,
+        claims.c.uri.between(uri, uri),
+        text("claims.is_verified"),
+        is_verified(),
+    )
     return select(claims.c.uri).where(*of_kind).order_by(claims.c.provider_id, claims.c.uri).limit(most)

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, select, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.environment import SANDBOX
 from connector.domain.history import CLAIM, REMOVED, Change
 from connector.domain.verification import Verification
 from connector.store import batch
-from connector.store.conditions import IS_SANDBOX
 from connector.store.dialect import by_code_point, insert
-from connector.store.hidden import is_of_registered
-from connector.store.models import claims, verification_claims, verifications
+from connector.store.hidden import IS_REGISTERED, is_of_registered
+from connector.store.lapsed import has_lapsed, is_verified
+from connector.store.models import claims, providers, verification_claims, verifications
 
-ENVIRONMENT_CHANGED, USER_REMOVED = "environment_changed", "user_removed"  # causes, for the history
+USER_REMOVED = "user_removed"  # a cause, for the history
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
 _SELECT = select(
@@ -40,10 +41,13 @@ _SELECT = select(
     verifications.c.status.label("workflow_status"),
     verifications.c.completed_at,
     verifications.c.decision,
-    verifications.c.document,
     verification_claims.c.output_value,
+    verifications.c.document,
+    has_lapsed(providers.c.sandbox_period).label("has_lapsed"),
 ).select_from(
-    claims.outerjoin(verifications, claims.c.verification_id == verifications.c.id).outerjoin(
+    claims.join(providers, claims.c.provider_id == providers.c.id)
+    .outerjoin(verifications, claims.c.verification_id == verifications.c.id)
+    .outerjoin(
         verification_claims,
         (verification_claims.c.verification_id == claims.c.verification_id)
         & (verification_claims.c.uri == claims.c.uri),
@@ -51,7 +55,9 @@ _SELECT = select(
 )
 
 _IS_THERE = is_of_registered(claims.c.provider_id)
-_OF_USER = _SELECT.where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), _IS_THERE)
+_OF_USER = _SELECT.where(
+    claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), IS_REGISTERED
+)
 _ALL = _OF_USER.order_by(claims.c.uri, claims.c.provider_id)
 _OF_PROVIDER = _ALL.where(claims.c.provider_id == bindparam("of_provider"))
 _ONE = _OF_USER.where(claims.c.id == bindparam("claim_id"))
@@ -63,7 +69,8 @@ _LOCK = (
 )
 _LOCK_OF_USERS = (
     select(
-        *(claims.c[name] for name in ("id", "user_id", "uri", "provider_id", "is_verified", "fingerprint")),
+        *(claims.c[name] for name in ("id", "user_id", "uri", "provider_id", "fingerprint")),
+        is_verified().label("is_verified"),
     )
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id.in_(bindparam("user_ids", expanding=True)))
     .order_by(by_code_point(claims.c.user_id), by_code_point(claims.c.uri), claims.c.provider_id)
@@ -83,8 +90,11 @@ def lock_states_of(user_id: ColumnElement[str]) -> Select[Any]:
 
 _LOCK_STATES = lock_states_of(bindparam("of_user", type_=claims.c.user_id.type))
 
-_CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
-_SETTLED = ("is_verified", "fingerprint", "environment", "verification_id", "verification_status", "updated_at")
+CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
+_SETTLED = (
+    *("is_verified", "fingerprint", "environment", "sandbox_period"),
+    *("verification_id", "verification_status", "updated_at"),
+)
 
 # Columns with the same value in all rows of one verification's result.
 _SHARED = ("tenant", "provider_id", "user_id", "verification_id", "metadata", "created_at", "updated_at")
@@ -164,12 +174,8 @@ def unverify_changed(
     `changed` maps users to the fingerprints of their claims' current values, None if there is none. Return the changes,
     for the journal.
     """
-    locked = _lock_of_users(connection, tenant, list(changed))
-    outdated = [
-        row.id
-        for row in locked
-        if row.is_verified and row.fingerprint != changed[row.user_id].get(row.uri, row.fingerprint)
-    ]
+    verified = _lock_of_users(connection, tenant, list(changed))
+    outdated = [row.id for row in verified if row.fingerprint != changed[row.user_id].get(row.uri, row.fingerprint)]
     return _unverify(connection, tenant, outdated, now)
 
 
@@ -177,8 +183,8 @@ def unverify_held(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
 ) -> list[Change]:
     """Withdraw a user's claims that were verified for exactly these fingerprints, which are outdated."""
-    locked = _lock_of_users(connection, tenant, [user_id])
-    held = [row.id for row in locked if row.uri in fingerprints and row.fingerprint == fingerprints[row.uri]]
+    verified = _lock_of_users(connection, tenant, [user_id])
+    held = [row.id for row in verified if row.uri in fingerprints and row.fingerprint == fingerprints[row.uri]]
     return _unverify(connection, tenant, held, now)
 
 
@@ -194,17 +200,9 @@ def unverify_all(
     actor: str | None = None,
 ) -> list[Change]:
     """Withdraw all of a user's claims, with one provider or all, for a reason other than changed values."""
-    locked = _lock_of_users(connection, tenant, [user_id])
-    known = [row.id for row in locked if provider_id in (None, row.provider_id)]
+    verified = _lock_of_users(connection, tenant, [user_id])
+    known = [row.id for row in verified if provider_id in (None, row.provider_id)]
     return _unverify(connection, tenant, known, now, status, cause, actor)
-
-
-def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now: datetime) -> list[Change]:
-    """Withdraw claims that sandbox results have verified with a provider, which the caller has locked."""
-    verified = (claims.c.provider_id == provider_id, claims.c.is_verified, text(f"claims.{IS_SANDBOX}"))
-    order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
-    locked = connection.execute(select(claims.c.id).where(*verified).order_by(*order).with_for_update())
-    return _unverify(connection, tenant, locked.scalars().all(), now, SANDBOX, ENVIRONMENT_CHANGED)
 
 
 def explain(connection: Connection, verification: Verification, status: str, now: datetime) -> None:
@@ -232,10 +230,10 @@ def forget(
     if not claim_ids or not lock(connection, tenant, user_id):
         return []
     gone = connection.execute(
-        delete(claims).where(claims.c.id.in_(claim_ids)).returning(*_CHANGED, claims.c.is_verified)
+        delete(claims).where(claims.c.id.in_(claim_ids)).returning(*CHANGED, claims.c.is_verified)
     )
     verified = [row for row in gone if row.is_verified]
-    return _changes(verified, now, tenant, current=REMOVED, cause=USER_REMOVED)
+    return changes_of(verified, now, tenant, current=REMOVED, cause=USER_REMOVED)
 
 
 def new_id() -> str:
@@ -244,15 +242,18 @@ def new_id() -> str:
 
 
 def _claim(row: Any) -> Claim:
-    return Claim(**row._asdict())
+    *columns, has_lapsed = row
+    claim = Claim(*columns)
+    return replace(claim, is_verified=False, verification_status=SANDBOX) if has_lapsed else claim
 
 
-def _lock_of_users(connection: Connection, tenant: str, user_ids: Sequence[str]) -> Sequence[Row[Any]]:
-    """Lock the claims of some users, in lock order.
+def _lock_of_users(connection: Connection, tenant: str, user_ids: Sequence[str]) -> list[Any]:
+    """Lock the claims of some users, in lock order, and return those that are verified.
 
     What follows changes them by their ids: a claim that was added since would be locked too late, against that order.
     """
-    return connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": user_ids}).all()
+    locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": user_ids}).all()
+    return [row for row in locked if row.is_verified]
 
 
 def _unverify(
@@ -264,19 +265,19 @@ def _unverify(
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
 ) -> list[Change]:
-    """Withdraw those of some locked claims that are verified."""
+    """Withdraw some verified claims, which are locked."""
     if not claim_ids:
         return []
     withdrawn = connection.execute(
         update(claims)
         .where(claims.c.tenant == tenant, claims.c.is_verified, _IS_THERE, claims.c.id.in_(claim_ids))
         .values(is_verified=False, verification_status=status, updated_at=now)
-        .returning(*_CHANGED)
+        .returning(*CHANGED)
     )
-    return _changes(withdrawn, now, tenant, current=status, cause=cause, actor=actor)
+    return changes_of(withdrawn, now, tenant, current=status, cause=cause, actor=actor)
 
 
-def _changes(rows: Iterable[Row[*tuple[Any, ...]]], now: datetime, tenant: str, **what: Any) -> list[Change]:
+def changes_of(rows: Iterable[Row[*tuple[Any, ...]]], now: datetime, tenant: str, **what: Any) -> list[Change]:
     """Create the entries for claims that are no longer verified, in the order of their users and URIs."""
     return [
         Change(

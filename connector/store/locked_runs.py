@@ -13,6 +13,7 @@ from connector.store import batch, claims, providers, verification_claims, verif
 from connector.store.batch import Answer
 from connector.store.models import verifications as table
 from connector.store.pages import unindexed
+from connector.store.providers import SharedProvider
 
 _IS_THIS_RUN = (
     unindexed(table.c.provider_id) == bindparam("of_provider"),
@@ -27,11 +28,11 @@ _LOCK_STATES = claims.lock_states_of(select(table.c.user_id).where(*_IS_THIS_RUN
 class LockedRun:
     """A run's verification, None if none is known; its claims, and the state of the user's claims.
 
-    The provider's environment cannot change before the transaction's end. Claims are only read if they are needed, and
-    the verification is open.
+    The provider's data cannot change before the transaction's end. Claims are only read if they are needed, and the
+    verification is open.
     """
 
-    environment: str | None
+    provider: SharedProvider
     verification: Verification | None
     claims: Sequence[VerificationClaim]
     states: Mapping[str, ClaimState]
@@ -46,14 +47,14 @@ def lock(
     `shared` is the answer to the share lock, if the transaction has it already.
     """
     key = {"of_provider": provider_id, "of_run": run_id}
-    environment = shared or providers.share(connection, provider_id)
+    shared = shared or providers.share(connection, provider_id)
     verification = batch.execute(connection, verifications.LOCK_RUN, key)
     if not with_claims:
-        return LockedRun(environment.scalar(), verifications.read_one(verification), (), {})
+        return LockedRun(providers.read_shared(shared), verifications.read_one(verification), (), {})
     sent = batch.execute(connection, _FIND_CLAIMS, key)
     states = batch.execute(connection, _LOCK_STATES, key)
     return LockedRun(
-        environment.scalar(),
+        providers.read_shared(shared),
         verifications.read_one(verification),
         verification_claims.read(sent.rows),
         claims.read_states(states.rows),

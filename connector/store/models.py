@@ -51,7 +51,7 @@ from connector.store import (  # noqa: F401  more tables
     statistics_models,
 )
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
-from connector.store.conditions import HAS_RESULT, IS_GUEST, IS_SANDBOX, NEEDS_REVIEW
+from connector.store.conditions import HAS_RESULT, IS_GUEST, IS_SANDBOX, IS_VERIFIED_IN_SANDBOX, NEEDS_REVIEW
 from connector.store.history_models import history as history  # noqa: PLC0414
 from connector.store.job_models import job_parts as job_parts  # noqa: PLC0414  all tables are here
 from connector.store.job_models import jobs as jobs  # noqa: PLC0414
@@ -83,6 +83,8 @@ providers = Table(
     Column("workflow_set_at", UtcDateTime, comment="null: not recorded"),
     Column("webhook_set_at", UtcDateTime, comment="latest change of the webhook or its token; null: not recorded"),
     Column("environment", String(8), comment="sandbox or live, of the credentials; null: not known yet"),
+    Column("sandbox_period", Integer, nullable=False, server_default="0", comment="how often the sandbox was left"),
+    Column("has_lapsed_claims", Boolean, nullable=False, server_default=false(), comment="to be withdrawn"),
     Column("webhook_token", Text, comment="encrypted"),
     Column("previous_webhook_token", Text, comment="encrypted; valid until it expires"),
     time_column("previous_webhook_token_expires_at", nullable=True),
@@ -213,6 +215,7 @@ claims = Table(
     Column("is_verified", Boolean, nullable=False),
     Column("fingerprint", String(64), comment="of the value for which `is_verified` holds"),
     Column("environment", String(8), comment="of the result behind `is_verified`; null: not known, or none"),
+    Column("sandbox_period", Integer, nullable=False, server_default="0", comment="the provider's, at that result"),
     Column("verification_id", ForeignKey("verifications.id", ondelete="SET NULL"), index=True),
     Column("verification_status", String(64), comment="the verification's result for this claim"),
     Column("metadata", JSON, nullable=False, comment="set by an administrator"),
@@ -222,7 +225,7 @@ claims = Table(
 )
 Index(None, claims.c.tenant, claims.c.user_id)
 partial_index("ix_claims_verified", "is_verified", claims.c.provider_id, claims.c.uri)
-partial_index("ix_claims_sandbox", IS_SANDBOX, claims.c.provider_id)
+partial_index("ix_claims_verified_in_sandbox", IS_VERIFIED_IN_SANDBOX, claims.c.provider_id, claims.c.sandbox_period)
 
 events = Table(
     "events",
@@ -241,7 +244,6 @@ events = Table(
 )
 partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
 partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
-
 partial_index("ix_events_verification_with_body", "body IS NOT NULL", events.c.verification_id)
 Index(None, events.c.run_id, events.c.provider_id)
 Index(None, events.c.provider_id, events.c.state, events.c.received_at)

@@ -10,6 +10,7 @@ from connector.domain.assurance import Proof, ProvenClaim
 from connector.domain.stored import stored_member
 from connector.domain.studio import OutputRole
 from connector.store.hidden import is_of_registered
+from connector.store.lapsed import is_verified
 from connector.store.models import claims, verification_claims, verifications
 
 # A verification is a claim's proof if it verified the claim for the same value, or for the output's.
@@ -33,7 +34,7 @@ _OF_USER = (
     .where(
         claims.c.tenant == bindparam("of_tenant"),
         claims.c.user_id == bindparam("of_user"),
-        claims.c.is_verified,
+        is_verified(),
         is_of_registered(claims.c.provider_id),
     )
 )

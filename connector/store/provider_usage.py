@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from connector.store.lapsed import is_verified
 from connector.store.models import claims, verifications
 
 
@@ -24,7 +25,7 @@ def count_verifications(connection: Connection, provider_id: str, most: int) -> 
 
 def count_verified(connection: Connection, provider_id: str, most: int) -> int:
     """Return the number of verified claims among at most `most` claims."""
-    of_provider = select(claims.c.is_verified).where(claims.c.provider_id == provider_id)
+    of_provider = select(is_verified().label("is_verified")).where(claims.c.provider_id == provider_id)
     some = of_provider.order_by(claims.c.user_id, claims.c.uri).limit(most).subquery()
     statement = select(func.count()).select_from(some).where(some.c.is_verified)
     return connection.execute(statement).scalar_one()

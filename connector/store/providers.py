@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, liter
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
+from connector.domain.frozen import frozen
 from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.stored import known_fields, stored_member, with_unknown
@@ -62,11 +63,23 @@ WEBHOOK_TOKENS = (
     providers.c.previous_webhook_token_expires_at,
 )
 _SHARE = (
-    select(providers.c.environment, *WEBHOOK_TOKENS)
+    select(providers.c.environment, providers.c.sandbox_period, providers.c.has_lapsed_claims, *WEBHOOK_TOKENS)
     .where(providers.c.id == bindparam("provider_id"), IS_REGISTERED)
     .with_for_update(read=True, key_share=True)
 )
 _REQUIRE = required.one_row(_SHARE)
+
+
+@frozen
+class SharedProvider:
+    """The data of a provider that cannot change while it is share-locked.
+
+    `has_lapsed_claims`: claims that the sandbox verified in an earlier period may not be withdrawn yet.
+    """
+
+    environment: str | None
+    sandbox_period: int = 0
+    has_lapsed_claims: bool = False
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -108,7 +121,7 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
 def share(connection: Connection, provider_id: str) -> Answer:
     """Share-lock a provider until the transaction's end; no row if it was removed.
 
-    Returns its environment, and the columns of `WEBHOOK_TOKENS`.
+    Returns the columns of `SharedProvider`, and those of `WEBHOOK_TOKENS`.
     """
     return batch.execute(connection, _SHARE, {"provider_id": provider_id})
 
@@ -116,6 +129,14 @@ def share(connection: Connection, provider_id: str) -> Answer:
 def require(connection: Connection, provider_id: str) -> None:
     """Share-lock a provider; if it was removed, the transaction fails with `NoRowError`."""
     batch.execute(connection, _REQUIRE, {"provider_id": provider_id})
+
+
+def read_shared(answer: Answer) -> SharedProvider:
+    """Read a provider that is share-locked; an empty one if it was removed."""
+    row = answer.one_or_none()
+    if row is None:
+        return SharedProvider(environment=None)
+    return SharedProvider(row.environment, row.sandbox_period, row.has_lapsed_claims)
 
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:

@@ -45,7 +45,10 @@ _ADD = insert(signal_levels, lambda statement: statement.on_conflict_do_nothing(
 
 
 def _chosen(columns: Sequence[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the statement for the users who are verified by claims of these conditions."""
+    """Return the statement for the users who are verified by claims of these conditions.
+
+    Claims that have lapsed are verified here until they are withdrawn: only that announces that the level has changed.
+    """
     mine, other = claims.c, claims.alias().c
     is_judged = other.is_verified | other.verification_id.is_(None) | other.verification_status.is_not(None)
     of_same = (other.tenant == mine.tenant, other.user_id == mine.user_id, other.provider_id == mine.provider_id)

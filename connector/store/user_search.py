@@ -11,6 +11,7 @@ from connector.domain.verification import Verification
 from connector.store.attempt_limits import COUNTS
 from connector.store.dialect import in_code_points, precedes, reaches
 from connector.store.hidden import is_of_registered
+from connector.store.lapsed import is_verified
 from connector.store.models import claims, providers, users, verifications
 from connector.store.verification_search import LISTED, latest_of_each
 from connector.store.verifications import IS_THERE, is_in, read_row
@@ -54,7 +55,7 @@ def find_verified(connection: Connection, tenant: str, user_ids: Sequence[str]) 
     """Return the claims of some users that are verified, by the users' ids."""
     verified: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
     statement = select(claims.c.user_id, claims.c.uri).where(
-        claims.c.tenant == tenant, claims.c.user_id.in_(user_ids), claims.c.is_verified, _IS_CLAIM_THERE
+        claims.c.tenant == tenant, claims.c.user_id.in_(user_ids), is_verified(), _IS_CLAIM_THERE
     )
     for user_id, uri in connection.execute(statement):
         verified[user_id].add(uri)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     Row,
@@ -56,7 +57,11 @@ _REQUIRE_LEASE = required.one_row(_CHANGE_UNDER_LEASE.returning(verifications.c.
 # provider, and the removal of a provider locks it first.
 _SHARED_PROVIDER = (
     select(providers.c.id)
-    .where(providers.c.id == bindparam("of_provider"), IS_REGISTERED)
+    .where(
+        providers.c.id == bindparam("of_provider"),
+        IS_REGISTERED,
+        ~providers.c.has_lapsed_claims | bindparam("with_lapsed", type_=Boolean()),
+    )
     .with_for_update(read=True, key_share=True)
     .cte("shared_provider")
 )
@@ -96,11 +101,13 @@ class Fence:
     """The condition under which the holder of a lease may write a status.
 
     `owner` still holds it. With `has_no_run`, no run exists or may exist; without it, the provider is locked first,
-    because a run is recorded together with its claims, and the transaction fails if the lease was lost.
+    because a run is recorded together with its claims, and the transaction fails if the lease was lost. It also fails
+    while claims of the provider have lapsed, unless the user's were withdrawn (`with_lapsed`).
     """
 
     owner: str
     has_no_run: bool = False
+    with_lapsed: bool = False
 
 
 class RemovedError(RequestError):
@@ -265,7 +272,8 @@ def _write(
     parameters["of_owner"] = fence.owner
     if fence.has_no_run:
         return batch.execute(connection, _WRITE_WITHOUT_RUN, parameters)
-    return batch.execute(connection, _WRITE_WITH_RUN, parameters | {"of_provider": verification.provider_id})
+    of_provider = {"of_provider": verification.provider_id, "with_lapsed": fence.with_lapsed}
+    return batch.execute(connection, _WRITE_WITH_RUN, parameters | of_provider)
 
 
 def _without_status(values: Mapping[str, Any]) -> Mapping[str, Any]:

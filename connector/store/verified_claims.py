@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, bindparam, select
 from connector.domain.written_status import ClaimRecord
 from connector.store import batch
 from connector.store.guests import is_guest
-from connector.store.hidden import is_of_registered
+from connector.store.hidden import IS_REGISTERED, is_of_registered
+from connector.store.lapsed import is_verified, verification_status
 from connector.store.models import claims, providers, verification_claims, verifications
 
 
@@ -25,11 +26,15 @@ class VerifiedClaim(NamedTuple):
 Verified = Sequence[VerifiedClaim]
 
 _IS_THERE = is_of_registered(claims.c.provider_id)
-_OF_USER = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).where(
-    claims.c.tenant == bindparam("of_tenant"),
-    claims.c.user_id == bindparam("of_user"),
-    claims.c.is_verified,
-    _IS_THERE,
+_OF_USER = (
+    select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint)
+    .join(providers, providers.c.id == claims.c.provider_id)
+    .where(
+        claims.c.tenant == bindparam("of_tenant"),
+        claims.c.user_id == bindparam("of_user"),
+        is_verified(providers.c.sandbox_period),
+        IS_REGISTERED,
+    )
 )
 
 _UNSENT = (
@@ -42,7 +47,7 @@ _UNSENT = (
     .where(
         claims.c.tenant == bindparam("of_tenant"),
         claims.c.user_id == bindparam("of_user"),
-        claims.c.is_verified,
+        is_verified(),
         claims.c.fingerprint.is_not(None),
         verification_claims.c.fingerprint.is_(None),
         _IS_THERE,
@@ -50,10 +55,9 @@ _UNSENT = (
 )
 _RECORDS = (
     select(
-        *(
-            claims.c[name]
-            for name in ("user_id", "uri", "is_verified", "verification_id", "verification_status", "updated_at")
-        ),
+        *(claims.c[name] for name in ("user_id", "uri", "verification_id", "updated_at")),
+        is_verified(providers.c.sandbox_period).label("is_verified"),
+        verification_status(providers.c.sandbox_period).label("verification_status"),
         providers.c.name,
         verifications.c.completed_at,
     )
@@ -62,7 +66,7 @@ _RECORDS = (
             verifications, verifications.c.id == claims.c.verification_id
         )
     )
-    .where(claims.c.tenant == bindparam("of_tenant"), _IS_THERE)
+    .where(claims.c.tenant == bindparam("of_tenant"), IS_REGISTERED)
 )
 
 
@@ -97,7 +101,7 @@ def find_users(connection: Connection, tenant: str, after: str, limit: int) -> l
         select(claims.c.user_id)
         .where(
             claims.c.tenant == tenant,
-            claims.c.is_verified,
+            is_verified(),
             claims.c.user_id > after,
             ~is_guest(claims.c.user_id),
             _IS_THERE,

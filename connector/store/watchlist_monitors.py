@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, 
 from connector.domain.frozen import frozen
 from connector.domain.watchlist import ClaimStanding, MonitorTarget
 from connector.store.dialect import from_now, insert
+from connector.store.lapsed import is_verified, verification_status
 from connector.store.models import claims, verifications, watchlist_monitors
 
 _T = watchlist_monitors
@@ -20,9 +21,9 @@ _STANDING = select(_T.c.applicant_id, _T.c.report_name, _T.c.monitor_id).where(*
 _ADD = insert(_T, lambda statement: statement.on_conflict_do_nothing())
 _CLAIMS = (
     select(
-        claims.c.is_verified,
+        is_verified(),
         claims.c.verification_id,
-        claims.c.verification_status,
+        verification_status(),
         verifications.c.applicant_id,
         verifications.c.created_at,
         verifications.c.environment,
@@ -92,7 +93,7 @@ def find_users_to_monitor(
         _T.c.monitor_id.is_not(None),
         _T.c.report_name == report_name,
     )
-    verified = (claims.c.provider_id == provider_id, claims.c.is_verified, ~recorded.exists())
+    verified = (claims.c.provider_id == provider_id, is_verified(), ~recorded.exists())
     return _page(connection, claims.c.user_id, verified, after, limit)
 
 

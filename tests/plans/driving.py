@@ -24,6 +24,7 @@ from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
 from connector.store import (
     directory_checks,
+    lapsed_claims,
     outbox,
     provider_health,
     queueing,
@@ -46,7 +47,7 @@ from tests.contract.wire import (
     USERS,
     WEBHOOK_TOKEN,
 )
-from tests.crowd import COMMON_TAG, RARE_TAG
+from tests.crowd import COMMON_TAG, RARE_TAG, user_of_sandbox
 from tests.harness import Caller, World, as_actor
 from tests.oidc.relying_party import REDIRECT_URI, RelyingParty, UserBrowser, returned, run_of
 from tests.plans.console_pages import drive_pages
@@ -72,6 +73,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         look_up(world, admin, run_id)
         finish(world, admin)
         administer(world, admin, neighbour)
+        leave_sandbox(world, admin, neighbour)
         operate(admin)
         manage_deliveries(world, admin)
         use_console(world, admin)
@@ -306,6 +308,18 @@ def administer(world: World, admin: Caller, neighbour: str) -> None:
     done(admin.request("DELETE", f"{path}/previous-webhook-token"))
     done(admin.request("DELETE", f"{path}/webhook"))
     done(admin.request("DELETE", path))
+
+
+def leave_sandbox(world: World, admin: Caller, neighbour: str) -> None:
+    """Change a provider from the sandbox to live; the worker withdraws the claims with the other deliveries."""
+    for token in ("api_sandbox.neighbour", "api_live.neighbour"):
+        properties = config_properties(world.simulator, token=token)
+        body = provider_body(world.simulator, name="neighbour", configProperties=properties)
+        done(admin.put(f"{PROVIDERS}/{neighbour}", body))
+    services = world.connector.services
+    services.withdrawals.resume()
+    with services.database.write() as connection:
+        lapsed_claims.withdraw_of_user(connection, world.tenant, user_of_sandbox("b"), world.clock(), neighbour)
 
 
 def notify(world: World, admin: Caller, application: Application) -> str:

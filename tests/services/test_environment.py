@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from connector.services.results.deliveries import CheckVerification
 from connector.store.models import claims as claims_table
@@ -36,6 +37,11 @@ def ann(world: World) -> Caller:
     return world.add_user()
 
 
+def rows(world: World, statement: Select[Any]) -> set[tuple[Any, ...]]:
+    with world.connector.services.database.read() as connection:
+        return {tuple(row) for row in connection.execute(statement)}
+
+
 # Claims verified in the sandbox
 
 
@@ -62,9 +68,8 @@ def test_withdrawn_claims_are_in_the_history(world: World, ann: Caller) -> None:
     statement = select(history.c.name, history.c.previous, history.c.current).where(
         history.c.cause == "environment_changed"
     )
-    with world.connector.services.database.read() as connection:
-        changes = {tuple(row) for row in connection.execute(statement)}
-    assert changes == {(uri, "verified", "sandbox") for uri in MAPPING}
+    withdrawn = {(uri, "verified", "sandbox") for uri in MAPPING}
+    world.wait_until(lambda: rows(world, statement) == withdrawn)
 
 
 @pytest.mark.parametrize("token", ["api_sandbox.another", "api_sandbox_eu.another"])
@@ -252,8 +257,7 @@ def test_no_sandbox_result_verifies_a_claim_while_the_credentials_change(world: 
         changed.result()
 
     statement = select(claims_table.c.is_verified, claims_table.c.verification_status)
-    with world.connector.services.database.read() as connection:
-        assert {tuple(row) for row in connection.execute(statement)} == {(False, "sandbox")}
+    world.wait_until(lambda: rows(world, statement) == {(False, "sandbox")})
 
 
 # The operator

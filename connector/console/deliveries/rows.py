@@ -39,6 +39,7 @@ KINDS: Mapping[str, object] = {
     "update_monitors_of_user": _l("Ending a removed user’s watchlist monitors"),
     "update_monitors_of_provider": _l("Setting up a provider’s watchlist monitors"),
     "check_provider": _l("Checking a provider"),
+    "withdraw_claims": _l("Withdrawing what the sandbox verified"),
     "finish_removals": _l("Finishing a removal"),
 }
 EVENTS: Mapping[str, object] = {

@@ -27,7 +27,7 @@ from connector.services.people.claim_entries import (
 )
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import claims, proven_claims
+from connector.store import claims, lapsed_claims, proven_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -97,11 +97,10 @@ class Claims:
         with self._database.write() as connection:
             check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             current = self._share(connection, tenant, user_id, values)
-            claims.lock(connection, tenant.name, user_id)
+            changes = self._lock(connection, tenant, user_id)
             known = {
                 (claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant.name, user_id)
             }
-            changes = []
             for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id)):
                 claim = known.get((entry.uri, entry.provider_id))
                 if claim is None:
@@ -134,13 +133,13 @@ class Claims:
         with self._database.write() as connection:
             check_providers(connection, tenant, [provider_id], share=True)
             current = self._share(connection, tenant, user_id, values)
-            claims.lock(connection, tenant.name, user_id)
+            withdrawn = self._lock(connection, tenant, user_id)
             claim = claims.find(connection, tenant.name, user_id, claim_id)
             if claim is None:
                 raise removed(user_id)
             entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
             change = self._correct(connection, tenant, user_id, claim, entry, values, actor)
-            self._journal.record(connection, [change if reason is None else change.because(reason)])
+            self._journal.record(connection, [*withdrawn, change if reason is None else change.because(reason)])
             self._withdraw(connection, tenant, user_id, self._outdated(tenant, user_id, [entry], values, current))
             written = find_named(connection, tenant, user_id, [entry])
         return self._confirmed(tenant, user_id, [entry], values, written)[0]
@@ -156,6 +155,11 @@ class Claims:
         if current is None and values is not None:
             raise removed(user_id)
         return current
+
+    def _lock(self, connection: Connection, tenant: Tenant, user_id: str) -> list[Change]:
+        """Lock the user's claims, and withdraw those that have lapsed; return the changes."""
+        claims.lock(connection, tenant.name, user_id)
+        return lapsed_claims.withdraw_of_user(connection, tenant.name, user_id, self._clock())
 
     def _correct(
         self,

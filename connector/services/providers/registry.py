@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from connector.domain.environment import SANDBOX
 from connector.domain.health import AFTER_CHANGE
-from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, Change, by_administrator
+from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
 from connector.domain.ids import normal_id
 from connector.domain.messages import message
 from connector.domain.provider import Condition, Provider, ProviderConfig
@@ -21,13 +21,22 @@ from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import ChangedMeanwhile, Code, RequestError
 from connector.services import removals
 from connector.services.journal import Journal
+from connector.services.providers import withdrawals
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.refusals import name_conflict, name_taken, not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.services.signal_announcement import NoteLevels
 from connector.services.use_case import use_case
-from connector.store import claims, daily_counts, outbox, provider_health, providers, signal_levels, verification_search
+from connector.store import (
+    daily_counts,
+    lapsed_claims,
+    outbox,
+    provider_health,
+    providers,
+    signal_levels,
+    verification_search,
+)
 from connector.store import removals as hiding
 from connector.store.engine import Database
 
@@ -101,33 +110,34 @@ class Providers:
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns | self._times(changed), self._clock())
             provider_health.put_due(connection, provider_id, self._clock() + AFTER_CHANGE)
-            withdrawn = self._withdraw_sandbox(connection, stored, columns)
+            self._end_sandbox(connection, stored, columns)
             secret = self._secrets.notice_secret(provider_id, config, stored)
             self._own.follow(connection, tenant.name, provider_id, studio.notices, secret)
-            self._record(connection, tenant, provider_id, CHANGED, actor, before, changed, config.name, withdrawn)
+            self._record(connection, tenant, provider_id, CHANGED, actor, before, changed, config.name)
             return _find(connection, tenant.name, provider_id)
 
     def _times(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns with the time since which the workflow is unchanged, if it has changed."""
         return {"workflow_set_at": self._clock()} if _OF_WORKFLOW & set(changed) else {}
 
-    def _withdraw_sandbox(
-        self, connection: Connection, stored: Mapping[str, Any], columns: Mapping[str, Any]
-    ) -> list[Change]:
-        """Withdraw claims verified in the sandbox, if the provider's credentials are no longer for it."""
+    def _end_sandbox(self, connection: Connection, stored: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+        """End the period in the sandbox, if the provider's credentials are no longer for it.
+
+        From then on the claims that it verified are read as not verified; they are withdrawn in the background.
+        """
         before, after = stored["environment"], columns.get("environment", stored["environment"])
         if after in (before, SANDBOX):
-            return []
-        withdrawn = claims.unverify_sandbox(connection, stored["id"], stored["tenant"], self._clock())
+            return
+        if has_lapsed_claims := lapsed_claims.end_period(connection, stored["id"], stored["sandbox_period"]):
+            withdrawals.queue(connection, stored["tenant"], stored["id"])
         log.warning(
             "provider.environment_changed",
             provider_id=stored["id"],
             previous=before,
             environment=after,
-            unverified_claims=len(withdrawn),
+            has_lapsed_claims=has_lapsed_claims,
             advice="Results of Onfido's sandbox verify nothing now; their users can start again.",
         )
-        return withdrawn
 
     def learn_environment(self, provider: Provider, environment: str | None) -> None:
         """Record the environment of credentials that do not show it themselves, as determined from an applicant."""
@@ -227,12 +237,11 @@ class Providers:
         before: Mapping[str, Any],
         changed: Mapping[str, Any],
         name: str,
-        more: Sequence[Change] = (),
     ) -> None:
         detail = {"properties": sorted(name for name in changed if not name.endswith("_set_at"))}
         changes = provider_differences(before, changed)
         entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id, changes)
-        self._journal.record(connection, [entry, *more])
+        self._journal.record(connection, [entry])
 
 
 def _find(connection: Connection, tenant_name: str, provider_id: str) -> Provider:

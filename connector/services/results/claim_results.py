@@ -19,7 +19,8 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import RunSnapshot
 from connector.onfido.output_claims import read_claim
 from connector.services.use_case import use_case
-from connector.store import claims
+from connector.store import claims, lapsed_claims
+from connector.store.providers import SharedProvider
 from connector.store.vault import Fingerprints
 
 
@@ -35,21 +36,26 @@ class ClaimResults:
         verification: Verification,
         judged: Sequence[Judged],
         known: Mapping[str, ClaimState],
+        provider: SharedProvider,
         cause: Change,
     ) -> list[Change]:
         """Write a finished run's results for its claims; return the changes, for the history.
 
-        `known` are the states of the user's claims, which are locked. A result of the sandbox never replaces one of
-        live.
+        `known` are the states of the user's claims, which are locked; those that have lapsed are withdrawn first. A
+        result of the sandbox never replaces one of live.
         """
-        rows, changes = [], []
+        rows: list[dict[str, Any]] = []
+        changes: list[Change] = []
+        if provider.has_lapsed_claims:
+            changes, known = _withdraw_lapsed(connection, verification, cause.at)
         for claim, verdict in judged:
             previous = known.get(claim.uri)
             if previous and previous.is_verified and _says_nothing(verification, verdict, previous):
                 continue
             origin = verification.environment if verdict.is_verified else None
             state = ClaimState(bool(verdict.is_verified), verdict.verification_status, origin)
-            rows.append(self._row(verification, claim, verdict, cause.at) | vars(state))
+            row = self._row(verification, claim, verdict, cause.at)
+            rows.append(row | vars(state) | {"sandbox_period": provider.sandbox_period})
             if previous is None or previous.label != state.label:
                 before = previous.label if previous else None
                 changes.append(replace(cause, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
@@ -107,6 +113,15 @@ def claim_row(verification: Verification, claim: VerificationClaim, now: datetim
         "created_at": now,
         "updated_at": now,
     }
+
+
+def _withdraw_lapsed(
+    connection: Connection, verification: Verification, now: datetime
+) -> tuple[list[Change], Mapping[str, ClaimState]]:
+    """Withdraw the user's claims that have lapsed; return the changes, and the states after that."""
+    tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
+    withdrawn = lapsed_claims.withdraw_of_user(connection, tenant, user_id, now, provider_id)
+    return withdrawn, claims.lock_states(connection, provider_id, user_id)
 
 
 def _says_nothing(verification: Verification, verdict: Verdict, previous: ClaimState) -> bool:

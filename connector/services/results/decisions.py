@@ -35,6 +35,7 @@ from connector.services.use_case import use_case
 from connector.services.values import UserValues
 from connector.store import claims, providers, verification_claims, verification_search, verifications
 from connector.store.engine import Database
+from connector.store.providers import SharedProvider
 from connector.store.vault import Fingerprints
 
 log = structlog.get_logger(__name__)
@@ -65,19 +66,19 @@ class Decisions:
         _check_reason(reason)
         run_id = _check_review(verification)
         with self._database.read() as connection:
-            _environment(connection, verification, run_id, is_approved=is_approved)
+            _share(connection, verification, run_id, is_approved=is_approved)
         run = self._fetch(verification, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
         values = self._read(verification) if is_approved else None
         with self._database.write() as connection:
             now = self._clock()
-            environment = _environment(connection, verification, run_id, is_approved=is_approved)
+            provider = _share(connection, verification, run_id, is_approved=is_approved)
             self._record(connection, verification, run, now)
             moved = of_verification(verification, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
             targets = self._claims(connection, verification, values)
-            judged = self._claim_results.judge(verification, targets, run, environment)
+            judged = self._claim_results.judge(verification, targets, run, provider.environment)
             approved = [(claim, verdict) for claim, verdict in judged if verdict.is_verified]
             known = claims.lock_states(connection, verification.provider_id, verification.user_id)
-            verified = self._claim_results.settle(connection, verification, approved, known, moved)
+            verified = self._claim_results.settle(connection, verification, approved, known, provider, moved)
             verification_claims.keep_results(connection, verification, approved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
@@ -129,12 +130,12 @@ class Decisions:
         return self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value) if value else None
 
 
-def _environment(connection: Connection, verification: Verification, run_id: str, *, is_approved: bool) -> str | None:
-    """Return the provider's environment; raise if the result to approve does not count in it."""
-    environment: str | None = providers.share(connection, verification.provider_id).scalar()
-    if is_approved and not counts(verification.environment, environment):
+def _share(connection: Connection, verification: Verification, run_id: str, *, is_approved: bool) -> SharedProvider:
+    """Share-lock the provider and return it; raise if the result to approve does not count in its environment."""
+    provider = providers.read_shared(providers.share(connection, verification.provider_id))
+    if is_approved and not counts(verification.environment, provider.environment):
         raise _not_decidable(run_id, "it ran in Onfido's sandbox, which the provider's credentials are not for")
-    return environment
+    return provider
 
 
 def _check_reason(reason: str) -> None:

@@ -229,8 +229,8 @@ class Results:
         run: RunSnapshot,
         moved: Change,
     ) -> list[Change]:
-        judged = self._claim_results.judge(verification, locked.claims, run, locked.environment)
-        changes = self._claim_results.settle(connection, verification, judged, locked.states, moved)
+        judged = self._claim_results.judge(verification, locked.claims, run, locked.provider.environment)
+        changes = self._claim_results.settle(connection, verification, judged, locked.states, locked.provider, moved)
         values = self._kept.values(verification, judged)
         verification_claims.keep_results(connection, verification, judged, values)
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:

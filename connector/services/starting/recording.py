@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import INITIATED, Change
 from connector.domain.messages import message
-from connector.domain.verification import VerificationClaim
+from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
 from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
@@ -21,7 +21,7 @@ from connector.services.results.events import Events
 from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempt, Attempts, lost
 from connector.services.starting.leases import LeaseLostError
-from connector.store import claims, events, snapshots, verifications
+from connector.store import claims, events, lapsed_claims, providers, snapshots, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.required import NoRowError
@@ -55,7 +55,7 @@ class Recorder:
         `OnfidoError` then, and one of `NOT_OURS` if the lease was lost.
         """
         try:
-            stored, parked = self._record(attempt, run, targets)
+            stored, parked = self._record_after_withdrawal(attempt, run, targets)
         except NoRowError as error:
             raise self._lost(attempt) from error
         except IntegrityError as error:
@@ -79,16 +79,38 @@ class Recorder:
         with self._database.read() as connection:
             return snapshots.take(connection, recorded)
 
-    def _record(
+    def _record_after_withdrawal(
         self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]
+    ) -> tuple[Snapshot, Sequence[ParkedEvent]]:
+        """Record the run as `_record` does; if claims have lapsed, withdraw the user's before they are assigned to it."""
+        try:
+            return self._record(attempt, run, targets, Fence(attempt.lease.owner))
+        except NoRowError:
+            if not self._withdraw_lapsed(attempt.verification):
+                raise
+        return self._record(attempt, run, targets, Fence(attempt.lease.owner, with_lapsed=True))
+
+    def _withdraw_lapsed(self, verification: Verification) -> bool:
+        """Withdraw the user's claims that have lapsed; False if none of the provider's have."""
+        with self._database.write() as connection:
+            shared = providers.share(connection, verification.provider_id)
+            if not providers.read_shared(shared).has_lapsed_claims:
+                return False
+            owner = (verification.tenant, verification.user_id)
+            withdrawn = lapsed_claims.withdraw_of_user(connection, *owner, self._clock(), verification.provider_id)
+            self._journal.record(connection, withdrawn)
+            return True
+
+    def _record(
+        self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim], fence: Fence
     ) -> tuple[Snapshot, Sequence[ParkedEvent]]:
         """Record the run; return the stored data, and the events that are parked for it after the commit.
 
-        Nothing is recorded, and `NoRowError` raised, if the lease was lost.
+        Nothing is recorded, and `NoRowError` raised, if the fence does not hold.
         """
         verification, now = attempt.verification, self._clock()
         with self._database.write() as connection:
-            entries = self._write(connection, attempt, run, now)
+            entries = self._write(connection, attempt, run, fence, now)
             claims.set_verification(connection, [claim_row(verification, claim, now) for claim in targets])
             self._journal.record(connection, entries)
             parked = events.find_parked_after(connection, attempt.provider.provider_id, run.run_id)
@@ -98,9 +120,11 @@ class Recorder:
         with self._database.read() as connection:
             return lost(connection, attempt)
 
-    def _write(self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime) -> list[Change]:
+    def _write(
+        self, connection: Connection, attempt: Attempt, run: RunSnapshot, fence: Fence, now: datetime
+    ) -> list[Change]:
         """Write the run under the lease; its first status is written with it, all later ones by `Results`."""
-        verification, fence = attempt.verification, Fence(attempt.lease.owner)
+        verification = attempt.verification
         values = self._values(attempt, run, now)
         if verification.run_id is not None:
             verifications.record_run(connection, verification, fence, values | {"updated_at": now})
