@@ -228,6 +228,30 @@ def test_the_check_accepts_a_reader_of_the_history() -> None:
     assert list(writers_of_history(ast.parse(source))) == []
 
 
+def reads_stored_verification(tree: ast.Module) -> bool:
+    """Whether a file reads the column `is_verified` of claims, which does not show that a claim has lapsed."""
+    tables = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "connector.store.models"
+        for alias in node.names
+        if alias.name == "claims"
+    }
+    read = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return not read.isdisjoint(f"{table}.c.is_verified" for table in tables)
+
+
+def test_only_the_writers_of_claims_read_whether_they_are_stored_as_verified() -> None:
+    readers = {module_of(path) for path in SOURCES if reads_stored_verification(tree_of(path))}
+    assert readers == {"connector.store.claims", "connector.store.lapsed"}
+
+
+def test_the_check_finds_a_reader_of_the_stored_verification() -> None:
+    source = "from connector.store.models import claims as table\nselect(table.c.id).where(table.c.is_verified)"
+    assert reads_stored_verification(ast.parse(source))
+    assert not reads_stored_verification(ast.parse("select(verification_claims.c.is_verified)"))
+
+
 def writers_of_status(tree: ast.Module) -> Iterator[str]:
     """Return the functions of a file that write a verification's status: by the store's statement, or by their own."""
     if any(name.startswith("opentelemetry.") for name in imports(tree)):

@@ -97,7 +97,10 @@ _SETTLED = (
 )
 
 # Columns with the same value in all rows of one verification's result.
-_SHARED = ("tenant", "provider_id", "user_id", "verification_id", "metadata", "created_at", "updated_at")
+_SHARED = (
+    *("tenant", "provider_id", "user_id", "sandbox_period"),
+    *("verification_id", "metadata", "created_at", "updated_at"),
+)
 
 _ADD = insert(claims)
 _SET_VERIFICATION = insert(

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, Update, delete,
 
 from connector.domain.frozen import frozen
 from connector.store.console_models import console_links, console_sessions
+from connector.store.free_rows import lock_free
 from connector.store.pages import Branch, Order, Position, page
 
 
@@ -175,13 +176,15 @@ def forget_links(connection: Connection, now: datetime, limit: int) -> int:
 
 def _forget(connection: Connection, table: Table, key: Any, now: datetime, limit: int) -> int:
     expired = select(key).where(table.c.expires_at <= now).order_by(table.c.expires_at).limit(limit)
-    return connection.execute(delete(table).where(key.in_(expired))).rowcount
+    free = lock_free(connection, expired)
+    return connection.execute(delete(table).where(key.in_(free))).rowcount if free else 0
 
 
 def _forget_tokens(connection: Connection, column: Column[datetime], until: datetime, limit: int) -> int:
     table = console_sessions.c
     ended = select(table.id).where(table.access_token.is_not(None), column <= until).order_by(column).limit(limit)
-    return connection.execute(_without_token(table.id.in_(ended))).rowcount
+    free = lock_free(connection, ended)
+    return connection.execute(_without_token(table.id.in_(free))).rowcount if free else 0
 
 
 def _without_token(*conditions: ColumnElement[bool]) -> Update:

@@ -20,6 +20,7 @@ from connector.store import claims as of_claims
 from connector.store import providers as of_providers
 from connector.store.conditions import IS_VERIFIED_IN_SANDBOX
 from connector.store.dialect import by_code_point
+from connector.store.free_rows import lock_free
 from connector.store.hidden import IS_REGISTERED, is_of_registered
 from connector.store.lapsed import has_lapsed
 from connector.store.models import claims, providers
@@ -51,8 +52,7 @@ def withdraw_some(
     The provider is share-locked: it is not removed, and no claim lapses meanwhile.
     """
     provider = of_providers.read_shared(of_providers.share(connection, provider_id))
-    some = _in_sandbox(provider_id, provider.sandbox_period).limit(limit).with_for_update(skip_locked=True)
-    claim_ids = connection.execute(some).scalars().all()
+    claim_ids = lock_free(connection, _in_sandbox(provider_id, provider.sandbox_period).limit(limit))
     return len(claim_ids), _withdraw(connection, tenant, claim_ids, now)
 
 

@@ -37,6 +37,7 @@ from connector.domain.frozen import frozen
 from connector.store import batch, pages
 from connector.store.batch import Answer
 from connector.store.dialect import Extended, Insert, from_now, insert
+from connector.store.free_rows import lock_free
 from connector.store.models import outbox
 from connector.store.pages import Branch, Order, Position
 from connector.store.wake_up import NOTIFY, announce
@@ -271,7 +272,8 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
         .order_by(outbox.c.settled_at)
         .limit(limit)
     )
-    return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
+    free = lock_free(connection, old)
+    return connection.execute(delete(outbox).where(outbox.c.id.in_(free))).rowcount if free else 0
 
 
 def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:

@@ -127,10 +127,9 @@ def take_verification(connection: Connection, stream_id: str, now: datetime, int
 
 
 def set_seeded(connection: Connection, tenant: str) -> None:
-    """Record that the levels of a tenant's users are known."""
-    connection.execute(
-        update(signal_streams).where(_T.tenant == tenant, _T.is_seeded.is_(False)).values(is_seeded=True)
-    )
+    """Record that the levels of a tenant's users are known, for its streams, which are locked first, in lock order."""
+    stream_ids = [each.stream_id for each in lock_all(connection, tenant)]
+    connection.execute(update(signal_streams).where(_T.id.in_(stream_ids)).values(is_seeded=True))
 
 
 def remove(connection: Connection, stream_id: str) -> None:

@@ -12,14 +12,15 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine, ExceptionContext, text
+from sqlalchemy import Engine, ExceptionContext, insert, text
 
+from connector.domain.signals import ALL, ENABLED, Receiver, Stream, StreamConfig
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services import batches
@@ -27,8 +28,10 @@ from connector.services.key_rotation import KeyRotation
 from connector.services.people.claim_entries import ClaimEntry
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import claims, events
+from connector.store import claims, console_sessions, events, outbox, signal_streams
+from connector.store.console_models import console_sessions as console_sessions_table
 from connector.store.engine import Database
+from connector.store.models import outbox as outbox_table
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.bodies import event_body
 from tests.harness import ADMIN_SCOPES, Caller, Clock, ConnectorServer, World, verified
@@ -358,6 +361,83 @@ def test_claims_are_withdrawn_while_one_before_them_is_added_and_locked(world: W
 
     assert withdrawn == [GIVEN_NAME, LAST_NAME]
     assert verified(ann.claims()) == set(MAPPING)
+
+
+# Upkeep meets other transactions
+
+
+def test_levels_of_a_tenant_with_two_streams_are_noted_while_one_of_its_users_is_checked(
+    world: World, database: Database
+) -> None:
+    """The check locks the streams by their ids; in the table they are in the opposite order."""
+    ids = sorted(str(uuid.uuid4()) for _ in range(2))
+    with database.write() as connection:
+        for stream_id in reversed(ids):
+            signal_streams.add(connection, stream_of(world, stream_id))
+    lock = ("SELECT id FROM signal_streams WHERE id = :id FOR UPDATE", {"id": ids[0]})
+
+    def lock_all() -> None:
+        with database.write() as connection:
+            signal_streams.lock_all(connection, world.tenant)
+
+    def set_seeded() -> None:
+        with database.write() as connection:
+            signal_streams.set_seeded(connection, world.tenant)
+
+    collide_behind(database, *lock, lock_all, set_seeded)
+
+    with database.read() as connection:
+        assert [each.is_seeded for each in signal_streams.find_all(connection, world.tenant)] == [True, True]
+
+
+def stream_of(world: World, stream_id: str) -> Stream:
+    """Return a stream that waits for the levels of its tenant's users."""
+    now = world.clock()
+    owner = (stream_id, world.tenant, Receiver("issuer", stream_id), "issuer", StreamConfig())
+    return Stream(*owner, ENABLED, None, ALL, turn=0, waiting=0, is_seeded=False, created_at=now, updated_at=now)
+
+
+def test_the_sweep_passes_over_sessions_and_deliveries_that_others_have_locked(
+    world: World, database: Database
+) -> None:
+    past = world.clock() - timedelta(days=400)
+    with database.write() as connection:
+        connection.execute(console_sessions_table.delete())
+        connection.execute(outbox_table.delete())
+        connection.execute(insert(console_sessions_table), [session_of(world, number, past) for number in range(3)])
+        connection.execute(insert(outbox_table), [delivery_of(number, past) for number in range(3)])
+
+    with database.write() as connection:
+        for table in ("console_sessions", "outbox"):
+            connection.execute(text(f"SELECT id FROM {table} WHERE id = '1' FOR UPDATE"))
+        numbers = [sweep_some(database, world) for _ in range(2)]
+
+    assert numbers == [(2, 2, 2), (0, 0, 0)]
+    assert sweep_some(database, world) == (1, 1, 1)
+
+
+def session_of(world: World, number: int, ended: datetime) -> dict[str, Any]:
+    """Return a session at the console that has ended long ago, with a token."""
+    texts = dict.fromkeys(("issuer", "subject", "user_id", "name", "client_id", "tenant"), world.tenant)
+    times = dict.fromkeys(("created_at", "seen_at", "expires_at", "token_expires_at"), ended)
+    return {**texts, **times, "id": str(number), "digest": str(number), "scopes": [], "access_token": "sealed"}
+
+
+def delivery_of(number: int, ended: datetime) -> dict[str, Any]:
+    """Return a delivery that was made long ago."""
+    made = {"state": "done", "attempts": 1, "history": [], "payload": {}, "kind": "bulk"}
+    return {**made, **dict.fromkeys(("created_at", "due_at", "settled_at"), ended), "id": str(number)}
+
+
+def sweep_some(database: Database, world: World) -> tuple[int, int, int]:
+    """Delete tokens, sessions and deliveries, as the sweep does, and return how many."""
+    now = world.clock()
+    with database.write() as connection:
+        return (
+            console_sessions.forget_expired_tokens(connection, now, batches.BATCH),
+            console_sessions.forget_sessions(connection, now, batches.BATCH),
+            outbox.forget_done(connection, timedelta(days=1), batches.BATCH),
+        )
 
 
 # Keys are rotated

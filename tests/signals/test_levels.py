@@ -24,6 +24,7 @@ from tests.bodies import event_body
 from tests.contract.wire import PROVIDERS, USERS
 from tests.harness import World
 from tests.races.attack import ALL_CLEAR
+from tests.services.environments import LIVE, SANDBOX, use
 from tests.services.receiving import rows_of, wait_for
 from tests.services.removing import rows_left
 from tests.signals.receiver import HIGH, LOW, STREAMS, Receiver, as_client, connect, level_of, verify_by_hand
@@ -59,6 +60,17 @@ def test_a_level_is_signalled_when_a_user_becomes_verified_and_when_no_longer(wo
     assert world.put_user("ann", {GIVEN_NAME: "Anna"}) is False
     assert levels(world, receiver, 2)[1:] == [("ann", HIGH, LOW)]
     assert receiver.events()[1]["events"][LEVEL_CHANGE]["change_direction"] == "decrease"
+
+
+def test_a_level_falls_when_the_credentials_leave_the_sandbox_that_verified_the_user(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    use(world, SANDBOX)
+    assert world.post_event(event_body(world.start(world.add_user()), "approved", ALL_CLEAR)).ok
+    assert levels(world, receiver, 1) == [("ann", LOW, HIGH)]
+
+    use(world, LIVE)
+
+    assert levels(world, receiver, 2)[1:] == [("ann", HIGH, LOW)]
 
 
 def test_a_user_reaches_the_level_when_all_claims_of_a_provider_are_verified(world: World) -> None:

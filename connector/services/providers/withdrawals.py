@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from connector.domain.frozen import frozen
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -34,7 +34,7 @@ from connector.store.removals import is_queued
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@frozen
 class WithdrawClaims:
     """Withdraw a provider's claims that have lapsed."""
 

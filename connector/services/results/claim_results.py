@@ -107,6 +107,7 @@ def claim_row(verification: Verification, claim: VerificationClaim, now: datetim
         "is_verified": False,
         "fingerprint": claim.fingerprint,
         "environment": None,
+        "sandbox_period": 0,
         "verification_id": verification.verification_id,
         "verification_status": None,
         "metadata": {},
