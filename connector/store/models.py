@@ -62,7 +62,6 @@ from connector.store.times import UtcDateTime
 from connector.store.watchlist_models import watchlist_monitors as watchlist_monitors  # noqa: PLC0414
 
 metadata = METADATA
-
 providers = Table(
     "providers",
     metadata,

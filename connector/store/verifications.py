@@ -28,11 +28,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from connector.domain.frozen import frozen
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.store import batch, required, verification_claims
 from connector.store.batch import Answer
+from connector.store.fences import Fence, Lease
 from connector.store.hidden import IS_REGISTERED, is_of_registered
 from connector.store.models import providers, verifications
 from connector.store.models import verification_claims as claims_table
@@ -86,28 +86,6 @@ IS_HERE = is_in(bindparam("of_environment", type_=verifications.c.environment.ty
 _OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc())
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
-
-
-@frozen
-class Lease:
-    """The right to initiate one verification, until `until`."""
-
-    owner: str
-    until: datetime
-
-
-@frozen
-class Fence:
-    """The condition under which the holder of a lease may write a status.
-
-    `owner` still holds it. With `has_no_run`, no run exists or may exist; without it, the provider is locked first,
-    because a run is recorded together with its claims, and the transaction fails if the lease was lost. It also fails
-    while claims of the provider have lapsed, unless the user's were withdrawn (`with_lapsed`).
-    """
-
-    owner: str
-    has_no_run: bool = False
-    with_lapsed: bool = False
 
 
 class RemovedError(RequestError):

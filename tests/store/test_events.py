@@ -12,8 +12,8 @@ from sqlalchemy import insert, select
 from connector.domain.verification import VerificationClaim
 from connector.store import events, verifications
 from connector.store.engine import Database
+from connector.store.fences import Lease
 from connector.store.models import events as events_table
-from connector.store.verifications import Lease
 
 Add = Callable[..., str | None]
 

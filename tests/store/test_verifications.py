@@ -25,9 +25,9 @@ from connector.store import (
 )
 from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
+from connector.store.fences import Fence, Lease
 from connector.store.models import applicants as applicants_table
 from connector.store.models import providers
-from connector.store.verifications import Fence, Lease
 
 ABOUT = (VerificationClaim("givenname", "first_name"), VerificationClaim("lastname", "last_name"))
 EVERYTHING = VerificationFilter()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from connector.domain.frozen import frozen
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -23,6 +22,7 @@ from typing import Any, ClassVar
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.services.batches import forget
 from connector.services.journal import Journal
 from connector.services.outbox import Handler

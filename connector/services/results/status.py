@@ -23,7 +23,7 @@ from connector.domain.verification import Verification
 from connector.domain.workflow_run import is_final
 from connector.store import verifications
 from connector.store.batch import Answer
-from connector.store.verifications import Fence
+from connector.store.fences import Fence
 
 
 @frozen

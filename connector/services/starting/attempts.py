@@ -39,8 +39,8 @@ from connector.services.use_case import use_case
 from connector.store import batch, providers, verifications
 from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
+from connector.store.fences import Fence, Lease
 from connector.store.required import NoRowError
-from connector.store.verifications import Fence, Lease
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,9 @@ from connector.services.timing import Timing
 from connector.services.use_case import use_case
 from connector.store import verifications
 from connector.store.engine import Database
+from connector.store.fences import Lease
 from connector.store.required import NoRowError
-from connector.store.verifications import Lease, RemovedError
+from connector.store.verifications import RemovedError
 
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that a lease covers

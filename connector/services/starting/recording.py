@@ -24,9 +24,9 @@ from connector.services.starting.leases import LeaseLostError
 from connector.store import claims, events, lapsed_claims, providers, snapshots, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
+from connector.store.fences import Fence
 from connector.store.required import NoRowError
 from connector.store.snapshots import Snapshot
-from connector.store.verifications import Fence
 
 
 class Recorder:
@@ -82,24 +82,20 @@ class Recorder:
     def _record_after_withdrawal(
         self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]
     ) -> tuple[Snapshot, Sequence[ParkedEvent]]:
-        """Record the run as `_record` does; if claims have lapsed, withdraw the user's before they are assigned to it."""
+        """Record the run; if claims have lapsed, withdraw the user's before they are assigned to it."""
         try:
             return self._record(attempt, run, targets, Fence(attempt.lease.owner))
-        except NoRowError:
-            if not self._withdraw_lapsed(attempt.verification):
-                raise
+        except NoRowError:  # the lease was lost, which the second attempt shows, or claims have lapsed
+            self._withdraw_lapsed(attempt.verification)
         return self._record(attempt, run, targets, Fence(attempt.lease.owner, with_lapsed=True))
 
-    def _withdraw_lapsed(self, verification: Verification) -> bool:
-        """Withdraw the user's claims that have lapsed; False if none of the provider's have."""
+    def _withdraw_lapsed(self, verification: Verification) -> None:
+        """Withdraw the user's claims that have lapsed; the worker may have done so meanwhile."""
         with self._database.write() as connection:
-            shared = providers.share(connection, verification.provider_id)
-            if not providers.read_shared(shared).has_lapsed_claims:
-                return False
+            providers.share(connection, verification.provider_id)
             owner = (verification.tenant, verification.user_id)
             withdrawn = lapsed_claims.withdraw_of_user(connection, *owner, self._clock(), verification.provider_id)
             self._journal.record(connection, withdrawn)
-            return True
 
     def _record(
         self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim], fence: Fence
