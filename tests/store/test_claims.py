@@ -30,6 +30,7 @@ def row(provider_id: str, now: datetime) -> Callable[..., dict[str, Any]]:
             "uri": uri,
             "is_verified": False,
             "fingerprint": None,
+            "sandbox_period": 0,
             "verification_id": None,
             "verification_status": None,
             "metadata": {},
