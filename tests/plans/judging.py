@@ -88,9 +88,13 @@ def _fault(node: Any) -> str | None:
         return f"reads all of {node['Relation Name']}"
     if node["Node Type"] == "Sort" and node["Plan Rows"] > MOST_SORTED:
         return f"sorts {node['Plan Rows']} rows"
-    if node["Node Type"] == "Nested Loop" and any(map(_is_repeated_whole, node["Plans"][1:])):
+    if node["Node Type"] == "Nested Loop" and any(map(_is_repeated_whole, _inner(node))):
         return "computes the same for each row, of which there may be more than expected"
     return None
+
+
+def _inner(loop: Any) -> list[Any]:
+    return [each for each in loop["Plans"] if each["Parent Relationship"] == "Inner"]
 
 
 def _is_repeated_whole(node: Any) -> bool:
