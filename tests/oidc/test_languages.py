@@ -63,7 +63,7 @@ def test_the_other_pages_of_a_request_are_translated_too(party: RelyingParty) ->
     browser = opened(party, ui_locales="de")
     browser.session.headers["Accept-Language"] = "de"
     browser.press("leave")
-    assert "Das ist erledigt" in browser.look().text
+    assert "Diese Anfrage ist abgeschlossen" in browser.look().text
     assert "nicht fortgesetzt" in browser.get("/oauth2/authorize").text
     assert "gibt es nicht" in browser.get("/oauth2/flows/none").text
 

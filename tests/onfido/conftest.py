@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class Reply:
 
     @property
     def content(self) -> bytes:
+        if self.status == HTTPStatus.NO_CONTENT:  # a body would be taken for the beginning of the next answer
+            return b""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 

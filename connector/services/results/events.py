@@ -171,7 +171,7 @@ class Events:
         added = events.add(connection, row)
         run = _lock_run(connection, provider_id, event, shared) if state == events.APPLIED else None
         if remembered is not None and [read_tokens(each) for each in shared.rows] != [remembered]:
-            raise ChangedMeanwhile("The provider's webhook tokens were changed.")
+            raise ChangedMeanwhile("The provider's webhook tokens were changed: read them again.")
         if not shared.rows:
             raise webhook_not_found(provider_id)
         if added.rowcount != 1:
