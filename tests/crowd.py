@@ -103,7 +103,7 @@ def settle(connection: Connection, place: Place, number: int) -> None:
     _put(connection, signal_streams, _stream(place, _NUMBER), STREAMS)
     for table, rows in _everyones(place, _NUMBER, number):
         _put(connection, table, rows, number)
-    for table, rows in _fews(place, _NUMBER):
+    for table, rows in _fews(place, _NUMBER, number):
         _put(connection, table, rows, min(FEW, number))
 
 
@@ -116,7 +116,7 @@ def _put(connection: Connection, table: Table, columns: Columns, number: int) ->
 
 def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[tuple[Table, Columns]]:
     user_id, verification_id = _ids(place, each)
-    started = from_now(each * literal_column(str(-YEAR / number)))
+    started = _started(each, number)
     is_open, is_kept = each <= FEW, each * (YEAR / number) < 30 * DAY
     owner = {"tenant": literal(place.tenant), "user_id": user_id}
     changed = {"created_at": started, "updated_at": started}
@@ -167,11 +167,16 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     yield job_parts, part | {"content": literal(SEALED)}
 
 
-def _fews(place: Place, each: ColumnElement[int]) -> Iterator[tuple[Table, Columns]]:
+def _started(each: ColumnElement[int], number: int) -> ColumnElement[Any]:
+    """Return when each user's verification was created: evenly over a year, the latest first."""
+    return from_now(each * literal_column(str(-YEAR / number)))
+
+
+def _fews(place: Place, each: ColumnElement[int], number: int) -> Iterator[tuple[Table, Columns]]:
     """Yield rows whose number is independent of the users'."""
     user_id, verification_id = _ids(place, each)
     today, later = from_now(each * literal_column("-60.0")), from_now(literal_column(str(DAY)))
-    yield verification_tags, _tag(place, verification_id, today, RARE_TAG)
+    yield verification_tags, _tag(place, verification_id, _started(each, number), RARE_TAG)
     unknown = _event(place, _named("parked", user_id), _named("parked", user_id), _named("unknown", user_id), today)
     yield events, unknown | {"body": literal(SEALED), "state": literal("parked")}
     for state in ("ready", "dead"):
