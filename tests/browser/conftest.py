@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings
@@ -32,7 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
-    """The driver."""
+    """The driver; what is expected may take a minute, as long as a click (`visiting.py`)."""
+    expect.set_options(timeout=60_000)
     with sync_playwright() as running:
         yield running
 

@@ -206,7 +206,7 @@ def test_an_endpoint_is_changed_disabled_and_removed(
     page.get_by_label("Attributes changed").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The endpoint was changed.")).to_be_visible()
-    expect(page.locator("#last-changes").locator("xpath=../..")).to_contain_text("changed the events", timeout=60_000)
+    expect(page.locator("#last-changes").locator("xpath=../..")).to_contain_text("changed the events")
     visitor.look(address, "endpoint")
 
     visitor.page.set_viewport_size({"width": 1280, "height": 900})

@@ -23,8 +23,12 @@ IDLE = 1_801  # seconds: a little more than `console_idle_time`
 pytestmark = pytest.mark.one_database
 
 
-def be_idle(place: World) -> None:
-    """End the session in the database, since moving the clock would put it ahead of Onfido's in later tests."""
+def be_idle(place: World, page: Page) -> None:
+    """End the session in the database, since moving the clock would put it ahead of Onfido's in later tests.
+
+    Before that the page has loaded all of its parts: one that comes later shows that the session has ended.
+    """
+    page.wait_for_load_state("networkidle")
     with place.connector.services.database.write() as connection:
         connection.execute(update(console_sessions).values(seen_at=place.clock() - timedelta(seconds=IDLE)))
 
@@ -46,7 +50,7 @@ def test_a_form_comes_back_after_the_sign_in(visit: Visit, place: World, *, java
     name = f"Müller's “Bank” <b> עברית 🏦 {uuid.uuid4()}"
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Description").fill("typed for a long time")
-    be_idle(place)
+    be_idle(place, page)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
 
@@ -67,8 +71,7 @@ def test_a_live_part_says_that_the_session_has_ended_and_leaves_the_page(visit: 
     visitor = visit()
     path = f"/console/providers/{world.provider_id}/setup"
     page = visitor.open(path)
-    page.wait_for_load_state("networkidle")
-    be_idle(place)
+    be_idle(place, page)
 
     hint = page.get_by_role("alert").filter(has_text="You are signed out")
     expect(hint).to_be_visible(timeout=120_000)
@@ -86,7 +89,7 @@ def test_an_act_that_asks_first_leads_to_the_sign_in_and_back(visit: Visit, plac
     visitor = visit()
     path = f"/console/providers/{world.provider_id}/danger"
     page = visitor.open(path)
-    be_idle(place)
+    be_idle(place, page)
     page.get_by_role("link", name="Disable").click()
     page.wait_for_url(SIGN_IN)
     assert path.replace("/", "%2F") in page.url or path in page.url

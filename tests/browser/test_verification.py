@@ -66,7 +66,7 @@ def test_an_open_verification_is_updated_live_until_its_end(visit: Visit, place:
         connection.execute(statement.values(status="processing", updated_at=place.clock()))
     expect(page.get_by_role("heading", name=user_id).locator("..").get_by_text("Being checked")).to_be_visible()
     world.outcome(verification.run_id or "", **DIFFERS)
-    expect(page.get_by_text("The run was approved.").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The run was approved.").first).to_be_visible()
 
 
 def test_a_refresh_applies_the_result_at_onfido(visit: Visit, place: World) -> None:

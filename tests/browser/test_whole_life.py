@@ -32,7 +32,7 @@ def test_an_administrator_sets_up_a_provider_and_decides_on_a_verification(visit
 
     comparisons = {"first_name": "clear", "last_name": "clear", "date_of_birth": "consider"}
     world.outcome(run_id, status="review", comparisons=comparisons)
-    page.get_by_role("link", name="Decide").click(timeout=60_000)  # the page follows the run
+    page.get_by_role("link", name="Decide").click()  # the page follows the run
     page.get_by_role("link", name="Show the pictures").click()
     expect(page.get_by_role("img", name="selfie")).to_be_visible()
     page.get_by_label("Approve").check()

@@ -77,7 +77,7 @@ class TestVerifications:
         visitor = visit(tenant=home.tenant)
         page = visitor.open("/console/verifications")
         home.start(home.add_user("bea"))
-        page.get_by_role("link", name="1 new").click(timeout=60_000)
+        page.get_by_role("link", name="1 new").click()
         expect(page.get_by_role("row")).to_have_count(3)
 
     def test_a_csv_export_is_a_job_with_the_filters_of_the_list(self, visit: Visit, home: World) -> None:
@@ -88,7 +88,7 @@ class TestVerifications:
         page.get_by_role("button", name="CSV").click()
         expect(page.get_by_role("heading", name="Verifications as CSV")).to_be_visible()
         with page.expect_download() as downloading:
-            page.get_by_role("link", name="Download CSV").click(timeout=60_000)
+            page.get_by_role("link", name="Download CSV").click()
         text = downloading.value.path().read_text(encoding="utf-8")
         assert "bea" in text
         assert "ann" not in text
@@ -147,7 +147,7 @@ class TestUsers:
         page = visit(EVERYTHING, home.tenant).open("/console/users/ann")
         page.get_by_role("button", name="Export the record").click()
         with page.expect_download() as downloading:
-            page.get_by_role("link", name="Download HTML").click(timeout=60_000)
+            page.get_by_role("link", name="Download HTML").click()
         assert VALUES[GIVEN_NAME] in downloading.value.path().read_text(encoding="utf-8")
 
     def test_a_user_is_removed_after_the_id_was_typed(self, visit: Visit, home: World) -> None:
@@ -200,7 +200,7 @@ class TestJobs:
         page = visit(EVERYTHING, home.tenant).open("/console/jobs")
         page.get_by_role("link", name="Ask Onfido for runs").click()
         page.get_by_role("button", name="Ask Onfido").click()
-        expect(page.get_by_text("Runs in Onfido’s list")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Runs in Onfido’s list")).to_be_visible()
         page.get_by_role("link", name="Jobs").last.click()
         page.get_by_role("link", name="Resend since…").click()
         page.get_by_role("button", name="Count them").click()
@@ -216,7 +216,7 @@ class TestJobs:
         page.get_by_role("button", name="Count them").click()
         expect(page.get_by_role("heading", name="Resend 1 delivery?")).to_be_visible()
         page.get_by_role("button", name="Resend 1").click()
-        expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Done", exact=True)).to_be_visible()
 
     @pytest.mark.one_database
     def test_a_double_click_creates_one_job(self, visit: Visit, home: World) -> None:
