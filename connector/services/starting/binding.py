@@ -189,11 +189,9 @@ class Binding:
         verification = attempt.verification
         if not verification_claims.are_bound(connection, verification.verification_id, answers):
             return False
-        if bound.has_outdated:
-            tenant, user_id = verification.tenant, verification.user_id
-            sent = _fingerprints(bound.claims)
-            withdrawn = claims.unverify_changed(connection, tenant, {user_id: sent}, self._clock())
-            self._journal.record(connection, withdrawn)
+        sent = {verification.user_id: _fingerprints(bound.claims)}
+        withdrawn = claims.unverify_changed(connection, verification.tenant, sent, self._clock())
+        self._journal.record(connection, withdrawn)
         return True
 
     def mark_overwritten(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
