@@ -180,6 +180,7 @@ def test_a_write_in_progress_blocks_no_other_check(database: Database) -> None:
         release.set()
         for each in (*asking, holding):
             each.join()
+        wait_until(lambda: all(each.name != "check" for each in threading.enumerate()))  # the write that had to wait
 
 
 def test_a_disk_that_is_nearly_full_is_reported_before_a_write_fails(new_database: Callable[[str], str]) -> None:
