@@ -225,7 +225,7 @@ class Events:
 
 
 def note_received(provider_id: str, event: Event | None, state: str) -> str:
-    """Count an event (a duplicate is None), log it unless the run's status is logged; return its state."""
+    """Count an event, None if it was not read; log it unless the run's status is logged; return its state."""
     metrics.EVENTS.labels(state).inc()
     if event is not None and event.run is not None and state == events.APPLIED:
         return state

@@ -71,13 +71,14 @@ class Posts:
     ) -> str | None:
         """Receive an event of a run, for which nothing but the tokens is needed of the provider.
 
-        Return None if it is another event, or the tokens were changed: then everything is read first.
+        Return None if it is another event, a probe of our own, or the tokens were changed: then everything is read
+        first.
         """
         try:
             event = read_event(body)
         except RequestError:
             return None
-        if event.run is None:
+        if event.run is None or event.kind == PROBE:
             return None
         try:
             posted = Posted(body, digest, event)

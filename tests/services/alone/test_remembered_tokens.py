@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -10,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.onfido.webhooks import PROBE
 from connector.services.providers.secrets import Secrets
 from connector.services.providers.webhook_access import WebhookAccesses
 from connector.settings import Settings
@@ -60,6 +62,24 @@ def test_a_remembered_token_expires(world: World, elsewhere: World) -> None:
     assert post(world, old) == 200
     world.clock.advance(DAY + 1)
     assert [post(world, token) for token in (old, NEW_TOKEN)] == [401, 200]
+
+
+def test_events_are_accepted_if_the_clock_is_set_back_before_a_token_expired(world: World, elsewhere: World) -> None:
+    old = world.webhook_token
+    change_token(elsewhere, NEW_TOKEN)
+    world.clock.advance(DAY + 1)
+    assert post(world, NEW_TOKEN) == 200
+    world.clock.advance(-2)
+    assert [post(world, token) for token in (NEW_TOKEN, old)] == [200, 200]
+
+
+def test_a_probe_has_no_effect_whatever_it_contains(world: World, elsewhere: World) -> None:
+    run_id = world.start(world.add_user("ann"))
+    event = json.loads(event_body(run_id, "approved", ALL_CLEAR))
+    event["payload"]["action"] = PROBE
+    assert world.post_event(json.dumps(event).encode()).status_code == 200
+    assert verified(world.connector.as_user("ann").claims()) == set()
+    assert [each.status for each in world.verifications("ann")] == ["awaiting_input"]
 
 
 def test_a_provider_removed_by_another_process_receives_nothing(world: World, elsewhere: World) -> None:
