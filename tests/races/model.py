@@ -56,7 +56,7 @@ class User:
         self.verified: set[str] = set()
         self.known_claims: set[str] = set()
         self.attempts: list[Attempt] = []
-        self.has_applicant = False
+        self.sent_to_applicant: frozenset[str] = frozenset()  # every claim that its latest applicant may have
         self.started = 0  # requests with INITIATED that were answered 200
         self.time = 0.0
 
@@ -64,6 +64,11 @@ class User:
     def open(self) -> Attempt | None:
         """The attempt that is not closed."""
         return next((attempt for attempt in self.attempts if not attempt.is_closed), None)
+
+    @property
+    def has_applicant(self) -> bool:
+        """Whether the latest applicant is updated; one that would keep a value that was removed is replaced."""
+        return bool(self.sent_to_applicant) and all(self.values[uri] is not None for uri in self.sent_to_applicant)
 
     @property
     def runs(self) -> list[Run]:
@@ -104,9 +109,14 @@ class User:
             self.attempts.remove(attempt)
 
     def _start(self, attempt: Attempt, fault: str | None) -> Answer:
+        sent = attempt.claims | {GIVEN_NAME, LAST_NAME}
+        if self.has_applicant:
+            self.sent_to_applicant |= sent  # recorded before they are sent
+        elif fault != "applicant failed":
+            self.sent_to_applicant = sent
         if fault == "applicant failed":
             return UNREACHABLE
-        self.has_applicant = attempt.has_applicant = True
+        attempt.has_applicant = True
         attempt.asked_at = None
         if fault == "run throttled":
             return THROTTLED
