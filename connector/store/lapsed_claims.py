@@ -93,7 +93,11 @@ def _in_sandbox(provider_id: str, before: int) -> Select[Any]:
 
 
 def _withdraw(connection: Connection, tenant: str, claim_ids: Sequence[str], now: datetime) -> list[Change]:
-    """Withdraw locked claims that have lapsed."""
+    """Withdraw locked claims that have lapsed.
+
+    The condition is repeated: if it was checked before a wait for a lock, it compared the period at that time, while a
+    claim may have been verified in a later one since.
+    """
     if not claim_ids:
         return []
     withdrawn = connection.execute(
