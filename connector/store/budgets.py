@@ -31,6 +31,7 @@ from connector.store.batch import Answer
 from connector.store.budget_models import onfido_budgets as table
 from connector.store.compiled import HAS_VALUES
 from connector.store.dialect import Insert, insert
+from connector.store.free_rows import lock_free
 
 UNUSED = 86_400.0  # seconds since a bucket was full, after which it is deleted
 
@@ -153,6 +154,6 @@ def find_held(connection: Connection, account: str, *, farthest: float) -> Answe
 def forget_unused(connection: Connection, size: int) -> int:
     """Remove some buckets that were not used for long; return their number."""
     is_unused = (table.c.full_at < _NOW - UNUSED, table.c.held_until < _NOW)
-    some = select(table.c.account).where(*is_unused).limit(size).with_for_update(skip_locked=True)
-    accounts = connection.execute(some).scalars().all()
+    some = select(table.c.account).where(*is_unused).limit(size)
+    accounts = lock_free(connection, some)
     return connection.execute(delete(table).where(table.c.account.in_(accounts))).rowcount if accounts else 0

@@ -30,6 +30,7 @@ from connector.domain.history import (
 )
 from connector.store import batch, pages
 from connector.store.conditions import IS_AUDITED, IS_REFUSED
+from connector.store.free_rows import lock_free
 from connector.store.models import history
 from connector.store.pages import Branch, Order, Position, unindexed
 
@@ -125,7 +126,7 @@ def forget_refusals(connection: Connection, before: datetime, limit: int) -> int
     Records that another transaction has locked are skipped until the next time, which avoids deadlocks.
     """
     old = select(history.c.id).where(_IS_REFUSED, history.c.at < before).order_by(history.c.at).limit(limit)
-    free = connection.execute(old.with_for_update(skip_locked=True)).scalars().all()
+    free = lock_free(connection, old)
     return connection.execute(delete(history).where(history.c.id.in_(free))).rowcount if free else 0
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, case, delete, func, insert, null, select, tex
 from connector.domain.jobs import DONE, EXPIRED, FAILED, OPEN_STATES, QUEUED, RUNNING_AT_ONCE, Job, JobRequest
 from connector.store import dialect, pages
 from connector.store.conditions import HAS_EXPIRING_RESULT, IS_ENDED_JOB, IS_OPEN_JOB, IS_QUEUED_JOB
+from connector.store.free_rows import lock_free
 from connector.store.models import job_parts, jobs
 from connector.store.pages import Branch, Order, Position
 
@@ -173,7 +174,7 @@ def touch(connection: Connection, job_ids: Sequence[str], now: datetime) -> None
 def expire(connection: Connection, now: datetime, limit: int) -> int:
     """Delete some expired results, and return their number; locked ones are skipped."""
     statement = select(jobs.c.id).where(_IS_EXPIRING, jobs.c.expires_at <= now).order_by(jobs.c.expires_at)
-    ids = connection.execute(statement.limit(limit).with_for_update(skip_locked=True)).scalars().all()
+    ids = lock_free(connection, statement.limit(limit))
     remove_parts(connection, ids)
     if ids:
         connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(state=EXPIRED, updated_at=now))
@@ -183,7 +184,7 @@ def expire(connection: Connection, now: datetime, limit: int) -> int:
 def forget_ended(connection: Connection, before: datetime, limit: int) -> int:
     """Delete some jobs that ended long ago, and return their number."""
     statement = select(jobs.c.id).where(_IS_ENDED, jobs.c.ended_at < before).order_by(jobs.c.ended_at)
-    ids = connection.execute(statement.limit(limit).with_for_update(skip_locked=True)).scalars().all()
+    ids = lock_free(connection, statement.limit(limit))
     return connection.execute(delete(jobs).where(jobs.c.id.in_(ids))).rowcount if ids else 0
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, delete, literal, or_, select, update
 
 from connector.domain.frozen import frozen
+from connector.store.free_rows import lock_free
 from connector.store.hidden import HIDDEN
 from connector.store.models import claims, events, notice_endpoints, outbox, providers, refused_starts, verifications
 from connector.store.openid_models import openid_assertions, openid_clients, openid_flows
@@ -32,8 +33,7 @@ class Part:
         """Delete some rows that no other transaction has locked; return their number."""
         table, key = self.owner.table, list(self.owner.table.primary_key)[-1]
         of_owner = self.owner == owner_id
-        chosen = select(key).where(of_owner).order_by(*self.order).limit(limit).with_for_update(skip_locked=True)
-        rows = connection.execute(chosen).scalars().all()
+        rows = lock_free(connection, select(key).where(of_owner).order_by(*self.order).limit(limit))
         if rows:
             connection.execute(delete(table).where(key.in_(rows), *([of_owner] if self.owner.primary_key else [])))
         return len(rows)

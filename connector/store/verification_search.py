@@ -14,6 +14,7 @@ from connector.domain.verification import Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
 from connector.store.conditions import NEEDS_REVIEW
+from connector.store.free_rows import lock_free
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import IS_THERE, SELECT, one, read_row
@@ -156,7 +157,7 @@ def forget_results(connection: Connection, closed_before: datetime, limit: int) 
     """Remove the kept output of some runs whose retention has ended; return their number."""
     has_result = verifications.c.result.is_not(None) | verifications.c.document.is_not(None)
     statement = select(verifications.c.id).where(verifications.c.closed_at < closed_before, has_result)
-    old = _lock_free(connection, statement.order_by(verifications.c.closed_at).limit(limit))
+    old = lock_free(connection, statement.order_by(verifications.c.closed_at).limit(limit))
     if old:
         connection.execute(
             update(verification_claims)
@@ -165,11 +166,6 @@ def forget_results(connection: Connection, closed_before: datetime, limit: int) 
         )
         connection.execute(update(verifications).where(verifications.c.id.in_(old)).values(result=None, document=None))
     return len(old)
-
-
-def _lock_free(connection: Connection, chosen: Select[Any]) -> Sequence[str]:
-    """Lock those of the chosen verifications that no other transaction has locked: waiting could deadlock."""
-    return connection.execute(chosen.with_for_update(skip_locked=True)).scalars().all()
 
 
 def _branches(connection: Connection, tenant: str, criteria: VerificationFilter, order: Order) -> list[Branch]:

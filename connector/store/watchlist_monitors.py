@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, 
 from connector.domain.frozen import frozen
 from connector.domain.watchlist import ClaimStanding, MonitorTarget
 from connector.store.dialect import from_now, insert
+from connector.store.free_rows import lock_free
 from connector.store.lapsed import is_verified, verification_status
 from connector.store.models import claims, verifications, watchlist_monitors
 
@@ -122,7 +123,7 @@ def forget_some(connection: Connection, limit: int, *, provider_id: str) -> int:
     """Delete some records of a removed provider; return their number."""
     of_provider = _T.c.provider_id == provider_id
     some = select(_T.c.user_id).where(of_provider).order_by(_T.c.user_id).limit(limit)
-    users = connection.execute(some.with_for_update(skip_locked=True)).scalars().all()
+    users = lock_free(connection, some)
     if users:
         connection.execute(delete(_T).where(of_provider, _T.c.user_id.in_(users)))
     return len(users)
