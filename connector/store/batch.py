@@ -135,7 +135,7 @@ def insert_all(
         together = _of_rows(statement, columns, len(some), tuple(common))
         values = dict(common)
         for row, names in zip(some, together.names, strict=True):
-            values.update(zip(names, together.read(row), strict=True))
+            values.update(zip(names, [row[column] for column in together.columns], strict=True))
         execute(connection, together.statement, values)
 
 
@@ -145,11 +145,11 @@ def _share(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
 
 
 class _OfRows(NamedTuple):
-    """An INSERT of several rows: the names of each row's parameters, and the function that reads them from a row."""
+    """An INSERT of several rows: the columns with a value for each row, and the names of each row's parameters."""
 
     statement: Insert
+    columns: Sequence[str]
     names: Sequence[Sequence[str]]
-    read: Callable[[Mapping[str, Any]], Sequence[Any]]
 
 
 @cache
@@ -162,13 +162,9 @@ def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Seq
     options = {HAS_VALUES: True, **required.rows(statement, number)}
     return _OfRows(
         statement.values(rows).execution_options(**options),
+        own,
         [[f"{name}_{at}" for name in own] for at in range(number)],
-        partial(_values, own),
     )
-
-
-def _values(names: Sequence[str], row: Mapping[str, Any]) -> Sequence[Any]:
-    return [row[name] for name in names]
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
