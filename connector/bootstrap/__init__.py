@@ -223,7 +223,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
     def tasks(self) -> Tasks:
         """List and complete the tasks of runs."""
         parts = (self.lookup, self._notices, self._journal, self.readings, self._timing, self._clock)
-        return Tasks(self.database, self.providers, self.onfido, *parts)
+        return Tasks(self.database, self.onfido, *parts)
 
     @part
     def upkeep(self) -> Upkeep:

@@ -35,7 +35,6 @@ from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
-from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import NotifyOfTask
 from connector.services.timing import Timing, background
 from connector.services.use_case import use_case
@@ -66,7 +65,6 @@ class Tasks:
     """Lists and completes the tasks of runs of one tenant, which each method takes."""
 
     _database: Database
-    _providers: Providers
     _onfido: Onfido
     _lookup: VerificationLookup
     _notices: Notices
