@@ -60,9 +60,9 @@ class WebhookAccess:
 
     tokens: SealedTokens
     studio: Studio
-    is_known: bool = False
-    notifies_of_tasks: bool = False
-    notifies_of_matches: bool = False
+    is_known: bool
+    notifies_of_tasks: bool
+    notifies_of_matches: bool
 
 
 def find(connection: Connection, provider_id: str, tenant: str, digest: str = "") -> WebhookAccess | None:
