@@ -8,8 +8,7 @@ from connector.domain.jobs import DONE, QUEUED, RUNNING
 from connector.domain.openid.flow import GUEST_LENGTH, GUEST_PREFIX
 from connector.domain.workflow_run import REVIEW
 
-IS_SANDBOX = f"environment = '{SANDBOX}'"
-IS_VERIFIED_IN_SANDBOX = f"is_verified AND {IS_SANDBOX}"
+IS_VERIFIED_IN_SANDBOX = f"is_verified AND environment = '{SANDBOX}'"
 IS_GUEST = f"length(user_id) = {GUEST_LENGTH} AND substr(user_id, 1, {len(GUEST_PREFIX)}) = '{GUEST_PREFIX}'"
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
