@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -19,10 +17,9 @@ from connector.api.fields import check_length
 from connector.api.middleware.shares import Lasting, lasts
 from connector.api.middleware.traffic import MAX_API_BODY
 from connector.api.openapi.error_responses import PROTECTED, error_responses
-from connector.domain.nesting import is_deeper
+from connector.domain.strict_json import InvalidJson, parse_json
 from connector.errors import Code
 
-MAX_DEPTH = 64  # nesting of a body: far more than any needs, far less than a recursion can handle
 SECURITY_SCHEME = "OAuth2"
 OWN_CLAIMS = "internal_login"  # the scope of calls for the caller's own claims
 View = TypeVar("View", bound=Callable[..., Any])
@@ -123,36 +120,15 @@ def read_body(limit: int = MAX_API_BODY) -> bytes:
 
 def read_json(raw: bytes) -> Any:
     """Parse a JSON document; raises `InvalidShape` with the errors."""
-
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(read := dict(pairs)) < len(pairs):
-            refuse("json", "must not have a member of an object twice")
-        return read
-
     try:
-        parsed = json.loads(
-            raw.decode(), object_pairs_hook=members, parse_constant=_refuse_constant, parse_float=_finite
-        )
+        return parse_json(raw.decode(), _members)
     except UnicodeDecodeError:
         refuse("json", "must be UTF-8")
-    except RecursionError:
-        refuse("json", f"must not be nested too deeply, at most {MAX_DEPTH} times")
-    except OverflowError:
-        refuse("json", "must contain only numbers that JSON supports, not infinity")
-    except ValueError:
-        refuse("json", "must be JSON")
-    if is_deeper(parsed, MAX_DEPTH):
-        refuse("json", f"must not be nested too deeply, at most {MAX_DEPTH} times")
-    return parsed
+    except InvalidJson as error:
+        refuse("json", str(error))
 
 
-def _finite(digits: str) -> float:
-    """Read a number; Python would read one that is too large as infinity, which JSON cannot represent."""
-    number = float(digits)
-    if math.isinf(number):
-        raise OverflowError(digits)
-    return number
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(read := dict(pairs)) < len(pairs):
+        refuse("json", "must not have a member of an object twice")
+    return read
