@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,9 @@ from connector.cli.output import (
 )
 from connector.cli.pages import print_all
 from connector.domain.openid.clients import PROFILES, ClientConfig
+from connector.domain.openid.keys import read_keys
 from connector.domain.tenancy import Tenant
+from connector.errors import InvalidField
 
 _COLUMNS = ("clientId", "name", "profile", "idVProviderId", "isEnabled")
 
@@ -156,12 +157,10 @@ def remove_client(context: click.Context, /, client_id: str, tenant: Tenant) -> 
 
 def _read(keys_file: Any) -> tuple[dict[str, Any], ...]:
     """Read a JWK Set, if one is given."""
-    if keys_file is None:
-        return ()
     try:
-        return tuple(dict(key) for key in json.loads(keys_file.read(65_536))["keys"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise click.BadParameter('must be a JWK Set, {"keys": […]}', param_hint="--keys") from error
+        return () if keys_file is None else read_keys(keys_file.read(65_536))
+    except InvalidField as error:
+        raise click.BadParameter(str(error.why), param_hint="--keys") from error
 
 
 def _print(view: dict[str, Any], *, as_json: bool) -> None:

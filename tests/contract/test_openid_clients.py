@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,7 +117,7 @@ def test_another_tenant_can_neither_see_nor_change_a_client(world: World, admin:
     assert admin.get(path).status_code == 200
 
 
-def test_the_command_line_has_the_same_operations(world: World, admin: Caller) -> None:
+def test_the_command_line_has_the_same_operations(world: World, admin: Caller, tmp_path: Path) -> None:
     settings = world.connector.settings
     run = commands(settings.data_dir)
     options = {"CONNECTOR_DATABASE_URL": settings.database_url, "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}
@@ -136,6 +137,10 @@ def test_the_command_line_has_the_same_operations(world: World, admin: Caller) -
         refused = run("openid", *arguments, "--claim", "given_name", **options)
         assert refused.exit_code != 0
         assert "must also include family_name" in refused.output
+    keys = tmp_path / "keys.json"
+    keys.write_text("[" * 60_000)
+    refused = run("openid", "update-client", made["clientId"], "--keys", str(keys), **options)
+    assert (refused.exit_code, "must be a JWK Set" in refused.output) == (2, True)
     assert connector("update-client", made["clientId"], "--name", "Staff")["allowsSandbox"] is False
     assert connector("rotate-secret", made["clientId"])["previousSecretExpiresAt"] is not None
     assert connector("list")["count"] == 1

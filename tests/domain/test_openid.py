@@ -11,6 +11,7 @@ import pytest
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import ClientConfig, check_client
 from connector.domain.openid.groups import flat
+from connector.domain.openid.keys import read_keys
 from connector.domain.openid.profiles import result_claims
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
@@ -80,6 +81,16 @@ def test_an_invalid_client_is_refused_with_its_field(changes: dict[str, Any], wh
     with pytest.raises(InvalidField) as refused:
         check_client(ClientConfig(**CONFIG | changes), NAMES, UrlPolicy(None))
     assert refused.value.where == where
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "7", '{"keys": 7}', '{"keys": ["a"]}', "[" * 60_000])
+def test_text_that_is_no_jwk_set_is_refused(text: str) -> None:
+    with pytest.raises(InvalidField, match="keys: must be a JWK Set"):
+        read_keys(text)
+
+
+def test_a_jwk_set_is_read() -> None:
+    assert read_keys(json.dumps({"keys": [POINT, MODULUS]}).encode()) == (POINT, MODULUS)
 
 
 def test_a_valid_client_is_accepted() -> None:

@@ -15,8 +15,7 @@ from connector.console.deliveries.endpoints import SelectMultipleCheckboxes
 from connector.console.forms import Form
 from connector.domain.messages import message
 from connector.domain.openid.clients import IDA, KEY_METHOD, MAX_NAME, OKTA, ClientConfig
-from connector.domain.openid.keys import are_private
-from connector.domain.strict_json import parse_json
+from connector.domain.openid.keys import are_private, read_keys
 from connector.errors import InvalidField
 
 SECRET = "secret"  # noqa: S105  the way to authenticate, not one
@@ -98,10 +97,7 @@ class ClientForm(Form):
     def _keys(self) -> tuple[dict[str, Any], ...]:
         if self.method.data != KEY_METHOD:
             return ()
-        try:
-            keys = tuple(dict(each) for each in parse_json(self.keys.data or "")["keys"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise InvalidField("keys", message('must be a JWK Set, {"keys": […]}')) from error
+        keys = read_keys(self.keys.data or "")
         if are_private(keys):
             self.keys.data = ""  # the page that says so must not hold them
         if not keys:

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.domain.messages import message
+from connector.domain.strict_json import parse_json
 from connector.domain.text import is_label
+from connector.errors import InvalidField
 
 ALGORITHMS = ("RS256", "PS256", "ES256")  # the signature algorithms of assertions
 MAX_KEYS = 10
@@ -18,6 +20,14 @@ _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MODULUS = range(2048 // 8, 8192 // 8 + 1)  # bytes; larger ones take too long to verify
 _COORDINATE = range(32, 33)  # bytes
 _KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
+
+
+def read_keys(text: str | bytes) -> tuple[dict[str, Any], ...]:
+    """Return the keys of a JWK Set; raise `InvalidField` if the text is none."""
+    try:
+        return tuple(dict(key) for key in parse_json(text)["keys"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidField("keys", message('must be a JWK Set, {"keys": […]}')) from error
 
 
 def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
