@@ -81,12 +81,20 @@ def turn(before: Health, *, is_good: bool) -> str | None:
     return None if before.known_state in (after, UNCHECKED) else after
 
 
+def last_probe(health: Health, last_event_at: datetime | None) -> Check | None:
+    """Return the last check of the delivery; None if one of Onfido's events has arrived since."""
+    checked_at = health.checked_at
+    if checked_at is None or (last_event_at is not None and last_event_at > checked_at):
+        return None
+    return health.check(DELIVERY)
+
+
 def with_last_probe(readiness: Readiness, before: Health) -> Readiness:
     """Return checks that were made without a probe of the delivery, together with the last probe.
 
     It is omitted if the provider was changed since, or if one of Onfido's events has arrived since.
     """
-    probe, event_at, checked_at = before.check(DELIVERY), before.last_event_at, before.checked_at
-    if probe is None or checked_at is None or before.is_outdated or (event_at is not None and event_at > checked_at):
+    probe = last_probe(before, before.last_event_at)
+    if probe is None or before.is_outdated:
         return readiness
     return replace(readiness, checks=(*readiness.checks, probe))

@@ -13,7 +13,7 @@ from datetime import datetime
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, RefusedPosts
 from connector.domain.frozen import frozen
-from connector.domain.health import Health
+from connector.domain.health import Health, last_probe
 from connector.domain.messages import counted, joined
 from connector.domain.messages import message as _
 from connector.domain.provider import Provider
@@ -158,10 +158,8 @@ def _events(_provider: Provider, facts: SetupFacts) -> State:
 
 def _lost_probe(facts: SetupFacts) -> Check | None:
     """Return the check whose own event did not arrive here, unless one of Onfido's has arrived since."""
-    probe, checked_at = facts.health.check(DELIVERY), facts.health.checked_at
-    if probe is None or probe.passed is not False or checked_at is None:
-        return None
-    return None if facts.last_event_at is not None and facts.last_event_at > checked_at else probe
+    probe = last_probe(facts.health, facts.last_event_at)
+    return probe if probe is not None and probe.passed is False else None
 
 
 def _before_first_event(health: Health) -> State:
