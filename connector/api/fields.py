@@ -22,13 +22,12 @@ class Text(fields.String):
     """A string that every database and log can store: bounded, without NUL and lone surrogates."""
 
     def __init__(self, *, limit: int = 255, **options: Any) -> None:
-        super().__init__(validate=validate.Length(max=limit, error="must have at most {max} characters"), **options)
-        self._limit = limit
+        self._check_length = validate.Length(max=limit, error="must have at most {max} characters")
+        super().__init__(validate=self._check_length, **options)  # the document shows its limit
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
-        if len(text) > self._limit:  # before its content is checked, which takes time
-            raise ma.ValidationError(f"must have at most {self._limit} characters")
+        self._check_length(text)  # before its content is checked, which takes time
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise ma.ValidationError("must not contain NUL characters or lone surrogates")
         return text
