@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flask import request, url_for
-from werkzeug.datastructures import MultiDict
 
 from connector.domain.frozen import frozen
 
@@ -70,10 +69,8 @@ class Filters:
 
     def url(self, **changes: str | list[str] | None) -> str:
         """Return the first page of the list with some filters changed; None removes a filter."""
-        query = MultiDict[str, str](self.query)
-        for name, value in changes.items():
-            query.setlist(name, value if isinstance(value, list) else [] if value is None else [value])
-        given = {name: query.getlist(name) for name in query if query.getlist(name)}
+        changed = {name: [value] if isinstance(value, str) else value or [] for name, value in changes.items()}
+        given = {name: values for name, values in {**self.query, **changed}.items() if values}
         return url_for(request.endpoint or "", **{**(request.view_args or {}), **given})
 
     def page_url(self, cursor: str | None) -> str | None:
