@@ -9,7 +9,7 @@ from flask import Response as File
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext, to_user_timezone, to_utc
+from flask_babel import to_user_timezone, to_utc
 from werkzeug.wrappers import Response
 from wtforms import DateTimeLocalField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
@@ -18,6 +18,7 @@ from wtforms.validators import InputRequired, ValidationError
 from connector.api.attachments import attachment
 from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
+from connector.console.deliveries.actions import confirm_resending
 from connector.console.filters import Filters
 from connector.console.formats import number as number_in_words
 from connector.console.forms import Form
@@ -154,16 +155,12 @@ def resend() -> str | Response:
 
 
 def _ask_resend(number: int | None, form: ResendForm) -> str:
-    return confirm(
-        _("Resend more than %(number)s deliveries?", number=number_in_words(MOST_COUNTED))
-        if number is None
-        else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
-        _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second."),
-        verb=_("Resend all") if number is None else _("Resend %(number)s", number=number_in_words(number)),
+    return confirm_resending(
+        number,
+        _("Resend more than %(number)s deliveries?", number=number_in_words(MOST_COUNTED)),
         action=url_for(".resend"),
         back=url_for(".resend"),
         fields={"which": form.which.data, "since": form.since.data.isoformat(), "do": RESEND},
-        is_harmless=True,
     )
 
 

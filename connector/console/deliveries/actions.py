@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from connector.console.confirm import confirm
 from connector.console.deliveries.pages import deliveries
 from connector.console.formats import moment_of
+from connector.console.formats import number as number_in_words
 from connector.console.ground import now, use_cases
 from connector.console.notices import notify
 from connector.console.story import Story
@@ -71,17 +72,24 @@ def show_dead() -> str:
 def ask_resend_all() -> str:
     """Ask before resending all deliveries that became dead since a time."""
     since = _since(request.args.get("since"))
-    number = deliveries().count_dead(g.tenant, since)
-    consequence = _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second.")
-    return confirm(
-        _("Resend all dead deliveries?")
-        if number is None
-        else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
-        consequence,
-        verb=_("Resend all") if number is None else _("Resend %(number)s", number=number),
+    return confirm_resending(
+        deliveries().count_dead(g.tenant, since),
+        _("Resend all dead deliveries?"),
         action=url_for(".resend_all"),
         back=url_for(".show_dead"),
         fields={"since": since.isoformat()},
+    )
+
+
+def confirm_resending(number: int | None, all_of_them: str, *, action: str, back: str, fields: dict[str, str]) -> str:
+    """Return the question before deliveries are resent; `all_of_them` is its title if their number is None."""
+    return confirm(
+        all_of_them if number is None else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
+        _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second."),
+        verb=_("Resend all") if number is None else _("Resend %(number)s", number=number_in_words(number)),
+        action=action,
+        back=back,
+        fields=fields,
         is_harmless=True,
     )
 
