@@ -125,7 +125,10 @@ def _too_many(error: TooManyRequests) -> Response:
 def _database_unavailable(error: DatabaseUnavailable) -> Response:
     log.error("database.unavailable", reason=error.reason)
     response = _page(
-        503, _("The database does not answer"), _("Nothing was changed or lost. Try again in a few seconds.")
+        503,
+        _("The database does not answer"),
+        _("Nothing was changed or lost. Try again in a few seconds."),
+        waiting_counts=dict,  # the menu has no numbers: each would wait for the database again
     )
     response.headers["Retry-After"] = str(DATABASE_RETRY_AFTER)
     return response
