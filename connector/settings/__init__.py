@@ -219,7 +219,7 @@ class Settings(Noted, Checked):
     )
     console_idle_time: int = setting(
         1_800,
-        "Seconds without use after which a person has to sign in again; an open page that refreshes itself is no use.",
+        "Seconds without use after which a person has to sign in again; an open page's own requests do not count.",
         checks.between(60, 31_622_400),
     )
 
