@@ -13,7 +13,7 @@ from joserfc.jws import validate_compact
 
 from connector.access.jwt import Algorithms, Token, parse
 from connector.access.openid_client import OpenIdClient
-from connector.access.refusals import LEEWAY, refused
+from connector.access.refusals import LEEWAY, is_time, refused
 from connector.domain.frozen import frozen
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -72,11 +72,11 @@ def _check_claims(claims: Mapping[str, Any], client: OpenIdClient) -> None:
 
 
 def _is_recent(at: object) -> bool:
-    return isinstance(at, int | float) and -MAX_AGE <= at - time.time() <= LEEWAY
+    return is_time(at) and -MAX_AGE <= at - time.time() <= LEEWAY
 
 
 def _is_ahead(at: object) -> bool:
-    return isinstance(at, int | float) and at > time.time() - LEEWAY
+    return is_time(at) and at > time.time() - LEEWAY
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:
