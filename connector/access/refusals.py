@@ -126,8 +126,15 @@ def shown(value: object) -> str:
     """Format a token's value as one bounded, printable line."""
     if value is None:
         return "missing"
-    text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, default=str)
+    text = value if isinstance(value, str) and value.isprintable() else _as_json(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except RecursionError:  # there is a depth at which a value can still be read, but no longer be written
+        return "nested too deeply"
 
 
 def check_tenant(good_for: str, tenant: str) -> None:

@@ -484,6 +484,13 @@ class TestForgedTokens:
         header = {"alg": "ES256", "typ": "at+jwt", "kid": issuer.key.kid}
         assert site.get(sign(header, payload, issuer.key)).status_code == 401
 
+    def test_a_deeply_nested_token_is_refused_at_every_depth(self, site: Site) -> None:
+        """There is a depth at which a value can still be read, but no longer be written to the log."""
+        for depth in range(800, 1_000):
+            deep = f'{{"alg": "ES256", "kid": {"[" * depth}{"]" * depth}, "iss": {"[" * depth}{"]" * depth}}}'.encode()
+            for header, claims in ((deep, b"{}"), (b'{"alg": "ES256"}', deep)):
+                assert site.get(f"{b64(header)}.{b64(claims)}.AAAA").status_code == 401, depth
+
     @pytest.mark.parametrize("signature", ["", "A", "AA", "A" * 86, b64(bytes(64)), b64(b"\xff" * 64), "=", "A" * 2000])
     def test_a_malformed_signature_is_refused(self, signature: str, site: Site, issuer: AuthIssuer) -> None:
         signed = issuer.mint().rpartition(".")[0]
