@@ -23,7 +23,7 @@ def print_all(
     if as_json:
         print_json({"count": len(views), name: views})
     else:
-        print_table([{name: _joined(each[name]) for name in columns} for each in views], columns, empty=empty)
+        print_table([{column: _joined(each[column]) for column in columns} for each in views], columns, empty=empty)
 
 
 def _joined(value: Any) -> Any:
