@@ -8,9 +8,11 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -169,6 +171,45 @@ ENDLESS: Sequence[Script] = (
     sends_compressed_nothing,
     says_nothing,
 )
+
+
+def passes_on(port: int) -> Script:
+    """Return a proxy's script that forwards a connection to a port on loopback."""
+
+    def script(exchange: Exchange) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as onward:
+            exchange.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = threading.Thread(target=copy, args=(onward, exchange.sock))
+            back.start()
+            copy(exchange.sock, onward)
+            back.join()
+
+    return script
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+@contextmanager
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look up no name, until the end of the block."""
+    is_over = threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        is_over.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def make_certificate(directory: Path, name: str = "peer") -> tuple[Path, Path]:

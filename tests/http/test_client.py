@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import threading
 import time
 import tracemalloc
 import zlib
@@ -27,7 +26,9 @@ from tests.http.peers import (
     drips_before_the_head,
     drips_headers,
     make_certificate,
+    passes_on,
     says_nothing,
+    silent_name_server,
 )
 
 LIMIT = 10_000
@@ -91,17 +92,8 @@ def test_a_peer_that_does_not_read_times_out() -> None:
 
 
 def test_a_slow_name_lookup_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    is_over = threading.Event()
-
-    def look_up(*_: object, **__: object) -> list[object]:
-        is_over.wait(END)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    try:
+    with silent_name_server(monkeypatch):
         assert refused("https://slow.example/", seconds=SHORT).reason == "no answer in time"
-    finally:
-        is_over.set()
 
 
 def sends_for_ever(exchange: Exchange) -> None:
@@ -349,29 +341,6 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setenv(name, f"http://{proxy.host}")
         assert fetch(peer.url) == b"direct"
         assert proxy.heads == []
-
-
-def passes_on(port: int) -> Script:
-    """Return a proxy's script that forwards a connection to a port on loopback."""
-
-    def script(exchange: Exchange) -> None:
-        with socket.create_connection(("127.0.0.1", port)) as onward:
-            exchange.send(b"HTTP/1.1 200 Connected\r\n\r\n")
-            back = threading.Thread(target=copy, args=(onward, exchange.sock))
-            back.start()
-            copy(exchange.sock, onward)
-            back.join()
-
-    return script
-
-
-def copy(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        return
 
 
 def test_https_uses_the_configured_proxy(tmp_path: Path) -> None:

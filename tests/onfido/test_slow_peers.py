@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +24,9 @@ from tests.http.peers import (
     drips_headers,
     drips_trailers,
     make_certificate,
+    passes_on,
     says_nothing,
+    silent_name_server,
 )
 from tests.onfido.conftest import API_TOKEN
 from tests.waiting import wait_until
@@ -129,30 +129,11 @@ def test_calls_are_answered_over_tls_within_the_tls_of_a_proxy(tmp_path: Path, m
         exchange.read_head()
         answering(RUN)(exchange)
 
-    with Peer(answers_twice, whole) as peer, Peer(partial(pass_on, peer.port), whole) as proxy:
+    with Peer(answers_twice, whole) as peer, Peer(passes_on(peer.port), whole) as proxy:
         monkeypatch.setenv("https_proxy", f"https://{proxy.host}")
         with client_of(f"https://localhost:{peer.port}/v3.6") as client:
             assert [client.get_run("run-1").run_id for _ in range(2)] == ["run-1"] * 2
         assert (len(proxy.heads), len(peer.heads)) == (1, 1)
-
-
-def pass_on(port: int, exchange: Exchange) -> None:
-    """Accept CONNECT, and pass bytes on to a port of loopback and back, as a proxy does."""
-    with socket.create_connection(("127.0.0.1", port)) as onward:
-        exchange.send(b"HTTP/1.1 200 Connected\r\n\r\n")
-        back = threading.Thread(target=copy, args=(onward, exchange.sock))
-        back.start()
-        copy(exchange.sock, onward)
-        back.join()
-
-
-def copy(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        return
 
 
 def test_a_handshake_that_does_not_begin_is_given_up_before_anything_is_sent() -> None:
@@ -183,18 +164,8 @@ def test_addresses_that_do_not_answer_share_the_time_for_connecting(monkeypatch:
 
 
 def test_a_slow_name_lookup_is_given_up_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    is_over = threading.Event()
-
-    def look_up(*_: object, **__: object) -> list[object]:
-        is_over.wait(END)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    try:
-        with client_of("https://slow.example") as client:
-            error = failure(lambda: start(client.until(time.monotonic() + SHORT)))
-    finally:
-        is_over.set()
+    with silent_name_server(monkeypatch), client_of("https://slow.example") as client:
+        error = failure(lambda: start(client.until(time.monotonic() + SHORT)))
     assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
 
 

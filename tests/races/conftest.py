@@ -9,7 +9,8 @@ import pytest
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from tests.harness import Clock, ConnectorServer, World
+from tests.between import Between, between
+from tests.harness import Caller, Clock, ConnectorServer, World
 from tests.races.attack import RUN_SETTLE_TIME, add_provider, register_webhook
 
 _numbers = itertools.count()
@@ -41,3 +42,16 @@ def quiet(attacked: tuple[ConnectorServer, Clock], simulator: Simulator) -> Iter
 def world(quiet: World) -> World:
     """A provider whose webhook is registered at Onfido."""
     return register_webhook(quiet)
+
+
+@pytest.fixture
+def ann(quiet: World) -> Caller:
+    """The user ann."""
+    return quiet.add_user()
+
+
+@pytest.fixture
+def onfido(quiet: World) -> Iterator[Between]:
+    """A relay between the connector and Onfido."""
+    with between(quiet) as server:
+        yield server

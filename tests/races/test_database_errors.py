@@ -36,12 +36,6 @@ RECORD, CLAIMS_OPENED = "WITH shared_provider", "INSERT INTO claims"
 STEPS = [RESERVE, CLAIMS_RESERVED, ANNOUNCE, RECORD, CLAIMS_OPENED]
 
 
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
-
-
 def start_at_last(world: World, caller: Caller) -> str:
     """Initiate until a run is returned, without moving the leases' clock; return the run's id."""
     answers = []

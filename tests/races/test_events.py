@@ -29,12 +29,6 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 FINAL = ("approved", "declined", "review", "abandoned", "error")
 
 
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
-
-
 def post(world: World, body: bytes) -> int:
     return world.post_event(body).status_code
 

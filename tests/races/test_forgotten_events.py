@@ -37,12 +37,6 @@ START_RUN = "POST /workflow_runs"
 ELSEWHERE = "0b9c8e1e-0000-4000-8000-00000000000"  # and a digit
 
 
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
-
-
 def start_without_answer(world: World, caller: Caller, user_id: str = "ann") -> tuple[str, str]:
     """Start a run whose answer is lost; return its id and its tag."""
     others = runs_at_onfido(world)

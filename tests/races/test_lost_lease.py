@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from connector.domain.tenancy import Tenant
 from connector.store import verification_claims
-from tests.between import Answer, Between, between
+from tests.between import Answer, Between
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified
 from tests.patience import LEASE
@@ -38,19 +38,6 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 START_RUN = ("POST", "/workflow_runs")
 REMOVED = (400, "OIDV-10014")
 RUN_RECORDED = "SELECT events.id, events.body"  # what follows it
-
-
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
-
-
-@pytest.fixture
-def onfido(quiet: World) -> Iterator[Between]:
-    """A relay between the connector and Onfido."""
-    with between(quiet) as server:
-        yield server
 
 
 def late(

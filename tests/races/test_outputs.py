@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect
 
-import pytest
-
 from tests.bodies import event_body
 from tests.harness import Caller, World, verified
 from tests.races.attack import (
@@ -24,12 +22,6 @@ from tests.races.attack import (
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 TASKS = "GET /workflow_runs/{run_id}/tasks"
-
-
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
 
 
 def post(world: World, body: bytes) -> int:

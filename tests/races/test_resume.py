@@ -36,12 +36,6 @@ THROTTLED = (503, "OIDV-10045")
 STARTED = (200, None)
 
 
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
-
-
 def break_off(world: World, caller: Caller, route: str, switch: str = "dropped_after") -> None:
     """Initiate with a failure of one call to Onfido."""
     world.faults(route=route, **{switch: 1})

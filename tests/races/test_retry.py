@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.harness import Caller, World, run_id_of, verified
 from tests.races.attack import (
     ALL_VERIFIED,
@@ -25,12 +23,6 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 NOT_AWAITING = (400, "OIDV-10033")
 NOTHING_STARTED = (400, "OIDV-10014")
-
-
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
 
 
 def sdk_token(answer_claims: list[dict[str, dict[str, str]]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 
 from connector.domain.tenancy import Tenant
 from connector.services.providers.deletion import DeleteApplicant
-from tests.between import Between, between
+from tests.between import Between
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified
 from tests.races.attack import (
@@ -42,19 +41,6 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 START_RUN = "POST /workflow_runs"
 REMOVED = (400, "OIDV-10014")
 UNCHANGED = {LAST_NAME, BIRTH_DATE}
-
-
-@pytest.fixture
-def ann(quiet: World) -> Caller:
-    """The user ann."""
-    return quiet.add_user()
-
-
-@pytest.fixture
-def onfido(quiet: World) -> Iterator[Between]:
-    """A relay between the connector and Onfido."""
-    with between(quiet) as server:
-        yield server
 
 
 def test_a_value_changed_before_the_run_is_verified(quiet: World, ann: Caller) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select, update
 
 from connector.domain.tenancy import Tenant
 from connector.services.batches import BATCH
@@ -18,14 +18,15 @@ from connector.services.upkeep import Sweep
 from connector.store import claim_counts, lapsed_claims, user_search, verified_claims, watchlist_monitors
 from connector.store.models import claims as claims_table
 from connector.store.models import history, outbox, providers
-from tests.bodies import event_body, provider_body
+from tests.bodies import event_body
 from tests.contract.wire import ENDPOINTS, PROVIDERS, USERS, answer_on
-from tests.crowd import BULK, Place, settle
 from tests.harness import Caller, World, verified
 from tests.races.attack import ALL_CLEAR
+from tests.services import filling
 from tests.services.ageing import let_pass
 from tests.services.conftest import Run
 from tests.services.environments import LIVE, SANDBOX, SCOPES, statuses, use, verify, workflow_statuses
+from tests.services.filling import add_empty_neighbour, assert_swept, forget_deliveries, queued
 from tests.services.receiving import Application
 from tests.services.removing import changes
 from tests.services.test_outbox import LEASE_OVER
@@ -35,6 +36,7 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 ELSEWHERE = "elsewhere.example"
 NUMBER = 2 * BATCH + 50
 MANY = 3_000
+KIND = WithdrawClaims.kind
 WITHDRAWN = ("verified", "sandbox", "environment_changed")
 
 
@@ -182,18 +184,16 @@ def test_other_providers_and_tenants_are_unaffected(quiet: World, ann: Caller, a
 
 def add_neighbour(world: World, tenant: str, name: str, prefix: str) -> str:
     """Register a provider of the sandbox with ten verified users."""
-    body = provider_body(world.simulator, name=name)
-    provider_id: str = answer_on(world.connector.as_admin(tenant).post(PROVIDERS, body), 201)["id"]
+    provider_id = add_empty_neighbour(world, tenant, name)
     fill(world, 10, prefix, tenant, provider_id)
     return provider_id
 
 
 def fill(world: World, number: int, prefix: str = "a", tenant: str | None = None, provider_id: str = "") -> None:
     """Insert this number of users, each with a claim that the sandbox verified."""
+    filling.fill(world, number, prefix, tenant, provider_id)
     owner = provider_id or world.provider_id
     with world.connector.services.database.write() as connection:
-        settle(connection, Place(tenant or world.tenant, owner, prefix), number)
-        connection.execute(delete(outbox).where(outbox.c.kind == BULK))
         of_crowd = (claims_table.c.provider_id == owner, claims_table.c.user_id.like(f"{prefix}-%"))
         connection.execute(update(claims_table).where(*of_crowd).values(is_verified=True, environment="sandbox"))
 
@@ -377,45 +377,26 @@ def test_a_delivery_without_time_left_leaves_claims_to_the_next(quiet: World) ->
     withdraw(quiet, seconds=-1)
 
     assert count_withdrawn(quiet) == (0, 0)
-    assert (pending(quiet), queued(quiet)) == ([quiet.provider_id], 1)
+    assert (pending(quiet), queued(quiet, KIND)) == ([quiet.provider_id], 1)
     quiet.connector.deliver()
     quiet.wait_until(lambda: pending(quiet) == [])
     quiet.connector.rest()
     assert count_withdrawn(quiet) == (NUMBER, NUMBER)
 
 
-def forget_deliveries(world: World) -> None:
-    with world.connector.services.database.write() as connection:
-        connection.execute(delete(outbox))
-
-
-def queued(world: World) -> int:
-    is_ready = (outbox.c.kind == WithdrawClaims.kind, outbox.c.state == "ready")
-    with world.connector.services.database.read() as connection:
-        return connection.execute(select(func.count()).where(*is_ready)).scalar_one()
-
-
 def test_the_sweep_queues_only_withdrawals_that_were_given_up(quiet: World) -> None:
     fill(quiet, 5)
-    quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 0
-    use(quiet, LIVE)
-    quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 1
-    with quiet.connector.services.database.write() as connection:
-        connection.execute(update(outbox).where(outbox.c.kind == WithdrawClaims.kind).values(state="dead"))
-    quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 1
+    assert_swept(quiet, KIND, lambda: use(quiet, LIVE))
     withdraw(quiet)
     forget_deliveries(quiet)
     quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 0
+    assert queued(quiet, KIND) == 0
 
 
 def test_nothing_is_queued_if_the_sandbox_verified_nothing(quiet: World) -> None:
     use(quiet, LIVE)
 
-    assert (queued(quiet), pending(quiet)) == (0, [])
+    assert (queued(quiet, KIND), pending(quiet)) == (0, [])
 
 
 def test_nothing_is_announced_for_a_provider_that_is_removed_meanwhile(quiet: World, ann: Caller) -> None:
@@ -440,7 +421,7 @@ def test_claims_that_another_transaction_holds_are_left_to_the_next_delivery(qui
         withdraw(quiet)
 
     assert count_withdrawn(quiet) == (len(MAPPING) - 1, len(MAPPING) - 1)
-    assert (pending(quiet), queued(quiet)) == ([quiet.provider_id], 1)
+    assert (pending(quiet), queued(quiet, KIND)) == ([quiet.provider_id], 1)
     assert verified(ann.claims()) == set()
     withdraw(quiet)
     assert (count_withdrawn(quiet), pending(quiet)) == ((len(MAPPING), len(MAPPING)), [])

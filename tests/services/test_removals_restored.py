@@ -19,7 +19,6 @@ from connector.bootstrap import Services, create_services
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
 from connector.settings import Settings
-from connector.store.models import outbox
 from connector.store.sealed import sealed_columns
 from tests.bodies import event_body
 from tests.cli.test_backups import tools_for
@@ -28,8 +27,9 @@ from tests.crowd import SEALED
 from tests.harness import World
 from tests.races.attack import ALL_CLEAR
 from tests.services.conftest import Run
+from tests.services.filling import fill, forget_deliveries
 from tests.services.removing import rows_left
-from tests.services.test_removed_providers import fill, register
+from tests.services.test_removed_providers import register
 from tests.services.test_workers import worker
 from tests.waiting import wait_until
 
@@ -113,8 +113,7 @@ def test_a_removal_goes_on_in_a_restored_database(
 ) -> None:
     remove_partly(world)
     if not has_delivery:  # as one that was given up and dropped
-        with world.connector.services.database.write() as connection:
-            connection.execute(delete(outbox))
+        forget_deliveries(world)
     settings = restore()
 
     with closing(create_services(settings, world.clock)) as services:

@@ -26,12 +26,12 @@ from connector.store.openid_models import openid_flows
 from connector.store.sealed import openid_flow, sealed_columns
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.between import between
-from tests.bodies import event_body, provider_body
+from tests.bodies import event_body
 from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, OPENID_CLIENTS, PROVIDERS, USERS, answer_on, assert_error
-from tests.crowd import BULK, Place, settle
 from tests.harness import Caller, World, verified
 from tests.races.attack import ALL_CLEAR
 from tests.services.ageing import let_pass
+from tests.services.filling import add_empty_neighbour, assert_swept, fill, forget_deliveries
 from tests.services.receiving import Application, wait_for
 from tests.services.removing import changes, rows_left
 from tests.services.test_outbox import LEASE_OVER
@@ -56,16 +56,8 @@ def admin(quiet: World) -> Caller:
     return quiet.connector.caller("admin", [*ALL_SCOPES, "internal_idv_claim_delete"])
 
 
-def fill(world: World, number: int, prefix: str = "a", tenant: str | None = None, provider_id: str = "") -> None:
-    """Insert this number of users, each with a verification."""
-    with world.connector.services.database.write() as connection:
-        settle(connection, Place(tenant or world.tenant, provider_id or world.provider_id, prefix), number)
-        connection.execute(delete(outbox).where(outbox.c.kind == BULK))
-
-
 def add_neighbour(world: World, tenant: str, name: str, number: int, prefix: str) -> str:
-    body = provider_body(world.simulator, name=name)
-    provider_id: str = answer_on(world.connector.as_admin(tenant).post(PROVIDERS, body), 201)["id"]
+    provider_id = add_empty_neighbour(world, tenant, name)
     fill(world, number, prefix, tenant, provider_id)
     return provider_id
 
@@ -268,8 +260,7 @@ def test_rows_are_deleted_in_short_transactions(quiet: World, admin: Caller) -> 
 def test_a_delivery_without_time_left_leaves_rows_to_the_next(quiet: World, admin: Caller) -> None:
     fill(quiet, NUMBER)
     remove(quiet, admin)
-    with quiet.connector.services.database.write() as connection:
-        connection.execute(delete(outbox))
+    forget_deliveries(quiet)
 
     Removals(quiet.connector.services.database, seconds=-1).finish(FinishRemovals())
 
@@ -278,24 +269,9 @@ def test_a_delivery_without_time_left_leaves_rows_to_the_next(quiet: World, admi
 
 
 def test_the_sweep_queues_only_removals_that_were_given_up(quiet: World, admin: Caller) -> None:
-    kind, database = FinishRemovals.kind, quiet.connector.services.database
     fill(quiet, 5)
-    quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 0
-    remove(quiet, admin)
-    quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 1
-    with database.write() as connection:
-        connection.execute(update(outbox).where(outbox.c.kind == kind).values(state="dead"))
-    quiet.connector.services.upkeep.sweep(Sweep())
-    assert queued(quiet) == 1
+    assert_swept(quiet, FinishRemovals.kind, lambda: remove(quiet, admin))
     finish(quiet)
-
-
-def queued(world: World) -> int:
-    is_ready = (outbox.c.kind == FinishRemovals.kind, outbox.c.state == "ready")
-    with world.connector.services.database.read() as connection:
-        return connection.execute(select(func.count()).where(*is_ready)).scalar_one()
 
 
 @pytest.mark.timeout(900)
