@@ -114,7 +114,7 @@ def test_a_webhook_that_overtook_the_start_takes_few_round_trips(counted: Counte
 
         return post
 
-    assert counted.fewest("a webhook that is parked", prepare) <= 11
+    assert counted.fewest("a webhook that is parked", prepare) <= 10
 
 
 def test_a_resumed_start_takes_the_documented_round_trips(counted: Counted) -> None:
