@@ -114,7 +114,7 @@ def _moments(changes: Sequence[Change]) -> Iterator[Moment]:
         if verified:
             names = ", ".join(claim_name(each.name or "") for each in entries)
             text = ngettext("%(names)s is verified.", "%(names)s are verified.", len(entries), names=names)
-            yield Moment(entries[0].at, "good", "check-lg", text, _by(entries[0]), _event_of(entries[0]))
+            yield _entry(entries[0], "good", "check-lg", text)
         else:
             yield from map(_moment, entries)
 
@@ -124,16 +124,18 @@ def _is_verified(change: Change) -> bool:
 
 
 def _moment(change: Change) -> Moment:
-    by = _by(change)
     if change.subject == CLAIM and change.cause not in AUDITED:
         state = attribute_state(change.current, is_verified=False)
         text = _("%(name)s is not verified: %(state)s.", name=claim_name(change.name or ""), state=state.text)
-        return Moment(change.at, state.kind, state.icon, text, by, _event_of(change))
+        return _entry(change, state.kind, state.icon, text)
     if change.subject == RUN and change.cause != DECIDED and change.current in OF_RUN:
         state = run_state(change.current)
-        return Moment(change.at, state.kind, state.icon, OF_RUN[change.current].administrator, by, _event_of(change))
-    kind, icon = _mark(change)
-    return Moment(change.at, kind, icon, sentence(change), by, _event_of(change))
+        return _entry(change, state.kind, state.icon, OF_RUN[change.current].administrator)
+    return _entry(change, *_mark(change), sentence(change))
+
+
+def _entry(change: Change, kind: str, icon: str, text: str) -> Moment:
+    return Moment(change.at, kind, icon, text, _by(change), _event_of(change))
 
 
 def _mark(change: Change) -> tuple[str, str]:
