@@ -56,7 +56,6 @@ class Line:
     source: str
     verified: Share | None
     warnings: Sequence[MappingWarning]
-    is_changed: bool
 
 
 @dataclass
@@ -192,7 +191,6 @@ def _lines(provider: Provider, rows: Sequence[Row]) -> list[Line]:
             source=source_of(row["uri"], row["field"] or None, outputs),
             verified=shares.get(row["uri"]),
             warnings=[each for each in warnings if each.uri == row["uri"]],
-            is_changed=provider.claims.get(row["uri"]) != row["field"],
         )
         for row in rows
     ]
