@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 import requests
 
 from connector.errors import DatabaseUnavailable
+from connector.services import timed_check
 from connector.services.backlog import BacklogReader
 from connector.services.health import UNREACHABLE, Health
 from connector.services.timed_check import Overdue, TimedCheck
@@ -53,11 +54,18 @@ def held() -> Iterator[Held]:
     check.is_released.set()
 
 
-def test_calls_during_a_check_get_its_result(held: Held) -> None:
+def test_calls_during_a_check_get_its_result(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[object] = []
+
+    def join(results: list[Future[int]], seconds: float) -> None:
+        joined.append(results)
+        wait(results, seconds)
+
+    monkeypatch.setattr(timed_check, "wait", join)
     check = TimedCheck(held, GENEROUS)
     with ThreadPoolExecutor(3) as pool:
         results = [pool.submit(check.result) for _ in range(3)]
-        wait_until(lambda: held.number == 1)
+        wait_until(lambda: len(joined) == 3)  # a call that begins after the check's end makes another one
         held.is_released.set()
         assert [each.result(GENEROUS) for each in results] == [1, 1, 1]
     assert check.result() == 2
