@@ -55,7 +55,10 @@ def restore(backup: Path, database: Path) -> None:
 
 
 def read_content(path: Path) -> Content:
-    """Return a database's content; raises `ConfigurationError` if it is damaged, or has another schema."""
+    """Return the content of a database of this version or an earlier one.
+
+    Raises `ConfigurationError` if it is damaged, or has a schema that this version does not know.
+    """
     with _opened(path) as connection:
         [check] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if check != "ok":
@@ -104,12 +107,20 @@ def _key_ids(connection: sqlite3.Connection) -> set[str]:
     key_ids: set[str] = set()
     for each in sealed_columns():
         name, table = each.column.name, each.column.table.name
-        query = f"SELECT DISTINCT substr({name}, 4, 8) FROM {table} WHERE {name} IS NOT NULL"  # noqa: S608  our own names
-        key_ids.update(key_id for (key_id,) in connection.execute(query))
+        if _has_column(connection, table, name):
+            query = f"SELECT DISTINCT substr({name}, 4, 8) FROM {table} WHERE {name} IS NOT NULL"  # noqa: S608  our own names
+            key_ids.update(key_id for (key_id,) in connection.execute(query))
     return key_ids
 
 
 def _changed_at(connection: sqlite3.Connection) -> str | None:
-    times = (connection.execute(f"SELECT max({name}) FROM {table}").fetchone()[0] for table, name in _LATEST)  # noqa: S608
+    known = [each for each in _LATEST if _has_column(connection, *each)]
+    times = (connection.execute(f"SELECT max({name}) FROM {table}").fetchone()[0] for table, name in known)  # noqa: S608
     latest = max(filter(None, times), default=None)
     return None if latest is None else f"{latest[:10]}T{latest[11:19]}Z"
+
+
+def _has_column(connection: sqlite3.Connection, table: str, name: str) -> bool:
+    """Whether the database's schema, which may be an earlier version's, has a column."""
+    query = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
+    return connection.execute(query, (table, name)).fetchone() is not None

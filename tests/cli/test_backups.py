@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, text
 from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
+from connector.store import migrations
 from connector.store.engine import Database
 from tests import databases
 
@@ -34,6 +35,14 @@ def users(run: Run, *options: str, **variables: str) -> list[str]:
     """Return the ids of the users."""
     listed = json.loads(run(*options, "user", "list", "--json", **variables).stdout)
     return [each["userId"] for each in listed["users"]]
+
+
+def go_back(data_dir: Path, version: str) -> None:
+    """Return the database's schema to that of an earlier version."""
+    database = Database(f"sqlite:///{data_dir / 'connector.db'}")
+    with database.write() as connection:
+        migrations.downgrade(connection, version)
+    database.close()
 
 
 @pytest.fixture
@@ -193,6 +202,34 @@ class TestOverwriting:
         assert (result.exit_code, "--overwrite" in result.stderr) == (1, True)
         assert run("restore", str(file), "--overwrite").exit_code == 0
         assert users(run) == ["ann"]
+
+
+class TestEarlierVersion:
+    """Backups that an earlier version wrote, which had fewer tables and columns."""
+
+    @pytest.mark.parametrize("version", ["0001", "0023"])
+    def test_it_is_restored_with_its_keys_and_migrated(
+        self, run: Run, data_dir: Path, file: Path, tmp_path: Path, version: str
+    ) -> None:
+        run("user", "add", "ann", "-a", "x=Zoë")
+        go_back(data_dir, version)
+
+        written = run("backup", str(file))
+
+        assert (written.exit_code, "encryption.key" in written.stdout) == (0, True), written.output
+        refused = run("restore", str(file), CONNECTOR_DATA_DIR=str(tmp_path / "new"))
+        assert (refused.exit_code, "encryption keys" in refused.stderr) == (1, True)
+        assert run("restore", str(file), "--overwrite").exit_code == 0
+        assert "Zoë" in run("user", "show", "ann").stdout
+
+    def test_its_database_is_replaced_only_on_request(self, run: Run, data_dir: Path, file: Path) -> None:
+        run("backup", str(file))
+        run("user", "add", "ann")
+        go_back(data_dir, "0001")
+        result = run("restore", str(file))
+        assert (result.exit_code, "has changes up to 20" in result.stderr) == (1, True)
+        assert run("restore", str(file), "--overwrite").exit_code == 0
+        assert users(run) == []
 
 
 class TestInvalidBackup:
