@@ -31,14 +31,20 @@ Saved = TypeVar("Saved")
 
 
 class Overtaken(Exception):  # noqa: N818  it is a state, not a defect
-    """Another person has changed the same values; `now` is their current state, for the form that is posted again."""
+    """Another person has changed the same values; `now` is their current state, for the form that is posted again.
 
-    def __init__(self, conflicts: Sequence[Conflict], now: Any, object_id: str, *, has_secrets: bool = False) -> None:
+    `sentence` says who may have changed them if it is not only another person.
+    """
+
+    def __init__(
+        self, conflicts: Sequence[Conflict], now: Any, object_id: str, *, has_secrets: bool = False, sentence: str = ""
+    ) -> None:
         super().__init__(", ".join(each.name for each in conflicts))
         self.conflicts = conflicts
         self.now = now
         self.object_id = object_id
         self.has_secrets = has_secrets
+        self.sentence = sentence
 
 
 def install(blueprint: Blueprint) -> None:
@@ -88,6 +94,7 @@ def _decide(error: Overtaken) -> Response:
         ],
         given=[] if error.has_secrets else [*given, (FIELD, json.dumps(snapshot(error.now)))],
         has_secrets=error.has_secrets,
+        sentence=error.sentence,
         latest=_latest(error.object_id),
     )
     return Response(text, status=409)

@@ -6,53 +6,33 @@ from collections.abc import Mapping
 
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
-from wtforms import RadioField
-from wtforms.fields.choices import SelectChoice
 
 from connector.api.middleware.shares import Lasting
+from connector.console import corrections
 from connector.console.confirm import confirm, is_typed
 from connector.console.filters import Filters
-from connector.console.forms import Form, reason_field
 from connector.console.ground import use_cases
 from connector.console.links import job_url, user_url
-from connector.console.meanwhile import Overtaken, shown_before
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.user_facts import facts_of
 from connector.console.viewer import actor
-from connector.domain.claims import Claim
 from connector.domain.job_requests import record_of
-from connector.domain.merging import Conflict
 from connector.domain.verification import MAX_REASON
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.shown_values import ShownValues
 from connector.services.lookup.user_list import UserList
-from connector.services.people.claims import Claims
 from connector.services.people.users import Users
 
 story = Story("users")
+corrections.install(story)
 
 SCOPE = "internal_idv_claim_view"
-UPDATE_SCOPE, DELETE_SCOPE = "internal_idv_claim_update", "internal_idv_claim_delete"
+DELETE_SCOPE = "internal_idv_claim_delete"
 VALUES_SCOPE = "internal_idv_verified_claims_view"
 PAGE = 25
-IS_VERIFIED = "is_verified"
-
-
-class CorrectionForm(Form):
-    """A correction by an administrator, who declares an attribute verified or not verified."""
-
-    verified = RadioField(
-        _l("This attribute is"),
-        choices=[
-            SelectChoice("yes", _l("verified, for the user's current value")),
-            SelectChoice("no", _l("not verified")),
-        ],
-    )
-    reason = reason_field()
 
 
 @story.page(scope=SCOPE)
@@ -85,45 +65,7 @@ def show_values(user_id: str) -> str:
     return _page(user_id, shown.show(g.tenant, user_id, actor()))
 
 
-@story.form("/<user_id>/claims/<claim_id>", scope=UPDATE_SCOPE, lasting=Lasting.ONFIDO)
-def correct(user_id: str, claim_id: str) -> str | Response:
-    """Correct an attribute by hand."""
-    claims: Claims = use_cases().claims
-    claim = claims.get(g.tenant, user_id, claim_id)
-    form = CorrectionForm(verified="no" if claim.is_verified else "yes")
-    if request.method == "POST" and form.validate():
-        is_verified, reason = form.verified.data == "yes", str(form.reason.data).strip()[:MAX_REASON]
-        _check_unchanged(claim, is_verified=is_verified)
-        claims.correct(
-            g.tenant,
-            user_id,
-            claim_id,
-            is_verified=is_verified,
-            metadata=claim.metadata,
-            actor=actor(),
-            reason=reason,
-        )
-        notify(_("The attribute is verified by hand.") if is_verified else _("The attribute is no longer verified."))
-        return redirect(user_url(user_id))
-    return render_template(
-        "console/users/correct.html", form=form, user_id=user_id, claim=claim, before=shown_of(claim)
-    )
-
-
-def _check_unchanged(claim: Claim, *, is_verified: bool) -> None:
-    """Raise `Overtaken` if the attribute became verified, or no longer is, since the form was shown."""
-    before, now = shown_before(), shown_of(claim)
-    if isinstance(before, dict) and before != now:
-        shown = before.get(IS_VERIFIED)
-        raise Overtaken([Conflict(IS_VERIFIED, shown, claim.is_verified, is_verified)], now, claim.claim_id)
-
-
-def shown_of(claim: Claim) -> dict[str, bool]:
-    """Return the state with which the form for a correction is shown."""
-    return {IS_VERIFIED: claim.is_verified}
-
-
-@story.page("/<user_id>/unlock", scope=UPDATE_SCOPE)
+@story.page("/<user_id>/unlock", scope=corrections.SCOPE)
 def ask_unlock(user_id: str) -> str:
     """Ask before unlocking."""
     return confirm(
@@ -137,7 +79,7 @@ def ask_unlock(user_id: str) -> str:
     )
 
 
-@story.action("/<user_id>/unlock", scope=UPDATE_SCOPE)
+@story.action("/<user_id>/unlock", scope=corrections.SCOPE)
 def unlock(user_id: str) -> Response:
     """Unlock a user's attempts."""
     reason = request.form.get("reason", "").strip()[:MAX_REASON]

@@ -13,7 +13,7 @@ _PROPERTIES = {
     "workflow_id": _("the workflow"),
     "base_url": _("the base URL"),
     "max_attempts": _("the number of attempts"),
-    "is_verified": _("whether it is verified"),
+    "value": _("the user's value"),
     "attempt_window": _("the time for attempts"),
     "missing_name": _("the replacement for a missing name"),
     "accent_color": _("the accent colour"),

@@ -148,13 +148,16 @@ def test_a_correction_of_an_attribute_that_changed_meanwhile_is_decided_on_first
     world.connector.as_user(user_id).verify(world.provider_id, "COMPLETED")
     answer = world.connector.as_admin().get(f"/api/users/v1/{user_id}/idv/claims")
     claim_id = answer.json()[0]["id"]
-    ann, bob = both(visit, f"/console/users/{user_id}/claims/{claim_id}")
+    path = f"/console/users/{user_id}/claims/{claim_id}"
+    visitors = visit(user="ann"), visit(user="bob")
+    ann, bob = (each.open(path) for each in visitors)
     for page, choice in ((ann, "verified, for the user's current value"), (bob, "not verified")):
         page.get_by_label(choice, exact=True).check()
         page.get_by_label("Reason").fill("seen at the desk")
         page.get_by_role("button", name="Save the correction").click()
     expect(bob.get_by_role("heading", name="Changed meanwhile")).to_be_visible()
-    expect(bob.get_by_role("row", name="Whether it is verified")).to_contain_text("yes")
+    expect(bob.get_by_role("row", name="The state")).to_contain_text("Verified")
+    visitors[1].look_at("correction-changed-meanwhile")
     assert world.connector.as_admin().get(f"/api/users/v1/{user_id}/idv/claims/{claim_id}").json()["isVerified"]
     bob.get_by_role("button", name="Save mine").click()
     expect(bob.get_by_text("The attribute is no longer verified.")).to_be_visible()

@@ -31,6 +31,46 @@ class ClaimEntry:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+@frozen
+class SeenClaim:
+    """The state on which a correction is based; `value` is the fingerprint of the user's value, None without one."""
+
+    is_verified: bool
+    verification_status: str | None
+    value: str | None
+
+
+def new_rows(
+    tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], marks: Mapping[str, str | None], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the rows of claims that an administrator adds; `marks` are the fingerprints of the user's values."""
+    return [
+        {
+            "id": claims.new_id(),
+            "tenant": tenant.name,
+            "provider_id": entry.provider_id,
+            "user_id": user_id,
+            "uri": entry.uri,
+            "verification_id": None,
+            "verification_status": None,
+            "created_at": now,
+        }
+        | correction_of(entry, marks[entry.uri], now)
+        for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id))
+    ]
+
+
+def correction_of(entry: ClaimEntry, mark: str | None, now: datetime) -> dict[str, Any]:
+    """Return an administrator's correction of a claim, valid for the value with the fingerprint `mark`."""
+    return {
+        "is_verified": entry.is_verified,
+        "environment": None,
+        "fingerprint": mark,
+        "metadata": dict(entry.metadata),
+        "updated_at": now,
+    }
+
+
 def correction_entry(
     tenant: Tenant, user_id: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime
 ) -> Change:

@@ -14,15 +14,18 @@ from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM, Change
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
-from connector.errors import Code, DatabaseUnavailable, DirectoryError, InvalidField, RequestError
+from connector.errors import ChangedMeanwhile, Code, DatabaseUnavailable, DirectoryError, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_claim, unknown_user
 from connector.services.people.claim_entries import (
     ClaimEntry,
+    SeenClaim,
     check_providers,
     conflict,
     correction_entry,
+    correction_of,
     find_named,
+    new_rows,
     removed,
 )
 from connector.services.use_case import use_case
@@ -63,6 +66,10 @@ class Claims:
             raise unknown_claim(user_id, claim_id)
         return claim
 
+    def see(self, tenant: Tenant, user_id: str, claim: Claim) -> SeenClaim:
+        """Return what a correction of a claim is based on; raises `DirectoryError`."""
+        return self._seen(tenant, user_id, claim, self._user_values.read(tenant, user_id))
+
     def proven(self, tenant: Tenant, user_id: str) -> Mapping[str, ProvenClaim]:
         """Return a user's verified claims by URI, each with the verification that proves it."""
         with self._database.read() as connection:
@@ -76,9 +83,9 @@ class Claims:
         with conflict(), self._database.write() as connection:
             check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             current = self._share(connection, tenant, user_id, values)
-            rows = self._rows(tenant, user_id, entries, values)
-            claims.add(connection, rows)
             now = self._clock()
+            rows = new_rows(tenant, user_id, entries, self._marks(tenant, user_id, entries, values), now)
+            claims.add(connection, rows)
             changes = [correction_entry(tenant, user_id, entry, None, actor, now) for entry in entries]
             self._journal.record(connection, changes)
             self._withdraw(connection, tenant, user_id, self._outdated(tenant, user_id, entries, values, current))
@@ -123,11 +130,16 @@ class Claims:
         claim_id: str,
         *,
         is_verified: bool,
-        metadata: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None,
         actor: str = SYSTEM,
         reason: str | None = None,
+        seen: SeenClaim | None = None,
     ) -> Claim:
-        """Correct one claim; the audit trail has the reason. Raises `RequestError` if it does not exist."""
+        """Correct one claim; the audit trail has the reason. Raises `RequestError` if it does not exist.
+
+        Without `metadata` the stored ones are kept. With `seen`, raise `ChangedMeanwhile` if the claim, or the user's
+        value for it, is not as it was seen any more.
+        """
         provider_id = self.get(tenant, user_id, claim_id).provider_id
         values = self._user_values.read(tenant, user_id)
         with self._database.write() as connection:
@@ -137,7 +149,10 @@ class Claims:
             claim = claims.find(connection, tenant.name, user_id, claim_id)
             if claim is None:
                 raise removed(user_id)
-            entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
+            if seen not in (None, self._seen(tenant, user_id, claim, current)):
+                raise ChangedMeanwhile(f"The claim {claim_id} was changed meanwhile: read it again.")
+            kept = claim.metadata if metadata is None else metadata
+            entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, kept)
             change = self._correct(connection, tenant, user_id, claim, entry, values, actor)
             self._journal.record(connection, [*withdrawn, change if reason is None else change.because(reason)])
             self._withdraw(connection, tenant, user_id, self._outdated(tenant, user_id, [entry], values, current))
@@ -171,39 +186,9 @@ class Claims:
         values: Mapping[str, str] | None,
         actor: str,
     ) -> Change:
-        claims.correct(connection, claim.claim_id, self._correction(tenant, user_id, entry, values))
-        return correction_entry(tenant, user_id, entry, claim, actor, self._clock())
-
-    def _rows(
-        self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str] | None
-    ) -> list[dict[str, Any]]:
-        now = self._clock()
-        return [
-            {
-                "id": claims.new_id(),
-                "tenant": tenant.name,
-                "provider_id": entry.provider_id,
-                "user_id": user_id,
-                "uri": entry.uri,
-                "verification_id": None,
-                "verification_status": None,
-                "created_at": now,
-            }
-            | self._correction(tenant, user_id, entry, values)
-            for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id))
-        ]
-
-    def _correction(
-        self, tenant: Tenant, user_id: str, entry: ClaimEntry, values: Mapping[str, str] | None
-    ) -> dict[str, Any]:
-        """Create an administrator's correction of a claim; it is valid for the user's current value."""
-        return {
-            "is_verified": entry.is_verified,
-            "environment": None,
-            "fingerprint": self._fingerprint(tenant, user_id, entry.uri, values),
-            "metadata": dict(entry.metadata),
-            "updated_at": self._clock(),
-        }
+        now, mark = self._clock(), self._fingerprint(tenant, user_id, entry.uri, values)
+        claims.correct(connection, claim.claim_id, correction_of(entry, mark, now))
+        return correction_entry(tenant, user_id, entry, claim, actor, now)
 
     def _confirmed(
         self,
@@ -262,10 +247,9 @@ class Claims:
         values: Mapping[str, str] | None,
     ) -> Mapping[str, str | None]:
         """Return the fingerprints, by URI, for which entries were written and that differ from these values."""
-        fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         return {
             uri: fingerprint
-            for uri, fingerprint in fingerprints.items()
+            for uri, fingerprint in self._marks(tenant, user_id, entries, written_for).items()
             if fingerprint != self._fingerprint(tenant, user_id, uri, values)
         }
 
@@ -275,6 +259,16 @@ class Claims:
         if outdated:
             withdrawn = claims.unverify_held(connection, tenant.name, user_id, outdated, self._clock())
             self._journal.record(connection, withdrawn)
+
+    def _seen(self, tenant: Tenant, user_id: str, claim: Claim, values: Mapping[str, str] | None) -> SeenClaim:
+        value = self._fingerprint(tenant, user_id, claim.uri, values)
+        return SeenClaim(claim.is_verified, claim.verification_status, value)
+
+    def _marks(
+        self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str] | None
+    ) -> Mapping[str, str | None]:
+        """Return the fingerprints, by URI, of the values for which entries are valid."""
+        return {entry.uri: self._fingerprint(tenant, user_id, entry.uri, values) for entry in entries}
 
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
