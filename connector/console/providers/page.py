@@ -18,11 +18,13 @@ from connector.console.viewer import actor
 from connector.domain.merging import Conflict, snapshot
 from connector.domain.provider import Provider, ProviderConfig
 from connector.errors import Code, RequestError
+from connector.services.providers.progress import Progress, SetupProgress
 from connector.services.providers.registry import Providers
 
 VIEW, UPDATE = "internal_idvp_view", "internal_idvp_update"
 RESULTS = "internal_idv_claim_view"  # of verifications, and their numbers
-# In the order of the tabs; the view of each is `show_<tab>`, and a tab appears once its view is there.
+# In the order of the tabs; the view of each is `show_<tab>`, and a tab appears once its view is there. Once everything
+# is set up, that tab follows the configuration.
 TABS = (
     ("setup", _l("Set up")),
     ("attributes", _l("Attributes")),
@@ -35,6 +37,7 @@ TABS = (
     ("changes", _l("Last changes")),
     ("danger", _l("Danger")),
 )
+BEHIND = "changes"  # the tab before which that of a complete set-up is
 KEPT = (
     *("name", "is_enabled", "claims", "workflow_id", "base_url", "description", "image"),
     *("max_attempts", "attempt_window", "missing_name", "accent_color"),
@@ -61,10 +64,16 @@ def find(provider_id: str) -> Provider:
     return registry().get(g.tenant, provider_id)
 
 
-def tabs_of(provider_id: str, here: str) -> Sequence[tuple[str, str, bool]]:
+def progress_of(provider_id: str) -> Progress:
+    """Return how far a provider is set up; raise `RequestError` if there is none."""
+    progress: SetupProgress = use_cases().setup_progress
+    return progress.of(g.tenant, provider_id)
+
+
+def tabs_of(provider_id: str, here: str = "", *, is_set_up: bool = False) -> Sequence[tuple[str, str, bool]]:
     """Return the installed tabs that the person may see: text, address, whether it is the current one."""
     views = current_app.view_functions
-    shown = [(name, text, f"console.providers.show_{name}") for name, text in TABS]
+    shown = [(name, text, f"console.providers.show_{name}") for name, text in _ordered(is_set_up=is_set_up)]
     return [
         (str(text), url_for(endpoint, provider_id=provider_id), name == here)
         for name, text, endpoint in shown
@@ -72,13 +81,25 @@ def tabs_of(provider_id: str, here: str) -> Sequence[tuple[str, str, bool]]:
     ]
 
 
-def show_tab(template: str, provider: Provider, here: str, sentence: str, **context: Any) -> str:
+def _ordered(*, is_set_up: bool) -> Sequence[tuple[str, object]]:
+    if not is_set_up:
+        return TABS
+    setup, *others = TABS
+    place = next(at for at, (name, _text) in enumerate(others) if name == BEHIND)
+    return (*others[:place], setup, *others[place:])
+
+
+def show_tab(
+    template: str, provider: Provider, here: str, sentence: str, *, progress: Progress | None = None, **context: Any
+) -> str:
     """Return a tab of a provider; its template extends `console/providers/tab.html`."""
+    progress = progress or progress_of(provider.provider_id)
     states = [words.environment_state(provider.environment), None if provider.is_enabled else words.DISABLED]
     return render_template(
         template,
         provider=provider,
-        tabs_shown=tabs_of(provider.provider_id, here),
+        tabs_shown=tabs_of(provider.provider_id, here, is_set_up=progress.is_done),
+        progress=progress,
         states=[each for each in states if each],
         sentence=sentence,
         list_url=list_url(),

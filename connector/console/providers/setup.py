@@ -23,7 +23,7 @@ from connector.console.viewer import actor
 from connector.domain.provider import Provider, setup_guide
 from connector.domain.setup_steps import CHECKING
 from connector.errors import Code, InvalidField, RequestError
-from connector.services.providers.progress import Progress, SetupProgress
+from connector.services.providers.progress import Progress
 from connector.services.providers.setup import Setup
 
 FRESH = timedelta(seconds=60)  # a check that is younger is not made again when the page opens
@@ -44,13 +44,14 @@ def install(story: Story) -> None:
 
 def show_provider(provider_id: str) -> Response:
     """Redirect to the first tab of a provider."""
-    return redirect(url_for(".show_setup", provider_id=provider_id))
+    is_set_up = page.progress_of(provider_id).is_done
+    return redirect(page.tabs_of(provider_id, is_set_up=is_set_up)[0][1])
 
 
 def show_setup(provider_id: str) -> str:
     """Show how far a provider is set up, and check it if the last check is old."""
     provider = page.find(provider_id)
-    progress = _progress(provider_id)
+    progress = page.progress_of(provider_id)
     return page.show_tab(
         "console/providers/setup.html",
         provider,
@@ -64,7 +65,7 @@ def show_setup(provider_id: str) -> str:
 def show_steps(provider_id: str) -> Response:
     """Show the steps only, in their current state."""
     provider = page.find(provider_id)
-    progress = _progress(provider_id)
+    progress = page.progress_of(provider_id)
     context = _context(provider, progress)
     return live_part("console/providers/steps.html", **_alone(provider), **context)
 
@@ -75,7 +76,7 @@ def check(provider_id: str) -> str | Response:
     _setup().test(g.tenant, provider_id, public_url())
     if not is_part_wanted():
         return redirect(url_for(".show_setup", provider_id=provider_id))
-    context = _context(provider, _progress(provider_id))
+    context = _context(provider, page.progress_of(provider_id))
     return render_template("console/providers/steps.html", **_alone(provider), **context)
 
 
@@ -135,14 +136,16 @@ def _context(provider: Provider, progress: Progress) -> dict[str, Any]:
     guide = setup_guide(provider, public_url())
     is_checking = any(step.state == CHECKING for step in progress.steps)
     states = [(step.name, step.state, step.text) for step in progress.steps]
+    are_shown = not progress.is_done or request.args.get("steps") == "all"
     return {
         "progress": progress,
+        "are_shown": are_shown,
         "step_states": health_words.STEPS,
         "webhook_url": guide.webhook_url,
         "events": provider.events,
         "tab_urls": dict(_tab_urls(provider.provider_id)),
         "seconds": OFTEN if is_checking else SELDOM,
-        "version": hashlib.sha256(repr((states, progress.health.tried_at)).encode()).hexdigest()[:16],
+        "version": hashlib.sha256(repr((states, progress.health.tried_at, are_shown)).encode()).hexdigest()[:16],
     }
 
 
@@ -152,18 +155,13 @@ def _alone(provider: Provider) -> dict[str, Any]:
 
 
 def _tab_urls(provider_id: str) -> list[tuple[str, str]]:
-    shown = page.tabs_of(provider_id, "")
+    shown = page.tabs_of(provider_id)
     return [(url.rpartition("/")[2], url) for _text, url, _here in shown]
 
 
 def _is_old(progress: Progress) -> bool:
     health = progress.health
     return not health.is_checking and (health.tried_at is None or health.is_outdated or now() - health.tried_at > FRESH)
-
-
-def _progress(provider_id: str) -> Progress:
-    progress: SetupProgress = use_cases().setup_progress
-    return progress.of(g.tenant, provider_id)
 
 
 def _setup() -> Setup:

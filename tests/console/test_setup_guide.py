@@ -1,0 +1,48 @@
+"""The setup guide of a provider: first among the tabs until everything is set up, then one line behind the others."""
+
+from __future__ import annotations
+
+import re
+
+from tests.bodies import config_properties, event_body, provider_body
+from tests.console.test_every_page import sign_in
+from tests.contract.wire import PROVIDERS
+from tests.harness import World
+from tests.services.environments import LIVE
+
+CLEAR: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")
+TAB = re.compile(r'<a[^>]* href="/console/providers/[^/"]+/(\w+)"')
+
+
+def finish(world: World) -> None:
+    """Set the provider up completely: live credentials, a webhook, and a verified user."""
+    admin = world.connector.as_admin(world.tenant)
+    properties = config_properties(world.simulator, token=LIVE, webhook_token=world.webhook_token)
+    body = provider_body(world.simulator, configProperties=properties)
+    answer = admin.put(f"{PROVIDERS}/{world.provider_id}", body)
+    assert answer.status_code == 200, answer.text
+    run_id = world.start(world.add_user())
+    assert world.post_event(event_body(run_id, comparisons=CLEAR)).status_code == 200
+    assert admin.post(f"{PROVIDERS}/{world.provider_id}/test-connection", None).ok
+
+
+def test_a_complete_setup_guide_is_one_line_behind_the_other_tabs(world: World) -> None:
+    path = f"/console/providers/{world.provider_id}"
+    with sign_in(world) as http:
+        first = http.get(world.connector.url + path, timeout=60)
+        assert first.url.endswith("/setup")
+        assert TAB.findall(first.text)[0] == "setup"
+        assert "The webhook is registered" in first.text
+
+        finish(world)
+
+        opened = http.get(world.connector.url + path, timeout=60)
+        assert opened.url.endswith("/attributes"), opened.text
+        tabs = list(dict.fromkeys(TAB.findall(opened.text)))
+        assert tabs.index("setup") == tabs.index("secrets") + 1
+        guide = http.get(f"{world.connector.url}{path}/setup", timeout=60).text
+        assert "All 8 steps are done." in guide
+        assert "The webhook is registered" not in guide
+        whole = http.get(f"{world.connector.url}{path}/setup?steps=all", timeout=60).text
+        assert "The webhook is registered" in whole
+        assert "steps?steps=all" in whole, "the part that is refreshed stays unfolded"
