@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 KEEP = 60.0  # maximum seconds that an answer is cached
 ROOM = 4000  # cached answers of each kind
-AWAY = (429, 502, 503, 504)  # statuses after which the issuer is left alone for a while
+UNAVAILABLE = (429, 502, 503, 504)  # statuses after which the issuer is left alone for a while
 NOT_ACTIVE = ("invalid_token", "unsupported_token_type")  # errors with which some servers report an inactive token
 
 Claims = dict[str, Any]
 
 
 class AnswerError(Exception):
-    """An answer that cannot be used; `is_away` if the issuer should not be called for a while."""
+    """An answer that cannot be used; `is_unavailable` if the issuer should not be called for a while."""
 
-    def __init__(self, reason: str, *, is_away: bool = False) -> None:
+    def __init__(self, reason: str, *, is_unavailable: bool = False) -> None:
         super().__init__(reason)
-        self.is_away = is_away
+        self.is_unavailable = is_unavailable
 
 
 @frozen
@@ -71,7 +71,7 @@ def read_answer(status: int, content: bytes) -> Claims | None:
     if status == 400 and document.get("error") in NOT_ACTIVE:  # noqa: PLR2004
         return None
     if status != 200:  # noqa: PLR2004
-        raise AnswerError(_reason(status), is_away=status in AWAY)
+        raise AnswerError(_reason(status), is_unavailable=status in UNAVAILABLE)
     if not isinstance(document.get("active"), bool):
         raise AnswerError("the answer must be a JSON object with the member active")
     return {name: value for name, value in document.items() if value is not None} if document["active"] else None

@@ -47,7 +47,7 @@ class Pause:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._until = float("-inf")
-        self._is_away = False
+        self._is_unavailable = False
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -56,18 +56,18 @@ class Pause:
             now = self._clock()
             if now < self._until:
                 raise IssuerUnavailableError(max(1, math.ceil(self._until - now)))
-            if self._is_away:
+            if self._is_unavailable:
                 self._until = now + PAUSE
 
     def begin(self) -> None:
         """Start a pause."""
         with self._lock:
-            self._is_away, self._until = True, self._clock() + PAUSE
+            self._is_unavailable, self._until = True, self._clock() + PAUSE
 
     def end(self) -> None:
         """End the pause, because the issuer has answered."""
         with self._lock:
-            self._is_away, self._until = False, float("-inf")
+            self._is_unavailable, self._until = False, float("-inf")
 
 
 class Introspection:
@@ -111,7 +111,7 @@ class Introspection:
                 self._pause.check()
                 mine = self._flights[digest] = Future()
         if flight is None:
-            self._fly(digest, mine, token)
+            self._ask_for_all(digest, mine, token)
             return mine.result().claims
         return self._join(flight).claims
 
@@ -119,7 +119,7 @@ class Introspection:
         """Introspect a token that does not exist; raise the error of an answer that cannot be used."""
         self._ask(secrets.token_urlsafe())
 
-    def _fly(self, digest: bytes, flight: Future[Answer], token: str) -> None:
+    def _ask_for_all(self, digest: bytes, flight: Future[Answer], token: str) -> None:
         """Send a request, for all callers that wait for the same answer."""
         try:
             answer = self._ask_in_turn(token)
@@ -164,7 +164,7 @@ class Introspection:
                 turns.release()
 
     def _patience(self) -> float:
-        """Return how long a caller may wait: not at all shortly after another has waited in vain."""
+        """Return the seconds that a caller may wait: 0 shortly after the wait of another caller has expired."""
         return 0.0 if self._clock() < self._hurried_until else PATIENCE
 
     def _busy(self) -> IssuerUnavailableError:
@@ -176,7 +176,7 @@ class Introspection:
         thread.
         """
         self._endpoint = self._issuer.introspection_endpoint
-        if not isinstance(error, AnswerError) or error.is_away:
+        if not isinstance(error, AnswerError) or error.is_unavailable:
             self._pause.begin()
         log.warning("introspection.failed", issuer=self._issuer.issuer, reason=str(error))
         return IssuerUnavailableError(int(PAUSE))

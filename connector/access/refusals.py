@@ -23,7 +23,7 @@ LARGEST_TIME = 2**53  # seconds; floats are exact up to this value
 TIMES = ("exp", "iat", "nbf")  # claims that contain a time
 SEE_LOG = "The log has the expected value under this traceId."
 _ADVICE = {  # for the caller, by the failed check
-    "form": "Send an access token of the form that its issuer's settings name.",
+    "form": "Send an access token in the format that the connector's settings name for its issuer.",
     "exp": "Request another one.",
     "tenant": "Use the path of the token's own tenant.",
     "scope": "Request a token with this scope.",

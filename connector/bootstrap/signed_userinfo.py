@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector.access.discovery import IssuerUnavailableError
 from connector.access.refusals import TokenRefused
-from connector.directory.signed_answers import AnswerRefusedError, KeysAwayError
+from connector.directory.signed_answers import AnswerRefusedError, NoSigningKeysError
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 
@@ -34,10 +34,10 @@ class Verifier:
         return SignedUserInfo(settings.all_issuers, self._clock, proxy=settings.outgoing_proxy, waiting=self._waiting)
 
     def read(self, tenant: Tenant, text: str, seconds: float) -> Mapping[str, Any]:
-        """Return the claims of an answer, at most `seconds` later; raises `AnswerRefusedError` or `KeysAwayError`."""
+        """Return the claims of an answer, within `seconds`; raises `AnswerRefusedError` or `NoSigningKeysError`."""
         try:
             return self._answers.read(tenant, text, seconds)
         except TokenRefused as refusal:
             raise AnswerRefusedError(refusal.check) from refusal
         except IssuerUnavailableError as error:
-            raise KeysAwayError(error.retry_after) from error
+            raise NoSigningKeysError(error.retry_after) from error

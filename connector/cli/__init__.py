@@ -10,25 +10,28 @@
     settings.py        settings
     demo.py            the steps of demo
     outbox.py          outbox list|counts|retry|drop
+    notices.py         notices add|list|update|remove|rotate-secret|test|attempts|resend|recover
+    resending.py       the number of deliveries before they are repeated
     jobs.py            jobs csv|record|resend|fetch-runs|list|show|result|cancel; since.py: its option
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: their options
-    setup.py           provider test|add-webhook|remove-webhook
+    setup.py           provider test|health|progress|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
     users.py           user add|set|list|remove; user_import/: user import
     user_status.py     user show|unlock
     examples.py        example
-    verifications.py   verification list|show|refresh|decide
+    verifications.py   verification list|show|refresh|decide|explain
     csv.py             verification export
-    evidence.py        verification timeline|evidence|pictures; files.py: writing files
+    evidence.py        verification timeline|evidence|pictures|delivery-proof; files.py: writing files
     what_if.py         verification dry-run, provider match-impact|remapping-impact
     audit.py           audit
     console.py         console link|sessions|sign-out
     stats.py           stats
-    events.py          events list|show|replay; watching.py: --watch
+    events.py          events list|show|replay|refused; watching.py: --watch
     tasks.py           verification task list|complete
     progress.py        progress of long work
     help.py            the example at the end of each command's help
-    output.py          printing of results, errors and tables
+    output.py          printing of results, errors and tables; pages.py: lists and their pages
+    options.py         several options as one decorator
 
 Errors are one line on stderr and exit status 1; wrong usage is exit status 2.
 """

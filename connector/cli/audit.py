@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.files import breaking_off, check_target, force_option, write
+from connector.cli.files import check_target, force_option, reporting_interruption, write
 from connector.cli.options import with_options
 from connector.cli.output import actor, services, view_options
 from connector.cli.pages import page_options, print_page
@@ -80,5 +80,5 @@ def _export(opened: Services, tenant: Tenant, criteria: AuditFilter, output: str
 
     opened.readings.record_audit_export(tenant, criteria, actor())
     pieces = audit_pieces(opened.audit.export(tenant, criteria))
-    with breaking_off(output):
+    with reporting_interruption(output):
         write(output, (piece.encode() for piece in pieces), is_forced=is_forced)

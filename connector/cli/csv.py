@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.files import STDOUT, breaking_off, check_target, force_option, write
+from connector.cli.files import STDOUT, check_target, force_option, reporting_interruption, write
 from connector.cli.options import with_options
 from connector.cli.output import actor, services, tenant_options
 from connector.cli.progress import counted, progress
@@ -51,7 +51,7 @@ def export(context: click.Context, /, output: str, force: bool, tenant: Tenant, 
 
     criteria = read_filter(query)
     is_shown = output == STDOUT and sys.stdout.isatty()  # a progress bar would be mixed with the output
-    with services(context) as opened, breaking_off(output), ExitStack() as stack:
+    with services(context) as opened, reporting_interruption(output), ExitStack() as stack:
         opened.readings.record_export(tenant, criteria, actor())
         verifications: Iterator[ListedVerification] = opened.lookup.export(tenant, criteria)
         if not is_shown:

@@ -18,7 +18,7 @@ force_option = click.option("--force", is_flag=True, help="Replace the file if i
 
 
 @contextmanager
-def breaking_off(output: str) -> Iterator[None]:
+def reporting_interruption(output: str) -> Iterator[None]:
     """Report the state of the output after Ctrl-C."""
     try:
         yield

@@ -21,7 +21,7 @@ from connector import settings
 from connector.domain.ids import UUID, normal_id
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.domain.text import is_label, json_text
-from connector.errors import Code, ConnectorError, InvalidField, InvalidQuery
+from connector.errors import Code, ConnectorError, DatabaseUnavailable, InvalidField, InvalidQuery
 from connector.settings import Settings
 from connector.settings.tenancy import read_tenants
 
@@ -41,7 +41,7 @@ class Group(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
-        _print_whatever_the_terminal()
+        _replace_unencodable()
         try:
             return self._invoke(context)
         except click.ClickException as error:
@@ -59,8 +59,15 @@ class Group(click.Group):
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise click.ClickException(f"The database refused: {reason}") from error
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
+            raise click.ClickException(_of_database(error, reason)) from error
+
+
+def _of_database(error: SQLAlchemyError, reason: str) -> str:
+    """Return what an error of the database means, and what to do."""
+    if isinstance(error, DatabaseUnavailable):
+        return f"The database is unavailable: {reason}. Check `database_url`, the server and its disk, then try again."
+    return f"The database refused: {reason}"
 
 
 class _Refused(click.ClickException):
@@ -112,7 +119,7 @@ class _Id(click.ParamType[str]):
 ID = _Id()
 
 
-def _print_whatever_the_terminal() -> None:
+def _replace_unencodable() -> None:
     """Print characters that the terminal's encoding lacks as question marks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -193,14 +200,19 @@ def services(context: click.Context) -> Iterator[Services]:
     from connector.bootstrap import create_services  # noqa: PLC0415  the commands that need no database start at once
     from connector.services import origin  # noqa: PLC0415
 
-    with logs_aside(), origin.through(origin.COMMAND_LINE), closing(create_services(load_settings(context))) as opened:
+    with (
+        logs_to_stderr(),
+        origin.through(origin.COMMAND_LINE),
+        closing(create_services(load_settings(context))) as opened,
+    ):
         yield opened
 
 
 @contextmanager
-def logs_aside() -> Iterator[None]:
+def logs_to_stderr() -> Iterator[None]:
     """Keep stdout for the output: warnings go to stderr; everything below is dropped."""
     before = structlog.get_config()
+    structlog.reset_defaults()  # the processors of a server's log need its loggers
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),

@@ -77,7 +77,9 @@ configuration = with_options(  # of `add` and `update`
     click.option("--name", help="Its name, unique in the tenant."),
     click.option("--description", help="Its purpose."),
     click.option("--workflow-id", help="The workflow's id, from Onfido Studio."),
-    click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
+    click.option(
+        "--region", type=click.Choice(sorted(REGIONS), case_sensitive=False), help="Onfido's region (default eu)."
+    ),
     click.option("--base-url", help="The API's address, instead of --region."),
     click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
     click.option("--client-id", envvar="ONFIDO_CLIENT_ID", help="An OAuth 2 client, not a token; ONFIDO_CLIENT_ID."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from connector.cli.output import json_option, load_settings, logs_aside, print_json, print_marked, tenant_option
+from connector.cli.output import json_option, load_settings, logs_to_stderr, print_json, print_marked, tenant_option
 from connector.domain.tenancy import Tenant
 
 
@@ -22,7 +22,7 @@ def check_settings(context: click.Context, user_id: str | None, tenant: Tenant, 
     """
     from connector.settings_check import check_settings as check  # noqa: PLC0415
 
-    with logs_aside():
+    with logs_to_stderr():
         results = list(check(load_settings(context), tenant, user_id))
     failed = [each for each in results if each.check.passed is False]
     if as_json:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from connector.cli.output import load_settings, logs_aside, print_json, print_marked, tenant_options, view_options
+from connector.cli.output import load_settings, logs_to_stderr, print_json, print_marked, tenant_options, view_options
 from connector.domain.tenancy import Tenant
 from connector.private_file import make_data_dir
 
@@ -42,7 +42,7 @@ def check(context: click.Context, scope: str | None, dev: bool, tenant: Tenant, 
 
     text = sys.stdin.read().strip()
     text = text[len(BEARER) :].strip() if text.lower().startswith(BEARER) else text
-    with logs_aside():
+    with logs_to_stderr():
         findings = list(trusted_issuers(load_settings(context, dev=dev)).explain(text, tenant, scope))
     passed = all(finding.passed for finding in findings)
     if as_json:

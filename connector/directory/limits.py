@@ -79,9 +79,9 @@ class Limits:
         try:
             yield
         except DirectoryError as error:
-            self._note(is_away=error.is_retryable)
+            self._note(is_unavailable=error.is_retryable)
             raise
-        self._note(is_away=False)
+        self._note(is_unavailable=False)
 
     def _check_open(self) -> None:
         """Raise while the circuit is open; then one request at a time probes the directory."""
@@ -93,9 +93,9 @@ class Limits:
                 raise unreachable(self._host, message("it failed a moment ago"), retry_after=math.ceil(wait))
             self._closed_until = self._monotonic() + self._seconds  # the others wait for the result of this probe
 
-    def _note(self, *, is_away: bool) -> None:
+    def _note(self, *, is_unavailable: bool) -> None:
         with self._lock:
-            self._failures = self._failures + 1 if is_away else 0
+            self._failures = self._failures + 1 if is_unavailable else 0
             if self._failures >= FAILURES:
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures - FAILURES, 10))
                 self._closed_until = self._monotonic() + pause

@@ -51,7 +51,7 @@ class AnswerRefusedError(Exception):
         self.why = _WHY.get(check, _WHY["form"])
 
 
-class KeysAwayError(Exception):
+class NoSigningKeysError(Exception):
     """The issuer's keys are not available; they may be after `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
@@ -63,7 +63,7 @@ class AnswerVerifier(Protocol):
     """Verifies signed answers with the keys of a tenant's issuers."""
 
     def read(self, tenant: Tenant, text: str, seconds: float) -> Mapping[str, Any]:
-        """Return the claims of an answer, at most `seconds` later; raises `AnswerRefusedError` or `KeysAwayError`."""
+        """Return the claims of an answer, within `seconds`; raises `AnswerRefusedError` or `NoSigningKeysError`."""
         ...
 
 
@@ -76,7 +76,7 @@ class SignedAnswers:
         self._audiences = frozenset(audiences)
 
     def read(self, text: str, seconds: float) -> Mapping[str, Any]:
-        """Return the claims of an answer, at most `seconds` later; raises `AnswerRefusedError` or `KeysAwayError`."""
+        """Return the claims of an answer, within `seconds`; raises `AnswerRefusedError` or `NoSigningKeysError`."""
         if len(text) > MAX_SIGNED:
             raise AnswerRefusedError("size")
         if text.count(".") + 1 == _ENCRYPTED_PARTS:

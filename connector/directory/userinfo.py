@@ -22,7 +22,7 @@ from connector.directory.exchange import Exchange, Reply
 from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.limits import Budget
 from connector.directory.paths import MemberPath
-from connector.directory.signed_answers import AnswerRefusedError, KeysAwayError, SignedAnswers
+from connector.directory.signed_answers import AnswerRefusedError, NoSigningKeysError, SignedAnswers
 from connector.domain.messages import message
 from connector.domain.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
@@ -85,7 +85,7 @@ class UserInfoDirectory:
             raise self._unusable("iss", "no issuer is known that could have signed it")
         try:
             return self._signed.read(text, budget.left())
-        except KeysAwayError as error:
+        except NoSigningKeysError as error:
             reason = "the keys of its issuer, to check the signed answer, could not be fetched"
             raise unreachable(self._exchange.host, reason, retry_after=error.retry_after) from error
         except AnswerRefusedError as error:

@@ -52,7 +52,7 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
         )
 
 
-def is_taken(fields: Mapping[str, str]) -> bool:
+def is_acceptable(fields: Mapping[str, str]) -> bool:
     """Whether these values break none of Onfido's known rules."""
     return not any(_objections(fields))
 

@@ -1,7 +1,7 @@
 """Sending a notice to an application: signed, posted once, and the application's answer.
 
     notice ──► webhook-id, webhook-timestamp, webhook-signature ──► POST ──► 2xx: the answer's body
-                                                                      └────► any other answer: `NotTaken`
+                                                                      └────► any other answer: `NotAccepted`
 
 The signature follows the Standard Webhooks specification and is made by its library; while a secret is being replaced,
 the header has one for each secret. Redirects are not followed, because they would send the notice to another address.
@@ -29,7 +29,7 @@ MAX_ANSWER = 1024 * 1024  # bytes
 MAX_REFUSAL = 4096  # bytes of an answer other than 2xx
 
 
-class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
+class NotAccepted(ConnectorError):  # noqa: N818  it is an answer, not a defect
     """The application refused the notice, failed or could not be reached (then `answered.status` is None)."""
 
     def __init__(self, description: str, answered: Answered) -> None:
@@ -51,7 +51,7 @@ _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 @frozen
-class Taken:
+class Accepted:
     """A notice that the application accepted; `body` is None if it is longer than `MAX_ANSWER`."""
 
     answered: Answered
@@ -65,8 +65,8 @@ class Notifier:
         self._client = client
         self._timeout = timeout
 
-    def post(self, url: str, secrets: Sequence[str], notice_id: str, body: str, at: datetime) -> Taken:
-        """Sign a notice with each of the secrets and post it; raises `NotTaken` for any answer except 2xx."""
+    def post(self, url: str, secrets: Sequence[str], notice_id: str, body: str, at: datetime) -> Accepted:
+        """Sign a notice with each of the secrets and post it; raises `NotAccepted` for any answer except 2xx."""
         host, begun = urlsplit(url).netloc, time.monotonic()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         headers |= signature_headers(secrets, notice_id, body, at)
@@ -75,7 +75,7 @@ class Notifier:
                 return _read(host, answer, begun)
         except ExchangeError as error:
             answered = Answered(None, time.monotonic() - begun)
-            raise NotTaken(f"{host} gave no answer: {error.reason}.", answered) from error
+            raise NotAccepted(f"{host} gave no answer: {error.reason}.", answered) from error
 
 
 def signature_headers(secrets: Sequence[str], notice_id: str, body: str, at: datetime) -> dict[str, str]:
@@ -88,16 +88,16 @@ def signature_headers(secrets: Sequence[str], notice_id: str, body: str, at: dat
     }
 
 
-def _read(host: str, answer: Answer, begun: float) -> Taken:
+def _read(host: str, answer: Answer, begun: float) -> Accepted:
     status = answer.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         body = _body(answer, MAX_ANSWER)
-        return Taken(Answered(status, time.monotonic() - begun, start_of(body or b"")), body)
+        return Accepted(Answered(status, time.monotonic() - begun, start_of(body or b"")), body)
     if status < HTTPStatus.BAD_REQUEST:
         answered = Answered(status, time.monotonic() - begun)
-        raise NotTaken(f"{host} answered HTTP {status}; redirects are not followed.", answered)
+        raise NotAccepted(f"{host} answered HTTP {status}; redirects are not followed.", answered)
     start = start_of(_start(answer))
-    raise NotTaken(f"{host} answered HTTP {status}.", Answered(status, time.monotonic() - begun, start))
+    raise NotAccepted(f"{host} answered HTTP {status}.", Answered(status, time.monotonic() - begun, start))
 
 
 def _body(answer: Answer, limit: int) -> bytes | None:

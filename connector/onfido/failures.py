@@ -24,7 +24,10 @@ def failure(error: Exception, host: str, *, is_sent: bool = True) -> OnfidoError
     if isinstance(error, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
         return OnfidoError(
             Code.BASE_URL_WRONG,
-            message("There is no host %(host)s: correct the provider's base_url.", host=host),
+            message(
+                "The host %(host)s was not found: check the provider's base_url, and the name server of this machine.",
+                host=host,
+            ),
             is_sent=False,
         )
     if isinstance(origin, ssl.SSLCertVerificationError):

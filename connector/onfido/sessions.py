@@ -1,7 +1,7 @@
 """Connections to Onfido and its file storage, kept and shared by threads.
 
 A `Session` follows no redirect, which would send the token to another host, keeps no cookie and reads no `.netrc`. It
-uses the proxies and the CA bundle that the environment names (`environment.py`). With `is_public_only` it connects
+uses the proxies and the CA bundle that the environment names (`proxies.py`). With `is_public_only` it connects
 only to public addresses. Its requests are sent within `connections.exchanging`, which limits their time.
 """
 
@@ -18,7 +18,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
 
 from connector.domain.frozen import frozen
 from connector.onfido.connections import POOLS, PUBLIC_POOLS
-from connector.onfido.environment import proxy_headers, proxy_of, trusted_context
+from connector.onfido.proxies import proxy_headers, proxy_of, trusted_context
 
 POOL_SIZE = 32
 

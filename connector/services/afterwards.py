@@ -49,7 +49,7 @@ class Afterwards:
         left = _Left(what, ids, work)
         with self._lock:
             if len(self._left) >= self._most or self._stopping.is_set():
-                _give_up(left)
+                _drop(left)
                 return
             self._left.append(left)
             if self._thread is None:
@@ -82,7 +82,7 @@ class Afterwards:
         with self._lock:
             if self._stopping.is_set():
                 for left in self._left:
-                    _give_up(left)
+                    _drop(left)
                 self._left.clear()
             if not self._left:
                 self._thread = None
@@ -96,11 +96,11 @@ class Afterwards:
         except SQLAlchemyError:
             if time.monotonic() - left.since < self._patience:
                 return False
-            _give_up(left)
+            _drop(left)
         except Exception:
             log.exception("afterwards.failed", what=left.what, **left.ids)
         return True
 
 
-def _give_up(left: _Left) -> None:
-    log.warning("afterwards.given_up", what=left.what, **left.ids)
+def _drop(left: _Left) -> None:
+    log.warning("afterwards.dropped", what=left.what, **left.ids)

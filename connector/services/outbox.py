@@ -174,7 +174,7 @@ class Outbox:
     def _deliver_traced(self, delivery: Delivery, owner: str, span: tracing.Span) -> bool:
         began = time.monotonic()
         try:
-            _check_hope(delivery)
+            _refuse_deadly(delivery)
             with origin.through(origin.WORKER):
                 answered = self._handlers[delivery.kind].handle(_fields(delivery))
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
@@ -263,7 +263,7 @@ def _measure(delivery: Delivery, result: str, began: float) -> None:
     metrics.DELIVERIES.labels(delivery.kind, result).observe(time.monotonic() - began)
 
 
-def _check_hope(delivery: Delivery) -> None:
+def _refuse_deadly(delivery: Delivery) -> None:
     """Raise for a row whose worker died in every attempt, because it would die in the next one as well."""
     if delivery.attempts > MAX_ATTEMPTS:
         raise Undeliverable(

@@ -65,7 +65,7 @@ class Intake:
             self._source.feed(bytes(self._received[:end]))
             del self._received[:end]
         else:
-            self._give_up()
+            self._pass_on_unread()
         request, self._request = self._request, None
         request._expected_100_continue = False  # gunicorn would send it from the thread
         return request
@@ -104,7 +104,7 @@ class Intake:
             raise LimitRequestHeaders("head")
         self._seen = len(self._received)
 
-    def _give_up(self) -> None:
+    def _pass_on_unread(self) -> None:
         """Pass on a body that cannot be read to its end, so that the application refuses it."""
         is_too_long = self._body.is_too_long
         self._request.body = Body(_Unreadable(RequestEntityTooLarge() if is_too_long else InvalidChunkSize(b"")))

@@ -109,7 +109,7 @@ class Loop:
         """Close a connection, from any thread, whose answer cannot be completed."""
         self._call(connection, partial(self._close, connection))
 
-    def hurry_idle(self, seconds: float) -> None:
+    def limit_idle(self, seconds: float) -> None:
         """Limit how long connections without a request are kept."""
         end = self._clock() + seconds
         for connection in self._connections:
@@ -215,16 +215,16 @@ class Loop:
     def _refuse(self, connection: Connection, error: Exception, now: float) -> None:
         connection.is_kept = False
         connection.output.sendall(refusal(error))
-        self._go_on(connection, now)
+        self._continue(connection, now)
 
     def _answered(self, connection: Connection, is_kept: bool) -> None:
         if connection.state is State.CLOSED:
             return
         connection.is_kept = is_kept
         self._hold(connection, connection.intake.size)
-        self._go_on(connection, self._clock())
+        self._continue(connection, self._clock())
 
-    def _go_on(self, connection: Connection, now: float) -> None:
+    def _continue(self, connection: Connection, now: float) -> None:
         """Continue after an answer; raises `OSError` if the client has disconnected."""
         if connection.output.is_pending:
             connection.state = State.SENDING
@@ -251,7 +251,7 @@ class Loop:
         self._watch(connection, 0)
         connection.deadline = math.inf
         if connection.state is State.SENDING:
-            self._go_on(connection, self._clock())
+            self._continue(connection, self._clock())
 
     def _close_late(self, now: float) -> None:
         for connection in [each for each in self._connections if each.deadline <= now]:

@@ -82,7 +82,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         for listener in self.sockets:
             self._loop.stop_listening(listener)
             listener.close()  # new connections are refused, and reach another process
-        self._loop.hurry_idle(STOP_IDLE_TIME)
+        self._loop.limit_idle(STOP_IDLE_TIME)
         end = time.monotonic() + self.cfg.graceful_timeout
         while self._loop.clients and time.monotonic() < end:
             self._turn()

@@ -23,7 +23,7 @@ from sqlalchemy.exc import InvalidRequestError
 from connector import tracing
 from connector.store import required
 from connector.store.compiled import HAS_VALUES, compile_statement
-from connector.store.made import Made
+from connector.store.lazy_rows import LazyRows
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
@@ -82,7 +82,7 @@ class Answer:
 
     def each(self, make: Callable[[Any], T]) -> Sequence[T]:
         """Return the results of `make` for the rows, which are read on first access."""
-        return Made(self, make)
+        return LazyRows(self, make)
 
     def receive(self, read: Callable[[], Sequence[Any]], rowcount: int) -> None:
         """Store the database's answer; `read` returns the rows."""

@@ -23,7 +23,7 @@ from connector.errors import ConfigurationError
 from connector.store import batch, schema
 from connector.store.availability import check_in_place, check_space, distinguished_errors, identity
 from connector.store.schema import Fit
-from connector.store.wake_up import News, Notifications, wake_up_of
+from connector.store.wake_up import AddedDeliveries, Notifications, wake_up_of
 from connector.store.writer_queue import WriterQueue
 
 POOL_SIZE, OVERFLOW = 32, 10
@@ -73,21 +73,21 @@ class Database:
         `waits_for_disk` a crash of the database may lose the transaction, unless a later one waits.
         """
         turn: AbstractContextManager[None] = self._queue.turn(patience) if self._queue else nullcontext()
-        news = News(self.wake_up)
+        added = AddedDeliveries(self.wake_up)
         with turn:
             self._check_in_place()
             with distinguished_errors(), self._writer_engine.begin() as connection:
                 if self.is_sqlite:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-                news.begin(connection)
+                added.begin(connection)
                 if not (waits_for_disk or self.is_sqlite):
                     batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
                 yield connection
-                if news.is_late() and not self.is_sqlite:
-                    news.notify(connection)
+                if added.is_late() and not self.is_sqlite:
+                    added.notify(connection)
                 batch.flush(connection, commit=True)
                 after = batch.unsent(connection)
-        news.publish()
+        added.publish()
         if after:
             with self.read() as connection:
                 batch.execute_unsent(connection, after)

@@ -29,7 +29,7 @@ _NOTIFY = select(NOTIFY)
 # committed.
 QUIET = 0.01  # seconds
 SECOND_LOOK = 2 * QUIET
-_NEWS = "news"
+_ADDED = "added"
 
 # With these, a connection over TCP notices a dead or silent host within about a minute.
 NOTICES_DEATH = {
@@ -94,7 +94,7 @@ class Inserted(Protocol):
 
 
 @dataclass
-class News:
+class AddedDeliveries:
     """Whether a transaction adds deliveries, and notifies other processes of them.
 
     `conditional` are the answers to insertions whose conditions the database checks: each with whether it notifies.
@@ -107,7 +107,7 @@ class News:
 
     def begin(self, connection: Connection) -> None:
         """Attach to the transaction that a connection is about to execute."""
-        connection.info[_NEWS] = self
+        connection.info[_ADDED] = self
 
     def is_late(self) -> bool:
         """Whether other processes, notified shortly before the insertions, may have polled again before the commit.
@@ -132,27 +132,27 @@ class News:
 def announce(connection: Connection) -> bool:
     """Record that a transaction adds deliveries; return whether its statement must notify other processes."""
     notifies = must_notify(connection)
-    if news := _news(connection):
-        news.has_deliveries = True
-        news.notifies = notifies
+    if added := _added(connection):
+        added.has_deliveries = True
+        added.notifies = notifies
     return notifies
 
 
 def must_notify(connection: Connection) -> bool:
     """Whether a statement that may insert deliveries must notify other processes if it does."""
-    news = _news(connection)
-    return news is None or news.notifies or not news.wake_up.is_quiet
+    added = _added(connection)
+    return added is None or added.notifies or not added.wake_up.is_quiet
 
 
 def announce_if_inserted(connection: Connection, answer: Inserted, *, notifies: bool) -> None:
     """Record that a transaction adds deliveries if a statement, which `notifies` other processes, inserts rows."""
-    if news := _news(connection):
-        news.conditional.append((answer, notifies))
+    if added := _added(connection):
+        added.conditional.append((answer, notifies))
 
 
-def _news(connection: Connection) -> News | None:
-    news: News | None = connection.info.get(_NEWS)
-    return news
+def _added(connection: Connection) -> AddedDeliveries | None:
+    added: AddedDeliveries | None = connection.info.get(_ADDED)
+    return added
 
 
 class Notifications:

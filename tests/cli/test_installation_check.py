@@ -61,7 +61,7 @@ def test_a_token_refused_by_onfido_fails_with_advice(run: Run, simulator: Simula
     status, checks = check(run)
     token = checks["carbon.super provider Onfido token"]
     assert (status, token["passed"]) == (1, False)
-    assert "Give the provider an API token" in token["detail"]
+    assert "Set an API token" in token["detail"]
 
 
 def test_an_account_throttled_by_onfido_is_a_warning(run: Run, simulator: Simulator) -> None:

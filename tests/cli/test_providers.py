@@ -77,6 +77,9 @@ class TestAdd:
         assert provider["setupGuide"]["webhookUrl"] == f"https://id.example/idv/onfido/v1/{provider['id']}/verify"
         assert provider["setupGuide"]["hasWebhookToken"] is False
 
+    def test_a_region_is_accepted_as_onfido_writes_it(self, run: Run) -> None:
+        assert properties(added(run, *NAMES, "--region", "US"))["base_url"] == "https://api.us.onfido.com/v3.6"
+
     def test_add_does_not_mention_the_webhook_if_its_token_is_set(self, run: Run) -> None:
         result = add(run, *NAMES, ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
         assert "registered" in result.stdout

@@ -129,7 +129,7 @@ def test_a_refusal_is_one_line_and_exits_with_status_1(run: Run, arguments: tupl
         ("CONNECTOR_DATABASE_URL", "sqlite://", "database_url"),
         ("CONNECTOR_DATABASE_URL", "sqlite:///:memory:", "database_url"),
         ("CONNECTOR_DATABASE_URL", "sqlite:////no/such/directory/connector.db", "/no/such/directory"),
-        ("CONNECTOR_DATABASE_URL", "postgresql://127.0.0.1:1/x?connect_timeout=2", "database"),
+        ("CONNECTOR_DATABASE_URL", "postgresql://127.0.0.1:1/x?connect_timeout=2", "Check `database_url`"),
         ("CONNECTOR_ENCRYPTION_KEYS", "c2hvcnQ=", "encryption_keys"),
         ("CONNECTOR_DATA_DIR", "/dev/null/data", "/dev/null/data"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.applicant import check_applicant, is_taken, name_objection, without_incomplete_address
+from connector.domain.applicant import check_applicant, is_acceptable, name_objection, without_incomplete_address
 from connector.domain.claims import APPLICANT_FIELDS
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import applicant_fields
@@ -91,8 +91,8 @@ def _granted(field: str) -> dict[str, str]:
 @given(field=st.sampled_from(sorted(APPLICANT_FIELDS)), value=words | likely, others=st.booleans())
 def test_no_applicant_that_onfido_accepts_is_refused(field: str, value: str, others: bool) -> None:
     fields = (FIELDS if others else NAMES) | {field: value}
-    is_taken = not field.startswith("consents.") and not AT_ONFIDO.validate(applicant_fields(fields))
-    if is_taken:
+    is_acceptable = not field.startswith("consents.") and not AT_ONFIDO.validate(applicant_fields(fields))
+    if is_acceptable:
         check_applicant(fields, {})
 
 
@@ -115,10 +115,10 @@ def test_address_fields_may_be_missing_without_an_address() -> None:
     check_applicant(NAMES | {"dob": "1990-01-01", "location.country_of_residence": "GBR"}, {})
 
 
-@pytest.mark.parametrize(("state", "is_taken"), [("NY", True), ("New York", False), ("N1", False), (None, True)])
-def test_a_us_state_must_have_two_letters(state: str | None, is_taken: bool) -> None:
+@pytest.mark.parametrize(("state", "is_acceptable"), [("NY", True), ("New York", False), ("N1", False), (None, True)])
+def test_a_us_state_must_have_two_letters(state: str | None, is_acceptable: bool) -> None:
     address = {"address.postcode": "10001", "address.country": "USA"} | ({"address.state": state} if state else {})
-    if is_taken:
+    if is_acceptable:
         check_applicant(address, CLAIMS)
     else:
         assert "urn:address.state (sent as address.state)" in refusal(address)
@@ -130,8 +130,8 @@ def test_a_control_character_or_lone_surrogate_is_refused_in_every_field(field: 
     described = refusal(FIELDS | {field: f"Ann{character}"})
 
     assert f"urn:{field} (sent as {field}): it contains a control character" in described
-    assert not is_taken(FIELDS | {field: f"Ann{character}"})
-    assert is_taken(FIELDS)
+    assert not is_acceptable(FIELDS | {field: f"Ann{character}"})
+    assert is_acceptable(FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,8 @@ def test_the_sweep_releases_its_lease_too(quiet: World, ann: Caller) -> None:
     assert start_at_last(quiet, ann)
 
 
-def given_up(logs: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [entry["verification_id"] for entry in logs if entry["event"] == "afterwards.given_up"]
+def dropped(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [entry["verification_id"] for entry in logs if entry["event"] == "afterwards.dropped"]
 
 
 def fail() -> None:
@@ -176,19 +176,19 @@ def test_pending_cleanup_is_dropped_when_the_process_ends(quiet: World) -> None:
         afterwards.close()
         afterwards.leave("give back", fail, verification_id="third")
 
-    assert given_up(logs) == ["first", "second", "third"]
+    assert dropped(logs) == ["first", "second", "third"]
 
 
 def test_pending_cleanup_is_dropped_beyond_its_limits_of_time_and_number(quiet: World) -> None:
     with capture_logs() as logs:
         impatient = Afterwards(patience=0)
         impatient.leave("give back", fail, verification_id="too long")
-        quiet.wait_until(lambda: given_up(logs) == ["too long"])
+        quiet.wait_until(lambda: dropped(logs) == ["too long"])
         impatient.close()
         full = Afterwards(most=0)
         full.leave("give back", fail, verification_id="too much")
         full.close()
-    assert given_up(logs) == ["too long", "too much"]
+    assert dropped(logs) == ["too long", "too much"]
 
 
 def test_a_defective_cleanup_does_not_prevent_the_others(quiet: World) -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from connector.domain.tenancy import Tenant
 from connector.http.client import HttpClient
-from connector.http.webhook_sender import MAX_ANSWER, Notifier, NotTaken, signature_headers
+from connector.http.webhook_sender import MAX_ANSWER, NotAccepted, Notifier, signature_headers
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from connector.services.outbox import Undeliverable
 from connector.services.results.deliveries import NotifyOfTask
@@ -67,8 +67,8 @@ def post(url: str, **timeout: float) -> bytes | None:
     return Notifier(HttpClient(), **timeout).post(url, [SECRET], "id-1", body, datetime.now(UTC)).body
 
 
-def refused(url: str, **timeout: float) -> NotTaken:
-    with pytest.raises(NotTaken) as caught:
+def refused(url: str, **timeout: float) -> NotAccepted:
+    with pytest.raises(NotAccepted) as caught:
         post(url, **timeout)
     return caught.value
 
@@ -245,8 +245,8 @@ def test_a_notice_that_was_not_accepted_is_repeated_with_the_same_id(
     assert [attempt.get("status") for attempt in row.history] == [500, None, 204]
     reasons = [attempt["reason"] for attempt in row.history[:-1]]
     assert reasons == [
-        f"NotTaken: {application.host} answered HTTP 500.",
-        f"NotTaken: {application.host} gave no answer: RemoteDisconnected.",
+        f"NotAccepted: {application.host} answered HTTP 500.",
+        f"NotAccepted: {application.host} gave no answer: RemoteDisconnected.",
     ]
     assert len(application.received) == 3
     assert len({each.raw for each in application.received}) == 1

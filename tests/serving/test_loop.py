@@ -368,7 +368,7 @@ def test_idle_clients_are_closed_before_sending_ones(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     idle, begun = site.connect(stack), site.connect(stack, GET[:-1])
     wait_until(lambda: sorted(intake.is_idle for intake in site.intakes) == [False, True])
-    site.loop.hurry_idle(0)
+    site.loop.limit_idle(0)
     wait_until(lambda: is_closed(idle))
     begun.sendall(GET[-1:])
     assert read_answer(begun)[0] == 200

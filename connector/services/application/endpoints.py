@@ -37,7 +37,7 @@ from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.domain.utc import timestamp
 from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
-from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
+from connector.http.webhook_sender import TIMEOUT, NotAccepted, Notifier
 from connector.services.batches import forget
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.in_flight import wait_until_sent
@@ -185,7 +185,7 @@ class Endpoints:
         secrets = self._secrets.valid(endpoint_id, sealed)
         try:
             return self._notifier.post(endpoint.config.url, secrets, notice_id, json.dumps(body), now).answered, None
-        except NotTaken as error:
+        except NotAccepted as error:
             return error.answered, error.description
 
     def recover(self, tenant: Tenant, endpoint_id: str, since: datetime, actor: str = SYSTEM) -> None:

@@ -36,7 +36,7 @@ from connector.domain.notices import (
 from connector.domain.tasks import Task
 from connector.domain.urls import UrlPolicy
 from connector.domain.verification import Verification
-from connector.http.webhook_sender import Notifier, NotTaken, Taken
+from connector.http.webhook_sender import Accepted, NotAccepted, Notifier
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.journal import Journal
 from connector.services.notice_announcement import NotifyOfChange
@@ -120,10 +120,10 @@ class Notices:
         } | ({"reason": order.reason} if order.reason else {})
         return self.send(endpoint, Notice(order.event, order.notice_id, order.at, data)).answered
 
-    def send(self, endpoint: Endpoint, notice: Notice) -> Taken:
+    def send(self, endpoint: Endpoint, notice: Notice) -> Accepted:
         """Post a notice, and return the application's answer.
 
-        Raises `NotTaken` for any answer except 2xx; `Undeliverable` for 410.
+        Raises `NotAccepted` for any answer except 2xx; `Undeliverable` for 410.
         """
         body = json.dumps({"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)})
         with self._database.read() as connection:
@@ -131,7 +131,7 @@ class Notices:
         secrets = self._secrets.valid(endpoint.endpoint_id, sealed)
         try:
             taken = self._notifier.post(endpoint.config.url, secrets, notice.notice_id, body, self._clock())
-        except NotTaken as error:
+        except NotAccepted as error:
             self._note(endpoint, error)
             if error.status == HTTPStatus.GONE:
                 raise Undeliverable(
@@ -143,7 +143,7 @@ class Notices:
         log.info("notice.sent", kind=notice.kind, notice_id=notice.notice_id, endpoint_id=endpoint.endpoint_id)
         return taken
 
-    def _note(self, endpoint: Endpoint, error: NotTaken) -> None:
+    def _note(self, endpoint: Endpoint, error: NotAccepted) -> None:
         if error.status == HTTPStatus.GONE:
             self._disable(endpoint)
         elif error.is_unavailable:

@@ -67,7 +67,11 @@ class Users:
         with self._database.write() as connection:
             if not users.add(connection, tenant.name, user_id, self._clock()):
                 raise InvalidField(
-                    "user id", message("must be new: there is a user %(user_id)s already", user_id=user_id)
+                    "user id",
+                    message(
+                        "must be unused: there is a user %(user_id)s already; change that one, or choose another id",
+                        user_id=user_id,
+                    ),
                 )
             self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 

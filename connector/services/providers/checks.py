@@ -13,9 +13,9 @@ from connector.onfido.subscriptions import PAYLOAD_VERSION
 from connector.services.providers.webhook import ProviderWebhook, choose
 
 _ADVICE = {
-    Code.TOKEN_REFUSED: message("Give the provider an API token, or client credentials, of its account and region."),
+    Code.TOKEN_REFUSED: message("Set an API token, or client credentials, of the provider's account and region."),
     Code.BASE_URL_WRONG: message(
-        "Give the provider the base URL of its account's region; if it is right, check the network."
+        "The base URL must be that of the account's region; if it is, check the network and its proxy."
     ),
     Code.WORKFLOW_REFUSED: message("Publish it there if it is a draft."),
     Code.ONFIDO_THROTTLES: message("Test again in a minute."),

@@ -67,18 +67,18 @@ class Trials:
         onfido = self._onfido.with_credentials(credentials, config.base_url, self._timing.interactive())
         account = ProviderWebhook(replace(provider, client_id=client_id), onfido, None, "", None)
         region, token = reach(account)
-        environment = _environment(credentials, account, is_taken=token.passed is True)
+        environment = _environment(credentials, account, is_accepted=token.passed is True)
         why = f"the check of the {TOKEN if region.passed else REGION} failed"
         workflow = check_workflow(account) if token.passed else not_checked(WORKFLOW, why)
         checks = (region, token, check_environment(environment), workflow, check_claims(account.provider))
         return Readiness(environment, checks)
 
 
-def _environment(credentials: Credentials, account: ProviderWebhook, *, is_taken: bool) -> str | None:
+def _environment(credentials: Credentials, account: ProviderWebhook, *, is_accepted: bool) -> str | None:
     """Return the environment of credentials; if they do not show it, that of one of their applicants."""
     if isinstance(credentials, str) and (named := environment_of(credentials)):
         return named
-    if is_taken:
+    if is_accepted:
         with suppress(OnfidoError):
             return account.onfido.find_environment()
     return None

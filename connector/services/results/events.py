@@ -119,9 +119,9 @@ class Events:
         for event_id, run in completed:
             with self._database.write() as connection:
                 locked = locked_runs.lock(connection, provider_id, run.run_id, with_claims=run.is_final)
-                news = self._results.apply(connection, locked, run, WEBHOOK, event_id)
+                applied = self._results.apply(connection, locked, run, WEBHOOK, event_id)
                 events.resolve(connection, event_id, events.APPLIED)
-                self._results.announce(connection, news)
+                self._results.announce(connection, applied)
 
     def replay(self, tenant: Tenant, provider_id: str, stored: ParkedEvent) -> None:
         """Apply a stored event again; the monitor of a watchlist event is read again."""
@@ -202,8 +202,8 @@ class Events:
     ) -> tuple[bool, Callable[[], None]]:
         """Apply an event of a run; return whether it is applied, and a function that queues its deliveries."""
         if event.run is not None:
-            news = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
-            return not news.has_to_wait, partial(self._results.announce, connection, news)
+            applied = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
+            return not applied.has_to_wait, partial(self._results.announce, connection, applied)
         if run.verification is not None:
             note_capture(connection, run.verification, event.task_def_id, self._clock())
         put_task = partial(self._put_task, connection, run.verification, event)

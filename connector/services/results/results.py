@@ -28,12 +28,12 @@ from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results import status
+from connector.services.results.applied import Applied, Outcome
 from connector.services.results.capture import captured
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.ending import end_verification
 from connector.services.results.kept import KeptResults
-from connector.services.results.news import News, Outcome
 from connector.services.timing import Deadline
 from connector.services.use_case import use_case
 from connector.store import events, locked_runs, outbox, snapshots, turns, verification_claims, verifications
@@ -98,12 +98,12 @@ class Results:
         with self._database.write() as connection:
             locked = locked_runs.lock(connection, provider.provider_id, run_id, with_claims=run.is_final)
             noted = captured(locked.verification, run, self._clock()) if is_captured else NOTHING
-            news = self.apply(connection, locked, run, cause, noted=noted)
+            applied = self.apply(connection, locked, run, cause, noted=noted)
             if run.is_final:
                 events.settle(connection, provider.provider_id, run_id)
             elif ends_turn:
                 self._end_refresh(connection, verification.verification_id, REFRESH_PAUSE, noted)
-            self.announce(connection, news)
+            self.announce(connection, applied)
             return Refreshed(run, snapshots.take(connection, verification))
 
     def refresh_if_due(
@@ -169,7 +169,7 @@ class Results:
         actor: str | None = None,
         *,
         noted: Mapping[str, Any] = NOTHING,
-    ) -> News:
+    ) -> Applied:
         """Apply a snapshot in the caller's transaction, which then has to `announce` the result.
 
         `cause` and `actor` (an event's id) record in the history how the status was received; `noted` is written with
@@ -177,14 +177,14 @@ class Results:
         """
         verification = locked.verification
         if verification is None:
-            return News(Outcome.RUN_UNKNOWN)
+            return Applied(Outcome.RUN_UNKNOWN)
         if verification.closed_at is not None or not moves(verification.status, run.status):
             if actor is not None:  # an event, which is logged in one line
                 log.info("run.unchanged", provider_id=verification.provider_id, run_id=run.run_id, status=run.status)
-            return News(Outcome.NOTHING_NEW)
+            return Applied(Outcome.NOTHING_NEW)
         if not run.is_conclusive:
             # an event's snapshot; `refresh` reads the tasks
-            return News(Outcome.COMPARISON_WANTED, verification, actor)
+            return Applied(Outcome.COMPARISON_WANTED, verification, actor)
         now = self._clock()
         values = {**self._values(verification, run, now), **_version(verification, run), **noted}
         moved = status.change(connection, verification, run.status, now, cause, actor, values=values).entry
@@ -199,7 +199,7 @@ class Results:
             status=run.status,
             cause=cause,
         )
-        return News(Outcome.APPLIED, verification, changes=changes, run=run)
+        return Applied(Outcome.APPLIED, verification, changes=changes, run=run)
 
     def _values(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         """Return the columns that are written with a run's status."""
@@ -207,19 +207,19 @@ class Results:
             return {"completed_at": run.completed_at or now, **self._kept.columns(verification, run)}
         return {"next_check_at": now + next_check(timedelta())}  # the user has made progress: check again soon
 
-    def announce(self, connection: Connection, news: News) -> None:
+    def announce(self, connection: Connection, applied: Applied) -> None:
         """Record the outcome and queue its deliveries, as the transaction's last step.
 
         If the snapshot lacks the comparison, a check is queued.
         """
-        self._journal.record(connection, news.changes)
-        if news.verification is None:
+        self._journal.record(connection, applied.changes)
+        if applied.verification is None:
             return
-        if news.outcome is Outcome.COMPARISON_WANTED:
-            key = f"{CheckVerification.kind}:event:{news.event_id}"
-            outbox.add(connection, CheckVerification.of(news.verification), dedupe_key=key)
-        elif news.is_document_missing:
-            outbox.add(connection, KeepDocument.of(news.verification))
+        if applied.outcome is Outcome.COMPARISON_WANTED:
+            key = f"{CheckVerification.kind}:event:{applied.event_id}"
+            outbox.add(connection, CheckVerification.of(applied.verification), dedupe_key=key)
+        elif applied.is_document_missing:
+            outbox.add(connection, KeepDocument.of(applied.verification))
 
     def _settle(
         self,

@@ -79,19 +79,19 @@ class ApplicantSending:
             self._providers.learn_environment(attempt.provider, applicant.environment)
             yield
         except NOT_OURS:
-            make_good = partial(self._make_good, attempt, bound, applicant)
-            self._afterwards.do(_MAKE_GOOD, make_good, applicant_id=applicant.applicant_id)
+            compensate = partial(self._make_good, attempt, bound, applicant)
+            self._afterwards.do(_MAKE_GOOD, compensate, applicant_id=applicant.applicant_id)
             raise
         except SQLAlchemyError:
-            make_good = partial(self._make_good_if_lost, attempt, bound, applicant)
-            self._afterwards.leave(_MAKE_GOOD, make_good, applicant_id=applicant.applicant_id)
+            compensate = partial(self._compensate_if_lost, attempt, bound, applicant)
+            self._afterwards.leave(_MAKE_GOOD, compensate, applicant_id=applicant.applicant_id)
             raise
 
     def _check_lease(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
         with self.recording(attempt, bound, RemoteApplicant(update.applicant.applicant_id)):
             self._attempts.advance(attempt)
 
-    def _make_good_if_lost(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> None:
+    def _compensate_if_lost(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> None:
         """Compensate for the values sent, unless they were recorded after all, or the attempt can continue."""
         provider_id, applicant_id = attempt.provider.provider_id, applicant.applicant_id
         with self._database.write() as connection:

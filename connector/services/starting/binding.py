@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.directory.local import AskedValues
-from connector.domain.applicant import check_applicant, is_taken
+from connector.domain.applicant import check_applicant, is_acceptable
 from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
 from connector.domain.frozen import frozen
@@ -263,4 +263,4 @@ def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant |
     requested = frozenset(attempt.request.fields(attempt.provider).values())
     fields = fields_to_send(requested | known.fields, frozenset(mapping.values()))
     sent = as_onfido_writes(values_of(mapping, fields, values, attempt.provider.missing_name))
-    return ApplicantUpdate(known, sent) if replaces(known.fields, sent) and is_taken(sent) else None
+    return ApplicantUpdate(known, sent) if replaces(known.fields, sent) and is_acceptable(sent) else None

@@ -11,7 +11,7 @@ import pytest
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoTransport
-from connector.onfido.environment import proxy_of
+from connector.onfido.proxies import proxy_of
 from tests.bodies import API_TOKEN
 from tests.onfido.conftest import Reply, ScriptedOnfido, self_signed
 

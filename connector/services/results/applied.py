@@ -21,7 +21,7 @@ class Outcome(Enum):
 
 
 @frozen
-class News:
+class Applied:
     """The outcome of `apply`, and the changes to announce."""
 
     outcome: Outcome

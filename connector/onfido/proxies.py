@@ -1,4 +1,4 @@
-"""What the environment says about connections to Onfido: proxies, and the certificates that are trusted.
+"""Proxies of connections to Onfido, and the certificates that are trusted: variables of the process's environment.
 
 http_proxy, https_proxy, all_proxy, no_proxy     in small letters or capitals
 REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE               a file or a folder that is trusted instead of the public authorities

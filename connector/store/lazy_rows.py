@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Made(Sequence[T]):
+class LazyRows(Sequence[T]):
     """Objects made of an answer's rows."""
 
     def __init__(self, answer: Answer, make: Callable[[Any], T]) -> None:
