@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from flask import Response, g, make_response, redirect, render_template, url_for
+from flask_babel import format_timedelta
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.middleware.shares import Lasting, begin
 from connector.console import headers, refusals
-from connector.console.ground import public_url, use_cases
+from connector.console.ground import public_url, settings, use_cases
 from connector.console.languages import onfido_language, speak_all
 from connector.console.live import live_part
 from connector.console.own_token import with_own_token
@@ -233,7 +236,9 @@ def _written(page: str, provider: Provider) -> Response:
 
 
 def _shown(provider: Provider, standing: Standing) -> dict[str, Any]:
-    return {"standing": standing, **_brand(provider)}
+    retention = timedelta(days=settings().event_retention_days)
+    time_kept = format_timedelta(retention, granularity="day", threshold=math.inf)
+    return {"standing": standing, "time_kept": time_kept, **_brand(provider)}
 
 
 def _brand(provider: Provider) -> dict[str, Any]:
