@@ -14,11 +14,13 @@ from connector.api.middleware.shares import Lasting
 from connector.api.parsing import Blueprint
 from connector.api.shapes.operator import ConnectionsSchema, SettingsInForceSchema, connections_body, settings_body
 from connector.connections import Connections
+from connector.services.key_rotation import KeyRotation
 from connector.services.processes import Processes
 from connector.settings import Settings
 from connector.settings.shown import shown
 
 SCOPE = "internal_idv_operate"
+_ROTATE = "encryption_keys: values are still encrypted with another key than the first: run `connector rotate-keys`."
 View = TypeVar("View", bound=Callable[..., Any])
 
 blueprint = Blueprint(
@@ -75,4 +77,6 @@ def settings_in_force() -> dict[str, Any]:
     """Return the settings of this process, and the stored data of the others."""
     settings: Settings = current_app.extensions["settings"]
     processes: Processes = current_app.extensions["services"].processes
-    return settings_body(current_app.extensions["since"], shown(settings), processes.running(), settings.warnings())
+    rotation: KeyRotation = current_app.extensions["services"].key_rotation
+    warnings = [*settings.warnings(), *([_ROTATE] if rotation.is_pending() else [])]
+    return settings_body(current_app.extensions["since"], shown(settings), processes.running(), warnings)

@@ -59,6 +59,12 @@ class KeyRotation:
         with self._database.read() as connection:
             return sum(column.count_outdated(connection, self._vault) for column in sealed_columns())
 
+    def is_pending(self) -> bool:
+        """Whether values are encrypted with another key than the first, by one row: the last that `run` encrypts."""
+        with self._database.read() as connection:
+            sealed = connection.execute(_FINGERPRINT_KEY).scalar_one_or_none()
+        return sealed is not None and not sealed.startswith(self._vault.prefix)
+
     def run(self) -> Iterator[int]:
         """Encrypt batch by batch, and yield the size of each once it is committed.
 

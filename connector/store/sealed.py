@@ -170,7 +170,7 @@ class SealedColumn:
 
 
 def sealed_columns() -> Iterator[SealedColumn]:
-    """Return every encrypted column."""
+    """Return every encrypted column, that of the connector's own keys last: a rotation is complete once it is done."""
     for name in ("api_token", "client_secret", "webhook_token", "previous_webhook_token", "notice_secret"):
         yield SealedColumn(providers.c[name], _provider_secret_in(name))
     yield SealedColumn(user_attributes.c.value, user_value)
@@ -187,8 +187,8 @@ def sealed_columns() -> Iterator[SealedColumn]:
     yield SealedColumn(console_sessions.c.access_token, session_token)
     yield SealedColumn(console_sessions.c.draft, session_draft, FEW)
     yield SealedColumn(signal_streams.c.authorization_header, stream_header)
-    yield SealedColumn(secrets.c.value, own_secret)
     yield SealedColumn(signing_keys.c.private_key, signing_key)
+    yield SealedColumn(secrets.c.value, own_secret)
 
 
 def _endpoint_secret_in(name: str) -> Callable[[str], str]:

@@ -26,6 +26,7 @@ from connector.domain.statistics_period import ALL
 from connector.domain.verification import VerificationFilter
 from connector.domain.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT, PROCESSING
 from connector.services.application.deliveries import Deliveries
+from connector.services.key_rotation import KeyRotation
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.statistics import StatisticsLookup
 from connector.services.lookup.verifications import VerificationLookup
@@ -33,9 +34,10 @@ from connector.services.providers.health import HealthRecords
 from connector.services.providers.progress import SetupProgress
 from connector.services.providers.registry import Providers
 
-VIEW, VALUES = "internal_idvp_view", "internal_idv_claim_view"
+VIEW, VALUES, OPERATE = "internal_idvp_view", "internal_idv_claim_view", "internal_idv_operate"
 MOST_LISTED = 100  # of each that are counted; how many more there are changes nothing
 LONG_OPEN, LONG_PARKED, RECENT = timedelta(days=7), timedelta(hours=1), timedelta(hours=24)
+LONG_UNANSWERED = timedelta(hours=1)  # since its start, that a run waits for data of the application
 LEAST_APPROVED = 10  # runs, before an attribute that was never compared is listed
 OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
@@ -205,6 +207,29 @@ def _parked_events() -> Iterator[Need]:
         yield Need("wait", "inbox", text, detail, _("View"), link("events.show_list", state="parked"))
 
 
+def _waiting_for_application() -> Iterator[Need]:
+    lookup: VerificationLookup = use_cases().lookup
+    criteria = VerificationFilter(statuses=(AWAITING_CLIENT_INPUT,), created_before=now() - LONG_UNANSWERED)
+    if n := lookup.count(g.tenant, criteria, MOST_LISTED):
+        text = ngettext(
+            "%(n)s run waits for data of the application.",
+            "%(n)s runs wait for data of the application.",
+            n,
+            n=_counted(n, is_more=n >= MOST_LISTED),
+        )
+        detail = _("A task at Onfido continues only with it: check whether the notices of tasks arrive.")
+        url = link("verifications.show_list", status=AWAITING_CLIENT_INPUT)
+        yield Need("wait", "hourglass-split", text, detail, _("View"), url)
+
+
+def _keys_to_rotate() -> Iterator[Need]:
+    rotation: KeyRotation = use_cases().key_rotation
+    if rotation.is_pending():
+        text = _("Not everything is encrypted with the newest key.")
+        detail = _("Run “connector rotate-keys”; then the former key can be removed.")
+        yield Need("wait", "key", text, detail, _("View"), link("settings.show_list"))
+
+
 def _providers() -> Providers:
     providers: Providers = use_cases().providers
     return providers
@@ -243,8 +268,10 @@ _FINDERS: tuple[tuple[str, Callable[[], Iterator[Need]]], ...] = (
     (VALUES, _dead),
     (VIEW, _flawed_mappings),
     (VALUES, _reviews),
+    (VALUES, _waiting_for_application),
     (VALUES, _never_compared),
     (VALUES, _long_open),
     (VALUES, _parked_events),
     (VIEW, _silent_providers),
+    (OPERATE, _keys_to_rotate),
 )

@@ -20,10 +20,12 @@ from connector.simulator.server import Simulator
 from connector.store.models import events, providers, secrets, user_attributes
 from tests.contract.wire import MASK
 from tests.harness import Clock, ConnectorServer, World, verified
+from tests.plans.browsing import Console
 from tests.services.alone.rotating import EXPIRY, PROVIDERS, change_token, end_overlap, post
 from tests.values import MAPPING, VALUES
 
 Run = Callable[..., Result]
+VIEWER = ["internal_idvp_view", "internal_idv_claim_view"]
 DAY = 86_400
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
@@ -202,6 +204,26 @@ def test_a_rotation_does_not_disturb_concurrent_requests(world: World, run: Run)
         assert len(user_ids) > 4
         for user_id in user_ids:
             assert services.users.values(Tenant(after.tenant), user_id) == VALUES
+
+
+def test_the_operator_is_told_of_a_rotation_until_it_is_complete(world: World, run: Run) -> None:
+    populate(world)
+    with restarted(world, NEW, OLD) as after:
+        operator = after.connector.caller("olga", ["internal_idv_operate"])
+
+        def warned() -> list[bool]:
+            warnings = operator.get("/api/server/v1/settings").json()["warnings"]
+            people = [Console(after, *each) for each in (("olga", ["internal_idv_operate"]), ("vera", VIEWER))]
+            pages = ["Not everything is encrypted" in each.open("/console/home") for each in people]
+            return [any("rotate-keys" in each for each in warnings), *pages]
+
+        assert warned() == [True, True, False]
+        steps = after.connector.services.key_rotation.run()
+        next(steps)
+        assert warned() == [True, True, False], "an interrupted rotation is not complete"
+        for _ in steps:
+            pass
+        assert warned() == [False, False, False]
 
 
 def test_an_interrupted_rotation_can_be_repeated(world: World, run: Run) -> None:
