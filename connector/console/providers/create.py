@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, Optional, StopValidation
 
 from connector.api.middleware.shares import Lasting
 from connector.console.confirm import is_part_wanted
@@ -23,6 +23,7 @@ from connector.console.providers import health_words, page
 from connector.console.providers.listing import REGIONS
 from connector.console.story import Story
 from connector.console.viewer import actor
+from connector.domain.claims import MAX_CLAIM, REQUIRED_FIELDS
 from connector.domain.provider import Provider, ProviderConfig
 from connector.domain.readiness import Readiness
 from connector.errors import InvalidField, RequestError
@@ -30,6 +31,7 @@ from connector.services.providers.trial import Trials
 from connector.shipped import dialects
 
 ADD = "internal_idvp_add"
+NO_DIALECT = "none"
 FIELDS = {
     "configProperties.token": "token",
     "configProperties.client_id": "client_id",
@@ -37,6 +39,14 @@ FIELDS = {
     "configProperties.workflow_id": "workflow_id",
     "configProperties.base_url": "base_url",
 }
+
+
+def _check_named(form: CreateForm, claim: StringField) -> None:
+    """Require the claims of the names without a dialect; with one, ignore what the fields contain."""
+    if form.dialect.data != NO_DIALECT:
+        raise StopValidation
+    if not (claim.data or "").strip():
+        raise StopValidation(str(_("must not be empty")))
 
 
 class CreateForm(Form):
@@ -64,8 +74,18 @@ class CreateForm(Form):
     )
     dialect = SelectField(
         _l("Attributes"),
-        choices=[SelectChoice("wso2", "WSO2"), SelectChoice("oidc", "OpenID Connect")],
-        description=_l("How your identity provider names them. Each can be changed later."),
+        choices=[
+            SelectChoice("wso2", _l("WSO2 claims")),
+            SelectChoice("oidc", _l("OpenID Connect claims")),
+            SelectChoice(NO_DIALECT, _l("Neither: I name the two claims of the name below")),
+        ],
+        description=_l("How your identity provider names them: fills the mapping, which can be changed later."),
+    )
+    first_name = StringField(_l("Claim with the first name"), [_check_named, Length(max=MAX_CLAIM)])
+    last_name = StringField(
+        _l("Claim with the last name"),
+        [_check_named, Length(max=MAX_CLAIM)],
+        description=_l("Onfido requires both names. The others are mapped afterwards."),
     )
     client_id = StringField(_l("Client id"), [Optional()], description=_l("With its secret, instead of a token."))
     client_secret = SecretField(_l("Client secret"))
@@ -103,13 +123,20 @@ def _config(form: CreateForm) -> ProviderConfig:
     return ProviderConfig(
         name=(form.name.data or "").strip(),
         is_enabled=True,
-        claims=dialects()[form.dialect.data],
+        claims=_claims(form),
         workflow_id=(form.workflow_id.data or "").strip(),
         base_url=(form.base_url.data or "").strip() or form.region.data or next(iter(REGIONS)),
         api_token=form.token.data or None,
         client_id=(form.client_id.data or "").strip() or None,
         client_secret=form.client_secret.data or None,
     )
+
+
+def _claims(form: CreateForm) -> dict[str, str]:
+    """Return the mapping: that of a dialect, or of the two names that Onfido requires."""
+    if form.dialect.data != NO_DIALECT:
+        return dialects()[form.dialect.data]
+    return {(form[name].data or "").strip(): name for name in REQUIRED_FIELDS}
 
 
 def _again(form: CreateForm, readiness: Readiness | None) -> str:

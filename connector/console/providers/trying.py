@@ -11,13 +11,15 @@ from connector.console.providers import page
 from connector.console.translations import say
 from connector.domain.messages import joined
 from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.readiness import CLAIMS
 from connector.services.providers.trial import Trials
 
 
 def refused_by_onfido(provider: Provider, **changes: Any) -> str:
     """Return in words which checks fail with a change; empty if none does, or if it does not affect Onfido.
 
-    Raises `InvalidField` for values that could not be saved either.
+    The mapping, which is not changed here, may be incomplete. Raises `InvalidField` for values that could not be saved
+    either.
     """
     trials: Trials = use_cases().trials
     kept = {name: getattr(provider, name) for name in page.KEPT}
@@ -26,4 +28,6 @@ def refused_by_onfido(provider: Provider, **changes: Any) -> str:
     if not is_other and config.workflow_id == provider.workflow_id:
         return ""
     readiness = trials.of_change(g.tenant, provider.provider_id, config)
-    return str(say(joined(check.detail for check in readiness.checks if check.passed is False)))
+    return str(
+        say(joined(check.detail for check in readiness.checks if check.passed is False and check.name != CLAIMS))
+    )
