@@ -66,9 +66,16 @@ def drive_providers(console: Console, world: World) -> None:
     console.submit(f"{path}/attributes", do="try", run=kept[0])
     provider = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id)
     console.post(f"{path}/attributes/undo", claims=json.dumps(dict(provider.claims)))
+    console.open(f"{path}/compare?with={other_of(world)}")
     console.post(f"{path}/setup/check")
     console.post(f"{path}/danger/disable")
     console.post(f"{path}/danger/enable")
+
+
+def other_of(world: World) -> str:
+    """Return another provider of the tenant."""
+    known = world.connector.services.providers.all(Tenant(world.tenant))
+    return next(each.provider_id for each in known if each.provider_id != world.provider_id)
 
 
 def drive_other_provider(console: Console, world: World) -> None:

@@ -6,6 +6,7 @@ from connector.console.providers import (
     attributes,
     capture,
     changes,
+    compare,
     create,
     danger,
     endpoints,
@@ -20,7 +21,7 @@ from connector.console.providers import (
 from connector.console.story import Story
 
 story = Story("providers")
-for _part in (listing, create, transfer, setup, general, endpoints, limits, secrets, changes, danger):
+for _part in (listing, create, transfer, compare, setup, general, endpoints, limits, secrets, changes, danger):
     _part.install(story)
 for _tab in (attributes, workflow, capture):
     _tab.install(story)

@@ -22,6 +22,7 @@ from connector.console.story import Story
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.provider import Provider
 from connector.domain.studio import LinkDefaults, Studio
+from connector.domain.watchlist import AML, STANDARD
 from connector.errors import InvalidField
 from connector.services.lookup.match_impact import Impact, MatchImpact
 
@@ -86,6 +87,15 @@ class CaptureForm(Form):
         _l("Withdraw what is verified when a watchlist matches"),
         description=_l("Everything that is verified of the user then has to be verified again."),
     )
+    monitor = SelectField(
+        _l("Watchlist monitor"),
+        choices=[
+            SelectChoice("", _l("None")),
+            SelectChoice(STANDARD, _l("Standard watchlists")),
+            SelectChoice(AML, _l("Watchlists against money laundering (AML)")),
+        ],
+        description=_l("Onfido watches each user from the moment the user is verified, and until no longer."),
+    )
 
 
 def install(story: Story) -> None:
@@ -140,6 +150,7 @@ def _stored(studio: Studio) -> dict[str, Any]:
         "application_id": sdk.application_id,
         "cross_device": sdk.cross_device_url,
         "withdraws": studio.unverifies_on_match,
+        "monitor": studio.watchlist_monitor or "",
     }
 
 
@@ -158,6 +169,7 @@ def _studio(before: Studio, form: CaptureForm) -> Studio:
         ),
         sdk=SdkOptions(_text(form.referrer), _text(form.application_id), _text(form.cross_device)),
         unverifies_on_match=form.withdraws.data,
+        watchlist_monitor=form.monitor.data or None,
     )
 
 

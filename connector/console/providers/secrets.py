@@ -20,12 +20,16 @@ from connector.console.providers import page
 from connector.console.providers.trying import refused_by_onfido
 from connector.console.story import Story
 from connector.console.viewer import actor
+from connector.domain.history import PROVIDER, AuditFilter, Change, differences_of
 from connector.domain.provider import Provider
 from connector.errors import InvalidField
+from connector.services.lookup.audit import Audit
 from connector.services.providers.setup import ProviderFacts, Setup
 
 FIELDS = {f"configProperties.{name}": name for name in ("client_id", "client_secret", "webhook_token", "notice_secret")}
 FIELDS |= {"configProperties.token": "api_token"}
+AUDIT = "internal_idv_audit_view"
+MOST_READ = 200  # changes of the provider; that of a secret may be older
 
 
 class SecretsForm(Form):
@@ -114,6 +118,15 @@ def _form(provider: Provider) -> SecretsForm:
 def _page(provider: Provider, form: SecretsForm, *, has_failed: bool = False) -> str:
     setup: Setup = use_cases().setup
     facts: ProviderFacts = setup.facts(provider)
-    more: dict[str, Any] = {"form": form, "facts_known": facts, "has_failed": has_failed}
+    changes = _last_changes(provider.provider_id) if g.viewer.may(AUDIT) else {}
+    more: dict[str, Any] = {"form": form, "facts_known": facts, "has_failed": has_failed, "changes": changes}
     sentence = _("Secrets are stored encrypted and never shown. An empty field keeps the stored one.")
     return page.show_tab("console/providers/secrets.html", provider, "secrets", sentence, **more)
+
+
+def _last_changes(provider_id: str) -> dict[str, Change]:
+    """Return the last recorded change of each secret, by the secret's name, among the latest of the provider."""
+    audit: Audit = use_cases().audit
+    listed = audit.page(g.tenant, AuditFilter(subject=PROVIDER, name=provider_id), limit=MOST_READ)
+    oldest_first = [entry.change for entry in reversed(listed.rows)]
+    return {name: change for change in oldest_first for name in differences_of(change) if name in FIELDS.values()}

@@ -1,0 +1,115 @@
+"""A provider's pages: without a dialect, beside another one, and the facts about its secrets and its monitor."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from connector.domain.provider import Provider
+from connector.domain.tenancy import Tenant
+from connector.domain.watchlist import AML
+from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
+from tests.contract.wire import ALL_SCOPES, PROVIDERS
+from tests.harness import World
+from tests.plans.browsing import Console
+
+NAMES = ("first_name", "last_name")
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def console(world: World) -> Console:
+    return Console(world, "bob", ALL_SCOPES)
+
+
+def providers(world: World) -> dict[str, Provider]:
+    return {each.name: each for each in world.connector.services.providers.all(Tenant(world.tenant))}
+
+
+def at(world: World, page: str = "") -> str:
+    return f"/console/providers/{world.provider_id}{page}"
+
+
+def create(world: World, console: Console, **fields: str) -> str:
+    given = {"name": "made here", "token": API_TOKEN, "workflow_id": WORKFLOW_ID, "base_url": world.simulator.api_url}
+    return console.submit("/console/providers/new", do="test", **given | fields)
+
+
+def test_the_chosen_dialect_fills_the_mapping(world: World, console: Console) -> None:
+    assert "made here is registered. These steps remain." in create(world, console, dialect="oidc")
+    assert providers(world)["made here"].claims["given_name"] == "first_name"
+
+
+def test_without_a_dialect_only_the_names_are_mapped(world: World, console: Console) -> None:
+    given = {"dialect": "none", "first_name": " urn:first ", "last_name": "urn:last"}
+    refused = create(world, console, **given | {"last_name": " "})
+    assert "made here" not in providers(world)
+    assert "must not be empty" in refused
+    assert 'value=" urn:first "' in refused
+
+    create(world, console, **given)
+
+    assert dict(providers(world)["made here"].claims) == {"urn:first": "first_name", "urn:last": "last_name"}
+
+
+def test_a_change_is_tested_at_onfido_whatever_the_mapping_lacks(world: World, console: Console) -> None:
+    claims = [{"localClaim": f"urn:{name}", "idvpClaim": name} for name in (*NAMES, "address.town")]
+    body = provider_body(world.simulator, claims=claims)
+    assert world.connector.as_admin(world.tenant).put(f"{PROVIDERS}/{world.provider_id}", body).ok
+
+    page = console.submit(at(world, "/general"), do="test", workflow_id="5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a002")
+
+    assert "Saved." in page
+    assert providers(world)["Onfido"].workflow_id.endswith("a002")
+
+
+def test_two_providers_are_compared_and_one_is_copied_to_the_other(world: World, console: Console) -> None:
+    names = [{"localClaim": f"urn:{name}", "idvpClaim": name} for name in NAMES]
+    body = provider_body(world.simulator, name="Live", description="for customers", claims=names)
+    made = world.connector.as_admin(world.tenant).post(PROVIDERS, body)
+    assert made.status_code == 201, made.text
+    path, live = at(world, "/compare"), made.json()["id"]
+    assert "Choose the provider to compare it with." in console.open(path)
+
+    compared = console.open(f"{path}?with={live}")
+
+    assert "for customers" in compared
+    assert ">dob<" in compared
+    assert API_TOKEN not in compared
+    shown = console.submit_at(f"{path}?with={live}", f"/console/providers/{live}/import", do="show")
+    assert "What the file changes" in shown
+    assert len(providers(world)["Live"].claims) == 2, "nothing is changed before it was shown"
+    [text] = re.findall(r'name="text" value="([^"]*)"', shown)
+    assert "Live" in text
+    before = providers(world)["Live"]
+    console.post(f"/console/providers/{live}/import", text=html.unescape(text), do="apply")
+    after = providers(world)["Live"]
+    assert (after.claims, after.sealed_api_token) == (providers(world)["Onfido"].claims, before.sealed_api_token)
+    assert "Both have the same settings." in console.open(f"{path}?with={live}")
+
+
+def test_the_only_provider_has_nothing_to_be_compared_with(world: World, console: Console) -> None:
+    assert "There is no other provider to compare it with." in console.open(at(world, "/compare"))
+
+
+def test_the_page_of_secrets_shows_who_changed_each_last(world: World, console: Console) -> None:
+    console.submit(at(world, "/secrets"), webhook_token="a-token-of-the-dashboard", do="save")
+
+    page = console.open(at(world, "/secrets"))
+
+    [webhook] = re.findall(r"<dt>Webhook token</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    assert "by bob" in webhook
+    [credentials] = re.findall(r"<dt>Credentials</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    assert "by admin" in credentials
+    assert "by bob" not in Console(world, "vera", ["internal_idvp_view"]).open(at(world, "/secrets"))
+
+
+def test_watchlist_monitors_are_chosen_in_the_console(world: World, console: Console) -> None:
+    assert "Capture is saved." in console.submit(at(world, "/capture"), monitor=AML)
+    assert providers(world)["Onfido"].studio.watchlist_monitor == AML
+    console.submit(at(world, "/capture"), language="de_DE")
+    assert providers(world)["Onfido"].studio.watchlist_monitor == AML
+    console.submit(at(world, "/capture"), monitor="")
+    assert providers(world)["Onfido"].studio.watchlist_monitor is None
