@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import requests
 
@@ -26,9 +26,9 @@ class Console:
     def open(self, path: str) -> str:
         return self._done(self.get(path))
 
-    def get(self, path: str) -> requests.Response:
-        """Request a page, and ignore the answer."""
-        return self._http.get(self._base + path, timeout=60)
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """Request a page, whatever the answer."""
+        return self._http.get(self._base + path, headers=dict(headers or {}), timeout=60)
 
     def find(self, text: str | None) -> None:
         """Use the search box without following its redirect."""
