@@ -228,7 +228,8 @@ def _progress(
         "sends_user_id": false(),
         "is_forgiven": false(),
         "wants_document": false(),
-        "capture": literal("sdk"),
+        "capture": case((each % 50 == 7, "link"), else_="sdk"),
+        "decision": case((each % 2000 == 0, "approved"), (each % 5000 == 1000, "declined")),
     }
 
 

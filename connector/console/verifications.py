@@ -10,6 +10,7 @@ from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from connector.console import words
 from connector.console.filters import Choice, Filters
 from connector.console.formats import claim_name, moment_of
 from connector.console.ground import now, use_cases
@@ -23,7 +24,7 @@ from connector.domain.frozen import frozen
 from connector.domain.job_requests import csv_of
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationFilter
-from connector.domain.verification_filter import RESULTS, read_filter
+from connector.domain.verification_filter import CAPTURES, DECISIONS, RESULTS, read_filter
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.verifications import MOST_COUNTED, ListedVerification, VerificationLookup
 from connector.services.providers.registry import Providers
@@ -96,7 +97,19 @@ def request_csv() -> Response:
     return redirect(job_url(jobs.request(g.tenant, csv_of(given, provider_id), actor()).job_id))
 
 
-_QUERY = ("status", "userId", "tag", "environment", "claim", "result", "needsReview", "from", "to")
+_QUERY = (
+    "status",
+    "userId",
+    "tag",
+    "environment",
+    "claim",
+    "result",
+    "needsReview",
+    "decision",
+    "capture",
+    "from",
+    "to",
+)
 
 
 def _filters(known: Mapping[str, Provider]) -> Filters:
@@ -105,8 +118,10 @@ def _filters(known: Mapping[str, Provider]) -> Filters:
     return Filters(
         Choice("status", _("Status"), {name: str(each.text) for name, each in RUN_STATES.items()}, is_several=True),
         Choice("needsReview", _("Needs a decision"), {"true": _("Yes")}),
+        Choice("decision", _("Decision"), {name: str(words.decision(name)) for name in DECISIONS}),
         Choice("provider", _("Provider"), {each.provider_id: each.name for each in known.values()}),
         Choice("environment", _("Environment"), {LIVE: _("Live"), SANDBOX: _("Sandbox")}),
+        Choice("capture", _("Capture"), {name: str(words.CAPTURES[name]) for name in CAPTURES}),
         Choice("claim", _("Attribute"), dict(sorted(claims.items()))),
         Choice("result", _("with the result"), results),
         text={"userId": _("User"), "tag": _("Tag")},

@@ -94,11 +94,17 @@ JOB_PARAMETERS: Mapping[str, object] = {
     "claim": _l("Attribute"),
     "result": _l("with the result"),
     "needsReview": _l("Needs a decision"),
+    "decision": _l("Decision"),
+    "capture": _l("Capture"),
     "from": _l("From"),
     "to": _l("To"),
     "endpointId": _l("Endpoint"),
 }
-DECISIONS: Mapping[str, object] = {"approved": _l("approved by hand"), "declined": _l("declined by hand")}
+DECISIONS: Mapping[str, object] = {
+    "approved": _l("approved by hand"),
+    "declined": _l("declined by hand"),
+    "none": _l("none"),
+}
 SANDBOX = State("test", "cone-striped", _l("Sandbox"))
 LIVE = State("good", "circle-fill", _l("Live"))
 DISABLED = State("none", "dash-lg", _l("Disabled"))

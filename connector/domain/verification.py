@@ -8,6 +8,7 @@ from datetime import datetime
 from connector.domain.frozen import frozen
 from connector.domain.studio import OutputClaim, OutputRole
 
+NO_DECISION = "none"  # in a filter
 MAX_REASON = 1000  # characters of an administrator's reason for a decision
 
 
@@ -86,7 +87,8 @@ class VerificationFilter:
     """A filter of verifications; None or empty means any. The period is half open.
 
     `claim` and `result` are one filter: verifications with this result for that claim. `needs_review`: only those that
-    wait for an administrator's decision.
+    wait for an administrator's decision. `decision`: those that an administrator has approved or declined, or
+    `NO_DECISION`.
     """
 
     provider_id: str | None = None
@@ -99,3 +101,5 @@ class VerificationFilter:
     claim: str | None = None
     result: str | None = None
     needs_review: bool = False
+    decision: str | None = None
+    capture: str | None = None

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from connector.domain.capture import LINK, SDK
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.messages import message
-from connector.domain.verification import VerificationFilter
+from connector.domain.verification import NO_DECISION, VerificationFilter
 from connector.domain.workflow_run import (
     ABANDONED,
     APPROVED,
@@ -29,6 +30,8 @@ STATUSES = (
     *(APPROVED, DECLINED, REVIEW, ABANDONED, ERROR),
 )
 ENVIRONMENTS = (SANDBOX, LIVE)
+DECISIONS = (APPROVED, DECLINED, NO_DECISION)  # of an administrator
+CAPTURES = (SDK, LINK)
 # The possible results for a claim; for a run in an environment that the provider has left, that environment.
 RESULTS = (*Comparison, DIFFERS, VALUE_CHANGED, RUN_GONE, SANDBOX, LIVE)
 FROM, TO = "from", "to"
@@ -41,7 +44,8 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)
 def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> VerificationFilter:
     """Read `status` (names joined by commas), `userId`, `tag`, `environment`, `from` and `to`; None means any.
 
-    `claim` and `result` are read together: a verification's result for that claim. `needsReview` is `true` or `false`.
+    `claim` and `result` are read together: a verification's result for that claim. `needsReview` is `true` or `false`,
+    `decision` is `approved`, `declined` or `none`, and `capture` is `sdk` or `link`.
     `from` and `to` are dates or date-times; a time without a zone is UTC. The day of a date in `to` is included, the
     moment of a date-time in `to` is not. Raises `InvalidQuery` naming the invalid parameter.
     """
@@ -57,6 +61,8 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
         claim=read_text("claim", query["claim"]),
         result=_result(query["claim"], query["result"]),
         needs_review=_one_of("needsReview", query["needsReview"], ("true", "false")) == "true",
+        decision=_one_of("decision", query["decision"], DECISIONS),
+        capture=_one_of("capture", query["capture"], CAPTURES),
     )
 
 

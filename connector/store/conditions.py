@@ -14,6 +14,7 @@ IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
 IS_MATCH = f"cause = '{WATCHLIST}' AND subject = '{USER}'"
 NEEDS_REVIEW = f"status = '{REVIEW}' AND decision IS NULL"
+IS_DECIDED = "decision IS NOT NULL"
 HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
 IS_QUEUED_JOB = f"state = '{QUEUED}'"
 IS_OPEN_JOB = f"state = '{QUEUED}' OR state = '{RUNNING}'"

@@ -51,7 +51,7 @@ from connector.store import (  # noqa: F401  more tables
     statistics_models,
 )
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
-from connector.store.conditions import HAS_RESULT, IS_GUEST, IS_VERIFIED_IN_SANDBOX, NEEDS_REVIEW
+from connector.store.conditions import HAS_RESULT, IS_DECIDED, IS_GUEST, IS_VERIFIED_IN_SANDBOX, NEEDS_REVIEW
 from connector.store.history_models import history as history  # noqa: PLC0414
 from connector.store.job_models import job_parts as job_parts  # noqa: PLC0414  all tables are here
 from connector.store.job_models import jobs as jobs  # noqa: PLC0414
@@ -155,6 +155,12 @@ Index(None, verifications.c.provider_id, verifications.c.applicant_id, verificat
 partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)
 partial_index("ix_verifications_guests", IS_GUEST, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.environment, verifications.c.created_at)
+Index(None, verifications.c.provider_id, verifications.c.capture, verifications.c.created_at)
+partial_index(
+    "ix_verifications_decided",
+    IS_DECIDED,
+    *(verifications.c[name] for name in ("provider_id", "decision", "created_at")),
+)
 partial_index("ix_verifications_to_review", NEEDS_REVIEW, verifications.c.provider_id, verifications.c.created_at)
 
 verification_tags = Table(

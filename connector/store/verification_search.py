@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, null, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, TextClause, and_, func, null, select, text, update
 
 from connector.domain.environment import SANDBOX
 from connector.domain.readiness import MOST_COUNTED
-from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.verification import NO_DECISION, Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
-from connector.store.conditions import NEEDS_REVIEW
+from connector.store.conditions import IS_DECIDED, NEEDS_REVIEW
 from connector.store.free_rows import lock_free
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
@@ -23,8 +23,8 @@ from connector.store.verifications import IS_THERE, SELECT, one, read_row
 LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
-# The condition of the partial index, as text: as a Boolean, SQLite would be asked whether it is 1.
-_NEEDS_REVIEW = text(f"({NEEDS_REVIEW})")
+# The conditions of partial indexes, as text: as a Boolean, SQLite would be asked whether it is 1.
+_NEEDS_REVIEW, _IS_DECIDED = text(f"({NEEDS_REVIEW})"), text(f"({IS_DECIDED})")
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
@@ -177,21 +177,36 @@ def _branches(connection: Connection, tenant: str, criteria: VerificationFilter,
 
 
 def _of_provider(tenant: str, provider_id: str, criteria: VerificationFilter, order: Order) -> list[Branch]:
-    """Return the branches of one provider: by tag, claim, review, status, environment, or all of it."""
+    """Return the branches of one provider: by tag, claim, one of the other filters, or all of it."""
     if criteria.tag is not None:
         return [_tagged(tenant, provider_id, criteria.tag, criteria, order)]
     if criteria.claim is not None:
         return [_with_result(tenant, provider_id, criteria, order)]
     provider, tenants = verifications.c.provider_id == provider_id, verifications.c.tenant == tenant
     scope = (provider, tenants, *_period(criteria, order))
+    name, driving = _driving(criteria)
+    others = list(_others(criteria, name))
+    return [Branch(order, [*each, *scope, *others]) for each in driving]
+
+
+def _driving(criteria: VerificationFilter) -> tuple[str, Sequence[Sequence[ColumnElement[bool] | TextClause]]]:
+    """Return the name of the most selective filter that has an index of verifications, and its conditions."""
     if criteria.needs_review:
-        return [Branch(order, [_NEEDS_REVIEW, *scope, *_others(criteria, "needs_review")])]
+        return "needs_review", [[_NEEDS_REVIEW]]
+    if criteria.decision not in (None, NO_DECISION):
+        return "decision", [[_IS_DECIDED, verifications.c.decision == criteria.decision]]
     if criteria.statuses:
-        others = list(_others(criteria, "statuses"))
-        return [Branch(order, [verifications.c.status == status, *scope, *others]) for status in criteria.statuses]
-    if criteria.environment is not None:
-        return [Branch(order, [verifications.c.environment == criteria.environment, *scope])]
-    return [Branch(order, scope)]
+        return "statuses", [[_has_status(status, criteria)] for status in criteria.statuses]
+    for name in ("environment", "capture"):
+        if (wanted := getattr(criteria, name)) is not None:
+            return name, [[verifications.c[name] == wanted]]
+    return "", [[]]
+
+
+def _has_status(status: str, criteria: VerificationFilter) -> ColumnElement[bool] | TextClause:
+    """Return the condition for a status; of the many in review, the few without a decision have an index."""
+    is_undecided = status == REVIEW and criteria.decision == NO_DECISION
+    return _NEEDS_REVIEW if is_undecided else verifications.c.status == status
 
 
 def _provider_ids(connection: Connection, tenant: str) -> Sequence[str]:
@@ -251,12 +266,19 @@ def _needs_review(_: VerificationFilter) -> ColumnElement[bool]:
     return and_(unindexed(verifications.c.status) == REVIEW, verifications.c.decision.is_(None))
 
 
+def _has_decision(criteria: VerificationFilter) -> ColumnElement[bool]:
+    is_none = criteria.decision == NO_DECISION
+    return verifications.c.decision.is_(None) if is_none else unindexed(verifications.c.decision) == criteria.decision
+
+
 _CHECKED: dict[str, Callable[[VerificationFilter], ColumnElement[bool]]] = {
     "statuses": lambda criteria: unindexed(verifications.c.status).in_(criteria.statuses),
     "tag": _has_tag,
     "claim": _has_result,
     "needs_review": _needs_review,
     "environment": lambda criteria: unindexed(verifications.c.environment) == criteria.environment,
+    "decision": _has_decision,
+    "capture": lambda criteria: unindexed(verifications.c.capture) == criteria.capture,
 }
 
 

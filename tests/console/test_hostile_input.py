@@ -23,7 +23,20 @@ __all__ = ["planted"]
 NAMES = (
     ("cursor", "since", "at", "issuer", "next", "from", "to", "total", "format", "period", "view", "ui_locales"),
     ("status", "provider", "environment", "claim", "result", "userId", "tag", "run", "kind", "state", "prefix", "q"),
-    ("object", "user", "actor", "action", "subject", "outcome", "channel", "source", "needsReview", "run"),
+    (
+        "object",
+        "user",
+        "actor",
+        "action",
+        "subject",
+        "outcome",
+        "channel",
+        "source",
+        "needsReview",
+        "decision",
+        "capture",
+        "run",
+    ),
     ("_external", "_scheme", "_anchor", "_method", "endpoint", "view_args"),
 )
 TEXTS = {

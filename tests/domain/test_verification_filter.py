@@ -11,7 +11,7 @@ from connector.domain.verification_filter import STATUSES, read_filter
 from connector.errors import InvalidQuery
 
 NOTHING: dict[str, str | None] = dict.fromkeys(
-    ("status", "userId", "tag", "environment", "claim", "result", "needsReview", "from", "to")
+    ("status", "userId", "tag", "environment", "claim", "result", "needsReview", "decision", "capture", "from", "to")
 )
 
 
@@ -49,12 +49,21 @@ def test_reviews_are_selected_by_true_or_false(text: str, *, is_asked: bool) -> 
     assert read(needsReview=text) == VerificationFilter(needs_review=is_asked)
 
 
+def test_a_decision_and_the_way_of_capture_are_selected_by_name() -> None:
+    for name in ("approved", "declined", "none"):
+        assert read(decision=name) == VerificationFilter(decision=name)
+    for name in ("sdk", "link"):
+        assert read(capture=name) == VerificationFilter(capture=name)
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
         ({"environment": "production"}, "environment: must be one of sandbox, live"),
         ({"environment": ""}, "environment: must be one of"),
         ({"needsReview": "yes"}, "needsReview: must be one of true, false"),
+        ({"decision": "approve"}, "decision: must be one of approved, declined, none"),
+        ({"capture": "camera"}, "capture: must be one of sdk, link"),
         ({"claim": "urn:dob"}, "result: must be given together with `claim`"),
         ({"result": "clear"}, "claim: must be given together with `result`"),
         ({"claim": "urn:dob", "result": "verified"}, "result: must be one of clear, consider"),

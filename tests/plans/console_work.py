@@ -21,6 +21,7 @@ PERIOD = "from=2026-01-01&to=2026-02-01"
 LISTS = {
     "verifications": (
         *("", "status=review&status=declined", "userId=ann", f"tag={RARE}", "needsReview=true", "environment=live"),
+        *("decision=approved", "decision=none", "decision=none&status=review", "capture=link", "capture=sdk"),
         *(PERIOD, "total=1", "claim=http://wso2.org/claims/givenname&result=clear"),
     ),
     "users": ("", "prefix=a-"),

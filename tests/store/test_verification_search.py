@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
@@ -158,7 +159,18 @@ class TestPage:
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
     ) -> None:
         asked = VerificationFilter(provider_id, "ben", ("review",), "vip", None, None, "live", "dob", "clear", True)
-        names = ("provider_id", "user_id", "statuses", "tag", "environment", "claim", "needs_review")
+        asked = replace(asked, capture="link", decision="none")
+        names = (
+            "provider_id",
+            "user_id",
+            "statuses",
+            "tag",
+            "environment",
+            "claim",
+            "needs_review",
+            "capture",
+            "decision",
+        )
         about = VerificationClaim("dob", "dob")
         other = add_provider(name="another")
         lacking: dict[str, str] = {}
@@ -170,7 +182,8 @@ class TestPage:
                 user_id="ann" if missing == "user_id" else "ben",
                 status="approved" if missing == "statuses" else "review",
                 environment="sandbox" if missing == "environment" else "live",
-                decision="approved" if missing == "needs_review" else None,
+                decision="approved" if missing in ("needs_review", "decision") else None,
+                capture="sdk" if missing == "capture" else "link",
             )
             said = Verdict(Rule.CONSIDER, "consider") if missing == "claim" else Verdict(Rule.NOT_APPROVED, "clear")
             with database.write() as connection:
@@ -184,7 +197,9 @@ class TestPage:
                     values |= fields[name]
                 unwanted = {lacking[name] for name in chosen}
                 if "needs_review" in chosen:
-                    unwanted.add(lacking["statuses"])
+                    unwanted |= {lacking["statuses"], lacking["decision"]}
+                if "decision" in chosen:
+                    unwanted.add(lacking["needs_review"])
                 assert set(page(database, VerificationFilter(**values))) == {*lacking.values()} - unwanted, chosen
                 assert page(database, VerificationFilter(**values), tenant="another") == [], chosen
 

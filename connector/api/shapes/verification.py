@@ -33,7 +33,8 @@ class VerificationFilterSchema(ma.Schema):
     """Filters of verifications; `from` and `to` are dates or date-times, in UTC if they name no zone.
 
     `claim` and `result` must be given together: verifications with this result for that claim. `needsReview=true`: only
-    undecided ones in review.
+    undecided ones in review. `decision`: those that an administrator has `approved` or `declined`, or `none` of both.
+    `capture`: with the `sdk`, or by a `link`.
     """
 
     status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})
@@ -43,6 +44,8 @@ class VerificationFilterSchema(ma.Schema):
     claim = Text(load_default=None, metadata={"example": "http://wso2.org/claims/givenname"})
     result = Text(load_default=None, metadata={"example": "consider"})
     needsReview = Text(load_default=None, metadata={"example": "true"})
+    decision = Text(load_default=None, metadata={"example": "declined"})
+    capture = Text(load_default=None, metadata={"example": "link"})
     from_ = Text(load_default=None, data_key="from", attribute="from", metadata=_DAY)
     to = Text(load_default=None, metadata=_DAY)
 

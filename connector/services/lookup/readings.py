@@ -94,6 +94,8 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
         "claim": criteria.claim,
         "result": criteria.result,
         "needsReview": "true" if criteria.needs_review else None,
+        "decision": criteria.decision,
+        "capture": criteria.capture,
         "from": timestamp(criteria.created_from),
         "before": timestamp(criteria.created_before),
     }
