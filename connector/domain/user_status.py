@@ -33,8 +33,20 @@ class ClaimStatus:
 
 
 @frozen
+class AttemptNumber:
+    """The place of a verification among those that count against the provider's limit: the second of five."""
+
+    number: int
+    most: int
+    window: timedelta
+
+
+@frozen
 class ProviderStatus:
-    """The verification state of a user with one provider; `next_attempt_at` is None if a start is allowed now."""
+    """The verification state of a user with one provider; `next_attempt_at` is None if a start is allowed now.
+
+    `attempts` are the user's starts that count against the limit of attempts now.
+    """
 
     provider: Provider
     claims: Sequence[ClaimStatus]
@@ -42,6 +54,7 @@ class ProviderStatus:
     last_reasons: Sequence[str] = field(default=())
     last_refusal: Change | None = None
     next_attempt_at: datetime | None = None
+    attempts: int = 0
 
     @property
     def is_verified(self) -> bool:
@@ -84,11 +97,24 @@ def claim_status(uri: str, claim: Claim | None, *, has_value: bool) -> ClaimStat
     return ClaimStatus(uri, has_value, False, status, reason.administrator)
 
 
+def attempt_number(verification: Verification, started: Sequence[datetime], provider: Provider) -> AttemptNumber | None:
+    """Return the place of a verification among the starts that count now; None if it does not count, or no longer."""
+    if verification.created_at not in started:
+        return None
+    number = sum(moment <= verification.created_at for moment in started)
+    return AttemptNumber(number, provider.max_attempts, timedelta(seconds=provider.attempt_window))
+
+
 def next_attempt_at(started: Sequence[datetime], provider: Provider, now: datetime) -> datetime | None:
     """Return when a user may start the next run; None if that is now. `started` has the latest start first."""
-    window = timedelta(seconds=provider.attempt_window)
-    recent = [moment for moment in started if moment > now - window]
+    window, recent = timedelta(seconds=provider.attempt_window), counted(started, provider, now)
     return recent[provider.max_attempts - 1] + window if len(recent) >= provider.max_attempts else None
+
+
+def counted(started: Sequence[datetime], provider: Provider, now: datetime) -> Sequence[datetime]:
+    """Return the starts that count against the limit of attempts now."""
+    since = now - timedelta(seconds=provider.attempt_window)
+    return [moment for moment in started if moment > since]
 
 
 def describe_refusal(refusal: Change) -> str:

@@ -110,6 +110,27 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
 
 
 @pytest.mark.one_database
+def test_the_text_for_support_is_copied_by_keyboard(visit: Visit, place: World) -> None:
+    _, user_id, verification_id = ended(place, **DIFFERS)
+    visitor = visit()
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy for support").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#announce")).to_have_text("Copied")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert f"Verification: {verification_id}" in text
+    assert user_id not in text
+    page.get_by_text("Text for support").click()
+    expect(page.locator(".copy-text pre")).to_be_visible()
+    visitor.look_at("verification-support")
+    page = visit(javascript=False).open(f"/console/verifications/{verification_id}")
+    expect(page.get_by_role("button", name="Copy for support")).to_be_hidden()
+    page.get_by_text("Text for support").click()
+    expect(page.get_by_text(f"Verification: {verification_id}")).to_be_visible()
+
+
+@pytest.mark.one_database
 def test_actions_without_permission_are_not_offered(visit: Visit, place: World) -> None:
     _, _, verification_id = ended(place, status="review")
     visitor = visit(scopes=("internal_idv_claim_view",))

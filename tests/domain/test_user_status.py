@@ -9,7 +9,14 @@ import pytest
 
 from connector.domain.claims import Claim
 from connector.domain.history import REFUSED, START, Change
-from connector.domain.user_status import ProviderStatus, claim_status, next_attempt_at
+from connector.domain.user_status import (
+    AttemptNumber,
+    ProviderStatus,
+    attempt_number,
+    claim_status,
+    counted,
+    next_attempt_at,
+)
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import FINAL_STATUSES, STARTING
 from tests.domain import examples
@@ -32,6 +39,19 @@ def claim(status: str | None, *, is_verified: bool = False) -> Claim:
 
 def reason(run: Verification | None = None, refusal: Change | None = None) -> str | None:
     return ProviderStatus(PROVIDER, [claim_status("name", None, has_value=True)], run, (), refusal).reason
+
+
+def test_the_place_of_an_attempt_is_counted_from_the_oldest_that_counts() -> None:
+    second = timedelta(seconds=1)
+    started = (NOW + second, NOW, NOW - second)
+    place = AttemptNumber(2, PROVIDER.max_attempts, timedelta(seconds=60))
+    assert attempt_number(verification("approved"), started, PROVIDER) == place
+    assert attempt_number(verification("approved"), (NOW + second, NOW - second), PROVIDER) is None
+
+
+def test_attempts_count_within_the_window_only() -> None:
+    started = [NOW - timedelta(seconds=age) for age in (0, 59, 60, 61)]
+    assert counted(started, PROVIDER, NOW) == started[:2]
 
 
 @pytest.mark.parametrize("status", sorted(FINAL_STATUSES))

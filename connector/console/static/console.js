@@ -102,6 +102,7 @@
       button.classList.add("is-copied");
     } catch {
       const text = button.previousElementSibling;
+      if (text?.matches("details")) text.open = true;
       if (text) getSelection().selectAllChildren(text);
     }
   });

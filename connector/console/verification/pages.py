@@ -20,16 +20,19 @@ from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.verification.attributes import attributes_of, sentence_of, verdict_of
 from connector.console.verification.durations import durations_of
+from connector.console.verification.support import support_text
 from connector.console.verification.timeline import deliveries_of, timeline_of
 from connector.console.viewer import actor
 from connector.console.words import environment_state, run_state
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.statistics_period import ALL
+from connector.domain.user_status import AttemptNumber
 from connector.domain.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
 from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.statistics import StatisticsLookup
+from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import LiveTasks, VerificationLookup
 from connector.services.providers.registry import Providers
 
@@ -133,12 +136,15 @@ def _context(verification_id: str) -> dict[str, Any]:
     providers: Providers = use_cases().providers
     attributes, deliveries = attributes_of(details, explanations), _deliveries(verification)
     whole, stretches = durations_of(details)
+    provider, attempt = providers.get(g.tenant, verification.provider_id), _attempt(verification)
     has_ended = verification.closed_at is not None
     states = [run_state(verification.status), verdict_of(attributes, has_ended=has_ended)]
     return {
         "verification": verification,
         "details": details,
-        "provider": providers.get(g.tenant, verification.provider_id),
+        "provider": provider,
+        "attempt": attempt,
+        "support": support_text(details, explanations, provider, attempt),
         "environment": environment_state(verification.environment),
         "states": [each for each in states if each],
         "sentence": sentence_of(details, attributes),
@@ -154,6 +160,11 @@ def _context(verification_id: str) -> dict[str, Any]:
         "kept_until": _kept_until(verification) if details.result else None,
         "now": now(),
     }
+
+
+def _attempt(verification: Verification) -> AttemptNumber | None:
+    statuses: UserStatuses = use_cases().user_statuses
+    return statuses.attempt(g.tenant, verification)
 
 
 def _kept_until(verification: Verification) -> datetime | None:

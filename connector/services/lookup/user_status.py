@@ -13,9 +13,12 @@ from connector.domain.provider import LONGEST_WINDOW, Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.user_status import (
     REFUSED_STARTS_WINDOW,
+    AttemptNumber,
     ClaimStatus,
     ProviderStatus,
+    attempt_number,
     claim_status,
+    counted,
     next_attempt_at,
 )
 from connector.domain.utc import timestamp
@@ -64,6 +67,15 @@ class UserStatuses:
         if not is_readable:
             values = {uri: uri for _, uri in known.claims}  # claims that were part of a verification had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
+
+    def attempt(self, tenant: Tenant, verification: Verification) -> AttemptNumber | None:
+        """Return the place of a verification among the attempts that count against its provider's limit now."""
+        provider = self._providers.get(tenant, verification.provider_id).limited(tenant.limits.attempts)
+        since = self._clock() - timedelta(seconds=provider.attempt_window)
+        of_user = (tenant.name, provider.provider_id, verification.user_id, since, provider.environment)
+        with self._database.read() as connection:
+            started = attempt_limits.find_started(connection, *of_user)
+        return attempt_number(verification, started, provider)
 
     def refusals(self, tenant: Tenant, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
         """Return a user's refused starts that are still recorded, the latest first."""
@@ -114,6 +126,7 @@ class UserStatuses:
             last_reasons=result.reasons if result else (),
             last_refusal=known.refusals.get(provider.provider_id),
             next_attempt_at=self._next_attempt_at(provider, known),
+            attempts=len(counted(known.started.get(provider.provider_id, ()), provider, self._clock())),
         )
 
     def _next_attempt_at(self, provider: Provider, known: _Known) -> datetime | None:

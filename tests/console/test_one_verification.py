@@ -1,0 +1,67 @@
+"""The page of one verification: the text for support, and its place among the user's attempts."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from connector import __version__
+from tests.bodies import API_TOKEN
+from tests.contract.wire import ALL_SCOPES
+from tests.harness import World
+from tests.plans.browsing import Console
+from tests.services.test_user_status import end
+from tests.values import BIRTH_DATE, VALUES
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def console(world: World) -> Console:
+    world.faults(webhooks_lost=-1)
+    return Console(world, "bob", ALL_SCOPES)
+
+
+def support_text(page: str) -> str:
+    found = re.search(r'<pre class="code mb-0" tabindex="0">([^<]*)</pre></details><button[^>]* data-copy="([^"]*)"', page)
+    assert found
+    shown, copied = map(html.unescape, found.groups())
+    assert shown == copied
+    return shown
+
+
+def test_the_text_for_support_has_ids_states_and_times_but_no_personal_value(world: World, console: Console) -> None:
+    run_id = end(world, world.add_user("ann@example.com"), date_of_birth="consider")
+    [verification] = world.verifications("ann@example.com")
+    text = support_text(console.open(f"/console/verifications/{verification.verification_id}"))
+    for line in (
+        f"Verification: {verification.verification_id}",
+        f"Run: {run_id}",
+        f"Applicant: {verification.applicant_id}",
+        f"Provider: {world.provider_id}",
+        "Status: approved",
+        f"Connector: {__version__}",
+        f"Attribute {BIRTH_DATE}: consider (rule consider, finding consider)",
+    ):
+        assert line in text.splitlines()
+    assert re.search(r"^Started: \d{4}-\d\d-\d\dT", text, re.MULTILINE)
+    assert re.search(r"^Trace ids: \S+", text, re.MULTILINE)
+    for secret in ("ann@example.com", API_TOKEN, *VALUES.values()):
+        assert secret not in text
+
+
+def test_a_verification_is_counted_among_the_attempts_of_its_user(world: World, console: Console) -> None:
+    caller = world.add_user("ann")
+    for _ in range(2):
+        end(world, caller, date_of_birth="consider")
+        world.clock.advance(60)
+    ids = [each.verification_id for each in sorted(world.verifications("ann"), key=lambda each: each.created_at)]
+    for number, verification_id in enumerate(ids, 1):
+        page = console.open(f"/console/verifications/{verification_id}")
+        assert re.search(rf"<dt>Attempt</dt><dd>{number} of \d+ within", page)
+    assert re.search(r"2 of \d+ attempts within [^<]+ are used\.", console.open("/console/users/ann"))
+    console.submit_at("/console/users/ann/unlock", "/console/users/ann/unlock", reason="A broken camera.")
+    assert "<dt>Attempt</dt>" not in console.open(f"/console/verifications/{ids[-1]}")
+    assert "are used." not in console.open("/console/users/ann")
