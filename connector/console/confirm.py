@@ -20,14 +20,15 @@ def confirm(
     fields: Mapping[str, str] | None = None,
     type_to_confirm: str = "",
     reason_label: str = "",
+    note: str = "",
     is_harmless: bool = False,
     template: str = "console/confirm.html",
     **context: object,
 ) -> str:
     """Return the question; its form posts `fields` to `action`, and Cancel leads to `back`.
 
-    `type_to_confirm` is the text that has to be typed; the action itself checks it with `is_typed`. `reason_label` asks
-    for a reason, posted as `reason`.
+    `note` is shown below the consequence. `type_to_confirm` is the text that has to be typed; the action itself checks
+    it with `is_typed`. `reason_label` asks for a reason, posted as `reason`.
     """
     return render_template(
         template,
@@ -39,6 +40,7 @@ def confirm(
         fields=fields or {},
         type_to_confirm=type_to_confirm,
         reason_label=reason_label,
+        note=note,
         is_harmless=is_harmless,
         is_dialog=is_part_wanted(),
         **context,

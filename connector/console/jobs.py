@@ -30,7 +30,7 @@ from connector.console.story import Story, admit
 from connector.console.viewer import actor
 from connector.domain.job_requests import fetching_since, resending_since
 from connector.domain.jobs import DEAD, EVERYTHING, USER_RECORD, Job, JobRequest
-from connector.services.application.deliveries import MOST_COUNTED, Deliveries
+from connector.services.application.deliveries import MOST_COUNTED, Deliveries, ResendPreview
 from connector.services.jobs.jobs import Jobs
 from connector.services.providers.registry import Providers
 
@@ -147,16 +147,16 @@ def resend() -> str | Response:
         if request.form.get("do") == RESEND:
             return _requested(resending_since(since, is_everything=is_everything))
         deliveries: Deliveries = use_cases().deliveries
-        number = deliveries.count_resent(g.tenant, since, is_everything=is_everything)
-        if number != 0:
-            return _ask_resend(number, form)
+        preview = deliveries.preview_resent(g.tenant, since, is_everything=is_everything)
+        if preview.number != 0:
+            return _ask_resend(preview, form)
         form.since.errors = [_("must be an earlier time: no such delivery exists since this one")]
     return render_template("console/jobs/resend.html", form=form)
 
 
-def _ask_resend(number: int | None, form: ResendForm) -> str:
+def _ask_resend(preview: ResendPreview, form: ResendForm) -> str:
     return confirm_resending(
-        number,
+        preview,
         _("Resend more than %(number)s deliveries?", number=number_in_words(MOST_COUNTED)),
         action=url_for(".resend"),
         back=url_for(".resend"),

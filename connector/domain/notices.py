@@ -56,7 +56,11 @@ class EndpointConfig:
 
 @frozen
 class Endpoint:
-    """An endpoint as it is stored; `is_of_provider`: it is part of its provider's configuration."""
+    """An endpoint as it is stored; `is_of_provider`: it is part of its provider's configuration.
+
+    `failing_since` is the time of the first of its consecutive failures, and `last_status` the HTTP status of the last;
+    None if it is not known, or there was no answer.
+    """
 
     endpoint_id: str
     tenant: str
@@ -67,6 +71,8 @@ class Endpoint:
     previous_secret_expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    failing_since: datetime | None = None
+    last_status: int | None = None
 
     def chooses(self, *events: str) -> bool:
         """Whether it has chosen any of these events."""

@@ -7,7 +7,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, insert, literal, or_, select, update
 
 from connector.domain.frozen import frozen
 from connector.domain.notices import Endpoint, EndpointConfig
@@ -16,7 +16,7 @@ from connector.store.models import notice_endpoints, notice_subscriptions, provi
 _T = notice_endpoints.c
 _FIELDS = (
     *(_T.id, _T.tenant, _T.provider_id, _T.url, _T.tasks, _T.is_of_provider, _T.disabled_because, _T.failures),
-    *(_T.previous_secret_expires_at, _T.created_at, _T.updated_at),
+    *(_T.previous_secret_expires_at, _T.created_at, _T.updated_at, _T.failing_since, _T.last_status),
 )
 _SECRETS = (_T.secret, _T.previous_secret)
 
@@ -88,9 +88,11 @@ def change(
         _subscribe(connection, endpoint_id, events)
 
 
-def count_failure(connection: Connection, endpoint_id: str) -> int:
+def count_failure(connection: Connection, endpoint_id: str, status: int | None, now: datetime) -> int:
     """Count a failure of an endpoint; return the number of consecutive failures, 0 if there is no such endpoint."""
-    statement = update(notice_endpoints).where(_T.id == endpoint_id).values(failures=_T.failures + 1)
+    since = case((_T.failures == 0, literal(now, _T.failing_since.type)), else_=_T.failing_since)
+    failed = {"failures": _T.failures + 1, "failing_since": since, "last_status": status}
+    statement = update(notice_endpoints).where(_T.id == endpoint_id).values(failed)
     return connection.execute(statement.returning(_T.failures)).scalar_one_or_none() or 0
 
 
@@ -143,4 +145,6 @@ def _endpoint(row: Row[*tuple[Any, ...]], events: Sequence[str]) -> Endpoint:
         row.previous_secret_expires_at,
         row.created_at,
         row.updated_at,
+        row.failing_since if row.failures else None,
+        row.last_status if row.failures else None,
     )

@@ -61,6 +61,8 @@ notice_endpoints = Table(
     time_column("previous_secret_expires_at", nullable=True),
     Column("disabled_because", String(16), comment="gone or administrator; null: it is enabled"),
     Column("failures", Integer, nullable=False, comment="consecutive attempts that failed"),
+    time_column("failing_since", nullable=True),
+    Column("last_status", Integer, comment="HTTP status of the last that failed; null: no answer"),
     time_column("created_at"),
     time_column("updated_at"),
 )

@@ -37,6 +37,14 @@ class Redelivery:
         return (DEAD, DONE) if self.is_everything else (DEAD,)
 
 
+@frozen
+class Preview:
+    """What would be delivered again; `number` is None if more rows than allowed would have to be examined."""
+
+    number: int | None
+    oldest_at: datetime | None
+
+
 def redeliver(
     connection: Connection, criteria: Redelivery, state: str, after: Position | None, limit: int
 ) -> tuple[int, Position | None]:
@@ -51,17 +59,18 @@ def redeliver(
     return len(chosen), last
 
 
-def count(connection: Connection, criteria: Redelivery, most: int) -> int | None:
-    """Return how many deliveries match; None if more than `most` would have to be examined."""
-    total = 0
+def preview(connection: Connection, criteria: Redelivery, most: int) -> Preview:
+    """Return what matches, of at most `most` examined deliveries of each state."""
+    total: int | None = 0
+    oldest: list[datetime] = []
     for state in criteria.states:  # at most two
         examined = _examined(criteria, state, None, most).subquery()
-        counted = select(func.count(), func.count().filter(examined.c.is_wanted)).select_from(examined)
-        seen, matching = connection.execute(counted).one()
-        if seen == most:
-            return None
-        total += matching
-    return total
+        wanted, created_at = examined.c.is_wanted, examined.c.created_at
+        counted = select(func.count(), func.count().filter(wanted), func.min(created_at).filter(wanted))
+        seen, matching, first = connection.execute(counted.select_from(examined)).one()
+        total = None if total is None or seen == most else total + matching
+        oldest += [first] if first else []
+    return Preview(total, min(oldest, default=None))
 
 
 def _examined(criteria: Redelivery, state: str, after: Position | None, limit: int) -> Select[Any]:

@@ -17,6 +17,7 @@ from connector.services.results.deliveries import CheckVerification
 from connector.services.upkeep import Sweep
 from connector.store import outbox
 from connector.store.models import outbox as outbox_table
+from connector.store.redelivery import Preview
 from connector.store.vault import Vault, read_keys
 from tests.contract.wire import assert_error
 from tests.harness import Caller, World
@@ -178,5 +179,10 @@ def test_deliveries_that_became_dead_since_a_time_are_counted_per_tenant(world: 
     hour = timedelta(hours=1)
     assert deliveries.count_dead(Tenant(world.tenant), now - hour) == 2
     assert deliveries.count_dead(Tenant(world.tenant), now + hour) == 0
+    stored = deliveries.page(Tenant(world.tenant), DeliveryFilter(("dead",)), limit=10).rows
+    assert deliveries.preview_dead(Tenant(world.tenant), now - hour) == Preview(
+        2, min(row.created_at for row in stored)
+    )
+    assert deliveries.preview_dead(Tenant(world.tenant), now + hour) == Preview(0, None)
     for period, number in ((DeliveryFilter(since=now - hour), 2), (DeliveryFilter(before=now - hour), 0)):
         assert len(deliveries.page(Tenant(world.tenant), period, limit=10).rows) == number

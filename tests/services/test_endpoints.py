@@ -350,18 +350,26 @@ def test_only_the_beginning_of_a_refusal_is_stored(world: World, admin: Caller, 
 def test_notices_of_an_unresponsive_endpoint_wait_and_are_sent_when_it_answers(
     world: World, admin: Caller, application: Application
 ) -> None:
-    register(admin, application, *ALL_EVENTS)
+    endpoint_id, endpoints = register(admin, application, *ALL_EVENTS)["id"], world.connector.services.endpoints
+    before = world.clock()
     application.answers(Reply(503))
     for user_id in ("ann", "bea", "cid"):
         finish(world, user_id)
     settled(world)
     attempts = len(application.received)
+    failing = endpoints.get(Tenant(world.tenant), endpoint_id)
+    assert failing.last_status == 503
+    assert failing.failing_since
+    assert before <= failing.failing_since <= world.clock()
     application.answers(Reply())
 
     let_pass(world.connector.services.database, HOUR)
     world.wait_until(lambda: told(application) == {(FINISHED, None): 3, (CLAIMS, None): 3})
     settled(world)
 
+    world.wait_until(lambda: not endpoints.get(Tenant(world.tenant), endpoint_id).failures)
+    recovered = endpoints.get(Tenant(world.tenant), endpoint_id)
+    assert (recovered.failing_since, recovered.last_status) == (None, None)
     assert attempts <= 6
     assert not rows_of(world, "tell_change", ("ready", "dead"))
 

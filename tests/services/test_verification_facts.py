@@ -163,6 +163,10 @@ def test_the_lists_are_filtered_in_the_api_the_command_line_and_the_csv(quiet: W
         ({"claim": given_name, "result": "consider"}, ["--claim", given_name, "--result", "consider"], {"bea"}),
         ({"environment": "sandbox"}, ["--environment", "sandbox"], {"ann", "bea"}),
         ({"environment": "live"}, ["--environment", "live"], set()),
+        ({"decision": "none"}, ["--decision", "none"], {"ann", "bea"}),
+        ({"decision": "approved"}, ["--decision", "approved"], set()),
+        ({"capture": "sdk"}, ["--capture", "sdk"], {"ann", "bea"}),
+        ({"capture": "link"}, ["--capture", "link"], set()),
     ):
         listed = admin.get(path, params=query).json()["verifications"]
         assert {each["userId"] for each in listed} == expected, query
@@ -176,6 +180,9 @@ def test_the_lists_are_filtered_in_the_api_the_command_line_and_the_csv(quiet: W
         assert json.loads(others.stdout)["verifications"] == []
     assert admin.post(f"{path}/{runs['ann']}/decision", {"decision": "decline", "reason": "seen"}).ok
     assert admin.get(path, params={"needsReview": "true"}).json()["verifications"] == []
+    for decision, found in (("declined", ["ann"]), ("approved", []), ("none", ["bea"])):
+        listed = admin.get(path, params={"decision": decision}).json()["verifications"]
+        assert [each["userId"] for each in listed] == found
 
 
 def test_an_impossible_filter_is_refused(quiet: World, run: Run) -> None:

@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from connector.console.confirm import confirm
 from connector.console.deliveries.pages import deliveries
-from connector.console.formats import moment_of
+from connector.console.formats import moment_of, time_tag
 from connector.console.formats import number as number_in_words
 from connector.console.ground import now, use_cases
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.domain.job_requests import resending_since
+from connector.services.application.deliveries import ResendPreview
 from connector.services.jobs.jobs import Jobs
 
 CHANGE = "internal_idvp_update"
@@ -73,7 +75,7 @@ def ask_resend_all() -> str:
     """Ask before resending all deliveries that became dead since a time."""
     since = _since(request.args.get("since"))
     return confirm_resending(
-        deliveries().count_dead(g.tenant, since),
+        deliveries().preview_dead(g.tenant, since),
         _("Resend all dead deliveries?"),
         action=url_for(".resend_all"),
         back=url_for(".show_dead"),
@@ -81,11 +83,15 @@ def ask_resend_all() -> str:
     )
 
 
-def confirm_resending(number: int | None, all_of_them: str, *, action: str, back: str, fields: dict[str, str]) -> str:
-    """Return the question before deliveries are resent; `all_of_them` is its title if their number is None."""
+def confirm_resending(
+    preview: ResendPreview, all_of_them: str, *, action: str, back: str, fields: dict[str, str]
+) -> str:
+    """Return the question before deliveries are resent; `all_of_them` is its title if their number is not known."""
+    number, oldest = preview.number, preview.oldest_at
     return confirm(
         all_of_them if number is None else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
         _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second."),
+        note=Markup("{} {}").format(_("The oldest was created:"), time_tag(oldest, "exact")) if oldest else "",
         verb=_("Resend all") if number is None else _("Resend %(number)s", number=number_in_words(number)),
         action=action,
         back=back,

@@ -23,7 +23,7 @@ from connector.store import deliveries, outbox, redelivery
 from connector.store.deliveries import Managed
 from connector.store.engine import Database
 from connector.store.outbox import OutboxRow
-from connector.store.redelivery import Redelivery
+from connector.store.redelivery import Preview, Redelivery
 from connector.store.sealed import delivery_answer
 from connector.store.vault import OpaqueTexts, Vault
 
@@ -32,6 +32,7 @@ MOST_COUNTED = 10_000
 MOST_OF_KIND = 1_000
 EVERY_TENANT = ""  # no tenant has this name
 StoredDelivery: TypeAlias = OutboxRow
+ResendPreview: TypeAlias = Preview
 
 
 class Deliveries:
@@ -89,7 +90,15 @@ class Deliveries:
         """Return the number of a tenant's deliveries that became dead since a time; None if there are very many."""
         return self.count_resent(tenant, since, is_everything=False)
 
-    def count_resent(
+    def preview_dead(self, tenant: Tenant, since: datetime) -> Preview:
+        """Return the number of a tenant's deliveries that became dead since a time, and the oldest's time."""
+        return self.preview_resent(tenant, since, is_everything=False)
+
+    def count_resent(self, tenant: Tenant, since: datetime, *, is_everything: bool, **chosen: str | None) -> int | None:
+        """Return the number of deliveries that such a job would repeat; None above `MOST_COUNTED`."""
+        return self.preview_resent(tenant, since, is_everything=is_everything, **chosen).number
+
+    def preview_resent(
         self,
         tenant: Tenant,
         since: datetime,
@@ -98,8 +107,8 @@ class Deliveries:
         endpoint_id: str | None = None,
         provider_id: str | None = None,
         kind: str | None = None,
-    ) -> int | None:
-        """Return the number of deliveries that such a job would repeat; None above `MOST_COUNTED`.
+    ) -> Preview:
+        """Return what such a job would repeat; its number is None above `MOST_COUNTED`.
 
         Examined rows count towards the limit as well, if no index selects them.
         """
@@ -113,7 +122,7 @@ class Deliveries:
             kind=kind,
         )
         with self._database.read() as connection:
-            return redelivery.count(connection, chosen, MOST_COUNTED)
+            return redelivery.preview(connection, chosen, MOST_COUNTED)
 
     def answer(self, row: OutboxRow) -> str | None:
         """Return the start of the receiver's latest answer; None if none is kept."""

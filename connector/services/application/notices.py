@@ -147,8 +147,9 @@ class Notices:
         if error.status == HTTPStatus.GONE:
             self._disable(endpoint)
         elif error.is_unavailable:
+            now = self._clock()
             with self._database.write() as connection:
-                if failures := endpoints.count_failure(connection, endpoint.endpoint_id):
+                if failures := endpoints.count_failure(connection, endpoint.endpoint_id, error.status, now):
                     rows.postpone(connection, endpoint.endpoint_id, min(LONGEST_PAUSE, 2.0**failures))
 
     def _disable(self, endpoint: Endpoint) -> None:

@@ -35,7 +35,7 @@ class Resending:
     def count(self, criteria: Redelivery) -> int | None:
         """Return the number for the same criteria before there is a job."""
         with self._database.read() as connection:
-            return redelivery.count(connection, criteria, MOST_COUNTED)
+            return redelivery.preview(connection, criteria, MOST_COUNTED).number
 
     def prepare(self, job: Job) -> Work:
         """Make the next page of deliveries due, in the step's transaction."""
