@@ -25,7 +25,9 @@ def console(world: World) -> Console:
 
 
 def support_text(page: str) -> str:
-    found = re.search(r'<pre class="code mb-0" tabindex="0">([^<]*)</pre></details><button[^>]* data-copy="([^"]*)"', page)
+    found = re.search(
+        r'<pre class="code mb-0" tabindex="0">([^<]*)</pre></details><button[^>]* data-copy="([^"]*)"', page
+    )
     assert found
     shown, copied = map(html.unescape, found.groups())
     assert shown == copied
