@@ -141,27 +141,20 @@ verifications = Table(
     time_column("captured_at", nullable=True),
     UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
-partial_index(
-    "uq_verifications_open", "closed_at IS NULL", verifications.c.provider_id, verifications.c.user_id, unique=True
-)
-partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
-Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
-Index(None, verifications.c.provider_id, verifications.c.created_at)
-partial_index(
-    "ix_verifications_closed", "closed_at IS NOT NULL", verifications.c.provider_id, verifications.c.closed_at
-)
-Index(None, verifications.c.provider_id, verifications.c.status, verifications.c.created_at)
-Index(None, verifications.c.provider_id, verifications.c.applicant_id, verifications.c.created_at)
-partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)
-partial_index("ix_verifications_guests", IS_GUEST, verifications.c.created_at)
-Index(None, verifications.c.provider_id, verifications.c.environment, verifications.c.created_at)
-Index(None, verifications.c.provider_id, verifications.c.capture, verifications.c.created_at)
-partial_index(
-    "ix_verifications_decided",
-    IS_DECIDED,
-    *(verifications.c[name] for name in ("provider_id", "decision", "created_at")),
-)
-partial_index("ix_verifications_to_review", NEEDS_REVIEW, verifications.c.provider_id, verifications.c.created_at)
+_V = verifications.c
+partial_index("uq_verifications_open", "closed_at IS NULL", _V.provider_id, _V.user_id, unique=True)
+partial_index("ix_verifications_next_check", "closed_at IS NULL", _V.next_check_at)
+Index(None, _V.tenant, _V.user_id, _V.created_at)
+Index(None, _V.provider_id, _V.created_at)
+partial_index("ix_verifications_closed", "closed_at IS NOT NULL", _V.provider_id, _V.closed_at)
+Index(None, _V.provider_id, _V.status, _V.created_at)
+Index(None, _V.provider_id, _V.applicant_id, _V.created_at)
+partial_index("ix_verifications_with_result", HAS_RESULT, _V.closed_at)
+partial_index("ix_verifications_guests", IS_GUEST, _V.created_at)
+Index(None, _V.provider_id, _V.environment, _V.created_at)
+Index(None, _V.provider_id, _V.capture, _V.created_at)
+partial_index("ix_verifications_decided", IS_DECIDED, _V.provider_id, _V.decision, _V.created_at)
+partial_index("ix_verifications_to_review", NEEDS_REVIEW, _V.provider_id, _V.created_at)
 
 verification_tags = Table(
     "verification_tags",

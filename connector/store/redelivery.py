@@ -65,8 +65,8 @@ def preview(connection: Connection, criteria: Redelivery, most: int) -> Preview:
     oldest: list[datetime] = []
     for state in criteria.states:  # at most two
         examined = _examined(criteria, state, None, most).subquery()
-        wanted, created_at = examined.c.is_wanted, examined.c.created_at
-        counted = select(func.count(), func.count().filter(wanted), func.min(created_at).filter(wanted))
+        is_wanted, created_at = examined.c.is_wanted, examined.c.created_at
+        counted = select(func.count(), func.count().filter(is_wanted), func.min(created_at).filter(is_wanted))
         seen, matching, first = connection.execute(counted.select_from(examined)).one()
         total = None if total is None or seen == most else total + matching
         oldest += [first] if first else []

@@ -198,8 +198,8 @@ def _driving(criteria: VerificationFilter) -> tuple[str, Sequence[Sequence[Colum
     if criteria.statuses:
         return "statuses", [[_has_status(status, criteria)] for status in criteria.statuses]
     for name in ("environment", "capture"):
-        if (wanted := getattr(criteria, name)) is not None:
-            return name, [[verifications.c[name] == wanted]]
+        if (value := getattr(criteria, name)) is not None:
+            return name, [[verifications.c[name] == value]]
     return "", [[]]
 
 
