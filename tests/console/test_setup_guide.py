@@ -33,6 +33,7 @@ def test_a_complete_setup_guide_is_one_line_behind_the_other_tabs(world: World) 
         assert first.url.endswith("/setup")
         assert TAB.findall(first.text)[0] == "setup"
         assert "The webhook is registered" in first.text
+        assert first.text.count("Try it as a user") == 3, "at the steps that wait for a run, and beside the guide"
 
         finish(world)
 
