@@ -88,6 +88,7 @@ class Provider:
     sealed_api_token: str | None = field(default=None, repr=False)
     sealed_client_secret: str | None = field(default=None, repr=False)
     credentials_set_at: datetime | None = None
+    webhook_set_at: datetime | None = None
     studio: Studio = field(default_factory=Studio)
     notifies_of_tasks: bool = False
     notifies_of_matches: bool = False

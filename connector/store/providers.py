@@ -52,6 +52,7 @@ _SELECT = select(
     providers.c.environment,
     providers.c.client_secret.label("sealed_client_secret"),
     providers.c.credentials_set_at,
+    providers.c.webhook_set_at,
     providers.c.studio,
     *NOTIFIED,
 )

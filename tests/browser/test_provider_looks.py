@@ -45,7 +45,7 @@ def test_two_providers_are_compared_side_by_side(visit: Visit, place: World) -> 
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Other provider").select_option(other.provider_id)
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("region", name="Settings that differ")).to_contain_text("for customers")
+    expect(page.get_by_role("table", name="Settings that differ")).to_contain_text("for customers")
     visitor.look_at("provider-compared")
     page.get_by_role("button", name="Copy to").click()
     expect(page.get_by_role("heading", name="What the file changes")).to_be_visible()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import current_app, g, render_template, url_for
@@ -42,8 +42,9 @@ KEPT = (
     *("name", "is_enabled", "claims", "workflow_id", "base_url", "description", "image"),
     *("max_attempts", "attempt_window", "missing_name", "accent_color"),
 )
-SHOWN = (*KEPT, "studio", "credentials_set_at")  # carried by forms, to find concurrent changes by others
-CREDENTIALS = ("api_token", "client_id", "client_secret")
+# Secrets, by the time of their last change: forms carry it, because they show none of them.
+SECRETS = {"credentials_set_at": ("api_token", "client_id", "client_secret"), "webhook_set_at": ("webhook_token",)}
+SHOWN = (*KEPT, "studio", *SECRETS)  # carried by forms, to find concurrent changes by others
 
 
 def registry() -> Providers:
@@ -134,17 +135,22 @@ def _change(provider: Provider, changes: dict[str, Any]) -> Provider:
     now = shown_of(provider)
     mine = {name: each for name, each in changes.items() if name in SHOWN}
     secrets = {name: each for name, each in changes.items() if name not in SHOWN or name == "client_id"}
-    if secrets.keys() & set(CREDENTIALS):
-        _check_credentials(provider, now)
+    _check_secrets(provider, now, secrets)
     plain = merged(provider.provider_id, {name: now[name] for name in mine}, mine, now)
     config = ProviderConfig(**{name: now[name] for name in KEPT} | plain | secrets)
     return registry().change(g.tenant, provider.provider_id, config, actor(), seen=provider)
 
 
-def _check_credentials(provider: Provider, now: dict[str, Any]) -> None:
-    """Raise `Overtaken` if the credentials were replaced since the form was shown, which shows none of them."""
+def _check_secrets(provider: Provider, now: dict[str, Any], secrets: Mapping[str, Any]) -> None:
+    """Raise `Overtaken` if secrets that are to be replaced were replaced since the form was shown."""
     before = shown_before()
-    known, stored = (before or {}).get("credentials_set_at"), snapshot(provider.credentials_set_at)
-    if before is not None and known != stored:
-        conflict = Conflict(_("credentials, replaced at"), known, stored, _("now"))
-        raise Overtaken([conflict], now, provider.provider_id, has_secrets=True)
+    if not isinstance(before, dict):
+        return
+    names = {"credentials_set_at": _("credentials, replaced at"), "webhook_set_at": _("webhook token, replaced at")}
+    conflicts = [
+        Conflict(names[time], before[time], snapshot(now[time]), _("now"))
+        for time, of in SECRETS.items()
+        if secrets.keys() & set(of) and time in before and before[time] != snapshot(now[time])
+    ]
+    if conflicts:
+        raise Overtaken(conflicts, now, provider.provider_id, has_secrets=True)
