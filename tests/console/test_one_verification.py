@@ -8,10 +8,14 @@ import re
 import pytest
 
 from connector import __version__
+from connector.domain.deliveries import STATES, DeliveryFilter
+from connector.domain.notices import FINISHED, EndpointConfig
+from connector.domain.tenancy import Tenant
 from tests.bodies import API_TOKEN
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.plans.browsing import Console
+from tests.services.receiving import Application
 from tests.services.test_user_status import end
 from tests.values import BIRTH_DATE, VALUES
 
@@ -52,6 +56,25 @@ def test_the_text_for_support_has_ids_states_and_times_but_no_personal_value(wor
     assert re.search(r"^Trace ids: \S+", text, re.MULTILINE)
     for secret in ("ann@example.com", API_TOKEN, *VALUES.values()):
         assert secret not in text
+
+
+def test_the_pages_of_a_verification_its_events_and_its_deliveries_are_linked(world: World) -> None:
+    tenant, services = Tenant(world.tenant), world.connector.services
+    with Application() as application:
+        services.endpoints.add(tenant, EndpointConfig(application.url, (FINISHED,)))
+        run_id = world.start(world.add_user("ann"))
+        world.outcome(run_id)
+        kinds = DeliveryFilter(STATES, kind="tell_change")
+        world.wait_until(lambda: bool(services.deliveries.page(tenant, kinds, limit=1).rows))
+    [delivery] = services.deliveries.page(tenant, kinds, limit=2).rows
+    console = Console(world, "bob", ALL_SCOPES)
+    for path, link in (
+        (f"/console/verifications/{delivery.verification_id}", f"/console/deliveries/{delivery.delivery_id}"),
+        ("/console/users/ann", f"/console/deliveries/{delivery.delivery_id}"),
+        ("/console/events", f"/console/verifications/{run_id}"),
+    ):
+        assert f'href="{link}"' in console.open(path)
+        console.open(link)
 
 
 def test_a_verification_is_counted_among_the_attempts_of_its_user(world: World, console: Console) -> None:
