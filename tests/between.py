@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import requests
 
@@ -35,10 +38,16 @@ class Held:
     def __init__(self) -> None:
         self.has_come = threading.Event()
         self.may_go = threading.Event()
+        self.connection: socket.socket | None = None
 
     def wait(self) -> None:
         """Wait until the call has come."""
         assert self.has_come.wait(PATIENCE)
+
+    def hang_up(self) -> None:
+        """End the connection to the connector; the call itself is still held, and reaches Onfido later."""
+        assert self.connection
+        self.connection.shutdown(socket.SHUT_RDWR)
 
 
 class Between(ThreadingHTTPServer):
@@ -56,11 +65,17 @@ class Between(ThreadingHTTPServer):
         held = self._held[method, path, is_answer] = Held()
         return held
 
-    def let_pass(self, method: str, path: str, *, is_answer: bool = False) -> None:
+    def let_pass(self, call: _Handler, path: str, *, is_answer: bool = False) -> None:
         """Wait while such a call, or its answer, is held."""
-        if held := self._held.pop((method, path, is_answer), None):
+        if held := self._held.pop((call.command, path, is_answer), None):
+            held.connection = call.connection
             held.has_come.set()
             assert held.may_go.wait(PATIENCE)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log errors, except that a connection was ended."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -72,9 +87,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name in ("Authorization", "Content-Type")}
         url = self.server.onfido + self.path
         path = self.path.partition("?")[0].removeprefix(API)
-        self.server.let_pass(self.command, path)
+        self.server.let_pass(self, path)
         onfidos = requests.request(self.command, url, data=body, headers=headers, timeout=60)
-        self.server.let_pass(self.command, path, is_answer=True)
+        self.server.let_pass(self, path, is_answer=True)
         answer = self.server.change(self.command, path, Answer(onfidos.content, onfidos.status_code))
         self.send_response(answer.status)
         for name, value in answer.headers.items():

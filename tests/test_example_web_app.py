@@ -22,6 +22,7 @@ from werkzeug.serving import make_server
 from connector.access.development import mint_token
 from tests.cli.terminal import Terminal
 from tests.harness import World
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 FOLDER = Path(__file__).parent.parent / "config" / "examples" / "web-app"
@@ -122,9 +123,7 @@ def test_the_commands_of_the_examples_readme_run_in_a_clean_directory(tmp_path: 
 @contextmanager
 def running(folder: Path, given: dict[str, str]) -> Iterator[str]:
     """Run the application as its README says, on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, **given, "PORT": str(port)}
     process = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=environ, stderr=subprocess.DEVNULL)
     try:

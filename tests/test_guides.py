@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 GUIDES = ("README.md", "config/README.md", "config/studio.md", "connector/api/README.md", "deploy/README.md")
@@ -56,12 +57,6 @@ def steps(text: str) -> Iterator[Step]:
             commands = ""
     if commands:
         yield Step(commands)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(script: str, directory: Path, environ: dict[str, str]) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """No test depends on the machine's speed: a wait that a busy machine could outlast is found here.
 
-A limit below a second is meant to pass (an answer that must not come yet), and one from `LEAST` on is generous.
+A limit below a second is meant to pass (an answer that must not come yet), and one from `LEAST` on is generous. A
+condition is waited for as long as `wait_until` does by itself, or longer.
 """
 
 from __future__ import annotations
@@ -10,26 +11,33 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.waiting import GENEROUS
+
 TESTS = Path(__file__).parent
 MEASURING = {TESTS / "bench", TESTS / "soak", TESTS / "deployment"}  # programs, and their limits are a part of them
 LEAST = 30.0  # seconds
 BY_POSITION = {"wait", "result", "join", "settimeout"}
-LIMITED = re.compile(rf"(?:\btimeout\s*=|\.(?:{'|'.join(sorted(BY_POSITION))})\s*\()[\s(]*\d")
+LIMITED = re.compile(rf"(?:\btimeout\s*=|\.(?:{'|'.join(sorted(BY_POSITION))})\s*\()[\s(]*\d|wait_until\(.*, *\d")
 BY_NAME = {"get", "post", "put", "patch", "delete", "request", "options", "run", "communicate"} | BY_POSITION
 
 
 def short_limits(tree: ast.Module) -> Iterator[int]:
     """Return the lines that give up after seconds."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in BY_NAME:
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func).rpartition(".")[2]
+        if name == "wait_until":
+            yield from (node.lineno for limit in node.args[1:] if is_short(limit, GENEROUS))
+        elif isinstance(node.func, ast.Attribute) and name in BY_NAME:
             limits = [each.value for each in node.keywords if each.arg == "timeout"]
-            limits += node.args[:1] if node.func.attr in BY_POSITION else []
+            limits += node.args[:1] if name in BY_POSITION else []
             yield from (node.lineno for limit in limits if is_short(limit))
 
 
-def is_short(limit: ast.expr) -> bool:
+def is_short(limit: ast.expr, least: float = LEAST) -> bool:
     value = limit.value if isinstance(limit, ast.Constant) else None
-    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < LEAST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < least
 
 
 def test_every_wait_has_a_generous_limit() -> None:
@@ -41,6 +49,7 @@ def test_every_wait_has_a_generous_limit() -> None:
 
 
 def test_a_short_limit_is_found() -> None:
-    code = "requests.get(url, timeout=5)\nthread.join(20)\nfuture.result(timeout=0.3)\nprocess.wait(60)\n', '.join(x)"
-    assert list(short_limits(ast.parse(code))) == [1, 2]
-    assert all(LIMITED.search(line) for line in code.splitlines()[:2])
+    short = "requests.get(url, timeout=5)\nthread.join(20)\nworld.wait_until(lambda: x, 30)\nwait_until(f, 60.0)\n"
+    code = short + "future.result(timeout=0.3)\nprocess.wait(60)\n', '.join(x)\nwait_until(f)\nwait_until(f, 300)"
+    assert list(short_limits(ast.parse(code))) == [1, 2, 3, 4]
+    assert all(LIMITED.search(line) for line in short.splitlines())

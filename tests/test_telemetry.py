@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import uuid
@@ -22,6 +21,7 @@ from connector.simulator.server import Simulator
 from connector.telemetry import new_trace_id
 from tests.bodies import event_body, provider_body, sign
 from tests.harness import ADMIN_SCOPES
+from tests.ports import free_port
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 from tests.waiting import wait_for_answer
 
@@ -142,9 +142,7 @@ class TestTraceId:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Run a server that logs everything, and verify a user, with refusals on the way."""
     data_dir = tmp_path_factory.mktemp("telemetry")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     url, log = f"http://127.0.0.1:{port}", data_dir / "log"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_PUBLIC_URL": url, "CONNECTOR_LOG_LEVEL": "DEBUG"}

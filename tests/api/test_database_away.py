@@ -120,11 +120,11 @@ def test_readiness_reports_refused_writes_and_the_log_has_the_drivers_message(wo
     world.connector.rest()
     assert ready(world).status_code == 200
     with capture_logs() as lines, refusing_writes(world.connector.settings.database_url):
-        world.wait_until(lambda: ready(world).status_code == 503, 30)
-        world.wait_until(lambda: "accepts no writes" in ready(world).text, 30)
+        world.wait_until(lambda: ready(world).status_code == 503)
+        world.wait_until(lambda: "accepts no writes" in ready(world).text)
     words = json.dumps([line["reason"] for line in lines if line["event"] == "database.unavailable"])
     assert "read-only transaction" in words or "disk" in words
-    world.wait_until(lambda: ready(world).status_code == 200, 30)
+    world.wait_until(lambda: ready(world).status_code == 200)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -139,7 +139,7 @@ def test_an_unreachable_database_causes_503_everywhere_until_it_returns(world: W
         assert_error(ready(world), 503, None, "cannot be reached")
         assert HTTP.get(f"{world.connector.url}/healthz", timeout=60).status_code == 200
     assert until_it_answers(lambda: list_claims(world, admin)).status_code == 200
-    world.wait_until(lambda: ready(world).status_code == 200, 30)
+    world.wait_until(lambda: ready(world).status_code == 200)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -13,7 +13,8 @@ from typing import Any
 import requests
 
 from tests.bench.cpu import seconds_of
-from tests.bench.processes import ROOT, free_port, running
+from tests.bench.processes import ROOT, running
+from tests.ports import free_port
 
 MEBIBYTE = 1024.0
 # Installed for development only; if they are present, structlog, SQLAlchemy and others import them.

@@ -24,10 +24,11 @@ from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.settings import Settings
 from connector.store.engine import Database
-from tests.bench.processes import at_distance, connector, free_port, gunicorn, new_database, running
+from tests.bench.processes import at_distance, connector, gunicorn, new_database, running
 from tests.bench.seed import KEY, fill
 from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
 from tests.harness import ADMIN_SCOPES
+from tests.ports import free_port
 from tests.postgresql_proxy import PostgresqlProxy
 from tests.values import VALUES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import requests
 
 from tests.bench.seed import KEY
 from tests.databases import put_database
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 WORKERS, THREADS = 2, 8
@@ -106,10 +106,3 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             pass
         time.sleep(0.005)
     raise RuntimeError(f"{url} does not answer: {log.read_text(errors='replace')[-2000:]}")
-
-
-def free_port() -> int:
-    """Return the number of a free port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from connector.cli import main
 from tests.api.test_auth import AuthIssuer
+from tests.ports import free_port
 from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
 from tests.waiting import wait_for_answer
 
@@ -111,12 +111,6 @@ def issuers() -> Iterator[tuple[AuthIssuer, AuthIssuer]]:
     yield ours, theirs
     ours.close()
     theirs.close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def properties(provider: Mapping[str, Any]) -> dict[str, str]:

@@ -25,8 +25,9 @@ from connector.process.reloading import read_again
 from connector.settings import Settings
 from connector.worker import Worker
 from tests.api.test_auth import AUDIENCE, AuthIssuer
-from tests.cli.conftest import Running, Spawn, free_port
+from tests.cli.conftest import Running, Spawn
 from tests.patience import patient_settings
+from tests.ports import free_port
 from tests.waiting import GENEROUS, wait_for_answer, wait_until
 
 PATIENCE = 120.0  # seconds

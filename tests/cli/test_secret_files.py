@@ -17,8 +17,9 @@ import requests
 
 from connector.private_file import create_private_file
 from tests.api.test_auth import AuthIssuer
-from tests.cli.conftest import Running, free_port
+from tests.cli.conftest import Running
 from tests.cli.test_reloading import CLAIMS, Site, ask, described
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 VARIABLES = {"CONNECTOR_LOG_FORMAT": "json"}

@@ -20,8 +20,8 @@ from click.testing import Result
 
 from connector.store.engine import Database
 from tests import databases
-from tests.cli.conftest import free_port
 from tests.cli.terminal import CTRL_C, Terminal
+from tests.ports import free_port
 
 Run = Callable[..., Result]
 Start = Callable[..., Any]

@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from connector import tracing
 from connector.access.development import mint_token
-from tests.cli.conftest import Running, free_port
+from tests.cli.conftest import Running
 from tests.loopback import Quiet, serving
+from tests.ports import free_port
 from tests.waiting import wait_for_answer, wait_until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

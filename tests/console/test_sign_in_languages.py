@@ -12,8 +12,8 @@ from connector.settings import Issuer, Settings
 from connector.settings.tenants import Tenant as TenantSettings
 from tests.console.test_every_page import sign_in
 from tests.harness import HTTP, Clock, ConnectorServer, World
-from tests.identity.servers import free_port
 from tests.oidc.relying_party import UserBrowser, register
+from tests.ports import free_port
 
 LANGUAGES = ("en", "de")
 

@@ -90,7 +90,7 @@ def test_the_document_is_fetched_later_if_the_event_has_only_the_proof(shared: W
 
     post(shared, provider_id, run_id, {"poa": BILL})
 
-    shared.wait_until(lambda: verified(me.claims()) == set(CLAIMS), 30)
+    shared.wait_until(lambda: verified(me.claims()) == set(CLAIMS))
 
 
 def test_a_signed_event_without_a_document_ends_a_run_that_is_still_open_at_onfido(
@@ -100,6 +100,6 @@ def test_a_signed_event_without_a_document_ends_a_run_that_is_still_open_at_onfi
 
     post(shared, provider_id, run_id, {"poa": BILL})
 
-    shared.wait_until(lambda: reasons(me)[GIVEN_NAME] is not None, 30)
+    shared.wait_until(lambda: reasons(me)[GIVEN_NAME] is not None)
     assert verified(me.claims()) == {POSTCODE, COUNTRY}
     assert reasons(me)[LAST_NAME] == "consider", "there is no document that would judge it"

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.deployment.tools import DEPLOY, ENVOY, HAPROXY, TRAEFIK, FaultError
+from tests.ports import free_port
 
 PAUSE = 1.0  # seconds between the two pieces of the body
 PATIENCE = 60.0
@@ -23,7 +24,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 def check_envoy(directory: Path, tls: Path) -> None:
     """Validate Envoy's file, then send a slow request through it."""
     with _upstream() as (port, arrivals):
-        listening = _free_port()
+        listening = free_port()
         text = _example("envoy.yaml", "/etc/envoy/tls", tls)
         text = text.replace("port_value: 8443", f"port_value: {listening}").replace("0.0.0.0", "127.0.0.1")
         text = re.sub(r"address: web-\d, port_value: 8080", f"address: 127.0.0.1, port_value: {port}", text)
@@ -38,7 +39,7 @@ def check_haproxy(directory: Path, tls: Path) -> None:
     both = directory / "tls.pem"
     both.write_text((tls / "tls.crt").read_text() + (tls / "tls.key").read_text())
     with _upstream() as (port, arrivals):
-        listening = _free_port()
+        listening = free_port()
         text = _example("haproxy.cfg", "/etc/haproxy/tls.pem", both)
         text = text.replace("bind :8443", f"bind 127.0.0.1:{listening}")
         text = re.sub(r"(server web-\d) \S+", rf"\1 127.0.0.1:{port}", text)
@@ -50,7 +51,7 @@ def check_haproxy(directory: Path, tls: Path) -> None:
 def check_traefik(directory: Path) -> None:
     """Send a slow request through Traefik, which reads its file while it runs; its certificate is its own."""
     with _upstream() as (port, arrivals):
-        listening = _free_port()
+        listening = free_port()
         text = re.sub(r"http://web-\d:8080", f"http://127.0.0.1:{port}", _example("traefik.yaml"))
         (config := directory / "traefik.yaml").write_text(text)
         command = [TRAEFIK.path(), f"--entryPoints.websecure.address=127.0.0.1:{listening}", "--log.level=ERROR"]
@@ -129,9 +130,3 @@ def _answer(client: socket.socket, arrivals: list[float]) -> None:
                     arrivals.append(time.monotonic() - began)
                 client.sendall(ANSWER)
                 received = b""
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

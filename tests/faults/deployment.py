@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STARTING_TIME = 60.0  # seconds, on a machine that others use too
@@ -149,9 +150,3 @@ def is_ready(url: str) -> bool:
         return requests.get(f"{url}/readyz", timeout=60).ok
     except requests.RequestException:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -20,12 +20,13 @@ from tests.faults.account import is_settled, problems
 from tests.faults.applications import Applicant, Applications
 from tests.faults.site import Site
 from tests.faults.troubles import Troubles
+from tests.waiting import GENEROUS
 
 SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(10**6))
 VERIFICATIONS = int(os.environ.get("FAULTS_VERIFICATIONS") or 200)
 SECONDS = VERIFICATIONS / 14  # while which verifications begin and troubles come
 DATABASES = ("sqlite", "postgresql")  # at once: most of the time is spent waiting
-PATIENCE = 60.0  # seconds that everything has to settle, leases of killed processes included
+PATIENCE = GENEROUS  # for everything to settle, leases of killed processes included
 
 
 @pytest.mark.timeout(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from joserfc.jwk import KeySet, RSAKey
 
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 NODE = Path(__file__).parent / "node"
@@ -32,11 +32,6 @@ CHALLENGE = "w1TpKUdYE9hUAcNSeeSRFioHDxfUxuHho_JHAfZ_vDM"  # its SHA-256
 def has_node(package: str = "oidc-provider") -> bool:
     """Whether Node and a package of `tests/identity/node` are installed."""
     return shutil.which("node") is not None and (NODE / "node_modules" / package).is_dir()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def new_keys(kid: str) -> str:

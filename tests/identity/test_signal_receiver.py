@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from connector.settings import Settings
 from tests.harness import World
 from tests.identity.servers import SignalReceiver, has_node
 from tests.patience import patient_settings
+from tests.services.receiving import failures_of, rows_of
 from tests.signals.receiver import HIGH, LOW, SIGNALS, STREAMS, Receiver, as_client, connect, verify_by_hand
 from tests.signals.test_polling import assert_empty
 from tests.signals.test_pushing import due_now, flip
@@ -74,11 +74,7 @@ def wait_until_received(world: World, server: SignalReceiver, number: int) -> No
 
 
 def wait_for_the_failure(world: World, number: int) -> None:
-    def has_failed() -> bool:
-        rows: list[Any] = world.connector.services.outbox.page(("ready",), 100)
-        return any(row.kind == "push_signals" and len(row.history) == number for row in rows)
-
-    world.wait_until(has_failed)
+    world.wait_until(lambda: any(len(failures_of(row)) >= number for row in rows_of(world, "push_signals")))
 
 
 def test_an_event_for_another_audience_is_refused_permanently(
@@ -113,7 +109,7 @@ def test_a_wrong_header_is_not_a_permanent_refusal(world: World, server: SignalR
     world.add_user()
     verify_by_hand(world, "ann")
     wait_for_the_failure(world, 1)
-    assert [each["err"] for each in server.received()] == ["authentication_failed"]
+    assert {each["err"] for each in server.received()} == {"authentication_failed"}
     right = {"delivery": wrong | {"authorization_header": server.authorization}}
     assert receiver.caller.request("PATCH", STREAMS, json=patch | right).status_code == 200
     due_now(world)

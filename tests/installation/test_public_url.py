@@ -22,9 +22,9 @@ from connector.installation.public_url import check_public_url
 from connector.services.self_check import PATH, PROOF_HEADER, SIGNATURE_HEADER, SelfCheck
 from connector.settings import Settings
 from connector.store.vault import Fingerprints
-from tests.cli.conftest import free_port
 from tests.harness import HTTP, ConnectorServer
 from tests.loopback import Quiet, serving
+from tests.ports import free_port
 from tests.waiting import wait_for_answer
 
 NONCE = "0af7651916cd43dd8448eb211c80319c"

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from connector.errors import OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from tests.waiting import GENEROUS, wait_until
 
@@ -234,6 +235,23 @@ def transport(onfido: ScriptedOnfido) -> Iterator[OnfidoTransport]:
 @pytest.fixture
 def client(onfido: ScriptedOnfido, transport: OnfidoTransport) -> OnfidoClient:
     return transport.client(onfido.base_url, API_TOKEN)
+
+
+def unanswered(call: Callable[[], object]) -> OnfidoError:
+    """Return the error of a call that is sent, and not answered before its short deadline.
+
+    A busy machine may need several attempts to send it in time.
+    """
+    errors: list[OnfidoError] = []
+
+    def is_sent() -> bool:
+        with pytest.raises(OnfidoError) as caught:
+            call()
+        errors.append(caught.value)
+        return caught.value.is_sent
+
+    wait_until(is_sent)
+    return errors[-1]
 
 
 def self_signed(path: Path) -> Path:

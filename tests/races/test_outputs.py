@@ -70,7 +70,7 @@ def test_unreadable_tasks_are_fetched_again_by_initiated(quiet: World, ann: Call
     quiet.outcome(run_id, status="approved", shape="none")
     quiet.faults(route=TASKS, failed=3)
     assert post(quiet, event_body(run_id, "approved")) == 200
-    quiet.wait_until(lambda: quiet.onfido_state()["requests"].get(TASKS) == 3)
+    quiet.wait_until(lambda: quiet.onfido_state()["requests"].get(TASKS, 0) >= 3)
 
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == ALL_VERIFIED
 

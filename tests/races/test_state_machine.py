@@ -151,7 +151,7 @@ class Lifecycle(RuleBasedStateMachine):
         for attempt in self.model.attempts:
             if attempt.run is run:
                 self.model.learn(attempt)
-        self.world.wait_until(lambda: self.is_open == (self.model.open is not None), 30)  # Onfido may be asked
+        self.world.wait_until(lambda: self.is_open == (self.model.open is not None))  # Onfido may be asked
 
     @precondition(lambda self: self.run_ids)
     @rule(data=st.data(), status=st.sampled_from(OPEN_STATUSES))

@@ -20,9 +20,9 @@ from tests.patience import LEASE
 from tests.races.attack import RUN_SETTLE_TIME, applicants_at_onfido, runs_at_onfido, settle
 from tests.races.test_killed import ROOT, ahead
 from tests.values import MAPPING
+from tests.waiting import GENEROUS
 
 BUDGET = 3.0  # seconds, in which a busy machine reaches the connection; the lease lasts 15 longer
-PATIENCE = 60.0
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def stopped(world: World, onfido: Between, connection: int) -> Iterator[subproce
     command = [sys.executable, "-m", "tests.races.stopping", json.dumps(order)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            world.wait_until(lambda: is_stopped(process), PATIENCE)
+            world.wait_until(lambda: is_stopped(process))
             time.sleep(BUDGET)
             yield process
         finally:
@@ -61,7 +61,7 @@ def is_stopped(process: subprocess.Popen[str]) -> bool:
 
 def go_on(process: subprocess.Popen[str]) -> str:
     os.kill(process.pid, signal.SIGCONT)
-    said, _ = process.communicate(timeout=PATIENCE)
+    said, _ = process.communicate(timeout=GENEROUS)
     return said.splitlines()[-1]
 
 

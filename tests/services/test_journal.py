@@ -193,7 +193,7 @@ def test_a_result_without_a_comparison_is_announced_after_onfido_was_asked(world
     end_run(world, run_id)
     assert world.post_event(event_body(run_id, "approved")).status_code == 200
 
-    world.wait_until(lambda: bool(heard(world, RUN, "sweep")), 30)
+    world.wait_until(lambda: bool(heard(world, RUN, "sweep")))
     assert moves(heard(world, RUN, "sweep")) == {run_id: ("awaiting_input", "approved")}
     assert heard(world, RUN, "webhook") == []
 
@@ -315,7 +315,7 @@ def test_a_watchlist_match_is_announced_with_each_claim_that_it_unverifies(world
     settle(world, world.start(ann))
     assert world.post_event(matches_event(monitor(world, applicant_of(ann)))).status_code == 200
 
-    world.wait_until(lambda: bool(heard(world, USER, "watchlist")), 30)
+    world.wait_until(lambda: bool(heard(world, USER, "watchlist")))
     [matched], claims = heard(world, USER, "watchlist"), heard(world, CLAIM, "watchlist")
     assert (matched.name, matched.current) == ("ann", "watchlist_matches_updated")
     assert moves(claims) == dict.fromkeys(MAPPING, ("verified", "watchlist_match"))

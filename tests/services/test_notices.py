@@ -519,6 +519,7 @@ def undelivered(world: World, ann: Caller, application: Application) -> Any:
     application.answers(Reply(500))
     start_waiting(world, ann)
     row = wait_for_failure(world, NotifyOfTask.kind)
+    world.connector.rest()
     world.connector.services.deliveries.drop(None, row.delivery_id)
     application.answers(Reply())
     application.received.clear()

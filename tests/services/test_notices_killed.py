@@ -27,7 +27,7 @@ from tests.services.ageing import let_pass
 from tests.services.receiving import Application, Reply
 from tests.services.test_outbox import LEASE_OVER
 from tests.services.test_workers import worker
-from tests.waiting import wait_until
+from tests.waiting import GENEROUS, wait_until
 
 NUMBER = int(os.environ.get("NOTICES", "200"))
 ROUND = max(50, NUMBER // 25)  # changes between two kills
@@ -70,7 +70,7 @@ def test_every_change_is_announced_although_workers_are_killed(world: World, tmp
                 sent_before = len(removed.received)
             let_pass(database, LEASE_OVER)
         with worker(world.connector.settings, tmp_path / "notes"):
-            wait_until(lambda: not left(world), 60 + NUMBER / 20)
+            wait_until(lambda: not left(world), GENEROUS + NUMBER / 20)
 
     told = [body["data"]["userId"] for body in {each.raw: each.body for each in kept.received}.values()]
     assert sorted(told) == sorted(f"user-{number // 2}" for number in range(max(1, NUMBER // ROUND) * ROUND))

@@ -18,7 +18,7 @@ from tests.harness import Caller, World
 from tests.patience import LEASE
 from tests.races.meanwhile import VALUES_READ, meanwhile
 from tests.services.ageing import let_pass
-from tests.services.receiving import use_studio, wait_for, wait_for_failure
+from tests.services.receiving import rows_of, use_studio, wait_for, wait_for_failure
 from tests.values import GIVEN_NAME
 
 CREATE_APPLICANT, READ_TASKS = "POST /applicants", "GET /workflow_runs/{run_id}/tasks"
@@ -46,13 +46,16 @@ def break_off(world: World, caller: Caller, *, times: int = 1) -> None:
     assert initiate(world, caller)[0] == 503
 
 
-def fail_to_read_document(world: World, ann: Caller) -> None:
-    """End a run whose document Onfido does not return."""
+def fail_to_read_document(world: World, ann: Caller) -> int:
+    """End a run whose document Onfido does not return, and stop the deliveries; return the number of attempts."""
     use_studio(world, documentValues=True)
     run_id = world.start(ann)
     world.faults(route=READ_TASKS, failed=-1)
     world.outcome(run_id)
     wait_for_failure(world, KeepDocument.kind)
+    world.connector.rest()
+    [row] = rows_of(world, KeepDocument.kind)
+    return len(row.history)
 
 
 def runs_at_onfido(world: World) -> list[str]:
@@ -199,18 +202,20 @@ def test_the_document_of_a_user_removed_meanwhile_is_not_fetched(world: World, a
 
     world.connector.services.users.remove(Tenant(world.tenant), "ann")
     let_pass(world.connector.services.database, timedelta(hours=1))
+    world.connector.deliver()
 
     wait_for(world, KeepDocument.kind, "done")
     assert world.onfido_state()["requests"].get(READ_TASKS) == before[READ_TASKS]
 
 
 def test_the_document_of_a_missing_run_is_given_up(world: World, ann: Caller) -> None:
-    fail_to_read_document(world, ann)
+    attempts = fail_to_read_document(world, ann)
 
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
     let_pass(world.connector.services.database, timedelta(hours=1))
+    world.connector.deliver()
 
-    assert len(wait_for(world, KeepDocument.kind, "done").history) == 1
+    assert len(wait_for(world, KeepDocument.kind, "done").history) == attempts
 
 
 def test_a_run_that_a_request_found_missing_is_not_ended_again_by_the_worker(world: World, ann: Caller) -> None:

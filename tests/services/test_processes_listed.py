@@ -14,7 +14,7 @@ import requests
 
 from connector.access.development import mint_token
 from connector.app import create_app
-from connector.connections import FRESH, Connections, Part
+from connector.connections import FRESH, CheckedConnections, Connections, Part
 from connector.domain.readiness import Check
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.process.heartbeat import SERVE, WORKER, Heartbeat
@@ -231,15 +231,18 @@ class TestConnections:
     def test_an_unanswered_connection_check_fails_and_delays_no_other(self) -> None:
         silent = Silent()
         parts = [Part("", "silent", silent), Part("acme", "idp", Answering()), Part("acme", "d", Answering(None))]
-        checked = Connections(lambda: parts, Clock(), budget=0.2).check()
+        made: list[CheckedConnections] = []
+
+        def are_others_answered() -> bool:
+            """A busy machine may not get to them within the budget."""
+            made.append(Connections(lambda: parts, Clock(), budget=0.2).check())
+            answers = [(each.part, each.check.passed) for each in made[-1].checks]
+            return answers == [("silent", False), ("idp", True), ("d", None)]
+
+        wait_until(are_others_answered)
         silent.release.set()
-        assert [(each.part, each.check.passed) for each in checked.checks] == [
-            ("silent", False),
-            ("idp", True),
-            ("d", None),
-        ]
-        assert not checked.passed
-        assert checked.checks[0].check.detail == "No answer within 0.2 seconds."
+        assert not made[-1].passed
+        assert made[-1].checks[0].check.detail == "No answer within 0.2 seconds."
 
 
 @pytest.mark.one_database

@@ -202,4 +202,4 @@ def test_upkeep_fetches_without_rate_limit(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     world.outcome(run_id, status="approved")
-    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING), 30)
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))

@@ -116,7 +116,7 @@ def test_a_change_of_the_provider_restores_all_attempts_of_every_user(
         world.start(ann)
         run_id = world.verifications("ann")[0].run_id
         world.outcome(str(run_id), status="declined")
-        world.wait_until(lambda: all(each.closed_at for each in world.verifications("ann")), 30)
+        world.wait_until(lambda: all(each.closed_at for each in world.verifications("ann")))
     assert_error(ann.verify(world.provider_id, "INITIATED"), 429, "OIDV-10044", "verifications were started")
 
 

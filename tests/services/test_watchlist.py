@@ -235,10 +235,12 @@ def test_no_notice_is_sent_once_the_provider_sends_no_notices(
     application.answers(Reply(503))
     find_matches(world, monitor(world, applicant_of(ann)))
     wait_for_failure(world, NotifyOfMatches.kind)
+    world.connector.rest()
     use_studio(world)
     before = len(application.received)
 
     let_pass(world.connector.services.database, timedelta(hours=1))
+    world.connector.deliver()
 
     wait_for(world, NotifyOfMatches.kind, "done")
     assert len(application.received) == before
@@ -334,6 +336,7 @@ def test_a_user_or_provider_removed_meanwhile_is_left_alone(
     world.faults(route=MONITOR, failed=-1)
     find_matches(world, monitor(world, applicant_of(bea)))
     world.wait_until(lambda: any(row.history for row in rows_of(world, UpdateMatches.kind)))
+    world.connector.rest()
     application.received.clear()
     before = told(world)
 
@@ -341,6 +344,7 @@ def test_a_user_or_provider_removed_meanwhile_is_left_alone(
     world.connector.services.providers.remove(Tenant(world.tenant), world.provider_id)
     world.faults(failed=0)
     let_pass(world.connector.services.database, timedelta(minutes=1))
+    world.connector.deliver()
 
     wait_for(world, NotifyOfMatches.kind, "done")
     wait_for(world, UpdateMatches.kind, "done", 2)
@@ -361,12 +365,12 @@ def test_replaying_an_event_that_was_given_up_calls_onfido_again(
     world.faults(route=MONITOR, failed=-1)
     find_matches(world, monitor(world, applicant_of(ann)))
     wait_for_failure(world, UpdateMatches.kind)
+    world.connector.rest()  # else the delivery may be done before the answer is read
     with world.connector.services.database.write() as connection:
         connection.execute(delete(outbox))
         event_id = connection.execute(select(events.c.id).where(events.c.kind == KIND)).scalar_one()
     world.faults(failed=0)
 
-    world.connector.rest()  # else the delivery may be done before the answer is read
     assert world.connector.services.event_lookup.replay(Tenant(world.tenant), event_id) == "parked"
 
     world.connector.deliver()

@@ -345,11 +345,12 @@ def recorded_is_free(world: World) -> bool:
 
 @pytest.mark.one_database
 def test_an_outage_delays_the_delivery(world: World) -> None:
-    world.faults(route=CREATE, throttled=1)
+    world.faults(route=CREATE, throttled=-1)
     use_studio(world, watchlistMonitor=STANDARD)
     ann = verified_user(world, "ann")
     world.wait_until(lambda: any(row.history for row in rows(world, "ready")))
     assert at_onfido(world) == []
+    world.faults(throttled=0)
     let_pass(world.connector.services.database, timedelta(minutes=5))
     settled(world)
     assert watched(world) == [(applicant_of(ann), STANDARD)]

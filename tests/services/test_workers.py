@@ -98,8 +98,8 @@ def test_two_workers_and_two_servers_deliver_every_row_once(
     servers = Deployment(environ, tmp_path, webs=2, workers=0)
     try:
         servers.start()
-        put(database, NUMBER)
         with worker(settings, notes[0]), worker(settings, notes[1]):
+            put(database, NUMBER)
             wait_until(lambda: all_answer(servers) and delivered(database) == NUMBER)
     finally:
         servers.stop()

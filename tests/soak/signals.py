@@ -18,8 +18,9 @@ from connector.domain.signals import LEVEL_CHANGE, POLL, PUSH
 from connector.domain.written_status import status_of
 from connector.store import verified_claims
 from connector.store.engine import Database
-from tests.bench.processes import free_port, started
+from tests.bench.processes import started
 from tests.harness import Caller
+from tests.ports import free_port
 from tests.soak.background import Background
 from tests.soak.hosts import Host
 

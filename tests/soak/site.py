@@ -22,12 +22,13 @@ from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.store.engine import Database
 from tests.bench.processes import ROOT as CODE
-from tests.bench.processes import free_port, started, wait_for
+from tests.bench.processes import started, wait_for
 from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.faults import postgresql
 from tests.harness import ADMIN_SCOPES, Caller
 from tests.identity.scim_server import CLIENT_ID, CLIENT_SECRET, CUSTOM, ScimServer
 from tests.loopback import Quiet, serving
+from tests.ports import free_port
 from tests.soak import signals
 from tests.soak.hosts import ROOT, Host
 from tests.values import MAPPING, VALUES

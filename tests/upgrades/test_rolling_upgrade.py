@@ -23,9 +23,10 @@ from connector.simulator.server import Simulator
 from connector.store.schema import newest_version
 from tests import databases
 from tests.bodies import API_TOKEN, WORKFLOW_ID
-from tests.faults.deployment import ROOT, STARTING_TIME, Process, free_port, is_ready
+from tests.faults.deployment import ROOT, STARTING_TIME, Process, is_ready
 from tests.harness import Caller, run_id_of, verified
 from tests.patience import patient_settings
+from tests.ports import free_port
 from tests.upgrades.trees import LATER, former_version, later_version
 from tests.values import MAPPING, VALUES
 from tests.waiting import wait_until
