@@ -140,6 +140,11 @@ def forget(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(delete(openid_flows).where(_T.id.in_(chosen))).rowcount
 
 
+def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
+    """Delete the flows that verify a user, with their codes, tokens and results."""
+    connection.execute(delete(openid_flows).where(_T.user_id == user_id, _T.tenant == tenant))
+
+
 def _one(connection: Connection, vault: Vault, *conditions: ColumnElement[bool]) -> Flow | None:
     row = connection.execute(select(*_COLUMNS).where(*conditions, _IS_THERE)).one_or_none()
     return None if row is None else _read(vault, row)

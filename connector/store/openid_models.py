@@ -63,6 +63,7 @@ openid_flows = Table(
 )
 Index(None, openid_flows.c.client_id)
 Index(None, openid_flows.c.expires_at)
+Index(None, openid_flows.c.user_id)
 Index(None, openid_flows.c.provider_id, openid_flows.c.subject_digest, openid_flows.c.created_at)
 partial_index("ix_openid_flows_sent_values", "sent_values IS NOT NULL", openid_flows.c.expires_at)
 

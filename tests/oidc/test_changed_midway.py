@@ -77,6 +77,28 @@ def test_a_provider_removed_during_a_request_causes_no_server_error(
         assert returned(browser.press("leave"), opened, party)["error"] == "access_denied"
 
 
+def test_a_removed_user_leaves_neither_a_result_nor_a_request(world: World, party: RelyingParty) -> None:
+    waiting, done, redeemed = party.push(), party.push(), party.push()
+    browser = UserBrowser(party)
+    browser.authorize(waiting)
+    browser.start()
+    code, former = approved(world, party, done), approved(world, party, redeemed)
+    token = party.id_token(redeemed, former)["access_token"]
+    userinfo, headers = f"{party.base}/oauth2/userinfo", {"Authorization": f"Bearer {token}"}
+    assert browser.get(userinfo, headers=headers).status_code == 200
+    guests = {each.user_id for each in world.verifications()}
+    assert len(guests) == 3
+
+    for guest in guests:
+        world.connector.services.users.remove(Tenant(world.tenant), guest, "admin")
+
+    assert party.exchange(done, code).json()["error"] == "invalid_grant"
+    assert browser.get(userinfo, headers=headers).status_code == 401
+    assert browser.look().status_code == 404, "the values that came with the request are gone"
+    with world.connector.services.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM openid_flows").scalar_one() == 0
+
+
 def test_keys_can_be_rotated_during_a_request(world: World, party: RelyingParty) -> None:
     pushed = party.push()
     code = approved(world, party, pushed)

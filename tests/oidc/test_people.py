@@ -212,6 +212,20 @@ def test_a_user_whose_redirect_was_lost_is_sent_back_with_another_code(world: Wo
 
 
 @pytest.mark.one_database
+def test_a_result_lasts_no_longer_if_its_user_goes_back_again_and_again(world: World) -> None:
+    party, pushed, browser, code = led_back(world)
+    form = {"token": form_token(browser)}
+    for _ in range(20):  # 17 minutes
+        world.clock.advance(50)
+        answer = browser.session.post(f"{browser.page}/back", data=form, timeout=60, allow_redirects=False)
+        if answer.status_code != 302:
+            break
+        code = returned(answer, pushed, party)["code"]
+    assert (answer.status_code, "already" in answer.text, "/back" in answer.text) == (200, True, False)
+    assert party.exchange(pushed, code).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.one_database
 def test_a_user_who_cancelled_is_sent_back_on_every_request(world: World) -> None:
     party = register(world)
     pushed, browser = party.push(), UserBrowser(party)

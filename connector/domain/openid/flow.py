@@ -28,6 +28,7 @@ PUSHED_FOR = timedelta(seconds=60)  # the lifetime of a `request_uri`
 OPEN_FOR = timedelta(minutes=10)  # from its use until the user must have finished
 CODE_LIFETIME = timedelta(seconds=60)
 TOKEN_LIFETIME = timedelta(minutes=10)
+ANSWERABLE_FOR = PUSHED_FOR + OPEN_FOR + CODE_LIFETIME  # after that no code of a flow is valid, however often renewed
 KEPT_FOR = timedelta(hours=1)  # after it has expired, so that a user who comes late can be sent back
 URN = "urn:ietf:params:oauth:request_uri:"
 GUEST_PREFIX = "openid:"

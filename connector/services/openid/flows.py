@@ -22,6 +22,7 @@ from connector.domain.messages import message
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import (
+    ANSWERABLE_FOR,
     ANSWERED,
     CODE_LIFETIME,
     OPEN_FOR,
@@ -132,9 +133,11 @@ class Flows:
     def answer(self, flow: Flow, code: str, result: Mapping[str, Any]) -> bool:
         """Store the result for the client that presents this code; False if the flow has ended already.
 
-        A flow that was answered before keeps its result; the former code is no longer valid.
+        A flow that was answered before keeps its result; the former code is no longer valid. No number of codes makes
+        the result last beyond the flow's time, because it may no longer be true.
         """
-        now, until, digest = self._clock(), self._clock() + CODE_LIFETIME, digest_of(code)
+        now, digest = self._clock(), digest_of(code)
+        until = min(now + CODE_LIFETIME, flow.created_at + ANSWERABLE_FOR)
         with self._database.write() as connection:
             if flow.state == ANSWERED:
                 return openid_flows.answer_again(connection, flow.flow_id, digest, now, until)

@@ -26,6 +26,7 @@ from connector.store import (
     events,
     history,
     jobs,
+    openid_flows,
     outbox,
     refused_starts,
     signal_levels,
@@ -64,6 +65,7 @@ class UserRemoval:
                 user_verifications.delete_all,
                 history.forget_refusals_of,
                 console_sessions.forget_tokens_of,
+                openid_flows.forget_user,
             ):
                 delete(connection, tenant.name, user_id)
             refused_starts.forget_user(connection, tenant.name, user_id)
