@@ -153,6 +153,7 @@ class _Chunked:
     def __init__(self, limit: int) -> None:
         self._limit = limit + limit // 8 + MAX_CHUNK_LINE  # room for the sizes of reasonable chunks
         self._at = 0  # where the next size, or the trailers, begin
+        self._seen = 0  # bytes that were already searched for the end of the trailers
         self._is_in_trailers = False
         self.is_too_long = False
 
@@ -183,10 +184,12 @@ class _Chunked:
     def _trailers_end(self, received: bytearray) -> int | None:
         if received.startswith(b"\r\n", self._at):
             return self._at + 2
-        end = received.find(b"\r\n\r\n", self._at)
+        end = received.find(b"\r\n\r\n", max(self._at, self._seen - 3))
         if end >= 0:
             return end + 4
-        is_malformed = len(received) - self._at > MAX_HEAD or _BARE_LINE_FEED.search(received, self._at)
+        has_bare_line_feed = _BARE_LINE_FEED.search(received, max(self._at, self._seen - 1))
+        is_malformed = len(received) - self._at > MAX_HEAD or has_bare_line_feed
+        self._seen = len(received)
         return -1 if is_malformed else None
 
 

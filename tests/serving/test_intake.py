@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -18,10 +19,14 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 NEXT = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+def new_intake(limit: int) -> Intake:
+    config = Config()
+    return Intake(lambda source: Request(config, source, ("127.0.0.1", 1)), lambda path: limit)
+
+
 @pytest.fixture
 def intake() -> Intake:
-    config = Config()
-    return Intake(lambda source: Request(config, source, ("127.0.0.1", 1)), lambda path: LIMIT)
+    return new_intake(LIMIT)
 
 
 def feed(intake: Intake, data: bytes, step: int) -> Any:
@@ -132,6 +137,24 @@ def test_an_endless_head_is_refused_at_its_limit(intake: Intake, start: bytes) -
     intake.feed(start)
     with pytest.raises(ParseException):
         intake.take()
+
+
+def cost(intake: Intake, data: bytes) -> float:
+    """Return the CPU time for single bytes that arrive after `data`, of which none completes the request."""
+    intake.feed(data)
+    assert intake.take() is None
+    began = time.thread_time()
+    for _ in range(300):
+        intake.feed(b"x")
+        assert intake.take() is None
+    return time.thread_time() - began
+
+
+def test_a_byte_costs_no_more_the_more_bytes_of_head_or_trailers_came_before() -> None:
+    long = b"A: " + b"x" * 60_000
+    for start in (POST, CHUNKED + b"0\r\n"):
+        few, many = (min(cost(new_intake(MAX_HEAD), start + rest) for _ in range(5)) for rest in (b"A: x", long))
+        assert many < 20 * few, start
 
 
 @pytest.mark.parametrize("length", [LIMIT + 1, 10**12, 10**40])
