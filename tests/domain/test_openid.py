@@ -112,6 +112,10 @@ def test_a_valid_client_is_accepted() -> None:
         asked(given_name={"value": 7}),
         asked(given_name={"value": "x" * 1001}),
         '{"a":' * 13 + "7" + "}" * 13,
+        asked(given_name={"value": "\ud800"}),
+        asked({"trust_framework": {"value": "\udfff"}}, given_name=None),
+        asked({"\ud800": None}, given_name=None),
+        asked({"time": {"max_age": float("nan")}}, given_name=None),
     ],
     ids=lambda text: text[:60],
 )

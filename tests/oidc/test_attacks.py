@@ -13,7 +13,17 @@ import requests
 
 from connector.domain.openid.flow import URN
 from tests.harness import World
-from tests.oidc.relying_party import REDIRECT_URI, Pushed, RelyingParty, UserBrowser, register, returned, run_of
+from tests.oidc.relying_party import (
+    NAMES,
+    REDIRECT_URI,
+    Pushed,
+    RelyingParty,
+    UserBrowser,
+    okta_claims,
+    register,
+    returned,
+    run_of,
+)
 
 pytestmark = pytest.mark.one_database
 
@@ -132,10 +142,9 @@ def test_a_redirect_uri_is_compared_exactly(party: RelyingParty, uri: str) -> No
             {"claims": '{"id_token": {"verified_claims": {"claims": {"given_name": {"value": NaN}}}}}'},
             "invalid_request",
         ),
-        (
-            {"claims": '{"id_token": {"verified_claims": {"claims": {"given_name": {"value": "\\ud800"}}}}}'},
-            "invalid_request",
-        ),
+        ({"claims": json.dumps(okta_claims({**NAMES, "given_name": "\ud800"}))}, "invalid_request"),
+        ({"claims": json.dumps(okta_claims()).replace("IDV-DELEGATED", "\\udfff")}, "invalid_request"),
+        ({"claims": json.dumps(okta_claims()).replace('"essential": true', '"essential": 1e999')}, "invalid_request"),
         ({"claims": '{"id_token": {"verified_claims": 1}}'}, "invalid_request"),
         ({"claims": "null"}, "invalid_request"),
         ({"scope": "x" * 3000}, "invalid_request"),

@@ -16,6 +16,8 @@ from typing import Any
 from connector.domain.frozen import frozen
 from connector.domain.nesting import is_deeper
 from connector.domain.openid.groups import GROUPS, nested
+from connector.domain.strict_json import InvalidJson, parse_json
+from connector.domain.text import is_usable
 from connector.errors import InvalidField
 
 MAX_DEPTH = 12
@@ -71,13 +73,15 @@ def without_values(request: ClaimsRequest) -> str:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _refused("must be JSON") from None
+        parsed = parse_json(text)
+    except InvalidJson as error:
+        raise _refused(str(error)) from None
     if is_deeper(parsed, MAX_DEPTH):
         raise _refused(f"must not be nested more than {MAX_DEPTH} times")
     if not isinstance(parsed, dict):
         raise _refused("must be a JSON object")
+    if not is_usable(json.dumps(parsed, ensure_ascii=False)):  # parts are repeated in ID tokens, which are of UTF-8
+        raise _refused("must not contain control characters or lone surrogates")
     return parsed
 
 
