@@ -92,18 +92,24 @@ class Loop:
 
     def turn(self, timeout: float = LOOK_EVERY) -> None:
         """Handle pending events, after waiting for at most `timeout` seconds."""
-        for key, events in self._poller.select(timeout):
+        ready = self._poller.select(0 if self._calls else timeout)
+        self._run_calls()  # first, because the events may be the next requests of connections that were answered
+        for key, events in ready:
             key.data(events)
-        for _ in range(len(self._calls)):
-            connection, function = self._calls.popleft()
-            self._attempt(connection, function)
         if (now := self._clock()) >= self._looked_at + LOOK_EVERY:
             self._looked_at = now
             self._close_late(now)
 
     def answered(self, connection: Connection, is_kept: bool) -> None:
-        """Report, from any thread, that a request is answered, and whether another may follow on the connection."""
-        self._call(connection, partial(self._answered, connection, is_kept))
+        """Report, from any thread, that a request is answered, and whether another may follow on the connection.
+
+        If there is nothing to do until that one arrives, the loop is not woken: it learns of the answer then, or when
+        it looks for late clients.
+        """
+        self._calls.append((connection, partial(self._answered, connection, is_kept)))
+        # Checked after the call is queued: a loop that stops watching the connection looks for calls before it waits.
+        if not (is_kept and connection.events == READ and connection.intake.is_idle):
+            self._wake()
 
     def abandon(self, connection: Connection) -> None:
         """Close a connection, from any thread, whose answer cannot be completed."""
@@ -111,6 +117,7 @@ class Loop:
 
     def limit_idle(self, seconds: float) -> None:
         """Limit how long connections without a request are kept."""
+        self._run_calls()
         end = self._clock() + seconds
         for connection in self._connections:
             if connection.state is State.RECEIVING and connection.intake.is_idle:
@@ -124,6 +131,14 @@ class Loop:
 
     def _call(self, connection: Connection, function: Callable[[], None]) -> None:
         self._calls.append((connection, function))
+        self._wake()
+
+    def _run_calls(self) -> None:
+        for _ in range(len(self._calls)):
+            connection, function = self._calls.popleft()
+            self._attempt(connection, function)
+
+    def _wake(self) -> None:
         with suppress(BlockingIOError):  # a full pipe also wakes the loop
             os.write(self._pipe[1], b".")
 
@@ -172,6 +187,8 @@ class Loop:
             self._close(connection)
 
     def _ready(self, connection: Connection, events: int) -> None:
+        if not events & connection.events:
+            return  # no longer watched, because of a call in the same turn
         if connection.state is State.ANSWERING and events == READ:
             self._watch(connection, 0)  # further input waits in the kernel
         elif connection.state is not State.CLOSED:

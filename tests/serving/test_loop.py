@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import socket
 import struct
 import threading
@@ -286,6 +287,72 @@ def test_a_download_whose_client_disconnects_releases_its_thread(stack: ExitStac
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
     wait_until(lambda: site.failures)
+
+
+class Turns:
+    """A loop that takes its turns in the test's thread; requests wait in `requests` for their answers."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.pipe = os.pipe()
+        for end in self.pipe:
+            os.set_blocking(end, False)
+            stack.callback(os.close, end)
+        self.requests: list[tuple[Connection, Any]] = []
+        config = Config()
+        self.loop = Loop(
+            lambda peer: Intake(lambda source: Request(config, source, peer), lambda path: LIMIT),
+            lambda connection, request: self.requests.append((connection, request)),
+            self.pipe,
+            max_connections=10,
+            times=PATIENT,
+        )
+        stack.callback(self.loop.close)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.loop.listen(listener)
+        self.client = stack.enter_context(socket.create_connection(listener.getsockname()))
+
+    def take(self) -> tuple[Connection, Any]:
+        """Return the next request, after as many turns as it takes to arrive."""
+        while not self.requests:
+            self.loop.turn(0.02)
+        return self.requests.pop()
+
+    @property
+    def is_woken(self) -> bool:
+        return bool(select.select([self.pipe[0]], [], [], 0)[0])
+
+
+def test_an_answer_does_not_wake_the_loop_before_the_next_request(stack: ExitStack) -> None:
+    turns = Turns(stack)
+    for _ in range(2):
+        turns.client.sendall(GET)
+        connection, request = turns.take()
+        turns.loop.answered(connection, Site.echo(connection, request))
+        assert not turns.is_woken
+        assert read_answer(turns.client) == (200, b"")
+
+
+@pytest.mark.parametrize("is_seen", [False, True], ids=["in the same packet", "while the first one is answered"])
+def test_an_answer_wakes_the_loop_for_a_request_that_has_arrived(stack: ExitStack, is_seen: bool) -> None:
+    turns = Turns(stack)
+    turns.client.sendall(GET if is_seen else GET + GET)
+    connection, request = turns.take()
+    if is_seen:
+        turns.client.sendall(GET)
+        while connection.events:
+            turns.loop.turn(0.02)
+    turns.loop.answered(connection, Site.echo(connection, request))
+    assert turns.is_woken
+    assert turns.take()[0] is connection
+
+
+def test_an_answer_wakes_the_loop_to_close_the_connection(stack: ExitStack) -> None:
+    turns = Turns(stack)
+    turns.client.sendall(GET)
+    connection, request = turns.take()
+    Site.echo(connection, request)
+    turns.loop.answered(connection, is_kept=False)
+    assert turns.is_woken
 
 
 class Watch:
