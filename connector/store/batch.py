@@ -98,11 +98,11 @@ class Answer:
 
 def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
     """Execute a statement in order. Statements are constants: each is compiled once and kept."""
-    answer = Answer(connection, statement, parameters)
-    if connection.info.get(_COMMITS_FIRST):
-        connection.info.setdefault(_AFTER, []).append(answer)
+    answer, info = Answer(connection, statement, parameters), connection.info
+    if info.get(_COMMITS_FIRST):
+        info.setdefault(_AFTER, []).append(answer)
     elif _can_wait(connection):
-        connection.info.setdefault(_WAITING, []).append(answer)
+        info.setdefault(_WAITING, []).append(answer)
     else:
         _execute_now(connection, answer)
     return answer
@@ -129,7 +129,7 @@ def insert_all(
         execute_all(connection, statement, rows)
         return
     columns = tuple(rows[0]) if rows else ()
-    common = {name: rows[0][name] for name in shared} if _share(rows, shared) else {}
+    common = _common(rows, shared)
     for start in range(0, len(rows), MOST_ROWS):
         some = rows[start : start + MOST_ROWS]
         together = _of_rows(statement, columns, len(some), tuple(common))
@@ -139,9 +139,11 @@ def insert_all(
         execute(connection, together.statement, values)
 
 
-def _share(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
-    """Whether all rows have the same values in these columns."""
-    return bool(rows) and all(row[name] == rows[0][name] for row in rows[1:] for name in names)
+def _common(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """Return the values of these columns if all rows have the same; otherwise nothing."""
+    values = [[row[name] for name in names] for row in rows]
+    is_same = bool(values) and all(each == values[0] for each in values[1:])
+    return dict(zip(names, values[0], strict=True)) if is_same else {}
 
 
 class _OfRows(NamedTuple):

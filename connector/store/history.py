@@ -37,7 +37,7 @@ from connector.store.pages import Branch, Order, Position, unindexed
 _STORED = [each.name for each in fields(Change) if each.name in history.c]
 _COLUMNS = [history.c[name] for name in _STORED]
 # columns that differ between entries of one cause
-_OWN = {"subject", "name", "previous", "current", "detail", "changes"}
+_OWN = {"subject", "name", "previous", "current"}
 _SHARED = [name for name in (*_STORED, "actor_name") if name not in _OWN]
 _ENTRIES = select(history.c.id, *_COLUMNS)
 _ORDER = Order(history.c.at, history.c.id)
@@ -138,7 +138,8 @@ def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> Non
 
 
 def _row(change: Change) -> dict[str, object]:
-    row = {column.name: getattr(change, column.name) for column in _COLUMNS} | {"actor_name": None}
+    values = vars(change)
+    row = {name: values[name] for name in _STORED} | {"actor_name": None}
     if change.cause not in AUDITED:
         return row | {"user_id": None, "address": None}
     return row | {"actor_name": None if change.actor is None else name_of(change.actor)}

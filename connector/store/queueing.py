@@ -8,7 +8,7 @@ It inserts no row where a condition does not hold, and takes no further round tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import field
 from functools import cache, partial
 from typing import Any, ClassVar
 
@@ -24,6 +24,14 @@ from connector.store.wake_up import NOTIFY
 
 MOST_JOINED = 8  # deliveries of one statement; each combination of conditions is a separate statement
 _OPTIONAL = ("provider_id", "verification_id", "endpoint_id", "dedupe_key")
+# Each is sent once, however many deliveries a statement has.
+_CONSTANTS: Mapping[str, ColumnElement[Any]] = {
+    "state": literal(READY),
+    "attempts": literal(0),
+    "history": literal([], outbox.c.history.type),
+    "due_at": (_now := from_now(0)),
+    "created_at": _now,
+}
 
 Parameter = Callable[[str, Column[Any]], ColumnElement[Any]]  # makes the parameter of a name, of a column's type
 
@@ -67,7 +75,7 @@ class ConditionalPayload:
 
 def candidate_of(payload: ConditionalPayload, describe: Describe, tenant: str, **parameters: object) -> Candidate:
     """Return the candidate with all fields of a payload."""
-    return Candidate(describe, tenant, payload.kind, asdict(payload), parameters)
+    return Candidate(describe, tenant, payload.kind, vars(payload), parameters)
 
 
 def add_all(connection: Connection, candidates: Sequence[Candidate]) -> None:
@@ -116,11 +124,7 @@ def _select(describe: Describe, at: int) -> Select[Any]:
     values = {
         "id": new_id(),
         **{name: parameter(name, outbox.c[name]) for name in ("tenant", "kind", "payload", "traceparent")},
-        "state": literal(READY),
-        "attempts": literal(0),
-        "history": literal([], outbox.c.history.type),
-        "due_at": from_now(0),
-        "created_at": from_now(0),
+        **_CONSTANTS,
         **{name: source.columns.get(name, cast(null(), outbox.c[name].type)) for name in _OPTIONAL},
     }
     return select(*(value.label(name) for name, value in values.items())).where(*source.conditions)
