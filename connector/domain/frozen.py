@@ -26,6 +26,11 @@ def frozen(cls: type[T]) -> type[T]:
     return cls
 
 
+def replace(value: T, **changes: Any) -> T:
+    """Return a copy with other values in some fields; unlike the standard library's, it does not inspect each field."""
+    return type(value)(**{**vars(value), **changes})
+
+
 def _is_equal(self: Any, other: Any) -> object:
     if type(other) is not type(self):
         return NotImplemented

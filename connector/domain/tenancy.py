@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Protocol
 
 from connector.domain.assurance import Assurance
-from connector.domain.frozen import frozen
+from connector.domain.frozen import frozen, replace
 from connector.domain.signals import SignalChoice
 
 DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant

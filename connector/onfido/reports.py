@@ -124,7 +124,7 @@ def _proofs_of_address(objects: Sequence[dict[str, Any]], compared: Sequence[dic
     A report contains its type. A bare comparison with an address belongs to a proof if there is another without an
     address, because documents are not compared with addresses.
     """
-    breakdowns = {id(node.get("breakdown")) for node in objects if _is_proof_of_address(node)}
+    breakdowns = {id(node["breakdown"]) for node in objects if "breakdown" in node and _is_proof_of_address(node)}
     reported = {id(node) for node in compared if id(node) in breakdowns or _is_proof_of_address(node)}
     bare = [node for node in compared if id(node) not in reported]
     addresses = {id(node) for node in bare if _compares_address(node)}
@@ -155,9 +155,9 @@ def _is_document_report(node: dict[str, Any]) -> bool:
 
 def _is_proof_of_address(node: dict[str, Any]) -> bool:
     """Whether an object is the report on a proof of address, or its breakdown."""
-    is_classified = any(map(_has_classification, (node, mapping(node.get("breakdown")))))
-    has_its_properties = not _OF_PROOFS_OF_ADDRESS.isdisjoint(mapping(node.get("properties")))
-    return node.get("name") == "proof_of_address" or is_classified or has_its_properties
+    is_named = node.get("name") == "proof_of_address"
+    is_classified = _has_classification(node) or _has_classification(mapping(node.get("breakdown")))
+    return is_named or is_classified or not _OF_PROOFS_OF_ADDRESS.isdisjoint(mapping(node.get("properties")))
 
 
 def _has_classification(breakdown: dict[str, Any]) -> bool:

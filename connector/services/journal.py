@@ -11,11 +11,11 @@ subscribers, including a claim that is no longer verified.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import replace
 from connector.domain.history import Change
 from connector.services import origin
 from connector.services.use_case import use_case

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import Connection
 
 from connector.domain.claims import ClaimState
 from connector.domain.environment import LIVE, SANDBOX, counts
+from connector.domain.frozen import replace
 from connector.domain.history import CLAIM, Change
 from connector.domain.judgement import Judged, Verdict, judge
 from connector.domain.text import fold
