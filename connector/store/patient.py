@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import errors
 
+from connector.store.batch import IDLE
 from connector.store.wake_up import NOTICES_DEATH
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class PatientConnection(psycopg.Connection[Any]):
     """Closes itself if an exchange takes longer than `patience` seconds; None means any time."""
 
     patience: float | None = None
+
+    def commit(self) -> None:
+        """Commit the transaction, if one is open: most have sent their COMMIT with their last statements."""
+        if self.pgconn.transaction_status != IDLE:
+            super().commit()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Finish an exchange; raises `OperationalError` if the server does not answer in time."""

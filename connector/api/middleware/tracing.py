@@ -46,7 +46,6 @@ def _forget_trace(_: BaseException | None) -> None:
 
 def _end(response: BaseResponse) -> BaseResponse:
     response.headers["X-Correlation-ID"] = telemetry.trace_id.get()
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     seconds = time.perf_counter() - g.began_at
     metrics.REQUESTS.labels(_method(), _route(), response.status_code).observe(seconds)
     if "span" in g:
