@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from connector.domain.messages import message
+from connector.domain.messages import marked, message
 from connector.domain.readiness import DELIVERY, Check, not_checked, webhook_objection
 from connector.errors import ConnectorError
 from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
@@ -25,6 +25,7 @@ _ADVICE = {
     401: message("another connector answers there, or it has another webhook token"),
     404: message("the path does not reach this connector, or its database has no such provider"),
 }
+_REFUSED = marked("A signed event posted to %(url)s was answered %(status)s: %(advice)s. %(last)s.")
 _OTHER_ADVICE = message("configure the proxy to forward this path unchanged, without a login")
 
 
@@ -59,30 +60,19 @@ def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, pos
                 last=last,
             ),
         )
-    if (status, correlation) == (200, probe_id):
+    return _judge(account.url, status, last, is_ours=correlation == probe_id)
+
+
+def _judge(url: str, status: int, last: str, *, is_ours: bool) -> Check:
+    """Return the check for an answer to the event; `is_ours`: it has the event's correlation id."""
+    if status != 200:  # noqa: PLR2004  HTTP's
+        advice = _ADVICE.get(status, _OTHER_ADVICE)
+        return Check(DELIVERY, False, message(_REFUSED, url=url, status=status, advice=advice, last=last))
+    if is_ours:
         return Check(
-            DELIVERY,
-            True,
-            message("A signed event posted to %(url)s arrived here. %(last)s.", url=account.url, last=last),
+            DELIVERY, True, message("A signed event posted to %(url)s arrived here. %(last)s.", url=url, last=last)
         )
-    if status == 200:  # noqa: PLR2004  HTTP's
-        return Check(
-            DELIVERY,
-            False,
-            message("The answer at %(url)s is not a connector's. %(last)s.", url=account.url, last=last),
-        )
-    advice = _ADVICE.get(status, _OTHER_ADVICE)
-    return Check(
-        DELIVERY,
-        False,
-        message(
-            "A signed event posted to %(url)s was answered %(status)s: %(advice)s. %(last)s.",
-            url=account.url,
-            status=status,
-            advice=advice,
-            last=last,
-        ),
-    )
+    return Check(DELIVERY, False, message("The answer at %(url)s is not a connector's. %(last)s.", url=url, last=last))
 
 
 def _event() -> bytes:
