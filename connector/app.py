@@ -48,6 +48,7 @@ from connector.api.middleware import (
     tracing,
 )
 from connector.api.openapi import docs, document
+from connector.api.routing import Route
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.bootstrap import Services, create_services
 from connector.bootstrap.ground import Clock, utc_now
@@ -73,6 +74,7 @@ class Application(Flask):
     """Flask, without checking for each function of each request whether it is asynchronous: none is."""
 
     response_class = Answer
+    url_rule_class = Route
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

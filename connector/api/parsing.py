@@ -69,6 +69,17 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
         return decorate
 
+    @staticmethod
+    def doc(**described: Any) -> Any:
+        """Describe a view in the document, without the copies and the function around it that flask-smorest makes."""
+
+        def decorate(view: View) -> View:
+            known = vars(view).get("_apidoc", {})
+            vars(view)["_apidoc"] = known | {"manual_doc": known.get("manual_doc", {}) | described}
+            return view
+
+        return decorate
+
     def arguments(self, schema: type[ma.Schema] | ma.Schema, **options: Any) -> Any:
         """Parse requests with a schema, which is created once instead of for each request."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **options)

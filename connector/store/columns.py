@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, MetaData, String, text
@@ -18,6 +20,7 @@ METADATA = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+_SPECIAL_INDEXES: list[Callable[[], Index]] = []
 
 
 def id_column(name: str = "id", **options: Any) -> Column[str]:
@@ -37,4 +40,21 @@ def time_column(name: str, *, nullable: bool = False) -> Column[datetime]:
 
 def partial_index(name: str, where: str, *columns: Column[Any], unique: bool = False) -> None:
     """Index only the rows that meet a condition."""
-    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    condition = text(where)
+    special_index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+def special_index(name: str, *columns: Column[Any], **options: Any) -> None:
+    """Index columns with options of a database; the index is in the schema as `whole_schema` returns it."""
+    _SPECIAL_INDEXES.append(partial(Index, name, *columns, **options))
+
+
+def whole_schema() -> MetaData:
+    """Return the tables with all indexes, for comparison with a database.
+
+    Indexes with options are created here, because an option loads the dialect of its database, and no statement needs
+    them.
+    """
+    while _SPECIAL_INDEXES:
+        _SPECIAL_INDEXES.pop()()
+    return METADATA

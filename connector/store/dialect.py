@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Integer, String, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import ReturningInsert
@@ -16,8 +16,11 @@ from sqlalchemy.types import NullType
 
 from connector.store.times import UtcDateTime
 
-Insert = sqlite.Insert | postgresql.Insert
-Extended = Insert | ReturningInsert[Any]
+if TYPE_CHECKING:  # a process loads the dialect of its own database only
+    from sqlalchemy.dialects import postgresql, sqlite
+
+Insert: TypeAlias = "sqlite.Insert | postgresql.Insert"
+Extended: TypeAlias = "Insert | ReturningInsert[Any]"
 
 
 def insert(
@@ -30,14 +33,27 @@ def insert(
     `extend` completes it; `on_postgresql` is evaluated there for each inserted row. Return a function that selects the
     statement for a connection's database. The row count is valid for one row; for several, count the returned rows.
     """
-    statements: dict[str, Extended] = {
-        "sqlite": extend(sqlite.insert(table).execution_options(preserve_rowcount=True)),
-        # With this option SQLAlchemy writes several rows of a statement with RETURNING at once, instead of one by one.
-        "postgresql": extend(postgresql.insert(table).execution_options(preserve_rowcount=True)).returning(
-            *table.primary_key, *on_postgresql
-        ),
-    }
-    return lambda connection: statements[connection.dialect.name]
+
+    @cache
+    def statement(dialect: str) -> Extended:
+        if dialect == "sqlite":
+            return extend(_insert_on_sqlite(table))
+        # With the option SQLAlchemy writes several rows of a statement with RETURNING at once, instead of one by one.
+        return extend(_insert_on_postgresql(table)).returning(*table.primary_key, *on_postgresql)
+
+    return lambda connection: statement(connection.dialect.name)
+
+
+def _insert_on_sqlite(table: Table) -> sqlite.Insert:
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415  loaded with the engine
+
+    return sqlite.insert(table).execution_options(preserve_rowcount=True)
+
+
+def _insert_on_postgresql(table: Table) -> postgresql.Insert:
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  loaded with the engine
+
+    return postgresql.insert(table).execution_options(preserve_rowcount=True)
 
 
 class by_code_point(FunctionElement[str]):  # noqa: N801  a function of SQL

@@ -50,7 +50,7 @@ from connector.store import (  # noqa: F401  more tables
     signal_models,
     statistics_models,
 )
-from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
+from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, special_index, time_column
 from connector.store.conditions import HAS_RESULT, IS_DECIDED, IS_GUEST, IS_VERIFIED_IN_SANDBOX, NEEDS_REVIEW
 from connector.store.history_models import history as history  # noqa: PLC0414
 from connector.store.job_models import job_parts as job_parts  # noqa: PLC0414  all tables are here
@@ -266,7 +266,7 @@ users = Table(
     Column("missing_in", String(36), comment="the pass over the directory that did not find the user"),
     time_column("created_at"),
 )
-Index("ix_users_prefix", users.c.tenant, users.c.user_id, postgresql_ops={"user_id": "varchar_pattern_ops"})
+special_index("ix_users_prefix", users.c.tenant, users.c.user_id, postgresql_ops={"user_id": "varchar_pattern_ops"})
 partial_index("ix_users_missing", "missing_in IS NOT NULL", users.c.tenant, users.c.missing_in)
 
 user_attributes = Table(

@@ -20,6 +20,7 @@ MIGRATIONS = {"alembic", "mako"}
 TRACING = "opentelemetry"
 PAGES = {"babel", "flask_babel", "flask_bootstrap", "flask_wtf", "wtforms"}
 DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg"}
+DIALECTS = {f"sqlalchemy.dialects.{name}" for name in DRIVERS}
 WEB = {"flask", "flask_smorest", "gunicorn", "werkzeug", "jinja2"}
 COMMANDS = [
     ["--help"],
@@ -167,10 +168,11 @@ def test_the_worker_loads_no_web_framework_no_migrations_and_one_driver(data_dir
     assert [name for name, driver in DRIVERS.items() if driver in modules] == [
         make_url(database_url).get_backend_name()
     ]
+    assert modules & DIALECTS == {f"sqlalchemy.dialects.{make_url(database_url).get_backend_name()}"}
 
 
-def test_no_driver_is_loaded_before_the_database_is_known(data_dir: Path) -> None:
-    assert loaded(start(data_dir, program=IMPORT)) & {*DRIVERS.values()} == set()
+def test_no_driver_and_no_dialect_are_loaded_before_the_database_is_known(data_dir: Path) -> None:
+    assert loaded(start(data_dir, program=IMPORT)) & ({*DRIVERS.values()} | DIALECTS) == set()
 
 
 def test_the_web_process_loads_no_unneeded_driver_migrations_documentation_or_tracing(
@@ -179,6 +181,7 @@ def test_the_web_process_loads_no_unneeded_driver_migrations_documentation_or_tr
     loaded(start(data_dir, ["migrate"]))
     modules = loaded(start(data_dir, program=SERVE))
     assert {"flask", "marshmallow"} <= modules
+    assert modules & DIALECTS == {"sqlalchemy.dialects.sqlite"}
     assert modules & ({DRIVERS["postgresql"]} | MIGRATIONS | {"flask_swagger_ui", TRACING} | PAGES) == set()
 
 

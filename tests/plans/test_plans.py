@@ -23,6 +23,7 @@ from connector.cli import main
 from connector.pages import applications
 from connector.settings import Settings
 from connector.simulator.server import Simulator
+from connector.store.columns import whole_schema
 from connector.store.models import metadata, outbox
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN
 from tests.crowd import BULK
@@ -101,7 +102,7 @@ def test_every_foreign_key_has_an_index() -> None:
     """The index finds the rows that are deleted with the row that they refer to."""
     missing = [
         (table.name, names)
-        for table in metadata.sorted_tables
+        for table in whole_schema().sorted_tables
         for names in (tuple(key.column_keys) for key in table.foreign_key_constraints)
         if not any(head[: len(names)] == names for head in heads(table))
     ]

@@ -10,8 +10,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from connector.store import models  # noqa: F401  all tables
+from connector.store.columns import whole_schema
 from connector.store.engine import Database
-from connector.store.models import metadata
 from connector.store.schema import VERSIONS, Fit, known_versions, newest_version
 from tests.databases import of_another_version
 
@@ -34,7 +35,7 @@ def test_migrations_produce_exactly_the_tables_of_the_models(empty_database_url:
     database.migrate()
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        differences = compare_metadata(context, metadata)
+        differences = compare_metadata(context, whole_schema())
     database.close()
     assert differences == []
 
@@ -44,7 +45,7 @@ def test_partial_indexes_have_the_conditions_of_the_models(database: Database) -
     dialect = "sqlite" if database.is_sqlite else "postgresql"
     expected = {
         index.name: str(index.dialect_options[dialect]["where"])
-        for table in metadata.sorted_tables
+        for table in whole_schema().sorted_tables
         for index in table.indexes
         if index.dialect_options[dialect]["where"] is not None
     }
@@ -52,7 +53,7 @@ def test_partial_indexes_have_the_conditions_of_the_models(database: Database) -
         inspector = inspect(connection)
         found = {
             index["name"]: str(index["dialect_options"][f"{dialect}_where"])
-            for table in metadata.sorted_tables
+            for table in whole_schema().sorted_tables
             for index in inspector.get_indexes(table.name)
             if f"{dialect}_where" in index.get("dialect_options", {})
         }

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-from connector.store.models import metadata
+from connector.store import models  # noqa: F401  all tables
+from connector.store.columns import whole_schema
 from connector.store.times import UtcDateTime
 
 
@@ -15,7 +16,7 @@ def _render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=whole_schema(),
     render_item=_render_item,
 )
 with context.begin_transaction():
