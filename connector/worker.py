@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from queue import SimpleQueue
 from socket import socket
 from typing import TypeVar
@@ -24,6 +25,7 @@ from connector.settings import Settings
 from connector.store.outbox import Payload
 
 log = structlog.get_logger(__name__)
+_ARENA_MAX = -8  # glibc's M_ARENA_MAX
 T = TypeVar("T")
 
 
@@ -84,6 +86,7 @@ def run(read: Callable[[], Settings]) -> None:
     """Work until SIGTERM or SIGINT; on SIGHUP, read the settings again."""
     settings = read()
     telemetry.configure_logging(settings.log_level, settings.log_format)
+    _share_memory_among_threads()
     with ExitStack() as stack:
         port = _take_port(settings)
         signals: SimpleQueue[int] = SimpleQueue()
@@ -99,6 +102,12 @@ def run(read: Callable[[], Settings]) -> None:
         while _received(signals) == {signal.SIGHUP}:
             worker.change(read)
     log.info("worker.stopped")
+
+
+def _share_memory_among_threads() -> None:
+    """Have glibc serve all threads from one arena: one for each keeps free memory, and Python runs one at a time."""
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def _received(signals: SimpleQueue[int]) -> set[int]:

@@ -9,7 +9,6 @@ No error repeats a value, because any value may be a secret, possibly in the wro
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import textwrap
@@ -251,6 +250,8 @@ def _known(name: str, known: Mapping[str, T], prefix: str = "") -> T:
     if name in known:
         return known[name]
     stems = [each.removeprefix(prefix) for each in known]  # a common prefix would make any two names look similar
+    import difflib  # noqa: PLC0415  only for refused settings
+
     closest = difflib.get_close_matches(name.removeprefix(prefix), stems, n=1)
     hint = f"; did you mean {prefix}{closest[0]}?" if closest else "."
     raise ConfigurationError(f"There is no setting {name}{hint}")
