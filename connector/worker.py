@@ -105,7 +105,7 @@ def run(read: Callable[[], Settings]) -> None:
 
 
 def _share_memory_among_threads() -> None:
-    """Have glibc serve all threads from one arena: one for each keeps free memory, and Python runs one at a time."""
+    """Limit glibc to one arena for all threads: one for each keeps free memory, and Python runs one at a time."""
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 

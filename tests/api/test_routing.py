@@ -11,7 +11,12 @@ from werkzeug.routing import BuildError, Map, Rule
 from connector.api.routing import Route
 
 RULES = ("/only-here/", "/only-here/<user_id>", "/only-here/<int:number>/of/<path:place>")
-VALUES = ({}, {"q": "1 & 2"}, {"user_id": "a b/c"}, {"number": 7, "place": "x/y z", "q": ["1", "2"]})
+VALUES: tuple[dict[str, object], ...] = (
+    {},
+    {"q": "1 & 2"},
+    {"user_id": "a b/c"},
+    {"number": 7, "place": "x/y z", "q": ["1", "2"]},
+)
 
 
 def built(kind: type[Rule]) -> list[str]:
