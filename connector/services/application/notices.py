@@ -130,7 +130,7 @@ class Notices:
             sealed = endpoints.find_secrets(connection, endpoint.endpoint_id)
         secrets = self._secrets.valid(endpoint.endpoint_id, sealed)
         try:
-            taken = self._notifier.post(endpoint.config.url, secrets, notice.notice_id, body, self._clock())
+            accepted = self._notifier.post(endpoint.config.url, secrets, notice.notice_id, body, self._clock())
         except NotAccepted as error:
             self._note(endpoint, error)
             if error.status == HTTPStatus.GONE:
@@ -141,7 +141,7 @@ class Notices:
         if endpoint.failures:
             self._recover(endpoint)
         log.info("notice.sent", kind=notice.kind, notice_id=notice.notice_id, endpoint_id=endpoint.endpoint_id)
-        return taken
+        return accepted
 
     def _note(self, endpoint: Endpoint, error: NotAccepted) -> None:
         if error.status == HTTPStatus.GONE:

@@ -148,9 +148,9 @@ class Tasks:
             return self._notices.send(endpoint, notice).answered
         if task.summary.task_def_id not in endpoint.config.tasks:
             return None
-        taken = self._notices.send(endpoint, task_started(endpoint, order, verification, task))
-        self._complete_as_answered(run, task, taken.body, order.notice_id)
-        return replace(taken.answered, start="")  # the body may contain the task's data
+        accepted = self._notices.send(endpoint, task_started(endpoint, order, verification, task))
+        self._complete_as_answered(run, task, accepted.body, order.notice_id)
+        return replace(accepted.answered, start="")  # the body may contain the task's data
 
     def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes | None, notice_id: str) -> None:
         data = _data_in(answer)

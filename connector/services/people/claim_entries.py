@@ -41,9 +41,9 @@ class SeenClaim:
 
 
 def new_rows(
-    tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], marks: Mapping[str, str | None], now: datetime
+    tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], fingerprints: Mapping[str, str | None], now: datetime
 ) -> list[dict[str, Any]]:
-    """Return the rows of claims that an administrator adds; `marks` are the fingerprints of the user's values."""
+    """Return the rows of claims that an administrator adds; `fingerprints` are those of the user's values, by URI."""
     return [
         {
             "id": claims.new_id(),
@@ -55,17 +55,17 @@ def new_rows(
             "verification_status": None,
             "created_at": now,
         }
-        | correction_of(entry, marks[entry.uri], now)
+        | correction_of(entry, fingerprints[entry.uri], now)
         for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id))
     ]
 
 
-def correction_of(entry: ClaimEntry, mark: str | None, now: datetime) -> dict[str, Any]:
-    """Return an administrator's correction of a claim, valid for the value with the fingerprint `mark`."""
+def correction_of(entry: ClaimEntry, fingerprint: str | None, now: datetime) -> dict[str, Any]:
+    """Return an administrator's correction of a claim, valid for the value with this fingerprint."""
     return {
         "is_verified": entry.is_verified,
         "environment": None,
-        "fingerprint": mark,
+        "fingerprint": fingerprint,
         "metadata": dict(entry.metadata),
         "updated_at": now,
     }

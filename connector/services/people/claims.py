@@ -84,7 +84,7 @@ class Claims:
             check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             current = self._share(connection, tenant, user_id, values)
             now = self._clock()
-            rows = new_rows(tenant, user_id, entries, self._marks(tenant, user_id, entries, values), now)
+            rows = new_rows(tenant, user_id, entries, self._fingerprints_of(tenant, user_id, entries, values), now)
             claims.add(connection, rows)
             changes = [correction_entry(tenant, user_id, entry, None, actor, now) for entry in entries]
             self._journal.record(connection, changes)
@@ -186,8 +186,8 @@ class Claims:
         values: Mapping[str, str] | None,
         actor: str,
     ) -> Change:
-        now, mark = self._clock(), self._fingerprint(tenant, user_id, entry.uri, values)
-        claims.correct(connection, claim.claim_id, correction_of(entry, mark, now))
+        now, fingerprint = self._clock(), self._fingerprint(tenant, user_id, entry.uri, values)
+        claims.correct(connection, claim.claim_id, correction_of(entry, fingerprint, now))
         return correction_entry(tenant, user_id, entry, claim, actor, now)
 
     def _confirmed(
@@ -249,7 +249,7 @@ class Claims:
         """Return the fingerprints, by URI, for which entries were written and that differ from these values."""
         return {
             uri: fingerprint
-            for uri, fingerprint in self._marks(tenant, user_id, entries, written_for).items()
+            for uri, fingerprint in self._fingerprints_of(tenant, user_id, entries, written_for).items()
             if fingerprint != self._fingerprint(tenant, user_id, uri, values)
         }
 
@@ -264,7 +264,7 @@ class Claims:
         value = self._fingerprint(tenant, user_id, claim.uri, values)
         return SeenClaim(claim.is_verified, claim.verification_status, value)
 
-    def _marks(
+    def _fingerprints_of(
         self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str] | None
     ) -> Mapping[str, str | None]:
         """Return the fingerprints, by URI, of the values for which entries are valid."""

@@ -25,7 +25,7 @@ from connector.services.use_case import use_case
 from connector.store import applicants, outbox, verification_search, verifications
 from connector.store.engine import Database
 
-_MAKE_GOOD = "compensate for an update of an applicant"
+_COMPENSATE = "compensate for an update of an applicant"
 
 
 @use_case
@@ -79,12 +79,12 @@ class ApplicantSending:
             self._providers.learn_environment(attempt.provider, applicant.environment)
             yield
         except NOT_OURS:
-            compensate = partial(self._make_good, attempt, bound, applicant)
-            self._afterwards.do(_MAKE_GOOD, compensate, applicant_id=applicant.applicant_id)
+            compensate = partial(self._compensate, attempt, bound, applicant)
+            self._afterwards.do(_COMPENSATE, compensate, applicant_id=applicant.applicant_id)
             raise
         except SQLAlchemyError:
             compensate = partial(self._compensate_if_lost, attempt, bound, applicant)
-            self._afterwards.leave(_MAKE_GOOD, compensate, applicant_id=applicant.applicant_id)
+            self._afterwards.leave(_COMPENSATE, compensate, applicant_id=applicant.applicant_id)
             raise
 
     def _check_lease(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
@@ -100,9 +100,9 @@ class ApplicantSending:
             is_recorded = verification_search.find_of_applicant(connection, provider_id, applicant_id) is not None
         is_ours = current is not None and current.lease_owner == attempt.lease.owner
         if not (is_recorded and (is_ours or not bound.is_known(applicant_id))):
-            self._make_good(attempt, bound, applicant)
+            self._compensate(attempt, bound, applicant)
 
-    def _make_good(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> None:
+    def _compensate(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> None:
         if bound.update is not None and bound.is_known(applicant.applicant_id):
             self._binding.mark_overwritten(attempt, bound, bound.update)
             return
