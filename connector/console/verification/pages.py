@@ -26,6 +26,7 @@ from connector.console.viewer import actor
 from connector.console.words import environment_state, run_state
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.provider import Provider
 from connector.domain.statistics_period import ALL
 from connector.domain.user_status import AttemptNumber
 from connector.domain.verification import Verification
@@ -136,7 +137,8 @@ def _context(verification_id: str) -> dict[str, Any]:
     providers: Providers = use_cases().providers
     attributes, deliveries = attributes_of(details, explanations), _deliveries(verification)
     whole, stretches = durations_of(details)
-    provider, attempt = providers.get(g.tenant, verification.provider_id), _attempt(verification)
+    provider = providers.get(g.tenant, verification.provider_id)
+    attempt = _attempt(verification, provider)
     has_ended = verification.closed_at is not None
     states = [run_state(verification.status), verdict_of(attributes, has_ended=has_ended)]
     return {
@@ -162,9 +164,9 @@ def _context(verification_id: str) -> dict[str, Any]:
     }
 
 
-def _attempt(verification: Verification) -> AttemptNumber | None:
+def _attempt(verification: Verification, provider: Provider) -> AttemptNumber | None:
     statuses: UserStatuses = use_cases().user_statuses
-    return statuses.attempt(g.tenant, verification)
+    return statuses.attempt(g.tenant, verification, provider)
 
 
 def _kept_until(verification: Verification) -> datetime | None:

@@ -68,9 +68,9 @@ class UserStatuses:
             values = {uri: uri for _, uri in known.claims}  # claims that were part of a verification had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 
-    def attempt(self, tenant: Tenant, verification: Verification) -> AttemptNumber | None:
-        """Return the place of a verification among the attempts that count against its provider's limit now."""
-        provider = self._providers.get(tenant, verification.provider_id).limited(tenant.limits.attempts)
+    def attempt(self, tenant: Tenant, verification: Verification, provider: Provider) -> AttemptNumber | None:
+        """Return the place of a verification among the attempts that count now against the limit of its provider."""
+        provider = provider.limited(tenant.limits.attempts)
         since = self._clock() - timedelta(seconds=provider.attempt_window)
         of_user = (tenant.name, provider.provider_id, verification.user_id, since, provider.environment)
         with self._database.read() as connection:
