@@ -68,9 +68,8 @@ class Probes:
 class _Server(ThreadingHTTPServer):
     """Answer each connection in a thread; of too many, close the oldest, because it may only occupy its thread."""
 
-    request_queue_size = (
-        128  # of connections not accepted yet; the default is 5, beyond which a client waits for seconds
-    )
+    # Connections that are not accepted yet; the default is 5, beyond which a client waits for seconds.
+    request_queue_size = 128
 
     def __init__(self, port: socket, handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(port.getsockname()[:2], handler, bind_and_activate=False)
