@@ -160,8 +160,14 @@ def _of_user(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElemen
 
 
 def _of_object(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
-    named = (history.c.name, history.c.provider_id, history.c.verification_id)
-    return [] if criteria.name is None else [read(column) == criteria.name for column in named]
+    """Return conditions for the object. Nearly all entries of a provider may be of users: an index has the subject."""
+    if criteria.name is None:
+        return []
+    named, of_provider, of_verification = (
+        read(column) == criteria.name for column in (history.c.name, history.c.provider_id, history.c.verification_id)
+    )
+    subject = [read(history.c.subject) == criteria.subject] if criteria.subject is not None else []
+    return [named, and_(of_provider, *subject), of_verification]
 
 
 def _by_actor(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:

@@ -42,7 +42,7 @@ partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.at)
 for _names in (  # the filters of the audit trail, and the pairs of them of which each alone may match nearly all
     *(("user_id",), ("actor_name",), ("subject",), ("name",), ("provider_id",), ("verification_id",)),
     *(("current",), ("channel",)),
-    *(("actor_name", "subject"), ("actor_name", "current"), ("subject", "current")),
+    *(("actor_name", "subject"), ("actor_name", "current"), ("subject", "current"), ("provider_id", "subject")),
 ):
     _columns = [history.c[each] for each in _names]
     partial_index(f"ix_history_audit_{'_'.join(_names)}", IS_AUDITED, history.c.tenant, *_columns, history.c.at)
