@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -236,25 +235,16 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, em
         click.echo(empty)
         return
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
-    heading = [_words(column).upper() for column in columns]
-    widths = [max(len(row[at]) for row in [heading, *cells]) for at in range(len(columns))]
-    for row in [heading, *cells]:
+    widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
+    for row in [[column.upper() for column in columns], *cells]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_record(record: Mapping[str, Any]) -> None:
     """Print one object, a line for each of its fields."""
-    width = max(len(_words(name)) for name in record)
+    width = max(len(name) for name in record)
     for name, value in record.items():
-        click.echo(f"{_words(name).ljust(width)}  {_cell(value)}")
-
-
-def _words(name: str) -> str:
-    """Return a member's name in words, such as `created at` for `createdAt`; other names unchanged."""
-    if not name[:1].islower() or name == name.lower():
-        return name
-    spaced = re.sub("(?=[A-Z])", " ", name.replace("idV", "idv"))  # WSO2's spelling
-    return spaced.lower().removeprefix("is ")
+        click.echo(f"{name.ljust(width)}  {_cell(value)}")
 
 
 def labelled(view: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def unlock(context: click.Context, user_id: str, provider: str | None, reason: s
 
 
 def _print(body: Mapping[str, Any], values: Mapping[str, str]) -> None:
-    print_record({"user": body["userId"]})
+    print_record({"userId": body["userId"]})
     click.echo()
     rows = [_claim(uri, values, body["providers"]) for uri in _uris(body["providers"], values)]
     print_table(rows, ("claim", "value", "verified", "reason"), empty="No attributes.")
@@ -62,11 +62,11 @@ def _print(body: Mapping[str, Any], values: Mapping[str, str]) -> None:
         print_record(
             {
                 "provider": f"{provider['name']} ({provider['providerId']})",
-                "verified": provider["isVerified"],
+                "isVerified": provider["isVerified"],
                 "reason": provider["reason"],
-                "last run": _run(provider["lastRun"]),
-                "last refusal": _refusal(provider["lastRefusal"]),
-                "next attempt": provider["nextAttemptAt"] or "now",
+                "lastRun": _run(provider["lastRun"]),
+                "lastRefusal": _refusal(provider["lastRefusal"]),
+                "nextAttemptAt": provider["nextAttemptAt"] or "now",
             }
         )
 

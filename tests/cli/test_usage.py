@@ -39,11 +39,6 @@ def test_a_tenant_without_a_name_is_refused(run: Run) -> None:
     assert "must not be empty" in result.stderr
 
 
-def test_headings_are_words(run: Run) -> None:
-    heading = run("keys", "list").stdout.splitlines()[0]
-    assert [part.strip() for part in heading.split("  ") if part.strip()] == ["ID", "ROLE", "CREATED AT", "EXPIRES AT"]
-
-
 def test_output_contains_no_control_characters_of_stored_text(run: Run) -> None:
     value = "Ann\nuser  root\x1b[2J\u202e"
     added = run("user", "add", "ann", "-a", f"urn:x={value}")

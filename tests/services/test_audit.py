@@ -147,7 +147,7 @@ class TestCommand:
         result = run("audit", "--user", "ann")
         assert result.exit_code == 0
         heading, first, *_ = result.stdout.splitlines()
-        assert heading.split() == ["AT", "ACTOR", "SUBJECT", "NAME", "FROM", "TO", "USER", "ID", "CAUSE"]
+        assert heading.split() == ["AT", "ACTOR", "SUBJECT", "NAME", "FROM", "TO", "USERID", "CAUSE"]
         assert first.split()[1] == "eraser"
         assert first.split()[3:5] == ["user", "ann"]
 

@@ -71,7 +71,7 @@ class TestList:
         ):
             assert listed(run, *options) == expected, options
         table = run("events", "list").stdout.splitlines()
-        assert table[0].split() == ["RECEIVED", "AT", "KIND", "STATE", "DELAY", "SECONDS", "RUN", "ID", "ID"]
+        assert table[0].split() == ["RECEIVEDAT", "KIND", "STATE", "DELAYSECONDS", "RUNID", "ID"]
         assert run("events", "list", "--state", "parked").stdout == "No event matches.\n"
 
     def test_pages_follow_each_other(self, quiet: World, run: Run) -> None:
