@@ -6,7 +6,6 @@ import ctypes
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from queue import SimpleQueue
 from socket import socket
 from typing import TypeVar
 
@@ -26,6 +25,7 @@ from connector.store.outbox import Payload
 
 log = structlog.get_logger(__name__)
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 T = TypeVar("T")
 
 
@@ -89,9 +89,7 @@ def run(read: Callable[[], Settings]) -> None:
     _share_memory_among_threads()
     with ExitStack() as stack:
         port = _take_port(settings)
-        signals: SimpleQueue[int] = SimpleQueue()
-        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(each, lambda number, _: signals.put(number))
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # in threads to come, too
         tracing.begin(WORKER)
         stack.callback(tracing.end)
         worker = Worker(create_services(settings))
@@ -99,7 +97,7 @@ def run(read: Callable[[], Settings]) -> None:
         if port:
             stack.enter_context(_probes(port, worker, settings.metrics_token))
         log.info("worker.started", threads=settings.worker_threads, port=settings.worker_port or None)
-        while _received(signals) == {signal.SIGHUP}:
+        while _received() == {signal.SIGHUP}:
             worker.change(read)
     log.info("worker.stopped")
 
@@ -110,11 +108,14 @@ def _share_memory_among_threads() -> None:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
-def _received(signals: SimpleQueue[int]) -> set[int]:
-    """Wait for a signal, and return all pending ones, so that one to stop does not wait for the others."""
-    received = {signals.get()}
-    while not signals.empty():
-        received.add(signals.get())
+def _received() -> set[int]:
+    """Wait for a signal, and return all pending ones, so that one to stop does not wait for the others.
+
+    They are blocked and taken from the system: a handler in Python could miss one that arrives just before the wait.
+    """
+    received: set[int] = {signal.sigwait(_SIGNALS)}
+    while pending := signal.sigpending() & _SIGNALS:
+        received.add(signal.sigwait(pending))
     return received
 
 

@@ -163,7 +163,8 @@ def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
   export IDV_URL={api} PROVIDER_ID={provider_id} ACCESS_TOKEN=$TOKEN SDK_URL=/sdk-stub.js
 """
     )
-    signal.pause()
+    while True:  # `signal.pause` would miss a signal that arrives just before it
+        time.sleep(0.5)
 
 
 class Show:

@@ -149,7 +149,7 @@ def ending_at_once() -> Iterator[None]:
 
     def end(_number: int, _frame: object) -> None:
         for each in _ENDING_AND_CLOSING:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, _do_nothing)  # with SIG_IGN, Python would report a signal that is already pending
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, end) for number in _handled(_ENDING_AND_CLOSING)}
@@ -161,6 +161,10 @@ def ending_at_once() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _do_nothing(_number: int, _frame: object) -> None:
+    """Handle a signal that has no effect."""
 
 
 def _handled(signals: tuple[signal.Signals, ...]) -> tuple[signal.Signals, ...]:

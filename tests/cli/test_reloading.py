@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -249,6 +250,20 @@ def test_the_worker_refuses_faulty_settings_and_keeps_the_current_ones(worker: S
     assert reason in worker.wait_for_event("settings.refused", before + 1)["reason"]
     assert threads(worker) < few + 20
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
+
+
+def test_signals_that_arrive_before_the_worker_waits_for_them_are_obeyed(tmp_path: Path, spawn: Spawn) -> None:
+    process = spawn("worker", CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+    wait_until(lambda: is_blocked(process.pid, signal.SIGTERM))
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        process.send_signal(number)
+    assert process.wait(timeout=GENEROUS) == 0
+
+
+def is_blocked(pid: int, number: int) -> bool:
+    """Whether the main thread of a process has blocked a signal."""
+    [mask] = re.findall(r"SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) & 1 << number - 1)
 
 
 def test_a_probe_that_comes_while_the_former_settings_end_is_answered(data_dir: Path) -> None:
