@@ -95,7 +95,7 @@ def test_every_action_is_possible_without_javascript(visit: Visit) -> None:
 @pytest.mark.one_database
 def test_the_result_of_an_action_is_shown_once_and_can_be_undone(visitor: Visitor) -> None:
     page = visitor.open(SAMPLE)
-    page.get_by_label("Name").fill("Onfido US")
+    page.get_by_label("Name", exact=True).fill("Onfido US")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved Onfido US.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()

@@ -60,7 +60,7 @@ class TestVerifications:
         expect(page.get_by_role("row", name=re.compile("ann"))).to_contain_text("3 of 3 verified")
 
         page.get_by_text("Filter", exact=True).click()
-        page.get_by_label("Declined").check()
+        page.get_by_role("checkbox", name="Declined").check()
         page.get_by_label("User", exact=True).fill("bea")
         page.get_by_role("button", name="Show").click()
         expect(page.get_by_role("row")).to_have_count(2)

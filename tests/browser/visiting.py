@@ -180,7 +180,7 @@ def _body(response: Response) -> str:
 def submit_provider(visitor: Visitor, place: World, name: str, workflow_id: str = WORKFLOW_ID) -> Page:
     """Fill the form of a new provider, and press its button."""
     page = visitor.open("/console/providers/new")
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("API token").fill(API_TOKEN)
     page.get_by_label("Workflow id").fill(workflow_id)
     page.get_by_text("Advanced").click()
