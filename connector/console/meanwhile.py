@@ -1,6 +1,7 @@
 """Concurrent edits of an object: a form carries the values that it was shown with, and overwrites no later change.
 
-    {{ shown(provider) }}      in the form: the values that the page showed, as a hidden field
+    {{ shown(provider) }}      in the form: the values that the page showed, as a hidden field; a question (confirm.py)
+                               has them among its fields, as `shown_text`
     merged(name, theirs, mine) in the action: what to save, or `Overtaken` with what has to be decided first
 
 A value that only one of the two has changed is saved with that change. A value that both have changed is shown: as it
@@ -10,14 +11,16 @@ was, as it is stored now, and as it would be saved; the person then saves theirs
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, redirect, render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
 
 from connector.console.ground import use_cases
+from connector.console.notices import notify
 from connector.domain.history import AuditFilter, Entry
 from connector.domain.merging import Conflict, merge, snapshot
 from connector.domain.strict_json import parse_json
@@ -54,8 +57,13 @@ def install(blueprint: Blueprint) -> None:
 
 def shown_field(value: Any) -> Markup:
     """Return the hidden field with the values that a form was shown with; a form that is shown again keeps them."""
-    text = request.form.get(FIELD) or json.dumps(snapshot(value))
+    text = request.form.get(FIELD) or shown_text(value)
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, text)
+
+
+def shown_text(value: Any) -> str:
+    """Return the content of that field."""
+    return json.dumps(snapshot(value))
 
 
 def shown_before() -> Any:
@@ -73,6 +81,32 @@ def merged(object_id: str, theirs: Any, mine: Any, now: Any) -> Any:
     if conflicts:
         raise Overtaken(conflicts, now, object_id)
     return value
+
+
+def check_secrets(object_id: str, now: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Raise `Overtaken` if secrets were replaced since the form was shown: it carries their times, and none of them.
+
+    `names` are what people call the secrets that are to be replaced, by the names of their times.
+    """
+    before = shown_before()
+    if not isinstance(before, dict):
+        return
+    conflicts = [
+        Conflict(text, before[name], snapshot(now[name]), _("now"))
+        for name, text in names.items()
+        if name in before and before[name] != snapshot(now[name])
+    ]
+    if conflicts:
+        raise Overtaken(conflicts, now, object_id, has_secrets=True)
+
+
+def replaced_meanwhile(back: str) -> BaseResponse:
+    """Say that nothing was done, because another person has replaced the same secret, and redirect."""
+    text = _(
+        "Nothing was changed: the secret was replaced since you opened the page. Look at it first, then try again."
+    )
+    notify(text, kind="wait")
+    return redirect(back)
 
 
 def until_saved(save: Callable[[], Saved]) -> Saved:

@@ -89,6 +89,7 @@ class Provider:
     sealed_client_secret: str | None = field(default=None, repr=False)
     credentials_set_at: datetime | None = None
     webhook_set_at: datetime | None = None
+    notice_secret_set_at: datetime | None = None
     studio: Studio = field(default_factory=Studio)
     notifies_of_tasks: bool = False
     notifies_of_matches: bool = False

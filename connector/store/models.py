@@ -88,6 +88,7 @@ providers = Table(
     Column("previous_webhook_token", Text, comment="encrypted; valid until it expires"),
     time_column("previous_webhook_token_expires_at", nullable=True),
     Column("notice_secret", Text, comment="encrypted"),
+    Column("notice_secret_set_at", UtcDateTime, comment="null: not recorded"),
     Column("studio", JSON, comment="the configured features of Onfido Studio; null: none"),
     Column("max_attempts", Integer, nullable=False, comment="runs a user may start within attempt_window"),
     Column("attempt_window", Integer, nullable=False, comment="seconds"),

@@ -53,6 +53,7 @@ _SELECT = select(
     providers.c.client_secret.label("sealed_client_secret"),
     providers.c.credentials_set_at,
     providers.c.webhook_set_at,
+    providers.c.notice_secret_set_at,
     providers.c.studio,
     *NOTIFIED,
 )

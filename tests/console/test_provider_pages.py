@@ -11,11 +11,9 @@ from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.watchlist import AML
 from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
-from tests.console.test_every_page import sign_in
 from tests.contract.wire import ALL_SCOPES, PROVIDERS
 from tests.harness import World
 from tests.plans.browsing import Console
-from tests.plans.forms import filled, forms_of
 
 NAMES = ("first_name", "last_name")
 pytestmark = pytest.mark.one_database
@@ -106,23 +104,6 @@ def test_the_page_of_secrets_shows_who_changed_each_last(world: World, console: 
     [credentials] = re.findall(r"<dt>Credentials</dt><dd>(.*?)</dd>", page, re.DOTALL)
     assert "by admin" in credentials
     assert "by bob" not in Console(world, "vera", ["internal_idvp_view"]).open(at(world, "/secrets"))
-
-
-@pytest.mark.parametrize(("page", "target"), [("/secrets", "/secrets"), ("/setup", "/setup/webhook-token")])
-def test_a_webhook_token_that_was_replaced_meanwhile_is_not_overwritten(world: World, page: str, target: str) -> None:
-    path = at(world, page)
-    with sign_in(world) as http:
-        opened = http.get(world.connector.url + path, timeout=60).text
-        [form] = [each for each in forms_of(path, opened) if each.action == at(world, target)]
-        Console(world, "ann", ALL_SCOPES).submit(at(world, "/secrets"), webhook_token="ann-has-set-this", do="save")
-
-        replaced_at = providers(world)["Onfido"].webhook_set_at
-        sent = filled(form, {"webhook_token": "bob-would-set-this", "do": "save"})
-        answer = http.post(world.connector.url + at(world, target), data=sent, timeout=60)
-
-        assert "bob-would-set-this" not in answer.text
-        assert "since you opened the page" in html.unescape(answer.text)
-        assert providers(world)["Onfido"].webhook_set_at == replaced_at is not None
 
 
 def test_watchlist_monitors_are_chosen_in_the_console(world: World, console: Console) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 
@@ -57,3 +59,33 @@ def test_a_concurrently_changed_client_is_not_overwritten(world: World) -> None:
         clients.change(tenant, client.client_id, replace(seen, is_enabled=False), seen=seen)
 
     assert clients.get(tenant, client.client_id).config == other
+
+
+@pytest.mark.parametrize("kind", ["endpoint", "client"])
+def test_a_concurrently_replaced_secret_is_not_replaced_again(world: World, kind: str) -> None:
+    services, tenant = world.connector.services, Tenant(world.tenant)
+    if kind == "endpoint":
+        endpoint, _ = services.endpoints.add(tenant, EndpointConfig(URL, (FINISHED,)))
+        rotate: Callable[[], object] = partial(
+            services.endpoints.rotate_secret, tenant, endpoint.endpoint_id, seen=endpoint
+        )
+    else:
+        config = ClientConfig("Staff", "ida", world.provider_id, ("https://application.example/callback",))
+        client, _ = services.openid_clients.add(tenant, config)
+        rotate = partial(services.openid_clients.rotate_secret, tenant, client.client_id, seen=client)
+    rotate()
+
+    with pytest.raises(ChangedMeanwhile, match="read it again"):
+        rotate()
+
+
+def test_an_overlap_of_a_concurrently_replaced_token_is_not_ended(world: World) -> None:
+    providers, tenant = world.connector.services.providers, Tenant(world.tenant)
+    seen = providers.get(tenant, world.provider_id)
+    config = replace(config_of(seen, seen.name), webhook_token="another-token-of-the-webhook")
+    replaced = providers.change(tenant, world.provider_id, config)
+
+    with pytest.raises(ChangedMeanwhile, match="read it again"):
+        providers.end_overlap(tenant, world.provider_id, seen=seen)
+
+    assert providers.get(tenant, world.provider_id) == replaced

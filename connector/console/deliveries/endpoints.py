@@ -5,8 +5,9 @@ A provider's tab of notices leads to the same pages, with `?from=` its id: they 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
@@ -25,7 +26,15 @@ from connector.console.deliveries.pages import Share, endpoints
 from connector.console.deliveries.rows import EVENTS
 from connector.console.forms import Form
 from connector.console.ground import now, use_cases
-from connector.console.meanwhile import merged, until_saved
+from connector.console.meanwhile import (
+    FIELD,
+    Overtaken,
+    check_secrets,
+    merged,
+    replaced_meanwhile,
+    shown_text,
+    until_saved,
+)
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
@@ -38,6 +47,7 @@ VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add",
 MAX_URL = 2048
 DAY = timedelta(hours=24)
 ONE = "/endpoints/<endpoint_id>"
+OVERLAP = "previous_secret_expires_at"
 FROM = "from"  # the provider on whose tab an action was begun
 
 
@@ -149,12 +159,27 @@ def ask_rotate_endpoint(endpoint_id: str) -> str:
     consequence = _(
         "A new secret is created and shown once. Notices are also signed with the current one until the overlap ends."
     )
-    return _ask(endpoint_id, "rotate_endpoint", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
+    fields = {FIELD: shown_text(_overlap(endpoints().get(g.tenant, endpoint_id)))}
+    title = _("Replace the secret?")
+    return _ask(endpoint_id, "rotate_endpoint", title, consequence, _("Replace"), is_harmless=True, fields=fields)
 
 
-def rotate_endpoint(endpoint_id: str) -> str:
-    """Replace the secret, and show the new one once."""
-    return _page(*endpoints().rotate_secret(g.tenant, endpoint_id, actor=actor()))
+def rotate_endpoint(endpoint_id: str) -> str | Response:
+    """Replace the secret, and show the new one once; not one that another person has replaced meanwhile."""
+    try:
+        return _page(*until_saved(lambda: _rotate(endpoint_id)))
+    except Overtaken:
+        return replaced_meanwhile(back_to(endpoint_id))
+
+
+def _rotate(endpoint_id: str) -> tuple[Endpoint, str]:
+    endpoint = endpoints().get(g.tenant, endpoint_id)
+    check_secrets(endpoint_id, _overlap(endpoint), {OVERLAP: OVERLAP})
+    return endpoints().rotate_secret(g.tenant, endpoint_id, actor=actor(), seen=endpoint)
+
+
+def _overlap(endpoint: Endpoint) -> dict[str, datetime | None]:
+    return {OVERLAP: endpoint.previous_secret_expires_at}
 
 
 def ask_disable_endpoint(endpoint_id: str) -> str:
@@ -211,10 +236,19 @@ def _page(endpoint: Endpoint, secret: str | None = None) -> str:
     )
 
 
-def _ask(endpoint_id: str, name: str, title: str, consequence: str, verb: str, *, is_harmless: bool = False) -> str:
+def _ask(
+    endpoint_id: str,
+    name: str,
+    title: str,
+    consequence: str,
+    verb: str,
+    *,
+    is_harmless: bool = False,
+    fields: Mapping[str, str] | None = None,
+) -> str:
     endpoints().get(g.tenant, endpoint_id)
-    action = _address(name, endpoint_id)
-    return confirm(title, consequence, verb=verb, action=action, back=back_to(endpoint_id), is_harmless=is_harmless)
+    action, back = _address(name, endpoint_id), back_to(endpoint_id)
+    return confirm(title, consequence, verb=verb, action=action, back=back, is_harmless=is_harmless, fields=fields)
 
 
 def _set_enabled(endpoint_id: str, text: str, undo_url: str, *, is_enabled: bool) -> Response:

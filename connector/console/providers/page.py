@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from flask import current_app, g, render_template, url_for
@@ -13,9 +13,8 @@ from connector.access.gate import REQUIRED_SCOPE
 from connector.console import words
 from connector.console.descriptions import description_of
 from connector.console.ground import use_cases
-from connector.console.meanwhile import Overtaken, merged, shown_before, until_saved
+from connector.console.meanwhile import check_secrets, merged, until_saved
 from connector.console.viewer import actor
-from connector.domain.merging import Conflict, snapshot
 from connector.domain.provider import Provider, ProviderConfig
 from connector.errors import Code, RequestError
 from connector.services.providers.progress import Progress, SetupProgress
@@ -43,7 +42,11 @@ KEPT = (
     *("max_attempts", "attempt_window", "missing_name", "accent_color"),
 )
 # Secrets, by the time of their last change: forms carry it, because they show none of them.
-SECRETS = {"credentials_set_at": ("api_token", "client_id", "client_secret"), "webhook_set_at": ("webhook_token",)}
+SECRETS = {
+    "credentials_set_at": (_l("credentials, replaced at"), ("api_token", "client_id", "client_secret")),
+    "webhook_set_at": (_l("webhook token, replaced at"), ("webhook_token",)),
+    "notice_secret_set_at": (_l("notice secret, replaced at"), ("notice_secret",)),
+}
 SHOWN = (*KEPT, "studio", *SECRETS)  # carried by forms, to find concurrent changes by others
 
 
@@ -131,26 +134,17 @@ def change(provider: Provider, **changes: Any) -> Provider:
     return until_saved(lambda: _change(find(provider.provider_id), changes))
 
 
+def check_replaced(provider: Provider, secrets: Collection[str]) -> None:
+    """Raise `Overtaken` if another person has replaced one of these secrets since the form was shown."""
+    names = {time: str(text) for time, (text, of) in SECRETS.items() if not set(of).isdisjoint(secrets)}
+    check_secrets(provider.provider_id, shown_of(provider), names)
+
+
 def _change(provider: Provider, changes: dict[str, Any]) -> Provider:
     now = shown_of(provider)
     mine = {name: each for name, each in changes.items() if name in SHOWN}
     secrets = {name: each for name, each in changes.items() if name not in SHOWN or name == "client_id"}
-    _check_secrets(provider, now, secrets)
+    check_replaced(provider, secrets.keys())
     plain = merged(provider.provider_id, {name: now[name] for name in mine}, mine, now)
     config = ProviderConfig(**{name: now[name] for name in KEPT} | plain | secrets)
     return registry().change(g.tenant, provider.provider_id, config, actor(), seen=provider)
-
-
-def _check_secrets(provider: Provider, now: dict[str, Any], secrets: Mapping[str, Any]) -> None:
-    """Raise `Overtaken` if secrets that are to be replaced were replaced since the form was shown."""
-    before = shown_before()
-    if not isinstance(before, dict):
-        return
-    names = {"credentials_set_at": _("credentials, replaced at"), "webhook_set_at": _("webhook token, replaced at")}
-    conflicts = [
-        Conflict(names[time], before[time], snapshot(now[time]), _("now"))
-        for time, of in SECRETS.items()
-        if secrets.keys() & set(of) and time in before and before[time] != snapshot(now[time])
-    ]
-    if conflicts:
-        raise Overtaken(conflicts, now, provider.provider_id, has_secrets=True)

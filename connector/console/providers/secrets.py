@@ -15,6 +15,7 @@ from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.forms import Form, SecretField
 from connector.console.ground import use_cases
+from connector.console.meanwhile import FIELD, Overtaken, replaced_meanwhile, shown_text, until_saved
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.providers.trying import refused_by_onfido
@@ -85,11 +86,12 @@ def replace_secrets(provider_id: str) -> str | Response:
 
 def ask_end_overlap(provider_id: str) -> str:
     """Ask before the previous webhook token becomes invalid."""
-    page.find(provider_id)
+    provider = page.find(provider_id)
     return confirm(
         _("End the overlap now?"),
         _("Events signed with the old token are refused from now on. If Onfido still signs with it, they are lost."),
         verb=_("End the overlap"),
+        fields={FIELD: shown_text(page.shown_of(provider))},
         action=url_for(".end_overlap", provider_id=provider_id),
         back=url_for(".show_secrets", provider_id=provider_id),
     )
@@ -97,9 +99,19 @@ def ask_end_overlap(provider_id: str) -> str:
 
 def end_overlap(provider_id: str) -> Response:
     """Invalidate the previous webhook token."""
-    page.registry().end_overlap(g.tenant, provider_id, actor())
+    back = url_for(".show_secrets", provider_id=provider_id)
+    try:
+        until_saved(lambda: _end_overlap(page.find(provider_id)))
+    except Overtaken:
+        return replaced_meanwhile(back)
     notify(_("The old webhook token is refused from now on."))
-    return redirect(url_for(".show_secrets", provider_id=provider_id))
+    return redirect(back)
+
+
+def _end_overlap(provider: Provider) -> None:
+    """End the overlap that the question was about: that of a token replaced since then has begun just now."""
+    page.check_replaced(provider, {"webhook_token"})
+    page.registry().end_overlap(g.tenant, provider.provider_id, actor(), seen=provider)
 
 
 def _form(provider: Provider) -> SecretsForm:

@@ -15,7 +15,7 @@ from connector.console.confirm import confirm, is_part_wanted
 from connector.console.descriptions import description_of
 from connector.console.ground import now, public_url, use_cases
 from connector.console.live import live_part
-from connector.console.meanwhile import Overtaken
+from connector.console.meanwhile import Overtaken, replaced_meanwhile
 from connector.console.notices import notify
 from connector.console.providers import health_words, page
 from connector.console.story import Story
@@ -103,11 +103,7 @@ def set_webhook_token(provider_id: str) -> Response:
     try:
         page.change(provider, webhook_token=token)
     except Overtaken:
-        text = _(
-            "The token was not saved: another one was since you opened the page. Look at it, then paste yours again."
-        )
-        notify(text, kind="wait")
-        return redirect(url_for(".show_setup", provider_id=provider_id))
+        return replaced_meanwhile(url_for(".show_setup", provider_id=provider_id))
     except InvalidField as error:
         notify(_("The token was not saved: it %(why)s.", why=say(error.why)), kind="bad")
         return redirect(url_for(".show_setup", provider_id=provider_id))

@@ -139,7 +139,7 @@ class Endpoints:
             config = with_later_events(config, known.config.events)
             check_endpoint(config, self._policy, known.config.events)
             if seen is not None and known.config != seen:
-                raise ChangedMeanwhile(f"The endpoint {endpoint_id} was changed meanwhile: read it again.")
+                raise _changed_meanwhile(endpoint_id)
             where = {"url": config.url, "provider_id": config.provider_id, "tasks": list(config.tasks)}
             values = {**where, "updated_at": self._clock(), **_enabling(known, config)}
             endpoints.change(connection, endpoint_id, values, config.events)
@@ -159,12 +159,23 @@ class Endpoints:
         forget(self._database, lambda connection, size: notices.drop_some(connection, endpoint_id, size))
 
     def rotate_secret(
-        self, tenant: Tenant, endpoint_id: str, secret: str | None = None, actor: str = SYSTEM
+        self,
+        tenant: Tenant,
+        endpoint_id: str,
+        secret: str | None = None,
+        actor: str = SYSTEM,
+        *,
+        seen: Endpoint | None = None,
     ) -> tuple[Endpoint, str]:
-        """Replace an endpoint's secret; the previous one also signs until the overlap ends."""
+        """Replace an endpoint's secret; the previous one also signs until the overlap ends.
+
+        With `seen`, raise `ChangedMeanwhile` if the secret was replaced since the endpoint was seen.
+        """
         secret = self._secret(secret)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id)
+            if seen is not None and known.previous_secret_expires_at != seen.previous_secret_expires_at:
+                raise _changed_meanwhile(endpoint_id)
             sealed = endpoints.find_secrets(connection, endpoint_id)
             replaced = self._secrets.replaced(endpoint_id, sealed, secret)
             endpoints.change(connection, endpoint_id, {**replaced, "updated_at": self._clock()})
@@ -260,3 +271,7 @@ def _not_found(endpoint_id: str) -> RequestError:
         Code.ENDPOINT_NOT_FOUND,
         message("There is no endpoint %(endpoint_id)s: list the endpoints of this tenant.", endpoint_id=endpoint_id),
     )
+
+
+def _changed_meanwhile(endpoint_id: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(f"The endpoint {endpoint_id} was changed meanwhile: read it again.")

@@ -103,7 +103,7 @@ class Clients:
             if _requested(known.config) != _requested(config):
                 check_reach(config, provider, self._names)
             if seen is not None and known.config != seen:
-                raise ChangedMeanwhile(f"The client {client_id} was changed meanwhile: read it again.")
+                raise _changed_meanwhile(client_id)
             openid_clients.change(connection, client_id, config, self._clock())
             changes = differences(asdict(known.config), asdict(config))
             self._record(connection, tenant, client_id, CHANGED, actor, config, changes)
@@ -117,11 +117,18 @@ class Clients:
             self._record(connection, tenant, client_id, REMOVED, actor, known.config)
             removals.queue(connection)
 
-    def rotate_secret(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> tuple[Client, str]:
-        """Replace a client's secret; the previous one stays valid until the overlap ends."""
+    def rotate_secret(
+        self, tenant: Tenant, client_id: str, actor: str = SYSTEM, *, seen: Client | None = None
+    ) -> tuple[Client, str]:
+        """Replace a client's secret; the previous one stays valid until the overlap ends.
+
+        With `seen`, raise `ChangedMeanwhile` if the secret was replaced since the client was seen.
+        """
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
+            if seen is not None and known.previous_secret_expires_at != seen.previous_secret_expires_at:
+                raise _changed_meanwhile(client_id)
             openid_clients.replace_secret(connection, client_id, digest_of(secret), now + self._overlap, now)
             self._record(connection, tenant, client_id, ROTATED, actor, known.config)
             return self._lock(connection, tenant, client_id), secret
@@ -170,6 +177,10 @@ def is_secret_of(client: Client, secret: str) -> bool:
     """Whether a secret is one of a client's, compared in constant time."""
     digest = digest_of(secret)
     return sum(hmac.compare_digest(digest, each) for each in client.digests) > 0  # all are compared
+
+
+def _changed_meanwhile(client_id: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(f"The client {client_id} was changed meanwhile: read it again.")
 
 
 def _requested(config: ClientConfig) -> tuple[object, ...]:

@@ -97,8 +97,7 @@ class Providers:
             stored = self._lock(connection, tenant, provider_id)
             if not is_free:
                 raise name_taken(config.name)
-            if seen is not None and _find(connection, tenant.name, provider_id) != seen:
-                raise ChangedMeanwhile(f"The provider {provider_id} was changed meanwhile: read it again.")
+            _check_seen(connection, tenant.name, provider_id, seen)
             studio = config.studio or providers.read_studio(stored["studio"])
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
             self._rules.check_studio(studio, has_notice_secret=has_notice_secret)
@@ -156,10 +155,13 @@ class Providers:
         with self._database.read() as connection:
             return verification_search.count_in_sandbox(connection, provider.provider_id)
 
-    def end_overlap(self, tenant: Tenant, provider_id: str, actor: str = SYSTEM) -> Provider:
-        """End the validity of the previous webhook token now, for example because it leaked."""
+    def end_overlap(
+        self, tenant: Tenant, provider_id: str, actor: str = SYSTEM, *, seen: Provider | None = None
+    ) -> Provider:
+        """End the validity of the previous webhook token now, for example because it leaked; `seen` as in `change`."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
+            _check_seen(connection, tenant.name, provider_id, seen)
             providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
             self._record(connection, tenant, provider_id, CHANGED, actor, stored, _NO_PREVIOUS, stored["name"])
             return _find(connection, tenant.name, provider_id)
@@ -249,6 +251,11 @@ def _find(connection: Connection, tenant_name: str, provider_id: str) -> Provide
     if provider is None:
         raise not_found(provider_id)
     return provider
+
+
+def _check_seen(connection: Connection, tenant_name: str, provider_id: str, seen: Provider | None) -> None:
+    if seen is not None and _find(connection, tenant_name, provider_id) != seen:
+        raise ChangedMeanwhile(f"The provider {provider_id} was changed meanwhile: read it again.")
 
 
 def enabled(connection: Connection, tenant_name: str, provider_id: str) -> Provider:

@@ -19,11 +19,12 @@ from connector.store.vault import Vault
 
 # Times, and the previous webhook token, which are derived from the others.
 _UNSHOWN = (
-    *("credentials_set_at", "workflow_set_at", "webhook_set_at"),
+    *("credentials_set_at", "workflow_set_at", "webhook_set_at", "notice_secret_set_at"),
     *("previous_webhook_token", "previous_webhook_token_expires_at"),
 )
 _CREDENTIALS = ("api_token", "client_secret")
 _OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
+_SET_AT = {"webhook_token": "webhook_set_at", "notice_secret": "notice_secret_set_at"}
 
 
 @use_case
@@ -48,9 +49,7 @@ class Secrets:
         credentials = choose_credentials(config, None)
         check_region(credentials, config.base_url)
         given = {name: secret for name in _OTHERS if (secret := getattr(config, name)) is not None}
-        columns = self._credential_columns(provider_id, credentials) | self._sealed(provider_id, given)
-        if "webhook_token" in given:
-            columns["webhook_set_at"] = self._clock()
+        columns = self._credential_columns(provider_id, credentials) | self._set(provider_id, given)
         return columns | {"environment": _environment(credentials)}
 
     def changed_columns(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +66,7 @@ class Secrets:
             if (secret := getattr(config, name)) not in (None, self._opened(provider_id, name, stored[name]))
         }
         token = given.pop("webhook_token", None)
-        columns |= self._sealed(provider_id, given)
+        columns |= self._set(provider_id, given)
         return columns if token is None else columns | self.webhook_columns(provider_id, token, stored)
 
     def erased(self, provider_id: str) -> dict[str, Any]:
@@ -83,8 +82,7 @@ class Secrets:
     def webhook_columns(self, provider_id: str, token: str, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns for a new webhook token; the current one becomes the previous one."""
         previous = self._opened(provider_id, "webhook_token", stored["webhook_token"])
-        columns: dict[str, Any] = self._sealed(provider_id, {"webhook_token": token})
-        columns["webhook_set_at"] = self._clock()
+        columns = self._set(provider_id, {"webhook_token": token})
         if previous is not None:
             columns |= self._sealed(provider_id, {"previous_webhook_token": previous})
             columns["previous_webhook_token_expires_at"] = self._clock() + self._token_overlap
@@ -108,6 +106,10 @@ class Secrets:
 
     def _opened(self, provider_id: str, name: str, sealed: str | None) -> str | None:
         return None if sealed is None else self.open(provider_id, name, sealed)
+
+    def _set(self, provider_id: str, secrets: Mapping[str, str]) -> dict[str, Any]:
+        """Return the columns for new secrets, with their times."""
+        return self._sealed(provider_id, secrets) | {_SET_AT[name]: self._clock() for name in secrets}
 
     def _sealed(self, provider_id: str, secrets: Mapping[str, str]) -> dict[str, Any]:
         return {name: self._vault.seal(secret, provider_secret(provider_id, name)) for name, secret in secrets.items()}
