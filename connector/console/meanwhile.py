@@ -101,7 +101,7 @@ def check_secrets(object_id: str, now: Mapping[str, Any], names: Mapping[str, st
 
 
 def replaced_meanwhile(back: str) -> BaseResponse:
-    """Say that nothing was done, because another person has replaced the same secret, and redirect."""
+    """Report that nothing was done, because another person has replaced the same secret; return to a page."""
     text = _(
         "Nothing was changed: the secret was replaced since you opened the page. Look at it first, then try again."
     )
