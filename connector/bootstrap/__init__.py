@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.bootstrap.ground import Clock, open_database, utc_now
 from connector.bootstrap.job_kinds import job_kinds
@@ -19,7 +19,6 @@ from connector.bootstrap.openid import OpenIdParts
 from connector.bootstrap.part import part
 from connector.bootstrap.signals import SignalParts
 from connector.private_file import make_data_dir
-from connector.services.application.delivery_proof import DeliveryProofs
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.application.watchlist_monitors import WatchlistMonitors
@@ -27,23 +26,15 @@ from connector.services.application.write_back import WriteBack
 from connector.services.jobs.steps import JobSteps, Kind
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
-from connector.services.lookup.dry_runs import DryRuns
-from connector.services.lookup.events import EventLookup
-from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Outbox
-from connector.services.people.applicants import Applicants
-from connector.services.people.claims import Claims
 from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 from connector.services.providers.deletion import Deletion
-from connector.services.providers.webhook_access import WebhookAccesses
 from connector.services.removals import Removals
 from connector.services.results.claim_results import ClaimResults
-from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
 from connector.services.results.orphans import Orphans
-from connector.services.results.posts import Posts
 from connector.services.results.results import Results
 from connector.services.starting.applicant import ApplicantSending
 from connector.services.starting.attempts import Attempts
@@ -56,6 +47,13 @@ from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
+
+if TYPE_CHECKING:
+    from connector.services.application.delivery_proof import DeliveryProofs
+    from connector.services.people.applicants import Applicants
+    from connector.services.people.claims import Claims
+    from connector.services.results.decisions import Decisions
+    from connector.services.results.posts import Posts
 
 
 class Services(Numbers, OpenIdParts, SignalParts):
@@ -80,6 +78,9 @@ class Services(Numbers, OpenIdParts, SignalParts):
     @part
     def posts(self) -> Posts:
         """Receive what Onfido posts to webhooks."""
+        from connector.services.providers.webhook_access import WebhookAccesses
+        from connector.services.results.posts import Posts
+
         accesses = WebhookAccesses(self.database, self._secrets, self._clock)
         return Posts(self.database, accesses, self.events, self.refused_posts, self._clock)
 
@@ -90,6 +91,8 @@ class Services(Numbers, OpenIdParts, SignalParts):
     @part
     def decisions(self) -> Decisions:
         """Decide on runs in review."""
+        from connector.services.results.decisions import Decisions
+
         return Decisions(
             self.database,
             self.onfido,
@@ -159,21 +162,13 @@ class Services(Numbers, OpenIdParts, SignalParts):
         )
 
     @part
-    def dry_runs(self) -> DryRuns:
-        """Try draft claim mappings."""
-        return DryRuns(self.database, self.providers, self.lookup, self.kept, self._fingerprints)
-
-    @part
     def delivery_proofs(self) -> DeliveryProofs:
         """Prove deliveries."""
+        from connector.services.application.delivery_proof import DeliveryProofs
+
         days = self.settings.delivery_retention_days
         parts = (self.lookup, self.deliveries, self.endpoints, self.signing_keys, self.readings)
         return DeliveryProofs(*parts, days, self._clock)
-
-    @part
-    def evidence(self) -> Evidence:
-        """Open the files that Onfido keeps for runs."""
-        return Evidence(self.lookup, self.readings, self.onfido, self._timing)
 
     @part
     def users(self) -> Users:
@@ -196,18 +191,17 @@ class Services(Numbers, OpenIdParts, SignalParts):
         return job_kinds(self, self._user_values, self._clock)
 
     @part
-    def event_lookup(self) -> EventLookup:
-        """Look up and replay events that Onfido posted."""
-        return EventLookup(self.database, self._vault, self._texts, self.events, self._journal, self._clock)
-
-    @part
     def claims(self) -> Claims:
         """Read and correct users' claims."""
+        from connector.services.people.claims import Claims
+
         return Claims(self.database, self._user_values, self._fingerprints, self._journal, self._clock)
 
     @part
     def applicants(self) -> Applicants:
         """Update, delete and restore applicants at Onfido."""
+        from connector.services.people.applicants import Applicants
+
         return Applicants(
             self.database,
             self.providers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector import __version__
 from connector.bootstrap.part import part
@@ -19,7 +19,6 @@ from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
-from connector.services.assurance import VerifiedClaims
 from connector.services.backlog import BacklogReader
 from connector.services.console_sessions import ConsoleSessions
 from connector.services.endpoint_secrets import EndpointSecrets
@@ -39,8 +38,6 @@ from connector.services.providers.secrets import Secrets
 from connector.services.refusal_limit import RefusalLimit
 from connector.services.refusal_record import RefusalRecord
 from connector.services.refused_posts import RefusedPostCounts
-from connector.services.refused_requests import RefusedRequests
-from connector.services.self_check import SelfCheck
 from connector.services.sign_in_record import SignInRecord
 from connector.services.signal_announcement import SignalAnnouncement
 from connector.services.signing import SigningKeys
@@ -51,6 +48,11 @@ from connector.settings import Settings
 from connector.settings.tenancy import read_tenants
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault
+
+if TYPE_CHECKING:
+    from connector.services.assurance import VerifiedClaims
+    from connector.services.refused_requests import RefusedRequests
+    from connector.services.self_check import SelfCheck
 
 Clock = Callable[[], datetime]
 USER_AGENT = f"onfido-idvp-connector/{__version__}"
@@ -136,11 +138,15 @@ class Ground:
     @part
     def self_check(self) -> SelfCheck:
         """Recognise this installation behind its proxy."""
+        from connector.services.self_check import SelfCheck
+
         return SelfCheck(self._fingerprints)
 
     @part
     def refused_requests(self) -> RefusedRequests:
         """Record refused requests of known callers."""
+        from connector.services.refused_requests import RefusedRequests
+
         return RefusedRequests(self._refusals, self._clock)
 
     @part
@@ -167,6 +173,8 @@ class Ground:
     @part
     def verified_claims(self) -> VerifiedClaims:
         """Assert which of a user's values are verified."""
+        from connector.services.assurance import VerifiedClaims
+
         return VerifiedClaims(
             self.database,
             self._user_values,

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from connector.domain.jobs import FETCH_RUNS, RESEND_DELIVERIES, USER_RECORD, VERIFICATIONS_CSV, Job
 from connector.domain.provider import Provider
-from connector.services.jobs.resending import Resending
-from connector.services.jobs.run_comparison import RunComparison
 
 if TYPE_CHECKING:
     from connector.bootstrap import Services
@@ -18,25 +16,23 @@ if TYPE_CHECKING:
 
 
 def job_kinds(services: Services, values: UserValues, clock: Clock) -> Mapping[str, Callable[[], Kind]]:
-    """Return a factory for each kind; those that write a file import marshmallow, which a worker does not need
-    otherwise.
-    """
+    """Return a factory for each kind."""
     return {
         VERIFICATIONS_CSV: lambda: _verifications_csv(services),
         USER_RECORD: lambda: _user_record(services, values, clock),
-        RESEND_DELIVERIES: lambda: Resending(services.database),
-        FETCH_RUNS: lambda: RunComparison(services.onfido, lambda job: _provider(services, job)),
+        RESEND_DELIVERIES: lambda: _resending(services),
+        FETCH_RUNS: lambda: _run_comparison(services),
     }
 
 
 def _verifications_csv(services: Services) -> Kind:
-    from connector.exports.verifications import VerificationsCsv  # noqa: PLC0415
+    from connector.exports.verifications import VerificationsCsv
 
     return VerificationsCsv(services.lookup, services.tenants)
 
 
 def _user_record(services: Services, values: UserValues, clock: Clock) -> Kind:
-    from connector.exports.user_record import Retention, Sources, UserRecord  # noqa: PLC0415
+    from connector.exports.user_record import Retention, Sources, UserRecord
 
     sources = Sources(
         values,
@@ -53,6 +49,18 @@ def _user_record(services: Services, values: UserValues, clock: Clock) -> Kind:
         settings.event_retention_days, settings.delivery_retention_days, settings.guest_retention_days
     )
     return UserRecord(sources, services.tenants, settings.public_url, retention, clock)
+
+
+def _resending(services: Services) -> Kind:
+    from connector.services.jobs.resending import Resending
+
+    return Resending(services.database)
+
+
+def _run_comparison(services: Services) -> Kind:
+    from connector.services.jobs.run_comparison import RunComparison
+
+    return RunComparison(services.onfido, lambda job: _provider(services, job))
 
 
 def _provider(services: Services, job: Job) -> Provider:

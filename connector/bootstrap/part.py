@@ -1,4 +1,8 @@
-"""Parts of an object that are created at their first use."""
+"""Parts of an object that are created at their first use.
+
+A use case that a worker does not need until somebody asks for it is also imported where it is created: together they
+take more than a megabyte. The web application imports them with its routes, before it forks.
+"""
 
 from __future__ import annotations
 

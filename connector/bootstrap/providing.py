@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from connector.bootstrap.ground import Ground
 from connector.bootstrap.part import part
 from connector.http.client import HttpClient
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.health_checks import HealthChecks
-from connector.services.providers.progress import SetupProgress
 from connector.services.providers.setup import Setup
-from connector.services.providers.trial import Trials
-from connector.services.providers.usage import ProviderUsage
 from connector.services.providers.webhook_token import WebhookTokens
 from connector.services.providers.withdrawals import Withdrawals
+
+if TYPE_CHECKING:
+    from connector.services.providers.progress import SetupProgress
+    from connector.services.providers.trial import Trials
+    from connector.services.providers.usage import ProviderUsage
 
 
 class Providing(Ground):
@@ -28,6 +32,8 @@ class Providing(Ground):
     @part
     def trials(self) -> Trials:
         """Test configurations of providers before they are saved."""
+        from connector.services.providers.trial import Trials
+
         return Trials(self.providers, self.configuration_rules, self._secrets.credentials, self.onfido, self._timing)
 
     @part
@@ -38,11 +44,15 @@ class Providing(Ground):
     @part
     def provider_usage(self) -> ProviderUsage:
         """Count the objects that depend on providers."""
+        from connector.services.providers.usage import ProviderUsage
+
         return ProviderUsage(self.database, self.providers)
 
     @part
     def setup_progress(self) -> SetupProgress:
         """Report the setup progress of providers."""
+        from connector.services.providers.progress import SetupProgress
+
         return SetupProgress(self.database, self.providers, self.health_records, self._clock)
 
     @part

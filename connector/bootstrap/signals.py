@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from connector.bootstrap.notifying import Notifying
 from connector.bootstrap.part import part
 from connector.services.signals.levels import Levels
-from connector.services.signals.polling import Polling
 from connector.services.signals.pushing import Pushing
-from connector.services.signals.streams import Streams
 from connector.services.signals.tokens import EventTokens
 from connector.services.signals.upkeep import SignalUpkeep
 from connector.services.signals.writing import SignalWriter
+
+if TYPE_CHECKING:
+    from connector.services.signals.polling import Polling
+    from connector.services.signals.streams import Streams
 
 
 class SignalParts(Notifying):
@@ -19,12 +23,16 @@ class SignalParts(Notifying):
     @part
     def signal_streams(self) -> Streams:
         """Create, change and remove streams."""
+        from connector.services.signals.streams import Streams
+
         policy = self._studio_policy.notices
         return Streams(self.database, self._vault, self._signal_writer, policy, self._journal, self._clock)
 
     @part
     def signal_polling(self) -> Polling:
         """Return events to receivers that poll."""
+        from connector.services.signals.polling import Polling
+
         waiting = max(1, self.settings.threads // 4)
         return Polling(self.database, self.signal_streams, self._event_tokens, waiting)
 

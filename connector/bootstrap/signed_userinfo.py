@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from connector.access.discovery import IssuerUnavailableError
-from connector.access.refusals import TokenRefused
 from connector.directory.signed_answers import AnswerRefusedError, NoSigningKeysError
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
@@ -28,13 +26,16 @@ class Verifier:
 
     @cached_property
     def _answers(self) -> SignedUserInfo:
-        from connector.access.userinfo import SignedUserInfo  # noqa: PLC0415  it takes memory, and is seldom needed
+        from connector.access.userinfo import SignedUserInfo
 
         settings = self._settings
         return SignedUserInfo(settings.all_issuers, self._clock, proxy=settings.outgoing_proxy, waiting=self._waiting)
 
     def read(self, tenant: Tenant, text: str, seconds: float) -> Mapping[str, Any]:
         """Return the claims of an answer, within `seconds`; raises `AnswerRefusedError` or `NoSigningKeysError`."""
+        from connector.access.discovery import IssuerUnavailableError
+        from connector.access.refusals import TokenRefused
+
         try:
             return self._answers.read(tenant, text, seconds)
         except TokenRefused as refusal:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from connector.directory.directories import Directories, open_login
+from connector.directory.directories import Directories
+from connector.directory.opening import open_login
 from connector.domain.messages import message
 from connector.domain.readiness import Check
 from connector.domain.tenancy import USERINFO, Tenant

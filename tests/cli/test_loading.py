@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 from connector.services.upkeep import Sweep
 from connector.store import outbox
 from connector.store.engine import Database
+from tests.import_rules import PACKAGE, ROOT
 from tests.waiting import wait_until
 
 MIGRATIONS = {"alembic", "mako"}
@@ -157,6 +159,23 @@ def test_no_other_command_loads_a_web_framework(data_dir: Path) -> None:
     assert len(loads) > 80
     assert {name: found for name, packages in loads.items() if (found := WEB & set(packages))} == {}
     assert any("sqlalchemy" in packages for packages in loads.values())
+
+
+def imported_when_used() -> set[str]:
+    """Return the modules that functions of `bootstrap` import."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / PACKAGE / "bootstrap").glob("*.py")]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    nodes = [node for function in functions for node in ast.walk(function)]
+    return {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def test_the_worker_loads_no_use_case_before_it_is_used(data_dir: Path, database_url: str) -> None:
+    process = start(data_dir, ["worker"], database_url=database_url)
+    wait_for_sweep(database_url, process)
+    process.send_signal(signal.SIGTERM)
+    deferred = imported_when_used() | {"connector.directory.opening"}
+    assert len(deferred) > 20
+    assert loaded(process) & deferred == set()
 
 
 def test_the_worker_loads_no_web_framework_no_migrations_and_one_driver(data_dir: Path, database_url: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.directory.dialects import Dialect, read_keycloak, read_scim, read_userinfo
-from connector.directory.directories import open_directory
+from connector.directory.opening import open_directory
 from connector.domain.tenancy import DirectoryChoice
 from connector.domain.written_status import WrittenStatus
 from connector.errors import ConfigurationError

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from connector.directory.directories import Directories, open_directory
+from connector.directory.directories import Directories
 from connector.directory.keycloak import KeycloakDirectory
+from connector.directory.opening import open_directory
 from connector.directory.scim import ScimDirectory
 from connector.directory.userinfo import UserInfoDirectory
 from connector.domain.tenancy import DirectoryChoice, Tenant

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli.examples import example
-from connector.directory.directories import open_directory
+from connector.directory.opening import open_directory
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, Settings, load
