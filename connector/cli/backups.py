@@ -25,7 +25,8 @@ def backup(context: click.Context, file: Path, overwrite: bool) -> None:
     """Copy the database, which may be in use, to FILE.
 
     The encryption keys are not included: the command names those that the copy needs; store them separately. For
-    PostgreSQL it prints the command that does this, and copies nothing.
+    PostgreSQL it prints the command that does this, and copies nothing. A backup has no sessions of the console, and no
+    requests, codes or tokens of OpenID clients: none that has ended since can come back.
     """
     backups = _backups(context)
     database = backups.database or _point_to_tools(backups.commands(file)[0])
@@ -54,6 +55,7 @@ def restore(context: click.Context, file: Path, overwrite: bool) -> None:
         make_data_dir(settings.data_dir)
     content = backups.restore(file, database, overwrite=overwrite)
     click.echo(f"Restored {database} from {file}; its last change: {content.changed_at or 'none'}.")
+    click.echo("All console sessions have ended, and open requests of OpenID clients have to be made again.")
 
 
 def _backups(context: click.Context) -> Backups:

@@ -35,8 +35,9 @@ class Backups:
         # Without the password: the tools ask for it, or read PGPASSWORD or .pgpass.
         url = shlex.quote(self._url._replace(drivername="postgresql", password=None).render_as_string())
         path = shlex.quote(str(file))
+        left_out = " ".join(f"--exclude-table-data={table}" for table in files.SIGN_INS)
         restore = f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {path}"
-        return [f"pg_dump --format=custom --no-owner --file={path} {url}"], [restore, "connector migrate"]
+        return [f"pg_dump --format=custom --no-owner {left_out} --file={path} {url}"], [restore, "connector migrate"]
 
     def write(self, database: Path, file: Path, *, overwrite: bool) -> Content:
         """Copy the database to a file; raises `ConfigurationError` if that exists."""

@@ -2,6 +2,9 @@
 
 Both use SQLite's online backup: it copies one consistent state of the database, and writes it in one transaction, under
 the locks that every other connection respects. Copying the files would do neither.
+
+Neither a backup nor a restored database contains sign-ins: somebody who was signed out after the backup would be signed
+in again, and a code that was accepted would be accepted once more.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from connector.store.sealed import sealed_columns
 from connector.store.writer_queue import WriterQueue
 
 BUSY = 30.0  # seconds to wait for others
+SIGN_INS = ("console_sessions", "console_links", "openid_flows")
 _LATEST = (("history", "at"), ("verifications", "updated_at"), ("events", "received_at"), ("users", "created_at"))
 
 
@@ -36,6 +40,7 @@ def back_up(database: Path, target: Path) -> Content:
         with _opened(database) as source, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companion files
+            _forget_sign_ins(copy)
         content = read_content(draft)
         draft.replace(target)
     return content
@@ -50,6 +55,7 @@ def restore(backup: Path, database: Path) -> None:
     try:
         with queue.turn(), _opened(backup) as source, closing(sqlite3.connect(database, timeout=BUSY)) as target:
             source.backup(target)
+            _forget_sign_ins(target)  # an earlier version's backups contain them
     finally:
         queue.close()
 
@@ -94,13 +100,22 @@ def _is_sound(database: Path) -> bool:
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open an existing database."""
     if not path.is_file():
-        raise ConfigurationError(f"There is no database {path}: check its name.")
+        raise ConfigurationError(f"There is no file {path}: check its name.")
     try:
         with closing(sqlite3.connect(path, timeout=BUSY)) as connection:
             connection.execute("SELECT version_num FROM alembic_version")
             yield connection
     except sqlite3.DatabaseError as error:
         raise ConfigurationError(f"{path} cannot be read as a database of the connector: {error}.") from error
+
+
+def _forget_sign_ins(connection: sqlite3.Connection) -> None:
+    """Delete the sessions and one-time links of the console, and the requests, codes and tokens of OpenID clients."""
+    connection.execute("PRAGMA secure_delete=ON")  # the file has access tokens no longer, not even unused
+    with connection:
+        for table in SIGN_INS:
+            if _has_column(connection, table, "tenant"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608  our own names
 
 
 def _key_ids(connection: sqlite3.Connection) -> set[str]:

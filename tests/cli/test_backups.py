@@ -87,7 +87,7 @@ class TestDatabase:
         url = f"sqlite:///{tmp_path / 'none.db'}"
         result = run("backup", str(file), CONNECTOR_DATABASE_URL=url)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert f"There is no database {tmp_path / 'none.db'}" in result.stderr
+        assert f"There is no file {tmp_path / 'none.db'}" in result.stderr
         assert not file.exists()
         assert not (tmp_path / "none.db").exists()
 

@@ -1,0 +1,82 @@
+"""A restored database: no session, one-time link or request of an OpenID client of the former one is in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from connector.bootstrap import Services, create_services
+from connector.domain.tenancy import Tenant
+from connector.settings import Settings
+from connector.store.console_models import console_links, console_sessions
+from connector.store.openid_models import openid_flows
+from tests.contract.wire import ALL_SCOPES
+from tests.harness import World
+from tests.services.conftest import Run
+from tests.services.restoring import restore
+from tests.services.test_console_sessions import BOB
+from tests.services.test_removed_providers import add_flows, register
+
+__all__ = ["restore"]
+
+
+def sign_in(world: World) -> str:
+    """Sign somebody in, make a link that signs in, and let a client push a request; return the session's secret."""
+    add_flows(world, register(world, world.connector.caller("admin", ALL_SCOPES)), 1)
+    sessions, tenant = world.connector.services.console_sessions, Tenant(world.tenant)
+    sessions.make_link(tenant, "bob", [])
+    return sessions.begin(tenant, BOB, "bob")
+
+
+def sign_ins(services: Services) -> int:
+    with services.database.read() as connection:
+        tables = (console_sessions, console_links, openid_flows)
+        return sum(connection.execute(select(func.count()).select_from(each)).scalar_one() for each in tables)
+
+
+def test_nobody_is_signed_in_to_a_restored_database(world: World, restore: Callable[[], Settings]) -> None:
+    secret, tenant = sign_in(world), Tenant(world.tenant)
+    with closing(create_services(restore(), world.clock)) as restored:
+        assert restored.providers.all(tenant)
+        assert restored.console_sessions.find(tenant, secret) is None
+        assert sign_ins(restored) == 0
+    assert world.connector.services.console_sessions.find(tenant, secret), "the former database is unchanged"
+
+
+def test_restoring_a_backup_of_an_earlier_version_ends_its_sessions(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    there = {"CONNECTOR_DATA_DIR": str(elsewhere), "CONNECTOR_DATABASE_URL": ""}
+    assert run("user", "add", "ann", **there).exit_code == 0
+    with closing(create_services(Settings(data_dir=elsewhere))) as services:
+        services.console_sessions.begin(Tenant("carbon.super"), BOB, "bob")
+        assert sign_ins(services) == 1
+    with (
+        closing(sqlite3.connect(elsewhere / "connector.db")) as database,
+        closing(sqlite3.connect(tmp_path / "backup")) as copy,
+    ):
+        database.backup(copy)
+
+    restored = run("restore", str(tmp_path / "backup"), "--overwrite", **there)
+
+    assert "All console sessions have ended" in restored.stdout
+    with closing(create_services(Settings(data_dir=elsewhere))) as services:
+        assert sign_ins(services) == 0
+        assert services.users.page(Tenant("carbon.super"), limit=5)
+
+
+def test_a_backup_contains_no_trace_of_a_session(run: Run, settings: Settings, tmp_path: Path) -> None:
+    there = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_DATABASE_URL": ""}
+    assert run("user", "add", "ann", **there).exit_code == 0
+    with closing(create_services(Settings(data_dir=tmp_path / "data"))) as services:
+        services.console_sessions.begin(Tenant("carbon.super"), BOB, "bob")
+    assert run("backup", str(tmp_path / "backup"), **there).exit_code == 0
+    content = (tmp_path / "backup").read_bytes()
+    assert b"session-there" not in content
+    assert b"ann" in content
