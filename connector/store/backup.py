@@ -53,7 +53,7 @@ def restore(backup: Path, database: Path) -> None:
             database.with_name(database.name + suffix).unlink(missing_ok=True)
     queue = WriterQueue(database)
     try:
-        with queue.turn(), _opened(backup) as source, closing(sqlite3.connect(database, timeout=BUSY)) as target:
+        with queue.turn(BUSY), _opened(backup) as source, closing(sqlite3.connect(database, timeout=BUSY)) as target:
             source.backup(target)
             _forget_sign_ins(target)  # an earlier version's backups contain them
     finally:

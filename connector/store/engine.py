@@ -31,7 +31,8 @@ MOST_CONNECTIONS = POOL_SIZE + OVERFLOW  # of a process; those of the overflow a
 PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
-PATIENCE = 60.0  # seconds that an exchange with PostgreSQL may take; longer than a statement
+PATIENCE = 60.0  # seconds for an exchange with PostgreSQL (longer than a statement), or for a writer's turn on SQLite
+MIGRATION_PATIENCE = 3600.0  # the latter, if another process may be migrating the schema
 MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on PostgreSQL
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
 # SQLAlchemy's events of the dialect: those of engines and connections cost each transaction time.
@@ -45,6 +46,7 @@ class Database:
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self._engine = _create_engine(url, patience)
+        self._patience = patience
         if tracing.is_on():
             _trace(self._engine)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
@@ -69,10 +71,11 @@ class Database:
     def write(self, patience: float | None = None, *, waits_for_disk: bool = True) -> Iterator[Connection]:
         """Open a transaction for writing; committed at its end, rolled back on an error.
 
-        On SQLite, where writers take turns, `patience` limits the wait in seconds. On PostgreSQL, without
-        `waits_for_disk` a crash of the database may lose the transaction, unless a later one waits.
+        On SQLite, where writers take turns, `patience` limits the wait in seconds; None means the database's limit. On
+        PostgreSQL, without `waits_for_disk` a crash of the database may lose the transaction, unless a later one waits.
         """
-        turn: AbstractContextManager[None] = self._queue.turn(patience) if self._queue else nullcontext()
+        limit = self._patience if patience is None else patience
+        turn: AbstractContextManager[None] = self._queue.turn(limit) if self._queue else nullcontext()
         added = AddedDeliveries(self.wake_up)
         with turn:
             self._check_in_place()
@@ -104,7 +107,7 @@ class Database:
         """
         from connector.store import migrations  # noqa: PLC0415  Alembic takes memory and time, and is seldom needed
 
-        with self.write() as connection:
+        with self.write(MIGRATION_PATIENCE) as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 lift_time_limits(connection)  # an index of a large table takes minutes
