@@ -8,6 +8,7 @@ A step that does not apply, such as the application's if no endpoint is register
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from connector.domain.environment import LIVE, SANDBOX
@@ -19,6 +20,7 @@ from connector.domain.messages import message as _
 from connector.domain.provider import Provider
 from connector.domain.readiness import (
     DELIVERY,
+    ENVIRONMENT,
     REGION,
     TOKEN,
     WEBHOOK,
@@ -89,12 +91,28 @@ def setup_steps(provider: Provider, facts: SetupFacts) -> tuple[Step, ...]:
     )
 
 
+def last_known_steps(provider: Provider, facts: SetupFacts) -> tuple[Step, ...]:
+    """Return the steps that apply as they were before the check in progress, if there is one."""
+    return setup_steps(provider, replace(facts, health=replace(facts.health, is_checking=False)))
+
+
+def is_complete(steps: Sequence[Step]) -> bool:
+    """Whether every step is done; a provider for the sandbox is complete although its environment is a warning."""
+    return all(step.state == DONE or _is_sandbox(step) for step in steps)
+
+
 def headline(steps: Sequence[Step]) -> str:
     """Return the setup progress."""
-    done = sum(step.state == DONE for step in steps)
-    if done == len(steps):
-        return _("All %(done)s steps are done.", done=done)
-    return _("%(done)s of %(all)s steps are done.", done=done, all=len(steps))
+    done = sum(step.state == DONE or _is_sandbox(step) for step in steps)
+    if done < len(steps):
+        return _("%(done)s of %(all)s steps are done.", done=done, all=len(steps))
+    if any(map(_is_sandbox, steps)):
+        return _("All %(done)s steps are done, for the sandbox.", done=done)
+    return _("All %(done)s steps are done.", done=done)
+
+
+def _is_sandbox(step: Step) -> bool:
+    return step.name == ENVIRONMENT and step.state == WARNING
 
 
 State = tuple[str, str]
@@ -259,7 +277,7 @@ def _application(_provider: Provider, facts: SetupFacts) -> State | None:
 
 _STEPS: Sequence[tuple[str, str, Callable[[Provider, SetupFacts], State | None]]] = (
     ("token", _("Onfido accepts the credentials"), _token),
-    ("environment", _("The environment is known"), _environment),
+    (ENVIRONMENT, _("The environment is known"), _environment),
     ("workflow", _("The workflow can be started"), _workflow),
     ("webhook", _("The webhook is registered"), _webhook),
     ("events", _("Onfido reaches the connector"), _events),

@@ -8,16 +8,16 @@ from tests.bodies import config_properties, event_body, provider_body
 from tests.console.test_every_page import sign_in
 from tests.contract.wire import PROVIDERS
 from tests.harness import World
-from tests.services.environments import LIVE
+from tests.services.environments import LIVE, SANDBOX
 
 CLEAR: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")
 TAB = re.compile(r'<a[^>]* href="/console/providers/[^/"]+/(\w+)"')
 
 
-def finish(world: World) -> None:
-    """Set the provider up completely: live credentials, a webhook, and a verified user."""
+def finish(world: World, token: str = LIVE) -> None:
+    """Set the provider up completely: credentials, a webhook, and a verified user."""
     admin = world.connector.as_admin(world.tenant)
-    properties = config_properties(world.simulator, token=LIVE, webhook_token=world.webhook_token)
+    properties = config_properties(world.simulator, token=token, webhook_token=world.webhook_token)
     body = provider_body(world.simulator, configProperties=properties)
     answer = admin.put(f"{PROVIDERS}/{world.provider_id}", body)
     assert answer.status_code == 200, answer.text
@@ -47,3 +47,17 @@ def test_a_complete_setup_guide_is_one_line_behind_the_other_tabs(world: World) 
         whole = http.get(f"{world.connector.url}{path}/setup?steps=all", timeout=60).text
         assert "The webhook is registered" in whole
         assert "steps?steps=all" in whole, "the part that is refreshed stays unfolded"
+
+
+def test_the_guide_of_a_complete_sandbox_is_one_line_and_stays_one_while_it_is_checked(world: World) -> None:
+    finish(world, SANDBOX)
+    path = f"{world.connector.url}/console/providers/{world.provider_id}"
+    with sign_in(world) as http:
+        assert http.get(path, timeout=60).url.endswith("/attributes")
+        with world.connector.services.health_records.checking(world.provider_id) as is_checking:
+            assert is_checking
+            guide = http.get(f"{path}/setup", timeout=60).text
+            assert "All 8 steps are done, for the sandbox." in guide
+            assert "being checked" in guide
+            assert "The webhook is registered" not in guide
+            assert http.get(path, timeout=60).url.endswith("/attributes")

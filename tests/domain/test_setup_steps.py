@@ -12,7 +12,7 @@ from connector.domain.events import REFUSALS, RefusedPosts
 from connector.domain.health import Health
 from connector.domain.provider import Provider
 from connector.domain.readiness import Check
-from connector.domain.setup_steps import SetupFacts, Step, headline, setup_steps
+from connector.domain.setup_steps import SetupFacts, Step, headline, is_complete, last_known_steps, setup_steps
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = ("region", "token", "environment", "workflow", "claims", "webhook")
@@ -49,6 +49,23 @@ def test_all_applicable_steps_can_be_completed() -> None:
     assert headline(steps) == "All 8 steps are done."
     with_application = setup_steps(PROVIDER, replace(READY, endpoints=1, approved=0))
     assert headline(with_application) == "7 of 9 steps are done."
+    assert not is_complete(with_application)
+
+
+def test_a_provider_for_the_sandbox_is_complete_although_its_environment_is_a_warning() -> None:
+    steps = setup_steps(replace(PROVIDER, environment="sandbox"), READY)
+    assert [step.name for step in steps if step.state == "warning"] == ["environment"]
+    assert is_complete(steps)
+    assert headline(steps) == "All 8 steps are done, for the sandbox."
+    assert headline(setup_steps(replace(PROVIDER, environment="sandbox"), replace(READY, approved=0))).startswith("7 of 8")
+    unknown = setup_steps(replace(PROVIDER, environment=None), READY)
+    assert (headline(unknown), is_complete(unknown)) == ("7 of 8 steps are done.", False)
+
+
+def test_a_complete_provider_stays_complete_while_it_is_checked() -> None:
+    facts = replace(READY, health=replace(GOOD, is_checking=True))
+    assert not is_complete(setup_steps(PROVIDER, facts))
+    assert is_complete(last_known_steps(PROVIDER, facts))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_every_step_is_detected_as_soon_as_it_is_done(world: World, admin: Calle
         "users": "to do",
     }
     before = world.onfido_state()["requests"]
-    assert progress(admin, world.provider_id)["headline"] == "1 of 8 steps are done."
+    assert progress(admin, world.provider_id)["headline"] == "2 of 8 steps are done."
     assert world.onfido_state()["requests"] == before
     admin.post(f"{PROVIDERS}/{world.provider_id}/test-connection", None)
     assert states(admin, world.provider_id) | {"events": "", "users": ""} == {
@@ -81,11 +81,11 @@ def test_every_step_is_detected_as_soon_as_it_is_done(world: World, admin: Calle
     assert {step["name"] for step in last["steps"] if step["state"] == "done"} == {
         *("token", "workflow", "webhook", "events", "attributes", "comparisons", "users")
     }
-    assert (last["headline"], last["isDone"]) == ("7 of 8 steps are done.", False)
+    assert (last["headline"], last["isDone"]) == ("All 8 steps are done, for the sandbox.", True)
     assert text_of(admin, world.provider_id, "workflow") == "A run of this workflow was started."
     shown = run("provider", "progress", "Onfido")
     assert shown.exit_code == 0
-    assert "7 of 8 steps are done." in shown.stdout
+    assert "All 8 steps are done, for the sandbox." in shown.stdout
     printed = json.loads(run("provider", "progress", "Onfido", "--json").stdout)
     assert printed["steps"] == last["steps"]
 

@@ -12,7 +12,7 @@ from connector.domain.frozen import frozen
 from connector.domain.health import Health
 from connector.domain.notices import GONE, Endpoint
 from connector.domain.provider import Provider
-from connector.domain.setup_steps import SetupFacts, Step, headline, setup_steps
+from connector.domain.setup_steps import SetupFacts, Step, headline, is_complete, last_known_steps, setup_steps
 from connector.domain.tenancy import Tenant
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.registry import Providers
@@ -24,16 +24,15 @@ from connector.store.setup_facts import Since
 
 @frozen
 class Progress:
-    """The steps of a setup, and the provider's health on which some of them depend."""
+    """The steps of a setup, and the provider's health on which some of them depend.
+
+    During a check, `headline` and `is_done` are those of before it.
+    """
 
     headline: str
+    is_done: bool
     health: Health
     steps: Sequence[Step]
-
-    @property
-    def is_done(self) -> bool:
-        """Whether every step is done."""
-        return all(step.state == "done" for step in self.steps)
 
 
 @frozen
@@ -59,8 +58,8 @@ class SetupProgress:
         provider, health = self._providers.get(tenant, provider_id), self._records.of(tenant, provider_id)
         with self._database.read() as connection:
             facts = self._facts(connection, tenant, provider, health)
-        steps = setup_steps(provider, facts)
-        return Progress(headline(steps), health, steps)
+        known = last_known_steps(provider, facts)
+        return Progress(headline(known), is_complete(known), health, setup_steps(provider, facts))
 
     def silent(self, tenant: Tenant) -> list[SilentWebhook]:
         """Return the enabled providers whose last run has ended without an event since, although a webhook is set."""
