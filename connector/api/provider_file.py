@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import marshmallow as ma
 
 from connector.api.shapes.provider import ProviderRequestSchema, provider_body, provider_config
-from connector.domain.frozen import frozen
+from connector.domain.differences import differences
 from connector.domain.messages import message
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
 from connector.domain.strict_json import parse_json
 from connector.errors import InvalidField
 
 _OF_ONE = ("id",)  # members that belong to one provider, not to its configuration
-_NESTED = ("claims", "configProperties", "studio")
-
-
-@frozen
-class Difference:
-    """A property that a file would change, as text."""
-
-    name: str
-    before: str
-    after: str
+_KEPT = ("client_id", "studio")  # of a configuration without them, those of the provider are kept
 
 
 def file_of(provider: Provider) -> dict[str, Any]:
@@ -59,20 +51,8 @@ def config_of(file: Mapping[str, Any]) -> ProviderConfig:
         raise InvalidField("file", message("must be a provider: %(part)s", part=json.dumps(error.messages))) from error
 
 
-def differences(provider: Provider, file: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield the changes that a file would make to a provider."""
-    before, after = _flat(file_of(provider)), _flat(file)
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            yield Difference(name, before.get(name, ""), after.get(name, ""))
-
-
-def _flat(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return a file's properties by name."""
-    rows = {name: value for name, value in body.items() if name not in (*_OF_ONE, *_NESTED)}
-    rows |= {f"claims.{each['localClaim']}": each["idvpClaim"] for each in body.get("claims") or []}
-    rows |= {each["key"]: each.get("value") for each in body.get("configProperties") or []}
-    rows |= {f"studio.{name}": value for name, value in (body.get("studio") or {}).items()}
-    return {
-        name: each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for name, each in rows.items()
-    }
+def changes_by(provider: Provider, file: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the properties of a provider that a file would change, by name, each with `from` and `to`."""
+    before, after = replace(config_of(file_of(provider)), studio=provider.studio), config_of(file)
+    kept = {name: getattr(before, name) for name in _KEPT if getattr(after, name) is None}
+    return differences(asdict(before), asdict(replace(after, **kept)))

@@ -42,7 +42,7 @@ class Line:
     actor: str
     channel: str
     outcome: State
-    changes: Mapping[str, tuple[str, str]]
+    changes: Mapping[str, tuple[Any, Any]]
     detail: Mapping[str, str]
 
 
@@ -106,7 +106,7 @@ def _criteria(filters: Filters) -> AuditFilter:
 def _line(entry: Entry) -> Line:
     change = entry.change
     is_refused = change.cause == REFUSED
-    changes = {name: (_text(each["from"]), _text(each["to"])) for name, each in differences_of(change).items()}
+    changes = {name: (each["from"], each["to"]) for name, each in differences_of(change).items()}
     return Line(
         number=entry.number,
         change=change,

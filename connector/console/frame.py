@@ -21,6 +21,7 @@ from connector.console.icons import icon
 from connector.console.live import etag
 from connector.console.menu import menu_of, waiting_counts
 from connector.console.notices import take_notices
+from connector.console.providers import labels
 from connector.console.stories import STORIES
 from connector.console.story import admit
 from connector.console.translations import Catalogues, choose_language, say
@@ -122,7 +123,8 @@ def _install_words(app: Flask) -> None:
     environment.filters |= {name: getattr(formats, name) for name in names} | {
         "actor_name": name_of,
         "sentence": formats.sentence_of,
-        "property_name": formats.property_of,
+        "property_label": labels.label_of,
+        "property_value": labels.value_of,
         "failure_words": failure_words,
         "without_command": without_command,
     }

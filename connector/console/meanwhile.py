@@ -123,9 +123,7 @@ def _decide(error: Overtaken) -> Response:
     given = [each for each in request.form.items(multi=True) if each[0] not in (FIELD, TOKEN)]
     text = render_template(
         "console/overtaken.html",
-        conflicts=[
-            (each.name.lstrip("."), *map(_text, (each.shown, each.theirs, each.mine))) for each in error.conflicts
-        ],
+        conflicts=[(each.name.lstrip("."), each.shown, each.theirs, each.mine) for each in error.conflicts],
         given=[] if error.has_secrets else [*given, (FIELD, json.dumps(snapshot(error.now)))],
         has_secrets=error.has_secrets,
         sentence=error.sentence,
@@ -141,11 +139,3 @@ def _latest(object_id: str) -> Entry | None:
     audit: Audit = use_cases().audit
     rows = audit.page(g.tenant, AuditFilter(name=object_id, outcome="done"), limit=1).rows
     return rows[0] if rows else None
-
-
-def _text(value: Any) -> str:
-    if value is None or value in ("", [], {}):
-        return str(_("none"))
-    if isinstance(value, bool):
-        return str(_("yes") if value else _("no"))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

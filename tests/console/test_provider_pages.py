@@ -10,12 +10,13 @@ import pytest
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.watchlist import AML
-from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
+from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_body
 from tests.contract.wire import ALL_SCOPES, PROVIDERS
 from tests.harness import World
 from tests.plans.browsing import Console
 
 NAMES = ("first_name", "last_name")
+ANOTHER_WORKFLOW = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a002"
 pytestmark = pytest.mark.one_database
 
 
@@ -59,7 +60,7 @@ def test_a_change_is_tested_at_onfido_whatever_the_mapping_lacks(world: World, c
     body = provider_body(world.simulator, claims=claims)
     assert world.connector.as_admin(world.tenant).put(f"{PROVIDERS}/{world.provider_id}", body).ok
 
-    page = console.submit(at(world, "/general"), do="test", workflow_id="5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a002")
+    page = console.submit(at(world, "/general"), do="test", workflow_id=ANOTHER_WORKFLOW)
 
     assert "Saved." in page
     assert providers(world)["Onfido"].workflow_id.endswith("a002")
@@ -88,6 +89,38 @@ def test_two_providers_are_compared_and_one_is_copied_to_the_other(world: World,
     after = providers(world)["Live"]
     assert (after.claims, after.sealed_api_token) == (providers(world)["Onfido"].claims, before.sealed_api_token)
     assert "Both have the same settings." in console.open(f"{path}?with={live}")
+
+
+def test_settings_are_compared_under_the_labels_and_in_the_words_of_their_forms(world: World, console: Console) -> None:
+    studio = {
+        "tags": ["vip", "web"],
+        "capture": "link",
+        "link": {"lifetime": 7200},
+        "outputClaims": [{"pointer": "/nationality", "localClaim": "urn:nationality", "as": "value"}],
+        "customData": [{"name": "risk", "type": "string", "value": "high"}],
+    }
+    properties = config_properties(world.simulator, attempt_window="7200", workflow_id=ANOTHER_WORKFLOW)
+    body = provider_body(world.simulator, name="Live", studio=studio, configProperties=properties)
+    made = world.connector.as_admin(world.tenant).post(PROVIDERS, body)
+    assert made.status_code == 201, made.text
+
+    compared = console.open(f"{at(world, '/compare')}?with={made.json()['id']}")
+
+    rows = {
+        label: values
+        for label, *values in re.findall(
+            r'<tr><td[^>]*title="[^"]*">(.*?)</td><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td></tr>', compared, re.DOTALL
+        )
+    }
+    assert {name: html.unescape(after) for name, (_before, after) in rows.items()} == {
+        "Workflow id": ANOTHER_WORKFLOW,
+        "Within this number of hours": "2",
+        "Tags": "vip\nweb",
+        "Users go through capture": "on Onfido's page, at a link",
+        "A link is valid for, in hours": "2",
+        "Read from the output": "/nationality → Nationality (the value)",
+        "Input of the workflow": 'risk: "high"',
+    }
 
 
 def test_the_only_provider_has_nothing_to_be_compared_with(world: World, console: Console) -> None:

@@ -57,7 +57,9 @@ def test_a_provider_for_the_sandbox_is_complete_although_its_environment_is_a_wa
     assert [step.name for step in steps if step.state == "warning"] == ["environment"]
     assert is_complete(steps)
     assert headline(steps) == "All 8 steps are done, for the sandbox."
-    assert headline(setup_steps(replace(PROVIDER, environment="sandbox"), replace(READY, approved=0))).startswith("7 of 8")
+    assert headline(setup_steps(replace(PROVIDER, environment="sandbox"), replace(READY, approved=0))).startswith(
+        "7 of 8"
+    )
     unknown = setup_steps(replace(PROVIDER, environment=None), READY)
     assert (headline(unknown), is_complete(unknown)) == ("7 of 8 steps are done.", False)
 

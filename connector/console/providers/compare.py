@@ -13,7 +13,7 @@ from flask import g, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from connector.api.provider_file import differences, file_of
+from connector.api.provider_file import changes_by, file_of
 from connector.console.ground import use_cases
 from connector.console.providers import health_words, page
 from connector.console.story import Story
@@ -33,7 +33,7 @@ def show_comparison(provider_id: str) -> str:
     provider = page.find(provider_id)
     others = [each for each in page.registry().all(g.tenant) if each.provider_id != provider_id]
     other = next((each for each in others if each.provider_id == request.args.get("with")), None)
-    differing = [] if other is None else list(differences(provider, copied(other, provider)))
+    differing = {} if other is None else changes_by(provider, copied(other, provider))
     return page.show_tab(
         "console/providers/compare.html",
         provider,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response as FileResponse
@@ -12,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from connector.api.provider_file import Difference, config_of, differences, file_of, read_file
+from connector.api.provider_file import changes_by, config_of, file_of, read_file
 from connector.console.descriptions import description_of
 from connector.console.meanwhile import shown_before
 from connector.console.notices import notify
@@ -55,13 +56,13 @@ def take_file(provider_id: str) -> str | Response:
     try:
         file = read_file(_given())
         if request.form.get("do") != "apply":
-            return _page(provider, text=json.dumps(file), changes=list(differences(provider, file)))
+            return _page(provider, text=json.dumps(file), changes=changes_by(provider, file))
         if (before := shown_before()) is not None and before != snapshot(file_of(provider)):
-            changes = list(differences(provider, file))
+            changes = changes_by(provider, file)
             return _page(provider, text=json.dumps(file), changes=changes, error=_OVERTAKEN)
         page.registry().change(g.tenant, provider_id, config_of(file), actor(), seen=provider)
     except ChangedMeanwhile:
-        return _page(provider, text=json.dumps(file), changes=list(differences(page.find(provider_id), file)))
+        return _page(provider, text=json.dumps(file), changes=changes_by(page.find(provider_id), file))
     except (InvalidField, RequestError) as error:
         return _page(provider, error=description_of(error))
     notify(_("The file is applied. Secrets are as they were."))
@@ -79,7 +80,7 @@ def _given() -> bytes:
     return raw
 
 
-def _page(provider: Provider, *, text: str = "", changes: list[Difference] | None = None, error: object = "") -> str:
+def _page(provider: Provider, *, text: str = "", changes: Mapping[str, Any] | None = None, error: object = "") -> str:
     sentence = _("A file replaces everything except the secrets. The differences are shown first.")
     more: dict[str, Any] = {"text": text, "differences": changes, "error": error, "file": file_of(provider)}
     return page.show_tab("console/providers/import.html", provider, "general", sentence, **more)
