@@ -50,7 +50,7 @@ def test_a_change_is_listed_and_shows_values_before_and_after(visit: Visit, plac
     expect(rows.nth(1)).to_contain_text("Refused")
     expect(rows.nth(2)).to_contain_text("replaced the API token")
     rows.nth(2).locator("summary").click()
-    expect(rows.nth(2)).to_contain_text("The API token")
+    expect(rows.nth(2)).to_contain_text("API token")
     expect(rows.nth(2)).to_contain_text("replaced")
     expect(rows.nth(2)).to_contain_text(f"Renamed by {actor}")
     expect(rows.nth(2)).to_contain_text("127.0.0.1")

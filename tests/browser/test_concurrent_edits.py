@@ -42,9 +42,9 @@ def test_the_second_of_two_people_decides_on_a_conflicting_change(visit: Visit, 
     bob.get_by_role("button", name="Save").click()
     expect(bob.get_by_role("heading", name="Changed meanwhile")).to_be_visible()
     expect(bob.get_by_text("ann changed the number of attempts")).to_be_visible()
-    expect(bob.get_by_role("row", name="The number of attempts")).to_contain_text("5")
+    expect(bob.get_by_role("row", name="Verifications a user may start")).to_contain_text("5")
     for value in ("7", "9"):
-        expect(bob.get_by_role("row", name="The number of attempts")).to_contain_text(value)
+        expect(bob.get_by_role("row", name="Verifications a user may start")).to_contain_text(value)
     assert provider_of(world).max_attempts == 7
     visitors[1].look_at("changed-meanwhile")
     bob.get_by_role("button", name="Save mine").click()

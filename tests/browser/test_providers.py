@@ -210,7 +210,7 @@ def test_limits_and_general_settings_are_saved_and_a_wrong_value_shown_at_its_fi
     expect(page.get_by_text("Saved.")).to_be_visible()
     assert stored(place, provider)["workflow_id"] == NIL
     page = visitor.open(f"/console/providers/{provider}/changes")
-    expect(page.get_by_role("table")).to_contain_text("The workflow")
+    expect(page.get_by_role("table")).to_contain_text("Workflow id")
     visitor.look_at("provider-changes-made")
 
 
