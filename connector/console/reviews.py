@@ -73,6 +73,7 @@ def get_picture(verification_id: str, picture_id: str) -> Response:
 def _page(verification_id: str, error: str = "", reason: str = "") -> str:
     details = _lookup().get(g.tenant, verification_id)
     verification, explanations = _lookup().explain(g.tenant, verification_id)
+    successor = _lookup().later(verification)
     attributes = attributes_of(details, explanations)
     return render_template(
         "console/verification/review.html",
@@ -80,7 +81,8 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
         attributes=attributes,
         verified=_names(attributes, may_verify=True),
         unverified=_names(attributes, may_verify=False),
-        is_open=verification.status == "review" and verification.decision is None,
+        is_open=verification.status == "review" and verification.decision is None and successor is None,
+        successor=successor,
         error=error,
         reason=reason,
         longest=MAX_REASON,

@@ -129,13 +129,24 @@ def find_of_applicant(connection: Connection, provider_id: str, applicant_id: st
 
 def find_latest(connection: Connection, verification: Verification) -> str:
     """Return the id of the user's latest verification with the provider that has a run, or may get one."""
-    statement = select(verifications.c.id).where(
+    statement = select(verifications.c.id).where(*_of_same_user(verification))
+    return str(connection.execute(statement.order_by(verifications.c.created_at.desc()).limit(1)).scalar_one())
+
+
+def find_later(connection: Connection, verification: Verification) -> Verification | None:
+    """Return that verification if it was started later than this one."""
+    is_later = verifications.c.created_at > verification.created_at
+    statement = LISTED.where(*_of_same_user(verification), is_later)
+    return one(connection, statement.order_by(verifications.c.created_at.desc()).limit(1))
+
+
+def _of_same_user(verification: Verification) -> tuple[ColumnElement[bool], ...]:
+    return (
         verifications.c.tenant == verification.tenant,
         verifications.c.user_id == verification.user_id,
         unindexed(verifications.c.provider_id) == verification.provider_id,
         verifications.c.run_id.is_not(None) | verifications.c.closed_at.is_(None),
     )
-    return str(connection.execute(statement.order_by(verifications.c.created_at.desc()).limit(1)).scalar_one())
 
 
 def decide(connection: Connection, verification_id: str, decision: str, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -90,3 +91,34 @@ def test_a_verification_is_counted_among_the_attempts_of_its_user(world: World, 
     console.submit_at("/console/users/ann/unlock", "/console/users/ann/unlock", reason="A broken camera.")
     assert "<dt>Attempt</dt>" not in console.open(f"/console/verifications/{ids[-1]}")
     assert "are used." not in console.open("/console/users/ann")
+
+
+def test_a_verification_whose_place_a_later_one_took_links_to_it_and_is_not_decided(
+    world: World, console: Console
+) -> None:
+    caller = world.add_user("ann")
+    for status in ("review", "approved"):
+        end(world, caller, status)
+        world.clock.advance(60)
+    first, last = sorted(world.verifications("ann"), key=lambda each: each.created_at)
+
+    page = console.open(f"/console/verifications/{first.verification_id}")
+
+    assert "its review can no longer be decided" in page
+    assert f'href="/console/verifications/{last.verification_id}"' in page
+    assert f"{first.verification_id}/review" not in page
+    review = console.open(f"/console/verifications/{first.verification_id}/review")
+    assert "this review can no longer be decided" in review
+    assert "Decide for good" not in review
+    assert "took its place" not in console.open(f"/console/verifications/{last.verification_id}")
+
+
+def test_a_verification_says_since_when_its_output_is_no_longer_stored(world: World, console: Console) -> None:
+    end(world, world.add_user("ann"))
+    [verification] = world.verifications("ann")
+    path = f"/console/verifications/{verification.verification_id}"
+    assert "output and reasons are stored until:" in console.open(path)
+    world.clock.advance(timedelta(days=world.connector.settings.event_retention_days, hours=1).total_seconds())
+    world.sweep()
+    later = Console(world, "bob", ALL_SCOPES).open(path)
+    assert re.search(r"no longer stored since: <time datetime=", later), later

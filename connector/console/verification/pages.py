@@ -139,7 +139,7 @@ def _context(verification_id: str) -> dict[str, Any]:
     whole, stretches = durations_of(details)
     provider = providers.get(g.tenant, verification.provider_id)
     attempt = _attempt(verification, provider)
-    has_ended = verification.closed_at is not None
+    has_ended, successor = verification.closed_at is not None, _lookup().later(verification)
     states = [run_state(verification.status), verdict_of(attributes, has_ended=has_ended)]
     return {
         "verification": verification,
@@ -158,8 +158,9 @@ def _context(verification_id: str) -> dict[str, Any]:
         "median": _median(verification) if whole else None,
         "version": version_of(verification),
         "is_raw": request.args.get("view") == "raw",
-        "needs_review": verification.status == "review" and verification.decision is None,
-        "kept_until": _kept_until(verification) if details.result else None,
+        "successor": successor,
+        "needs_review": verification.status == "review" and verification.decision is None and successor is None,
+        "kept_until": _kept_until(verification),
         "now": now(),
     }
 
@@ -170,7 +171,7 @@ def _attempt(verification: Verification, provider: Provider) -> AttemptNumber | 
 
 
 def _kept_until(verification: Verification) -> datetime | None:
-    """Return until when the output of a run that has ended is stored."""
+    """Return until when the output of a run that has ended is or was stored."""
     ended_at = verification.closed_at
     return None if ended_at is None else ended_at + timedelta(days=settings().event_retention_days)
 

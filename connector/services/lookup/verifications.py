@@ -201,6 +201,11 @@ class VerificationLookup:
                 history=history.find_of_verification(connection, verification.verification_id),
             )
 
+    def later(self, verification: Verification) -> Verification | None:
+        """Return the user's latest verification with the provider if it took the place of this one, else None."""
+        with self._database.read() as connection:
+            return verification_search.find_later(connection, verification)
+
     def explain(
         self, tenant: Tenant, run_id: str, provider_id: str | None = None
     ) -> tuple[Verification, list[Explanation]]:
