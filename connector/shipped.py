@@ -1,4 +1,5 @@
-"""Files that are part of the connector: claim and directory dialects, settings of products, an example of `studio`.
+"""Files that are part of the connector: claim and directory dialects, settings of products, an example of `studio`,
+and an example application.
 
 In a clone they are in `config/`, next to the package; in a wheel they are inside it.
 """
@@ -19,6 +20,11 @@ def example_files() -> dict[str, Path]:
     directories = {f"directory-{path.stem}": path for path in sorted((root / "claims").glob("*.toml"))}
     one = {"settings": root / "settings.toml", "studio": root / "studio.json"}
     return one | of_products | directories | dialect_files()
+
+
+def example_application() -> list[Path]:
+    """Return the files of the example web application."""
+    return sorted(path for path in (_root() / "examples" / "web-app").iterdir() if path.is_file())
 
 
 def dialect_files() -> dict[str, Path]:

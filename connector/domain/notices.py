@@ -59,7 +59,8 @@ class Endpoint:
     """An endpoint as it is stored; `is_of_provider`: it is part of its provider's configuration.
 
     `failing_since` is the time of the first of its consecutive failures, and `last_status` the HTTP status of the last;
-    None if it is not known, or there was no answer.
+    None if it is not known, or there was no answer. `test_accepted_at` is the time of the last test that its address
+    accepted.
     """
 
     endpoint_id: str
@@ -73,6 +74,7 @@ class Endpoint:
     updated_at: datetime
     failing_since: datetime | None = None
     last_status: int | None = None
+    test_accepted_at: datetime | None = None
 
     def chooses(self, *events: str) -> bool:
         """Whether it has chosen any of these events."""

@@ -16,7 +16,14 @@ from connector.store.models import notice_endpoints, notice_subscriptions, provi
 _T = notice_endpoints.c
 _FIELDS = (
     *(_T.id, _T.tenant, _T.provider_id, _T.url, _T.tasks, _T.is_of_provider, _T.disabled_because, _T.failures),
-    *(_T.previous_secret_expires_at, _T.created_at, _T.updated_at, _T.failing_since, _T.last_status),
+    *(
+        _T.previous_secret_expires_at,
+        _T.created_at,
+        _T.updated_at,
+        _T.failing_since,
+        _T.last_status,
+        _T.test_accepted_at,
+    ),
 )
 _SECRETS = (_T.secret, _T.previous_secret)
 
@@ -81,8 +88,9 @@ def add(
 def change(
     connection: Connection, endpoint_id: str, values: Mapping[str, Any], events: Sequence[str] | None = None
 ) -> None:
-    """Change columns of an endpoint, and the events that it has chosen."""
-    connection.execute(update(notice_endpoints).where(_T.id == endpoint_id).values(dict(values)))
+    """Change columns of an endpoint, and the events that it has chosen; another address has accepted no test yet."""
+    tested = {"test_accepted_at": case((_T.url == values["url"], _T.test_accepted_at))} if "url" in values else {}
+    connection.execute(update(notice_endpoints).where(_T.id == endpoint_id).values({**values, **tested}))
     if events is not None:
         connection.execute(delete(notice_subscriptions).where(notice_subscriptions.c.endpoint_id == endpoint_id))
         _subscribe(connection, endpoint_id, events)
@@ -94,6 +102,13 @@ def count_failure(connection: Connection, endpoint_id: str, status: int | None, 
     failed = {"failures": _T.failures + 1, "failing_since": since, "last_status": status}
     statement = update(notice_endpoints).where(_T.id == endpoint_id).values(failed)
     return connection.execute(statement.returning(_T.failures)).scalar_one_or_none() or 0
+
+
+def accept_test(connection: Connection, endpoint: Endpoint, now: datetime) -> bool:
+    """Record that an endpoint has accepted a test; False if it was removed or has another address by now."""
+    accepted = {"test_accepted_at": now, "failures": 0}
+    is_same = (_T.id == endpoint.endpoint_id, _T.url == endpoint.config.url)
+    return connection.execute(update(notice_endpoints).where(*is_same).values(accepted)).rowcount == 1
 
 
 def remove(connection: Connection, endpoint_id: str) -> None:
@@ -147,4 +162,5 @@ def _endpoint(row: Row[*tuple[Any, ...]], events: Sequence[str]) -> Endpoint:
         row.updated_at,
         row.failing_since if row.failures else None,
         row.last_status if row.failures else None,
+        row.test_accepted_at,
     )

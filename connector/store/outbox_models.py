@@ -63,6 +63,7 @@ notice_endpoints = Table(
     Column("failures", Integer, nullable=False, comment="consecutive attempts that failed"),
     time_column("failing_since", nullable=True),
     Column("last_status", Integer, comment="HTTP status of the last that failed; null: no answer"),
+    time_column("test_accepted_at", nullable=True),
     time_column("created_at"),
     time_column("updated_at"),
 )

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from connector.domain.notices import FINISHED, EndpointConfig
+from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, event_body, provider_body
 from tests.browser.visiting import Visitor
 from tests.browser.worlds import with_provider
 from tests.contract.wire import PROVIDERS
 from tests.harness import World
 from tests.services.environments import LIVE
+from tests.services.receiving import Application
 
 Visit = Callable[..., Visitor]
 CLEAR: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")
@@ -36,6 +39,25 @@ def test_a_complete_set_up_is_one_line_that_unfolds(visit: Visit, place: World) 
     expect(page.locator(".steps > li")).to_have_count(8)
     page.goto(f"{visitor.base}/console/providers/{world.provider_id}")
     expect(page.get_by_role("link", name="Attributes", exact=True)).to_have_attribute("aria-current", "page")
+
+
+def test_the_guide_sends_a_test_notice_and_offers_the_example_application(visit: Visit, place: World) -> None:
+    world = with_provider(place)
+    visitor = visit()
+    with Application() as application:
+        config = EndpointConfig(application.url, (FINISHED,), world.provider_id)
+        world.connector.services.endpoints.add(Tenant(world.tenant), config)
+        page = visitor.open(f"/console/providers/{world.provider_id}/setup")
+        page.get_by_role("button", name="Send a test notice").click()
+        expect(page.get_by_text("It answered 20")).to_be_visible()
+        assert page.url.endswith("/setup")
+        expect(page.get_by_text("The application accepted a notice.")).to_be_visible()
+    page.get_by_text("How to start it with this provider").click()
+    expect(page.get_by_text(f"PROVIDER_ID={world.provider_id}")).to_be_visible()
+    visitor.look_at("provider-set-up-notice")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Example application").click()
+    assert download.value.suggested_filename == "web-app.zip"
 
 
 def test_two_providers_are_compared_side_by_side(visit: Visit, place: World) -> None:

@@ -95,6 +95,7 @@ def drive_other_provider(console: Console, world: World) -> None:
     console.open(f"{path}/setup/webhook/remove")
     console.post(f"{path}/setup/webhook/remove")
     console.post(f"{path}/import", text=console.open(f"{path}/export"), do="show")
+    console.get(f"{path}/example")
     console.open(f"{path}/danger/delete")
     console.post(f"{path}/danger/delete", typed="made here")
 

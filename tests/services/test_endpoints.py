@@ -374,6 +374,27 @@ def test_notices_of_an_unresponsive_endpoint_wait_and_are_sent_when_it_answers(
     assert not rows_of(world, "tell_change", ("ready", "dead"))
 
 
+def test_an_accepted_test_notice_ends_the_pause_of_an_endpoint_that_did_not_answer(
+    world: World, admin: Caller, application: Application
+) -> None:
+    endpoint_id, endpoints = register(admin, application)["id"], world.connector.services.endpoints
+    application.answers(Reply(503))
+    finish(world, "ann")
+    settled(world)
+    failing = endpoints.get(Tenant(world.tenant), endpoint_id)
+    assert failing.failures
+    assert failing.test_accepted_at is None
+    assert admin.post(f"{ENDPOINTS}/{endpoint_id}/test", None).json()["problem"]
+    assert endpoints.get(Tenant(world.tenant), endpoint_id).test_accepted_at is None
+    application.answers(Reply())
+
+    assert not admin.post(f"{ENDPOINTS}/{endpoint_id}/test", None).json()["problem"]
+
+    answering = endpoints.get(Tenant(world.tenant), endpoint_id)
+    assert not answering.failures
+    assert answering.test_accepted_at
+
+
 def test_a_dead_endpoint_delays_no_other_endpoint(
     world: World, admin: Caller, application: Application, another: Application
 ) -> None:

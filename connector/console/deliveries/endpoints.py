@@ -48,7 +48,8 @@ MAX_URL = 2048
 DAY = timedelta(hours=24)
 ONE = "/endpoints/<endpoint_id>"
 OVERLAP = "previous_secret_expires_at"
-FROM = "from"  # the provider on whose tab an action was begun
+FROM, TAB = "from", "tab"  # the provider on whose page an action was begun, and its tab if it is not that of notices
+SETUP = "setup"
 
 
 class SelectMultipleCheckboxes(SelectMultipleField):  # type: ignore[misc]  # WTForms is untyped
@@ -270,7 +271,8 @@ def _address(view: str, endpoint_id: str) -> str:
 def back_to(endpoint_id: str | None) -> str:
     """Return where an action leads: the tab of the provider that it was begun on, the endpoint, or the list."""
     if provider_id := request.args.get(FROM):
-        return url_for("console.providers.show_notices", provider_id=provider_id)
+        tab = "show_setup" if request.args.get(TAB) == SETUP else "show_notices"
+        return url_for(f"console.providers.{tab}", provider_id=provider_id)
     return url_for(".show_endpoint", endpoint_id=endpoint_id) if endpoint_id else url_for(".show_endpoints")
 
 

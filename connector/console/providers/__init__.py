@@ -10,6 +10,7 @@ from connector.console.providers import (
     create,
     danger,
     endpoints,
+    example,
     general,
     limits,
     listing,
@@ -21,7 +22,7 @@ from connector.console.providers import (
 from connector.console.story import Story
 
 story = Story("providers")
-for _part in (listing, create, transfer, compare, setup, general, endpoints, limits, secrets, changes, danger):
+for _part in (listing, create, transfer, compare, example, setup, general, endpoints, limits, secrets, changes, danger):
     _part.install(story)
 for _tab in (attributes, workflow, capture):
     _tab.install(story)

@@ -18,12 +18,15 @@ from connector.console.live import live_part
 from connector.console.meanwhile import Overtaken, replaced_meanwhile
 from connector.console.notices import notify
 from connector.console.providers import health_words, page
+from connector.console.providers.example import example_of
 from connector.console.story import Story
 from connector.console.translations import say
 from connector.console.viewer import actor
+from connector.domain.notices import Endpoint
 from connector.domain.provider import Provider, setup_guide
 from connector.domain.setup_steps import CHECKING
 from connector.errors import Code, InvalidField, RequestError
+from connector.services.application.endpoints import Endpoints
 from connector.services.providers.progress import Progress
 from connector.services.providers.setup import Setup
 
@@ -146,10 +149,18 @@ def _context(provider: Provider, progress: Progress) -> dict[str, Any]:
         "step_states": health_words.STEPS,
         "webhook_url": guide.webhook_url,
         "events": provider.events,
+        "endpoints": _endpoints(provider),
+        "example": example_of(provider),
         "tab_urls": dict(_tab_urls(provider.provider_id)),
         "seconds": OFTEN if is_checking else SELDOM,
         "version": hashlib.sha256(repr((states, progress.health.tried_at, are_shown)).encode()).hexdigest()[:16],
     }
+
+
+def _endpoints(provider: Provider) -> list[Endpoint]:
+    """Return the endpoints to which a test notice can be sent."""
+    endpoints: Endpoints = use_cases().endpoints
+    return [each for each in endpoints.all(g.tenant, provider.provider_id) if each.disabled_because is None]
 
 
 def _alone(provider: Provider) -> dict[str, Any]:

@@ -183,7 +183,10 @@ class Endpoints:
         return self.get(tenant, endpoint_id), secret
 
     def test(self, tenant: Tenant, endpoint_id: str, actor: str = SYSTEM) -> tuple[Answered, str | None]:
-        """Send a notice of the type `test` now; return the answer, and what is wrong (None if nothing is)."""
+        """Send a notice of the type `test` now; return the answer, and what is wrong (None if nothing is).
+
+        If it is accepted, notices that wait because the endpoint did not answer are sent at once.
+        """
         endpoint = self.get(tenant, endpoint_id)
         if why := self._policy.objection(endpoint.config.url):
             raise InvalidField("url", why)
@@ -195,9 +198,13 @@ class Endpoints:
         body = {"type": TEST, "id": notice_id, "at": at, "data": {"tenant": tenant.name, "endpointId": endpoint_id}}
         secrets = self._secrets.valid(endpoint_id, sealed)
         try:
-            return self._notifier.post(endpoint.config.url, secrets, notice_id, json.dumps(body), now).answered, None
+            answered = self._notifier.post(endpoint.config.url, secrets, notice_id, json.dumps(body), now).answered
         except NotAccepted as error:
             return error.answered, error.description
+        with self._database.write() as connection:
+            if endpoints.accept_test(connection, endpoint, self._clock()) and endpoint.failures:
+                notices.resume(connection, endpoint_id)
+        return answered, None
 
     def recover(self, tenant: Tenant, endpoint_id: str, since: datetime, actor: str = SYSTEM) -> None:
         """Send all notices since a time again, with their ids; the worker queues them page by page."""

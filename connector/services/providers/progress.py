@@ -94,7 +94,8 @@ class SetupProgress:
             has_own_directory=tenant.directory.is_local,
             endpoints=len(notified),
             refusing=sum(each.failures > 0 or each.disabled_because == GONE for each in notified),
-            was_notified=setup_facts.was_notified(connection, [each.endpoint_id for each in notified]),
+            was_notified=any(each.test_accepted_at for each in notified)
+            or setup_facts.was_notified(connection, [each.endpoint_id for each in notified]),
         )
 
 
