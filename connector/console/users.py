@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -13,6 +13,7 @@ from connector.api.middleware.shares import Lasting
 from connector.console import corrections
 from connector.console.confirm import confirm, is_typed
 from connector.console.filters import Filters
+from connector.console.formats import number
 from connector.console.ground import use_cases
 from connector.console.links import job_url, user_url
 from connector.console.notices import notify
@@ -21,9 +22,12 @@ from connector.console.user_facts import facts_of
 from connector.console.viewer import actor
 from connector.domain.job_requests import record_of
 from connector.domain.verification import MAX_REASON
+from connector.errors import DirectoryError
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.shown_values import ShownValues
 from connector.services.lookup.user_list import UserList
+from connector.services.lookup.user_status import UserStatuses
+from connector.services.people.user_removal import Removable
 from connector.services.people.users import Users
 
 story = Story("users")
@@ -65,12 +69,12 @@ def show_values(user_id: str) -> str:
     return _page(user_id, shown.show(g.tenant, user_id, actor()))
 
 
-@story.page("/<user_id>/unlock", scope=corrections.SCOPE)
+@story.page("/<user_id>/unlock", scope=corrections.SCOPE, lasting=Lasting.ONFIDO)
 def ask_unlock(user_id: str) -> str:
     """Ask before unlocking."""
     return confirm(
         _("Unlock attempts?"),
-        _("%(user)s may start again now: earlier attempts no longer count against the limit.", user=user_id),
+        " ".join((_("Earlier attempts no longer count against the limit."), *_attempts_left(user_id))),
         verb=_("Unlock"),
         action=url_for(".unlock", user_id=user_id),
         back=user_url(user_id),
@@ -86,8 +90,8 @@ def unlock(user_id: str) -> Response:
     if not reason:
         notify(_("Nothing was done: a reason is required, for the audit trail."), kind="bad")
         return redirect(user_url(user_id))
-    number = _users().unlock(g.tenant, user_id, None, actor(), reason)
-    notify(ngettext("%(num)s earlier attempt no longer counts.", "%(num)s earlier attempts no longer count.", number))
+    forgiven = _users().unlock(g.tenant, user_id, None, actor(), reason)
+    notify(ngettext("%(num)s earlier attempt no longer counts.", "%(num)s earlier attempts no longer count.", forgiven))
     return redirect(user_url(user_id))
 
 
@@ -101,18 +105,9 @@ def request_record(user_id: str) -> Response:
 @story.page("/<user_id>/remove", scope=DELETE_SCOPE)
 def ask_remove(user_id: str) -> str:
     """Ask before removing."""
-    facts = facts_of(user_id, None)
-    number = len(facts["verifications"])
-    verifications = ngettext("%(num)s verification", "%(num)s verifications", number)
-    if facts["has_more"]:
-        verifications = _("more than %(n)s verifications", n=number)
     return confirm(
         _("Remove %(user)s?", user=user_id),
-        _(
-            "Deletes values, attributes, %(verifications)s and the bodies of events now, and the applicants at Onfido "
-            "shortly. The audit trail keeps a record of it. This cannot be undone.",
-            verifications=verifications,
-        ),
+        _of_removing(_users().preview_removal(g.tenant, user_id)),
         verb=_("Remove the user"),
         action=url_for(".remove", user_id=user_id),
         back=user_url(user_id),
@@ -126,15 +121,59 @@ def remove(user_id: str) -> Response:
     if not is_typed(user_id):
         notify(_("Nothing was removed: the typed id does not match."), kind="bad")
         return redirect(user_url(user_id))
-    number = _users().remove(g.tenant, user_id, actor())
+    deleted = _users().remove(g.tenant, user_id, actor())
     notify(
         ngettext(
             "Removed. %(num)s applicant is deleted at Onfido shortly.",
             "Removed. %(num)s applicants are deleted at Onfido shortly.",
-            number,
+            deleted,
         )
     )
     return redirect(url_for(".show_list"))
+
+
+def _attempts_left(user_id: str) -> Iterator[str]:
+    """Say how many more verifications a user may start with each provider, now and after the limit starts anew."""
+    try:
+        statuses: UserStatuses = use_cases().user_statuses
+        providers = statuses.get(g.tenant, user_id).providers
+    except DirectoryError:
+        return
+    for each in providers:
+        if each.provider.is_enabled:
+            most, used = each.provider.max_attempts, each.attempts
+            yield ngettext(
+                "%(user)s may then start %(num)s more verification with %(provider)s; now it is %(left)s.",
+                "%(user)s may then start %(num)s more verifications with %(provider)s; now it is %(left)s.",
+                most,
+                user=user_id,
+                provider=each.provider.name,
+                left=number(max(0, most - used)),
+            )
+
+
+def _of_removing(removable: Removable) -> str:
+    """Return the consequences of a user's removal, here and at Onfido."""
+    verifications = ngettext("%(num)s verification", "%(num)s verifications", removable.verifications)
+    applicants = ngettext(
+        "%(num)s applicant, with its documents and photos,",
+        "%(num)s applicants, with their documents and photos,",
+        removable.applicants,
+    )
+    if removable.is_more:
+        verifications = _("%(n)s or more verifications", n=number(removable.verifications))
+        applicants = _("%(n)s or more applicants, with their documents and photos,", n=number(removable.applicants))
+    here = _("Deletes values, attributes, %(verifications)s and the bodies of events now.", verifications=verifications)
+    there = [_("At Onfido, %(applicants)s will be deleted shortly.", applicants=applicants)]
+    if not removable.applicants:
+        there = [_("No applicant at Onfido is known.")]
+    if removable.has_customer_data:
+        there.append(_("Passkeys and biometric tokens that Onfido keeps under the user’s id are deleted with them."))
+    kept = _(
+        "Applicants of providers that were removed stay at Onfido. The audit trail keeps a record of the removal. "
+        "This cannot be undone."
+    )
+    return " ".join((here, *there, kept))
 
 
 def _page(user_id: str, values: Mapping[str, str] | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from connector.store.lapsed import is_verified
-from connector.store.models import claims, verifications
+from connector.store.models import applicants, claims, verifications
 
 
 def count_open(connection: Connection, provider_id: str, most: int) -> int:
@@ -21,6 +21,12 @@ def count_verifications(connection: Connection, provider_id: str, most: int) -> 
     """Return the number of verifications."""
     of_provider = select(verifications.c.id).where(verifications.c.provider_id == provider_id)
     return _count(connection, of_provider.order_by(verifications.c.created_at), most)
+
+
+def count_applicants(connection: Connection, provider_id: str, most: int) -> int:
+    """Return the number of applicants at Onfido."""
+    of_provider = select(applicants.c.applicant_id).where(applicants.c.provider_id == provider_id)
+    return _count(connection, of_provider.order_by(applicants.c.applicant_id), most)
 
 
 def count_verified(connection: Connection, provider_id: str, most: int) -> int:

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, or_, select
 
 from connector.domain.verification import Verification
 from connector.store.models import claims, verifications
-from connector.store.verifications import IS_THERE, SELECT
+from connector.store.verification_search import LISTED
+from connector.store.verifications import IS_THERE, SELECT, read_row
 
 _T = verifications.c
 _IS_CLAIMS = select(claims.c.id).where(claims.c.verification_id == _T.id).exists()
@@ -23,6 +24,12 @@ def lock_all(connection: Connection, tenant: str, user_id: str) -> list[Verifica
 def lock(connection: Connection, verification_ids: Collection[str]) -> list[Verification]:
     """Lock verifications, and return those whose provider is not removed."""
     return _lock(connection, _T.id.in_(verification_ids))
+
+
+def find_latest(connection: Connection, tenant: str, user_id: str, limit: int) -> list[Verification]:
+    """Return the latest verifications of a user whose provider is not removed, without their results and documents."""
+    statement = LISTED.where(*_of_user(tenant, user_id), IS_THERE).order_by(_T.created_at.desc()).limit(limit)
+    return [read_row(row) for row in connection.execute(statement)]
 
 
 def find_old(connection: Connection, tenant: str, user_id: str, limit: int) -> Sequence[str]:

@@ -59,3 +59,4 @@ class UsageSchema(ma.Schema):
     open_verifications = fields.Integer(required=True, data_key="openVerifications", metadata={"example": 12})
     verifications = fields.Integer(required=True, metadata={"example": 1000})
     verified_claims = fields.Integer(required=True, data_key="verifiedClaims", metadata={"example": 1000})
+    applicants = fields.Integer(required=True, metadata={"description": "At Onfido, where they stay", "example": 1000})

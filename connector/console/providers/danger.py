@@ -135,7 +135,14 @@ def _of_deleting(usage: Usage) -> str:
         count=_counted(usage.verifications),
         claims=_counted(usage.verified_claims),
     )
-    return " ".join((removes, _("Their applicants stay at Onfido. This cannot be undone.")))
+    stays = ngettext(
+        "%(count)s applicant, with documents and photos, stays at Onfido: delete it there, or remove its user first.",
+        "%(count)s applicants, with documents and photos, stay at Onfido: delete them there, or remove users first.",
+        usage.applicants,
+        count=_counted(usage.applicants),
+    )
+    kept = [stays] if usage.applicants else []
+    return " ".join((removes, *kept, _("This cannot be undone.")))
 
 
 def _counted(number: int) -> str:

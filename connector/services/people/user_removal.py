@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from connector.domain.frozen import frozen
 from connector.domain.history import REMOVED, USER, by_administrator
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
@@ -31,10 +32,26 @@ from connector.store import (
     refused_starts,
     signal_levels,
     status_writes,
+    user_search,
     user_verifications,
     users,
 )
 from connector.store.engine import Database
+
+MOST_COUNTED = 1000  # verifications, before a removal
+
+
+@frozen
+class Removable:
+    """What the removal of a user deletes: verifications here, and at Onfido applicants and data under the user's id.
+
+    Each number is counted among the user's latest verifications; `is_more`: there may be older ones.
+    """
+
+    verifications: int
+    applicants: int
+    has_customer_data: bool
+    is_more: bool
 
 
 @use_case
@@ -78,6 +95,15 @@ class UserRemoval:
             self._journal.record(connection, [entry])
             return len(deleted | _delete_at_onfido(connection, tenant, user_id, known))
 
+    def preview(self, tenant: Tenant, user_id: str) -> Removable:
+        """Return what the removal deletes; raises `RequestError` if nothing is known of the user."""
+        with self._database.read() as connection:
+            known = user_verifications.find_latest(connection, tenant.name, user_id, MOST_COUNTED)
+            if not known and not user_search.is_known(connection, tenant.name, user_id):
+                raise unknown_user(user_id)
+        applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
+        return Removable(len(known), len(applicants), bool(_customers(known)), len(known) == MOST_COUNTED)
+
     def _remove_old(
         self, tenant: Tenant, user_id: str, deleted: set[tuple[str, str]], connection: Connection, limit: int
     ) -> int:
@@ -109,7 +135,13 @@ def _delete_at_onfido(
     """
     environments = {(each.provider_id, each.applicant_id): each.environment for each in known if each.applicant_id}
     unused = environments.keys() - user_verifications.find_used_applicants(connection, environments.keys())
-    sent = {each.provider_id for each in known if each.sends_user_id and each.run_requested_at is not None}
     applicants = [DeleteApplicant(tenant.name, *key, environments[key]) for key in sorted(unused)]
-    outbox.add_all(connection, [*applicants, *(DeleteCustomer(tenant.name, each, user_id) for each in sorted(sent))])
+    outbox.add_all(
+        connection, [*applicants, *(DeleteCustomer(tenant.name, each, user_id) for each in _customers(known))]
+    )
     return set(unused)
+
+
+def _customers(known: Sequence[Verification]) -> list[str]:
+    """Return the providers in whose accounts Onfido may keep data under the user's id, because it was sent."""
+    return sorted({each.provider_id for each in known if each.sends_user_id and each.run_requested_at is not None})

@@ -20,7 +20,7 @@ from connector.errors import InvalidField
 from connector.services.cursors import Cursors, Page
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_providers, unknown_user
-from connector.services.people.user_removal import UserRemoval
+from connector.services.people.user_removal import Removable, UserRemoval
 from connector.services.people.values import Values, ValueWriter
 from connector.store import attempt_limits, providers, refused_starts, user_search, user_verifications, users
 from connector.store.engine import Database
@@ -123,6 +123,10 @@ class Users:
         more. Raises `RequestError` if nothing is known of the user.
         """
         return self._removal.remove(tenant, user_id, actor)
+
+    def preview_removal(self, tenant: Tenant, user_id: str) -> Removable:
+        """Return what `remove` deletes; raises `RequestError` if nothing is known of the user."""
+        return self._removal.preview(tenant, user_id)
 
     def is_known(self, tenant: Tenant, user_id: str) -> bool:
         """Whether anything is stored of a user."""

@@ -19,6 +19,7 @@ class Usage:
     open_verifications: int
     verifications: int
     verified_claims: int
+    applicants: int
 
 
 @use_case
@@ -36,4 +37,5 @@ class ProviderUsage:
                 provider_usage.count_open(connection, provider_id, MOST),
                 provider_usage.count_verifications(connection, provider_id, MOST),
                 provider_usage.count_verified(connection, provider_id, MOST),
+                provider_usage.count_applicants(connection, provider_id, MOST),
             )
