@@ -55,6 +55,7 @@ def show_list() -> str:
         "console/audit/list.html",
         filters=filters,
         lines=[_line(entry) for entry in page.rows],
+        to_drop=[] if page.rows else filters.to_drop(lambda others: _audit().is_any(g.tenant, _criteria(others))),
         older_url=filters.page_url(page.next_cursor),
         csv_query={name: value for name in _names() if (value := filters.value(name))},
     )

@@ -37,16 +37,7 @@ def show_list() -> str:
     """Show Onfido's events, the latest first."""
     names = _provider_names()
     filters = _filters(names)
-    since, before = read_period(filters.value("from"), filters.value("to"))
-    run_id = filters.value("run")
-    criteria = EventFilter(
-        provider_id=filters.value("provider"),
-        run_id=None if run_id is None else normal_id(run_id),
-        state=filters.value("state"),
-        kind=filters.value("kind"),
-        since=since,
-        before=before,
-    )
+    criteria = _criteria(filters)
     page = _lookup().page(g.tenant, criteria, limit=SHOWN, cursor=filters.cursor)
     refused = _lookup().refused(g.tenant, criteria.provider_id)
     return render_template(
@@ -58,6 +49,7 @@ def show_list() -> str:
         causes=_causes(),
         delay=delay,
         sentence=_sentence(page, refused),
+        to_drop=[] if page.rows else filters.to_drop(_is_any),
         older_url=filters.page_url(page.next_cursor),
         newest_url=filters.url() if filters.cursor else "",
     )
@@ -152,6 +144,23 @@ def _sentence(page: Page[StoredEvent], refused: list[RefusedPosts]) -> str:
         number = sum(each.number for each in refused)
         return str(ngettext("No event, but %(num)s refused post.", "No event, but %(num)s refused posts.", number))
     return str(_("No event from Onfido matches."))
+
+
+def _criteria(filters: Filters) -> EventFilter:
+    since, before = read_period(filters.value("from"), filters.value("to"))
+    run_id = filters.value("run")
+    return EventFilter(
+        provider_id=filters.value("provider"),
+        run_id=None if run_id is None else normal_id(run_id),
+        state=filters.value("state"),
+        kind=filters.value("kind"),
+        since=since,
+        before=before,
+    )
+
+
+def _is_any(filters: Filters) -> bool:
+    return bool(_lookup().page(g.tenant, _criteria(filters), limit=1).rows)
 
 
 def _filters(names: dict[str, str]) -> Filters:

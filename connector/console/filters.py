@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from flask import request, url_for
+from werkzeug.datastructures import MultiDict
 
 from connector.domain.frozen import frozen
+
+MOST_TRIED = 4  # filters, each with a query of its own, when nothing matches
 
 
 @frozen
@@ -31,16 +34,22 @@ class Chip:
 class Filters:
     """The filters of a list, as the request's query sets them; unknown values are ignored.
 
-    `text` are filters with free text, such as a user's id; `dates` those with a day.
+    `text` are filters with free text, such as a user's id; `dates` those with a day. `needed` has, for a filter that is
+    not applied alone, the one that it needs.
     """
 
     def __init__(
-        self, *choices: Choice, text: Mapping[str, str] | None = None, dates: Mapping[str, str] | None = None
+        self,
+        *choices: Choice,
+        text: Mapping[str, str] | None = None,
+        dates: Mapping[str, str] | None = None,
+        needed: Mapping[str, str] | None = None,
     ) -> None:
         self.choices = choices
         self.text = dict(text or {})
         self.dates = dict(dates or {})
-        self._query = request.args
+        self.needed = dict(needed or {})
+        self._query: MultiDict[str, str] = request.args
 
     def values(self, name: str) -> list[str]:
         """Return the values of a filter that allows several."""
@@ -73,6 +82,11 @@ class Filters:
         given = {name: values for name, values in {**self.query, **changed}.items() if values}
         return url_for(request.endpoint or "", **{**(request.view_args or {}), **given})
 
+    def to_drop(self, is_any: Callable[[Filters], bool]) -> list[Chip]:
+        """Return the filters without one of which the list has rows; `is_any` tells so of a list."""
+        names = [name for name in self.query if name not in self.needed]
+        return [self._chip_of(name) for name in names[:MOST_TRIED] if is_any(self._without(name))]
+
     def page_url(self, cursor: str | None) -> str | None:
         """Return the address of the next page; None if there is none."""
         return None if cursor is None else self.url(cursor=cursor)
@@ -82,11 +96,30 @@ class Filters:
         """The requested page; None for the first."""
         return self._query.get("cursor") or None
 
+    def _dropped(self, name: str) -> list[str]:
+        return [name, *(each for each, needed in self.needed.items() if needed == name)]
+
+    def _without(self, name: str) -> Filters:
+        others = Filters(*self.choices, text=self.text, dates=self.dates, needed=self.needed)
+        dropped = (*self._dropped(name), "cursor")
+        others._query = MultiDict([each for each in self._query.items(multi=True) if each[0] not in dropped])
+        return others
+
+    def _chip_of(self, name: str) -> Chip:
+        """Return one chip for all values of a filter."""
+        options = next((each.options for each in self.choices if each.name == name), {})
+        texts = [str(options.get(value, value)) for value in self.values(name)]
+        return Chip(self._labels[name], ", ".join(texts), self.url(**dict.fromkeys(self._dropped(name))))
+
+    @property
+    def _labels(self) -> Mapping[str, str]:
+        return {each.name: each.label for each in self.choices} | self.text | self.dates
+
     def _names(self) -> list[str]:
         return [*(each.name for each in self.choices), *self.text, *self.dates]
 
     def _chips(self) -> Iterator[Chip]:
-        labels = {each.name: each.label for each in self.choices} | self.text | self.dates
+        labels = self._labels
         options = {each.name: each.options for each in self.choices}
         for name in self._names():
             values = self.values(name)

@@ -61,6 +61,7 @@ def show_list() -> str:
         "console/verifications/list.html",
         filters=filters,
         rows=[_row(each, known, counts) for each in page.rows],
+        to_drop=[] if page.rows else filters.to_drop(lambda others: lookup.is_any(g.tenant, _criteria(others))),
         older_url=filters.page_url(page.next_cursor),
         newest_url=filters.url() if filters.cursor else "",
         total=_total(criteria),
@@ -126,6 +127,7 @@ def _filters(known: Mapping[str, Provider]) -> Filters:
         Choice("result", _("with the result"), results),
         text={"userId": _("User"), "tag": _("Tag")},
         dates={"from": _("From"), "to": _("To")},
+        needed={"result": "claim"},
     )
 
 

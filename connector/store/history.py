@@ -93,6 +93,11 @@ def find_audited(
     return [Entry(row["id"], Change(**{each.name: row[each.name] for each in _COLUMNS})) for row in rows]
 
 
+def is_any(connection: Connection, tenant: str, criteria: AuditFilter, within: int) -> bool:
+    """Whether an audited entry matches, of those that are first by the most selective filters; others are not read."""
+    return bool(connection.execute(pages.is_any(_branches(tenant, criteria), history.c.id, within)).scalar_one())
+
+
 def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int) -> list[Change]:
     """Return a user's refused starts, the latest first."""
     criteria = AuditFilter(user_id=user_id, subject=START)
@@ -152,7 +157,7 @@ def _branches(tenant: str, criteria: AuditFilter) -> list[Branch]:
     pair = [each(criteria)[0] for each in given[1:2] if (given[0], each) in _PAIRS]
     checked = [or_(*each(criteria, unindexed)) for each in given[1 + len(pair) :]]
     alternatives = given[0](criteria) if given else [true()]
-    return [Branch(_ORDER, [each, *pair, *checked, *scope]) for each in alternatives]
+    return [Branch(_ORDER, [each, *pair, *scope], checked) for each in alternatives]
 
 
 def _of_user(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:

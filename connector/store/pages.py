@@ -57,17 +57,27 @@ class Order:
 
 @frozen
 class Branch:
-    """Rows in the order of the list in an index: `conditions` are equalities, then at most a period."""
+    """Rows in the order of the list in an index: `conditions` are equalities, then at most a period.
+
+    `checked` are further conditions, which are checked row by row.
+    """
 
     order: Order
     conditions: Sequence[ColumnElement[bool] | TextClause]
+    checked: Sequence[ColumnElement[bool]] = ()
 
     def ids(self, limit: int, after: Position | None = None) -> Select[Any]:
         """Return the statement for the ids of the first rows, or of those after a position."""
-        statement = select(self.order.row_id.label("row_id")).where(*self.conditions)
+        statement = select(self.order.row_id.label("row_id")).where(*self.conditions, *self.checked)
         if after is not None:
             statement = statement.where(self.order.behind(after))
         return self.order.sort(statement).limit(limit).correlate(None)
+
+    def some(self, key: ColumnElement[Any], within: int) -> Select[Any]:
+        """Return the statement for the id of one row that is among the first ones; no others are read."""
+        first = select(self.order.row_id.label("row_id")).where(*self.conditions)
+        ids = self.order.sort(first).limit(within).correlate(None)
+        return select(key.label("row_id")).where(key.in_(ids), *self.checked).limit(1)
 
 
 def page(
@@ -82,6 +92,12 @@ def page(
     """Return the statement for a page of the rows of any branch."""
     ids = _joined([branch.ids(limit + offset, after) for branch in branches])
     return order.sort(statement.where(order.row_id.in_(ids))).limit(limit).offset(offset)
+
+
+def is_any(branches: Sequence[Branch], key: ColumnElement[Any], within: int) -> Select[Any]:
+    """Return the statement for whether a row is found among the first ones of each branch; `key` is the list's id."""
+    ids = _joined([branch.some(key, within) for branch in branches]).subquery()
+    return select(func.count()).select_from(select(ids).limit(1).subquery())
 
 
 def count(branches: Sequence[Branch], most: int) -> Select[Any]:

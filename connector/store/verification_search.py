@@ -67,6 +67,13 @@ def count(connection: Connection, tenant: str, criteria: VerificationFilter, mos
     return int(connection.execute(pages.count(branches, most)).scalar_one()) if branches else 0
 
 
+def is_any(connection: Connection, tenant: str, criteria: VerificationFilter, within: int) -> bool:
+    """Whether a verification matches, of those that are first by the most selective filter; others are not read."""
+    order = Order(verifications.c.created_at, verifications.c.id)
+    branches = _branches(connection, tenant, criteria, order)
+    return bool(branches and connection.execute(pages.is_any(branches, verifications.c.id, within)).scalar_one())
+
+
 def count_in_sandbox(connection: Connection, provider_id: str) -> int:
     """Return the number of a provider's sandbox verifications, up to `MOST_COUNTED`."""
     is_there = (verifications.c.provider_id == provider_id, verifications.c.environment == SANDBOX)
@@ -197,7 +204,7 @@ def _of_provider(tenant: str, provider_id: str, criteria: VerificationFilter, or
     scope = (provider, tenants, *_period(criteria, order))
     name, driving = _driving(criteria)
     others = list(_others(criteria, name))
-    return [Branch(order, [*each, *scope, *others]) for each in driving]
+    return [Branch(order, [*each, *scope], others) for each in driving]
 
 
 def _driving(criteria: VerificationFilter) -> tuple[str, Sequence[Sequence[ColumnElement[bool] | TextClause]]]:
@@ -228,7 +235,7 @@ def _of_user(tenant: str, user_id: str, criteria: VerificationFilter, order: Ord
     conditions = [verifications.c.tenant == tenant, verifications.c.user_id == user_id, IS_THERE]
     if criteria.provider_id is not None:
         conditions.append(unindexed(verifications.c.provider_id) == criteria.provider_id)
-    return Branch(order, [*conditions, *_others(criteria), *_period(criteria, order)])
+    return Branch(order, [*conditions, *_period(criteria, order)], [*_others(criteria)])
 
 
 def _tagged(tenant: str, provider_id: str, tag: str, criteria: VerificationFilter, order: Order) -> Branch:
@@ -239,7 +246,7 @@ def _tagged(tenant: str, provider_id: str, tag: str, criteria: VerificationFilte
         verifications.c.id == verification_tags.c.verification_id,
         verifications.c.tenant == tenant,
     ]
-    return Branch(tagged, [*conditions, *_others(criteria, "tag"), *_period(criteria, tagged)])
+    return Branch(tagged, [*conditions, *_period(criteria, tagged)], [*_others(criteria, "tag")])
 
 
 def _with_result(tenant: str, provider_id: str, criteria: VerificationFilter, order: Order) -> Branch:
@@ -252,7 +259,7 @@ def _with_result(tenant: str, provider_id: str, criteria: VerificationFilter, or
         verifications.c.id == claims.verification_id,
         verifications.c.tenant == tenant,
     ]
-    return Branch(by_result, [*conditions, *_others(criteria, "claim"), *_period(criteria, by_result)])
+    return Branch(by_result, [*conditions, *_period(criteria, by_result)], [*_others(criteria, "claim")])
 
 
 def _others(criteria: VerificationFilter, driving: str = "") -> Iterator[ColumnElement[bool]]:

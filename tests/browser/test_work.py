@@ -71,6 +71,10 @@ class TestVerifications:
         assert "status" not in page.url
         visitor.open("/console/verifications?userId=nobody")
         expect(page.get_by_text("Nothing matches.")).to_be_visible()
+        visitor.open("/console/verifications?userId=bea&status=declined&tag=none")
+        visitor.look_at("verifications-nothing-matches")
+        page.get_by_label("Verifications").get_by_role("link", name=re.compile("Remove the filter.*none")).click()
+        expect(page.get_by_role("row", name=re.compile("bea"))).to_be_visible()
 
     def test_new_entries_are_announced_above_the_list(self, visit: Visit, home: World) -> None:
         verified(home, "ann")
@@ -138,6 +142,7 @@ class TestUsers:
         verified(home, "ann", status="declined")
         page = visit(EVERYTHING, home.tenant).open("/console/users/ann")
         page.get_by_role("link", name="Unlock attempts").click()
+        expect(page.get_by_role("dialog")).to_contain_text("ann may then start 5 more verifications with")
         page.get_by_label("Reason").fill("wrong document")
         page.get_by_role("button", name="Unlock").click()
         expect(page.get_by_text("1 earlier attempt no longer counts.")).to_be_visible()

@@ -18,21 +18,33 @@ RARE = "few"
 
 PERIOD = "from=2026-01-01&to=2026-02-01"
 # Each list of the console with each of its filters.
+# Combinations without a match: each list then looks for the filters without which there is one.
+NO_MATCH = (
+    *(f"status=declined&tag={RARE}&environment=live&capture=link", "needsReview=true&decision=approved", "userId=ann"),
+    "claim=http://wso2.org/claims/givenname&result=clear&capture=link",
+)
 LISTS = {
     "verifications": (
         *("", "status=review&status=declined", "userId=ann", f"tag={RARE}", "needsReview=true", "environment=live"),
         *("decision=approved", "decision=none", "decision=none&status=review", "capture=link", "capture=sdk"),
         *(PERIOD, "total=1", "claim=http://wso2.org/claims/givenname&result=clear"),
+        *(f"{each}&from=2000-01-01&to=2000-01-02" for each in NO_MATCH),
     ),
     "users": ("", "prefix=a-"),
-    "events": ("", "state=parked", "state=applied", "state=noted", "state=refused", "kind=workflow_run", PERIOD),
-    "deliveries": ("", "state=dead", "state=ready", "kind=tell_change", PERIOD),
+    "events": (
+        *("", "state=parked", "state=applied", "state=noted", "state=refused", "kind=workflow_run", PERIOD),
+        "run=none&state=parked",
+    ),
+    "deliveries": (
+        *("", "state=dead", "state=ready", "kind=tell_change", PERIOD),
+        "state=dead&kind=tell_change&from=2000-01-01&to=2000-01-02",
+    ),
     "deliveries/endpoints": ("",),
     "deliveries/dead": ("",),
     "deliveries/kinds": ("",),
     "audit": (
         *("", "actor=admin", "subject=provider", "action=added", "object=Onfido", "user=ann", "outcome=refused"),
-        *("channel=console", PERIOD),
+        *("channel=console", PERIOD, "actor=admin&subject=provider&channel=cli&from=2000-01-01&to=2000-01-02"),
     ),
     "jobs": ("",),
     "jobs/new/resend": ("",),

@@ -64,6 +64,7 @@ def show_list() -> str:
         "console/deliveries/list.html",
         filters=filters,
         lines=[line_of(row, by_id) for row in page.rows],
+        to_drop=[] if page.rows else filters.to_drop(_is_any),
         older_url=filters.page_url(page.next_cursor),
         shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
         has_endpoints=bool(known),
@@ -122,6 +123,10 @@ def _criteria(filters: Filters) -> DeliveryFilter:
         since=since,
         before=before,
     )
+
+
+def _is_any(filters: Filters) -> bool:
+    return bool(deliveries().page(g.tenant, _criteria(filters), limit=1).rows)
 
 
 def deliveries() -> Deliveries:

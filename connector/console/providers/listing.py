@@ -54,10 +54,12 @@ def show_list() -> str:
         for provider in page.registry().all(g.tenant)
         if provider.provider_id in by_id
     ]
+    shown = [line for line in lines if _matches(line, filters)]
     return render_template(
         "console/providers/list.html",
-        lines=[line for line in lines if _matches(line, filters)],
+        lines=shown,
         has_any=bool(lines),
+        to_drop=[] if shown else filters.to_drop(lambda others: any(_matches(line, others) for line in lines)),
         filters=filters,
         sentence=health_words.list_sentence(health),
         states=health_words.HEALTH,

@@ -13,6 +13,7 @@ from connector.store.pages import Position
 from connector.store.vault import OpaqueTexts
 
 EXPORTED_AT_ONCE = 500
+MOST_SEARCHED = 1000  # entries, for whether any matches
 
 
 class Audit:
@@ -28,6 +29,11 @@ class Audit:
         with self._database.read() as connection:
             entries = history.find_audited(connection, tenant.name, criteria, limit=limit + 1, after=after)
         return self._cursors.page(tenant.name, entries, limit, lambda entry: key_of(entry.change.at, entry.number))
+
+    def is_any(self, tenant: Tenant, criteria: AuditFilter) -> bool:
+        """Whether some match, of the latest by the most selective filters: never takes long, and may miss old ones."""
+        with self._database.read() as connection:
+            return history.is_any(connection, tenant.name, criteria, MOST_SEARCHED)
 
     def export(self, tenant: Tenant, criteria: AuditFilter) -> Iterator[Entry]:
         """Yield all matching entries, the latest first; entries that are added meanwhile are not included."""

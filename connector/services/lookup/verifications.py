@@ -111,6 +111,11 @@ class VerificationLookup:
         with self._database.read() as connection:
             return verification_search.count(connection, tenant.name, criteria, most)
 
+    def is_any(self, tenant: Tenant, criteria: VerificationFilter) -> bool:
+        """Whether some match, of the latest by the most selective filter: never takes long, and may miss old ones."""
+        with self._database.read() as connection:
+            return verification_search.is_any(connection, tenant.name, criteria, MOST_COUNTED)
+
     def count_verified(self, listed: Sequence[ListedVerification]) -> Mapping[str, tuple[int, int]]:
         """Return, by verification id, the number of verified claims and of all claims."""
         with self._database.read() as connection:
