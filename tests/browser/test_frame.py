@@ -161,6 +161,20 @@ def test_the_chosen_theme_is_kept(visitor: Visitor) -> None:
 
 
 @pytest.mark.one_database
+def test_the_chosen_density_of_lists_is_kept(visitor: Visitor) -> None:
+    page = visitor.open("/console/sessions")
+    height = page.get_by_role("row").last.bounding_box()
+    page.get_by_role("button", name="Compact lists").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Compact lists", pressed=True)).to_be_visible()
+    compact = page.get_by_role("row").last.bounding_box()
+    assert height
+    assert compact
+    assert compact["height"] < height["height"]
+    visitor.look_at("compact")
+
+
+@pytest.mark.one_database
 def test_a_page_without_permission_names_the_scope_and_is_not_in_the_menu(visit: Visit) -> None:
     visitor = visit(scopes=("internal_idv_claim_view",))
     page = visitor.open(SAMPLE, status=403)
