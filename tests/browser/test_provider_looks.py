@@ -74,6 +74,14 @@ def test_two_providers_are_compared_side_by_side(visit: Visit, place: World) -> 
     visitor.look_at("provider-copied")
 
 
+def test_the_list_of_providers_shows_their_images(visit: Visit, place: World) -> None:
+    world, visitor = with_provider(place, image="/console/static/icon.svg"), visit()
+    page = visitor.open("/console/providers")
+    row = page.get_by_role("row").filter(has=page.locator(f'a[href$="/{world.provider_id}"]'))
+    assert row.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    visitor.look_at("providers-with-image")
+
+
 def test_the_pages_of_secrets_and_of_a_new_provider_are_legible(visit: Visit, place: World) -> None:
     world, visitor = with_provider(place), visit()
     visitor.look(f"/console/providers/{world.provider_id}/secrets", "provider-secrets-changed")

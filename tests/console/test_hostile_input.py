@@ -12,7 +12,7 @@ import requests
 
 from connector.console.ground import TURNS
 from connector.console.turns import SignInTurns
-from connector.console.verify.policy import logo_of, page_policy, sdk_policy
+from connector.console.verify.policy import loadable, logo_of, page_policy, sdk_policy
 from connector.pages import applications
 from tests.console.test_every_page import planted, routes, sign_in
 from tests.console.test_permissions import token_of
@@ -217,6 +217,13 @@ def test_the_links_of_a_list_hold_its_filters_only(
 def test_an_image_adds_nothing_else_to_the_policy(policy: type, image: str) -> None:
     assert policy(image) == policy("")
     assert logo_of(image) is None
+
+
+def test_the_policy_of_a_list_names_few_origins_and_its_page_loads_no_other_image() -> None:
+    images = [f"https://{number}.example/logo.png" for number in range(50)]
+    some = loadable([*images, "/logo.svg", "https://a.example; sandbox", "a name", ""])
+    assert some == {*images[:20], "/logo.svg"}
+    assert page_policy(*sorted(some)).count(".example") == 20
 
 
 def test_an_image_adds_its_origin_to_the_policy() -> None:

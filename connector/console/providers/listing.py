@@ -11,6 +11,7 @@ from connector.console.filters import Choice, Filters
 from connector.console.ground import use_cases
 from connector.console.providers import health_words, page
 from connector.console.story import Story
+from connector.console.verify.policy import loadable, page_policy
 from connector.domain.frozen import frozen
 from connector.domain.health import STATES, Health
 from connector.domain.provider import Provider
@@ -55,9 +56,12 @@ def show_list() -> str:
         if provider.provider_id in by_id
     ]
     shown = [line for line in lines if _matches(line, filters)]
+    images = loadable([line.provider.image for line in shown])
+    g.content_policy = page_policy(*sorted(images))
     return render_template(
         "console/providers/list.html",
         lines=shown,
+        images=images,
         has_any=bool(lines),
         to_drop=[] if shown else filters.to_drop(lambda others: any(_matches(line, others) for line in lines)),
         filters=filters,

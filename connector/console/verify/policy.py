@@ -1,11 +1,13 @@
-"""The content policy of the user's page: the provider's logo, and Onfido's Web SDK on the page that opens it."""
+"""The content policy of pages with providers' logos, and of the page that opens Onfido's Web SDK."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from connector.console.headers import POLICY
 
+MOST_ORIGINS = 20  # of images on one page
 SDK_URL = "https://sdk.onfido.com/v14"
 _ONFIDO = "https://*.onfido.com"
 # An origin as a policy can name it: an image's address may hold characters that would end its directive.
@@ -24,9 +26,17 @@ _SDK = {
 SDK_PERMISSIONS = "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()"
 
 
-def page_policy(image: str) -> str:
-    """Return the policy of a page with a provider's logo."""
-    return _with({"img-src": origin} if (origin := _origin(image)) else {})
+def page_policy(*images: str) -> str:
+    """Return the policy of a page with providers' logos; each must be one of `loadable`."""
+    origins = dict.fromkeys(origin for each in images if (origin := _origin(each)))
+    return _with({"img-src": " ".join(origins)} if origins else {})
+
+
+def loadable(images: Sequence[str]) -> set[str]:
+    """Return the images that one page can load: those of the first origins, because its policy names each."""
+    origins = dict.fromkeys(origin for each in images if (origin := _origin(each)))
+    allowed = {None, *list(origins)[:MOST_ORIGINS]}
+    return {each for each in images if logo_of(each) and _origin(each) in allowed}
 
 
 def sdk_policy(image: str) -> str:
