@@ -30,7 +30,7 @@ filter_options = with_options(  # by their names in `read_filter`
     click.option(
         "--needs-review", "needsReview", is_flag=True, flag_value="true", help="Only those that wait for a decision."
     ),
-    click.option("--decision", help="Only those that an administrator has approved or declined, or none."),
+    click.option("--decision", help="approved, declined, none, or awaited: in Onfido's dashboard."),
     click.option("--capture", help="Only those captured with the sdk, or by a link."),
     click.option("--from", "from", metavar="TIME", help="Not started before: a date or date-time in UTC."),
     click.option("--to", "to", metavar="TIME", help="Started before this time; a date includes that day."),

@@ -104,6 +104,7 @@ DECISIONS: Mapping[str, object] = {
     "approved": _l("approved by hand"),
     "declined": _l("declined by hand"),
     "none": _l("none"),
+    "awaited": _l("awaited at Onfido"),
 }
 SANDBOX = State("test", "cone-striped", _l("Sandbox"))
 LIVE = State("good", "circle-fill", _l("Live"))

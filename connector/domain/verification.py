@@ -8,7 +8,7 @@ from datetime import datetime
 from connector.domain.frozen import frozen
 from connector.domain.studio import OutputClaim, OutputRole
 
-NO_DECISION = "none"  # in a filter
+NO_DECISION, AWAITED_DECISION = "none", "awaited"  # in a filter
 MAX_REASON = 1000  # characters of an administrator's reason for a decision
 
 
@@ -48,6 +48,7 @@ class Verification:
     client_id: str | None = None
     workflow_version_id: int | None = None
     captured_at: datetime | None = None
+    decision_awaited_at: datetime | None = None
 
 
 @frozen
@@ -88,7 +89,7 @@ class VerificationFilter:
 
     `claim` and `result` are one filter: verifications with this result for that claim. `needs_review`: only those that
     wait for an administrator's decision. `decision`: those that an administrator has approved or declined, or
-    `NO_DECISION`.
+    `NO_DECISION`, or `AWAITED_DECISION`: those for which a decision is awaited in Onfido's dashboard.
     """
 
     provider_id: str | None = None

@@ -10,7 +10,7 @@ from connector.domain.capture import LINK, SDK
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.messages import message
-from connector.domain.verification import NO_DECISION, VerificationFilter
+from connector.domain.verification import AWAITED_DECISION, NO_DECISION, VerificationFilter
 from connector.domain.workflow_run import (
     ABANDONED,
     APPROVED,
@@ -30,7 +30,7 @@ STATUSES = (
     *(APPROVED, DECLINED, REVIEW, ABANDONED, ERROR),
 )
 ENVIRONMENTS = (SANDBOX, LIVE)
-DECISIONS = (APPROVED, DECLINED, NO_DECISION)  # of an administrator
+DECISIONS = (APPROVED, DECLINED, NO_DECISION, AWAITED_DECISION)
 CAPTURES = (SDK, LINK)
 # The possible results for a claim; for a run in an environment that the provider has left, that environment.
 RESULTS = (*Comparison, DIFFERS, VALUE_CHANGED, RUN_GONE, SANDBOX, LIVE)
@@ -45,7 +45,7 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
     """Read `status` (names joined by commas), `userId`, `tag`, `environment`, `from` and `to`; None means any.
 
     `claim` and `result` are read together: a verification's result for that claim. `needsReview` is `true` or `false`,
-    `decision` is `approved`, `declined` or `none`, and `capture` is `sdk` or `link`.
+    `decision` is `approved`, `declined`, `none`, or `awaited` (at Onfido), and `capture` is `sdk` or `link`.
     `from` and `to` are dates or date-times; a time without a zone is UTC. The day of a date in `to` is included, the
     moment of a date-time in `to` is not. Raises `InvalidQuery` naming the invalid parameter.
     """

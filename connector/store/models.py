@@ -51,7 +51,14 @@ from connector.store import (  # noqa: F401  more tables
     statistics_models,
 )
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, special_index, time_column
-from connector.store.conditions import HAS_RESULT, IS_DECIDED, IS_GUEST, IS_VERIFIED_IN_SANDBOX, NEEDS_REVIEW
+from connector.store.conditions import (
+    HAS_RESULT,
+    IS_AWAITED,
+    IS_DECIDED,
+    IS_GUEST,
+    IS_VERIFIED_IN_SANDBOX,
+    NEEDS_REVIEW,
+)
 from connector.store.history_models import history as history  # noqa: PLC0414
 from connector.store.job_models import job_parts as job_parts  # noqa: PLC0414  all tables are here
 from connector.store.job_models import jobs as jobs  # noqa: PLC0414
@@ -140,6 +147,7 @@ verifications = Table(
     Column("client_id", String(255), comment="client id of the application that started it; null: not known"),
     Column("workflow_version_id", BigInteger, comment="Onfido's version of the workflow; null: not known"),
     time_column("captured_at", nullable=True),
+    time_column("decision_awaited_at", nullable=True),
     UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
 _V = verifications.c
@@ -155,6 +163,7 @@ partial_index("ix_verifications_guests", IS_GUEST, _V.created_at)
 Index(None, _V.provider_id, _V.environment, _V.created_at)
 Index(None, _V.provider_id, _V.capture, _V.created_at)
 partial_index("ix_verifications_decided", IS_DECIDED, _V.provider_id, _V.decision, _V.created_at)
+partial_index("ix_verifications_decision_awaited", IS_AWAITED, _V.provider_id, _V.created_at)
 partial_index("ix_verifications_to_review", NEEDS_REVIEW, _V.provider_id, _V.created_at)
 
 verification_tags = Table(

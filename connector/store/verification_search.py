@@ -10,21 +10,21 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, TextClause, an
 
 from connector.domain.environment import SANDBOX
 from connector.domain.readiness import MOST_COUNTED
-from connector.domain.verification import NO_DECISION, Verification, VerificationFilter
+from connector.domain.verification import AWAITED_DECISION, NO_DECISION, Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
-from connector.store.conditions import IS_DECIDED, NEEDS_REVIEW
+from connector.store.conditions import IS_AWAITED, IS_DECIDED, NEEDS_REVIEW
 from connector.store.free_rows import lock_free
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
-from connector.store.verifications import IS_THERE, SELECT, one, read_row
+from connector.store.verifications import IS_OPEN, IS_THERE, SELECT, one, read_row
 
 # Without the kept output of each run, which may be a megabyte. Lists add the condition that the provider exists.
 LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
 # The conditions of partial indexes, as text: as a Boolean, SQLite would be asked whether it is 1.
-_NEEDS_REVIEW, _IS_DECIDED = text(f"({NEEDS_REVIEW})"), text(f"({IS_DECIDED})")
+_NEEDS_REVIEW, _IS_DECIDED, _IS_AWAITED = (text(f"({each})") for each in (NEEDS_REVIEW, IS_DECIDED, IS_AWAITED))
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
@@ -211,6 +211,8 @@ def _driving(criteria: VerificationFilter) -> tuple[str, Sequence[Sequence[Colum
     """Return the name of the most selective filter that has an index of verifications, and its conditions."""
     if criteria.needs_review:
         return "needs_review", [[_NEEDS_REVIEW]]
+    if criteria.decision == AWAITED_DECISION:
+        return "decision", [[_IS_AWAITED]]
     if criteria.decision not in (None, NO_DECISION):
         return "decision", [[_IS_DECIDED, verifications.c.decision == criteria.decision]]
     if criteria.statuses:
@@ -285,6 +287,8 @@ def _needs_review(_: VerificationFilter) -> ColumnElement[bool]:
 
 
 def _has_decision(criteria: VerificationFilter) -> ColumnElement[bool]:
+    if criteria.decision == AWAITED_DECISION:
+        return and_(verifications.c.decision_awaited_at.is_not(None), IS_OPEN)
     is_none = criteria.decision == NO_DECISION
     return verifications.c.decision.is_(None) if is_none else unindexed(verifications.c.decision) == criteria.decision
 

@@ -50,7 +50,7 @@ def test_reviews_are_selected_by_true_or_false(text: str, *, is_asked: bool) -> 
 
 
 def test_a_decision_and_the_way_of_capture_are_selected_by_name() -> None:
-    for name in ("approved", "declined", "none"):
+    for name in ("approved", "declined", "none", "awaited"):
         assert read(decision=name) == VerificationFilter(decision=name)
     for name in ("sdk", "link"):
         assert read(capture=name) == VerificationFilter(capture=name)

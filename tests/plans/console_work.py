@@ -26,7 +26,14 @@ NO_MATCH = (
 LISTS = {
     "verifications": (
         *("", "status=review&status=declined", "userId=ann", f"tag={RARE}", "needsReview=true", "environment=live"),
-        *("decision=approved", "decision=none", "decision=none&status=review", "capture=link", "capture=sdk"),
+        *(
+            "decision=approved",
+            "decision=awaited",
+            "decision=none",
+            "decision=none&status=review",
+            "capture=link",
+            "capture=sdk",
+        ),
         *(PERIOD, "total=1", "claim=http://wso2.org/claims/givenname&result=clear"),
         *(f"{each}&from=2000-01-01&to=2000-01-02" for each in NO_MATCH),
     ),

@@ -191,7 +191,12 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
         *({}, {"status": "review"}, {"status": "review,declined"}, {"userId": "ann"}, {"tag": RARE_TAG}),
         *({"environment": "live"}, {"environment": "sandbox", **PERIOD}, {"needsReview": "true"}),
         *({"claim": GIVEN_NAME, "result": "clear"}, {"claim": GIVEN_NAME, "result": "consider", "tag": COMMON_TAG}),
-        *({"decision": "declined"}, {"decision": "none"}, {"decision": "none", "status": "review"}),
+        *(
+            {"decision": "declined"},
+            {"decision": "none"},
+            {"decision": "awaited"},
+            {"decision": "none", "status": "review"},
+        ),
         *({"capture": "link"}, {"capture": "sdk", **PERIOD}, {"capture": "link", "decision": "approved"}),
         *({"needsReview": "true", "environment": "live"}, {"status": "declined", "environment": "live"}),
         *({"tag": COMMON_TAG}, PERIOD, {"sort": "asc"}, {"userId": "ann", "status": "approved", "tag": COMMON_TAG}),

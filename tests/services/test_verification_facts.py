@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
+from connector.domain.verification import Verification, VerificationFilter
 from connector.errors import OnfidoError
 from tests.bodies import event_body
-from tests.contract.wire import PROVIDERS
+from tests.contract.wire import ALL_SCOPES, PROVIDERS
 from tests.harness import Caller, World
+from tests.plans.browsing import Console
 from tests.services.conftest import Run
 from tests.services.receiving import Application, notices, task_event, use_studio, use_workflow
 from tests.values import MAPPING
@@ -127,6 +130,40 @@ def test_an_update_of_the_run_follows_the_end_of_capture(
     assert latest(quiet).captured_at == (later if is_captured else None)
 
 
+def test_a_manual_decision_is_awaited_until_the_run_has_ended(
+    quiet: World, ann: Caller, application: Application
+) -> None:
+    use_studio(quiet, notices=notices(application, "another_task"))
+    use_workflow(quiet, {"task_def_id": MANUAL_REVIEW})
+    run_id, other = quiet.start(ann), quiet.start(quiet.add_user("bea"))
+    lookup, tenant = quiet.connector.services.lookup, Tenant(quiet.tenant)
+    criteria = VerificationFilter(decision="awaited")
+    assert quiet.post_event(task_event(run_id, "another_1", "another_task")).ok
+    assert not lookup.page(tenant, criteria, limit=9).rows
+
+    since = quiet.clock()
+    assert quiet.post_event(task_event(run_id, "review_1", MANUAL_REVIEW)).ok
+    quiet.clock.advance(60)
+    assert quiet.post_event(task_event(run_id, "review_2", MANUAL_REVIEW)).ok
+
+    [listed] = lookup.page(tenant, criteria, limit=9).rows
+    assert (listed.verification.run_id, listed.verification.decision_awaited_at) == (run_id, since)
+    for more in ({"user_id": "ann"}, {"tag": "none"}, {"statuses": ("processing", "awaiting_input")}):
+        assert lookup.count(tenant, replace(criteria, **more)) == ("tag" not in more)
+    console = Console(quiet, "bob", ALL_SCOPES)
+    assert "1 run waits for a manual decision at Onfido." in console.open("/console/home")
+    assert "A manual decision is awaited at Onfido, since" in console.open(f"/console/verifications/{run_id}")
+
+    assert quiet.post_event(event_body(run_id, "approved", {"first_name": "clear"})).ok
+
+    assert not lookup.page(tenant, criteria, limit=9).rows
+    assert not lookup.page(Tenant("another.example"), criteria, limit=9).rows
+    assert quiet.post_event(task_event(other, "review_3", MANUAL_REVIEW)).ok
+    assert lookup.count(tenant, criteria) == 1
+    assert "awaited at Onfido, since" not in console.open(f"/console/verifications/{run_id}")
+    assert "A manual decision was needed" in console.open(f"/console/verifications/{run_id}")
+
+
 def test_every_view_contains_the_facts(quiet: World, ann: Caller, run: Run) -> None:
     run_id = quiet.start(ann)
     quiet.outcome(run_id, status="processing")
@@ -165,6 +202,7 @@ def test_the_lists_are_filtered_in_the_api_the_command_line_and_the_csv(quiet: W
         ({"environment": "live"}, ["--environment", "live"], set()),
         ({"decision": "none"}, ["--decision", "none"], {"ann", "bea"}),
         ({"decision": "approved"}, ["--decision", "approved"], set()),
+        ({"decision": "awaited"}, ["--decision", "awaited"], set()),
         ({"capture": "sdk"}, ["--capture", "sdk"], {"ann", "bea"}),
         ({"capture": "link"}, ["--capture", "link"], set()),
     ):

@@ -33,8 +33,8 @@ class VerificationFilterSchema(ma.Schema):
     """Filters of verifications; `from` and `to` are dates or date-times, in UTC if they name no zone.
 
     `claim` and `result` must be given together: verifications with this result for that claim. `needsReview=true`: only
-    undecided ones in review. `decision`: those that an administrator has `approved` or `declined`, or `none` of both.
-    `capture`: with the `sdk`, or by a `link`.
+    undecided ones in review. `decision`: those that an administrator has `approved` or `declined`, or `none` of both,
+    or whose decision is `awaited` in Onfido's dashboard. `capture`: with the `sdk`, or by a `link`.
     """
 
     status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})

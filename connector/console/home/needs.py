@@ -23,7 +23,7 @@ from connector.domain.mapping import Flaw, warnings_of
 from connector.domain.messages import without_command
 from connector.domain.readiness import CLAIMS, TOKEN
 from connector.domain.statistics_period import ALL
-from connector.domain.verification import VerificationFilter
+from connector.domain.verification import AWAITED_DECISION, VerificationFilter
 from connector.domain.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT, PROCESSING
 from connector.services.application.deliveries import Deliveries
 from connector.services.key_rotation import KeyRotation
@@ -144,6 +144,22 @@ def _reviews() -> Iterator[Need]:
         )
         url = link("reviews.show_list") or link("verifications.show_list", status="review")
         yield Need("wait", "hourglass-split", text, detail, _("Review"), url)
+
+
+def _decisions_at_onfido() -> Iterator[Need]:
+    lookup: VerificationLookup = use_cases().lookup
+    criteria = VerificationFilter(decision=AWAITED_DECISION)
+    if n := lookup.count(g.tenant, criteria, MOST_LISTED):
+        count = _counted(n, is_more=n >= MOST_LISTED)
+        text = ngettext(
+            "%(n)s run waits for a manual decision at Onfido.",
+            "%(n)s runs wait for a manual decision at Onfido.",
+            n,
+            n=count,
+        )
+        detail = _("It is made in Onfido’s dashboard, to which the page of each verification links.")
+        url = link("verifications.show_list", decision=AWAITED_DECISION)
+        yield Need("wait", "person-raised-hand", text, detail, _("View"), url)
 
 
 def _flawed_mappings() -> Iterator[Need]:
@@ -268,6 +284,7 @@ _FINDERS: tuple[tuple[str, Callable[[], Iterator[Need]]], ...] = (
     (VALUES, _dead),
     (VIEW, _flawed_mappings),
     (VALUES, _reviews),
+    (VALUES, _decisions_at_onfido),
     (VALUES, _waiting_for_application),
     (VALUES, _never_compared),
     (VALUES, _long_open),

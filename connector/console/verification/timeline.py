@@ -105,6 +105,9 @@ def _start(details: VerificationDetails) -> Iterator[Moment]:
     yield Moment(verification.created_at, "none", "person", text, by)
     if verification.captured_at:
         yield Moment(verification.captured_at, "run", "camera", _("The user had sent everything that was required."))
+    if verification.decision_awaited_at:
+        text = _("A manual decision was needed in Onfido’s dashboard.")
+        yield Moment(verification.decision_awaited_at, "wait", "person-raised-hand", text)
 
 
 def _moments(changes: Sequence[Change]) -> Iterator[Moment]:

@@ -34,6 +34,7 @@ from connector.onfido.reading import read_text
 from connector.onfido.webhooks import Event, read_event
 from connector.services.outbox import stamp
 from connector.services.providers.refusals import webhook_not_found
+from connector.services.results.awaited import note_decision
 from connector.services.results.capture import note_capture
 from connector.services.results.deliveries import NotifyOfTask, UpdateMatches
 from connector.services.results.expectation import expect
@@ -205,7 +206,8 @@ class Events:
             applied = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
             return not applied.has_to_wait, partial(self._results.announce, connection, applied)
         if run.verification is not None:
-            note_capture(connection, run.verification, event.task_def_id, self._clock())
+            for note in (note_capture, note_decision):
+                note(connection, run.verification, event.task_def_id, self._clock())
         put_task = partial(self._put_task, connection, run.verification, event)
         return run.verification is not None, put_task
 
