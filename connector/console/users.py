@@ -133,7 +133,7 @@ def remove(user_id: str) -> Response:
 
 
 def _attempts_left(user_id: str) -> Iterator[str]:
-    """Say how many more verifications a user may start with each provider, now and after the limit starts anew."""
+    """Yield how many more verifications a user may start with each provider, now and once attempts are unlocked."""
     try:
         statuses: UserStatuses = use_cases().user_statuses
         providers = statuses.get(g.tenant, user_id).providers
