@@ -1,9 +1,9 @@
-"""The backlog in the database, for the metrics."""
+"""The backlog in the database, for the metrics and the console."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.metrics.exposition import Backlog
 from connector.services.timed_check import PATIENCE, Overdue, TimedCheck
@@ -26,6 +26,12 @@ class BacklogReader:
             return self._reading.result()
         except Overdue:
             raise Unavailable("no answer in time") from None
+
+    def overdue(self) -> timedelta:
+        """Return how long the oldest delivery is overdue: the worker's delay."""
+        with self._database.read() as connection:
+            oldest_due, _check = backlog.read(connection)
+        return timedelta(seconds=max(oldest_due.values()))
 
     def _read(self) -> Backlog:
         with self._database.read() as connection:

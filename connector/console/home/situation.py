@@ -14,6 +14,7 @@ from connector.domain.events import EventFilter
 from connector.domain.frozen import frozen
 from connector.domain.health import BAD
 from connector.domain.verification import VerificationFilter
+from connector.services.backlog import BacklogReader
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.statistics import StatisticsLookup
 from connector.services.lookup.verifications import VerificationLookup
@@ -26,18 +27,20 @@ LATE = timedelta(minutes=5)  # the worker counts each minute
 
 @frozen
 class Situation:
-    """The sentence, the last result and event, and the time of the worker's last count."""
+    """The sentence, the last result and event, the time of the worker's last count, and its delay if it is late."""
 
     sentence: str
     last_result: datetime | None
     last_event: datetime | None
     worker_at: datetime | None
     is_worker_late: bool
+    overdue: timedelta | None
 
 
 def describe(needs: int) -> Situation:
     """Return the situation of the tenant, restricted to what the viewer may see."""
     worker_at = _worker_at()
+    backlog: BacklogReader = use_cases().backlog
     has_numbers = g.viewer.may(VALUES)
     return Situation(
         sentence=_sentence(needs),
@@ -45,6 +48,7 @@ def describe(needs: int) -> Situation:
         last_event=_last_event() if has_numbers else None,
         worker_at=worker_at,
         is_worker_late=worker_at is not None and now() - worker_at > LATE,
+        overdue=overdue if (overdue := backlog.overdue()) > LATE else None,
     )
 
 
