@@ -13,12 +13,14 @@ from tests.bodies import provider_body
 from tests.contract.wire import ALL_SCOPES, PROVIDERS
 from tests.harness import World
 from tests.plans.browsing import Console
+from tests.values import VALUES
 
 REMOVE = "internal_idv_claim_delete"
 
 
 def end_one(world: World, user_id: str = "ann", status: str = "declined") -> None:
-    run_id = world.start(world.add_user(user_id))
+    world.put_user(user_id, VALUES)
+    run_id = world.start(world.connector.as_user(user_id))
     world.outcome(run_id, status=status)
     world.connector.as_user(user_id).verify(world.provider_id, "COMPLETED")
 

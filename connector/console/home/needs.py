@@ -137,14 +137,14 @@ def _reviews() -> Iterator[Need]:
     if n := lookup.count(g.tenant, criteria, MOST_LISTED):
         count = _counted(n, is_more=n >= MOST_LISTED)
         text = ngettext("%(n)s verification waits for a review.", "%(n)s verifications wait for a review.", n, n=count)
-        [oldest] = lookup.page(g.tenant, criteria, limit=1, is_rising=True).rows or [None]
+        oldest = lookup.page(g.tenant, criteria, limit=1, is_rising=True).rows
         detail = ngettext(
             "Its user is not verified until an administrator decides.",
             "Their users are not verified until an administrator decides.",
             n,
         )
-        if oldest is not None:
-            age = format_timedelta(now() - oldest.verification.created_at, granularity="minute")
+        if oldest:
+            age = format_timedelta(now() - oldest[0].verification.created_at, granularity="minute")
             detail = f"{detail} {_('The oldest was started %(time)s ago.', time=age)}"
         url = link("reviews.show_list") or link("verifications.show_list", status="review")
         yield Need("wait", "hourglass-split", text, detail, _("Review"), url)
