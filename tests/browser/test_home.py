@@ -113,6 +113,25 @@ def test_the_home_page_lists_the_administrators_open_tasks(visit: Visit, home: W
     expect(page.get_by_text("Onfido accepts no address without").first).to_be_visible()
 
 
+def test_runs_that_wait_for_a_decision_at_onfido_are_listed_apart_from_reviews(visit: Visit, home: World) -> None:
+    end(home, "ann", "review")
+    run_id = home.start(home.add_user("bea"))
+    with database(home).write() as connection:
+        of_run = update(verifications).where(verifications.c.run_id == run_id)
+        connection.execute(of_run.values(decision_awaited_at=home.clock() - timedelta(hours=2)))
+    visitor = visit(tenant=home.tenant)
+    page = visitor.open(f"{HOME}?environment=all")
+    needs = page.get_by_role("region", name="Needs you")
+    expect(needs).to_contain_text("1 verification waits for a review.")
+    expect(needs).to_contain_text("1 run waits for a manual decision at Onfido.")
+    visitor.look_at("home-decision-awaited")
+    needs.get_by_role("listitem").filter(has_text="manual decision").get_by_role("link", name="View").click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("row").last.get_by_role("link").first.click()
+    expect(page.get_by_text("A manual decision is awaited at Onfido")).to_be_visible()
+    visitor.look_at("verification-decision-awaited")
+
+
 def test_no_task_is_listed_when_everything_is_in_order(visit: Visit, home: World) -> None:
     page = open_home(visit, home)
     expect(page.get_by_role("heading", level=1)).to_have_text("Verification works. Nothing needs attention.")
