@@ -62,6 +62,8 @@ from connector.store.conditions import (
 from connector.store.history_models import history as history  # noqa: PLC0414
 from connector.store.job_models import job_parts as job_parts  # noqa: PLC0414  all tables are here
 from connector.store.job_models import jobs as jobs  # noqa: PLC0414
+from connector.store.key_models import secrets as secrets  # noqa: PLC0414
+from connector.store.key_models import signing_keys as signing_keys  # noqa: PLC0414
 from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here
 from connector.store.outbox_models import notice_subscriptions as notice_subscriptions  # noqa: PLC0414
 from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414
@@ -287,22 +289,4 @@ user_attributes = Table(
     Column("uri", String(255), primary_key=True),
     Column("value", Text, nullable=False, comment="encrypted"),
     ForeignKeyConstraint(["tenant", "user_id"], ["users.tenant", "users.user_id"], ondelete="CASCADE"),
-)
-
-secrets = Table(
-    "secrets",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("value", Text, nullable=False, comment="encrypted"),
-)
-
-signing_keys = Table(
-    "signing_keys",
-    metadata,
-    Column("id", String(64), primary_key=True, comment="its thumbprint (RFC 7638)"),
-    Column("slot", String(8), unique=True, comment="current or next; null: a former key, until it expires"),
-    Column("public_key", JSON, nullable=False),
-    Column("private_key", Text, nullable=False, comment="encrypted"),
-    time_column("created_at"),
-    time_column("expires_at", nullable=True),
 )

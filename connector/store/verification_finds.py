@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, case, func, select
 
+from connector.domain.environment import SANDBOX
+from connector.domain.readiness import MOST_COUNTED
 from connector.domain.verification import Verification
 from connector.store.models import providers, verification_claims, verifications
 from connector.store.pages import unindexed
 from connector.store.verification_search import LISTED
-from connector.store.verifications import one, read_row
+from connector.store.verifications import SELECT, one, read_row
 
 
 def count_verified(connection: Connection, verification_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -43,3 +45,18 @@ def find_of_runs(
         unindexed(verifications.c.provider_id) == provider_id,
     )
     return [read_row(row) for row in connection.execute(statement)]
+
+
+def count_in_sandbox(connection: Connection, provider_id: str) -> int:
+    """Return the number of a provider's sandbox verifications, up to `MOST_COUNTED`."""
+    is_there = (verifications.c.provider_id == provider_id, verifications.c.environment == SANDBOX)
+    in_order = select(verifications.c.id).where(*is_there).order_by(verifications.c.created_at).limit(MOST_COUNTED)
+    return connection.execute(select(func.count()).select_from(in_order.subquery())).scalar_one()
+
+
+def find_of_applicant(connection: Connection, provider_id: str, applicant_id: str) -> Verification | None:
+    """Return the latest verification of an applicant."""
+    statement = SELECT.where(
+        verifications.c.provider_id == provider_id, verifications.c.applicant_id == applicant_id
+    ).order_by(verifications.c.created_at.desc())
+    return one(connection, statement.limit(1))

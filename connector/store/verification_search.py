@@ -8,8 +8,6 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, TextClause, and_, func, null, select, text, update
 
-from connector.domain.environment import SANDBOX
-from connector.domain.readiness import MOST_COUNTED
 from connector.domain.verification import AWAITED_DECISION, NO_DECISION, Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
@@ -74,13 +72,6 @@ def is_any(connection: Connection, tenant: str, criteria: VerificationFilter, wi
     return bool(branches and connection.execute(pages.is_any(branches, verifications.c.id, within)).scalar_one())
 
 
-def count_in_sandbox(connection: Connection, provider_id: str) -> int:
-    """Return the number of a provider's sandbox verifications, up to `MOST_COUNTED`."""
-    is_there = (verifications.c.provider_id == provider_id, verifications.c.environment == SANDBOX)
-    in_order = select(verifications.c.id).where(*is_there).order_by(verifications.c.created_at).limit(MOST_COUNTED)
-    return connection.execute(select(func.count()).select_from(in_order.subquery())).scalar_one()
-
-
 def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> dict[str, Verification]:
     """Return a user's latest verification with each provider, by the providers' ids, with its kept result."""
     of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id, IS_THERE)
@@ -124,14 +115,6 @@ def find_tags(connection: Connection, verification_ids: Sequence[str]) -> dict[s
     for row in connection.execute(statement.order_by(verification_tags.c.tag)):
         tags[row.verification_id].append(row.tag)
     return tags
-
-
-def find_of_applicant(connection: Connection, provider_id: str, applicant_id: str) -> Verification | None:
-    """Return the latest verification of an applicant."""
-    statement = SELECT.where(
-        verifications.c.provider_id == provider_id, verifications.c.applicant_id == applicant_id
-    ).order_by(verifications.c.created_at.desc())
-    return one(connection, statement.limit(1))
 
 
 def find_latest(connection: Connection, verification: Verification) -> str:

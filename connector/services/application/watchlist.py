@@ -36,7 +36,7 @@ from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import UpdateMatches
 from connector.services.timing import background
 from connector.services.use_case import use_case
-from connector.store import claims, events, user_verifications, users, verification_search, verifications
+from connector.store import claims, events, user_verifications, users, verification_finds, verifications
 from connector.store import notices as queued
 from connector.store.engine import Database
 from connector.store.notices import NoticePayload
@@ -111,7 +111,7 @@ class Watchlist:
                 return None
             raise
         with self._database.read() as connection:
-            verification = verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
+            verification = verification_finds.find_of_applicant(connection, provider.provider_id, applicant_id)
         is_here = verification is not None and counts(verification.environment, provider.environment)
         return verification if is_here else None
 

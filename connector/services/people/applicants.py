@@ -37,7 +37,7 @@ from connector.services.results.ending import end_verification
 from connector.services.timing import Timing
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import applicants, verification_claims, verification_search, verifications
+from connector.store import applicants, verification_claims, verification_finds, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -106,7 +106,7 @@ class Applicants:
         """Return the provider and the latest verification of the applicant."""
         provider = self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
-            verification = verification_search.find_of_applicant(connection, provider_id, applicant_id)
+            verification = verification_finds.find_of_applicant(connection, provider_id, applicant_id)
         if verification is None:
             raise RequestError(
                 Code.APPLICANT_NOT_FOUND,

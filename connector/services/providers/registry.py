@@ -35,7 +35,7 @@ from connector.store import (
     provider_health,
     providers,
     signal_levels,
-    verification_search,
+    verification_finds,
 )
 from connector.store import removals as hiding
 from connector.store.engine import Database
@@ -153,7 +153,7 @@ class Providers:
         if provider.environment == SANDBOX:
             return 0
         with self._database.read() as connection:
-            return verification_search.count_in_sandbox(connection, provider.provider_id)
+            return verification_finds.count_in_sandbox(connection, provider.provider_id)
 
     def end_overlap(
         self, tenant: Tenant, provider_id: str, actor: str = SYSTEM, *, seen: Provider | None = None

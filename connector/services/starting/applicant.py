@@ -22,7 +22,7 @@ from connector.services.starting.attempts import Attempt, Attempts
 from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues
 from connector.services.starting.leases import NOT_OURS
 from connector.services.use_case import use_case
-from connector.store import applicants, outbox, verification_search, verifications
+from connector.store import applicants, outbox, verification_finds, verifications
 from connector.store.engine import Database
 
 _COMPENSATE = "compensate for an update of an applicant"
@@ -97,7 +97,7 @@ class ApplicantSending:
         with self._database.write() as connection:
             # Locked, because the unanswered commit may still be in progress.
             current = verifications.lock(connection, attempt.verification.verification_id)
-            is_recorded = verification_search.find_of_applicant(connection, provider_id, applicant_id) is not None
+            is_recorded = verification_finds.find_of_applicant(connection, provider_id, applicant_id) is not None
         is_ours = current is not None and current.lease_owner == attempt.lease.owner
         if not (is_recorded and (is_ours or not bound.is_known(applicant_id))):
             self._compensate(attempt, bound, applicant)
