@@ -48,14 +48,19 @@ def lock(
     """
     key = {"of_provider": provider_id, "of_run": run_id}
     shared = shared or providers.share(connection, provider_id)
-    verification = batch.execute(connection, verifications.LOCK_RUN, key)
+    locked = batch.execute(connection, verifications.LOCK_RUN_OF_SHARED, key)
     if not with_claims:
-        return LockedRun(providers.read_shared(shared), verifications.read_one(verification), (), {})
+        return LockedRun(providers.read_shared(shared), _read(shared, locked), (), {})
     sent = batch.execute(connection, _FIND_CLAIMS, key)
     states = batch.execute(connection, _LOCK_STATES, key)
     return LockedRun(
         providers.read_shared(shared),
-        verifications.read_one(verification),
+        _read(shared, locked),
         verification_claims.read(sent.rows),
         claims.read_states(states.rows),
     )
+
+
+def _read(shared: Answer, locked: Answer) -> Verification | None:
+    """Return the locked verification; None if the provider was removed, and is therefore not locked."""
+    return verifications.read_one(locked) if shared.rows else None

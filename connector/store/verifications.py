@@ -44,13 +44,18 @@ _COLUMNS = [_ID if each.name == _ID.name else verifications.c[each.name] for eac
 IS_THERE = is_of_registered(verifications.c.provider_id)
 # In a form without an index: until it has statistics, PostgreSQL would read all open verifications instead of one row.
 IS_OPEN = case((verifications.c.closed_at.is_(None), literal_column("1"))) == literal_column("1")
+_IS_RUN = (
+    unindexed(verifications.c.provider_id) == bindparam("of_provider"),
+    verifications.c.run_id == bindparam("of_run"),
+)
 SELECT = select(*_COLUMNS).where(IS_THERE)
 _INSERT = insert(verifications).returning(*_COLUMNS)
 FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
-LOCK_RUN = SELECT.where(
-    unindexed(verifications.c.provider_id) == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run")
-).with_for_update()
-_CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), IS_OPEN, IS_THERE)
+_LOCK_RUN = SELECT.where(*_IS_RUN).with_for_update()
+# Under a share lock of the provider, it cannot be removed: the search for removed ones takes time.
+LOCK_RUN_OF_SHARED = select(*_COLUMNS).where(*_IS_RUN).with_for_update()
+_CHANGE_OF_SHARED = update(verifications).where(verifications.c.id == bindparam("of"), IS_OPEN)
+_CHANGE = _CHANGE_OF_SHARED.where(IS_THERE)
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
 _REQUIRE_LEASE = required.one_row(_CHANGE_UNDER_LEASE.returning(verifications.c.id))
 # Lock order: the provider before the verification. Claims are inserted next, which takes a shared lock on their
@@ -144,12 +149,20 @@ def record_run(connection: Connection, verification: Verification, fence: Fence,
 
 
 def set_status(
-    connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None = None
+    connection: Connection,
+    verification: Verification,
+    values: Mapping[str, Any],
+    fence: Fence | None = None,
+    *,
+    is_shared: bool = False,
 ) -> Answer:
     """Write a status and other values; no row if the verification is closed or the fence does not hold.
 
-    If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`.
+    If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`. With `is_shared` the
+    transaction holds a share lock of the provider.
     """
+    if is_shared:
+        return batch.execute(connection, _CHANGE_OF_SHARED, {"of": verification.verification_id, **values})
     return _write(connection, verification, values, fence)
 
 
@@ -205,7 +218,7 @@ def lock(connection: Connection, verification_id: str) -> Verification | None:
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
     """Lock and return the verification that a run belongs to."""
-    return one(connection, LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
+    return one(connection, _LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
 
 
 def find_known_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> set[str]:

@@ -18,6 +18,8 @@ from connector.errors import RequestError
 from connector.store import (
     applicants,
     attempt_limits,
+    locked_runs,
+    removals,
     user_verifications,
     verification_claims,
     verification_search,
@@ -391,6 +393,21 @@ class TestFinding:
             assert verification_search.find(connection, "carbon.super", "run-1") == locked
             assert verification_search.find(connection, "carbon.super", seen.verification_id) == locked
             assert verification_search.find(connection, "another", "run-1") is None
+
+    @pytest.mark.parametrize("with_claims", [False, True])
+    def test_a_run_of_a_removed_provider_is_unknown(
+        self, database: Database, reserve: Reserve, provider_id: str, with_claims: bool, now: datetime
+    ) -> None:
+        seen = reserve()
+        assert advance(database, seen, "first", run_id="run-1")
+        with database.write() as connection:
+            known = locked_runs.lock(connection, provider_id, "run-1", with_claims=with_claims)
+            assert known.verification == current(database, seen.verification_id)
+        with database.write() as connection:
+            removals.hide_provider(connection, provider_id, {}, now)
+        with database.write() as connection:
+            assert locked_runs.lock(connection, provider_id, "run-1", with_claims=with_claims).verification is None
+            assert verifications.lock_run(connection, provider_id, "run-1") is None
 
     def test_the_latest_verification_is_first_on_a_page(
         self, database: Database, reserve: Reserve, now: datetime

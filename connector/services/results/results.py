@@ -187,7 +187,8 @@ class Results:
             return Applied(Outcome.COMPARISON_WANTED, verification, actor)
         now = self._clock()
         values = {**self._values(verification, run, now), **_version(verification, run), **noted}
-        moved = status.change(connection, verification, run.status, now, cause, actor, values=values).entry
+        changed = status.change(connection, verification, run.status, now, cause, actor, values=values, is_shared=True)
+        moved = changed.entry
         changes = [moved, *(self._settle(connection, verification, locked, run, moved) if run.is_final else [])]
         metrics.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(

@@ -49,13 +49,15 @@ def change(
     *,
     values: Mapping[str, Any],
     fence: Fence | None = None,
+    is_shared: bool = False,
 ) -> Changed:
     """Write a verification's status with other values, unless it has ended or does not meet the fence.
 
-    If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`.
+    If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`. With `is_shared` the
+    transaction holds a share lock of the provider.
     """
     closed = {"closed_at": now, **verifications.NO_LEASE} if is_final(status) else {}
     written = {"status": status, "updated_at": now, **closed, **values}
-    answer = verifications.set_status(connection, verification, written, fence)
+    answer = verifications.set_status(connection, verification, written, fence, is_shared=is_shared)
     run_id = values.get("run_id", verification.run_id)
     return Changed(of_verification(verification, now, cause, actor, RUN, run_id, verification.status, status), answer)
