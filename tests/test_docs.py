@@ -100,6 +100,13 @@ def invocations(document: Path) -> Iterator[list[str]]:
             yield shlex.split(call[1], posix=False)
 
 
+def invocations_in_texts() -> Iterator[list[str]]:
+    """Return the words of each command that a text of the code names between backticks."""
+    for source in [*(ROOT / "connector").rglob("*.py"), *(ROOT / "connector").rglob("*.html")]:
+        for words in re.findall(r"`connector ((?:[a-z][a-z-]+ ?)+)", text_of(source)):
+            yield words.split()
+
+
 def anchors(document: Path) -> set[str]:
     """Return the anchors of the headings, as the usual renderers make them."""
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in HEADING.findall(prose(document))}
@@ -122,16 +129,27 @@ def test_the_first_two_commands_are_demo_and_test() -> None:
     assert (first, second) == (("sh", "make demo\n"), ("sh", "make test\n"))
 
 
+def resolved(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that the first words name, and the others."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
+        assert words[0] in command.commands, words
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
 @each_document
 def test_every_command_of_the_connector_exists(document: Path) -> None:
     for words in invocations(document):
-        command: click.Command = main
-        while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
-            assert words[0] in command.commands, words
-            command = command.commands[words.pop(0)]
+        command, rest = resolved(words)
         options = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
-        given = {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+        given = {word for word in rest if re.fullmatch(r"--?[a-z][a-z-]*", word)}
         assert given <= options | set(main.context_settings["help_option_names"]), (command.name, words)
+
+
+def test_every_command_that_a_message_names_exists() -> None:
+    for words in invocations_in_texts():
+        resolved(words)
 
 
 def test_the_readme_is_short() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import marshmallow as ma
 
 from connector.api.shapes.provider import ProviderRequestSchema, provider_body, provider_config
+from connector.api.shapes.studio import studio_body
 from connector.domain.differences import differences
 from connector.domain.messages import message
 from connector.domain.provider import SECRETS, Provider, ProviderConfig
@@ -17,14 +18,16 @@ from connector.domain.strict_json import parse_json
 from connector.errors import InvalidField
 
 _OF_ONE = ("id",)  # members that belong to one provider, not to its configuration
+_CREDENTIALS = ("client_id", *SECRETS.values())  # properties that a file neither has nor changes
 _KEPT = ("client_id", "studio")  # of a configuration without them, those of the provider are kept
 
 
 def file_of(provider: Provider) -> dict[str, Any]:
     """Return a provider in the format of its file."""
     body = provider_body(provider)
-    properties = [each for each in body["configProperties"] if not each["isSecret"]]
-    return {name: value for name, value in body.items() if name not in _OF_ONE} | {"configProperties": properties}
+    properties = [each for each in body["configProperties"] if each["key"] not in _CREDENTIALS]
+    complete = {"configProperties": properties, "studio": studio_body(provider.studio)}
+    return {name: value for name, value in body.items() if name not in _OF_ONE} | complete
 
 
 def read_file(raw: bytes) -> dict[str, Any]:
@@ -34,10 +37,10 @@ def read_file(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidField("file", message("must be JSON")) from error
     if not isinstance(body, dict):
-        raise InvalidField("file", message("must be an object: a provider as `connector provider export` writes it"))
+        raise InvalidField("file", message("must be an object: a provider as it was exported"))
     properties = body.get("configProperties")
     if isinstance(properties, list):
-        kept = [each for each in properties if isinstance(each, dict) and each.get("key") not in SECRETS.values()]
+        kept = [each for each in properties if isinstance(each, dict) and each.get("key") not in _CREDENTIALS]
         body = body | {"configProperties": kept}
     config_of(body)
     return body

@@ -123,6 +123,26 @@ def test_settings_are_compared_under_the_labels_and_in_the_words_of_their_forms(
     }
 
 
+def test_a_copy_replaces_the_use_of_studio_and_leaves_the_credentials(world: World, console: Console) -> None:
+    admin, ids = world.connector.as_admin(world.tenant), {}
+    for name, tags in (("Sandbox", []), ("Live", ["old"])):
+        client = config_properties(world.simulator, token=None, client_id=f"of-{name}", client_secret=f"secret-{name}")
+        body = provider_body(world.simulator, name=name, configProperties=client, studio={"tags": tags})
+        ids[name] = admin.post(PROVIDERS, body).json()["id"]
+    compare = f"/console/providers/{ids['Sandbox']}/compare?with={ids['Live']}"
+    take = f"/console/providers/{ids['Live']}/import"
+    compared = console.open(compare)
+    assert ">old<" in compared
+    assert "of-Live" not in compared, "a copy does not change it"
+
+    shown = console.submit_at(compare, take, do="show")
+    console.post(take, text=html.unescape(re.findall(r'name="text" value="([^"]*)"', shown)[0]), do="apply")
+
+    after = providers(world)["Live"]
+    assert (after.studio.tags, after.client_id) == ((), "of-Live")
+    assert "Both have the same settings." in console.open(compare)
+
+
 def test_the_only_provider_has_nothing_to_be_compared_with(world: World, console: Console) -> None:
     assert "There is no other provider to compare it with." in console.open(at(world, "/compare"))
 
