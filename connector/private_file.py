@@ -38,7 +38,11 @@ def draft_beside(path: Path) -> Iterator[Path]:
     """
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            error.filename = str(path)  # the name of the draft means nothing to anyone
+            raise
         yield draft
     finally:
         draft.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.private_file import make_data_dir
+from connector.private_file import draft_beside, make_data_dir
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
@@ -39,3 +39,12 @@ def test_a_directory_that_cannot_be_created_or_written_to_is_named(tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"`data_dir` .*/file cannot be created"):
         make_data_dir(tmp_path / "file")
+
+
+def test_a_file_that_cannot_be_created_is_named_as_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "backup"
+
+    with pytest.raises(FileNotFoundError) as refused, draft_beside(path):
+        pass
+
+    assert refused.value.filename == str(path)

@@ -79,6 +79,7 @@ STATUS: Mapping[Code, int] = {
 DATABASE_RETRY_AFTER = 5  # seconds
 _HTTP_DESCRIPTIONS: Mapping[int, str] = {
     http.HTTPStatus.NOT_FOUND: "There is nothing at this path: compare it with the API's description, /docs/.",
+    http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body must have at most 64 KiB, or fewer if max_body_bytes is less.",
     http.HTTPStatus.METHOD_NOT_ALLOWED: "The path must be called with one of the methods in the header Allow.",
 }
 

@@ -18,7 +18,7 @@ STOP_POLLING = 286  # htmx's
 def live_part(template: str, version: str, *, is_final: bool = False, **context: object) -> Response:
     """Return a part, or 304 if the page already has this version; a final part is not polled again."""
     headers = {"ETag": etag(version)}  # of a 304 as well: the page sends what the last answer had
-    if request.headers.get("If-None-Match") == etag(version) and not is_final:
+    if request.if_none_match.contains_weak(version) and not is_final:
         return Response(status=304, headers=headers)
     response = Response(render_template(template, version=version, **context), headers=headers)
     if is_final:

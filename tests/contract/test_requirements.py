@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import marshmallow as ma
 import pytest
 
 from tests.bodies import config_properties, provider_body
@@ -16,6 +18,31 @@ pytestmark = on_sqlite
 
 # The property, possibly nested, and its requirement; several in one sentence.
 REQUIREMENT = re.compile(r"(?:(?:[\w.]+: )+[^;]*?must [^;]+; )*(?:[\w.]+: )+[^;]*?must .+\.", re.DOTALL)
+
+
+OURS = ("connector.api.", "connector.signals.")
+
+
+def fields_of(schema: type[ma.Schema]) -> Iterator[ma.fields.Field[Any]]:
+    """Return every field of a schema and of its subclasses, with the elements of lists."""
+    for each in schema.__subclasses__():
+        waiting = list(each().fields.values()) if each.__module__.startswith(OURS) else []
+        while waiting:
+            field = waiting.pop()
+            yield field
+            waiting += [field.inner] if isinstance(field, ma.fields.List) else []
+        yield from fields_of(each)
+
+
+@pytest.mark.usefixtures("shared")  # whose application has imported every schema
+def test_every_field_states_its_requirement() -> None:
+    known = list(fields_of(ma.Schema))
+    refusals = {(type(each), key): text for each in known for key, text in each.error_messages.items()}
+    never = {"format", "invalid_awareness"}  # of times: only writing, and times whose zone the field itself adds
+    wrong = {key: text for key, text in refusals.items() if key[1] not in never and not str(text).startswith("must ")}
+
+    assert len(known) > 100
+    assert wrong == {}
 
 
 def properties(world: World, **changes: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def test_any_other_id_is_accepted(name: str) -> None:
     assert id_objection(name) is None
 
 
-def test_the_id_me_is_refused() -> None:
-    assert id_objection("me")
-    assert name_objection("me") is None
+@pytest.mark.parametrize("name", ["me", ".", ".."])
+def test_an_id_with_another_meaning_in_a_path_is_refused(name: str) -> None:
+    assert (id_objection(name) or "").startswith("must ")
+    assert name_objection(name) is None

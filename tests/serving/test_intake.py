@@ -12,6 +12,7 @@ from gunicorn.http.message import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.serving.intake import MAX_HEAD, Intake, is_read_to_its_end
+from connector.serving.refusals import refusal
 
 LIMIT = 100
 POST = b"POST /x HTTP/1.1\r\nHost: x\r\n"
@@ -192,3 +193,23 @@ def test_a_client_gets_100_continue_only_before_its_body(intake: Intake) -> None
     assert intake.is_expectant
     intake.feed(b"ab")
     assert not intake.take()._expected_100_continue, "gunicorn's message differs"
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "part"),
+    [
+        (b"GET /?" + b"a=1&" * 3_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414", b"query"),
+        (b"GET / HTTP/1.1\r\nAuthorization: Bearer " + b"a" * 20_000 + b"\r\n\r\n", b"431", b"headers"),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 500 + b"\r\n", b"431", b"headers"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * MAX_HEAD + b"\r\n\r\n", b"431", b"headers"),
+    ],
+)
+def test_a_refusal_names_the_part_that_is_too_long(intake: Intake, head: bytes, status: bytes, part: bytes) -> None:
+    intake.feed(head)
+
+    with pytest.raises(ParseException) as refused:
+        intake.take()
+
+    answer = refusal(refused.value)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert part in answer.partition(b"\r\n\r\n")[2]

@@ -65,7 +65,10 @@ def _split(content: str, separator: str, skipped: int) -> Iterator[Row]:
                 break
             yield Row(line, cells)
             line = skipped + reader.line_num + 1
-    except csv.Error:  # a cell is too long
-        cells = []
+    except csv.Error as error:
+        raise UnreadableFileError(
+            f"line {line}: a cell has more than {csv.field_size_limit():,} characters; must be shorter, and must end "
+            'with " if it begins with "'
+        ) from error
     if cells != [_END]:
         raise UnreadableFileError(f'line {line}: a cell begins with " there and does not end; must end with ".')
