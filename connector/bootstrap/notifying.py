@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from ipaddress import ip_network
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from connector.bootstrap.ground import Ground
 from connector.bootstrap.part import part
 from connector.domain.urls import UrlPolicy
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
-from connector.services.application.deliveries import Deliveries
 from connector.services.application.endpoints import Endpoints
 from connector.services.application.notices import Notices
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.journal import Journal
 from connector.store.engine import Database
+
+if TYPE_CHECKING:
+    from connector.services.application.deliveries import Deliveries
 
 T = TypeVar("T")
 UseCase = Callable[[Database, EndpointSecrets, Notifier, UrlPolicy, Journal, Callable[[], datetime]], T]
@@ -53,4 +55,6 @@ class Notifying(Ground):
     @part
     def deliveries(self) -> Deliveries:
         """List, retry and drop deliveries."""
+        from connector.services.application.deliveries import Deliveries
+
         return Deliveries(self.database, self._vault, self._texts, self._journal, self._clock)

@@ -53,7 +53,7 @@ class Group(click.Group):
         try:
             return super().invoke(context)
         except ConnectorError as error:
-            raise _Refused(error, context.command_path) from error
+            raise _Refused(error, context.meta.get(_CALLED, context)) from error
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -73,9 +73,17 @@ def _of_database(error: SQLAlchemyError, reason: str) -> str:
 class _Refused(click.ClickException):
     """An error of a use case."""
 
-    def __init__(self, error: ConnectorError, command_path: str) -> None:
-        super().__init__(plain(error.description))
-        self.code = _code_of(error, command_path)
+    def __init__(self, error: ConnectorError, context: click.Context) -> None:
+        option = _option_of(error, context) if isinstance(error, InvalidField) else None
+        super().__init__(plain(f"{option}: {error.why}." if option else error.description))
+        self.code = _code_of(error, context.command_path)
+
+
+def _option_of(error: InvalidField, context: click.Context) -> str | None:
+    """Return the option of the called command that sets the refused field of the API; None if there is none."""
+    field = error.where.removeprefix("configProperties.").replace("_", "-")
+    known = {option for parameter in context.command.params for option in parameter.opts}
+    return next((each for each in (f"--{field}", f"--api-{field}") if each in known), None)
 
 
 def _code_of(error: ConnectorError, command_path: str) -> Code | None:
@@ -144,6 +152,7 @@ tenant_option = click.option(
 )
 any_tenant_option = click.option("--tenant", callback=_read_any_tenant, help="Only this tenant's.")
 _JSON = "connector.cli.json"  # in a context's `meta`: errors are also printed as JSON
+_CALLED = "connector.cli.called"  # in the same: the context of the command that has opened the use cases
 
 
 def _note_json(context: click.Context, _option: click.Parameter, is_given: bool) -> bool:
@@ -200,6 +209,7 @@ def services(context: click.Context) -> Iterator[Services]:
     from connector.bootstrap import create_services  # noqa: PLC0415  the commands that need no database start at once
     from connector.services import origin  # noqa: PLC0415
 
+    context.meta[_CALLED] = context
     with (
         logs_to_stderr(),
         origin.through(origin.COMMAND_LINE),

@@ -86,7 +86,7 @@ class TestAdd:
         assert "Next:" not in result.stdout
 
     def test_add_requires_an_api_token(self, run: Run) -> None:
-        assert "configProperties.token" in refused(run, *NAMES, ONFIDO_API_TOKEN="")
+        assert "--api-token: must" in refused(run, *NAMES, ONFIDO_API_TOKEN="")
 
     def test_add_refuses_a_host_that_must_not_receive_the_token(self, run: Run) -> None:
         assert "evil.example" in refused(run, *NAMES, "--base-url", "https://evil.example/v3.6")
@@ -108,7 +108,7 @@ class TestAdd:
     @pytest.mark.parametrize("option", ["--max-attempts", "--attempt-window"])
     @pytest.mark.parametrize("number", ["0", "-1"])
     def test_add_refuses_a_limit_that_allows_no_attempt(self, run: Run, option: str, number: str) -> None:
-        assert option.strip("-").replace("-", "_") in refused(run, *NAMES, option, number)
+        assert f"{option}: must" in refused(run, *NAMES, option, number)
 
     def test_a_claim_option_overrides_the_claims_file(self, run: Run, tmp_path: Path) -> None:
         dialect = tmp_path / "claims.json"
@@ -147,9 +147,9 @@ class TestCredentials:
         assert "not both" in refused(run, *NAMES, "--api-token", API_TOKEN, *self.CLIENT)
         assert "not both" in refused(run, *NAMES, ONFIDO_CLIENT_ID="client-1", ONFIDO_CLIENT_SECRET="of-it")
 
-    @pytest.mark.parametrize(("half", "missing"), [(CLIENT[:2], "client_secret"), (CLIENT[2:], "client_id")])
+    @pytest.mark.parametrize(("half", "missing"), [(CLIENT[:2], "--client-secret"), (CLIENT[2:], "--client-id")])
     def test_incomplete_client_credentials_are_refused(self, run: Run, half: tuple[str, ...], missing: str) -> None:
-        assert f"configProperties.{missing}: must be given" in refused(run, *NAMES, *half)
+        assert f"{missing}: must be given" in refused(run, *NAMES, *half)
 
     def test_a_masked_token_is_refused(self, run: Run) -> None:
         assert "must be the secret itself" in refused(run, *NAMES, ONFIDO_API_TOKEN="********")
@@ -353,22 +353,22 @@ class TestChange:
         assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before
 
     @pytest.mark.parametrize(
-        ("option", "value", "named"),
+        ("option", "value"),
         [
-            ("--max-attempts", "0", "max_attempts"),
-            ("--attempt-window", "0", "attempt_window"),
-            ("--name", "", "name"),
-            ("--workflow-id", "", "workflow_id"),
-            ("--base-url", "", "base_url"),
+            ("--max-attempts", "0"),
+            ("--attempt-window", "0"),
+            ("--name", ""),
+            ("--workflow-id", ""),
+            ("--base-url", ""),
         ],
     )
-    def test_an_invalid_value_is_refused_and_the_old_one_kept(
-        self, run: Run, option: str, value: str, named: str
+    def test_an_invalid_value_is_refused_with_its_option_and_the_old_one_kept(
+        self, run: Run, option: str, value: str
     ) -> None:
         before = added(run, *NAMES)
         result = run("provider", "update", before["id"], option, value)
         assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-        assert named in result.stderr
+        assert f"Error: {option}: " in result.stderr
         assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before
 
 
@@ -385,7 +385,7 @@ class TestMissingName:
     def test_a_placeholder_that_onfido_refuses_is_refused(self, run: Run) -> None:
         provider_id = added(run, "--claims", str(DIALECTS / "wso2.json"))["id"]
         result = run("provider", "update", provider_id, "--missing-name", "<none>")
-        assert (result.exit_code, "missing_name" in result.stderr) == (1, True)
+        assert (result.exit_code, "--missing-name" in result.stderr) == (1, True)
 
     def shown(self, run: Run, provider_id: str) -> str | None:
         return properties(json.loads(run("provider", "show", provider_id, "--json").stdout)).get("missing_name")
