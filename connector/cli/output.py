@@ -74,9 +74,15 @@ class _Refused(click.ClickException):
     """An error of a use case."""
 
     def __init__(self, error: ConnectorError, context: click.Context) -> None:
-        option = _option_of(error, context) if isinstance(error, InvalidField) else None
-        super().__init__(plain(f"{option}: {error.why}." if option else error.description))
+        super().__init__(plain(_description(error, context)))
         self.code = _code_of(error, context.command_path)
+
+
+def _description(error: ConnectorError, context: click.Context) -> str:
+    """Return the description; it names the option that was typed, if one of the called command sets the field."""
+    if isinstance(error, InvalidField) and (option := _option_of(error, context)):
+        return f"{option}: {error.why}."
+    return error.description
 
 
 def _option_of(error: InvalidField, context: click.Context) -> str | None:
