@@ -95,7 +95,7 @@ def find_audited(
 
 def is_any(connection: Connection, tenant: str, criteria: AuditFilter, within: int) -> bool:
     """Whether an audited entry matches, of those that are first by the most selective filters; others are not read."""
-    return bool(connection.execute(pages.is_any(_branches(tenant, criteria), history.c.id, within)).scalar_one())
+    return bool(connection.execute(pages.is_any(_branches(tenant, criteria), within)).scalar_one())
 
 
 def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int) -> list[Change]:

@@ -15,9 +15,11 @@ from sqlalchemy import (
     CompoundSelect,
     Select,
     TextClause,
+    and_,
     func,
     literal_column,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -73,11 +75,15 @@ class Branch:
             statement = statement.where(self.order.behind(after))
         return self.order.sort(statement).limit(limit).correlate(None)
 
-    def some(self, key: ColumnElement[Any], within: int) -> Select[Any]:
-        """Return the statement for the id of one row that is among the first ones; no others are read."""
-        first = select(self.order.row_id.label("row_id")).where(*self.conditions)
-        ids = self.order.sort(first).limit(within).correlate(None)
-        return select(key.label("row_id")).where(key.in_(ids), *self.checked).limit(1)
+    def some(self, within: int) -> Select[Any]:
+        """Return the statement for the id of one row that is among the first ones; no others are read.
+
+        The first rows are chosen before any is checked: with a join, PostgreSQL would rather read the whole table.
+        """
+        matches = and_(true(), *self.checked).label("matches")
+        first = select(self.order.row_id.label("row_id"), matches).where(*self.conditions)
+        rows = self.order.sort(first).limit(within).correlate(None).subquery()
+        return select(rows.c.row_id).where(rows.c.matches).limit(1)
 
 
 def page(
@@ -94,9 +100,9 @@ def page(
     return order.sort(statement.where(order.row_id.in_(ids))).limit(limit).offset(offset)
 
 
-def is_any(branches: Sequence[Branch], key: ColumnElement[Any], within: int) -> Select[Any]:
-    """Return the statement for whether a row is found among the first ones of each branch; `key` is the list's id."""
-    ids = _joined([branch.some(key, within) for branch in branches]).subquery()
+def is_any(branches: Sequence[Branch], within: int) -> Select[Any]:
+    """Return the statement for whether a row is found among the first ones of each branch."""
+    ids = _joined([branch.some(within) for branch in branches]).subquery()
     return select(func.count()).select_from(select(ids).limit(1).subquery())
 
 

@@ -69,7 +69,7 @@ def is_any(connection: Connection, tenant: str, criteria: VerificationFilter, wi
     """Whether a verification matches, of those that are first by the most selective filter; others are not read."""
     order = Order(verifications.c.created_at, verifications.c.id)
     branches = _branches(connection, tenant, criteria, order)
-    return bool(branches and connection.execute(pages.is_any(branches, verifications.c.id, within)).scalar_one())
+    return bool(branches and connection.execute(pages.is_any(branches, within)).scalar_one())
 
 
 def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> dict[str, Verification]:
