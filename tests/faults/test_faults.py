@@ -43,7 +43,7 @@ def endure(kind: str, directory: Path, template: Path) -> list[str]:
     directory.mkdir()
     with sites.running(directory, template, users=VERIFICATIONS, is_sqlite=kind == "sqlite") as site:
         begin_amid_troubles(site, kind)
-        wait_until(lambda: settle(site))
+        wait_until(lambda: settle(site), 5 * PATIENCE)
         return problems(site)
 
 
@@ -54,10 +54,10 @@ def begin_amid_troubles(site: Site, kind: str) -> None:
     troubles.start()
     try:
         time.sleep(SECONDS)
-        assert troubles.have_all_come.wait(PATIENCE)
+        assert troubles.have_all_come.wait(10 * PATIENCE)
         troubles.stop()
         site.begin_again()
-        wait_until(lambda: applications.left == 0)
+        wait_while_they_advance(lambda: applications.left, 0)
     finally:
         troubles.stop()
         applications.stop()
@@ -80,6 +80,18 @@ def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.5)
+
+
+def wait_while_they_advance(left: Callable[[], int], few: int) -> None:
+    """Wait until at most `few` people are left, or none was done for minutes; the checks afterwards find the others."""
+    now = left()
+    while now > few and (later := _later(left, now)) != now:
+        now = later
+
+
+def _later(left: Callable[[], int], now: int) -> int:
+    wait_until(lambda: left() != now, 2 * PATIENCE)
+    return left()
 
 
 def tell(text: str) -> None:

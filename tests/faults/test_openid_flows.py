@@ -26,7 +26,7 @@ from connector.store.models import verifications
 from tests.faults import site as sites
 from tests.faults.applications import Applications
 from tests.faults.site import Site
-from tests.faults.test_faults import DATABASES, PATIENCE, SEED, tell, wait_until
+from tests.faults.test_faults import DATABASES, PATIENCE, SEED, tell, wait_while_they_advance
 from tests.faults.troubles import Troubles
 from tests.faults.visits import Party, Visit
 from tests.oidc.relying_party import REDIRECT_URI
@@ -105,18 +105,6 @@ class Advance:
         """Return whether a request has ended since the last call, or none is left."""
         seen, self._seen = self._seen, self._left()
         return self._seen < seen or self._seen == 0
-
-
-def wait_while_they_advance(left: Callable[[], int], few: int) -> None:
-    """Wait until at most `few` requests are left; fail if none ends for two minutes."""
-    now = left()
-    while now > few and (later := _later(left, now)) != now:
-        now = later
-
-
-def _later(left: Callable[[], int], now: int) -> int:
-    wait_until(lambda: left() != now, 2 * PATIENCE)
-    return left()
 
 
 def problems(site: Site, party: Party) -> Iterator[str]:

@@ -119,10 +119,9 @@ def test_the_dashboard_link_opens_the_run_for_a_reviewer(
 def test_the_dashboard_shows_a_run_with_an_expired_link_and_no_other(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
-    run = new_run(link={"expires_at": (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")})
+    run = new_short_run(simulator, http, new_run())
     url = f"{simulator.url}/runs/{run['id']}"
-    while http.get(run["link"]["url"], timeout=60).status_code == 200:
-        time.sleep(0.05)
+    wait_for(run["link"]["expires_at"])
     assert http.get(url, timeout=60).status_code == 200
     assert f"/link/{run['id']}" not in http.get(url, timeout=60).text
     unknown = http.get(f"{simulator.url}/runs/no-run", timeout=60)
