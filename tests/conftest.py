@@ -27,6 +27,8 @@ from tests.harness import HTTP, Clock, ConnectorServer, World
 from tests.patience import patient_settings
 from tests.waiting import GENEROUS
 
+pytest_plugins = ["tests.failures"]
+
 # PostgreSQL's launcher wants a runtime directory; not every machine has one.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
 

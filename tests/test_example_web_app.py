@@ -20,6 +20,7 @@ import requests
 from werkzeug.serving import make_server
 
 from connector.access.development import mint_token
+from tests import processes
 from tests.cli.terminal import Terminal
 from tests.harness import World
 from tests.ports import free_port
@@ -125,13 +126,9 @@ def running(folder: Path, given: dict[str, str]) -> Iterator[str]:
     """Run the application as its README says, on a free port."""
     port = free_port()
     environ = {**os.environ, **given, "PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=environ, stderr=subprocess.DEVNULL)
-    try:
+    with processes.running([sys.executable, "app.py"], cwd=folder, env=environ, stderr=subprocess.DEVNULL):
         wait_until(lambda: is_listening(port))
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def is_listening(port: int) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
+from tests.processes import running
 
 ROOT = Path(__file__).parent.parent
 GUIDES = ("README.md", "config/README.md", "config/studio.md", "connector/api/README.md", "deploy/README.md")
@@ -63,14 +62,11 @@ def run(script: str, directory: Path, environ: dict[str, str]) -> tuple[int, str
     """Run a script in a separate session, which ends with it; returns its status and output."""
     log = directory / "transcript"
     with log.open("w") as output:
-        shell = subprocess.Popen(
-            ["bash", "-c", script], cwd=directory, env=environ, stdout=output, stderr=output, start_new_session=True
-        )
-        try:
-            status = shell.wait(LIMIT)
-        finally:
-            if shell.poll() is None:
-                os.killpg(shell.pid, signal.SIGKILL)
+        command = ["bash", "-c", script]
+        with running(
+            command, cwd=directory, env=environ, stdout=output, stderr=output, start_new_session=True
+        ) as shell:
+            status: int = shell.wait(LIMIT)
     return status, log.read_text()
 
 

@@ -2,6 +2,8 @@
 
 A limit below a second is meant to pass (an answer that must not come yet), and one from `LEAST` on is generous. A
 condition is waited for as long as `wait_until` does by itself, or longer.
+
+No test depends on others: a process ends with the test that starts it, also if that test fails.
 """
 
 from __future__ import annotations
@@ -15,6 +17,16 @@ from tests.waiting import GENEROUS
 
 TESTS = Path(__file__).parent
 MEASURING = {TESTS / "bench", TESTS / "soak", TESTS / "deployment"}  # programs, and their limits are a part of them
+# What starts processes: `running`, and the classes whose objects end their own.
+STARTING = {
+    TESTS / "processes.py",
+    TESTS / "forked.py",
+    TESTS / "cli" / "terminal.py",
+    TESTS / "faults" / "deployment.py",
+    TESTS / "identity" / "openid_client.py",
+    TESTS / "identity" / "servers.py",
+}
+STARTED = re.compile(r"\bPopen\(")
 LEAST = 30.0  # seconds
 BY_POSITION = {"wait", "result", "join", "settimeout"}
 LIMITED = re.compile(rf"(?:\btimeout\s*=|\.(?:{'|'.join(sorted(BY_POSITION))})\s*\()[\s(]*\d|wait_until\(.*, *\d")
@@ -53,3 +65,9 @@ def test_a_short_limit_is_found() -> None:
     code = short + "future.result(timeout=0.3)\nprocess.wait(60)\n', '.join(x)\nwait_until(f)\nwait_until(f, 300)"
     assert list(short_limits(ast.parse(code))) == [1, 2, 3, 4]
     assert all(LIMITED.search(line) for line in short.splitlines())
+
+
+def test_processes_are_started_by_what_ends_them() -> None:
+    paths = [path for path in TESTS.rglob("*.py") if path not in STARTING and not MEASURING & set(path.parents)]
+    found = [str(path.relative_to(TESTS)) for path in paths if STARTED.search(path.read_text(encoding="utf-8"))]
+    assert found == [], "use `running` of tests/processes.py"

@@ -22,6 +22,7 @@ from connector.telemetry import new_trace_id
 from tests.bodies import event_body, provider_body, sign
 from tests.harness import ADMIN_SCOPES
 from tests.ports import free_port
+from tests.processes import running
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 from tests.waiting import wait_for_answer
 
@@ -151,13 +152,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     attributes = [f"-a{uri}={value}" for uri, value in VALUES.items()]
     subprocess.run([*command, "user", "add", "ann", *attributes], env=environ, check=True, capture_output=True)
     with log.open("wb") as output, Simulator() as simulator:
-        process = subprocess.Popen([*command, "serve", "--dev", "--port", str(port)], env=environ, stderr=output)
-        try:
+        serve = [*command, "serve", "--dev", "--port", str(port)]
+        with running(serve, env=environ, stderr=output) as process:
             wait_for_answer(f"{url}/readyz", process)
             secrets = play(url, data_dir, simulator)
             scraper = {"Authorization": f"Bearer {METRICS_TOKEN}"}
             metrics = requests.get(f"{url}/metrics", headers=scraper, timeout=60).text
-        finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=60) == 0
     text = log.read_text()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 from connector.cli import main
 from tests.api.test_auth import AuthIssuer
 from tests.ports import free_port
+from tests.processes import running
 from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
 from tests.waiting import wait_for_answer
 
@@ -75,20 +77,16 @@ Spawn = Callable[..., subprocess.Popen[str]]
 @pytest.fixture(scope="module")
 def spawn() -> Iterator[Spawn]:
     """Start `python -m connector`, with its output in `log`; it is killed at the end if it still runs."""
-    started: list[subprocess.Popen[str]] = []
+    with ExitStack() as stack:
 
-    def spawn(*arguments: str, log: Path | None = None, **variables: str) -> subprocess.Popen[str]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
-        command = [sys.executable, "-m", "connector", *arguments]
-        with (log or Path(os.devnull)).open("ab") as output:
-            process = subprocess.Popen(command, env=environ | variables, stdout=output, stderr=output, text=True)
-        started.append(process)
-        return process
+        def spawn(*arguments: str, log: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+            ours = ("CONNECTOR_", "ONFIDO_")
+            environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | variables
+            command = [sys.executable, "-m", "connector", *arguments]
+            with (log or Path(os.devnull)).open("ab") as output:
+                return stack.enter_context(running(command, env=environ, stdout=output, stderr=output, text=True))
 
-    yield spawn
-    for process in started:
-        process.kill()
-        process.wait()
+        yield spawn
 
 
 @pytest.fixture(scope="module")

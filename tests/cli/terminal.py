@@ -49,15 +49,13 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=PATIENCE)
-        finally:
-            self._process.kill()
-            self._reader.join()
-        for file in (self._process.stdin, self._process.stdout):
-            assert file is not None
-            file.close()
+        with self._process:  # waits for it, and closes its pipes
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=PATIENCE)
+            finally:
+                self._process.kill()
+                self._reader.join()
 
     @property
     def shown(self) -> str:

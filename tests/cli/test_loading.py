@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -16,6 +17,7 @@ from connector.services.upkeep import Sweep
 from connector.store import outbox
 from connector.store.engine import Database
 from tests.import_rules import PACKAGE, ROOT
+from tests.processes import running
 from tests.waiting import wait_until
 
 MIGRATIONS = {"alembic", "mako"}
@@ -110,12 +112,12 @@ print("\\n" + json.dumps(list(sys.modules)))
 
 def start(
     data_dir: Path, *commands: list[str] | str, program: str = RUN, database_url: str = ""
-) -> subprocess.Popen[str]:
+) -> AbstractContextManager[subprocess.Popen[str]]:
     others = ("CONNECTOR_", "COVERAGE_", "ONFIDO_")  # the measurement of coverage loads further packages
     environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_DATABASE_URL": database_url}
     command = [sys.executable, "-c", program, json.dumps(commands)]
-    return subprocess.Popen(
+    return running(
         command,
         cwd=data_dir.parent,  # commands may write files
         env=environ,
@@ -125,6 +127,12 @@ def start(
         text=True,
         errors="replace",
     )
+
+
+def modules_of(data_dir: Path, *commands: list[str] | str, program: str = RUN) -> set[str]:
+    """Run a program to its end, and return the modules that it had loaded."""
+    with start(data_dir, *commands, program=program) as process:
+        return loaded(process)
 
 
 def loaded(process: subprocess.Popen[str]) -> set[str]:
@@ -138,23 +146,23 @@ def loaded(process: subprocess.Popen[str]) -> set[str]:
 
 def wait_for_sweep(database_url: str, worker: subprocess.Popen[str]) -> None:
     """Wait until a worker has done its periodic work."""
-    database = Database(database_url)
 
     def has_swept() -> bool:
         assert worker.poll() is None, "the worker has ended"
         with database.read() as connection:
             return [row.kind for row in outbox.find_page(connection, [outbox.DONE], 1)] == [Sweep.kind]
 
-    wait_until(has_swept)
-    database.close()
+    with closing(Database(database_url)) as database:
+        wait_until(has_swept)
 
 
 def test_commands_that_serve_nothing_load_no_web_framework(data_dir: Path) -> None:
-    assert loaded(start(data_dir, *COMMANDS)) & WEB == set()
+    assert modules_of(data_dir, *COMMANDS) & WEB == set()
 
 
 def test_no_other_command_loads_a_web_framework(data_dir: Path) -> None:
-    output, _ = start(data_dir, program=RUN_ALL).communicate(timeout=240)
+    with start(data_dir, program=RUN_ALL) as process:
+        output, _ = process.communicate(timeout=240)
     loads: dict[str, list[str]] = json.loads(output.splitlines()[-1])
     assert len(loads) > 80
     assert {name: found for name, packages in loads.items() if (found := WEB & set(packages))} == {}
@@ -170,19 +178,20 @@ def imported_when_used() -> set[str]:
 
 
 def test_the_worker_loads_no_use_case_before_it_is_used(data_dir: Path, database_url: str) -> None:
-    process = start(data_dir, ["worker"], database_url=database_url)
-    wait_for_sweep(database_url, process)
-    process.send_signal(signal.SIGTERM)
+    with start(data_dir, ["worker"], database_url=database_url) as process:
+        wait_for_sweep(database_url, process)
+        process.send_signal(signal.SIGTERM)
+        modules = loaded(process)
     deferred = imported_when_used() | {"connector.directory.opening"}
     assert len(deferred) > 20
-    assert loaded(process) & deferred == set()
+    assert modules & deferred == set()
 
 
 def test_the_worker_loads_no_web_framework_no_migrations_and_one_driver(data_dir: Path, database_url: str) -> None:
-    process = start(data_dir, ["worker"], database_url=database_url)
-    wait_for_sweep(database_url, process)
-    process.send_signal(signal.SIGTERM)
-    modules = loaded(process)
+    with start(data_dir, ["worker"], database_url=database_url) as process:
+        wait_for_sweep(database_url, process)
+        process.send_signal(signal.SIGTERM)
+        modules = loaded(process)
     assert modules & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", "requests", TRACING}) == set()
     assert [name for name, driver in DRIVERS.items() if driver in modules] == [
         make_url(database_url).get_backend_name()
@@ -191,18 +200,17 @@ def test_the_worker_loads_no_web_framework_no_migrations_and_one_driver(data_dir
 
 
 def test_no_driver_and_no_dialect_are_loaded_before_the_database_is_known(data_dir: Path) -> None:
-    assert loaded(start(data_dir, program=IMPORT)) & ({*DRIVERS.values()} | DIALECTS) == set()
+    assert modules_of(data_dir, program=IMPORT) & ({*DRIVERS.values()} | DIALECTS) == set()
 
 
 def test_the_web_process_loads_no_unneeded_driver_migrations_documentation_or_tracing(
     data_dir: Path,
 ) -> None:
-    loaded(start(data_dir, ["migrate"]))
-    modules = loaded(start(data_dir, program=SERVE))
+    modules = modules_of(data_dir, program=SERVE)
     assert {"flask", "marshmallow"} <= modules
     assert modules & DIALECTS == {"sqlalchemy.dialects.sqlite"}
     assert modules & ({DRIVERS["postgresql"]} | MIGRATIONS | {"flask_swagger_ui", TRACING} | PAGES) == set()
 
 
 def test_the_web_process_loads_page_modules_with_the_first_page(data_dir: Path) -> None:
-    assert loaded(start(data_dir, "/console/sign-in", program=SERVE)) >= PAGES
+    assert modules_of(data_dir, "/console/sign-in", program=SERVE) >= PAGES

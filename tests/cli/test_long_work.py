@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
 from connector.store.models import user_attributes, users, verifications
 from tests.cli.test_upkeep import add_provider
+from tests.processes import running
 
 Run = Callable[..., Result]
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
@@ -65,20 +67,15 @@ def sealed_with(database: Database, prefix: str) -> int:
 @pytest.fixture
 def spawn(data_dir: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a command as a process of its own."""
-    started: list[subprocess.Popen[str]] = []
+    with ExitStack() as stack:
 
-    def spawn(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
-        environ |= {"CONNECTOR_DATA_DIR": str(data_dir)} | variables
-        command = [sys.executable, "-m", "connector", *arguments]
-        pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True))
-        return started[-1]
+        def spawn(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+            environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+            environ |= {"CONNECTOR_DATA_DIR": str(data_dir)} | variables
+            command, pipe = [sys.executable, "-m", "connector", *arguments], subprocess.PIPE
+            return stack.enter_context(running(command, env=environ, stdout=pipe, stderr=pipe, text=True))
 
-    yield spawn
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield spawn
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -225,10 +222,10 @@ def on_terminal(data_dir: Path, *arguments: str) -> tuple[str, str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "TERM": "xterm", "COLUMNS": "120"}
     command = [sys.executable, "-m", "connector", *arguments]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=secondary, text=True)
-    os.close(secondary)
-    shown = read_all(primary)
-    return shown, process.communicate(timeout=PATIENCE)[0]
+    with running(command, env=environ, stdout=subprocess.PIPE, stderr=secondary, text=True) as process:
+        os.close(secondary)
+        shown = read_all(primary)
+        return shown, process.communicate(timeout=PATIENCE)[0]
 
 
 def read_all(descriptor: int) -> str:

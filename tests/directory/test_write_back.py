@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from typing import Any
@@ -25,6 +24,7 @@ from tests.directory.deployment import CLEAR, Deployment, add_ann, approve, veri
 from tests.directory.faulty import Reply
 from tests.harness import World
 from tests.identity.scim_server import CUSTOM
+from tests.processes import running
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 ALL = " ".join(sorted((BIRTH_DATE, GIVEN_NAME, LAST_NAME)))
@@ -223,10 +223,8 @@ def test_a_write_of_a_killed_worker_is_repeated(deployment: Deployment, world: W
     scim.answers_changes.clear()
     approve(world, run_id)
     environ = os.environ | deployment.environ()
-    worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environ)
-    assert scim.changed.wait(60), "the worker changes the user"
-    worker.kill()
-    worker.wait()
+    with running([sys.executable, "-c", WORKER], env=environ):
+        assert scim.changed.wait(60), "the worker changes the user"
     scim.answers_changes.set()
     assert written(deployment, user_id)["identityVerified"] == "true"
     with services.database.write() as connection:  # its leases, by the clock of the database, have expired

@@ -29,7 +29,11 @@ class OpenIdClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=60)  # closes its input, and so ends it
+        with self._process:  # waits for it, and closes its pipes
+            try:
+                self._process.communicate(timeout=60)  # closes its input, and so ends it
+            finally:
+                self._process.kill()
 
     def begin(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Push a request; return the `url` that the user's browser is sent to, or the `error`."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -54,7 +54,10 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        with ExitStack() as stack:
+            stack.callback(self.__exit__)
+            self.start()
+            stack.pop_all()  # it has started, and ends later
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,8 +84,12 @@ class Server:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
-            self._process.wait(60)
+            with self._process:  # waits for it
+                self._process.terminate()
+                try:
+                    self._process.wait(60)
+                finally:
+                    self._process.kill()
             self._process = None
 
     def post(self, path: str, client: str, **form: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from connector.installation.public_url import check_public_url
 from connector.services.self_check import PATH, PROOF_HEADER, SIGNATURE_HEADER, SelfCheck
 from connector.settings import Settings
 from connector.store.vault import Fingerprints
+from tests import processes
 from tests.harness import HTTP, ConnectorServer
 from tests.loopback import Quiet, serving
 from tests.ports import free_port
@@ -50,15 +51,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     services = create_services(Settings(data_dir=data_dir))
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
-    with (data_dir / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environ | {"CONNECTOR_DATA_DIR": str(data_dir)}, stderr=log)
-    try:
+    environ |= {"CONNECTOR_DATA_DIR": str(data_dir)}
+    with (
+        closing(services),
+        (data_dir / "log").open("wb") as log,
+        processes.running(command, env=environ, stderr=log, start_new_session=True) as process,
+    ):
         wait_for_port(port, process)
         yield Served(port, services.self_check)
-    finally:
         process.terminate()
         process.wait(timeout=100)
-        services.close()
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -71,13 +73,9 @@ with_haproxy = pytest.mark.skipif(HAPROXY is None, reason="haproxy is a package 
 
 @contextmanager
 def running(command: list[str], port: int) -> Iterator[str]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with processes.running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_for_port(port, process)
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.harness import Caller, World, run_id_of
 from tests.patience import LEASE
+from tests.processes import running
 from tests.races.attack import (
     BEING_STARTED,
     OPEN_ALREADY,
@@ -52,9 +53,7 @@ def test_a_process_killed_while_onfido_starts_the_run_pays_for_no_second_run(qui
     ann = quiet.add_user()
     quiet.faults(route=START_RUN, latency_ms=60_000)
     order = {"user_id": "ann", "moment": None, "ahead": ahead(quiet)}
-    with subprocess.Popen(
-        dying(quiet, [order]), cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with running(dying(quiet, [order]), cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
         os.killpg(process.pid, signal.SIGKILL)
     quiet.faults(latency_ms=0)

@@ -17,6 +17,7 @@ import pytest
 from tests.between import Between, between
 from tests.harness import World, verified
 from tests.patience import LEASE
+from tests.processes import running
 from tests.races.attack import RUN_SETTLE_TIME, applicants_at_onfido, runs_at_onfido, settle
 from tests.races.test_killed import ROOT, ahead
 from tests.values import MAPPING
@@ -45,13 +46,10 @@ def stopped(world: World, onfido: Between, connection: int) -> Iterator[subproce
         "connection": connection,
     }
     command = [sys.executable, "-m", "tests.races.stopping", json.dumps(order)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            world.wait_until(lambda: is_stopped(process))
-            time.sleep(BUDGET)
-            yield process
-        finally:
-            process.kill()
+    with running(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        world.wait_until(lambda: is_stopped(process))
+        time.sleep(BUDGET)
+        yield process
 
 
 def is_stopped(process: subprocess.Popen[str]) -> bool:

@@ -26,6 +26,7 @@ from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 from tests.bodies import API_TOKEN, config_properties, provider_body
 from tests.harness import World
+from tests.processes import run_together
 from tests.races.attack import PROVIDERS, add_provider
 from tests.waiting import wait_until
 
@@ -185,24 +186,7 @@ def test_a_call_that_waits_too_long_for_the_row_fails_in_time(
 
 def test_processes_together_respect_the_limit(database_url: str, budget: AccountBudgets) -> None:
     assert budget.held("account") == 0  # the database is there
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", CALLING, database_url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    printed = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * PROCESSES
+    printed = run_together([sys.executable, "-W", "error", "-c", CALLING, database_url], PROCESSES)
     times = [[float(line) for line in each.split()] for each in printed]
     began, calls = min(each[0] for each in times), sorted(at for each in times for at in each[1:])
     assert len(calls) == PROCESSES * CALLS

@@ -18,6 +18,7 @@ from connector.settings import Settings
 from connector.store.models import events
 from tests.bodies import event_body
 from tests.harness import Caller, World, run_id_of, verified
+from tests.processes import running
 from tests.services.conftest import Run
 
 CLEAR: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")
@@ -175,22 +176,12 @@ def watching(settings: Settings, *arguments: str) -> Iterator[Iterator[str]]:
     """Run a command that prints until it is interrupted, and check that it then exits without an error."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environ |= {"CONNECTOR_DATA_DIR": str(settings.data_dir), "CONNECTOR_DATABASE_URL": settings.database_url}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "connector", *arguments],
-        env=environ | {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stderr
-    try:
+    command, pipe = [sys.executable, "-m", "connector", *arguments], subprocess.PIPE
+    environ |= {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}
+    with running(command, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stderr
         yield iter(process.stdout.readline, "")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert process.stderr.read() == ""
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()

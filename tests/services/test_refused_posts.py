@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +16,7 @@ from connector.store.engine import Database
 from tests.databases import insert_provider
 from tests.harness import Clock
 from tests.listening import statements
+from tests.processes import running
 from tests.store.refusing import refusing_writes
 from tests.waiting import wait_until
 
@@ -68,8 +69,9 @@ def test_a_flood_of_posts_from_many_threads_is_counted_in_two_writes(database: D
 
 def test_the_counts_of_several_processes_are_added(database: Database, database_url: str, provider: str) -> None:
     command = [sys.executable, "-W", "error", "-c", FLOOD, database_url, provider]
-    processes = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(command)) for _ in range(3)]
+        assert [process.wait(120) for process in processes] == [0, 0, 0]
     assert stored(database) == {"wrong_signature": 1500, "no_signature": 1500}
 
 

@@ -23,6 +23,7 @@ from tests.bodies import event_body
 from tests.harness import HTTP, Caller, World, as_actor
 from tests.identity.schemas import assert_ida
 from tests.identity.servers import NODE
+from tests.processes import running
 from tests.services.conftest import Run
 from tests.services.environments import LIVE, use
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
@@ -319,10 +320,8 @@ def jose(ann: Caller) -> Iterator[subprocess.Popen[str]]:
     """npm's jose, with the keys that it fetches by itself."""
     command = ["node", str(NODE / "verify.mjs"), f"{ann.url}/.well-known/jwks.json", ann.url, "development"]
     pipe: Any = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as running:
-        yield running
-        assert running.stdin is not None
-        running.stdin.close()
+    with running(command, stdin=pipe, stdout=pipe, text=True) as process:
+        yield process
 
 
 def by_jose(running: subprocess.Popen[str], token: str) -> dict[str, Any]:

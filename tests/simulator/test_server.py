@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from connector.simulator.server import Simulator
+from tests.processes import running
 
 Json = dict[str, Any]
 
@@ -176,7 +177,7 @@ def test_a_simulator_in_the_foreground_ends_on_a_signal(number: signal.Signals) 
         "from connector.simulator.server import serve;"
         "serve('127.0.0.1', 0, on_ready=lambda simulator: print(simulator.api_url, flush=True))"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+    with running([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert requests.get(f"{url}/ping", timeout=60).status_code == 200

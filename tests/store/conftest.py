@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
 from tests.databases import insert_provider
+from tests.processes import run_together
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 # Every process imports its modules, reports that it is ready, and begins at the same moment as the others.
@@ -74,17 +74,6 @@ def race() -> Race:
 
     def run(imports: str, body: str, *arguments: str, processes: int = 3) -> list[str]:
         command = [sys.executable, "-W", "error", "-c", RACE.format(imports=imports, body=body), *arguments]
-        started = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for _ in range(processes)
-        ]
-        assert [process.stdout and process.stdout.readline() for process in started] == ["ready\n"] * processes
-        for process in started:
-            assert process.stdin
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        printed = [process.communicate(timeout=60)[0].strip() for process in started]
-        assert [process.returncode for process in started] == [0] * processes
-        return printed
+        return [printed.strip() for printed in run_together(command, processes)]
 
     return run
