@@ -32,6 +32,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
+from connector.domain.watchlist import STANDARD
 from connector.store.dialect import from_now
 from connector.store.directory_models import status_writes
 from connector.store.engine import lift_time_limits
@@ -71,11 +72,15 @@ _NUMBER: ColumnElement[int] = column("number", BigInteger)
 
 @dataclass(frozen=True)
 class Place:
-    """A tenant's provider for users; their ids begin with `prefix`, which must be unique to it."""
+    """A tenant's provider for users; their ids begin with `prefix`, which must be unique to it.
+
+    One in `of_sandbox` verifications ran in the sandbox: a provider that leaves it announces the end of all of these.
+    """
 
     tenant: str
     provider_id: str
     prefix: str
+    of_sandbox: int = OF_SANDBOX
 
 
 class hexadecimal(FunctionElement[str]):  # noqa: N801  a function of SQL
@@ -128,12 +133,11 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     signal = {"event_id": verification_id, "transaction_id": verification_id, "kind": literal("bulk")}
     yield signal_events, of_stream | signal | {"payload": _json(signal_events.c.payload, {}), "created_at": from_now(0)}
     yield status_writes, owner | {"written": literal("0" * 64)}
-    watched = {"provider_id": literal(place.provider_id), "applicant_id": _named("applicant", user_id)}
-    monitor = {"report_name": literal("watchlist_standard"), "monitor_id": _named("monitor", user_id)}
-    yield watchlist_monitors, owner | watched | monitor
+    watched = {"provider_id": literal(place.provider_id), "applicant_id": verification_id}  # an id that Onfido reads
+    yield watchlist_monitors, owner | watched | {"report_name": literal(STANDARD), "monitor_id": verification_id}
     yield user_attributes, owner | {"uri": literal(GIVEN_NAME), "value": literal(SEALED)}
     run = {"run_id": _named("run", user_id), "applicant_id": _named("applicant", user_id)}
-    progress = _progress(each, is_open, is_kept, started)
+    progress = _progress(place, each, is_open, is_kept, started)
     yield verifications, of_provider | run | changed | progress | {"id": verification_id}
     sent = {"verification_id": verification_id, "uri": literal(GIVEN_NAME), "applicant_field": literal("first_name")}
     ended = case((is_open, None), (each % 7 == 0, "consider"), else_="clear")
@@ -146,7 +150,7 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     yield applicants, applicant | {"verification_id": verification_id, "fields": _json(applicants.c.fields, ["dob"])}
     claim = {"id": verification_id, "uri": literal(GIVEN_NAME), "metadata": _json(claims.c.metadata, {})}
     result = {"is_verified": ~is_open, "fingerprint": literal("0" * 64), "verification_id": verification_id}
-    yield claims, of_provider | changed | claim | result | {"environment": _environment(each)}
+    yield claims, of_provider | changed | claim | result | {"environment": _environment(place, each)}
     kept = case((is_kept & (each % 10 != 0), SEALED))
     state = case((each % 10 == 0, "noted"), else_="applied")
     yield events, _event(place, verification_id, user_id, run["run_id"], started) | {"body": kept, "state": state}
@@ -213,7 +217,11 @@ def _json(column: Column[Any], value: Any) -> ColumnElement[Any]:
 
 
 def _progress(
-    each: ColumnElement[int], is_open: ColumnElement[bool], is_kept: ColumnElement[bool], started: ColumnElement[Any]
+    place: Place,
+    each: ColumnElement[int],
+    is_open: ColumnElement[bool],
+    is_kept: ColumnElement[bool],
+    started: ColumnElement[Any],
 ) -> Columns:
     waits = (each % 1000 == 0) | ((each < 10 * FEW) & (each % 10 == 5))  # more than a page of them, of any number
     rarer = ((waits, "review"), (each % 100 == 1, "abandoned"), (each % 10 == 2, "declined"))
@@ -224,7 +232,7 @@ def _progress(
         "result": case((is_kept & ~is_open, SEALED)),
         "completed_at": case((~is_open, started)),
         "closed_at": case((~is_open, started)),
-        "environment": _environment(each),
+        "environment": _environment(place, each),
         "sends_user_id": false(),
         "is_forgiven": false(),
         "wants_document": false(),
@@ -233,8 +241,8 @@ def _progress(
     }
 
 
-def _environment(each: ColumnElement[int]) -> ColumnElement[str]:
-    return case((each % OF_SANDBOX == 0, "sandbox"), else_="live")
+def _environment(place: Place, each: ColumnElement[int]) -> ColumnElement[str]:
+    return case((each % place.of_sandbox == 0, "sandbox"), else_="live")
 
 
 def user_of_sandbox(prefix: str) -> str:

@@ -13,7 +13,7 @@ from connector.store.engine import lift_time_limits
 from connector.store.models import metadata
 from tests.bodies import provider_body
 from tests.contract.wire import PROVIDERS
-from tests.crowd import Place, settle
+from tests.crowd import OF_SANDBOX, Place, settle
 from tests.harness import ConnectorServer, World
 
 ELSEWHERE = "elsewhere.example"
@@ -47,7 +47,7 @@ def populate(world: World, number: int) -> str:
         if database.is_sqlite:
             connection.exec_driver_sql(f"PRAGMA cache_size = -{MOST_CACHED}")  # ids come in no order
         settle(connection, Place(world.tenant, world.provider_id, "a"), number)
-        settle(connection, Place(world.tenant, neighbour, "b"), number // 8)
+        settle(connection, Place(world.tenant, neighbour, "b", of_sandbox=10 * OF_SANDBOX), number // 8)
         settle(connection, Place(ELSEWHERE, elsewhere, "c"), number // 8)
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA cache_size = -2000")
