@@ -21,6 +21,7 @@ from connector.services.health import Health
 from connector.store import users
 from connector.store.engine import Database
 from connector.store.writer_queue import WriterQueue
+from tests.processes import running
 from tests.waiting import GENEROUS, wait_until
 
 STOP_IN_TURN = """
@@ -45,14 +46,11 @@ def path(sqlite_template: Path, tmp_path: Path) -> Path:
 def stopped_in_turn(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process that is stopped while it has the turn."""
     command = [sys.executable, "-c", STOP_IN_TURN, str(path)]
-    with subprocess.Popen(command) as process:
-        try:
-            state = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-            assert state is not None
-            assert state.si_code == os.CLD_STOPPED
-            yield process
-        finally:
-            process.kill()
+    with running(command) as process:
+        state = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert state is not None
+        assert state.si_code == os.CLD_STOPPED
+        yield process
 
 
 @contextmanager
