@@ -44,7 +44,7 @@ class SecretsForm(Form):
         description=_l("The replaced token stays valid for a while, so that no event is lost."),
     )
     notice_secret = SecretField(
-        _l("Secret for notices"), description=_l("Notices to the application are signed with it.")
+        _l("Notice secret"), description=_l("Notices to the application are signed with it.")
     )
 
 
