@@ -43,9 +43,7 @@ class SecretsForm(Form):
         _l("Webhook token"),
         description=_l("The replaced token stays valid for a while, so that no event is lost."),
     )
-    notice_secret = SecretField(
-        _l("Notice secret"), description=_l("Notices to the application are signed with it.")
-    )
+    notice_secret = SecretField(_l("Notice secret"), description=_l("Notices to the application are signed with it."))
 
 
 def install(story: Story) -> None:
