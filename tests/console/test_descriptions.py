@@ -172,8 +172,8 @@ def test_a_stored_check_result_is_translated_if_possible_and_readable_otherwise(
 WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 TRANSLATED = frozenset({"_", "_l", "gettext", "lazy_gettext", "ngettext", "message", "counted", "marked"})
 FOR_NOBODY = frozenset({"ValueError", "TypeError"})  # and the log lines
-# Modules without texts of pages: icons, sample data, and the text for support, which is the same in each language.
-UNTRANSLATED = frozenset({"icons.py", "sample.py", "support.py"})
+# Modules without texts of pages: icons, sample data, commands, and the text for support, the same in each language.
+UNTRANSLATED = frozenset({"icons.py", "sample.py", "example.py", "support.py"})
 NAMES = frozenset({"OpenID Connect", "Onfido IdVP connector", "command line", "console cookies"})  # and keys
 ATTRIBUTE = re.compile(r'\b(aria-label|title|placeholder|alt|data-[a-z]+)="([^"\0]*[A-Za-z]{2}[^"\0]*)"')
 

@@ -288,12 +288,13 @@ def test_one_sweep_queues_a_limited_number_of_checks(world: World, admin: Caller
 def test_the_last_event_and_the_number_of_dependent_objects_are_reported(world: World, admin: Caller) -> None:
     assert health(admin, world.provider_id)["lastEventAt"] is None
     path = f"{PROVIDERS}/{world.provider_id}/usage"
-    assert admin.get(path).json() == {"openVerifications": 0, "verifications": 0, "verifiedClaims": 0}
+    assert admin.get(path).json() == {"openVerifications": 0, "verifications": 0, "verifiedClaims": 0, "applicants": 0}
     run_id = world.start(world.add_user("ann"))
-    assert admin.get(path).json() == {"openVerifications": 1, "verifications": 1, "verifiedClaims": 0}
+    one = {"verifications": 1, "applicants": 1}
+    assert admin.get(path).json() == one | {"openVerifications": 1, "verifiedClaims": 0}
     clear: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")
     assert world.post_event(event_body(run_id, comparisons=clear)).status_code == 200
-    assert admin.get(path).json() == {"openVerifications": 0, "verifications": 1, "verifiedClaims": 3}
+    assert admin.get(path).json() == one | {"openVerifications": 0, "verifiedClaims": 3}
     assert health(admin, world.provider_id)["lastEventAt"] is not None
     others = world.connector.as_admin(OTHERS)
     assert_error(others.get(path), 404, "IDVP-60000")
