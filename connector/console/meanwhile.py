@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from flask import Blueprint, Response, g, redirect, render_template, request
 from flask_babel import gettext as _
@@ -31,6 +32,18 @@ FIELD, TOKEN = "shown", "csrf_token"
 TRIES = 10  # attempts to save while others save at the same time
 MAX_SHOWN = 100_000  # characters
 Saved = TypeVar("Saved")
+_OVERLAP = "previous_secret_expires_at"
+
+
+class Owner(Protocol):
+    """An object with a secret of its own, whose replaced secret stays valid for a while."""
+
+    @property
+    def previous_secret_expires_at(self) -> datetime | None:
+        """The end of the overlap that the last replacement has begun."""
+
+
+Owned = TypeVar("Owned", bound=Owner)
 
 
 class Overtaken(Exception):  # noqa: N818  it is a state, not a defect
@@ -100,6 +113,22 @@ def check_secrets(object_id: str, now: Mapping[str, Any], names: Mapping[str, st
         raise Overtaken(conflicts, now, object_id, has_secrets=True)
 
 
+def shown_secret(owner: Owner) -> dict[str, str]:
+    """Return the field of the question whether a secret is to be replaced: each replacement changes its content."""
+    return {FIELD: shown_text(_overlap(owner))}
+
+
+def replaced_once(object_id: str, find: Callable[[], Owned], replace: Callable[[Owned], Saved]) -> Saved:
+    """Return the result of `replace`; raises `Overtaken` if the secret was replaced since the question was shown."""
+
+    def attempt() -> Saved:
+        owner = find()
+        check_secrets(object_id, _overlap(owner), {_OVERLAP: _OVERLAP})
+        return replace(owner)
+
+    return until_saved(attempt)
+
+
 def replaced_meanwhile(back: str) -> BaseResponse:
     """Report that nothing was done, because another person has replaced the same secret; return to a page."""
     text = _(
@@ -117,6 +146,10 @@ def until_saved(save: Callable[[], Saved]) -> Saved:
         except ChangedMeanwhile:
             continue
     return save()
+
+
+def _overlap(owner: Owner) -> dict[str, datetime | None]:
+    return {_OVERLAP: owner.previous_secret_expires_at}
 
 
 def _decide(error: Overtaken) -> Response:

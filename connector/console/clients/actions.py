@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from flask import g, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -13,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from connector.console.confirm import confirm, is_typed
 from connector.console.ground import public_url, use_cases
-from connector.console.meanwhile import FIELD, Overtaken, check_secrets, replaced_meanwhile, shown_text, until_saved
+from connector.console.meanwhile import Overtaken, replaced_meanwhile, replaced_once, shown_secret, until_saved
 from connector.console.notices import notify
 from connector.console.viewer import actor
 from connector.console.words import DISABLED, State
@@ -23,7 +22,6 @@ from connector.services.openid.clients import Clients
 
 VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add", "update", "delete"))
 ONE = "/<client_id>"
-OVERLAP = "previous_secret_expires_at"
 
 
 def clients() -> Clients:
@@ -58,7 +56,7 @@ def ask_rotate(client_id: str) -> str:
         "A new secret is created and shown once. The current one stays valid until the overlap ends: "
         "give it the new one before."
     )
-    fields = {FIELD: shown_text(_overlap(clients().get(g.tenant, client_id)))}
+    fields = shown_secret(clients().get(g.tenant, client_id))
     title = _("Replace the secret?")
     return _ask(client_id, "rotate", title, consequence, _("Replace"), is_harmless=True, fields=fields)
 
@@ -66,19 +64,14 @@ def ask_rotate(client_id: str) -> str:
 def rotate(client_id: str) -> str | Response:
     """Replace the secret, and show the new one once; not one that another person has replaced meanwhile."""
     try:
-        return show_one(*until_saved(lambda: _rotate(client_id)))
+        replaced = replaced_once(
+            client_id,
+            lambda: clients().get(g.tenant, client_id),
+            lambda client: clients().rotate_secret(g.tenant, client_id, actor(), seen=client),
+        )
     except Overtaken:
         return replaced_meanwhile(url_for(".show", client_id=client_id))
-
-
-def _rotate(client_id: str) -> tuple[Client, str]:
-    client = clients().get(g.tenant, client_id)
-    check_secrets(client_id, _overlap(client), {OVERLAP: OVERLAP})
-    return clients().rotate_secret(g.tenant, client_id, actor(), seen=client)
-
-
-def _overlap(client: Client) -> dict[str, datetime | None]:
-    return {OVERLAP: client.previous_secret_expires_at}
+    return show_one(*replaced)
 
 
 def ask_disable(client_id: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
@@ -26,15 +26,7 @@ from connector.console.deliveries.pages import Share, endpoints
 from connector.console.deliveries.rows import EVENTS
 from connector.console.forms import Form
 from connector.console.ground import now, use_cases
-from connector.console.meanwhile import (
-    FIELD,
-    Overtaken,
-    check_secrets,
-    merged,
-    replaced_meanwhile,
-    shown_text,
-    until_saved,
-)
+from connector.console.meanwhile import Overtaken, merged, replaced_meanwhile, replaced_once, shown_secret, until_saved
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
@@ -47,7 +39,6 @@ VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add",
 MAX_URL = 2048
 DAY = timedelta(hours=24)
 ONE = "/endpoints/<endpoint_id>"
-OVERLAP = "previous_secret_expires_at"
 FROM, TAB = "from", "tab"  # the provider on whose page an action was begun, and its tab if it is not that of notices
 SETUP = "setup"
 
@@ -160,7 +151,7 @@ def ask_rotate_endpoint(endpoint_id: str) -> str:
     consequence = _(
         "A new secret is created and shown once. Notices are also signed with the current one until the overlap ends."
     )
-    fields = {FIELD: shown_text(_overlap(endpoints().get(g.tenant, endpoint_id)))}
+    fields = shown_secret(endpoints().get(g.tenant, endpoint_id))
     title = _("Replace the secret?")
     return _ask(endpoint_id, "rotate_endpoint", title, consequence, _("Replace"), is_harmless=True, fields=fields)
 
@@ -168,19 +159,14 @@ def ask_rotate_endpoint(endpoint_id: str) -> str:
 def rotate_endpoint(endpoint_id: str) -> str | Response:
     """Replace the secret, and show the new one once; not one that another person has replaced meanwhile."""
     try:
-        return _page(*until_saved(lambda: _rotate(endpoint_id)))
+        replaced = replaced_once(
+            endpoint_id,
+            lambda: endpoints().get(g.tenant, endpoint_id),
+            lambda endpoint: endpoints().rotate_secret(g.tenant, endpoint_id, actor=actor(), seen=endpoint),
+        )
     except Overtaken:
         return replaced_meanwhile(back_to(endpoint_id))
-
-
-def _rotate(endpoint_id: str) -> tuple[Endpoint, str]:
-    endpoint = endpoints().get(g.tenant, endpoint_id)
-    check_secrets(endpoint_id, _overlap(endpoint), {OVERLAP: OVERLAP})
-    return endpoints().rotate_secret(g.tenant, endpoint_id, actor=actor(), seen=endpoint)
-
-
-def _overlap(endpoint: Endpoint) -> dict[str, datetime | None]:
-    return {OVERLAP: endpoint.previous_secret_expires_at}
+    return _page(*replaced)
 
 
 def ask_disable_endpoint(endpoint_id: str) -> str:
