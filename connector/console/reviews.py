@@ -81,7 +81,7 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
         attributes=attributes,
         verified=_names(attributes, may_verify=True),
         unverified=_names(attributes, may_verify=False),
-        is_open=verification.status == "review" and verification.decision is None and successor is None,
+        is_open=verification.needs_review and successor is None,
         successor=successor,
         error=error,
         reason=reason,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from connector.domain.frozen import frozen
 from connector.domain.studio import OutputClaim, OutputRole
+from connector.domain.workflow_run import REVIEW
 
 NO_DECISION, AWAITED_DECISION = "none", "awaited"  # in a filter
 MAX_REASON = 1000  # characters of an administrator's reason for a decision
@@ -49,6 +50,11 @@ class Verification:
     workflow_version_id: int | None = None
     captured_at: datetime | None = None
     decision_awaited_at: datetime | None = None
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether it waits for an administrator's decision, unless a later verification took its place."""
+        return self.status == REVIEW and self.decision is None
 
 
 @frozen

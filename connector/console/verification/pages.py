@@ -159,7 +159,7 @@ def _context(verification_id: str) -> dict[str, Any]:
         "version": version_of(verification),
         "is_raw": request.args.get("view") == "raw",
         "successor": successor,
-        "needs_review": verification.status == "review" and verification.decision is None and successor is None,
+        "needs_review": verification.needs_review and successor is None,
         "kept_until": _kept_until(verification),
         "now": now(),
     }

@@ -14,7 +14,7 @@ from connector.domain.frozen import frozen
 from connector.domain.reasons import NOT_CHECKED, reason_of_claim, reason_of_run
 from connector.domain.user_status import ClaimStatus, ProviderStatus
 from connector.domain.verification import Verification
-from connector.domain.workflow_run import ABANDONED, AWAITING_INPUT, DECLINED, ERROR, REVIEW
+from connector.domain.workflow_run import ABANDONED, AWAITING_INPUT, DECLINED, ERROR
 
 _l = lazy_gettext
 NOTHING, READY, WAITING, CHECKING, DONE = "nothing", "ready", "waiting", "checking", "done"
@@ -115,7 +115,7 @@ _RULES: Sequence[tuple[str, _Rule]] = (
     (CHECKING, lambda status, run: _is_open(run)),
     (DONE, lambda status, run: status.is_verified),
     (OFF, lambda status, run: not status.provider.is_enabled),
-    (IN_REVIEW, lambda status, run: run is not None and run.status == REVIEW and run.decision is None),
+    (IN_REVIEW, lambda status, run: run is not None and run.needs_review),
     (LIMIT, lambda status, run: status.next_attempt_at is not None),
     (RETRY, lambda status, run: run is not None and (run.decision or run.status) in _TRIED),
     (PARTLY, lambda status, run: _is_proven(status)),
