@@ -19,7 +19,6 @@ from connector.errors import InvalidField
 
 _OF_ONE = ("id",)  # members that belong to one provider, not to its configuration
 _CREDENTIALS = ("client_id", *SECRETS.values())  # properties that a file neither has nor changes
-_KEPT = ("client_id", "studio")  # of a configuration without them, those of the provider are kept
 
 
 def file_of(provider: Provider) -> dict[str, Any]:
@@ -57,5 +56,6 @@ def config_of(file: Mapping[str, Any]) -> ProviderConfig:
 def changes_by(provider: Provider, file: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the properties of a provider that a file would change, by name, each with `from` and `to`."""
     before, after = replace(config_of(file_of(provider)), studio=provider.studio), config_of(file)
-    kept = {name: getattr(before, name) for name in _KEPT if getattr(after, name) is None}
-    return differences(asdict(before), asdict(replace(after, **kept)))
+    if after.studio is None:  # the provider's is kept
+        after = replace(after, studio=provider.studio)
+    return differences(asdict(before), asdict(after))
