@@ -26,7 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningUpdate, Update
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
@@ -161,9 +161,7 @@ def set_status(
     If a run is recorded under a fence that does not hold, the transaction fails with `NoRowError`. With `is_shared` the
     transaction holds a share lock of the provider.
     """
-    if is_shared:
-        return batch.execute(connection, _CHANGE_OF_SHARED, {"of": verification.verification_id, **values})
-    return _write(connection, verification, values, fence)
+    return _write(connection, verification, values, fence, _CHANGE_OF_SHARED if is_shared else _CHANGE)
 
 
 def discard(connection: Connection, verification_id: str, owner: str) -> bool:
@@ -255,11 +253,15 @@ def find(connection: Connection, verification_id: str) -> Verification | None:
 
 
 def _write(
-    connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None
+    connection: Connection,
+    verification: Verification,
+    values: Mapping[str, Any],
+    fence: Fence | None,
+    unfenced: Update = _CHANGE,
 ) -> Answer:
     parameters = {"of": verification.verification_id, **values}
     if fence is None:
-        return batch.execute(connection, _CHANGE, parameters)
+        return batch.execute(connection, unfenced, parameters)
     parameters["of_owner"] = fence.owner
     if fence.has_no_run:
         return batch.execute(connection, _WRITE_WITHOUT_RUN, parameters)
