@@ -37,7 +37,9 @@ class Backups:
         path = shlex.quote(str(file))
         left_out = " ".join(f"--exclude-table-data={table}" for table in files.SIGN_INS)
         restore = f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {path}"
-        return [f"pg_dump --format=custom --no-owner {left_out} --file={path} {url}"], [restore, "connector migrate"]
+        forget = f"psql --command='TRUNCATE {', '.join(files.SIGN_INS)}' {url}"  # an earlier version's dump has them
+        dump = f"pg_dump --format=custom --no-owner {left_out} --file={path} {url}"
+        return [dump], [restore, "connector migrate", forget]
 
     def write(self, database: Path, file: Path, *, overwrite: bool) -> Content:
         """Copy the database to a file; raises `ConfigurationError` if that exists."""

@@ -38,9 +38,7 @@ def back_up(database: Path, target: Path) -> Content:
     """Copy a database, which may be in use, into a file that only its owner can read; return the copy's content."""
     with draft_beside(target) as draft:
         with _opened(database) as source, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companion files
-            _forget_sign_ins(copy)
+            _copy_without_sign_ins(source, copy)
         content = read_content(draft)
         draft.replace(target)
     return content
@@ -53,9 +51,12 @@ def restore(backup: Path, database: Path) -> None:
             database.with_name(database.name + suffix).unlink(missing_ok=True)
     queue = WriterQueue(database)
     try:
-        with queue.turn(BUSY), _opened(backup) as source, closing(sqlite3.connect(database, timeout=BUSY)) as target:
+        with (
+            queue.turn(BUSY),
+            _without_sign_ins(backup, database) as source,
+            closing(sqlite3.connect(database, timeout=BUSY)) as target,
+        ):
             source.backup(target)
-            _forget_sign_ins(target)  # an earlier version's backups contain them
     finally:
         queue.close()
 
@@ -109,13 +110,35 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise ConfigurationError(f"{path} cannot be read as a database of the connector: {error}.") from error
 
 
-def _forget_sign_ins(connection: sqlite3.Connection) -> None:
-    """Delete the sessions and one-time links of the console, and the requests, codes and tokens of OpenID clients."""
-    connection.execute("PRAGMA secure_delete=ON")  # the file has access tokens no longer, not even unused
-    with connection:
-        for table in SIGN_INS:
-            if _has_column(connection, table, "tenant"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608  our own names
+@contextmanager
+def _without_sign_ins(backup: Path, database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a backup, or a copy beside the database if it has sign-ins, as those of earlier versions do.
+
+    They are deleted before the database is written: a crash in between would leave them valid.
+    """
+    with _opened(backup) as source:
+        if not any(source.execute(f"SELECT 1 FROM {each} LIMIT 1").fetchone() for each in _sign_ins(source)):  # noqa: S608
+            yield source
+            return
+        with draft_beside(database) as draft, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
+            _copy_without_sign_ins(source, copy)
+            yield copy
+
+
+def _copy_without_sign_ins(source: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+    """Copy a database without the sessions and one-time links of the console, and without the requests, codes and
+    tokens of OpenID clients.
+    """
+    source.backup(copy)
+    copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companion files
+    copy.execute("PRAGMA secure_delete=ON")  # the file has access tokens no longer, not even unused
+    with copy:
+        for table in _sign_ins(copy):
+            copy.execute(f"DELETE FROM {table}")  # noqa: S608  our own names
+
+
+def _sign_ins(connection: sqlite3.Connection) -> list[str]:
+    return [table for table in SIGN_INS if _has_column(connection, table, "tenant")]
 
 
 def _key_ids(connection: sqlite3.Connection) -> set[str]:
