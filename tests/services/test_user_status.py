@@ -206,6 +206,18 @@ class TestRefusedStarts:
         ann.verify(quiet.provider_id, "INITIATED", [GIVEN_NAME, "http://wso2.org/claims/nickname"])
         assert status_of(quiet)["lastRefusal"]["claims"] == ["http://wso2.org/claims/nickname"]
 
+    def test_a_user_who_does_not_exist_is_unknown_also_after_a_refused_start(self, quiet: World, run: Run) -> None:
+        admin = quiet.connector.as_admin()
+        claims = {"idVProviderId": quiet.provider_id, "claims": [GIVEN_NAME]}
+        body = claims | {"properties": [{"key": "status", "value": "INITIATED"}]}
+        assert admin.post("/api/users/v1/nobody/idv/verify", body).json()["code"] == "IDV-10001"
+        assert [each.current for each in traces(quiet, "nobody")] == ["IDV-10001"]
+
+        answer = admin.get(STATUS.format("nobody"))
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10001")
+        assert run("user", "show", "nobody").exit_code == 1
+
     def test_a_later_start_replaces_the_refusal_as_the_reason(self, quiet: World) -> None:
         ann = quiet.add_user()
         with_onfido_away(quiet)

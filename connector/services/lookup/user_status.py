@@ -62,7 +62,7 @@ class UserStatuses:
         values = self._user_values.read(tenant, user_id, access_token) if is_readable else None
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         known = self._read(tenant, user_id)
-        if values is None and not known.is_any:
+        if values is None and not (known.is_any or (known.refusals and not is_readable)):
             raise self.unknown_user(tenant, user_id)
         if not is_readable:
             values = {uri: uri for _, uri in known.claims}  # claims that were part of a verification had a value
@@ -173,5 +173,5 @@ class _Known:
 
     @property
     def is_any(self) -> bool:
-        """Whether anything is stored of the user."""
-        return bool(self.claims or self.latest or self.refusals)
+        """Whether anything is stored that only a user has; a start may have been refused because there is none."""
+        return bool(self.claims or self.latest)
