@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -15,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 import structlog
+from click.core import ParameterSource
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import settings
@@ -28,6 +30,7 @@ from connector.settings.tenancy import read_tenants
 if TYPE_CHECKING:
     from connector.bootstrap import Services
 
+_OPTIONS = {"idVProviderId": "provider", "outputClaims": "studio"}  # the options that have other names than the fields
 _MARKS = {True: "ok", False: "failed", None: "-"}
 
 
@@ -80,16 +83,20 @@ class _Refused(click.ClickException):
 
 def _description(error: ConnectorError, context: click.Context) -> str:
     """Return the description; it names the option that was typed, if one of the called command sets the field."""
-    if isinstance(error, InvalidField) and (option := _option_of(error, context)):
-        return f"{option}: {error.why}."
+    if isinstance(error, InvalidField):
+        field, _, member = error.where.removeprefix("configProperties.").partition(".")
+        if option := _option_of(field, context):
+            return f"{': '.join(filter(None, (option, member, error.why)))}."
     return error.description
 
 
-def _option_of(error: InvalidField, context: click.Context) -> str | None:
-    """Return the option of the called command that sets the refused field of the API; None if there is none."""
-    field = error.where.removeprefix("configProperties.").replace("_", "-")
-    known = {option for parameter in context.command.params for option in parameter.opts}
-    return next((each for each in (f"--{field}", f"--api-{field}") if each in known), None)
+def _option_of(field: str, context: click.Context) -> str | None:
+    """Return the option of the called command that sets a field of the API, if possible one that was typed."""
+    name = _OPTIONS.get(field) or re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", field).replace("_", "-")
+    wanted = {f"--{each}" for each in (name, f"api-{name}", name.removesuffix("s"))}
+    setting = [each for each in context.command.params if wanted.intersection(each.opts)]
+    setting.sort(key=lambda each: context.get_parameter_source(str(each.name)) is not ParameterSource.COMMANDLINE)
+    return setting[0].opts[0] if setting else None
 
 
 def _code_of(error: ConnectorError, command_path: str) -> Code | None:

@@ -245,15 +245,15 @@ class TestStudio:
             ("", "JSON"),
             ("{", "JSON"),
             ("[" * 100_000, "JSON"),
-            ("[]", "studio: "),
-            ('"text"', "studio: "),
-            ('{"tag": []}', "studio.tag: "),
-            ('{"tags": "web"}', "studio.tags: "),
-            ('{"tags": [7]}', "studio.tags.0: "),
-            ('{"capture": "fax"}', "studio.capture: "),
-            ('{"link": {"lifetime": "long"}}', "studio.link.lifetime: "),
-            ('{"customData": [{"name": "x", "type": "colour"}]}', "studio.customData.0.type: "),
-            ('{"outputClaims": [{"pointer": "/x"}]}', "studio.outputClaims.0.localClaim: "),
+            ("[]", "studio.json: must be an object"),
+            ('"text"', "studio.json: must be an object"),
+            ('{"tag": []}', "studio.json: tag: "),
+            ('{"tags": "web"}', "studio.json: tags: "),
+            ('{"tags": [7]}', "studio.json: tags.0: "),
+            ('{"capture": "fax"}', "studio.json: capture: "),
+            ('{"link": {"lifetime": "long"}}', "studio.json: link.lifetime: "),
+            ('{"customData": [{"name": "x", "type": "colour"}]}', "studio.json: customData.0.type: "),
+            ('{"outputClaims": [{"pointer": "/x"}]}', "studio.json: outputClaims.0.localClaim: "),
         ],
     )
     def test_a_studio_file_of_another_shape_is_refused_and_the_member_named(
@@ -264,10 +264,19 @@ class TestStudio:
         assert named in result.stderr
         assert json.loads(run("provider", "list", "--json").stdout)["totalResults"] == 0
 
-    def test_an_invalid_studio_file_is_refused_in_one_line(self, run: Run, use: Callable[..., Result]) -> None:
-        result = use('{"tags": ["a,b"]}')
+    @pytest.mark.parametrize(
+        ("content", "named"),
+        [
+            ('{"tags": ["a,b"]}', "--studio: tags: must "),
+            ('{"link": {"completedRedirectUrl": "ftp://x"}}', "--studio: link.completedRedirectUrl: must "),
+        ],
+    )
+    def test_an_invalid_studio_file_is_refused_in_one_line(
+        self, run: Run, use: Callable[..., Result], content: str, named: str
+    ) -> None:
+        result = use(content)
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
-        assert "studio.tags" in result.stderr
+        assert result.stderr.startswith(f"Error: {named}")
         assert json.loads(run("provider", "list", "--json").stdout)["totalResults"] == 0
 
 
