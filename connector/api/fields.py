@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 
 from connector.api import requirements  # noqa: F401  before any field is created
 from connector.domain.ids import normal_id
+from connector.domain.numbers import is_digits, whole_number
 from connector.domain.text import is_blank, is_label
 from connector.domain.utc import timestamp
 
@@ -93,7 +94,19 @@ class Flag(fields.Boolean):
         return value
 
 
-class Limit(fields.Integer):
+class WholeNumber(fields.Integer):
+    """A whole number in a query, in ASCII digits."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, str):
+            try:
+                value = whole_number(value.strip())
+            except ValueError as error:
+                raise self.make_error("invalid", input=value) from error
+        return super()._validated(value)
+
+
+class Limit(WholeNumber):
     """The number of elements of a page; a larger number than the maximum means the maximum."""
 
     def __init__(self, *, maximum: int, **options: Any) -> None:
@@ -101,7 +114,7 @@ class Limit(fields.Integer):
         self.maximum = maximum
 
     def _validated(self, value: Any) -> int:
-        if isinstance(value, str) and value.isascii() and value.isdigit():
+        if isinstance(value, str) and is_digits(value):
             value = value.lstrip("0")[:MAX_DIGITS] or "0"  # Python refuses numbers of thousands of digits
         return min(super()._validated(value), self.maximum)
 

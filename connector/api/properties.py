@@ -7,6 +7,8 @@ from typing import Any
 
 import marshmallow as ma
 
+from connector.domain.numbers import is_digits
+
 MAX_DIGITS = 9
 
 
@@ -19,4 +21,4 @@ def by_key(items: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
 
 def is_number(text: str) -> bool:
     """Whether a value is a whole number of a plausible size."""
-    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return is_digits(text) and len(text) <= MAX_DIGITS

@@ -50,7 +50,7 @@ VERIFICATION_ERRORS = (
     *(Code.NOTHING_TO_VERIFY, Code.NO_VERIFICATION, Code.NOT_AWAITING_INPUT, Code.ATTEMPT_LIMIT),
     *(Code.WORKFLOW_REFUSED, Code.APPLICANT_REFUSED, *ONFIDO, *DIRECTORY, Code.NEEDS_THE_USER),
 )
-_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
+_WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,9})\"?", re.IGNORECASE)
 _PREFER = {
     "name": "Prefer",
     "in": "header",

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from connector.cli.options import with_options
+from connector.cli.options import WholeNumber, with_options
 from connector.cli.output import print_json, print_table
 
 page_options = with_options(  # `limit` and `cursor`
-    click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The maximum number."),
+    click.option("--limit", default=50, show_default=True, type=WholeNumber(1, 10_000), help="The maximum number."),
     click.option("--cursor", help="Continue after an earlier page: its nextCursor."),
 )
 

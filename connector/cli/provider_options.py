@@ -13,7 +13,7 @@ import marshmallow as ma
 from click.core import ParameterSource
 
 from connector.api.shapes.studio import StudioSchema, read_studio
-from connector.cli.options import with_options
+from connector.cli.options import WholeNumber, with_options
 from connector.cli.output import json_option, tenant_option
 from connector.domain.studio import Studio
 from connector.shipped import dialect_files
@@ -65,12 +65,12 @@ def _read_json(path: Path, parameter: click.Parameter) -> Any:
         raise click.BadParameter(f"{path} must be a readable file of JSON.", param=parameter) from error
 
 
-def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
+def _complaints(messages: Any, *path: str) -> Iterator[str]:
     if isinstance(messages, dict):
         for name, nested in messages.items():
-            yield from _complaints(nested, path if name == "_schema" else f"{path}.{name}")
+            yield from _complaints(nested, *path, *([] if name == "_schema" else [str(name)]))
     else:
-        yield f"{path}: {', '.join(messages)}"
+        yield ": ".join(filter(None, (".".join(path), ", ".join(messages))))
 
 
 configuration = with_options(  # of `add` and `update`
@@ -106,8 +106,10 @@ configuration = with_options(  # of `add` and `update`
         callback=read_studio_file,
         help="The used features of Studio: a JSON file.",
     ),
-    click.option("--max-attempts", type=int, help="Verifications a user may start within the window (default 5)."),
-    click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
+    click.option(
+        "--max-attempts", type=WholeNumber(), help="Verifications a user may start within the window (default 5)."
+    ),
+    click.option("--attempt-window", type=WholeNumber(), help="The window in seconds (default 86400)."),
     click.option("--missing-name", help="For a person with only one name: repeat, or a placeholder; empty: none."),
     click.option("--image", help="The logo of the user's page: an https URL or a path."),
     click.option("--accent-color", help="The colour of the user's page, such as #2450c8; empty: none."),

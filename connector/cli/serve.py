@@ -6,6 +6,7 @@ from functools import partial
 
 import click
 
+from connector.cli.options import WholeNumber
 from connector.cli.output import load_settings, services
 from connector.cli.progress import INTERRUPTED, ending_at_once, progress, stoppable
 from connector.loading import loading
@@ -16,7 +17,7 @@ from connector.process.metrics_directory import shared_by
 @click.option("--dev", is_flag=True, help="Trust the development issuer (`connector token`), and http to loopback.")
 @click.option("--force-dev", is_flag=True, help="Accept --dev on a reachable host, and beside issuers.")
 @click.option("--host", help="The address to listen on, instead of the setting.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on, instead of the setting.")
+@click.option("--port", type=WholeNumber(1, 65535), help="The port to listen on, instead of the setting.")
 @click.pass_context
 def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, port: int | None) -> None:
     """Serve the APIs with gunicorn."""
@@ -36,7 +37,7 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="The port for health and metrics, instead of `worker_port`; 0: none."
+    "--port", type=WholeNumber(0, 65535), help="The port for health and metrics, instead of `worker_port`; 0: none."
 )
 @click.pass_context
 def worker(context: click.Context, port: int | None) -> None:
@@ -92,7 +93,7 @@ def demo(once: bool) -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8090, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
+@click.option("--port", default=8090, show_default=True, type=WholeNumber(1, 65535), help="The port to listen on.")
 @click.option("--name", "names", multiple=True, help="An additional host name, besides loopback and --host.")
 def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
     """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""

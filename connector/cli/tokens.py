@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from connector.cli.options import WholeNumber
 from connector.cli.output import load_settings, logs_to_stderr, print_json, print_marked, tenant_options, view_options
 from connector.domain.tenancy import Tenant
 from connector.private_file import make_data_dir
@@ -17,7 +18,7 @@ BEARER = "bearer "
 @click.group(invoke_without_command=True)
 @click.option("--user", "user_id", help="The user of the token (its `sub`).")
 @click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
-@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Its lifetime in seconds.")
+@click.option("--lifetime", default=3600, show_default=True, type=WholeNumber(1), help="Its lifetime in seconds.")
 @tenant_options
 def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: Tenant) -> None:
     """Create an access token of the development issuer, which only `serve --dev` accepts."""

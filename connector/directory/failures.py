@@ -8,6 +8,7 @@ No error repeats the directory's messages, which may contain values.
 
 from __future__ import annotations
 
+from connector.domain.numbers import is_digits
 from connector.errors import NO_ANSWER, Code, DirectoryError
 from connector.http.client import Answer
 
@@ -60,6 +61,6 @@ def unusable_status(host: str, answer: Answer, purpose: str = "") -> DirectoryEr
 
 def _retry_after(answer: Answer) -> int:
     text = answer.header("Retry-After").strip()
-    if not (text.isascii() and text.isdigit()):
+    if not is_digits(text):
         return RETRY_AFTER
     return min(max(1, int(text[:MAX_DIGITS])), LONGEST_RETRY_AFTER)

@@ -28,7 +28,7 @@ DATABASE_SCHEMES = {
 }
 SERVERS = tuple(scheme for scheme in DATABASE_SCHEMES if scheme.startswith("postgres"))
 # SQLAlchemy's syntax. Anything else in the place of host or port could be a part of the password.
-_SERVER = re.compile(r"([^:/@?]*(:[^@]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?@\[\]]*)(:\d{1,5})?([/?].*)?", re.DOTALL)
+_SERVER = re.compile(r"([^:/@?]*(:[^@]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^:/?@\[\]]*)(:[0-9]{1,5})?([/?].*)?", re.DOTALL)
 ASYMMETRIC_ALGORITHMS = frozenset(
     {f"{family}{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512)} | {"EdDSA", "Ed25519"}
 )
@@ -172,7 +172,7 @@ def base_url(value: str) -> str:
 
 def proxy_url(value: str) -> str:
     """Check for a proxy's URL, with or without credentials, or an empty text."""
-    if value and not re.fullmatch(r"http://([^\s?#@/]+@)?[^\s?#@/:]+(:\d{1,5})?/?", value):
+    if value and not re.fullmatch(r"http://([^\s?#@/]+@)?[^\s?#@/:]+(:[0-9]{1,5})?/?", value):
         raise ValueError("must be of the form http://host:port, or http://user:password@host:port")
     return value
 

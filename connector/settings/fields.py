@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from connector.domain.frozen import frozen
+from connector.domain.numbers import decimal_number, whole_number
 from connector.errors import ConfigurationError
 from connector.settings.texts import ControlCharacterError, read_text
 
@@ -188,8 +189,8 @@ def _parse_flag(text: str) -> bool:
 _KINDS = {
     str: _Kind("text", read_text),
     Path: _Kind("path", lambda value: Path(read_text(value))),
-    int: _Kind("whole number", _exactly(int), int),
-    float: _Kind("number", _read_number, float),
+    int: _Kind("whole number", _exactly(int), whole_number),
+    float: _Kind("number", _read_number, decimal_number),
     bool: _Kind("flag, true or false", _exactly(bool), _parse_flag),
     tuple[str, ...]: _Kind("list of texts", _read_texts, _parse_texts, "list of texts, separated by commas"),
     str | tuple[str, ...]: _Kind("text or list of texts", _read_text_or_texts, json.loads),

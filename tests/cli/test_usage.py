@@ -95,6 +95,9 @@ def test_the_version_is_printed(run: Run) -> None:
         ("user", "add", "ann", "-a", "no equals sign"),
         ("user", "import", "/no/such/file.csv"),
         ("verification", "list", "--limit", "0"),
+        ("verification", "list", "--limit", "\u0663"),
+        ("provider", "add", "--max-attempts", "1_0"),
+        ("serve", "--port", "\uff18\uff10\uff18\uff10"),
     ],
 )
 def test_wrong_usage_exits_with_status_2_and_the_usage(run: Run, arguments: tuple[str, ...]) -> None:
@@ -125,6 +128,9 @@ def test_a_refusal_is_one_line_and_exits_with_status_1(run: Run, arguments: tupl
     ("variable", "value", "mentioned"),
     [
         ("CONNECTOR_PORT", "http", "CONNECTOR_PORT"),
+        ("CONNECTOR_PORT", "\u0668\u0660\u0668\u0660", "CONNECTOR_PORT"),
+        ("CONNECTOR_PORT", "80_80", "CONNECTOR_PORT"),
+        ("CONNECTOR_INTERACTIVE_BUDGET", "\u0662\u0660", "CONNECTOR_INTERACTIVE_BUDGET"),
         ("CONNECTOR_DATABASE_URL", "mysql://127.0.0.1/x", "database_url"),
         ("CONNECTOR_DATABASE_URL", "sqlite://", "database_url"),
         ("CONNECTOR_DATABASE_URL", "sqlite:///:memory:", "database_url"),

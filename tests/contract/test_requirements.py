@@ -144,6 +144,8 @@ def test_error_of_a_changed_type_states_the_requirement(shared: World, admin: Ca
     [
         ("limit", "some"),
         ("limit", "-1"),
+        ("limit", "\u0663"),
+        ("limit", "1_0"),
         ("offset", "some"),
         ("offset", "-1"),
         ("filter", "name gt x"),

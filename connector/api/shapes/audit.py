@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
-from connector.api.fields import Text
+from connector.api.fields import Text, WholeNumber
 from connector.api.shapes.verification import ChangeSchema, change_body
 from connector.domain.audit_filter import SUBJECTS
 from connector.domain.history import DONE, OUTCOMES, REFUSED, Entry
@@ -35,7 +35,7 @@ class AuditFilterSchema(ma.Schema):
 class AuditQuerySchema(AuditFilterSchema):
     """Filters and pages of the entries, the latest first."""
 
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
 
 

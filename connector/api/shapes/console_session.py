@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Moment, Text
+from connector.api.fields import Moment, Text, WholeNumber
 from connector.services.console_sessions import ConsoleSession
 from connector.services.cursors import Page
 
@@ -47,7 +47,7 @@ class SessionsOfSchema(ma.Schema):
 class SessionQuerySchema(SessionsOfSchema):
     """Filter and page of sessions, the latest first."""
 
-    limit = ma.fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
 
 

@@ -12,7 +12,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
-from connector.api.fields import Id
+from connector.api.fields import Id, WholeNumber
 from connector.domain.deliveries import KINDS, STATES, KindCount
 from connector.domain.utc import timestamp
 from connector.services.application.deliveries import MOST_COUNTED, MOST_OF_KIND, StoredDelivery
@@ -30,7 +30,7 @@ class DeliveryQuerySchema(ma.Schema):
     endpointId = Id(load_default=None)
     providerId = Id(load_default=None)
     kind = fields.String(load_default=None, validate=validate.OneOf(KINDS))
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
 
 

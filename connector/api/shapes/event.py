@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
-from connector.api.fields import Flag, Id, Moment, Text
+from connector.api.fields import Flag, Id, Moment, Text, WholeNumber
 from connector.domain.events import EVENT_STATES, REFUSALS, EventFilter, RefusedPosts, StoredEvent, delay
 from connector.domain.utc import timestamp
 from connector.domain.verification_filter import FROM, TO, read_period
@@ -29,7 +29,7 @@ class EventQuerySchema(ma.Schema):
     kind = Text(load_default=None, limit=128, metadata=KIND)
     from_ = Text(load_default=None, data_key="from", attribute="from", metadata={"example": "2026-01-31"})
     to = Text(load_default=None, metadata={"example": "2026-01-31"})
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
 
 

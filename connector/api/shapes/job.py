@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
-from connector.api.fields import Id, Moment, Name, Since
+from connector.api.fields import Id, Moment, Name, Since, WholeNumber
 from connector.api.shapes.verification import VerificationFilterSchema
 from connector.domain.deliveries import KINDS as DELIVERY_KINDS
 from connector.domain.jobs import DEAD, EVERYTHING, FORMATS, KINDS, STATES, Job
@@ -55,7 +55,7 @@ class FetchRequestSchema(ma.Schema):
 class JobQuerySchema(ma.Schema):
     """Pages of jobs, the latest first."""
 
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
 
 

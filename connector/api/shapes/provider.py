@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Items, Limit, Name, Text
+from connector.api.fields import Flag, Items, Limit, Name, Text, WholeNumber
 from connector.api.properties import by_key, is_number
 from connector.api.shapes.studio import StudioSchema, read_studio, studio_body
 from connector.domain.credentials import MASK
@@ -81,7 +81,7 @@ class ProviderQuerySchema(ma.Schema):
     """Filter and page of the list of providers."""
 
     limit = Limit(maximum=1000, load_default=25)
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
+    offset = WholeNumber(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
     filter = Text(limit=1024, load_default=None, metadata={"example": "name sw onfido and isEnabled eq true"})
 
 

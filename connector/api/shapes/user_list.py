@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
-from connector.api.fields import Moment, Text
+from connector.api.fields import Moment, Text, WholeNumber
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
     from connector.services.cursors import Page
@@ -21,7 +21,7 @@ class UserQuerySchema(ma.Schema):
     """Filter and page of the list of users, ordered by id; `total` requests `totalResults`."""
 
     prefix = Text(load_default="", metadata={"description": "The beginning of the ids.", "example": "ann"})
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
     total = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
 

@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
-from connector.api.fields import Flag, Moment, Text
+from connector.api.fields import Flag, Moment, Text, WholeNumber
 from connector.domain.claims import Claim
 from connector.domain.history import Change, differences_of
 from connector.domain.sentences import sentence
@@ -54,8 +54,8 @@ class VerificationQuerySchema(VerificationFilterSchema):
     """Filters, order (by start time) and page of the list of verifications; `total` requests `totalResults`."""
 
     sort = fields.String(load_default=FALLING, validate=validate.OneOf((RISING, FALLING)))
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=0, max=1000))
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET, error=_TOO_FAR))
+    limit = WholeNumber(load_default=25, validate=validate.Range(min=0, max=1000))
+    offset = WholeNumber(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET, error=_TOO_FAR))
     cursor = cursor_parameter()
     total = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
 
