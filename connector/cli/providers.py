@@ -14,7 +14,6 @@ from connector.cli.output import (
     actor,
     labelled,
     load_settings,
-    plain,
     print_json,
     print_record,
     print_table,
@@ -25,6 +24,7 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.provider_options import configuration, configured
+from connector.cli.refusals import plain
 from connector.cli.what_if import match_impact, remapping_impact
 from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
 from connector.domain.readiness import Readiness, sandbox_note

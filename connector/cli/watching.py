@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from connector.cli.output import plain
-
 PAUSE = 1.0  # seconds between two checks
 
 watch_option = click.option(
