@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from connector.cli.refusals import plain
+
 PAUSE = 1.0  # seconds between two checks
 
 watch_option = click.option(
