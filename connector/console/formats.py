@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from babel.dates import get_timezone as find_timezone
+from babel.lists import format_list
 from flask import request
-from flask_babel import format_datetime, format_decimal, format_timedelta, get_timezone
+from flask_babel import format_datetime, format_decimal, format_timedelta, get_locale, get_timezone
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
@@ -140,6 +142,11 @@ def claim_name(uri: str) -> str:
     if known := _CLAIMS.get(last.rpartition(".")[2]):
         return str(known)
     return last.replace("_", " ").replace(".", " ").capitalize()
+
+
+def names_of(uris: Iterable[str]) -> str:
+    """Return the names of claims as a sentence enumerates them: Given name and Last name."""
+    return format_list([claim_name(each) for each in uris], locale=get_locale())
 
 
 def nothing(value: object) -> Markup:

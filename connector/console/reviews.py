@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from connector.api.evidence import pass_on
 from connector.api.middleware.shares import Lasting
-from connector.console.formats import claim_name
+from connector.console.formats import names_of
 from connector.console.ground import use_cases
 from connector.console.live import part
 from connector.console.notices import notify
@@ -91,7 +91,7 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
 
 def _names(attributes: list[Attribute], *, may_verify: bool) -> str:
     """Return the names of the attributes that an approval verifies, or of the others."""
-    return ", ".join(claim_name(each.uri) for each in attributes if each.may_verify is may_verify)
+    return names_of(each.uri for each in attributes if each.may_verify is may_verify)
 
 
 def _pictures() -> Pictures:

@@ -55,7 +55,7 @@ OF_CLAIM: Mapping[str, Reason] = {
     ),
     Comparison.CONSIDER: Reason(
         _OTHER_VALUE,
-        _("The document differs from it."),
+        _("The document shows another value."),
         _(
             "Compare the profile with the document. If the profile is wrong, correct it and ask the user to verify "
             "again. If the document was misread, an administrator can mark the value as verified, with a reason."

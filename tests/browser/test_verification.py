@@ -93,7 +93,7 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
     assert {each["name"] for each in seen if each["subject"] == "file"} == {
         *("passport-front.png", "passport-back.png", "selfie.png")
     }
-    expect(page.get_by_text("Verifies Given name, Last name, which Onfido confirmed.")).to_be_visible()
+    expect(page.get_by_text("Verifies Given name and Last name, which Onfido confirmed.")).to_be_visible()
     expect(page.get_by_text("Stays unverified: Date of birth.")).to_be_visible()
     page.get_by_label("Approve").check()
     page.get_by_role("button", name="Decide for good").click()

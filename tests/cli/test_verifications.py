@@ -134,7 +134,7 @@ class TestShow:
         assert whole["tasksUnavailable"] is None
         for word in ("vip", "name_differs", whole["dashboardUrl"], "document_photo", "declined", LAST_NAME):
             assert word in text
-        for word in ("The run was declined.", "The document differs from it."):
+        for word in ("The run was declined.", "The document shows another value."):
             assert word in text
         assert "breakdown" not in text, "the output is personal, and long"
 

@@ -114,7 +114,7 @@ class TestReason:
         reasons = {claim["uri"]: claim["reason"] for claim in status["claims"]}
         assert reasons == {
             GIVEN_NAME: "Its value has changed since it was sent.",
-            LAST_NAME: "The document differs from it.",
+            LAST_NAME: "The document shows another value.",
             BIRTH_DATE: "Onfido did not compare it: check the mapping, and the comparison checks of the workflow.",
         }
         assert "Not every attribute" in status["reason"]

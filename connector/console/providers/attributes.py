@@ -24,7 +24,7 @@ from connector.console.notices import notify
 from connector.console.providers import page, words
 from connector.console.providers.rows import Row, change_rows, read_rows
 from connector.console.story import Story, admit
-from connector.console.words import State, attribute_state
+from connector.console.words import State, attribute_state, run_state
 from connector.domain.dry_run import Draft
 from connector.domain.frozen import frozen
 from connector.domain.judgement import Verdict
@@ -164,6 +164,7 @@ def _page(provider: Provider, editing: Editing) -> str:
         whole=whole,
         words=words,
         verdict_state=_verdict_state,
+        run_state=run_state,
         editing=editing,
         is_draft=editing.mapping != dict(provider.claims) or len(editing.rows) != len(provider.claims),
         stale=stale,

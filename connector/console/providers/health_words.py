@@ -61,9 +61,9 @@ def list_sentence(all_health: Sequence[Health]) -> str:
     if not all_health:
         return str(_("No provider is registered yet."))
     if len(bad) == 1:
-        return str(_("%(name)s fails its last check.", name=bad[0].provider_name))
+        return str(_("%(name)s failed its last check.", name=bad[0].provider_name))
     if bad:
-        return str(_("%(n)s of %(all)s providers fail their last check.", n=len(bad), all=len(all_health)))
+        return str(_("%(n)s of %(all)s providers failed their last check.", n=len(bad), all=len(all_health)))
     unknown = [each for each in all_health if each.state != GOOD]
     if unknown:
         return str(_("No provider fails; %(n)s could not be checked yet.", n=len(unknown)))

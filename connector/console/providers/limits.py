@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import redirect, url_for
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
@@ -93,5 +94,10 @@ def _window(provider: Provider, form: LimitsForm) -> int:
 
 
 def _page(provider: Provider, form: LimitsForm) -> str:
-    sentence = _("A user may start %(n)s verifications within this time.", n=provider.max_attempts)
+    sentence = ngettext(
+        "A user may start %(num)s verification within %(hours)s hours.",
+        "A user may start %(num)s verifications within %(hours)s hours.",
+        provider.max_attempts,
+        hours=format_decimal(_hours(provider)),
+    )
     return page.show_tab("console/providers/limits.html", provider, "limits", sentence, form=form)

@@ -10,7 +10,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
-from connector.console.formats import claim_name
+from connector.console.formats import claim_name, names_of
+from connector.console.translations import say
 from connector.console.words import State, attribute_state, delivery_state, run_state
 from connector.domain.claims import VERIFIED
 from connector.domain.frozen import frozen
@@ -27,7 +28,7 @@ from connector.domain.history import (
     Change,
     name_of,
 )
-from connector.domain.reasons import OF_RUN
+from connector.domain.reasons import OF_RUN, reason_of_claim
 from connector.domain.sentences import sentence
 from connector.services.application.deliveries import StoredDelivery
 from connector.services.lookup.verifications import VerificationDetails
@@ -115,7 +116,7 @@ def _moments(changes: Sequence[Change]) -> Iterator[Moment]:
     for (verified, _at), group in groupby(changes, lambda each: (_is_verified(each), each.at)):
         entries = list(group)
         if verified:
-            names = ", ".join(claim_name(each.name or "") for each in entries)
+            names = names_of(each.name or "" for each in entries)
             text = ngettext("%(names)s is verified.", "%(names)s are verified.", len(entries), names=names)
             yield _entry(entries[0], "good", "check-lg", text)
         else:
@@ -129,7 +130,8 @@ def _is_verified(change: Change) -> bool:
 def _moment(change: Change) -> Moment:
     if change.subject == CLAIM and change.cause not in AUDITED:
         state = attribute_state(change.current, is_verified=False)
-        text = _("%(name)s is not verified: %(state)s.", name=claim_name(change.name or ""), state=state.text)
+        why = say(reason_of_claim(change.current, is_verified=False).administrator)
+        text = _("%(name)s is not verified. %(why)s", name=claim_name(change.name or ""), why=why)
         return _entry(change, state.kind, state.icon, text)
     if change.subject == RUN and change.cause != DECIDED and change.current in OF_RUN:
         state = run_state(change.current)

@@ -53,7 +53,10 @@ class Item:
 
 @frozen
 class Standing:
-    """The content of the page; `uris` are the attributes that a start is to verify."""
+    """The content of the page; `uris` are the attributes that a start is to verify.
+
+    `left` is how often a user who has tried can try again; None if it does not matter.
+    """
 
     state: str
     sentence: str
@@ -61,6 +64,7 @@ class Standing:
     uris: Sequence[str]
     run: Verification | None
     again_at: datetime | None
+    left: int | None
 
     @property
     def title(self) -> str:
@@ -96,6 +100,7 @@ def standing_of(status: ProviderStatus) -> Standing:
         uris=[claim.uri for claim in to_verify if not claim.is_verified],
         run=run,
         again_at=status.next_attempt_at if state == LIMIT else None,
+        left=status.provider.max_attempts - status.attempts if state in (PARTLY, RETRY) else None,
     )
 
 

@@ -147,8 +147,8 @@ def next_start_at(
 
 
 def verifiable(provider: Provider) -> list[str]:
-    """Return the claims that a provider can verify."""
-    return sorted({*provider.claims, *provider.studio.by_claim})
+    """Return the claims that a provider can verify, in the order of its mapping."""
+    return list(dict.fromkeys((*provider.claims, *provider.studio.by_claim)))
 
 
 def _claim(provider: Provider, uri: str, known: _Known, values: Mapping[str, str]) -> ClaimStatus:
