@@ -28,6 +28,7 @@ from connector.serving.intake import Intake, is_read_to_its_end
 from connector.serving.lanes import Lane
 from connector.serving.loop import Loop
 from connector.serving.output import DisconnectedError
+from connector.serving.refusals import refusal
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,13 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         environ["connector.arrival"] = connection.arrival
         if not self.alive:
             response.force_close()
-        body = self.wsgi(environ, response.start_response)
+        try:
+            body = self.wsgi(environ, response.start_response)
+        except Exception as error:
+            if response.headers_sent:
+                raise  # a truncated answer must not look complete
+            output.sendall(refusal(error))  # for example, files of the connector were replaced while it runs
+            return False
         with closing(body) if hasattr(body, "close") else nullcontext():
             output.hold()
             if isinstance(body, environ["wsgi.file_wrapper"]):

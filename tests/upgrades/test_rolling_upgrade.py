@@ -105,6 +105,23 @@ class Site:
         assert verified(self.caller(first, user_id).claims()) == set(MAPPING)
 
 
+def test_a_page_whose_files_were_replaced_under_the_process_is_refused_with_an_answer(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    tree = later_version(tmp_path, supports=newest_version())
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    with closing(Site(patient_settings(data_dir, ""), simulator, tmp_path)) as site:
+        running = site.serve(tree)
+        (tree / "connector" / "console" / "frame.py").write_text("from connector.pages import of_a_later_version\n")
+
+        answer = requests.get(f"{running.url}/console/", timeout=60)
+
+        assert (answer.status_code, answer.json()["code"]) == (500, "HTTP-500")
+        assert answer.json()["traceId"] in running.log.read_text()
+        assert is_ready(running.url), "all other requests are answered"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def site(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> Iterator[Site]:
     """A site with a separate database, because its schema is changed."""
