@@ -37,7 +37,7 @@ class Content:
 def back_up(database: Path, target: Path) -> Content:
     """Copy a database, which may be in use, into a file that only its owner can read; return the copy's content."""
     with draft_beside(target) as draft:
-        with _opened(database) as source, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
+        with _opened(database) as source, _writing(target), closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
             _copy_without_sign_ins(source, copy)
         content = read_content(draft)
         draft.replace(target)
@@ -54,6 +54,7 @@ def restore(backup: Path, database: Path) -> None:
         with (
             queue.turn(BUSY),
             _without_sign_ins(backup, database) as source,
+            _writing(database),
             closing(sqlite3.connect(database, timeout=BUSY)) as target,
         ):
             source.backup(target)
@@ -111,6 +112,15 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Name the file that is written in the error of a full disk, for example, not the one that is read."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error}. Check its disk; nothing was changed.") from error
+
+
+@contextmanager
 def _without_sign_ins(backup: Path, database: Path) -> Iterator[sqlite3.Connection]:
     """Open a backup, or a copy beside the database if it has sign-ins, as those of earlier versions do.
 
@@ -121,7 +131,8 @@ def _without_sign_ins(backup: Path, database: Path) -> Iterator[sqlite3.Connecti
             yield source
             return
         with draft_beside(database) as draft, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
-            _copy_without_sign_ins(source, copy)
+            with _writing(database):
+                _copy_without_sign_ins(source, copy)
             yield copy
 
 

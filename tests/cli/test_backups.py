@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import resource
 import shlex
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -201,6 +202,37 @@ class TestOverwriting:
         result = run("restore", str(file))
         assert (result.exit_code, "--overwrite" in result.stderr) == (1, True)
         assert run("restore", str(file), "--overwrite").exit_code == 0
+        assert users(run) == ["ann"]
+
+
+class TestFullDisk:
+    """A limit on the size of files has the effect of a full disk."""
+
+    @pytest.fixture
+    def full(self) -> Iterator[Callable[[], None]]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    def test_a_backup_names_the_file_that_cannot_be_written(
+        self, run: Run, file: Path, full: Callable[[], None]
+    ) -> None:
+        run("user", "add", "ann")
+        full()
+        result = run("backup", str(file))
+        assert (result.exit_code, file.exists()) == (1, False)
+        assert result.stderr.startswith(f"Error: {file} cannot be written: ")
+        assert [each.name for each in file.parent.iterdir() if each.name.startswith(".")] == []
+
+    def test_a_restoration_names_the_database_that_cannot_be_written(
+        self, run: Run, data_dir: Path, file: Path, tmp_path: Path, full: Callable[[], None]
+    ) -> None:
+        run("user", "add", "ann")
+        run("backup", str(file))
+        full()
+        result = run("restore", str(file), "--overwrite")
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {data_dir / 'connector.db'} cannot be written: ")
         assert users(run) == ["ann"]
 
 
