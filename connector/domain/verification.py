@@ -50,11 +50,12 @@ class Verification:
     workflow_version_id: int | None = None
     captured_at: datetime | None = None
     decision_awaited_at: datetime | None = None
+    replaced_at: datetime | None = None
 
     @property
     def needs_review(self) -> bool:
-        """Whether it waits for an administrator's decision, unless a later verification took its place."""
-        return self.status == REVIEW and self.decision is None
+        """Whether it waits for an administrator's decision: it can be decided, unless a later one is being started."""
+        return self.status == REVIEW and self.decision is None and self.replaced_at is None
 
 
 @frozen

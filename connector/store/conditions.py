@@ -13,7 +13,8 @@ IS_GUEST = f"length(user_id) = {GUEST_LENGTH} AND substr(user_id, 1, {len(GUEST_
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
 IS_MATCH = f"cause = '{WATCHLIST}' AND subject = '{USER}'"
-NEEDS_REVIEW = f"status = '{REVIEW}' AND decision IS NULL"
+IS_UNDECIDED = f"status = '{REVIEW}' AND decision IS NULL"
+NEEDS_REVIEW = f"{IS_UNDECIDED} AND replaced_at IS NULL"
 IS_DECIDED = "decision IS NOT NULL"
 IS_AWAITED = "decision_awaited_at IS NOT NULL AND closed_at IS NULL"
 HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"

@@ -56,6 +56,7 @@ from connector.store.conditions import (
     IS_AWAITED,
     IS_DECIDED,
     IS_GUEST,
+    IS_UNDECIDED,
     IS_VERIFIED_IN_SANDBOX,
     NEEDS_REVIEW,
 )
@@ -150,6 +151,7 @@ verifications = Table(
     Column("workflow_version_id", BigInteger, comment="Onfido's version of the workflow; null: not known"),
     time_column("captured_at", nullable=True),
     time_column("decision_awaited_at", nullable=True),
+    Column("replaced_at", UtcDateTime, comment="when a later verification got a run: no decision from then on"),
     UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
 _V = verifications.c
@@ -166,7 +168,8 @@ Index(None, _V.provider_id, _V.environment, _V.created_at)
 Index(None, _V.provider_id, _V.capture, _V.created_at)
 partial_index("ix_verifications_decided", IS_DECIDED, _V.provider_id, _V.decision, _V.created_at)
 partial_index("ix_verifications_decision_awaited", IS_AWAITED, _V.provider_id, _V.created_at)
-partial_index("ix_verifications_to_review", NEEDS_REVIEW, _V.provider_id, _V.created_at)
+partial_index("ix_verifications_to_review", IS_UNDECIDED, _V.provider_id, _V.created_at)
+partial_index("ix_verifications_needing_review", NEEDS_REVIEW, _V.provider_id, _V.created_at)
 
 verification_tags = Table(
     "verification_tags",

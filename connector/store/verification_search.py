@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, TextClause, an
 from connector.domain.verification import AWAITED_DECISION, NO_DECISION, Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
-from connector.store.conditions import IS_AWAITED, IS_DECIDED, NEEDS_REVIEW
+from connector.store.conditions import IS_AWAITED, IS_DECIDED, IS_UNDECIDED, NEEDS_REVIEW
 from connector.store.free_rows import lock_free
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
@@ -22,7 +22,8 @@ LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
 # The conditions of partial indexes, as text: as a Boolean, SQLite would be asked whether it is 1.
-_NEEDS_REVIEW, _IS_DECIDED, _IS_AWAITED = (text(f"({each})") for each in (NEEDS_REVIEW, IS_DECIDED, IS_AWAITED))
+_NEEDS_REVIEW, _IS_UNDECIDED = text(f"({NEEDS_REVIEW})"), text(f"({IS_UNDECIDED})")
+_IS_DECIDED, _IS_AWAITED = text(f"({IS_DECIDED})"), text(f"({IS_AWAITED})")
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
@@ -209,7 +210,7 @@ def _driving(criteria: VerificationFilter) -> tuple[str, Sequence[Sequence[Colum
 def _has_status(status: str, criteria: VerificationFilter) -> ColumnElement[bool] | TextClause:
     """Return the condition for a status; of the many in review, the few without a decision have an index."""
     is_undecided = status == REVIEW and criteria.decision == NO_DECISION
-    return _NEEDS_REVIEW if is_undecided else verifications.c.status == status
+    return _IS_UNDECIDED if is_undecided else verifications.c.status == status
 
 
 def _provider_ids(connection: Connection, tenant: str) -> Sequence[str]:
@@ -266,7 +267,8 @@ def _has_result(criteria: VerificationFilter) -> ColumnElement[bool]:
 
 
 def _needs_review(_: VerificationFilter) -> ColumnElement[bool]:
-    return and_(unindexed(verifications.c.status) == REVIEW, verifications.c.decision.is_(None))
+    is_undecided = and_(unindexed(verifications.c.status) == REVIEW, verifications.c.decision.is_(None))
+    return and_(is_undecided, verifications.c.replaced_at.is_(None))
 
 
 def _has_decision(criteria: VerificationFilter) -> ColumnElement[bool]:

@@ -60,7 +60,7 @@ _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of
 _REQUIRE_LEASE = required.one_row(_CHANGE_UNDER_LEASE.returning(verifications.c.id))
 # Lock order: the provider before the verification. Claims are inserted next, which takes a shared lock on their
 # provider, and the removal of a provider locks it first.
-_SHARED_PROVIDER = (
+SHARED_PROVIDER = (
     select(providers.c.id)
     .where(
         providers.c.id == bindparam("of_provider"),
@@ -72,7 +72,7 @@ _SHARED_PROVIDER = (
 )
 _HAS_NO_RUN = (verifications.c.run_requested_at.is_(None), verifications.c.run_id.is_(None))
 _WRITE_WITH_RUN = required.one_row(
-    _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(verifications.c.id)
+    _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == SHARED_PROVIDER.c.id).returning(verifications.c.id)
 )
 _WRITE_WITHOUT_RUN = _CHANGE_UNDER_LEASE.where(*_HAS_NO_RUN)
 _IS_OF_USER = (

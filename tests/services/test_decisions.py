@@ -291,6 +291,46 @@ def test_a_later_attempt_without_a_run_does_not_prevent_a_decision(world: World,
     assert verified(ann.claims()) == set(MAPPING)
 
 
+def waiting(world: World) -> list[str]:
+    """Return the runs that are listed as waiting for a decision."""
+    listed = admin_of(world).get(f"{PROVIDERS}/{world.provider_id}/verifications", params={"needsReview": "true"})
+    return [each["runId"] for each in listed.json()["verifications"]]
+
+
+@pytest.mark.parametrize("is_ended", [False, True], ids=["open", "ended"])
+def test_a_run_replaced_by_a_later_one_does_not_wait_for_a_decision(world: World, ann: Caller, is_ended: bool) -> None:
+    run_id = end(world, ann)
+    of_ben = end(world, world.add_user("ben"))
+    assert set(waiting(world)) == {run_id, of_ben}
+
+    end(world, ann, "declined") if is_ended else world.start(ann)
+
+    assert waiting(world) == [of_ben]
+
+
+def test_of_several_reviews_of_a_user_only_the_last_waits_for_a_decision(world: World, ann: Caller) -> None:
+    runs = [end(world, ann) for _ in range(3)]
+    assert waiting(world) == [runs[-1]]
+    decided(world, runs[-1], "decline")
+    assert waiting(world) == []
+
+
+def test_a_review_waits_for_a_decision_again_once_the_later_start_has_failed(world: World, ann: Caller) -> None:
+    run_id = end(world, ann)
+    change_provider(world, configProperties=config_properties(world.simulator, workflow_id=UNKNOWN_WORKFLOW))
+    assert ann.verify(world.provider_id, "INITIATED").json()["code"] == "OIDV-10042"
+    assert waiting(world) == [run_id]
+    change_provider(world, configProperties=config_properties(world.simulator, workflow_id=WORKFLOW_ID))
+    decided(world, run_id)
+
+
+def test_a_verification_with_another_provider_replaces_no_review(world: World, ann: Caller) -> None:
+    run_id = end(world, ann)
+    other = admin_of(world).post(PROVIDERS, provider_body(world.simulator, name="Another")).json()["id"]
+    assert ann.verify(other, "INITIATED").status_code == 200
+    assert waiting(world) == [run_id]
+
+
 def test_runs_of_other_users_do_not_prevent_a_decision(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
     end(world, world.add_user("ben"), "declined")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, select, text
 
-from connector.store import models  # noqa: F401  all tables
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.store import migrations, models
 from connector.store.columns import whole_schema
 from connector.store.engine import Database
 from connector.store.schema import VERSIONS, Fit, known_versions, newest_version
@@ -105,6 +107,25 @@ def test_concurrent_migrations_of_an_empty_database_all_succeed(
         empty_database_url,
     )
     assert printed == ["fits"] * 3
+
+
+def test_a_review_that_was_replaced_before_the_migration_is_marked_by_it(database: Database, provider_id: str) -> None:
+    def add(name: str, user_id: str, minute: int, status: str, run_id: str | None) -> None:
+        at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+        row = {"id": name, "tenant": DEFAULT_TENANT, "provider_id": provider_id, "user_id": user_id, "status": status}
+        times = {"created_at": at, "updated_at": at, "closed_at": at}
+        connection.execute(insert(models.verifications).values(**row, run_id=run_id, **times))
+
+    with database.write() as connection:
+        add("replaced", "ann", 1, "review", "run 1")
+        add("approved", "ann", 2, "approved", "run 2")
+        add("followed by a failed start", "ben", 1, "review", "run 3")
+        add("failed", "ben", 2, "error", None)
+        add("alone", "cleo", 1, "review", "run 4")
+        migrations.downgrade(connection, "0040")
+        migrations.upgrade(connection, "0041")
+        marked = select(models.verifications.c.id).where(models.verifications.c.replaced_at.is_not(None))
+        assert connection.execute(marked).scalars().all() == ["replaced"]
 
 
 def _normal(condition: str) -> str:

@@ -156,7 +156,7 @@ class TestPage:
         assert page(database, VerificationFilter(tag="v%")) == []
 
     def test_filters_can_be_combined_whichever_index_the_list_uses(
-        self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
+        self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str, now: datetime
     ) -> None:
         asked = VerificationFilter(provider_id, "ben", ("review",), "vip", None, None, "live", "dob", "clear", True)
         asked = replace(asked, capture="link", decision="none")
@@ -174,7 +174,7 @@ class TestPage:
         about = VerificationClaim("dob", "dob")
         other = add_provider(name="another")
         lacking: dict[str, str] = {}
-        for missing in (*names, ""):
+        for missing in (*names, "replaced", ""):
             verification_id = lacking[missing] = add(
                 ("plain",) if missing == "tag" else ("vip", "plain"),
                 (about,),
@@ -184,6 +184,7 @@ class TestPage:
                 environment="sandbox" if missing == "environment" else "live",
                 decision="approved" if missing in ("needs_review", "decision") else None,
                 capture="sdk" if missing == "capture" else "link",
+                replaced_at=now if missing == "replaced" else None,
             )
             said = Verdict(Rule.CONSIDER, "consider") if missing == "claim" else Verdict(Rule.NOT_APPROVED, "clear")
             with database.write() as connection:
@@ -197,7 +198,7 @@ class TestPage:
                     values |= fields[name]
                 unwanted = {lacking[name] for name in chosen}
                 if "needs_review" in chosen:
-                    unwanted |= {lacking["statuses"], lacking["decision"]}
+                    unwanted |= {lacking["statuses"], lacking["decision"], lacking["replaced"]}
                 if "decision" in chosen:
                     unwanted.add(lacking["needs_review"])
                 assert set(page(database, VerificationFilter(**values))) == {*lacking.values()} - unwanted, chosen

@@ -21,7 +21,7 @@ from connector.services.results.events import Events
 from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempt, Attempts, lost
 from connector.services.starting.leases import LeaseLostError
-from connector.store import claims, events, lapsed_claims, providers, snapshots, verifications
+from connector.store import claims, events, lapsed_claims, providers, replaced_reviews, snapshots, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.fences import Fence
@@ -122,6 +122,7 @@ class Recorder:
         """Write the run under the lease; its first status is written with it, all later ones by `Results`."""
         verification = attempt.verification
         values = self._values(attempt, run, now)
+        replaced_reviews.replace(connection, verification, fence, now)
         if verification.run_id is not None:
             verifications.record_run(connection, verification, fence, values | {"updated_at": now})
             return []
