@@ -44,6 +44,7 @@ partial_index("ix_outbox_due_notices", "state = 'ready' AND endpoint_id IS NOT N
 partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
 partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
 partial_index("ix_outbox_given_up", "state = 'dead'", outbox.c.settled_at)
+partial_index("ix_outbox_became_dead", "state = 'dead'", outbox.c.tenant, outbox.c.settled_at, outbox.c.id)
 
 notice_endpoints = Table(
     "notice_endpoints",

@@ -64,7 +64,7 @@ def preview(connection: Connection, criteria: Redelivery, most: int) -> Preview:
     total: int | None = 0
     oldest: list[datetime] = []
     for state in criteria.states:  # at most two
-        examined = _examined(criteria, state, None, most).subquery()
+        examined = _previewed(criteria, state, most).subquery()
         is_wanted, created_at = examined.c.is_wanted, examined.c.created_at
         counted = select(func.count(), func.count().filter(is_wanted), func.min(created_at).filter(is_wanted))
         seen, matching, first = connection.execute(counted.select_from(examined)).one()
@@ -89,11 +89,23 @@ def _examined(criteria: Redelivery, state: str, after: Position | None, limit: i
     return statement.order_by(*place).limit(limit)
 
 
+def _previewed(criteria: Redelivery, state: str, limit: int) -> Select[Any]:
+    """Return the rows to count; of the dead ones only those that became dead since then, by the index of that time."""
+    if criteria.is_everything:
+        return _examined(criteria, state, None, limit)
+    since = (outbox.c.settled_at >= criteria.since, outbox.c.created_at < criteria.until)
+    statement = select(outbox.c.created_at, _is_wanted(criteria).label("is_wanted"))
+    statement = statement.where(_is(state), outbox.c.tenant == criteria.tenant, *since)
+    return statement.order_by(outbox.c.settled_at, outbox.c.id).limit(limit)
+
+
 def _is_wanted(criteria: Redelivery) -> ColumnElement[bool]:
     """Return the condition of an examined row: a notice if all are wanted, else a row that became dead since then."""
     conditions = [
         outbox.c.endpoint_id.is_not(None) if criteria.is_everything else outbox.c.settled_at >= criteria.since
     ]
+    if criteria.endpoint_id is not None:
+        conditions.append(func.coalesce(outbox.c.endpoint_id, "") == criteria.endpoint_id)
     if criteria.provider_id is not None:
         conditions.append(func.coalesce(outbox.c.provider_id, "") == criteria.provider_id)
     if criteria.kind is not None:
