@@ -155,13 +155,13 @@ _OUTCOMES = {
     ),
     Rule.CONSIDER: _Outcome(
         False,
-        _("Onfido found that the document differs from the value: the claim is not verified, even if it was before."),
+        _("Onfido found that the document differs: the attribute is not verified, even if it was before."),
         _("Onfido found nothing against the value."),
         applies=lambda facts: facts.finding == Comparison.CONSIDER,
     ),
     Rule.CLEAR_AND_APPROVED: _Outcome(
         True,
-        _("The value was confirmed and the run was approved: the claim is verified for this value."),
+        _("The value was confirmed and the run was approved: the attribute is verified for this value."),
         _("The value has to be confirmed and the run approved; one of the two is missing."),
         applies=lambda facts: facts.finding == Comparison.CLEAR and facts.is_approved,
     ),
@@ -290,7 +290,7 @@ def _run_in_words(verification: Verification) -> str:
 
 def _finding_in_words(claim: VerificationClaim, verdict: Verdict) -> str:
     if claim.is_placeholder:
-        return _("The user had no value for this claim; the placeholder that was sent is not the user's value.")
+        return _("The user had no value for this attribute; the placeholder that was sent is not the user's value.")
     place = verdict.found_at
     finding = _("%(finding)s, at %(place)s", finding=verdict.finding, place=place) if place else verdict.finding
     if claim.output_role is OutputRole.VALUE:

@@ -156,7 +156,7 @@ def _of_user(change: Change) -> str:
 
 
 def _of_claim(change: Change) -> str:
-    claim, is_verified = short_claim(change.name) if change.name else _("a claim"), change.current == VERIFIED
+    claim, is_verified = short_claim(change.name) if change.name else _("an attribute"), change.current == VERIFIED
     if change.cause in history.AUDITED:
         text = (
             marked("%(who)s marked %(claim)s of %(user)s as verified.")
