@@ -10,6 +10,7 @@ was, as it is stored now, and as it would be saved; the person then saves theirs
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -30,7 +31,6 @@ from connector.services.lookup.audit import Audit
 
 FIELD, TOKEN = "shown", "csrf_token"
 TRIES = 10  # attempts to save while others save at the same time
-MAX_SHOWN = 100_000  # characters
 Saved = TypeVar("Saved")
 _OVERLAP = "previous_secret_expires_at"
 
@@ -80,11 +80,19 @@ def shown_text(value: Any) -> str:
 
 
 def shown_before() -> Any:
-    """Return the values that the posted form was shown with; None if it contains none."""
+    """Return the values that the posted form was shown with; None if it contains none.
+
+    Their size is limited by that of a form's fields, above which a post is refused.
+    """
     try:
-        return parse_json(request.form.get(FIELD, "")[:MAX_SHOWN])
+        return parse_json(request.form.get(FIELD, ""))
     except ValueError:
         return None
+
+
+def version_of(value: Any) -> str:
+    """Return a digest of the values that a page shows: it is another one once they have changed."""
+    return hashlib.sha256(json.dumps(snapshot(value), sort_keys=True).encode()).hexdigest()
 
 
 def merged(object_id: str, theirs: Any, mine: Any, now: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_bod
 from tests.contract.wire import ALL_SCOPES, PROVIDERS
 from tests.harness import World
 from tests.plans.browsing import Console
+from tests.plans.forms import filled, forms_of
 
 NAMES = ("first_name", "last_name")
 ANOTHER_WORKFLOW = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a002"
@@ -66,6 +68,12 @@ def test_a_change_is_tested_at_onfido_whatever_the_mapping_lacks(world: World, c
     assert providers(world)["Onfido"].workflow_id.endswith("a002")
 
 
+def hidden(page: str) -> dict[str, str]:
+    """Return the file and the version of the settings, as the page has shown the differences between them."""
+    fields = dict(re.findall(r'name="(text|version)" value="([^"]*)"', page))
+    return {name: html.unescape(value) for name, value in fields.items()}
+
+
 def test_two_providers_are_compared_and_one_is_copied_to_the_other(world: World, console: Console) -> None:
     names = [{"localClaim": f"urn:{name}", "idvpClaim": name} for name in NAMES]
     body = provider_body(world.simulator, name="Live", description="for customers", claims=names)
@@ -82,10 +90,9 @@ def test_two_providers_are_compared_and_one_is_copied_to_the_other(world: World,
     shown = console.submit_at(f"{path}?with={live}", f"/console/providers/{live}/import", do="show")
     assert "What the file changes" in shown
     assert len(providers(world)["Live"].claims) == 2, "nothing is changed before it was shown"
-    [text] = re.findall(r'name="text" value="([^"]*)"', shown)
-    assert "Live" in text
+    assert "Live" in hidden(shown)["text"]
     before = providers(world)["Live"]
-    console.post(f"/console/providers/{live}/import", text=html.unescape(text), do="apply")
+    console.post(f"/console/providers/{live}/import", **hidden(shown), do="apply")
     after = providers(world)["Live"]
     assert (after.claims, after.sealed_api_token) == (providers(world)["Onfido"].claims, before.sealed_api_token)
     assert "Both have the same settings." in console.open(f"{path}?with={live}")
@@ -136,11 +143,48 @@ def test_a_copy_replaces_the_use_of_studio_and_leaves_the_credentials(world: Wor
     assert "of-Live" not in compared, "a copy does not change it"
 
     shown = console.submit_at(compare, take, do="show")
-    console.post(take, text=html.unescape(re.findall(r'name="text" value="([^"]*)"', shown)[0]), do="apply")
+    console.post(take, **hidden(shown), do="apply")
 
     after = providers(world)["Live"]
     assert (after.studio.tags, after.client_id) == ((), "of-Live")
     assert "Both have the same settings." in console.open(compare)
+
+
+@pytest.mark.parametrize("version", ["", "another"])
+def test_a_file_is_not_applied_unless_its_differences_to_the_present_settings_were_shown(
+    world: World, console: Console, version: str
+) -> None:
+    path = at(world, "/import")
+    file = json.loads(console.open(at(world, "/export"))) | {"description": "from a file"}
+    shown = hidden(console.post(path, text=json.dumps(file), do="show"))
+
+    page = console.post(path, **shown | {"version": version}, do="apply")
+
+    assert "The provider was changed since this was shown" in page
+    assert providers(world)["Onfido"].description != "from a file"
+    body = provider_body(world.simulator, description="by another person")
+    assert world.connector.as_admin(world.tenant).put(f"{PROVIDERS}/{world.provider_id}", body).ok
+    page = console.post(path, **shown, do="apply")
+    assert "by another person" in page
+    assert providers(world)["Onfido"].description == "by another person"
+    console.post(path, **hidden(page), do="apply")
+    assert providers(world)["Onfido"].description == "from a file"
+
+
+def test_a_change_made_meanwhile_is_found_however_long_the_values_that_a_form_was_shown_with(
+    world: World, console: Console
+) -> None:
+    path = at(world, "/general")
+    [form] = [each for each in forms_of(path, console.open(path)) if each.action == path]
+    fields = dict(filled(form, {"description": "mine", "do": "save"}))
+    del fields["csrf_token"]
+    body = provider_body(world.simulator, description="by another person")
+    assert world.connector.as_admin(world.tenant).put(f"{PROVIDERS}/{world.provider_id}", body).ok
+
+    answer = console.post_anyhow(path, **fields | {"shown": fields["shown"] + " " * 150_000})
+
+    assert answer.status_code == 409, answer.text
+    assert providers(world)["Onfido"].description == "by another person"
 
 
 def test_the_only_provider_has_nothing_to_be_compared_with(world: World, console: Console) -> None:

@@ -15,17 +15,17 @@ from werkzeug.wrappers import Response
 
 from connector.api.provider_file import changes_by, config_of, file_of, read_file
 from connector.console.descriptions import description_of
-from connector.console.meanwhile import shown_before
+from connector.console.meanwhile import version_of
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
 from connector.console.viewer import actor
-from connector.domain.merging import snapshot
 from connector.domain.messages import message
 from connector.domain.provider import Provider
 from connector.errors import ChangedMeanwhile, InvalidField, RequestError
 
 _OVERTAKEN = _l("The provider was changed since this was shown: these are the differences to what it is now.")
+VERSION = "version"  # the field with the digest of the configuration that the differences were shown for
 LARGEST = 65_536  # bytes of a file; the API's limit
 
 
@@ -57,12 +57,13 @@ def take_file(provider_id: str) -> str | Response:
         file = read_file(_given())
         if request.form.get("do") != "apply":
             return _page(provider, text=json.dumps(file), changes=changes_by(provider, file))
-        if (before := shown_before()) is not None and before != snapshot(file_of(provider)):
+        if request.form.get(VERSION) != version_of(file_of(provider)):
             changes = changes_by(provider, file)
             return _page(provider, text=json.dumps(file), changes=changes, error=_OVERTAKEN)
         page.registry().change(g.tenant, provider_id, config_of(file), actor(), seen=provider)
     except ChangedMeanwhile:
-        return _page(provider, text=json.dumps(file), changes=changes_by(page.find(provider_id), file))
+        now = page.find(provider_id)
+        return _page(now, text=json.dumps(file), changes=changes_by(now, file), error=_OVERTAKEN)
     except (InvalidField, RequestError) as error:
         return _page(provider, error=description_of(error))
     notify(_("The file is applied. Secrets are as they were."))
@@ -82,5 +83,6 @@ def _given() -> bytes:
 
 def _page(provider: Provider, *, text: str = "", changes: Mapping[str, Any] | None = None, error: object = "") -> str:
     sentence = _("A file replaces everything except the secrets. The differences are shown first.")
-    more: dict[str, Any] = {"text": text, "differences": changes, "error": error, "file": file_of(provider)}
-    return page.show_tab("console/providers/import.html", provider, "general", sentence, **more)
+    more: dict[str, Any] = {"text": text, "differences": changes, "error": error}
+    version = version_of(file_of(provider))
+    return page.show_tab("console/providers/import.html", provider, "general", sentence, version=version, **more)
