@@ -22,7 +22,6 @@ from connector.console.user_facts import facts_of
 from connector.console.viewer import actor
 from connector.domain.job_requests import record_of
 from connector.domain.verification import MAX_REASON
-from connector.errors import DirectoryError
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.shown_values import ShownValues
 from connector.services.lookup.user_list import UserList
@@ -69,9 +68,11 @@ def show_values(user_id: str) -> str:
     return _page(user_id, shown.show(g.tenant, user_id, actor()))
 
 
-@story.page("/<user_id>/unlock", scope=corrections.SCOPE, lasting=Lasting.ONFIDO)
+@story.page("/<user_id>/unlock", scope=corrections.SCOPE)
 def ask_unlock(user_id: str) -> str:
-    """Ask before unlocking."""
+    """Ask before unlocking; only what is stored here counts, so the directory is not asked."""
+    if not _users().is_known(g.tenant, user_id):
+        raise _statuses().unknown_user(g.tenant, user_id)
     return confirm(
         _("Unlock attempts?"),
         " ".join((_("Earlier attempts no longer count against the limit."), *_attempts_left(user_id))),
@@ -134,22 +135,22 @@ def remove(user_id: str) -> Response:
 
 def _attempts_left(user_id: str) -> Iterator[str]:
     """Yield how many more verifications a user may start with each provider, now and once attempts are unlocked."""
-    try:
-        statuses: UserStatuses = use_cases().user_statuses
-        providers = statuses.get(g.tenant, user_id).providers
-    except DirectoryError:
-        return
-    for each in providers:
-        if each.provider.is_enabled:
-            most, used = each.provider.max_attempts, each.attempts
+    for provider, used in _statuses().attempts(g.tenant, user_id):
+        if provider.is_enabled:
+            most = provider.max_attempts
             yield ngettext(
                 "%(user)s may then start %(num)s more verification with %(provider)s; now it is %(left)s.",
                 "%(user)s may then start %(num)s more verifications with %(provider)s; now it is %(left)s.",
                 most,
                 user=user_id,
-                provider=each.provider.name,
+                provider=provider.name,
                 left=number(max(0, most - used)),
             )
+
+
+def _statuses() -> UserStatuses:
+    statuses: UserStatuses = use_cases().user_statuses
+    return statuses
 
 
 def _of_removing(removable: Removable) -> str:

@@ -26,7 +26,7 @@ CALLING = {
     *(f"console.providers.{name}" for name in ("register_webhook", "remove_webhook", "set_webhook_token")),
     "console.reviews.show_pictures",
     "console.settings.show_checks",
-    *(f"console.users.{name}" for name in ("show", "show_values", "ask_unlock", "correct")),
+    *(f"console.users.{name}" for name in ("show", "show_values", "correct")),
     *(f"console.verification.{name}" for name in ("show_tasks", "refresh", "create_timeline", "show_timeline")),
     *(f"verify.{name}" for name in ("show", "start", "come_back")),
 }

@@ -77,6 +77,15 @@ class UserStatuses:
             started = attempt_limits.find_started(connection, *of_user)
         return attempt_number(verification, started, provider)
 
+    def attempts(self, tenant: Tenant, user_id: str) -> list[tuple[Provider, int]]:
+        """Return each provider with the number of a user's attempts that count now, without asking the directory."""
+        now = self._clock()
+        registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
+        since = now - timedelta(seconds=LONGEST_WINDOW)
+        with self._database.read() as connection:
+            started = attempt_limits.find_started_of_user(connection, tenant.name, user_id, since)
+        return [(each, len(counted(started.get(each.provider_id, ()), each, now))) for each in registered]
+
     def refusals(self, tenant: Tenant, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
         """Return a user's refused starts that are still recorded, the latest first."""
         with self._database.read() as connection:
