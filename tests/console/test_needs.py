@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
@@ -44,7 +45,8 @@ def test_the_age_of_the_oldest_review_is_shown(world: World) -> None:
     page = console.open("/console/home")
 
     assert "2 verifications wait for a review." in page
-    assert "The oldest was started 2 days ago." in page
+    oldest = r"The oldest is from <time datetime=\"[^\"]+\" title=\"[^\"]+\">[^<]+</time>\."
+    assert re.search(oldest, page)
 
 
 def test_the_delay_of_the_worker_is_shown_once_it_is_late(world: World) -> None:
@@ -58,4 +60,5 @@ def test_the_delay_of_the_worker_is_shown_once_it_is_late(world: World) -> None:
         late = datetime.now(UTC) - timedelta(minutes=10)
         connection.execute(update(deliveries).where(deliveries.c.state == "ready").values(due_at=late))
 
-    assert "oldest delivery is overdue by 10 min" in html.unescape(console.open("/console/home"))
+    page = re.sub("<[^>]+>", "", html.unescape(console.open("/console/home")))
+    assert re.search("oldest delivery was due 1[01] minutes ago", page)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import g
-from flask_babel import format_timedelta, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from connector.console.formats import claim_name, number
 from connector.console.ground import now, use_cases
@@ -44,7 +44,7 @@ OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
 @frozen
 class Need:
-    """An open task; `url` is None if its page is not installed."""
+    """An open task; `url` is None if its page is not installed, `since` is the time of the oldest, if it matters."""
 
     kind: str
     icon: str
@@ -52,6 +52,7 @@ class Need:
     detail: str
     verb: str
     url: str | None
+    since: datetime | None = None
 
 
 @frozen
@@ -143,11 +144,9 @@ def _reviews() -> Iterator[Need]:
             "Their users are not verified until an administrator decides.",
             n,
         )
-        if oldest:
-            age = format_timedelta(now() - oldest[0].verification.created_at, granularity="minute")
-            detail = f"{detail} {_('The oldest was started %(time)s ago.', time=age)}"
-        url = link("reviews.show_list") or link("verifications.show_list", status="review")
-        yield Need("wait", "hourglass-split", text, detail, _("Review"), url)
+        since = oldest[0].verification.created_at if oldest else None
+        url = link("verifications.show_list", needsReview="true")
+        yield Need("wait", "hourglass-split", text, detail, _("Review"), url, since)
 
 
 def _decisions_at_onfido() -> Iterator[Need]:

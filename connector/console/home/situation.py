@@ -27,14 +27,17 @@ LATE = timedelta(minutes=5)  # the worker counts each minute
 
 @frozen
 class Situation:
-    """The sentence, the last result and event, the time of the worker's last count, and its delay if it is late."""
+    """The sentence, the last result and event, and the worker's delay: equal as long as the page would show the same.
+
+    `worker_at` is the time of the worker's last count if it is late, `overdue_since` that of the oldest delivery.
+    """
 
     sentence: str
     last_result: datetime | None
     last_event: datetime | None
+    has_worker_run: bool
     worker_at: datetime | None
-    is_worker_late: bool
-    overdue: timedelta | None
+    overdue_since: datetime | None
 
 
 def describe(needs: int) -> Situation:
@@ -46,10 +49,14 @@ def describe(needs: int) -> Situation:
         sentence=_sentence(needs),
         last_result=_last_result() if has_numbers else None,
         last_event=_last_event() if has_numbers else None,
-        worker_at=worker_at,
-        is_worker_late=worker_at is not None and now() - worker_at > LATE,
-        overdue=overdue if (overdue := backlog.overdue()) > LATE else None,
+        has_worker_run=worker_at is not None,
+        worker_at=worker_at if worker_at is not None and now() - worker_at > LATE else None,
+        overdue_since=_minute(now() - overdue) if (overdue := backlog.overdue()) > LATE else None,
     )
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _sentence(needs: int) -> str:
