@@ -63,7 +63,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
         """Open the files that the settings name, without calling any other service; raises `ConfigurationError`."""
         self.open_directories()
         if self.settings.notice_ca_file:
-            self._notices  # noqa: B018  created now
+            self.notices  # noqa: B018  created now
 
     @part
     def _results(self) -> Results:
@@ -216,7 +216,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
     @part
     def tasks(self) -> Tasks:
         """List and complete the tasks of runs."""
-        parts = (self.lookup, self._notices, self._journal, self.readings, self._timing, self._clock)
+        parts = (self.lookup, self.notices, self._journal, self.readings, self._timing, self._clock)
         return Tasks(self.database, self.onfido, *parts)
 
     @part
@@ -254,13 +254,13 @@ class Services(Numbers, OpenIdParts, SignalParts):
     @part
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox."""
-        watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
+        watchlist = Watchlist(self.database, self.providers, self.onfido, self.notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
         deletion = Deletion(self.providers, self.onfido)
         checks = (self.directory_checks, self.health_checks)
         upkeep = (self.upkeep, *checks, write_back, self.job_steps, deletion, self._removals, self.withdrawals)
         others = (watchlist, WatchlistMonitors(self.database, self.onfido), *self._signal_stories)
-        stories = (self.tasks, self._notices, self.endpoints, *others, *upkeep)
+        stories = (self.tasks, self.notices, self.endpoints, *others, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)
 

@@ -29,7 +29,8 @@ class Notifying(Ground):
     """Endpoints, notices and deliveries."""
 
     @part
-    def _notices(self) -> Notices:
+    def notices(self) -> Notices:
+        """Send notices, and show what one sends."""
         return self._on_endpoints(Notices)
 
     @part

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, g, render_template, request
@@ -12,9 +12,11 @@ from flask_babel import gettext as _
 from connector.api.attachments import csv_attachment
 from connector.api.audit_csv import audit_pieces
 from connector.api.middleware.shares import Lasting
+from connector.console.audit_details import details_of
 from connector.console.filters import Choice, Filters
 from connector.console.formats import sentence_of
 from connector.console.ground import use_cases
+from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.console.words import State
@@ -58,7 +60,16 @@ def show_list() -> str:
         to_drop=[] if page.rows else filters.to_drop(lambda others: _audit().is_any(g.tenant, _criteria(others))),
         older_url=filters.page_url(page.next_cursor),
         csv_query={name: value for name in _names() if (value := filters.value(name))},
+        news_url=news_url(filters, page.rows[0].change.at if page.rows else None),
     )
+
+
+@story.page("/news", scope=SCOPE, is_polled=True)
+def show_news() -> Response:
+    """Show how many entries were added since the log was loaded."""
+    filters = _filters()
+    criteria = replace(_criteria(filters), since=news_since())
+    return show_number(len(_audit().page(g.tenant, criteria, limit=MOST_NEW + 1).rows), filters)
 
 
 @story.page("/audit.csv", scope=SCOPE, lasting=Lasting.DOWNLOAD)
@@ -116,16 +127,8 @@ def _line(entry: Entry) -> Line:
         channel=channels().get(change.channel or "", ""),
         outcome=State("fault", "shield-x", _("Refused")) if is_refused else State("none", "check-lg", _("Done")),
         changes=changes,
-        detail={name: _text(value) for name, value in change.detail.items() if name not in ("properties", "claims")},
+        detail=details_of(change),
     )
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(_("yes") if value else _("no"))
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def subjects() -> dict[str, str]:

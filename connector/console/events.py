@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from flask import g, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response
 from connector.console.confirm import confirm
 from connector.console.filters import Choice, Filters
 from connector.console.ground import use_cases
+from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.verification.timeline import caused_by
@@ -52,7 +54,16 @@ def show_list() -> str:
         to_drop=[] if page.rows else filters.to_drop(_is_any),
         older_url=filters.page_url(page.next_cursor),
         newest_url=filters.url() if filters.cursor else "",
+        news_url=news_url(filters, page.rows[0].received_at if page.rows else None),
     )
+
+
+@story.page("/news", scope=VIEW, is_polled=True)
+def show_news() -> Response:
+    """Show how many events arrived since the list was loaded."""
+    filters = _filters(_provider_names())
+    criteria = replace(_criteria(filters), since=news_since())
+    return show_number(len(_lookup().page(g.tenant, criteria, limit=MOST_NEW + 1).rows), filters)
 
 
 @story.page("/<event_id>", scope=VIEW)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from flask import g, redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.console import words
 from connector.console.filters import Choice, Filters
-from connector.console.formats import claim_name, moment_of
-from connector.console.ground import now, use_cases
+from connector.console.formats import claim_name
+from connector.console.ground import use_cases
 from connector.console.links import job_url
-from connector.console.live import live_part
+from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.console.words import ATTRIBUTE_STATES, RUN_STATES
@@ -33,7 +33,6 @@ story = Story("verifications")
 
 SCOPE = "internal_idv_claim_view"
 PAGE = 25
-MOST_NEW = 99  # that the note above the list counts
 
 
 @frozen
@@ -56,7 +55,7 @@ def show_list() -> str:
     criteria = _criteria(filters)
     page = lookup.page(g.tenant, criteria, limit=PAGE, cursor=filters.cursor)
     counts = lookup.count_verified(page.rows)
-    newest = page.rows[0].verification.created_at if page.rows else now()
+    newest = page.rows[0].verification.created_at if page.rows else None
     return render_template(
         "console/verifications/list.html",
         filters=filters,
@@ -67,7 +66,7 @@ def show_list() -> str:
         total=_total(criteria),
         most=MOST_COUNTED,
         count_url=filters.url(total="1"),
-        news_url=_news_url(filters, newest),
+        news_url=news_url(filters, newest),
         is_incomplete=bool(filters.value("claim")) != bool(filters.value("result")),
         has_provider=bool(known),
         given=_given(filters),
@@ -79,12 +78,8 @@ def show_news() -> Response:
     """Show how many verifications were started since the list was loaded."""
     known = {each.provider_id: each for each in _providers().all(g.tenant)}
     filters = _filters(known)
-    since = moment_of(request.args.get("since")) or now()
-    criteria = replace(_criteria(filters), created_from=since)
-    number = _lookup().count(g.tenant, criteria, MOST_NEW + 1)
-    return live_part(
-        "console/verifications/news.html", str(number), number=number, most=MOST_NEW, list_url=_list_url(filters)
-    )
+    criteria = replace(_criteria(filters), created_from=news_since())
+    return show_number(_lookup().count(g.tenant, criteria, MOST_NEW + 1), filters)
 
 
 @story.action("/csv", scope=SCOPE)
@@ -160,15 +155,6 @@ def _row(listed: ListedVerification, known: Mapping[str, Provider], counts: Mapp
 
 def _total(criteria: VerificationFilter) -> int | None:
     return _lookup().count(g.tenant, criteria) if request.args.get("total") else None
-
-
-def _news_url(filters: Filters, newest: datetime) -> str:
-    behind = newest + timedelta(microseconds=1)
-    return url_for(".show_news", since=behind.isoformat(), **filters.query)  # type: ignore[arg-type]
-
-
-def _list_url(filters: Filters) -> str:
-    return url_for(".show_list", **filters.query)  # type: ignore[arg-type]
 
 
 def _lookup() -> VerificationLookup:

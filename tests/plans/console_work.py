@@ -86,7 +86,11 @@ PAGES = (
     *("users/{busy}", "events/{event}", "deliveries/{delivery}", "jobs/{job}"),
     *(f"audit/changes?{what}" for what in ("object={provider}", "user={user}")),
     *(f"search?q={{{name}}}" for name in ("verification", "user", "event", "job")),
-    *("verifications?userId={busy}", "home/needs", "verifications/news?since=2026-01-01T00:00:00%2B00:00"),
+    *("verifications?userId={busy}", "home/needs"),
+    *(
+        f"{story}/news?since=2026-01-01T00:00:00%2B00:00"
+        for story in ("verifications", "events", "deliveries", "audit")
+    ),
 )
 
 
@@ -117,7 +121,8 @@ def drive_console(world: World) -> None:
     [verification] = world.verifications("bea")[:1]
     for path in lists_of(world):
         turn_pages(console, path)
-    console.open("/console/verifications/news?since=2026-01-01T00:00:00%2B00:00&status=review")
+    for news in ("verifications/news?status=review&", "events/news?state=applied&", "deliveries/news?", "audit/news?"):
+        console.open(f"/console/{news}since=2026-01-01T00:00:00%2B00:00")
     console.open("/console/users/ann")
     console.post("/console/users/ann/values")
     claims = world.connector.services.claims.all(Tenant(world.tenant), "ann")

@@ -19,7 +19,7 @@ from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.domain.job_requests import resending_since
-from connector.services.application.deliveries import ResendPreview
+from connector.services.application.deliveries import MOST_COUNTED, ResendPreview
 from connector.services.jobs.jobs import Jobs
 
 CHANGE = "internal_idvp_update"
@@ -68,6 +68,7 @@ def show_dead() -> str:
     return render_template(
         "console/deliveries/dead.html",
         periods=[(_period(hours), since, deliveries().count_dead(g.tenant, since)) for hours, since in counts],
+        most_counted=MOST_COUNTED,
     )
 
 

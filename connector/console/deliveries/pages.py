@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
-from flask import g, render_template, url_for
+from flask import Response, g, render_template, url_for
 from flask_babel import gettext as _
 
 from connector.console.deliveries.rows import attempts_of, kind_words, line_of
 from connector.console.filters import Choice, Filters
 from connector.console.ground import now, use_cases
 from connector.console.live import part
+from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.story import Story
 from connector.domain.deliveries import DEAD, DONE, KINDS, READY, STATES, DeliveryFilter
 from connector.domain.frozen import frozen
 from connector.domain.notices import DeliveryRate, Endpoint
 from connector.domain.verification_filter import read_period
-from connector.services.application.deliveries import Deliveries
+from connector.services.application.deliveries import MOST_COUNTED, Deliveries
 from connector.services.application.endpoints import Endpoints
+from connector.services.application.notices import Notices
 
 VIEW = "internal_idv_claim_view"
 PAGE = 50
@@ -49,6 +52,7 @@ class Share:
 def install(story: Story) -> None:
     """Add these pages to the story."""
     story.page(scope=VIEW)(show_list)
+    story.page("/news", scope=VIEW, is_polled=True)(show_news)
     story.page("/kinds", scope=VIEW)(show_kinds)
     story.page("/<delivery_id>", scope=VIEW)(show)
 
@@ -69,7 +73,16 @@ def show_list() -> str:
         shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
         has_endpoints=bool(known),
         number_dead=number_dead,
+        news_url=news_url(filters, page.rows[0].created_at if page.rows else None),
+        most_counted=MOST_COUNTED,
     )
+
+
+def show_news() -> Response:
+    """Show how many deliveries were created since the list was loaded."""
+    filters = _filters(endpoints().all(g.tenant))
+    criteria = replace(_criteria(filters), since=news_since())
+    return show_number(deliveries().count(g.tenant, criteria, MOST_NEW + 1), filters)
 
 
 def show_kinds() -> str:
@@ -89,6 +102,7 @@ def show(delivery_id: str) -> str:
     """Show one delivery."""
     row = deliveries().get(g.tenant, delivery_id)
     known = {each.endpoint_id: each for each in endpoints().all(g.tenant)}
+    notices: Notices = use_cases().notices
     return render_template(
         "console/deliveries/page.html",
         line=line_of(row, known),
@@ -96,6 +110,7 @@ def show(delivery_id: str) -> str:
         endpoint=known.get(row.endpoint_id or ""),
         attempts=attempts_of(row),
         answer=deliveries().answer(row),
+        body=notices.body(row),
         payload=json.dumps(dict(row.payload), indent=2, ensure_ascii=False),
         headers=SIGNED_HEADERS,
     )

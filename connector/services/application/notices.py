@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, fields
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -46,10 +46,12 @@ from connector.store import endpoints, verifications
 from connector.store import notices as rows
 from connector.store.engine import Database
 from connector.store.notices import NoticePayload
+from connector.store.outbox import OutboxRow
 
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 300.0  # the longest pause, in seconds, of the notices of an endpoint that does not answer
+_MEMBERS = {each.name for each in fields(NotifyOfChange)}
 DISABLED = "disabled"  # an endpoint's new state, for the history
 
 
@@ -109,6 +111,15 @@ class Notices:
         endpoint = self.endpoint(order)
         if endpoint is None:
             return None
+        return self.send(endpoint, self._of_change(order)).answered
+
+    def body(self, row: OutboxRow) -> str | None:
+        """Return the body that a delivery posts; None if it is no notice, or one with data that Onfido has."""
+        if row.kind != NotifyOfChange.kind or {*row.payload, "endpoint_id"} != _MEMBERS:
+            return None
+        return _body(self._of_change(NotifyOfChange(**row.payload, endpoint_id=row.endpoint_id or "")))
+
+    def _of_change(self, order: NotifyOfChange) -> Notice:
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id) if order.verification_id else None
         data = {
@@ -118,14 +129,14 @@ class Notices:
             "verificationId": order.verification_id,
             "runId": verification.run_id if verification else None,
         } | ({"reason": order.reason} if order.reason else {})
-        return self.send(endpoint, Notice(order.event, order.notice_id, order.at, data)).answered
+        return Notice(order.event, order.notice_id, order.at, data)
 
     def send(self, endpoint: Endpoint, notice: Notice) -> Accepted:
         """Post a notice, and return the application's answer.
 
         Raises `NotAccepted` for any answer except 2xx; `Undeliverable` for 410.
         """
-        body = json.dumps({"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)})
+        body = _body(notice)
         with self._database.read() as connection:
             sealed = endpoints.find_secrets(connection, endpoint.endpoint_id)
         secrets = self._secrets.valid(endpoint.endpoint_id, sealed)
@@ -167,6 +178,10 @@ class Notices:
         with self._database.write() as connection:
             endpoints.change(connection, endpoint.endpoint_id, {"failures": 0})
             rows.resume(connection, endpoint.endpoint_id)
+
+
+def _body(notice: Notice) -> str:
+    return json.dumps({"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)})
 
 
 def task_started(endpoint: Endpoint, order: Stamped, verification: Verification, task: Task) -> Notice:
