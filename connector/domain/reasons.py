@@ -128,6 +128,9 @@ OF_RUN: Mapping[str, Reason] = {
         _("The run ended with an error, which is not the user's fault."),
     ),
 }
+REPLACED_REVIEW = Reason(
+    OF_RUN[REVIEW].user, _("The run ended in review; a later one took its place, so it can no longer be decided.")
+)
 OTHER_RUN = Reason(
     _("Your verification is under way. You do not have to do anything."),
     _("Onfido reports a status that the connector does not know; the run counts as open."),
@@ -135,8 +138,10 @@ OTHER_RUN = Reason(
 OTHER_CLAIM = Reason(_("This is not confirmed."), _("Onfido reports a result that the connector does not know."))
 
 
-def reason_of_run(status: str, decision: str | None = None) -> Reason:
-    """Return the sentences about a run; a decision on a review replaces those of the review."""
+def reason_of_run(status: str, decision: str | None = None, *, is_replaced: bool = False) -> Reason:
+    """Return the sentences about a run; those of a review depend on its decision, or on a run that replaced it."""
+    if status == REVIEW and decision is None and is_replaced:
+        return REPLACED_REVIEW
     return OF_RUN.get(decision if status == REVIEW and decision else status, OTHER_RUN)
 
 
@@ -151,4 +156,4 @@ def reason_of_claim(status: str | None, *, is_verified: bool, has_value: bool = 
 
 def all_reasons() -> Iterator[Reason]:
     """Yield every reason."""
-    yield from (NOT_CHECKED, NO_VALUE, OTHER_RUN, OTHER_CLAIM, *OF_CLAIM.values(), *OF_RUN.values())
+    yield from (NOT_CHECKED, NO_VALUE, REPLACED_REVIEW, OTHER_RUN, OTHER_CLAIM, *OF_CLAIM.values(), *OF_RUN.values())

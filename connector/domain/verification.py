@@ -53,9 +53,14 @@ class Verification:
     replaced_at: datetime | None = None
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether its run ended in review, without an administrator's decision so far."""
+        return self.status == REVIEW and self.decision is None
+
+    @property
     def needs_review(self) -> bool:
         """Whether it waits for an administrator's decision: it can be decided, unless a later one is being started."""
-        return self.status == REVIEW and self.decision is None and self.replaced_at is None
+        return self.is_undecided and self.replaced_at is None
 
 
 @frozen

@@ -14,6 +14,7 @@ from connector.domain.reasons import (
     OF_RUN,
     OTHER_CLAIM,
     OTHER_RUN,
+    REPLACED_REVIEW,
     Reason,
     all_reasons,
     reason_of_claim,
@@ -42,6 +43,8 @@ def test_a_watchlist_match_has_the_same_reason_as_a_claim_never_checked() -> Non
 def test_a_decision_replaces_the_review_as_the_reason() -> None:
     assert reason_of_run("review") == OF_RUN["review"]
     assert reason_of_run("review", "approved") == OF_RUN["approved"]
+    assert reason_of_run("review", is_replaced=True) == REPLACED_REVIEW
+    assert reason_of_run("review", "declined", is_replaced=True) == OF_RUN["declined"]
     assert reason_of_run("declined", "approved") == OF_RUN["declined"]
 
 

@@ -128,7 +128,8 @@ def _rule(explanation: Explanation, step: Step) -> Link:
 def sentence_of(details: VerificationDetails, attributes: Sequence[Attribute]) -> str:
     """Return the page's sentence: whether and why the attributes are verified."""
     verification = details.listed.verification
-    first = say(reason_of_run(verification.status, verification.decision).administrator)
+    is_replaced = verification.replaced_at is not None
+    first = say(reason_of_run(verification.status, verification.decision, is_replaced=is_replaced).administrator)
     if verification.closed_at is None:
         return str(first)
     missing = sum(not each.is_verified for each in attributes)
