@@ -9,11 +9,27 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from tests.forked import Forked
 from tests.waiting import GENEROUS
+
+CONNECTOR = [sys.executable, "-m", "connector"]
+
+
+def started(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a process with the options of `Popen`; the connector is forked from a process that has imported it."""
+    if list(command[:3]) == CONNECTOR and not _is_read_early(options.get("env") or os.environ):
+        return Forked("tests.connector_process", *command[3:], **options)
+    return subprocess.Popen(command, **options)
+
+
+def _is_read_early(environ: Mapping[str, str]) -> bool:
+    """Whether variables matter when Python starts, or when the metrics of several workers are imported."""
+    return "PYTHONIOENCODING" in environ or environ.get("CONNECTOR_WORKERS", "1") != "1"
 
 
 @contextmanager
@@ -22,7 +38,7 @@ def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
     One that a failed test left would warn of itself later, and fail whichever test runs at that moment.
     """
-    with subprocess.Popen(command, **options) as process:
+    with started(command, **options) as process:
         try:
             yield process
         finally:

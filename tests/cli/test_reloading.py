@@ -172,13 +172,13 @@ def test_many_hangup_signals_fail_no_request_and_cause_few_reloads(
 
 
 def test_the_server_keeps_its_processes_if_another_cannot_start(
-    tmp_path: Path, start: Callable[..., Running], issuers: tuple[AuthIssuer, AuthIssuer]
+    tmp_path: Path, data_dir: Path, start: Callable[..., Running], issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     config, log, certificates = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "ca.pem"
     content = Path(certifi.where()).read_bytes()
     certificates.write_bytes(content)
     config.write_text(f'notice_ca_file = "{certificates}"\n{described(issuers[0])}')
-    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
+    variables = {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_LOG_FORMAT": "json"}
     running = start("--config", str(config), "serve", ready="/readyz", log=log, CONNECTOR_WORKERS="2", **variables)
     site = Site(running.process, running.url, config, log)
     wait_until(lambda: len(running.children()) == 2)
@@ -252,8 +252,8 @@ def test_the_worker_refuses_faulty_settings_and_keeps_the_current_ones(worker: S
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
 
 
-def test_signals_that_arrive_before_the_worker_waits_for_them_are_obeyed(tmp_path: Path, spawn: Spawn) -> None:
-    process = spawn("worker", CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+def test_signals_that_arrive_before_the_worker_waits_for_them_are_obeyed(data_dir: Path, spawn: Spawn) -> None:
+    process = spawn("worker", CONNECTOR_DATA_DIR=str(data_dir))
     wait_until(lambda: is_blocked(process.pid, signal.SIGTERM))
     for number in (signal.SIGHUP, signal.SIGTERM):
         process.send_signal(number)

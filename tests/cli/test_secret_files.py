@@ -101,6 +101,7 @@ def test_a_secret_file_that_the_group_may_read_is_named_in_the_log(
 @pytest.mark.parametrize("mode", [0o644, 0o602])
 def test_a_world_accessible_secret_file_is_refused(
     tmp_path: Path,
+    data_dir: Path,
     spawn: Callable[..., subprocess.Popen[str]],
     issuers: tuple[AuthIssuer, AuthIssuer],
     mode: int,
@@ -110,7 +111,7 @@ def test_a_world_accessible_secret_file_is_refused(
     secret.write_text("secret")
     secret.chmod(mode)
     config.write_text(with_secret(issuers[0], secret))
-    process = spawn("--config", str(config), command, log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+    process = spawn("--config", str(config), command, log=log, CONNECTOR_DATA_DIR=str(data_dir))
     assert process.wait(timeout=100) == 1
     assert f"chmod o-rwx {secret}" in log.read_text()
 
@@ -159,12 +160,12 @@ def read_slowly(site: Site, token: str) -> int:
 
 
 def test_a_worker_reports_a_missing_secret_file_and_continues(
-    tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]], issuers: tuple[AuthIssuer, AuthIssuer]
+    tmp_path: Path, data_dir: Path, spawn: Callable[..., subprocess.Popen[str]], issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     config, log, secret, port = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "secret", free_port()
     create_private_file(secret, b"secret")
     config.write_text(with_secret(issuers[0], secret))
-    variables = VARIABLES | {"CONNECTOR_DATA_DIR": str(tmp_path / "data")}
+    variables = VARIABLES | {"CONNECTOR_DATA_DIR": str(data_dir)}
     process = spawn("--config", str(config), "worker", "--port", str(port), log=log, **variables)
     site = Site(process, f"http://127.0.0.1:{port}", config, log)
     wait_until(lambda: warnings(site) == [])

@@ -186,9 +186,11 @@ def mint(data_dir: Path, *arguments: str) -> str:
     return str(result.stdout.strip())
 
 
-def test_serve_refuses_to_start_without_issuers_and_names_the_setting(tmp_path: Path, spawn: Spawn) -> None:
+def test_serve_refuses_to_start_without_issuers_and_names_the_setting(
+    tmp_path: Path, data_dir: Path, spawn: Spawn
+) -> None:
     log = tmp_path / "log"
-    assert spawn("serve", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data")).wait(timeout=60) == 1
+    assert spawn("serve", log=log, CONNECTOR_DATA_DIR=str(data_dir)).wait(timeout=60) == 1
     [line] = log.read_text().splitlines()
     assert line.startswith("Error: ")
     for advice in ("[[issuers]]", "CONNECTOR_ISSUERS", "--dev"):
@@ -235,10 +237,10 @@ def test_dev_is_accepted_on_loopback(tmp_path: Path, host: str) -> None:
 
 
 def test_a_forced_development_mode_is_reported_at_the_start_and_in_readiness(
-    tmp_path: Path, start: Callable[..., Any]
+    tmp_path: Path, data_dir: Path, start: Callable[..., Any]
 ) -> None:
     log = tmp_path / "log"
-    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
+    variables = {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_ISSUERS": ISSUERS}
     server = start("serve", "--dev", "--force-dev", ready="/readyz", log=log, **variables)
     warnings = requests.get(f"{server.url}/readyz", timeout=60).json()["warnings"]
     assert server.stop() == 0

@@ -19,9 +19,10 @@ import requests
 from click.testing import Result
 
 from connector.store.engine import Database
-from tests import databases
+from tests import databases, processes
 from tests.cli.terminal import CTRL_C, Terminal
 from tests.ports import free_port
+from tests.waiting import GENEROUS
 
 Run = Callable[..., Result]
 Start = Callable[..., Any]
@@ -38,9 +39,10 @@ def said(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command until it ends, and return its output."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
     command = [sys.executable, "-m", "connector", *arguments]
-    return subprocess.run(
-        command, env=environ | variables, capture_output=True, text=True, errors="replace", timeout=100, check=False
-    )
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+    with processes.running(command, env=environ | variables, **options) as process:
+        shown, errors = process.communicate(timeout=GENEROUS)
+        return subprocess.CompletedProcess(command, process.returncode, shown, errors)
 
 
 @pytest.fixture
@@ -51,9 +53,9 @@ def taken_port() -> Iterator[int]:
 
 
 class TestServing:
-    def test_serve_on_a_terminal_prints_its_address_and_missing_settings(self, tmp_path: Path) -> None:
+    def test_serve_on_a_terminal_prints_its_address_and_missing_settings(self, data_dir: Path) -> None:
         port = free_port()
-        with Terminal("serve", "--dev", "--port", str(port), CONNECTOR_DATA_DIR=str(tmp_path / "data")) as terminal:
+        with Terminal("serve", "--dev", "--port", str(port), CONNECTOR_DATA_DIR=str(data_dir)) as terminal:
             terminal.expect("Ctrl-C stops it.")
             shown = terminal.shown
             terminal.press(CTRL_C)
@@ -70,10 +72,12 @@ class TestServing:
         assert "{" not in shown, "no log in JSON"
         assert "https" not in shown, "http to loopback is accepted for development"
 
-    def test_a_second_signal_does_not_interrupt_the_shutdown_of_a_worker(self, start: Start, tmp_path: Path) -> None:
+    def test_a_second_signal_does_not_interrupt_the_shutdown_of_a_worker(
+        self, start: Start, tmp_path: Path, data_dir: Path
+    ) -> None:
         """A key that is held down sends several."""
         log = tmp_path / "log"
-        variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
+        variables = {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_ISSUERS": ISSUERS}
         running = start("serve", ready="/readyz", log=log, **variables)
         [worker] = running.children()
         with suppress(ProcessLookupError):
@@ -83,9 +87,9 @@ class TestServing:
         assert running.stop() == 0
         assert "Traceback" not in log.read_text()
 
-    def test_serve_without_a_terminal_logs_json(self, start: Start, tmp_path: Path) -> None:
+    def test_serve_without_a_terminal_logs_json(self, start: Start, tmp_path: Path, data_dir: Path) -> None:
         log = tmp_path / "log"
-        variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
+        variables = {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_ISSUERS": ISSUERS}
         variables |= {"CONNECTOR_PUBLIC_URL": "http://idv.example.com", "CONNECTOR_WORKER_IN_SERVER": "never"}
         running = start("serve", ready="/readyz", log=log, **variables)
         assert running.stop() == 0
@@ -99,12 +103,12 @@ class TestServing:
         assert "connector provider add" in provider
         assert "connector worker" in worker
 
-    def test_serve_listens_on_an_ipv6_address(self, tmp_path: Path, spawn: Spawn) -> None:
+    def test_serve_listens_on_an_ipv6_address(self, data_dir: Path, spawn: Spawn) -> None:
         if not socket.has_ipv6:
             pytest.skip("this machine has no such addresses")
         port = free_port()
-        data_dir = str(tmp_path / "data")
-        with Terminal("serve", "--dev", "--host", "::1", "--port", str(port), CONNECTOR_DATA_DIR=data_dir) as terminal:
+        arguments = ("serve", "--dev", "--host", "::1", "--port", str(port))
+        with Terminal(*arguments, CONNECTOR_DATA_DIR=str(data_dir)) as terminal:
             terminal.expect("Ctrl-C stops it.")
             assert f"http://[::1]:{port}" in terminal.shown
             assert requests.get(f"http://[::1]:{port}/healthz", timeout=60).ok
@@ -120,15 +124,15 @@ class TestPorts:
         ],
     )
     def test_a_port_in_use_is_reported_with_advice(
-        self, tmp_path: Path, taken_port: int, command: tuple[str, ...], advice: str
+        self, data_dir: Path, taken_port: int, command: tuple[str, ...], advice: str
     ) -> None:
-        result = said(*command, "--port", str(taken_port), CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+        result = said(*command, "--port", str(taken_port), CONNECTOR_DATA_DIR=str(data_dir))
         assert (result.returncode, result.stdout) == (1, "")
         assert result.stderr == f"Error: Port {taken_port} of 127.0.0.1 is in use. {advice}\n"
 
     @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "2001:db8::1"])
-    def test_an_address_of_another_machine_is_refused(self, tmp_path: Path, host: str) -> None:
-        result = said("serve", "--dev", "--force-dev", "--host", host, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+    def test_an_address_of_another_machine_is_refused(self, data_dir: Path, host: str) -> None:
+        result = said("serve", "--dev", "--force-dev", "--host", host, CONNECTOR_DATA_DIR=str(data_dir))
         assert result.returncode == 1
         [line] = result.stderr.splitlines()
         assert f"Port 8080 of {host} cannot be bound" in line
@@ -139,11 +143,9 @@ METRICS_TOKEN = "scraper-of-the-tests"
 
 
 class TestWorker:
-    def test_the_worker_serves_health_and_metrics(self, tmp_path: Path, start: Start) -> None:
-        url = f"sqlite:///{tmp_path / 'connector.db'}"
-        running = start(
-            "worker", ready="/readyz", CONNECTOR_DATA_DIR=str(tmp_path / "data"), CONNECTOR_DATABASE_URL=url
-        )
+    def test_the_worker_serves_health_and_metrics(self, data_dir: Path, start: Start) -> None:
+        url = f"sqlite:///{data_dir / 'connector.db'}"
+        running = start("worker", ready="/readyz", CONNECTOR_DATA_DIR=str(data_dir), CONNECTOR_DATABASE_URL=url)
         answers = {
             path: requests.get(running.url + path, timeout=60) for path in ("/healthz", "/readyz/", "/metrics?x")
         }
@@ -160,8 +162,8 @@ class TestWorker:
         database.close()
         assert running.stop() == 0
 
-    def test_the_workers_metrics_require_the_configured_token(self, tmp_path: Path, start: Start) -> None:
-        variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_METRICS_TOKEN": METRICS_TOKEN}
+    def test_the_workers_metrics_require_the_configured_token(self, data_dir: Path, start: Start) -> None:
+        variables = {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_METRICS_TOKEN": METRICS_TOKEN}
         running = start("worker", ready="/readyz", **variables)
         for authorization, status in ((None, 401), ("Bearer x", 401), (f"Bearer {METRICS_TOKEN}", 200)):
             headers = {"Authorization": authorization} if authorization else {}
@@ -170,9 +172,11 @@ class TestWorker:
         assert requests.get(running.url + "/healthz", timeout=60).status_code == 200
         assert running.stop() == 0
 
-    def test_a_disconnected_or_idle_client_does_not_affect_others(self, tmp_path: Path, start: Start) -> None:
+    def test_a_disconnected_or_idle_client_does_not_affect_others(
+        self, tmp_path: Path, data_dir: Path, start: Start
+    ) -> None:
         log = tmp_path / "log"
-        running = start("worker", ready="/healthz", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+        running = start("worker", ready="/healthz", log=log, CONNECTOR_DATA_DIR=str(data_dir))
         address = ("127.0.0.1", int(running.url.rpartition(":")[2]))
         with socket.create_connection(address) as silent:
             for request in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b"GET /"):
@@ -247,8 +251,8 @@ class TestDemo:
         assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_names_that_a_terminal_cannot_display_fail_no_command(tmp_path: Path) -> None:
-    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data")}
+def test_names_that_a_terminal_cannot_display_fail_no_command(data_dir: Path) -> None:
+    variables = {"CONNECTOR_DATA_DIR": str(data_dir)}
     assert said("user", "add", "ann", "-a", "x=王小明 Zoë", **variables).returncode == 0
     shown = said("user", "show", "ann", PYTHONIOENCODING="latin-1:strict", **variables)
     assert shown.returncode == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import requests
 
 from tests.ports import free_port
+from tests.processes import started
 
 ROOT = Path(__file__).parents[2]
 STARTING_TIME = 60.0  # seconds, on a machine that others use too
@@ -36,7 +37,8 @@ class Process:
 
     def start(self) -> None:
         with self._lock, self._log.open("ab") as output:
-            self._process = subprocess.Popen(
+            start = started if self._root == ROOT else subprocess.Popen  # another tree's code is not imported here
+            self._process = start(
                 self.command, cwd=self._root, env=self.environ, stdout=output, stderr=output, start_new_session=True
             )
 

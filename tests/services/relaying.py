@@ -1,4 +1,4 @@
-"""A worker in a separate process that records its deliveries: `fork("tests.services.relaying", orders)`.
+"""A worker in a separate process that records its deliveries: `Forked("tests.services.relaying", orders)`.
 
 It writes the number of each delivery to a file, and prints when it is ready and when it hangs, at the
 delivery with the number `stuck_at`. Its log goes to standard error: the test reads only these lines of standard output,

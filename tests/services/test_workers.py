@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DONE
 from tests.faults.deployment import Deployment
-from tests.forked import Forked, fork
+from tests.forked import Forked
 from tests.services.ageing import let_pass
 from tests.services.relaying import Record
 from tests.waiting import wait_until
@@ -52,18 +53,18 @@ def worker(
         "step_size": step_size,
         "signals": asdict(settings.signals),
     }
-    process = fork("tests.services.relaying", json.dumps(orders))
-    try:
-        assert next_line(process) == "ready"
-        yield process
-    finally:
-        process.terminate()
-        process.wait(60)
-        process.close()
+    with Forked("tests.services.relaying", json.dumps(orders), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert next_line(process) == "ready"
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def next_line(process: Forked) -> str:
-    return process.stdout.readline().strip()
+    assert process.stdout
+    return str(process.stdout.readline().strip())
 
 
 def put(database: Database, number: int) -> None:
@@ -119,7 +120,7 @@ def test_the_delivery_of_a_killed_worker_is_taken_over_after_its_lease(
         killed.wait(60)
     with worker(settings, notes[1]) as heir:
         time.sleep(0.5)
-        assert (heir.has_ended(), delivered(database)) == (False, 0), "the lease of the whole batch still holds"
+        assert (heir.poll(), delivered(database)) == (None, 0), "the lease of the whole batch still holds"
         let_pass(database, timedelta(seconds=LEASE))
         wait_until(lambda: delivered(database) == 3)
 
