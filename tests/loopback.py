@@ -28,7 +28,7 @@ class Standing:
 
     def __init__(self, server: BaseServer) -> None:
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.1,))
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -45,7 +45,7 @@ def url(world: World) -> Iterator[str]:
     token = mint_token(world.connector.settings.data_dir, "ann", ["internal_login"], world.tenant)
     environ = {"IDV_URL": world.connector.url, "PROVIDER_ID": world.provider_id, "ACCESS_TOKEN": token}
     server = make_server("127.0.0.1", 0, load().create_app(environ), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

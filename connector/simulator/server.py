@@ -72,7 +72,7 @@ class Simulator:
         self._server = _Server(self.host, self.port, self._app)
         self.port = self._server.port
         self._sender.start()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="simulator")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="simulator")
         self._thread.start()
 
     def stop(self) -> None:

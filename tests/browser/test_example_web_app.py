@@ -23,7 +23,7 @@ def test_the_example_runs_with_a_stub_of_the_sdk(chromium: Browser, place: World
     token = mint_token(place.connector.settings.data_dir, "example", ["internal_login"], place.tenant)
     environ = {"IDV_URL": place.connector.url, "PROVIDER_ID": new_provider(place), "ACCESS_TOKEN": token}
     server = make_server("127.0.0.1", 0, load().create_app(environ), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,))
     thread.start()
     page = chromium.new_page()
     problems: list[str] = []

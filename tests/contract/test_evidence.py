@@ -279,7 +279,7 @@ class _Upstream(BaseHTTPRequestHandler):
 def upstream(own: World, ended: str) -> Iterator[Upstream]:
     """The server from which the provider of an ended run reads files from now on."""
     server = Upstream(200 * MEGABYTE, 200 * MEGABYTE)
-    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread = Thread(target=server.serve_forever, args=(0.1,))
     thread.start()
     properties = config_properties(own.simulator, base_url=server.url)
     body = provider_body(own.simulator, name=ended, configProperties=properties)

@@ -43,7 +43,7 @@ class RefusingOnfido:
                 """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v3.6"
         self._thread.start()
 

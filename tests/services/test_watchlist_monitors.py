@@ -74,7 +74,7 @@ def recorded(world: World) -> dict[str, str | None]:
 def scripted_onfido() -> Iterator[ScriptedOnfido]:
     """An Onfido that answers by script."""
     with ScriptedOnfido() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread = threading.Thread(target=server.serve_forever, args=(0.1,))
         thread.start()
         try:
             yield server
