@@ -67,6 +67,7 @@ NOT_JSON = {
 WRONG_SHAPES = (b"null", b"true", b"0", b"-1e999", b'"text"', b"[]", b"{}", b"[[]]", b"[{}]", b"[null]", b"[1, {}]")
 RIGHT_FOR: dict[bytes, tuple[str, ...]] = {b"[]": ("/claims",), b"{}": ("/rotate-secret", "/verifications-csv")}
 
+FOR_DATABASES = ("\0", "a\udc00", "\uffff", "'; DROP TABLE providers; --")  # texts that a database may refuse
 NASTY = ("\0", "a\udc00", "\x1b[2J", "\uffff", "\r\nX: y", "", "%00", "'; DROP TABLE providers; --", "x" * 9000)
 WRONG_TYPES: tuple[Any, ...] = (None, True, 2**63, 10**400, [], {}, [None], {"a": {"b": []}}, ["x"] * 2000)
 
@@ -236,12 +237,14 @@ def test_a_wrong_type_anywhere_in_a_body_causes_no_server_error(ask: Ask, operat
 
 
 @pytest.mark.parametrize("operation", MUTABLE, ids=str)
-def test_hostile_text_anywhere_in_a_body_causes_no_server_error(ask: Ask, operation: Operation) -> None:
+def test_hostile_text_anywhere_in_a_body_causes_no_server_error(
+    ask: Ask, operation: Operation, database_kind: str
+) -> None:
     body = example(operation, ask)
     troubles = [
         (path, text[:20], answer.status_code)
         for path in places(body)
-        for text in NASTY
+        for text in (NASTY if database_kind == "sqlite" else FOR_DATABASES)
         if path and not is_calm(answer := ask.operate(operation, data=json.dumps(replaced(body, path, text))))
     ]
 
