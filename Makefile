@@ -22,13 +22,13 @@ demo: $(READY)
 	@$(BIN)/connector demo $(if $(ONCE),--once)
 
 test: $(READY)
-	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not browser'
+	$(BIN)/pytest -q -n 3 --dist worksteal --ignore=tests/browser
 
 # Measuring doubles the time, so it is a separate run. The tests over PostgreSQL run the same lines as those
 # over SQLite, and are left out.
 coverage: $(READY)
-	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not postgresql and not browser' $(UNMEASURED:%=--ignore=%) \
-	    --cov --cov-report=
+	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not postgresql' --ignore=tests/browser \
+	    $(UNMEASURED:%=--ignore=%) --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='$(WHOLLY_TESTED)' --fail-under=100
 

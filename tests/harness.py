@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from connector.access.development import mint_token
@@ -65,6 +68,23 @@ class Clock:
         self._ahead += timedelta(seconds=seconds)
 
 
+class _CompiledTemplates(BytecodeCache):
+    """The templates that any connector of this process has compiled: each of them would compile them again."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = Flask.jinja_options | {"bytecode_cache": _CompiledTemplates()}
+
+
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -84,7 +104,7 @@ class ConnectorServer:
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.app.config["PUBLIC_URL"] = self.url
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
         self._relay: Relay | None = None
 
     def __enter__(self) -> ConnectorServer:

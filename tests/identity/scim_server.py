@@ -10,10 +10,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from scim2_models import ResourceType, Schema, ScimProvider
-from scim2_server.applications.wsgi import WSGIApplication as ScimApplication
-from scim2_server.memory import InMemoryStorage
-from scim2_server.utils import load_default_resource_types, load_default_schemas, load_default_service_provider_config
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.harness import HTTP
@@ -26,18 +22,6 @@ CUSTOM = "urn:scim:schemas:extension:custom:User"
 WSO2 = "urn:scim:wso2:schema"
 IDENTITY = "urn:ietf:params:scim:schemas:extension:identity:2.0:User"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-STATUS = {"verified": "boolean", "verifiedClaims": "list", "verifiedAt": "string", "verificationProvider": "string"}
-EXTENSIONS = {
-    WSO2: {"dateOfBirth": "string", "country": "string"},
-    CUSTOM: {
-        "dateOfBirth": "string",
-        "identityVerified": "string",
-        "identityVerifiedClaims": "string",
-        "identityVerifiedAt": "string",
-        "identityVerificationProvider": "string",
-    },
-    IDENTITY: {"birthdate": "string", "givenNameVerified": "boolean", **STATUS},
-}
 CLIENT_ID, CLIENT_SECRET = "connector", "secret of the tests: +&%"
 
 
@@ -52,8 +36,9 @@ class ScimServer(Standing):
     """A SCIM server whose users are added over HTTP; `requests` has the method and path of each call to it."""
 
     def __init__(self) -> None:
-        self.storage = InMemoryStorage()
-        self._scim = ScimApplication(self.storage, _provider())
+        from tests.identity.scim_application import create  # noqa: PLC0415  takes seconds, and few tests need it
+
+        self._scim, self._storage = create()
         server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Handler)
         super().__init__(server)
         self.root = f"http://127.0.0.1:{server.server_port}"
@@ -94,7 +79,7 @@ class ScimServer(Standing):
 
     def empty(self) -> None:
         """Remove all users, and the recorded calls."""
-        for each in self.storage.resources:
+        for each in self._storage.resources:
             self.remove(str(each.id))
         self.forget()
 
@@ -133,36 +118,3 @@ class ScimServer(Standing):
         start("200 OK", [("Content-Type", "application/json")])
         life = "null" if self.token_life is None else str(self.token_life)
         return [f'{{"access_token": "{token}", "token_type": "Bearer", "expires_in": {life}}}'.encode()]
-
-
-def _provider() -> ScimProvider:
-    schemas = [*load_default_schemas().values(), *(_schema(urn, names) for urn, names in EXTENSIONS.items())]
-    types = load_default_resource_types()
-    user = types["User"].model_dump()
-    user["schemaExtensions"] += [{"schema": urn, "required": False} for urn in EXTENSIONS]
-    resource_types = [*(each for name, each in types.items() if name != "User"), ResourceType.model_validate(user)]
-    return ScimProvider.from_discovery(schemas, resource_types, config=load_default_service_provider_config())
-
-
-def _schema(urn: str, names: dict[str, str]) -> Schema:
-    attributes = [_attribute(name, kind) for name, kind in names.items()]
-    return Schema.model_validate({"id": urn, "name": _name(urn), "description": "declared", "attributes": attributes})
-
-
-def _name(urn: str) -> str:
-    """Return a name that is unique to the schema: the server derives a class name from it."""
-    return "".join(part.capitalize() for part in urn.replace(".", ":").split(":"))
-
-
-def _attribute(name: str, kind: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": "string" if kind == "list" else kind,
-        "multiValued": kind == "list",
-        "description": name,
-        "required": False,
-        "caseExact": True,
-        "mutability": "readWrite",
-        "returned": "default",
-        "uniqueness": "none",
-    }
