@@ -6,6 +6,7 @@ written.
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
@@ -15,7 +16,7 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -54,7 +55,8 @@ def configure_logging(level: str, log_format: str) -> None:
         [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if is_json
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            _escape_controls,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback),
         ]
     )
     handler = logging.StreamHandler()
@@ -105,6 +107,27 @@ def _blank_secrets(_logger: object, _method: str, entry: MutableMapping[str, Any
         if _names_secret(key):
             entry[key] = "…"
     return entry
+
+
+def _escape_controls(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape what would forge lines or control the operator's terminal, such as in a request's path."""
+    for key, value in entry.items():
+        if isinstance(value, str):
+            entry[key] = _printable(value)
+    return entry
+
+
+def _write_traceback(file: TextIO, exc_info: Any) -> None:
+    """Write a traceback, indented: its message may repeat what a caller sent, and must not look like an entry."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    file.write("\n".join(f"  {_printable(line)}" for line in text.getvalue().split("\n")))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 @lru_cache(maxsize=1024)  # keys are literals in the code, so there are few

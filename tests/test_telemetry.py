@@ -75,8 +75,24 @@ class Story:
         return sum(float(number) for shown, number in found if all(each in shown for each in wanted))
 
 
-def logged(log_format: str) -> str:
-    command = [sys.executable, "-c", "import sys\n" + LOGGING, log_format]
+# A program that logs what callers sent.
+HOSTILE = """
+import logging, structlog
+from connector import telemetry
+
+telemetry.configure_logging("INFO", sys.argv[1])
+sent = "/\\x1b[31mred\\x9b2J\\nforged\\x85line\\u2028and\\u202eback"
+structlog.get_logger("connector.test").info("access", path=sent, ids={"user_id": sent})
+logging.getLogger("a.library").warning("cannot read %s", sent)
+try:
+    raise ValueError(sent)
+except ValueError as error:
+    structlog.get_logger("connector.test").error("failed", exc_info=error)
+"""
+
+
+def logged(log_format: str, program: str = LOGGING) -> str:
+    command = [sys.executable, "-c", "import sys\n" + program, log_format]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == ""
     return done.stderr
@@ -123,6 +139,13 @@ class TestLogs:
         text = logged(log_format)
         assert "it failed" in text
         assert "hidden-value" not in text
+
+    @pytest.mark.parametrize("log_format", ["json", "console"])
+    def test_no_log_format_lets_a_caller_control_the_terminal_or_forge_lines(self, log_format: str) -> None:
+        text = logged(log_format, HOSTILE)
+        assert [each for each in text if not (each.isprintable() or each == "\n")] == []
+        assert "x1b[31mred" in text or "u001b[31mred" in text
+        assert [line for line in text.splitlines() if line.startswith("forged")] == []
 
 
 class TestTraceId:
