@@ -38,16 +38,17 @@ def stats(
     if as_json:
         print_json(body)
     else:
-        _print(body)
+        _print(body, environment)
 
 
-def _print(body: Mapping[str, Any]) -> None:
+def _print(body: Mapping[str, Any], environment: str | None) -> None:
     times, started = body["secondsToResult"], body["funnel"][0]["count"]
     print_record(
         {
             "from": body["from"],
             "before": body["before"],
             "counted": body["countedAt"] or "not yet: the worker counts",
+            "environment": environment or "all except the sandbox (--environment)",
             "got through": _share(body["gotThrough"]),
             "median time": _seconds(times["median"]),
             "90 % within": _seconds(times["p90"]),

@@ -286,6 +286,8 @@ class TestViews:
         answer = quiet.connector.as_admin(tenant).get(PATH, params={"providerId": quiet.provider_id})
         assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60000")
         assert json.loads(run("stats", "--json", "--tenant", tenant).stdout)["claims"] == []
+        shown = run("stats", "--tenant", tenant).stdout
+        assert "all except the sandbox (--environment)" in shown, "who looks for a sandbox run is told"
 
     @pytest.mark.parametrize(
         ("query", "named"),
