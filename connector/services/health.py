@@ -12,7 +12,7 @@ import structlog
 
 from connector.errors import DatabaseUnavailable
 from connector.services.timed_check import PATIENCE, Overdue, TimedCheck
-from connector.store.engine import TOO_NEW, Database
+from connector.store.engine import CHECK_PATIENCE, TOO_NEW, Database
 from connector.store.schema import Fit
 
 log = structlog.get_logger(__name__)
@@ -24,8 +24,9 @@ UNREACHABLE = "The database cannot be reached."
 class Health:
     """Checks a database on request, and writes to it at most once in `WRITE_EVERY`."""
 
-    def __init__(self, database: Database, patience: float = PATIENCE) -> None:
+    def __init__(self, database: Database, patience: float = PATIENCE, write_patience: float = CHECK_PATIENCE) -> None:
         self._database = database
+        self._write_patience = write_patience
         self._reading = TimedCheck(database.fit, patience)
         self._writing = TimedCheck(self._try_to_write, patience)
         self._tried_at = float("-inf")
@@ -58,7 +59,7 @@ class Health:
 
     def _try_to_write(self) -> None:
         try:
-            self._database.check_writable()
+            self._database.check_writable(self._write_patience)
             self._write_problem = None
         except DatabaseUnavailable as error:
             log.warning("database.unavailable", reason=error.reason)

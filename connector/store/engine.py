@@ -32,6 +32,7 @@ PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
 PATIENCE = 60.0  # seconds for an exchange with PostgreSQL (longer than a statement), or for a writer's turn on SQLite
+CHECK_PATIENCE = 10.0  # the latter, to find out whether writing is possible: longer than any other transaction
 MIGRATION_PATIENCE = 3600.0  # the latter, if another process may be migrating the schema
 MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on PostgreSQL
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
@@ -133,11 +134,14 @@ class Database:
         with self.read() as connection:
             return schema.fit(connection)
 
-    def check_writable(self) -> None:
-        """Write without changing anything; raises `DatabaseUnavailable` if that fails, or is about to fail."""
+    def check_writable(self, patience: float = CHECK_PATIENCE) -> None:
+        """Write without changing anything; raises `DatabaseUnavailable` if that fails, or is about to fail.
+
+        On SQLite, it fails as well if there is no turn within `patience` seconds, or the database's limit.
+        """
         if self.path is not None:
             check_space(self.path)
-        with self.write() as connection:
+        with self.write(min(patience, self._patience)) as connection:
             connection.execute(_SAME_VERSION)
 
     def _check_in_place(self) -> None:

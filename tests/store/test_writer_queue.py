@@ -85,6 +85,16 @@ def test_a_database_is_unhealthy_while_another_process_is_stopped_in_its_turn(pa
         wait_until(lambda: health.problem() is None)
 
 
+def test_a_database_is_unhealthy_although_writers_still_wait_for_a_process_that_is_stopped_in_its_turn(
+    path: Path,
+) -> None:
+    with opened(path, 10 * GENEROUS) as database:
+        health = Health(database, write_patience=IMPATIENCE)
+        with stopped_in_turn(path):
+            wait_until(lambda: health.problem() == "The database accepts no writes.")
+        wait_until(lambda: health.problem() is None)
+
+
 def test_a_reader_does_not_wait_for_a_process_that_is_stopped_in_its_turn(path: Path) -> None:
     with stopped_in_turn(path), opened(path, IMPATIENCE) as database, database.read() as connection:
         assert not users.has(connection, "acme", "ann")
