@@ -84,7 +84,7 @@ class Application(Flask):
 def create_app(
     settings: Settings,
     clock: Clock = utc_now,
-    subscribers: Sequence[Subscriber] = (),
+    subscribers: Sequence[Subscriber[Any]] = (),
     handlers: Iterable[Handler[Any]] = (),
     malformed: Sequence[type[Exception]] = (),
 ) -> Flask:

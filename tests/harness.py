@@ -96,7 +96,7 @@ class ConnectorServer:
     """A connector that answers on loopback, in this process."""
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], datetime], subscribers: Sequence[Subscriber] = ()
+        self, settings: Settings, clock: Callable[[], datetime], subscribers: Sequence[Subscriber[Any]] = ()
     ) -> None:
         self.app = create_app(settings, clock, subscribers)
         self.settings = settings

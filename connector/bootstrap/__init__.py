@@ -268,7 +268,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
 def create_services(
     settings: Settings,
     clock: Clock = utc_now,
-    subscribers: Sequence[Subscriber] = (),
+    subscribers: Sequence[Subscriber[Any]] = (),
     handlers: Iterable[Handler[Any]] = (),
 ) -> Services:
     """Open the database and return the use cases on it.

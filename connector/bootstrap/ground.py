@@ -81,7 +81,7 @@ class Ground:
         vault: Vault,
         fingerprints: Fingerprints,
         texts: OpaqueTexts,
-        subscribers: Sequence[Subscriber],
+        subscribers: Sequence[Subscriber[Any]],
         handlers: Iterable[Handler[Any]],
     ) -> None:
         self.settings = settings
@@ -95,13 +95,8 @@ class Ground:
         self._texts = texts
         self._handlers = handlers
         self._journal = Journal(
-            [
-                *subscribers,
-                StatusAnnouncement(self.tenants),
-                MonitorAnnouncement(),
-                SignalAnnouncement(),
-                *announcements(),
-            ]
+            [*subscribers, StatusAnnouncement(self.tenants)],
+            [MonitorAnnouncement(), SignalAnnouncement(), *announcements()],
         )
         self._refusals = RefusalRecord(database, self._journal, RefusalLimit(clock))
         self._afterwards = Afterwards()

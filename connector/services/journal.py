@@ -11,7 +11,7 @@ subscribers, including a claim that is no longer verified.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,42 +23,49 @@ from connector.store import history, outbox, queueing
 from connector.store.outbox import Payload
 from connector.store.queueing import ConditionalPayload
 
+P_co = TypeVar("P_co", bound=Payload, covariant=True)
 
-class Subscriber(Protocol):
+
+class Subscriber(Protocol[P_co]):
     """Selects changes, and returns their deliveries. Both methods run inside the change's transaction."""
 
     def wants(self, change: Change) -> bool:
         """Whether to queue a delivery for this change."""
         ...
 
-    def delivery(self, change: Change) -> Payload:
+    def delivery(self, change: Change) -> P_co:
         """Return the delivery for a change; equal deliveries of one `record` are queued once."""
         ...
 
 
 @use_case
 class Journal:
-    """Records changes and announces them to its subscribers."""
+    """Records changes and announces them to its subscribers; the deliveries of `conditional` ones have conditions."""
 
-    _subscribers: Sequence[Subscriber] = ()
+    _subscribers: Sequence[Subscriber[Payload]] = ()
+    _conditional: Sequence[Subscriber[ConditionalPayload]] = ()
 
-    def record(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Record and announce changes as the last step of their transaction: the outbox is last in the lock order."""
+    def record(self, connection: Connection, changes: Sequence[Change], *, has_audience: bool = True) -> None:
+        """Record and announce changes as the last step of their transaction: the outbox is last in the lock order.
+
+        `has_audience` is False if no condition of a delivery can hold before the commit (`store/audience.py`).
+        """
         if changes:
             history.append(connection, _attributed(changes))
-            deliveries = self._deliveries(changes)
-            conditional = [each for each in deliveries if isinstance(each, ConditionalPayload)]
-            outbox.add_all(connection, [each for each in deliveries if not isinstance(each, ConditionalPayload)])
-            queueing.add_all(connection, [each.candidate() for each in conditional])
+            outbox.add_all(connection, _deliveries(self._subscribers, changes))
+            if has_audience:
+                conditional = _deliveries(self._conditional, changes)
+                queueing.add_all(connection, [each.candidate() for each in conditional])
 
-    def _deliveries(self, changes: Sequence[Change]) -> list[Payload]:
-        deliveries = {
-            subscriber.delivery(change): None
-            for subscriber in self._subscribers
-            for change in changes
-            if subscriber.wants(change)
-        }
-        return list(deliveries)
+
+def _deliveries(subscribers: Sequence[Subscriber[P_co]], changes: Sequence[Change]) -> list[P_co]:
+    deliveries = {
+        subscriber.delivery(change): None
+        for subscriber in subscribers
+        for change in changes
+        if subscriber.wants(change)
+    }
+    return list(deliveries)
 
 
 def _attributed(changes: Sequence[Change]) -> list[Change]:

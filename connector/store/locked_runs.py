@@ -29,13 +29,14 @@ class LockedRun:
     """A run's verification, None if none is known; its claims, and the state of the user's claims.
 
     The provider's data cannot change before the transaction's end. Claims are only read if they are needed, and the
-    verification is open.
+    verification is open. `has_audience`: whether anything may be notified of changes (`audience.py`).
     """
 
     provider: SharedProvider
     verification: Verification | None
     claims: Sequence[VerificationClaim]
     states: Mapping[str, ClaimState]
+    has_audience: bool
 
 
 def lock(
@@ -50,17 +51,18 @@ def lock(
     shared = shared or providers.share(connection, provider_id)
     locked = batch.execute(connection, verifications.LOCK_RUN_OF_SHARED, key)
     if not with_claims:
-        return LockedRun(providers.read_shared(shared), _read(shared, locked), (), {})
+        return _read(shared, locked, (), {})
     sent = batch.execute(connection, _FIND_CLAIMS, key)
     states = batch.execute(connection, _LOCK_STATES, key)
-    return LockedRun(
-        providers.read_shared(shared),
-        _read(shared, locked),
-        verification_claims.read(sent.rows),
-        claims.read_states(states.rows),
-    )
+    return _read(shared, locked, verification_claims.read(sent.rows), claims.read_states(states.rows))
 
 
-def _read(shared: Answer, locked: Answer) -> Verification | None:
-    """Return the locked verification; None if the provider was removed, and is therefore not locked."""
-    return verifications.read_one(locked) if shared.rows else None
+def _read(
+    shared: Answer, locked: Answer, claims: Sequence[VerificationClaim], states: Mapping[str, ClaimState]
+) -> LockedRun:
+    """Return the locked run; without a verification if the provider was removed, and is therefore not locked."""
+    provider, row = providers.read_shared(shared), locked.one_or_none()
+    if row is None or not shared.rows:
+        return LockedRun(provider, None, claims, states, has_audience=False)
+    *columns, has_audience = row
+    return LockedRun(provider, Verification(*columns), claims, states, has_audience=has_audience or provider.watches)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, literal, or_, select
 
 from connector.domain.frozen import frozen
+from connector.store.audience import WATCHES
 from connector.store.models import outbox, providers, watchlist_monitors
 from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 
 _M = watchlist_monitors
-_HAS_SETTING = providers.c.studio["watchlist_monitor"].as_string().is_not(None)
 
 
 @frozen
@@ -57,7 +57,7 @@ def _concerning(
     The first part uses an index; with EXISTS, PostgreSQL would scan the table.
     """
     first = select(_M.c.user_id).where(*recorded).order_by(_M.c.user_id).limit(1)
-    has_setting = select(literal(1)).where(configured, _HAS_SETTING).exists()
+    has_setting = select(literal(1)).where(configured, WATCHES).exists()
     return Source([or_(first.scalar_subquery().is_not(None), has_setting)], {"provider_id": provider_id})
 
 

@@ -18,6 +18,7 @@ from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_k
 from connector.domain.stored import known_fields, stored_member, with_unknown
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch, required
+from connector.store.audience import WATCHES
 from connector.store.batch import Answer
 from connector.store.endpoints import is_notified
 from connector.store.hidden import IS_REGISTERED
@@ -65,7 +66,13 @@ WEBHOOK_TOKENS = (
     providers.c.previous_webhook_token_expires_at,
 )
 _SHARE = (
-    select(providers.c.environment, providers.c.sandbox_period, providers.c.has_lapsed_claims, *WEBHOOK_TOKENS)
+    select(
+        providers.c.environment,
+        providers.c.sandbox_period,
+        providers.c.has_lapsed_claims,
+        WATCHES.label("watches"),
+        *WEBHOOK_TOKENS,
+    )
     .where(providers.c.id == bindparam("provider_id"), IS_REGISTERED)
     .with_for_update(read=True, key_share=True)
 )
@@ -76,12 +83,14 @@ _REQUIRE = required.one_row(_SHARE)
 class SharedProvider:
     """The data of a provider that cannot change while it is share-locked.
 
-    `has_lapsed_claims`: claims that the sandbox verified in an earlier period may not be withdrawn yet.
+    `has_lapsed_claims`: claims that the sandbox verified in an earlier period may not be withdrawn yet. `watches`: it
+    has the setting for watchlist monitors.
     """
 
     environment: str | None
     sandbox_period: int = 0
     has_lapsed_claims: bool = False
+    watches: bool = False
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -101,6 +110,14 @@ def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, 
     statement = select(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement.with_for_update()).one_or_none()
     return None if row is None else row._asdict()
+
+
+def lock_all(connection: Connection, tenant: str) -> None:
+    """Lock all providers of a tenant, in the order of their ids: meanwhile no result is applied, and none after that
+    can miss what the transaction adds (`audience.py`).
+    """
+    statement = select(providers.c.id).where(providers.c.tenant == tenant).order_by(providers.c.id)
+    connection.execute(statement.with_for_update())
 
 
 def lock_name(connection: Connection, provider_id: str, tenant: str, name: str) -> bool:
@@ -138,7 +155,7 @@ def read_shared(answer: Answer) -> SharedProvider:
     row = answer.one_or_none()
     if row is None:
         return SharedProvider(environment=None)
-    return SharedProvider(row.environment, row.sandbox_period, row.has_lapsed_claims)
+    return SharedProvider(row.environment, row.sandbox_period, row.has_lapsed_claims, row.watches)
 
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
@@ -172,7 +189,7 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
     """Return which of the ids are providers of the tenant; with `share`, these cannot be removed meanwhile."""
     statement = select(providers.c.id).where(providers.c.tenant == tenant, providers.c.id.in_(provider_ids))
     if share:
-        statement = statement.with_for_update(read=True, key_share=True)
+        statement = statement.order_by(providers.c.id).with_for_update(read=True, key_share=True)
     return set(connection.execute(statement).scalars())
 
 

@@ -31,6 +31,7 @@ from sqlalchemy.sql.dml import ReturningUpdate, Update
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.store import batch, required, verification_claims
+from connector.store.audience import HAS_AUDIENCE
 from connector.store.batch import Answer
 from connector.store.fences import Fence, Lease
 from connector.store.hidden import IS_REGISTERED, is_of_registered
@@ -53,7 +54,7 @@ _INSERT = insert(verifications).returning(*_COLUMNS)
 FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
 _LOCK_RUN = SELECT.where(*_IS_RUN).with_for_update()
 # Under a share lock of the provider, it cannot be removed: the search for removed ones takes time.
-LOCK_RUN_OF_SHARED = select(*_COLUMNS).where(*_IS_RUN).with_for_update()
+LOCK_RUN_OF_SHARED = select(*_COLUMNS, HAS_AUDIENCE).where(*_IS_RUN).with_for_update()
 _CHANGE_OF_SHARED = update(verifications).where(verifications.c.id == bindparam("of"), IS_OPEN)
 _CHANGE = _CHANGE_OF_SHARED.where(IS_THERE)
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
@@ -286,12 +287,6 @@ def one(
 ) -> Verification | None:
     """Return the one verification that a statement finds."""
     row = connection.execute(statement, parameters).one_or_none()
-    return None if row is None else read_row(row)
-
-
-def read_one(answer: Answer) -> Verification | None:
-    """Read the one verification that a queued statement returns."""
-    row = answer.one_or_none()
     return None if row is None else read_row(row)
 
 

@@ -6,12 +6,8 @@ To make two requests collide, a third transaction locks a row for which both wai
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -37,17 +33,16 @@ from tests.bodies import event_body
 from tests.harness import ADMIN_SCOPES, Caller, Clock, ConnectorServer, World, verified
 from tests.listening import listening
 from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider, outcome_of
+from tests.races.colliding import RUN_LOCKED, collide, collide_behind
 from tests.races.meanwhile import meanwhile
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 PATIENCE = 60
 YEAR = 365 * 86_400
-RUN_LOCKED = ("FROM verifications", "verifications.run_id = ", "FOR UPDATE")
 RUN_RECORDED = ("UPDATE verifications", "dashboard_url=")
 USER_LOCKED = ("FROM users", "FOR UPDATE")
 ATTEMPTS_LOCKED = ("FROM verifications", "ORDER BY verifications.id FOR UPDATE")
 VALUES_SHARED = "FOR SHARE"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture(scope="module")
@@ -109,68 +104,6 @@ def refusal(call: Callable[[], object]) -> Code | None:
     except RequestError as error:
         return error.code
     return None
-
-
-class _Point:
-    """The point at which a transaction is held, with its locks."""
-
-    def __init__(self, parts: tuple[str, ...]) -> None:
-        self.reached, self.left = threading.Event(), threading.Event()
-        self._parts = parts
-
-    def note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not self.reached.is_set() and all(part in statement for part in self._parts):
-            self.reached.set()
-            self.left.wait(PATIENCE)
-
-
-@contextmanager
-def held(*parts: str) -> Iterator[_Point]:
-    """Hold the first transaction right after a statement with these parts, until the end of the block."""
-    point = _Point(parts)
-    with listening((Engine, "after_cursor_execute", point.note)):
-        try:
-            yield point
-        finally:
-            point.left.set()
-
-
-def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None:
-    """Wait until this number of transactions wait for locks, or the last call has ended without waiting."""
-    end = time.monotonic() + PATIENCE
-    while not last.done():
-        with database.read() as connection:
-            if connection.execute(text(WAITING)).scalar_one() >= number:
-                return
-        assert time.monotonic() < end, "neither waited nor done"
-        time.sleep(0.02)
-
-
-def collide(
-    database: Database, first: Callable[[], Any], point: tuple[str, ...], second: Callable[[], Any]
-) -> tuple[Any, Any]:
-    """Hold the first call in its transaction until the second waits for it; return both results."""
-    with held(*point) as at, ThreadPoolExecutor(2) as pool:
-        one = pool.submit(first)
-        assert at.reached.wait(PATIENCE), one.result(0)
-        other = pool.submit(second)
-        wait_for_waiting(database, 1, other)
-        at.left.set()
-        return one.result(PATIENCE), other.result(PATIENCE)
-
-
-def collide_behind(
-    database: Database, lock: str, row: Mapping[str, str], first: Callable[[], Any], second: Callable[[], Any]
-) -> tuple[Any, Any]:
-    """Make both calls wait, one after the other, for a row that a third transaction has locked; return both results."""
-    with ThreadPoolExecutor(2) as pool:
-        with database.write() as connection:
-            connection.execute(text(lock), row)
-            one = pool.submit(first)
-            wait_for_waiting(database, 1, one)
-            other = pool.submit(second)
-            wait_for_waiting(database, 2, other)
-        return one.result(PATIENCE), other.result(PATIENCE)
 
 
 GIVEN_NAME_LOCKED = (

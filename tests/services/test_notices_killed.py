@@ -49,7 +49,7 @@ def change(number: int) -> Change:
 def test_every_change_is_announced_although_workers_are_killed(world: World, tmp_path: Path) -> None:
     world.connector.rest()
     services, tenant, random_ = world.connector.services, Tenant("killed"), random.Random(7)
-    database, journal = services.database, Journal(announcements())
+    database, journal = services.database, Journal((), announcements())
     with Application() as kept, Application() as removed:
         endpoint, secret = services.endpoints.add(tenant, EndpointConfig(kept.url, (CLAIMS_CHANGED,)))
         doomed, _ = services.endpoints.add(tenant, EndpointConfig(removed.url, (CLAIMS_CHANGED,)))

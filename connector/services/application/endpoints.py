@@ -111,7 +111,7 @@ class Endpoints:
         check_endpoint(config, self._policy)
         secret, endpoint_id = self._secret(secret), str(uuid.uuid4())
         with self._database.write() as connection:
-            _share_provider(connection, tenant, config)
+            _lock_providers(connection, tenant, config)
             sealed = self._secrets.seal(endpoint_id, secret)
             endpoints.add(connection, endpoint_id, tenant.name, config, sealed, self._clock())
             if not config.is_enabled:
@@ -260,6 +260,14 @@ def _share_provider(connection: Connection, tenant: Tenant, config: EndpointConf
     provider_id = config.provider_id
     if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id], share=True):
         raise not_found(provider_id)
+
+
+def _lock_providers(connection: Connection, tenant: Tenant, config: EndpointConfig) -> None:
+    """Lock the provider of a new endpoint, or all of the tenant; raise for a provider that the tenant does not have."""
+    if config.provider_id is None:
+        providers.lock_all(connection, tenant.name)
+    elif providers.lock(connection, config.provider_id, tenant.name) is None:
+        raise not_found(config.provider_id)
 
 
 def _properties(config: EndpointConfig) -> list[str]:

@@ -22,13 +22,14 @@ class Outcome(Enum):
 
 @frozen
 class Applied:
-    """The outcome of `apply`, and the changes to announce."""
+    """The outcome of `apply`, and the changes to announce, to an audience if there is one."""
 
     outcome: Outcome
     verification: Verification | None = None
     event_id: str | None = None
     changes: Sequence[Change] = ()
     run: RunSnapshot | None = None
+    has_audience: bool = True
 
     @property
     def has_to_wait(self) -> bool:

@@ -200,7 +200,7 @@ class Results:
             status=run.status,
             cause=cause,
         )
-        return Applied(Outcome.APPLIED, verification, changes=changes, run=run)
+        return Applied(Outcome.APPLIED, verification, changes=changes, run=run, has_audience=locked.has_audience)
 
     def _values(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         """Return the columns that are written with a run's status."""
@@ -213,7 +213,7 @@ class Results:
 
         If the snapshot lacks the comparison, a check is queued.
         """
-        self._journal.record(connection, applied.changes)
+        self._journal.record(connection, applied.changes, has_audience=applied.has_audience)
         if applied.verification is None:
             return
         if applied.outcome is Outcome.COMPARISON_WANTED:

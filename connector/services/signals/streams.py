@@ -42,7 +42,7 @@ from connector.services.signals.levels import SeedLevels
 from connector.services.signals.pushing import SENDING_ENDS
 from connector.services.signals.writing import SignalWriter
 from connector.services.use_case import use_case
-from connector.store import notices, outbox, signal_levels, signal_reports, signal_streams
+from connector.store import notices, outbox, providers, signal_levels, signal_reports, signal_streams
 from connector.store.engine import Database
 from connector.store.sealed import stream_header
 from connector.store.vault import Vault
@@ -89,6 +89,7 @@ class Streams:
         self._forget_levels(tenant)
         now, stream_id = self._clock(), str(uuid.uuid4())
         with self._database.write() as connection:
+            providers.lock_all(connection, tenant.name)
             others = signal_streams.lock_all(connection, tenant.name)
             _check_number(others, receiver)
             stream = Stream(
