@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import create_engine, make_url, text
@@ -21,20 +22,29 @@ def listeners(port: int) -> list[int]:
 
 def seconds_of(process: int) -> float:
     """Return the CPU seconds of a process, in user mode and in the kernel."""
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(map(int, _fields(process)[11:13])) / _TICKS
 
 
-def backends_seconds(url: str) -> float:
-    """Return the CPU seconds of PostgreSQL's processes for the connections to a database."""
+def server_seconds(url: str) -> float:
+    """Return the CPU seconds of all of PostgreSQL's processes, also of those that have ended."""
     engine = create_engine(make_url(url).set(database="postgres"))
     with engine.connect() as connection:
-        found = connection.execute(
-            text("SELECT pid FROM pg_stat_activity WHERE datname = :name"), {"name": make_url(url).database}
-        )
-        seconds = sum(seconds_of(row.pid) for row in found)
+        server = int(_fields(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())[1])
     engine.dispose()
-    return seconds
+    while True:
+        with suppress(FileNotFoundError):  # one has ended meanwhile
+            return _seconds_with_children(server)
+
+
+def _seconds_with_children(process: int) -> float:
+    children = map(int, Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split())
+    ended = sum(map(int, _fields(process)[13:15])) / _TICKS
+    return seconds_of(process) + ended + sum(map(seconds_of, children))
+
+
+def _fields(process: int) -> list[str]:
+    """Return the fields of a process's state from its third on."""
+    return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
 
 
 def _processes() -> Iterator[int]:

@@ -22,7 +22,7 @@ from statistics import median
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
 
 from tests.bench import claims, webhook
-from tests.bench.cpu import backends_seconds, listeners, seconds_of
+from tests.bench.cpu import listeners, seconds_of, server_seconds
 from tests.bench.load import send_all
 from tests.bench.processes import connector, new_database
 from tests.databases import postgresql_server
@@ -113,7 +113,7 @@ def _post(name: str, port: int, run_ids: list[str]) -> None:
 
 
 def _seconds(port: int, url: str) -> tuple[float, float]:
-    return sum(map(seconds_of, listeners(port))), 0.0 if url.startswith("sqlite") else backends_seconds(url)
+    return sum(map(seconds_of, listeners(port))), 0.0 if url.startswith("sqlite") else server_seconds(url)
 
 
 if __name__ == "__main__":

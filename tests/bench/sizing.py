@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import text
 
 from connector.store.engine import Database, lift_time_limits
-from tests.bench.cpu import backends_seconds, listeners, seconds_of
+from tests.bench.cpu import listeners, seconds_of, server_seconds
 from tests.bench.deliveries import CREATE, rate
 from tests.bench.load import send_all
 from tests.bench.processes import ROOT, connector, new_database
@@ -69,7 +69,7 @@ def _events(directory: Path, url: str, processes: int, number: int) -> Mapping[s
 
 
 def _used(port: int, url: str) -> tuple[float, float]:
-    return sum(map(seconds_of, listeners(port))), backends_seconds(url)
+    return sum(map(seconds_of, listeners(port))), server_seconds(url)
 
 
 def _deliveries(directory: Path, server: str, workers: int, number: int) -> float:
