@@ -37,6 +37,7 @@ def show_home() -> str:
         health=attempt("health", _health) if g.viewer.may(VIEW) else None,
         is_first_start=providers.value == [],
         filters=filters,
+        leaves_out_sandbox=filters.value("environment") is None and figures.has_sandbox(providers.value or ()),
         periods=figures.periods_of(filters),
         numbers=attempt("numbers", lambda: figures.numbers_of(filters)) if g.viewer.may(VALUES) else None,
         fields=_fields(providers.value or ()),

@@ -13,6 +13,7 @@ from connector.console.filters import Choice, Filters
 from connector.console.formats import duration, number, percent
 from connector.console.ground import use_cases
 from connector.console.home.parts import link
+from connector.domain.environment import SANDBOX
 from connector.domain.frozen import frozen
 from connector.domain.provider import Provider
 from connector.domain.statistics import ClaimNumbers, Share, Statistics
@@ -79,6 +80,11 @@ def filters_of(providers: Sequence[Provider]) -> Filters:
         Choice("environment", _("Environment"), {"live": _("Live"), "sandbox": _("Sandbox"), "all": _("All")}),
         dates={"from": _("From"), "to": _("To")},
     )
+
+
+def has_sandbox(providers: Sequence[Provider]) -> bool:
+    """Whether a provider uses Onfido's sandbox, whose results are counted only if they are asked for."""
+    return any(each.environment == SANDBOX for each in providers)
 
 
 def periods_of(filters: Filters) -> Sequence[tuple[str, str, bool]]:
