@@ -27,11 +27,12 @@ from connector.store.engine import Database
 from connector.store.models import user_attributes, users, verifications
 from tests.cli.test_upkeep import add_provider
 from tests.processes import running
+from tests.waiting import GENEROUS
 
 Run = Callable[..., Result]
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 MANY = 15_000  # users: seconds of work for the fastest machine
-PATIENCE = 60
+PATIENCE = GENEROUS
 
 
 def csv_of(number: int) -> str:

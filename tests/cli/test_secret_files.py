@@ -31,10 +31,10 @@ def with_secret(issuer: AuthIssuer, secret: Path) -> str:
     return f'{described(issuer)}[[tenants]]\nname = "x"\n[tenants.directory]\n{directory}'
 
 
-def begin(tmp_path: Path, start: Start, settings: str, workers: int = 1) -> tuple[Site, Running]:
-    config, log = tmp_path / "settings.toml", tmp_path / "log"
+def begin(data_dir: Path, start: Start, settings: str, workers: int = 1) -> tuple[Site, Running]:
+    config, log = data_dir.parent / "settings.toml", data_dir.parent / "log"
     config.write_text(settings)
-    variables = VARIABLES | {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_WORKERS": str(workers)}
+    variables = VARIABLES | {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_WORKERS": str(workers)}
     running = start("--config", str(config), "serve", ready="/readyz", log=log, **variables)
     wait_until(lambda: len(running.children()) == workers)
     return Site(running.process, running.url, config, log), running
@@ -53,12 +53,12 @@ def warnings(site: Site) -> list[str] | None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_new_process_still_has_the_secret_of_a_removed_file(
-    tmp_path: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer], workers: int
+    tmp_path: Path, data_dir: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer], workers: int
 ) -> None:
     secret = tmp_path / "secret"
     create_private_file(secret, b"secret of the directory")
     settings = with_secret(issuers[0], secret)
-    site, running = begin(tmp_path, start, settings, workers)
+    site, running = begin(data_dir, start, settings, workers)
     assert warnings(site) == []
 
     secret.unlink()
@@ -85,12 +85,12 @@ def test_a_new_process_still_has_the_secret_of_a_removed_file(
 
 
 def test_a_secret_file_that_the_group_may_read_is_named_in_the_log(
-    tmp_path: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer]
+    tmp_path: Path, data_dir: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     secret = tmp_path / "secret"
     create_private_file(secret, b"secret")
     secret.chmod(0o640)
-    site, running = begin(tmp_path, start, with_secret(issuers[0], secret))
+    site, running = begin(data_dir, start, with_secret(issuers[0], secret))
     entry = site.wait_for_event("settings.secret_file_open", 1)
     assert (entry["path"], f"chmod g-rwx {secret}" in entry["advice"]) == (str(secret), True)
     assert running.stop() == 0
@@ -118,10 +118,10 @@ def test_a_world_accessible_secret_file_is_refused(
 
 @pytest.mark.timeout(300)
 def test_hangup_signals_fail_no_request_in_flight_and_reach_every_process(
-    tmp_path: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer]
+    data_dir: Path, start: Start, issuers: tuple[AuthIssuer, AuthIssuer]
 ) -> None:
     ours, theirs = issuers
-    site, running = begin(tmp_path, start, described(ours), 3)
+    site, running = begin(data_dir, start, described(ours), 3)
     first, statuses, is_over = set(running.children()), Counter[int](), threading.Event()
 
     def call() -> None:

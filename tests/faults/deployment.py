@@ -16,9 +16,10 @@ import requests
 
 from tests.ports import free_port
 from tests.processes import started
+from tests.waiting import GENEROUS
 
 ROOT = Path(__file__).parents[2]
-STARTING_TIME = 60.0  # seconds, on a machine that others use too
+STARTING_TIME = GENEROUS  # on a machine that others use too
 
 
 class Process:
@@ -54,7 +55,7 @@ class Process:
         with self._lock:
             assert self._process
             self._process.terminate()
-            return self._process.wait(timeout=60)
+            return self._process.wait(timeout=GENEROUS)
 
     def kill(self) -> None:
         """Kill the process and its children without warning."""
