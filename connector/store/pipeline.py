@@ -2,7 +2,8 @@
 
 psycopg's own pipeline writes and polls once for each statement, which costs more than most statements themselves. Here
 its wrapper of libpq (`psycopg.pq`) is called directly. A statement is prepared the first time that a connection sends
-it, by its text alone: the types of its parameters are those of its casts and columns, whatever the values are.
+it, by its text alone: the types of its parameters are those of its casts and columns, whatever the values are. Results
+are received in binary form, so that times need not be parsed.
 
 A pooler may pass a client's statements to other connections of the server each time, where others have prepared theirs.
 So a statement's name is a digest of its text: no name can stand for two statements. Once a name is missing, or exists
@@ -113,12 +114,12 @@ class _Exchange:
 
     def execute(self, name: bytes, parameters: Dumped) -> None:
         """Execute a prepared statement."""
-        self._connection.send_query_prepared(name, parameters)
+        self._connection.send_query_prepared(name, parameters, result_format=pq.Format.BINARY)
         self._texts.append(None)
 
     def execute_unprepared(self, text: str, parameters: Dumped) -> None:
         """Execute a statement without a name."""
-        self._connection.send_query_params(text.encode(), parameters)
+        self._connection.send_query_params(text.encode(), parameters, result_format=pq.Format.BINARY)
         self._texts.append(None)
 
     def end(self, wait: Callable[[PQGen[None]], None]) -> Results:
