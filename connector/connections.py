@@ -18,7 +18,7 @@ from connector.directory.checks import DirectoryChecks
 from connector.directory.directories import Directories
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 

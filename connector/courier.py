@@ -15,8 +15,8 @@ import structlog
 
 from connector.errors import DatabaseUnavailable
 from connector.services.outbox import Outbox, new_owner
+from connector.store.deliveries.outbox import Delivery
 from connector.store.engine import Database
-from connector.store.outbox import Delivery
 
 log = structlog.get_logger(__name__)
 

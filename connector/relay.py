@@ -18,9 +18,9 @@ import structlog
 from connector.courier import Courier
 from connector.errors import DatabaseUnavailable
 from connector.services.outbox import Outbox, new_owner
-from connector.store import outbox as rows
+from connector.store.deliveries import outbox as rows
+from connector.store.deliveries.outbox import Payload
 from connector.store.engine import Database
-from connector.store.outbox import Payload
 from connector.store.wake_up import SECOND_LOOK, Notifications
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from connector.bootstrap import Services, create_services
 from connector.bootstrap.ground import Clock, utc_now
 from connector.connections import PartCheck, checks_of, directory_part, issuer_parts
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError, DatabaseUnavailable
 from connector.http.client import HttpClient

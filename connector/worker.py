@@ -21,7 +21,7 @@ from connector.process.reloading import read_again
 from connector.relay import Relay
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
-from connector.store.outbox import Payload
+from connector.store.deliveries.outbox import Payload
 
 log = structlog.get_logger(__name__)
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX

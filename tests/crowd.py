@@ -32,9 +32,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from connector.domain.watchlist import STANDARD
+from connector.domain.studio.watchlist import STANDARD
 from connector.store.dialect import from_now
-from connector.store.directory_models import status_writes
 from connector.store.engine import lift_time_limits
 from connector.store.models import (
     applicants,
@@ -45,14 +44,18 @@ from connector.store.models import (
     jobs,
     outbox,
     refused_starts,
+    signal_events,
+    signal_levels,
+    signal_streams,
+    signal_subjects,
+    status_writes,
     user_attributes,
     users,
     verification_claims,
     verification_tags,
     verifications,
+    watchlist_monitors,
 )
-from connector.store.signal_models import signal_events, signal_levels, signal_streams, signal_subjects
-from connector.store.watchlist_models import watchlist_monitors
 from tests.harness import as_actor
 from tests.values import GIVEN_NAME
 

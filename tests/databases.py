@@ -16,9 +16,9 @@ from psycopg.errors import DeadlockDetected
 from sqlalchemy import Connection, Engine, Table, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from connector.store import providers
 from connector.store.engine import Database
 from connector.store.models import metadata
+from connector.store.providers import providers
 
 STANDING_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "")  # of a server that runs already, instead of a new one
 # Every process of the tests keeps the pools of its connectors. There is no power loss, so nothing waits for the disk.

@@ -19,7 +19,7 @@ from connector.access.development import mint_token
 from connector.app import create_app
 from connector.bootstrap import Services
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.verifications.verification import Verification, VerificationFilter
 from connector.onfido.client import OnfidoClient
 from connector.relay import Relay
 from connector.services.journal import Subscriber
@@ -27,7 +27,7 @@ from connector.services.timing import Deadline
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store.outbox import OutboxRow
+from connector.store.deliveries.outbox import OutboxRow
 from tests.bodies import sign
 from tests.values import MAPPING, VALUES
 from tests.waiting import GENEROUS, wait_until

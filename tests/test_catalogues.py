@@ -21,17 +21,17 @@ from jinja2 import Environment
 from connector.console import catalogue
 from connector.console.frame import HERE
 from connector.console.translations import FOLDER, SOURCE, Catalogues, languages, say
-from connector.domain import reasons
-from connector.domain.audit_filter import SUBJECTS
-from connector.domain.dry_run import Limit
+from connector.domain.audit.audit_filter import SUBJECTS
+from connector.domain.audit.history import AUDITED, Change
+from connector.domain.audit.sentences import sentence
 from connector.domain.events import REFUSALS, RefusedPosts
-from connector.domain.health import Health
-from connector.domain.history import AUDITED, Change
-from connector.domain.judgement import Rule, Verdict, explain
 from connector.domain.messages import Message, counted, joined, message
-from connector.domain.sentences import sentence
-from connector.domain.setup_steps import SetupFacts, headline, setup_steps
-from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.providers.health import Health
+from connector.domain.providers.setup_steps import SetupFacts, headline, setup_steps
+from connector.domain.verifications import reasons
+from connector.domain.verifications.dry_run import Limit
+from connector.domain.verifications.judgement import Rule, Verdict, explain
+from connector.domain.verifications.verification import Verification, VerificationClaim
 from tests.domain.examples import PROVIDER
 
 TEMPLATES = HERE / "templates"

@@ -23,7 +23,7 @@ from connector.process import metrics_directory
 from connector.services.starting.counting import counted
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.dialect import from_now
 from connector.store.models import outbox as outbox_table
 from tests.harness import Clock

@@ -9,7 +9,7 @@ from connector.access.discovery import Fetch, FetchError
 from connector.access.introspection import Introspection
 from connector.access.issuer_keys import fetch_keys
 from connector.domain.messages import message
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.errors import ConnectorError
 from connector.http.client import HttpClient
 from connector.settings import Issuer

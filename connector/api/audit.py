@@ -12,7 +12,7 @@ from connector.api.errors import PROVIDER_ERRORS
 from connector.api.middleware.shares import Lasting
 from connector.api.parsing import Blueprint
 from connector.api.shapes.audit import AuditFilterSchema, AuditPageSchema, AuditQuerySchema, audit_body
-from connector.domain.audit_filter import read_audit_filter
+from connector.domain.audit.audit_filter import read_audit_filter
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import AUDIT_FILE, Readings
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 from connector.api.csv_lines import sheet_pieces
 from connector.api.shapes.audit import AuditEntrySchema, entry_body
-from connector.domain.history import Entry
+from connector.domain.audit.history import Entry
 
 _SCHEMA = AuditEntrySchema()
 COLUMNS = tuple(field.data_key or name for name, field in _SCHEMA.fields.items())

@@ -9,7 +9,7 @@ from flask import current_app, g
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.shapes.console_session import SessionPageSchema, SessionQuerySchema, SessionsOfSchema, sessions_body
-from connector.services.console_sessions import ConsoleSessions
+from connector.services.console.console_sessions import ConsoleSessions
 
 blueprint = Blueprint(
     "console-sessions",

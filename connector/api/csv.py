@@ -13,7 +13,7 @@ from connector.api.middleware.shares import Lasting
 from connector.api.parsing import Blueprint
 from connector.api.shapes.verification import VerificationFilterSchema
 from connector.api.verifications import PREFIX, check_provider
-from connector.domain.verification_filter import read_filter
+from connector.domain.verifications.verification_filter import read_filter
 from connector.errors import Code
 from connector.services.lookup.readings import CSV_FILE, Readings
 from connector.services.lookup.verifications import VerificationLookup

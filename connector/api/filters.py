@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from connector.domain.messages import message
-from connector.domain.provider import Condition
+from connector.domain.providers.provider import Condition
 from connector.errors import InvalidQuery
 
 _ATTRIBUTES = {"id": "id", "name": "name", "type": "type", "description": "description", "isenabled": "is_enabled"}

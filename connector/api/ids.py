@@ -8,7 +8,7 @@ from flask import Flask, g
 
 from connector.domain.ids import normal_id
 from connector.domain.messages import message
-from connector.domain.user_ids import id_objection
+from connector.domain.people.user_ids import id_objection
 from connector.errors import Code, RequestError
 
 USER_ID = "user_id"

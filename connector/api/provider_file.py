@@ -11,9 +11,9 @@ import marshmallow as ma
 
 from connector.api.shapes.provider import ProviderRequestSchema, provider_body, provider_config
 from connector.api.shapes.studio import studio_body
-from connector.domain.differences import differences
+from connector.domain.audit.differences import differences
 from connector.domain.messages import message
-from connector.domain.provider import SECRETS, Provider, ProviderConfig
+from connector.domain.providers.provider import SECRETS, Provider, ProviderConfig
 from connector.domain.strict_json import parse_json
 from connector.errors import InvalidField
 

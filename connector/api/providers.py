@@ -22,7 +22,7 @@ from connector.api.shapes.provider import (
     provider_config,
 )
 from connector.domain.messages import message
-from connector.domain.provider import PROVIDER_TYPE, ProviderConfig
+from connector.domain.providers.provider import PROVIDER_TYPE, ProviderConfig
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.providers.registry import Providers
 

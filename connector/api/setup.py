@@ -16,7 +16,7 @@ from connector.api.shapes.health import HealthListSchema, HealthSchema, health_b
 from connector.api.shapes.progress import ProgressSchema, progress_body
 from connector.api.shapes.provider import ProviderRequestSchema
 from connector.api.shapes.setup import MatchImpactSchema, ReadinessSchema, UsageSchema, WebhookSchema
-from connector.domain.readiness import Readiness
+from connector.domain.providers.readiness import Readiness
 from connector.errors import Code
 from connector.services.lookup.match_impact import Impact, MatchImpact
 from connector.services.lookup.remapping import Remapping, RemappingImpact

@@ -9,7 +9,7 @@ from flask import current_app, g
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.shapes.statistics import StatisticsQuerySchema, StatisticsSchema, statistics_body
-from connector.domain.statistics_period import read_environment
+from connector.domain.statistics.statistics_period import read_environment
 from connector.errors import Code
 from connector.services.lookup.statistics import StatisticsLookup
 

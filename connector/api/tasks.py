@@ -13,7 +13,7 @@ from connector.api.middleware.shares import Lasting
 from connector.api.openapi.error_responses import ONFIDO
 from connector.api.parsing import Blueprint
 from connector.api.shapes.verification import TaskSchema
-from connector.domain.tasks import Task, TaskSummary
+from connector.domain.studio.tasks import Task, TaskSummary
 from connector.errors import Code
 from connector.services.application.tasks import Tasks
 

@@ -31,8 +31,8 @@ from connector.api.shapes.claim import (
     status_property,
 )
 from connector.domain.messages import message
+from connector.domain.studio.workflow_input import RunRequest
 from connector.domain.tenancy import Tenant
-from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users

@@ -23,8 +23,8 @@ from connector.api.shapes.verification import (
     details_body,
     page_body,
 )
-from connector.domain.history import Change
-from connector.domain.verification_filter import RISING, read_filter
+from connector.domain.audit.history import Change
+from connector.domain.verifications.verification_filter import RISING, read_filter
 from connector.errors import Code
 from connector.services.lookup.dry_runs import DryRuns
 from connector.services.lookup.evidence import Evidence

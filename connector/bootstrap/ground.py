@@ -13,20 +13,23 @@ from connector.bootstrap.signed_userinfo import Verifier
 from connector.directory.directories import Directories
 from connector.directory.local import LocalDirectory
 from connector.directory.openid import openid_names
-from connector.domain.provider_rules import BaseUrlPolicy
-from connector.domain.studio import StudioPolicy
+from connector.domain.providers.provider_rules import BaseUrlPolicy
+from connector.domain.studio.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
+from connector.services.announcements.monitor_announcement import MonitorAnnouncement
+from connector.services.announcements.notice_announcement import announcements
+from connector.services.announcements.signal_announcement import SignalAnnouncement
+from connector.services.announcements.status_announcement import StatusAnnouncement
 from connector.services.backlog import BacklogReader
-from connector.services.console_sessions import ConsoleSessions
+from connector.services.console.console_sessions import ConsoleSessions
+from connector.services.console.sign_in_record import SignInRecord
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
 from connector.services.key_rotation import KeyRotation
-from connector.services.monitor_announcement import MonitorAnnouncement
-from connector.services.notice_announcement import announcements
 from connector.services.outbox import Handler
 from connector.services.processes import Processes
 from connector.services.providers.budget import AccountBudgets
@@ -35,13 +38,10 @@ from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets
-from connector.services.refusal_limit import RefusalLimit
-from connector.services.refusal_record import RefusalRecord
-from connector.services.refused_posts import RefusedPostCounts
-from connector.services.sign_in_record import SignInRecord
-from connector.services.signal_announcement import SignalAnnouncement
+from connector.services.refusals.refusal_limit import RefusalLimit
+from connector.services.refusals.refusal_record import RefusalRecord
+from connector.services.refusals.refused_posts import RefusedPostCounts
 from connector.services.signing import SigningKeys
-from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
 from connector.services.values import UserValues
 from connector.settings import Settings
@@ -51,7 +51,7 @@ from connector.store.vault import Fingerprints, OpaqueTexts, Vault
 
 if TYPE_CHECKING:
     from connector.services.assurance import VerifiedClaims
-    from connector.services.refused_requests import RefusedRequests
+    from connector.services.refusals.refused_requests import RefusedRequests
     from connector.services.self_check import SelfCheck
 
 Clock = Callable[[], datetime]
@@ -140,7 +140,7 @@ class Ground:
     @part
     def refused_requests(self) -> RefusedRequests:
         """Record refused requests of known callers."""
-        from connector.services.refused_requests import RefusedRequests
+        from connector.services.refusals.refused_requests import RefusedRequests
 
         return RefusedRequests(self._refusals, self._clock)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from connector.domain.jobs import FETCH_RUNS, RESEND_DELIVERIES, USER_RECORD, VERIFICATIONS_CSV, Job
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 
 if TYPE_CHECKING:
     from connector.bootstrap import Services

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from connector.bootstrap.lookups import Lookups
 from connector.bootstrap.part import part
-from connector.domain.counting import recounted_days
+from connector.domain.statistics.counting import recounted_days
 from connector.services.daily_counts import DailyCounts
 
 if TYPE_CHECKING:

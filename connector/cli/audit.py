@@ -11,13 +11,13 @@ from connector.cli.files import check_target, force_option, reporting_interrupti
 from connector.cli.options import with_options
 from connector.cli.output import actor, services, view_options
 from connector.cli.pages import page_options, print_page
-from connector.domain.audit_filter import SUBJECTS, read_audit_filter
-from connector.domain.history import OUTCOMES
+from connector.domain.audit.audit_filter import SUBJECTS, read_audit_filter
+from connector.domain.audit.history import OUTCOMES
 from connector.domain.tenancy import Tenant
 
 if TYPE_CHECKING:
     from connector.bootstrap import Services
-    from connector.domain.history import AuditFilter
+    from connector.domain.audit.history import AuditFilter
 
 _filter_options = with_options(
     click.option("--user", "userId", help="Only entries about this user."),

@@ -14,7 +14,7 @@ from connector.cli.options import with_options
 from connector.cli.output import actor, services, tenant_options
 from connector.cli.progress import counted, progress
 from connector.domain.tenancy import Tenant
-from connector.domain.verification_filter import read_filter
+from connector.domain.verifications.verification_filter import read_filter
 
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
     from connector.services.lookup.verifications import ListedVerification

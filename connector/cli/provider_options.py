@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from connector.api.shapes.studio import StudioSchema, read_studio
 from connector.cli.options import WholeNumber, with_options
 from connector.cli.output import json_option, tenant_option
-from connector.domain.studio import Studio
+from connector.domain.studio.studio import Studio
 from connector.shipped import dialect_files
 
 _TOKEN, _CLIENT = ("api_token",), ("client_id", "client_secret")  # either kind of credentials

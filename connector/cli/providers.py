@@ -26,9 +26,9 @@ from connector.cli.output import (
 from connector.cli.provider_options import configuration, configured
 from connector.cli.refusals import plain
 from connector.cli.what_if import match_impact, remapping_impact
-from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
-from connector.domain.readiness import Readiness, sandbox_note
-from connector.domain.studio import Studio
+from connector.domain.providers.provider import Provider, ProviderConfig, setup_guide, webhook_command
+from connector.domain.providers.readiness import Readiness, sandbox_note
+from connector.domain.studio.studio import Studio
 from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
 

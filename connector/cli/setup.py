@@ -22,8 +22,8 @@ from connector.cli.output import (
     tenant_options,
     view_options,
 )
-from connector.domain.provider import Provider
-from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
 from connector.domain.tenancy import Tenant
 from connector.errors import OnfidoError, RequestError
 

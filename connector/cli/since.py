@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.domain.verification_filter import read_period
+from connector.domain.verifications.verification_filter import read_period
 from connector.errors import InvalidQuery
 
 

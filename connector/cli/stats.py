@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from connector.cli.output import print_json, print_record, print_table, provider_id, services, view_options
-from connector.domain.statistics_period import PERIODS, read_environment
+from connector.domain.statistics.statistics_period import PERIODS, read_environment
 from connector.domain.tenancy import Tenant
 
 

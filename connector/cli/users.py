@@ -12,8 +12,8 @@ from connector.cli.output import Command, actor, services, tenant_options, view_
 from connector.cli.pages import page_options, print_page
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
+from connector.domain.people.user_ids import id_objection, name_objection
 from connector.domain.tenancy import Tenant
-from connector.domain.user_ids import id_objection, name_objection
 
 
 class Attribute(click.ParamType[tuple[str, str]]):

@@ -24,11 +24,11 @@ from connector.cli.pages import page_options, print_next
 from connector.cli.tasks import TASK, task
 from connector.cli.watching import watch, watch_option
 from connector.cli.what_if import dry_run
-from connector.domain.history import Change
-from connector.domain.reasons import reason_of_claim, reason_of_run
+from connector.domain.audit.history import Change
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationFilter
-from connector.domain.verification_filter import FALLING, RISING, read_filter
+from connector.domain.verifications.reasons import reason_of_claim, reason_of_run
+from connector.domain.verifications.verification import VerificationFilter
+from connector.domain.verifications.verification_filter import FALLING, RISING, read_filter
 
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
     from connector.bootstrap import Services

@@ -20,9 +20,9 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.provider_options import ClaimMapping, read_dialect, read_studio_file
-from connector.domain.dry_run import Draft
-from connector.domain.studio import Studio
+from connector.domain.studio.studio import Studio
 from connector.domain.tenancy import Tenant
+from connector.domain.verifications.dry_run import Draft
 
 _mapping = with_options(  # describe a draft mapping
     click.option(

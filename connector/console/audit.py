@@ -20,10 +20,10 @@ from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.console.words import State
-from connector.domain import history
-from connector.domain.audit_filter import read_audit_filter
+from connector.domain.audit import history
+from connector.domain.audit.audit_filter import read_audit_filter
+from connector.domain.audit.history import DONE, REFUSED, AuditFilter, Change, Entry, differences_of, name_of
 from connector.domain.frozen import frozen
-from connector.domain.history import DONE, REFUSED, AuditFilter, Change, Entry, differences_of, name_of
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import AUDIT_FILE, Readings
 

@@ -14,8 +14,8 @@ from connector.console import words
 from connector.console.deliveries.rows import kind_words
 from connector.console.formats import claim_name
 from connector.console.words import CAPTURES, JOB_KINDS, JOB_PARAMETERS, RUN_STATES
-from connector.domain import history
-from connector.domain.history import Change
+from connector.domain.audit import history
+from connector.domain.audit.history import Change
 
 LABELS: Mapping[str, object] = {
     **JOB_PARAMETERS,

@@ -27,7 +27,7 @@ from connector.console.viewer import actor
 from connector.console.words import attribute_state
 from connector.domain.claims import Claim
 from connector.domain.merging import Conflict
-from connector.domain.verification import MAX_REASON
+from connector.domain.verifications.verification import MAX_REASON
 from connector.services.people.claim_entries import SeenClaim
 from connector.services.people.claims import Claims
 

@@ -25,7 +25,7 @@ from connector.console.meanwhile import FIELD
 from connector.console.notices import notify
 from connector.console.story import Story, admit
 from connector.console.viewer import cookie_name
-from connector.services.console_sessions import Draft
+from connector.services.console.console_sessions import Draft
 
 story = Story("draft")
 

@@ -21,7 +21,7 @@ from connector.console.viewer import actor
 from connector.domain.events import EVENT_STATES, EventFilter, RefusedPosts, StoredEvent, delay
 from connector.domain.ids import normal_id
 from connector.domain.strict_json import InvalidJson, parse_json
-from connector.domain.verification_filter import read_period
+from connector.domain.verifications.verification_filter import read_period
 from connector.errors import RequestError
 from connector.services.cursors import Page
 from connector.services.lookup.events import EventLookup

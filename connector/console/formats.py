@@ -17,9 +17,9 @@ from markupsafe import Markup, escape
 
 from connector.console.ground import now
 from connector.console.translations import EXACT, say
-from connector.domain.history import Change
-from connector.domain.property_names import property_name
-from connector.domain.sentences import sentence
+from connector.domain.audit.history import Change
+from connector.domain.audit.sentences import sentence
+from connector.domain.providers.property_names import property_name
 from connector.domain.utc import timestamp
 
 ZONE_COOKIE = "zone"

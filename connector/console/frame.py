@@ -28,9 +28,9 @@ from connector.console.translations import Catalogues, choose_language, say
 from connector.console.turns import SignInTurns
 from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
-from connector.domain.failures import failure_words
-from connector.domain.history import name_of
+from connector.domain.audit.history import name_of
 from connector.domain.messages import without_command
+from connector.domain.verifications.failures import failure_words
 from connector.settings import Settings
 
 HERE = Path(__file__).parent

@@ -8,8 +8,8 @@ from typing import Any
 from flask import current_app
 
 from connector.console.turns import SignInTurns
-from connector.services.console_sessions import ConsoleSessions
-from connector.services.sign_in_record import SignInRecord
+from connector.services.console.console_sessions import ConsoleSessions
+from connector.services.console.sign_in_record import SignInRecord
 from connector.settings import Settings
 
 TURNS = "console_turns"

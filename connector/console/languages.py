@@ -14,7 +14,7 @@ from flask_babel import get_locale, refresh
 
 from connector.console.translations import LANGUAGE_COOKIE, PARAMETER, languages, named_language
 from connector.console.viewer import is_secure
-from connector.domain.capture import LANGUAGES
+from connector.domain.studio.capture import LANGUAGES
 
 
 def speak_all(blueprint: Blueprint) -> None:

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from connector.console.ground import use_cases
 from connector.console.notices import notify
-from connector.domain.history import AuditFilter, Entry
+from connector.domain.audit.history import AuditFilter, Entry
 from connector.domain.merging import Conflict, merge, snapshot
 from connector.domain.strict_json import parse_json
 from connector.errors import ChangedMeanwhile

@@ -13,7 +13,7 @@ from connector.console.ground import use_cases
 from connector.console.viewer import Viewer
 from connector.domain.deliveries import DEAD, DeliveryFilter
 from connector.domain.frozen import frozen
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.verification import VerificationFilter
 from connector.services.application.deliveries import Deliveries
 from connector.services.lookup.verifications import VerificationLookup
 

@@ -14,8 +14,8 @@ from connector.console.ground import console_sessions, settings, sign_in_record,
 from connector.console.languages import speak_all
 from connector.console.sign_in import SignInFailed, safe_next
 from connector.console.viewer import sign_in
-from connector.domain.history import LINK_USED
-from connector.services.console_sessions import Person
+from connector.domain.audit.history import LINK_USED
+from connector.services.console.console_sessions import Person
 
 log = structlog.get_logger(__name__)
 

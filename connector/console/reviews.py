@@ -16,7 +16,7 @@ from connector.console.story import Story
 from connector.console.translations import say
 from connector.console.verification.attributes import Attribute, attributes_of
 from connector.console.viewer import actor
-from connector.domain.verification import MAX_REASON
+from connector.domain.verifications.verification import MAX_REASON
 from connector.errors import InvalidField
 from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.pictures import Pictures

@@ -31,10 +31,10 @@ from connector.console.own_token import is_kept_for
 from connector.console.story import admit
 from connector.console.viewer import current_viewer, is_secure, sign_out
 from connector.console.viewer import sign_in as begin_session
-from connector.domain.history import CANCELLED, NO_ANSWER, NO_SIGN_OUT, NOT_ACCEPTED, NOT_BEGUN, OTHER_TENANT
+from connector.domain.audit.history import CANCELLED, NO_ANSWER, NO_SIGN_OUT, NOT_ACCEPTED, NOT_BEGUN, OTHER_TENANT
 from connector.errors import ConnectorError
 from connector.http.client import ExchangeError
-from connector.services.console_sessions import Person
+from connector.services.console.console_sessions import Person
 
 log = structlog.get_logger(__name__)
 

@@ -12,12 +12,12 @@ from connector.console.deliveries.rows import what
 from connector.console.descriptions import description_of
 from connector.console.ground import use_cases
 from connector.domain.assurance import ProvenClaim
+from connector.domain.audit.history import AuditFilter
 from connector.domain.claims import Claim
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.frozen import frozen
-from connector.domain.history import AuditFilter
-from connector.domain.user_status import ClaimStatus, ProviderStatus
-from connector.domain.verification import VerificationFilter
+from connector.domain.people.user_status import ClaimStatus, ProviderStatus
+from connector.domain.verifications.verification import VerificationFilter
 from connector.errors import DirectoryError
 from connector.services.application.deliveries import Deliveries
 from connector.services.lookup.audit import Audit

@@ -21,7 +21,7 @@ from connector.console.story import Story
 from connector.console.user_facts import facts_of
 from connector.console.viewer import actor
 from connector.domain.job_requests import record_of
-from connector.domain.verification import MAX_REASON
+from connector.domain.verifications.verification import MAX_REASON
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.shown_values import ShownValues
 from connector.services.lookup.user_list import UserList

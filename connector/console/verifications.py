@@ -22,9 +22,9 @@ from connector.console.words import ATTRIBUTE_STATES, RUN_STATES
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.frozen import frozen
 from connector.domain.job_requests import csv_of
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification, VerificationFilter
-from connector.domain.verification_filter import CAPTURES, DECISIONS, RESULTS, read_filter
+from connector.domain.providers.provider import Provider
+from connector.domain.verifications.verification import Verification, VerificationFilter
+from connector.domain.verifications.verification_filter import CAPTURES, DECISIONS, RESULTS, read_filter
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.verifications import MOST_COUNTED, ListedVerification, VerificationLookup
 from connector.services.providers.registry import Providers

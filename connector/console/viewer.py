@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from connector.access.claims import Principal
 from connector.console.ground import console_sessions, public_url, settings
 from connector.domain.frozen import frozen
-from connector.services.console_sessions import ConsoleSession, Person
+from connector.services.console.console_sessions import ConsoleSession, Person
 from connector.settings.issuers import OPERATE
 
 POLLED = "is_polled"  # of views: an open page requests it by itself

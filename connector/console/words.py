@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from connector.domain.capture import LINK, SDK
 from connector.domain.frozen import frozen
+from connector.domain.studio.capture import LINK, SDK
 
 
 @frozen

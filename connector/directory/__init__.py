@@ -16,7 +16,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 
 
 class RemoteDirectory(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from connector.directory.directories import Directories
 from connector.directory.opening import open_login
 from connector.domain.messages import message
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.domain.tenancy import USERINFO, Tenant
 from connector.errors import Code, ConnectorError, DirectoryError
 

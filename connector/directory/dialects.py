@@ -20,8 +20,8 @@ from typing import Any, Generic, TypeVar
 
 from connector.directory.paths import MemberPath, Path, ScimPath, as_text, parse_member, parse_scim
 from connector.domain.frozen import frozen
-from connector.domain.user_ids import name_objection
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.user_ids import name_objection
+from connector.domain.people.written_status import WrittenStatus
 from connector.errors import ConfigurationError
 
 SCIM, KEYCLOAK, USERINFO = "scim", "keycloak", "userinfo"

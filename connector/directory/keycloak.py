@@ -19,7 +19,7 @@ from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused
 from connector.directory.paths import MemberPath
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 
 BY_ID, BY_USERNAME = "id", "username"
 ATTRIBUTES = "attributes."

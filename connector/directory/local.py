@@ -8,9 +8,9 @@ from functools import partial
 from sqlalchemy import Connection
 
 from connector.domain.tenancy import Tenant
-from connector.store import users
 from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
+from connector.store.people import users
 from connector.store.sealed import user_value
 from connector.store.vault import Vault
 

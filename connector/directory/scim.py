@@ -23,7 +23,7 @@ from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.paths import ScimPath
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 from connector.errors import DirectoryError
 
 MEDIA_TYPE = "application/scim+json"

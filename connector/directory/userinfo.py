@@ -24,7 +24,7 @@ from connector.directory.limits import Budget
 from connector.directory.paths import MemberPath
 from connector.directory.signed_answers import AnswerRefusedError, NoSigningKeysError, SignedAnswers
 from connector.domain.messages import message
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 
 log = structlog.get_logger(__name__)

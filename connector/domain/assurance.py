@@ -19,7 +19,7 @@ from connector.domain.claims import comparison_key
 from connector.domain.environment import SANDBOX
 from connector.domain.frozen import frozen
 from connector.domain.openid.groups import GROUPS, nested
-from connector.domain.studio import OutputRole
+from connector.domain.studio.studio import OutputRole
 from connector.domain.text import is_blank
 from connector.domain.utc import timestamp
 

@@ -15,7 +15,7 @@ from connector.domain.jobs import (
     JobRequest,
 )
 from connector.domain.utc import timestamp
-from connector.domain.verification_filter import read_filter
+from connector.domain.verifications.verification_filter import read_filter
 
 
 def csv_of(query: Mapping[str, str | None], provider_id: str | None = None) -> JobRequest:

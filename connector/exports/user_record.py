@@ -16,15 +16,15 @@ from connector.api.shapes.claim import claim_body
 from connector.api.shapes.delivery import delivery_body
 from connector.api.shapes.user_status import UserStatusSchema, status_body
 from connector.api.shapes.verification import VerificationDetailsSchema, details_body
+from connector.domain.audit.history import AuditFilter
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.frozen import frozen
-from connector.domain.history import AuditFilter
 from connector.domain.jobs import HTML, JSON, Job, JobFailed, Step
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant, Tenants
 from connector.domain.text import json_text
 from connector.domain.utc import timestamp
-from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.verifications.verification import Verification, VerificationFilter
 from connector.errors import Code, RequestError
 from connector.exports import readable
 from connector.services.application.deliveries import Deliveries
@@ -36,8 +36,8 @@ from connector.services.lookup.verifications import ListedVerification, LiveTask
 from connector.services.people.claims import Claims
 from connector.services.results.kept import KeptResults
 from connector.services.values import UserValues
-from connector.store import user_search
 from connector.store.jobs import USER_REMOVED
+from connector.store.people import user_search
 
 VERIFICATIONS, HISTORY, END = "verifications", "history", "end"
 PAGE = 200  # entries of the audit trail in one step

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from connector.api.csv_lines import csv_text
 from connector.domain.jobs import CSV, Job, Step
 from connector.domain.tenancy import Tenants
-from connector.domain.verification import VerificationFilter
-from connector.domain.verification_filter import read_filter
+from connector.domain.verifications.verification import VerificationFilter
+from connector.domain.verifications.verification_filter import read_filter
 from connector.services.jobs.steps import Work
 from connector.services.lookup.verifications import ListedVerification, VerificationLookup
 from connector.store.pages import Position

@@ -13,7 +13,7 @@ A check that could not be performed states the reason, and an incomplete check s
 
 from __future__ import annotations
 
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 
 
 def warning(name: str, detail: str) -> Check:

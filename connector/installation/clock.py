@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from connector.access.refusals import LEEWAY
 from connector.domain.messages import message
-from connector.domain.readiness import Check, not_checked
+from connector.domain.providers.readiness import Check, not_checked
 from connector.errors import ConnectorError
 from connector.http.client import HttpClient
 from connector.store.engine import Database

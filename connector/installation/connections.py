@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from connector.bootstrap import Services
 from connector.domain.messages import message
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.installation import warning
 from connector.installation.processes import running_roles
 from connector.process.heartbeat import SERVE, WORKER

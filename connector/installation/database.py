@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from connector.domain.messages import message
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.errors import ConfigurationError, DatabaseUnavailable
 from connector.installation import warning
 from connector.store.engine import TOO_NEW, Database

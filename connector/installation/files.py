@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from connector.domain.messages import message
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.installation import warning
 from connector.private_file import group_access
 from connector.settings import Settings

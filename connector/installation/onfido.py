@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from connector.bootstrap import Services
 from connector.domain.messages import message
-from connector.domain.provider import Provider
-from connector.domain.readiness import Check
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError
 from connector.installation import warning

@@ -6,7 +6,7 @@ from collections import Counter
 
 from connector.bootstrap import Services
 from connector.domain.messages import message
-from connector.domain.readiness import Check, not_checked
+from connector.domain.providers.readiness import Check, not_checked
 from connector.installation import warning
 from connector.process.heartbeat import SERVE, WORKER
 

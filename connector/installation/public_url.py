@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.readiness import Check, not_checked
+from connector.domain.providers.readiness import Check, not_checked
 from connector.errors import ConnectorError
 from connector.http.client import HttpClient
 from connector.installation import warning

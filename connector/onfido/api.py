@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from connector.domain.credentials import Credentials
 from connector.domain.messages import message
+from connector.domain.providers.credentials import Credentials
 from connector.errors import Code, OnfidoError
 from connector.onfido.budget import Ahead
 from connector.onfido.calls import MAX_BODY_BYTES, Answer, Call

@@ -20,10 +20,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.domain.applicant import RemoteApplicant
-from connector.domain.capture import LinkOptions, SdkOptions
-from connector.domain.credentials import Credentials
-from connector.domain.workflow_run import DECIDED_STATUSES, ListedRun, RunSnapshot
+from connector.domain.providers.applicant import RemoteApplicant
+from connector.domain.providers.credentials import Credentials
+from connector.domain.studio.capture import LinkOptions, SdkOptions
+from connector.domain.studio.workflow_run import DECIDED_STATUSES, ListedRun, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
 from connector.onfido.budget import Ahead, account_of

@@ -18,7 +18,7 @@ from urllib3 import exceptions as urllib3_errors
 
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.pictures import DOCUMENT, SELFIE, Picture
+from connector.domain.verifications.pictures import DOCUMENT, SELFIE, Picture
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
 from connector.onfido.connections import Limits, exchanging

@@ -15,8 +15,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from connector.domain.access_tokens import is_sendable, renewal_time
-from connector.domain.credentials import ClientCredentials, Credentials
 from connector.domain.messages import message
+from connector.domain.providers.credentials import ClientCredentials, Credentials
 from connector.errors import Code, OnfidoError
 from connector.onfido.authorization import AccessToken, Authorization, BearerAuth, ClientAuth, TokenAuth
 from connector.onfido.calls import Answer, Call

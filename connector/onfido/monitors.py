@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.domain.watchlist import MonitorTarget, RemoteMonitor
+from connector.domain.studio.watchlist import MonitorTarget, RemoteMonitor
 from connector.errors import OnfidoError
 from connector.onfido.api import OnfidoApi
 from connector.onfido.reading import as_object, identifier, lines, objects, required, text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.domain.judgement import ClaimOutput
-from connector.domain.studio import OutputRole
+from connector.domain.studio.studio import OutputRole
+from connector.domain.studio.workflow_run import Comparison
 from connector.domain.text import is_usable
-from connector.domain.verification import VerificationClaim
-from connector.domain.workflow_run import Comparison
+from connector.domain.verifications.judgement import ClaimOutput
+from connector.domain.verifications.verification import VerificationClaim
 
 MAX_VALUE = 255
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.domain.applicant import RemoteApplicant
-from connector.domain.capture import LinkOptions
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.messages import message
-from connector.domain.tasks import Task, TaskSummary
+from connector.domain.providers.applicant import RemoteApplicant
+from connector.domain.studio.capture import LinkOptions
+from connector.domain.studio.tasks import Task, TaskSummary
+from connector.domain.studio.workflow_run import ListedRun, RunSnapshot, is_final
 from connector.domain.utc import timestamp
-from connector.domain.workflow_run import ListedRun, RunSnapshot, is_final
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
     UnreadableError,

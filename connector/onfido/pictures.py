@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from connector.domain.pictures import DOCUMENT, SELFIE, Picture
+from connector.domain.verifications.pictures import DOCUMENT, SELFIE, Picture
 from connector.onfido.reading import as_object, identifier, objects, text, time
 
 _MEDIA_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "pdf": "application/pdf"}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from connector.domain.assurance import EVIDENT_REPORTS
-from connector.domain.workflow_run import Comparison
+from connector.domain.studio.workflow_run import Comparison
 
 
 def clear_reports(objects: Iterable[dict[str, Any]]) -> tuple[str, ...]:

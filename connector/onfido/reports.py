@@ -14,8 +14,8 @@ from typing import Any, TypeGuard, TypeVar
 
 from connector.domain.frozen import frozen
 from connector.domain.nesting import containers, pointers_to
+from connector.domain.studio.workflow_run import Comparison
 from connector.domain.text import is_usable
-from connector.domain.workflow_run import Comparison
 from connector.onfido.reading import mapping, written
 
 MAX_DEPTH = 64  # levels of a workflow's output; deeper levels are not searched

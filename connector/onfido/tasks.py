@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.domain.messages import message
-from connector.domain.tasks import Task, TaskSummary
+from connector.domain.studio.tasks import Task, TaskSummary
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
 from connector.onfido.payloads import task_summaries, whole_task

@@ -13,7 +13,7 @@ from typing import Any
 
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.workflow_run import RunSnapshot, verification_id_of
+from connector.domain.studio.workflow_run import RunSnapshot, verification_id_of
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
 from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required, time

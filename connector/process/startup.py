@@ -11,7 +11,7 @@ import structlog
 
 from connector import __version__
 from connector.bootstrap import Services
-from connector.domain.history import SYSTEM
+from connector.domain.audit.history import SYSTEM
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.settings.checks import is_loopback

@@ -14,7 +14,7 @@ from connector.services.not_found import unknown_user
 from connector.services.signing import SigningKeys
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import proven_claims
+from connector.store.claims import proven_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 

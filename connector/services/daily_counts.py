@@ -15,13 +15,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
-from connector.domain.counting import bounds, due_days
-from connector.domain.hour_counts import first_kept
-from connector.domain.measures import OF_VERIFICATIONS, Count, Measure
+from connector.domain.statistics.counting import bounds, due_days
+from connector.domain.statistics.hour_counts import first_kept
+from connector.domain.statistics.measures import OF_VERIFICATIONS, Count, Measure
 from connector.services.use_case import use_case
-from connector.store import counting, daily_counts, hourly_counts
-from connector.store.counting import Window
 from connector.store.engine import Database
+from connector.store.statistics import counting, daily_counts, hourly_counts
+from connector.store.statistics.counting import Window
 
 MOST_DAYS = 31  # days that one pass counts; the next passes count the others
 MOST_PROVIDERS = 100  # providers whose verifications one statement counts

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector.services.use_case import use_case
-from connector.store.endpoints import Sealed
+from connector.store.deliveries.endpoints import Sealed
 from connector.store.sealed import endpoint_secret
 from connector.store.vault import Vault
 

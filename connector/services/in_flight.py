@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from connector.store import notices
+from connector.store.deliveries import notices
 from connector.store.engine import Database
 
 PAUSE = 0.05  # seconds between two queries

@@ -15,13 +15,14 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import Change
 from connector.domain.frozen import replace
-from connector.domain.history import Change
 from connector.services import origin
 from connector.services.use_case import use_case
-from connector.store import history, outbox, queueing
-from connector.store.outbox import Payload
-from connector.store.queueing import ConditionalPayload
+from connector.store import history
+from connector.store.deliveries import outbox, queueing
+from connector.store.deliveries.outbox import Payload
+from connector.store.deliveries.queueing import ConditionalPayload
 
 P_co = TypeVar("P_co", bound=Payload, covariant=True)
 
@@ -48,7 +49,7 @@ class Journal:
     def record(self, connection: Connection, changes: Sequence[Change], *, has_audience: bool = True) -> None:
         """Record and announce changes as the last step of their transaction: the outbox is last in the lock order.
 
-        `has_audience` is False if no condition of a delivery can hold before the commit (`store/audience.py`).
+        `has_audience` is False if no condition of a delivery can hold before the commit (`store/deliveries/audience.py`).
         """
         if changes:
             history.append(connection, _attributed(changes))

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.differences import REPLACED
+from connector.domain.audit.differences import REPLACED
+from connector.domain.audit.history import CHANGED, SETTINGS, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
-from connector.domain.history import CHANGED, SETTINGS, SYSTEM, by_administrator
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
 from connector.store import processes

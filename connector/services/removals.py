@@ -19,10 +19,11 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.domain.frozen import frozen
+from connector.services.announcements.signal_announcement import NoteLevels
 from connector.services.batches import forget
 from connector.services.outbox import Handler
-from connector.services.signal_announcement import NoteLevels
-from connector.store import outbox, removals
+from connector.store import removals
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from connector.store.removals import CLIENTS, PROVIDERS, Removable
 

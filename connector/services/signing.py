@@ -17,15 +17,15 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from connector.domain.history import ADDED, KEY, REMOVED, by_administrator
+from connector.domain.audit.history import ADDED, KEY, REMOVED, by_administrator
 from connector.domain.signing import CURRENT, NEXT, PREVIOUS, SigningKey
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.utc import timestamp
 from connector.errors import ConnectorError
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
-from connector.store import signing_keys
 from connector.store.engine import Database
+from connector.store.openid import signing_keys
 from connector.store.sealed import signing_key
 from connector.store.vault import Vault
 

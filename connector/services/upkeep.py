@@ -21,12 +21,12 @@ import structlog
 
 from connector.domain.frozen import frozen
 from connector.domain.openid.flow import KEPT_FOR
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import next_check
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.workflow_run import next_check
+from connector.domain.verifications.verification import Verification
 from connector.errors import OnfidoError
 from connector.services.batches import forget
-from connector.services.console_sessions import KEPT_AFTER_END
+from connector.services.console.console_sessions import KEPT_AFTER_END
 from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
@@ -39,19 +39,12 @@ from connector.services.starting.initiation import Initiation
 from connector.services.starting.refusals import WINDOW
 from connector.services.timing import Deadline, background
 from connector.services.use_case import use_case
-from connector.store import (
-    budgets,
-    console_sessions,
-    events,
-    history,
-    openid_clients,
-    openid_flows,
-    refused_starts,
-    verification_search,
-    verifications,
-)
-from connector.store import outbox as rows
+from connector.store import console_sessions, history
+from connector.store.deliveries import outbox as rows
 from connector.store.engine import Database
+from connector.store.openid import openid_clients, openid_flows
+from connector.store.providers import budgets, events
+from connector.store.verifications import refused_starts, verification_search, verifications
 
 log = structlog.get_logger(__name__)
 

@@ -18,16 +18,18 @@ from sqlalchemy import Connection
 
 from connector.directory.directories import Directories
 from connector.directory.local import AskedValues
-from connector.domain.history import Change
+from connector.domain.audit.history import Change
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
-from connector.store import claims, user_marks, users, verification_claims, verified_claims
 from connector.store.batch import Ask, nothing
+from connector.store.claims import claims, verified_claims
 from connector.store.engine import Database
+from connector.store.people import user_marks, users
 from connector.store.vault import Fingerprints
+from connector.store.verifications import verification_claims
 
 Marked = Mapping[str, str | None]  # fingerprints by claim URI; None if there is no value
 _ALL = "*"  # instead of a claim's URI: the fingerprint of all values

@@ -8,8 +8,8 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Id, Items, Text
-from connector.domain.credentials import MASK
 from connector.domain.messages import message
+from connector.domain.providers.credentials import MASK
 from connector.domain.signals import (
     MAX_EVENTS,
     MAX_HEADER,

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Table, Update, delete, insert, select, update
 
 from connector.domain.frozen import frozen
-from connector.store.console_models import console_links, console_sessions
 from connector.store.free_rows import lock_free
+from connector.store.models import console_links, console_sessions
 from connector.store.pages import Branch, Order, Position, page
 
 

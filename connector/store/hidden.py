@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, String, literal_column, select
 
-from connector.store.models import providers
-from connector.store.openid_models import openid_clients
+from connector.store.models import openid_clients, providers
 
 HIDDEN: ColumnElement[str] = literal_column("''", String())  # the name of the tenant: no other has it
 IS_REGISTERED = providers.c.tenant != HIDDEN

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, text, true
 
-from connector.domain.history import (
+from connector.domain.audit.history import (
     AUDITED,
     READ,
     REFUSED,
@@ -29,9 +29,9 @@ from connector.domain.history import (
     name_of,
 )
 from connector.store import batch, pages
-from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.free_rows import lock_free
 from connector.store.models import history
+from connector.store.models.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.pages import Branch, Order, Position, unindexed
 
 _STORED = [each.name for each in fields(Change) if each.name in history.c]

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, case, delete, func, insert, null, select, tex
 
 from connector.domain.jobs import DONE, EXPIRED, FAILED, OPEN_STATES, QUEUED, RUNNING_AT_ONCE, Job, JobRequest
 from connector.store import dialect, pages
-from connector.store.conditions import HAS_EXPIRING_RESULT, IS_ENDED_JOB, IS_OPEN_JOB, IS_QUEUED_JOB
 from connector.store.free_rows import lock_free
 from connector.store.models import job_parts, jobs
+from connector.store.models.conditions import HAS_EXPIRING_RESULT, IS_ENDED_JOB, IS_OPEN_JOB, IS_QUEUED_JOB
 from connector.store.pages import Branch, Order, Position
 
 _COLUMNS = [jobs.c.id.label("job_id"), *(jobs.c[each.name] for each in fields(Job) if each.name != "job_id")]

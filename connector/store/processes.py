@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.domain.frozen import frozen
-from connector.store.process_models import processes
+from connector.store.models import processes
 
 MOST = 500  # processes that are read at once
 

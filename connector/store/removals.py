@@ -14,12 +14,23 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, delete, literal, or_, select, update
 
 from connector.domain.frozen import frozen
+from connector.store.deliveries.outbox import READY, is_in
 from connector.store.free_rows import lock_free
 from connector.store.hidden import HIDDEN
-from connector.store.models import claims, events, notice_endpoints, outbox, providers, refused_starts, verifications
-from connector.store.openid_models import openid_assertions, openid_clients, openid_flows
-from connector.store.outbox import READY, is_in
-from connector.store.provider_models import provider_health, refused_posts
+from connector.store.models import (
+    claims,
+    events,
+    notice_endpoints,
+    openid_assertions,
+    openid_clients,
+    openid_flows,
+    outbox,
+    provider_health,
+    providers,
+    refused_posts,
+    refused_starts,
+    verifications,
+)
 
 
 @frozen

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, inspect, select, text
 
-from connector.store.schema_models import schema_support
+from connector.store.models import schema_support
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"  # the names of the files begin with their versions
 

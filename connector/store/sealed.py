@@ -8,21 +8,21 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select, tuple_, update
 
 from connector.domain.frozen import frozen
-from connector.store.console_models import console_sessions
 from connector.store.models import (
+    console_sessions,
     events,
     job_parts,
     notice_endpoints,
+    openid_flows,
     outbox,
     providers,
     secrets,
+    signal_streams,
     signing_keys,
     user_attributes,
     verification_claims,
     verifications,
 )
-from connector.store.openid_models import openid_flows
-from connector.store.signal_models import signal_streams
 from connector.store.vault import Vault
 
 BATCH = 500  # rows that are read and locked at once

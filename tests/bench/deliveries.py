@@ -16,7 +16,7 @@ from typing import IO, Any
 from sqlalchemy import func, select, text
 
 from connector.services.upkeep import Sweep
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
 from tests.bench.processes import ROOT, new_database

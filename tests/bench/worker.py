@@ -15,7 +15,7 @@ from sqlalchemy import text
 from connector.bootstrap import create_services
 from connector.services.outbox import Handler
 from connector.settings import Settings
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.worker import create_relay
 
 

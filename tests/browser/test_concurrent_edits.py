@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Page, expect
 
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.domain.tenancy import Tenant
 from tests.bodies import API_TOKEN
 from tests.browser.visiting import Visitor

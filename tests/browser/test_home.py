@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
 from connector.services.providers.deletion import DeleteApplicant
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_rows
 from connector.store.models import verifications

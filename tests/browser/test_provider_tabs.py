@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.domain.tenancy import Tenant
 from tests.bodies import provider_body
 from tests.browser.visiting import Visitor

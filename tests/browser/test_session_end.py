@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.store.console_models import console_sessions
+from connector.store.models import console_sessions
 from tests.browser.visiting import ALL_SCOPES, Visitor
 from tests.browser.worlds import with_provider
 from tests.harness import World

@@ -304,7 +304,7 @@ def test_a_watchlist_match_is_shown_like_a_value_that_was_never_checked(own: Own
     headline(visitor.page, "You are verified")
     services, now = own.place.connector.services, own.place.clock()
     with services.database.write() as connection:
-        from connector.store import claims  # noqa: PLC0415
+        from connector.store.claims import claims  # noqa: PLC0415
 
         claims.unverify_all(
             connection, own.place.tenant, own.user, own.provider_id, now, status="watchlist_match", cause="watchlist"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from connector.services.upkeep import Sweep
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from tests.import_rules import PACKAGE, ROOT
 from tests.processes import running

@@ -21,8 +21,8 @@ from connector.api.shapes.studio import (
     studio_body,
 )
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
-from connector.domain.credentials import MASK
-from connector.domain.studio import Studio
+from connector.domain.providers.credentials import MASK
+from connector.domain.studio.studio import Studio
 from tests.cli.conftest import mapping, properties
 
 Run = Callable[..., Result]

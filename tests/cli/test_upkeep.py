@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import Result
 
 from connector.services.results.deliveries import KeepDocument
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 
 Run = Callable[..., Result]

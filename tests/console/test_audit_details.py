@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connector.console.audit_details import LABELS
-from connector.domain import history
-from connector.domain.history import AuditFilter, by_administrator
-from connector.domain.verification import VerificationFilter
+from connector.domain.audit import history
+from connector.domain.audit.history import AuditFilter, by_administrator
+from connector.domain.verifications.verification import VerificationFilter
 from connector.store import history as rows
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World

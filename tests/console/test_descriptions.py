@@ -18,11 +18,11 @@ from sqlalchemy import update
 from connector.console.catalogue import PACKAGE, texts
 from connector.console.descriptions import description_of
 from connector.console.translations import say
-from connector.domain.health import Health
 from connector.domain.messages import Message, counted, joined, listed, message, packed, unpacked
+from connector.domain.providers.health import Health
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, ConnectorError, InvalidField, OnfidoError, RequestError
-from connector.store.provider_models import provider_health
+from connector.store.models import provider_health
 from tests.harness import World
 
 # The argument that people read, by its place.

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.services.console_drafts import MAX_DRAFT
+from connector.services.console.console_drafts import MAX_DRAFT
 from connector.services.upkeep import Sweep
 from tests.bodies import WORKFLOW_ID, provider_body
 from tests.console.test_every_page import SCOPES, sign_in

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from connector.services.providers.deletion import DeleteApplicant
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from tests.bodies import event_body
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from connector.services.providers.deletion import DeleteApplicant
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.models import outbox as deliveries
 from connector.store.models import verifications
 from tests.contract.wire import ALL_SCOPES

@@ -11,15 +11,15 @@ from click.testing import CliRunner
 from sqlalchemy import select, update
 
 from connector.cli import main
-from connector.domain.custom_data import custom_data
-from connector.domain.judgement import ClaimOutput, judge
-from connector.domain.studio import OutputRole
+from connector.domain.studio.custom_data import custom_data
+from connector.domain.studio.studio import OutputRole
+from connector.domain.studio.workflow_run import RunSnapshot
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationClaim
-from connector.domain.workflow_run import RunSnapshot
+from connector.domain.verifications.judgement import ClaimOutput, judge
+from connector.domain.verifications.verification import VerificationClaim
 from connector.errors import InvalidField
 from connector.store.models import metadata
-from connector.store.providers import read_studio, studio_column
+from connector.store.providers.providers import read_studio, studio_column
 from tests.console.test_every_page import planted, routes, sign_in
 from tests.contract.wire import ALL_SCOPES, ENDPOINTS, PROVIDERS
 from tests.harness import World

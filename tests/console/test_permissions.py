@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from connector.console.viewer import INCLUDED_IN
-from connector.domain.history import READ, RESULT, SESSION, AuditFilter
+from connector.domain.audit.history import READ, RESULT, SESSION, AuditFilter
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.pages import applications
 from tests.bodies import provider_body

@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.watchlist import AML
 from connector.domain.tenancy import Tenant
-from connector.domain.watchlist import AML
 from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_body
 from tests.contract.wire import ALL_SCOPES, PROVIDERS
 from tests.harness import World

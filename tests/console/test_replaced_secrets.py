@@ -8,9 +8,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from connector.store.models import providers
-from connector.store.openid_models import openid_clients
-from connector.store.outbox_models import notice_endpoints
+from connector.store.models import notice_endpoints, openid_clients, providers
 from tests.bodies import API_TOKEN
 from tests.console.test_every_page import sign_in
 from tests.contract.wire import ALL_SCOPES, ENDPOINTS

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from connector.domain.studio import LONGEST_LINK
+from connector.domain.studio.studio import LONGEST_LINK
 from connector.domain.tenancy import Tenant
 from connector.store.models import metadata as tables
 from tests.contract.studio import ask, bound_to, calls, calls_since, metadata, run_at_onfido, studio_provider

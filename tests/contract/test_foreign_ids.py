@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.verification import VerificationFilter
 from tests.bodies import config_properties, provider_body
 from tests.console.test_every_page import planted
 from tests.contract.wire import ALL_SCOPES, PROVIDERS, UNKNOWN_ID, USERS, entry

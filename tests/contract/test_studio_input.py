@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector.domain.custom_data import MAX_TEXT
+from connector.domain.studio.custom_data import MAX_TEXT
+from connector.domain.studio.workflow_run import TAG_PREFIX
 from connector.domain.tenancy import Tenant
-from connector.domain.workflow_run import TAG_PREFIX
-from connector.store import user_verifications
 from connector.store.models import history
+from connector.store.verifications import user_verifications
 from tests.bodies import config_properties, provider_body
 from tests.contract.studio import (
     ask,

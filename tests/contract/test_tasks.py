@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.verification import VerificationFilter
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from tests.bodies import event_body
 from tests.contract.wire import ALL_SCOPES, RUNS, UNKNOWN_ID, answer_on, assert_error, new_provider, new_user

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from connector.domain.history import AuditFilter
+from connector.domain.audit.history import AuditFilter
 from connector.domain.tenancy import Tenant
 from connector.errors import DirectoryError, RequestError
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.upkeep import Sweep
-from connector.store import directory_checks, user_marks
+from connector.store.people import directory_checks, user_marks
 from tests.contract.wire import USERS, entry
 from tests.directory.deployment import INTERVAL, Deployment, add_ann, approve, verify
 from tests.directory.faulty import Reply

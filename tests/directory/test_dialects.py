@@ -11,8 +11,8 @@ import pytest
 
 from connector.directory.dialects import Dialect, read_keycloak, read_scim, read_userinfo
 from connector.directory.opening import open_directory
+from connector.domain.people.written_status import WrittenStatus
 from connector.domain.tenancy import DirectoryChoice
-from connector.domain.written_status import WrittenStatus
 from connector.errors import ConfigurationError
 from connector.shipped import dialects, directory_dialect
 

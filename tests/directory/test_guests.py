@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant
+from connector.services.announcements.status_announcement import WriteStatus, WriteStatuses
 from connector.services.application.write_back import WriteBack
 from connector.services.people.directory_checks import CheckUser, CheckUsers
-from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.store.models import outbox, users
 from tests.directory.deployment import INTERVAL, Deployment, add_ann, approve, verify
 from tests.harness import World, verified

@@ -12,7 +12,7 @@ from connector.directory.dialects import read_keycloak
 from connector.directory.exchange import Exchange
 from connector.directory.keycloak import KeycloakDirectory
 from connector.directory.limits import Limits
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect

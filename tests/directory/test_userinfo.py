@@ -11,7 +11,7 @@ from connector.directory.dialects import read_userinfo
 from connector.directory.exchange import Exchange
 from connector.directory.limits import Limits
 from connector.directory.userinfo import UserInfoDirectory
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from connector.errors import DirectoryError
+from connector.services.announcements.status_announcement import WriteStatus, WriteStatuses
 from connector.services.application.write_back import BusyError, WriteBack
 from connector.services.outbox import Undeliverable
-from connector.services.status_announcement import WriteStatus, WriteStatuses
-from connector.store import status_writes
 from connector.store.dialect import from_now
-from connector.store.directory_models import status_writes as status_writes_table
 from connector.store.models import outbox as outbox_table
+from connector.store.models import status_writes as status_writes_table
+from connector.store.people import status_writes
 from tests.bodies import event_body, provider_body
 from tests.contract.wire import PROVIDERS, USERS, entry
 from tests.directory.deployment import CLEAR, Deployment, add_ann, approve, verify

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 
 PROVIDER = Provider(
     provider_id="p",

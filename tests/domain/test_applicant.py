@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.applicant import check_applicant, is_acceptable, name_objection, without_incomplete_address
 from connector.domain.claims import APPLICANT_FIELDS
+from connector.domain.providers.applicant import (
+    check_applicant,
+    is_acceptable,
+    name_objection,
+    without_incomplete_address,
+)
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import applicant_fields
 from connector.simulator.applicants import ApplicantChange

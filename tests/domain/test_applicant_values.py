@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import APPLICANT_FIELDS
+from connector.domain.providers.applicant_values import missing_claims, replaces, values_of
 
 MAPPING = {"given": "first_name", "middle": "first_name", "family": "last_name", "second": "last_name", "born": "dob"}
 NAMES = ("first_name", "last_name")

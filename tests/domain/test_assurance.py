@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.assurance import EVIDENT_REPORTS, Assurance, Proof, ProvenClaim, unchanged, verified_claims
-from connector.domain.studio import OutputRole
+from connector.domain.studio.studio import OutputRole
 from tests.identity.schemas import assert_ida
 
 AT = datetime(2026, 3, 1, 10, tzinfo=UTC)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from connector.domain.colors import DARK_GROUND, LEAST_CONTRAST, WHITE, accent_objection, contrast, for_dark_ground
+from connector.domain.providers.colors import (
+    DARK_GROUND,
+    LEAST_CONTRAST,
+    WHITE,
+    accent_objection,
+    contrast,
+    for_dark_ground,
+)
 
 
 def test_contrast_is_as_wcag_defines_it() -> None:

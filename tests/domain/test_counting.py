@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from connector.domain.counting import DAILY, due_days, recounted_days
+from connector.domain.statistics.counting import DAILY, due_days, recounted_days
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 

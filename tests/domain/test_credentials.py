@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.domain.credentials import environment_of, region_objection, tidy_token
+from connector.domain.providers.credentials import environment_of, region_objection, tidy_token
 
 TOKEN = "api_live_us.abc"
 US, EU = "https://api.us.onfido.com/v3.6", "https://api.eu.onfido.com/v3.6"

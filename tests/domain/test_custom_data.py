@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.custom_data import MAX_LIST, MAX_TEXT, CustomInput, InputType, check_given, custom_data
+from connector.domain.studio.custom_data import MAX_LIST, MAX_TEXT, CustomInput, InputType, check_given, custom_data
 from connector.errors import Code, InvalidField, RequestError
 
 READ: list[tuple[InputType, str, Any]] = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.domain.differences import MAX_VALUE, differences
+from connector.domain.audit.differences import MAX_VALUE, differences
 
 LONG = "x" * (MAX_VALUE + 1)
 

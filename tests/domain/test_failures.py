@@ -9,7 +9,7 @@ from flask import Flask
 from flask_babel import Babel
 
 from connector.console.translations import Catalogues, say
-from connector.domain.failures import failure_words
+from connector.domain.verifications.failures import failure_words
 from connector.errors import Code, OnfidoError
 
 

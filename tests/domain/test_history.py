@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.domain.history import name_of
+from connector.domain.audit.history import name_of
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from connector.domain.hour_counts import first_kept, hour_of, lines_of, numbers_of_hours, replaced
-from connector.domain.measures import Count
-from connector.domain.statistics import Period
-from connector.domain.statistics_period import read_period
+from connector.domain.statistics.hour_counts import first_kept, hour_of, lines_of, numbers_of_hours, replaced
+from connector.domain.statistics.measures import Count
+from connector.domain.statistics.statistics import Period
+from connector.domain.statistics.statistics_period import read_period
 
 NOW = datetime(2026, 3, 2, 10, 20, tzinfo=UTC)
 LAST = read_period({"period": "24h", "from": None, "to": None}, NOW)

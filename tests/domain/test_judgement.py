@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.claims import APPLICANT_FIELDS, DIFFERS, RUN_GONE, VALUE_CHANGED, comparison_key
-from connector.domain.judgement import RULES, ClaimOutput, Explanation, Rule, Verdict, explain, judge
-from connector.domain.studio import OutputClaim, OutputRole
+from connector.domain.studio.studio import OutputClaim, OutputRole
+from connector.domain.studio.workflow_run import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
 from connector.domain.text import fold
-from connector.domain.verification import Verification, VerificationClaim, claim_of
-from connector.domain.workflow_run import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
+from connector.domain.verifications.judgement import RULES, ClaimOutput, Explanation, Rule, Verdict, explain, judge
+from connector.domain.verifications.verification import Verification, VerificationClaim, claim_of
 
 fields = st.sampled_from(sorted(APPLICANT_FIELDS))
 finals = st.sampled_from(sorted(FINAL_STATUSES))

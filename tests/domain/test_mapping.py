@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.domain.claims import APPLICANT_FIELDS
-from connector.domain.mapping import FIELD_GROUPS, Flaw, Source, changed_claims, source_of, warnings_of
+from connector.domain.providers.mapping import FIELD_GROUPS, Flaw, Source, changed_claims, source_of, warnings_of
 
 NAMES = {"urn:given": "first_name", "urn:last": "last_name"}
 

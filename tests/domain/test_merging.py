@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.domain.merging import Conflict, merge, snapshot
-from connector.domain.studio import LinkDefaults, OutputClaim, OutputRole, Studio
+from connector.domain.studio.studio import LinkDefaults, OutputClaim, OutputRole, Studio
 
 STUDIO = Studio(
     tags=("a",), link=LinkDefaults(lifetime=60), output_claims=(OutputClaim("/a", "uri", OutputRole.VALUE),)

@@ -9,7 +9,7 @@ import pytest
 
 from connector.domain.openid.clients import ClientConfig
 from connector.domain.openid.reach import check_reach
-from connector.domain.studio import OutputClaim, OutputRole
+from connector.domain.studio.studio import OutputClaim, OutputRole
 from connector.errors import InvalidField
 from tests.domain.examples import PROVIDER
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.domain.pictures import SELFIE, Picture, is_of_run
+from connector.domain.verifications.pictures import SELFIE, Picture, is_of_run
 from tests.domain.test_judgement import VERIFICATION
 
 START = datetime(2026, 1, 2, tzinfo=UTC)

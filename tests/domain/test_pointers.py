@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.domain.pointers import MAX_LENGTH, is_pointer
+from connector.domain.studio.pointers import MAX_LENGTH, is_pointer
 
 
 @pytest.mark.parametrize("text", ["/", "/foo/0", "/a~1b", "/m~0n", "/ ", "/0/é", "/" * MAX_LENGTH])

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.claims import APPLICANT_FIELDS
-from connector.domain.provider import DEFAULT_BASE_URL, Provider, ProviderConfig, setup_guide
-from connector.domain.provider_rules import BaseUrlPolicy, check_config
-from connector.domain.studio import Studio
+from connector.domain.providers.provider import DEFAULT_BASE_URL, Provider, ProviderConfig, setup_guide
+from connector.domain.providers.provider_rules import BaseUrlPolicy, check_config
+from connector.domain.studio.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.errors import InvalidField
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from connector.domain.readiness import Check, Readiness, check_claims, check_environment, webhook_objection
-from connector.domain.studio import OutputClaim, OutputRole, Studio
+from connector.domain.providers.readiness import Check, Readiness, check_claims, check_environment, webhook_objection
+from connector.domain.studio.studio import OutputClaim, OutputRole, Studio
 from tests.domain.examples import PROVIDER
 
 

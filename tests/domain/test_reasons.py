@@ -7,7 +7,7 @@ import re
 import pytest
 
 from connector.domain.claims import VERIFIED, WATCHLIST_MATCH
-from connector.domain.reasons import (
+from connector.domain.verifications.reasons import (
     NO_VALUE,
     NOT_CHECKED,
     OF_CLAIM,
@@ -20,7 +20,7 @@ from connector.domain.reasons import (
     reason_of_claim,
     reason_of_run,
 )
-from connector.domain.verification_filter import RESULTS, STATUSES
+from connector.domain.verifications.verification_filter import RESULTS, STATUSES
 
 
 def test_every_status_and_result_has_its_own_reason() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from connector.domain import history
-from connector.domain.audit_filter import SUBJECTS
-from connector.domain.history import ADMINISTRATOR, Change
-from connector.domain.sentences import listed, sentence
+from connector.domain.audit import history
+from connector.domain.audit.audit_filter import SUBJECTS
+from connector.domain.audit.history import ADMINISTRATOR, Change
+from connector.domain.audit.sentences import listed, sentence
 
 BOB = "bob [console@https://idp.example.com]"
 DOB = "http://wso2.org/claims/dob"

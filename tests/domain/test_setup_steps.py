@@ -9,10 +9,17 @@ from typing import Any
 import pytest
 
 from connector.domain.events import REFUSALS, RefusedPosts
-from connector.domain.health import Health
-from connector.domain.provider import Provider
-from connector.domain.readiness import Check
-from connector.domain.setup_steps import SetupFacts, Step, headline, is_complete, last_known_steps, setup_steps
+from connector.domain.providers.health import Health
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.readiness import Check
+from connector.domain.providers.setup_steps import (
+    SetupFacts,
+    Step,
+    headline,
+    is_complete,
+    last_known_steps,
+    setup_steps,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = ("region", "token", "environment", "workflow", "claims", "webhook")

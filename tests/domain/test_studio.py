@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from connector.domain.capture import LANGUAGES, LINK, SdkOptions
-from connector.domain.custom_data import CustomInput, InputType
-from connector.domain.pointers import MAX_LENGTH
-from connector.domain.studio import (
+from connector.domain.studio.capture import LANGUAGES, LINK, SdkOptions
+from connector.domain.studio.custom_data import CustomInput, InputType
+from connector.domain.studio.pointers import MAX_LENGTH
+from connector.domain.studio.studio import (
     LONGEST_LINK,
     MANUAL_REVIEW,
     MAX_TAGS,
@@ -22,8 +22,8 @@ from connector.domain.studio import (
     StudioPolicy,
     check_studio,
 )
+from connector.domain.studio.workflow_run import TAG_PREFIX
 from connector.domain.urls import UrlPolicy
-from connector.domain.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
 
 DONE = "https://app.example.com/done"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.domain.user_ids import MAX_LENGTH, id_objection, name_objection
+from connector.domain.people.user_ids import MAX_LENGTH, id_objection, name_objection
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connector.domain.audit.history import REFUSED, START, Change
 from connector.domain.claims import Claim
-from connector.domain.history import REFUSED, START, Change
-from connector.domain.user_status import (
+from connector.domain.people.user_status import (
     AttemptNumber,
     ProviderStatus,
     attempt_number,
@@ -17,8 +17,8 @@ from connector.domain.user_status import (
     counted,
     next_attempt_at,
 )
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import FINAL_STATUSES, STARTING
+from connector.domain.studio.workflow_run import FINAL_STATUSES, STARTING
+from connector.domain.verifications.verification import Verification
 from tests.domain import examples
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.domain.verifiability import missing_claims
+from connector.domain.providers.verifiability import missing_claims
 from tests.domain.examples import PROVIDER
 
 JOINED = replace(PROVIDER, claims={"given": "first_name", "middle": "first_name", "family": "last_name"})

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.domain.verification import VerificationFilter
-from connector.domain.verification_filter import STATUSES, read_filter
+from connector.domain.verifications.verification import VerificationFilter
+from connector.domain.verifications.verification_filter import STATUSES, read_filter
 from connector.errors import InvalidQuery
 
 NOTHING: dict[str, str | None] = dict.fromkeys(

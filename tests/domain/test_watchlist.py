@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.domain.watchlist import (
+from connector.domain.studio.watchlist import (
     AML,
     STANDARD,
     ClaimStanding,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from connector.domain.capture import LINK, SDK, LinkOptions, SdkOptions
-from connector.domain.custom_data import CustomInput, InputType
-from connector.domain.studio import LONGEST_LINK, LinkDefaults, Studio
-from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
-from connector.domain.workflow_run import TAG_PREFIX
+from connector.domain.studio.capture import LINK, SDK, LinkOptions, SdkOptions
+from connector.domain.studio.custom_data import CustomInput, InputType
+from connector.domain.studio.studio import LONGEST_LINK, LinkDefaults, Studio
+from connector.domain.studio.workflow_input import RunRequest, plan_run, plan_sdk
+from connector.domain.studio.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.workflow_run import (
+from connector.domain.studio.workflow_run import (
     ABANDONED,
     APPROVED,
     AWAITING_INPUT,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.domain.written_status import ClaimRecord, WrittenStatus, status_of
+from connector.domain.people.written_status import ClaimRecord, WrittenStatus, status_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

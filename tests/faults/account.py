@@ -10,12 +10,12 @@ from typing import Any
 import requests
 from sqlalchemy import RowMapping, Select, func, select
 
-from connector.domain.history import CLAIM, RUN
-from connector.domain.workflow_run import FINAL_STATUSES
+from connector.domain.audit.history import CLAIM, RUN
+from connector.domain.studio.workflow_run import FINAL_STATUSES
 from connector.services.upkeep import Sweep
-from connector.store.events import PARKED
+from connector.store.deliveries.outbox import DEAD, READY
 from connector.store.models import claims, events, history, outbox, verifications
-from connector.store.outbox import DEAD, READY
+from connector.store.providers.events import PARKED
 from tests.bodies import API_TOKEN
 from tests.faults.site import Site
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME

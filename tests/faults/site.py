@@ -15,15 +15,15 @@ from sqlalchemy import update
 
 from connector.access.development import mint_token
 from connector.bootstrap import create_services
-from connector.domain.provider import ProviderConfig
+from connector.domain.providers.provider import ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.services.timing import Deadline
 from connector.settings import Settings
 from connector.simulator.faults import HEALTHY, Event
 from connector.simulator.server import Simulator
+from connector.store.deliveries.outbox import READY
 from connector.store.engine import Database
 from connector.store.models import outbox, verifications
-from connector.store.outbox import READY
 from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.faults import postgresql
 from tests.faults.deployment import Deployment

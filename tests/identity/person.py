@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from connector.domain.history import AuditFilter
+from connector.domain.audit.history import AuditFilter
 from connector.domain.tenancy import Tenant
 from tests.harness import ConnectorServer
 from tests.identity.servers import OidcProvider

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.settings import Settings, load
 from connector.settings.tenancy import read_tenants
 from connector.settings_check import check_settings

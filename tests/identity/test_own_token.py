@@ -18,7 +18,7 @@ from connector.services.upkeep import Sweep
 from connector.settings import Issuer, Settings
 from connector.settings.directory import DirectorySettings
 from connector.settings.tenants import Tenant as TenantSettings
-from connector.store.console_models import console_sessions
+from connector.store.models import console_sessions
 from tests.directory.deployment import DIALECT
 from tests.harness import World
 from tests.identity.person import Person

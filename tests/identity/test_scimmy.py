@@ -8,7 +8,7 @@ from connector.directory.exchange import Exchange
 from connector.directory.limits import Limits
 from connector.directory.paths import parse_scim
 from connector.directory.scim import ScimDirectory
-from connector.domain.written_status import WrittenStatus
+from connector.domain.people.written_status import WrittenStatus
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect
 from tests.identity.scimmy_server import TOKEN, Scimmy

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import pytest
 
 from connector.access.refusals import LEEWAY
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.http.client import HttpClient
 from connector.installation.clock import check_database_clock, check_server_clock
 from connector.store.engine import Database

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.installation.database import check_database, check_tls, is_near, key_files
 from connector.store.engine import Database
 from tests import databases

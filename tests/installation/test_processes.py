@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.bootstrap import Services, create_services
-from connector.domain.provider import ProviderConfig
+from connector.domain.providers.provider import ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.installation import onfido
 from connector.installation.processes import check_processes

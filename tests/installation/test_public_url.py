@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from connector.bootstrap import create_services
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.http.client import HttpClient
 from connector.installation.public_url import check_public_url
 from connector.services.self_check import PATH, PROOF_HEADER, SIGNATURE_HEADER, SelfCheck

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import String, cast, delete, func, literal, select, update
 
-from connector.domain.counting import recounted_days
+from connector.domain.statistics.counting import recounted_days
 from connector.domain.tenancy import Tenant
 from connector.services.batches import BATCH
 from connector.services.daily_counts import DailyCounts

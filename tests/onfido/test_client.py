@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from connector.domain.capture import LinkOptions, SdkOptions
-from connector.domain.watchlist import RemoteMonitor
-from connector.domain.workflow_run import Comparison, RunSnapshot
+from connector.domain.studio.capture import LinkOptions, SdkOptions
+from connector.domain.studio.watchlist import RemoteMonitor
+from connector.domain.studio.workflow_run import Comparison, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from connector.domain.credentials import ClientCredentials
+from connector.domain.providers.credentials import ClientCredentials
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from tests.onfido.conftest import API_TOKEN, FOR_EVER, FakeTime, Reply, ScriptedOnfido

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.judgement import ClaimOutput
-from connector.domain.pointers import MAX_LENGTH, is_pointer
-from connector.domain.studio import OutputRole
-from connector.domain.verification import VerificationClaim
-from connector.domain.workflow_run import Comparison
+from connector.domain.studio.pointers import MAX_LENGTH, is_pointer
+from connector.domain.studio.studio import OutputRole
+from connector.domain.studio.workflow_run import Comparison
+from connector.domain.verifications.judgement import ClaimOutput
+from connector.domain.verifications.verification import VerificationClaim
 from connector.onfido.output_claims import MAX_VALUE, read_claim, resolve
 
 VALUE = VerificationClaim("claim", None, "/x", OutputRole.VALUE)

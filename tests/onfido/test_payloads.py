@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.capture import LinkOptions
-from connector.domain.workflow_run import Comparison, RunSnapshot
+from connector.domain.studio.capture import LinkOptions
+from connector.domain.studio.workflow_run import Comparison, RunSnapshot
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import applicant_fields, link_fields, newest_document_check, run_snapshot
 from connector.onfido.reading import UnreadableError, read_json

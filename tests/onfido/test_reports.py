@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.workflow_run import Comparison
+from connector.domain.studio.workflow_run import Comparison
 from connector.onfido import reports
 from connector.onfido.reports import MAX_DEPTH, MAX_POINTER, objects_in
 

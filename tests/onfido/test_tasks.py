@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.domain.tasks import Task, TaskSummary
+from connector.domain.studio.tasks import Task, TaskSummary
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient
 from tests.onfido.conftest import Reply, ScriptedOnfido

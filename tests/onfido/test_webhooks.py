@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onfido import OnfidoInvalidSignatureError, WebhookEventVerifier
 
-from connector.domain.workflow_run import Comparison, RunSnapshot
+from connector.domain.studio.workflow_run import Comparison, RunSnapshot
 from connector.errors import Code, RequestError
 from connector.onfido.webhooks import Event, is_signed, read_event
 

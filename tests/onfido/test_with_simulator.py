@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from connector.domain.capture import LinkOptions, SdkOptions
-from connector.domain.workflow_run import Comparison
+from connector.domain.studio.capture import LinkOptions, SdkOptions
+from connector.domain.studio.workflow_run import Comparison
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import FileStream, OnfidoClient, OnfidoTransport
 from connector.onfido.payloads import applicant_fields

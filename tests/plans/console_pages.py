@@ -9,7 +9,7 @@ from connector.domain.deliveries import DeliveryFilter
 from connector.domain.events import EventFilter
 from connector.domain.tenancy import Tenant
 from connector.services.providers.deletion import DeleteApplicant
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from tests.bodies import API_TOKEN
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World

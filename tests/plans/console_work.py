@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.events import EventFilter
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.verification import VerificationFilter
 from connector.store.models import user_attributes, verifications
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World

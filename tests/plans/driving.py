@@ -12,32 +12,30 @@ from sqlalchemy import delete, select
 
 from connector.cli import main
 from connector.domain.access_tokens import OwnToken
+from connector.domain.studio.watchlist import STANDARD, MonitorTarget
 from connector.domain.tenancy import Tenant
-from connector.domain.watchlist import STANDARD, MonitorTarget
-from connector.services.console_sessions import Person
-from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
+from connector.services.announcements.monitor_announcement import (
+    UpdateMonitor,
+    UpdateMonitorsOfProvider,
+    UpdateMonitorsOfUser,
+)
+from connector.services.announcements.signal_announcement import NoteLevels
+from connector.services.announcements.status_announcement import WriteStatus, WriteStatuses
+from connector.services.console.console_sessions import Person
 from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
-from connector.services.signal_announcement import NoteLevels
 from connector.services.signals.levels import SeedLevels
-from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
-from connector.store import (
-    directory_checks,
-    lapsed_claims,
-    outbox,
-    provider_health,
-    queueing,
-    signal_levels,
-    status_writes,
-    verified_claims,
-    watchlist_monitors,
-)
+from connector.store.claims import lapsed_claims, verified_claims
+from connector.store.deliveries import outbox, queueing, watchlist_monitors
+from connector.store.deliveries.outbox import READY, Payload
 from connector.store.dialect import from_now
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
-from connector.store.outbox import READY, Payload
+from connector.store.people import directory_checks, status_writes
+from connector.store.providers import provider_health
+from connector.store.signals import signal_levels
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.contract.wire import (
     ALL_SCOPES,

@@ -23,8 +23,8 @@ from connector.cli import main
 from connector.pages import applications
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store.columns import whole_schema
 from connector.store.models import metadata, outbox
+from connector.store.models.columns import whole_schema
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN
 from tests.crowd import BULK
 from tests.harness import Clock, ConnectorServer, World

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from connector.domain.tenancy import Tenant
-from connector.store import users
+from connector.store.people import users
 from connector.store.sealed import user_value
 from connector.store.vault import Vault, read_keys
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from connector.services.afterwards import Afterwards
 from connector.services.results.deliveries import CheckVerification
-from connector.store import verification_claims
+from connector.store.verifications import verification_claims
 from tests.between import between
 from tests.harness import Caller, World, run_id_of, verified
 from tests.patience import LEASE

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from connector.domain.studio.workflow_run import TAG_PREFIX
 from connector.domain.tenancy import Tenant
-from connector.domain.workflow_run import TAG_PREFIX
-from connector.store.events import NOTED, PARKED
 from connector.store.models import events
+from connector.store.providers.events import NOTED, PARKED
 from tests.between import Answer, between
 from tests.bodies import event_body
 from tests.harness import Caller, World, verified

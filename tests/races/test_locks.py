@@ -24,10 +24,14 @@ from connector.services.key_rotation import KeyRotation
 from connector.services.people.claim_entries import ClaimEntry
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import claims, console_sessions, events, outbox, signal_streams
-from connector.store.console_models import console_sessions as console_sessions_table
+from connector.store import console_sessions
+from connector.store.claims import claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.models import console_sessions as console_sessions_table
 from connector.store.models import outbox as outbox_table
+from connector.store.providers import events
+from connector.store.signals import signal_streams
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.bodies import event_body
 from tests.harness import ADMIN_SCOPES, Caller, Clock, ConnectorServer, World, verified

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from connector.domain.tenancy import Tenant
-from connector.store import verification_claims
+from connector.store.verifications import verification_claims
 from tests.between import Answer, Between
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.store import applicants
+from connector.store.verifications import applicants
 from tests.harness import Caller, World
 from tests.patience import LEASE
 from tests.races.attack import change_provider, change_values, onfido_get, sent_values, settle

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from tests.bodies import event_body
 from tests.harness import World, verified
 from tests.races.attack import (

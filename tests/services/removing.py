@@ -10,8 +10,15 @@ from typing import Any
 from sqlalchemy import Engine, Table, func, select
 
 from connector.store.engine import Database
-from connector.store.models import claims, events, providers, refused_starts, verification_claims, verifications
-from connector.store.openid_models import openid_clients
+from connector.store.models import (
+    claims,
+    events,
+    openid_clients,
+    providers,
+    refused_starts,
+    verification_claims,
+    verifications,
+)
 from tests.listening import listening
 
 OF_PROVIDER = (claims, verifications, verification_claims, events, refused_starts, openid_clients)

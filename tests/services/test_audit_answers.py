@@ -13,7 +13,7 @@ from connector.cli.output import actor
 from connector.domain.tenancy import Tenant
 from connector.services.origin import API, COMMAND_LINE, ONFIDO, WORKER
 from connector.services.upkeep import Sweep
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from tests.bodies import config_properties, event_body, provider_body
 from tests.harness import ADMIN, Caller, World, as_actor
 from tests.services.conftest import Run

@@ -20,9 +20,9 @@ from structlog.testing import capture_logs
 from connector.onfido.budget import Turn
 from connector.onfido.pacing import LONGEST_RETRY_AFTER, Pace
 from connector.services.providers.budget import AHEAD, AccountBudgets
-from connector.store import budgets
-from connector.store.budget_models import onfido_budgets
 from connector.store.engine import Database
+from connector.store.models import onfido_budgets
+from connector.store.providers import budgets
 from connector.store.vault import Fingerprints
 from tests.bodies import API_TOKEN, config_properties, provider_body
 from tests.harness import World

@@ -10,7 +10,7 @@ import pytest
 
 from connector.domain.notices import CLAIMS_CHANGED, FINISHED, EndpointConfig
 from connector.domain.openid.clients import ClientConfig
-from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.providers.provider import Provider, ProviderConfig
 from connector.domain.tenancy import Tenant
 from connector.errors import ChangedMeanwhile
 from tests.harness import World

@@ -14,13 +14,12 @@ from sqlalchemy import func, select
 
 from connector.bootstrap import create_services
 from connector.domain.access_tokens import OwnToken
-from connector.domain.history import LINK_USED, NOT_ACCEPTED, NOT_BEGUN, SIGN_IN_CAUSES
+from connector.domain.audit.history import LINK_USED, NOT_ACCEPTED, NOT_BEGUN, SIGN_IN_CAUSES
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.services.console_sessions import KEPT_AFTER_END, LINK_LIFETIME, ConsoleSessions, Person
-from connector.services.sign_in_record import MOST_REFUSED
+from connector.services.console.console_sessions import KEPT_AFTER_END, LINK_LIFETIME, ConsoleSessions, Person
+from connector.services.console.sign_in_record import MOST_REFUSED
 from connector.services.upkeep import Sweep
-from connector.store.console_models import console_links, console_sessions
-from connector.store.models import history
+from connector.store.models import console_links, console_sessions, history
 from tests.harness import ConnectorServer, World
 
 ACME, OTHER = Tenant(DEFAULT_TENANT), Tenant("other")

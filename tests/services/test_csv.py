@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.api.csv_lines import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.services.lookup.verifications import ListedVerification, Outcome
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)

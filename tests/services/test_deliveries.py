@@ -15,9 +15,9 @@ from connector.services.outbox import Handler, Outbox, Undeliverable
 from connector.services.providers.deletion import DeleteApplicant
 from connector.services.results.deliveries import CheckVerification
 from connector.services.upkeep import Sweep
-from connector.store import outbox
+from connector.store.deliveries import outbox
+from connector.store.deliveries.redelivery import Preview
 from connector.store.models import outbox as outbox_table
-from connector.store.redelivery import Preview
 from connector.store.vault import Vault, read_keys
 from tests.contract.wire import assert_error
 from tests.harness import Caller, World

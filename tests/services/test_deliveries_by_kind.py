@@ -16,7 +16,7 @@ from connector.domain.jobs import OPEN_STATES
 from connector.services.jobs.steps import AdvanceJob
 from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
 from connector.services.results.deliveries import CheckVerification
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.models import outbox as rows
 from tests.contract.wire import DELIVERIES, ENDPOINTS, JOBS, answer_on, assert_error
 from tests.harness import Caller, World

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from connector.services.announcements.notice_announcement import NotifyOfChange
 from connector.services.application.endpoints import PAGE, ResendNotices
-from connector.services.notice_announcement import NotifyOfChange
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.models import notice_endpoints
 from connector.store.models import outbox as rows
 from tests.contract.wire import ENDPOINTS, assert_error

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from connector.services.jobs.resending import PAGE
 from connector.services.lookup.verifications import BATCH
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.models import jobs, verifications
 from connector.store.models import outbox as rows
 from tests.crowd import Place, settle

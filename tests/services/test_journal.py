@@ -13,14 +13,14 @@ from weakref import WeakKeyDictionary
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from connector.domain.history import CLAIM, PROVIDER, RUN, USER, Change
+from connector.domain.audit.history import CLAIM, PROVIDER, RUN, USER, Change
+from connector.domain.studio.workflow_run import FINAL_STATUSES
 from connector.domain.tenancy import Tenant
-from connector.domain.workflow_run import FINAL_STATUSES
 from connector.services.journal import Journal
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import delivery_counts
 from connector.store.engine import Database
+from connector.store.statistics import delivery_counts
 from tests.bodies import config_properties, event_body
 from tests.harness import Caller, Clock, ConnectorServer, World, run_id_of, verified
 from tests.listening import listening

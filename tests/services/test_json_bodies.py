@@ -16,7 +16,7 @@ from click.testing import Result
 from connector.cli import main
 from connector.cli.help import commands
 from connector.services.providers.deletion import DeleteApplicant
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from tests.contract.wire import ALL_SCOPES, DELIVERIES, ENDPOINTS, EVENTS, JOBS, PROVIDERS, USERS, answer_on
 from tests.harness import Caller, World
 from tests.services.receiving import SCORING, newest_task, use_workflow

@@ -15,9 +15,12 @@ from connector.services.batches import BATCH
 from connector.services.cursors import Page
 from connector.services.providers.withdrawals import Withdrawals, WithdrawClaims
 from connector.services.upkeep import Sweep
-from connector.store import claim_counts, lapsed_claims, user_search, verified_claims, watchlist_monitors
+from connector.store.claims import lapsed_claims, verified_claims
+from connector.store.deliveries import watchlist_monitors
 from connector.store.models import claims as claims_table
 from connector.store.models import history, outbox, providers
+from connector.store.people import user_search
+from connector.store.statistics import claim_counts
 from tests.bodies import event_body
 from tests.contract.wire import ENDPOINTS, PROVIDERS, USERS, answer_on
 from tests.harness import Caller, World, verified

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from connector.domain.history import CLAIM, Change
+from connector.domain.audit.history import CLAIM, Change
 from connector.domain.notices import CLAIMS_CHANGED, EndpointConfig
 from connector.domain.tenancy import Tenant
+from connector.services.announcements.notice_announcement import announcements
 from connector.services.journal import Journal
-from connector.services.notice_announcement import announcements
 from connector.services.outbox import LEASE
 from connector.settings import Settings
 from connector.store.models import outbox

@@ -37,11 +37,11 @@ from connector.services.outbox import (
     retry_delay,
 )
 from connector.settings import Settings
-from connector.store import outbox as rows
+from connector.store.deliveries import outbox as rows
+from connector.store.deliveries.outbox import DEAD, DONE, READY, OutboxRow
 from connector.store.engine import Database
 from connector.store.models import history
 from connector.store.models import outbox as outbox_table
-from connector.store.outbox import DEAD, DONE, READY, OutboxRow
 from tests.listening import statements
 from tests.services.ageing import let_pass
 from tests.waiting import wait_until

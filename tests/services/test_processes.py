@@ -21,12 +21,12 @@ from sqlalchemy import RowMapping, select
 
 from connector.access.development import mint_token
 from connector.bootstrap import Services, create_services
-from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.providers.provider import Provider, ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
 from connector.store.models import verifications

@@ -15,7 +15,7 @@ import requests
 from connector.access.development import mint_token
 from connector.app import create_app
 from connector.connections import FRESH, CheckedConnections, Connections, Part
-from connector.domain.readiness import Check
+from connector.domain.providers.readiness import Check
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.process.heartbeat import SERVE, WORKER, Heartbeat
 from connector.services.processes import SILENT

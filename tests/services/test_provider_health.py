@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector.domain.readiness import Check, Readiness
+from connector.domain.providers.readiness import Check, Readiness
 from connector.domain.tenancy import Tenant
 from connector.services.providers.health_checks import MOST_DUE, CheckProvider
 from connector.services.upkeep import Sweep
-from connector.store.models import history, outbox, providers
-from connector.store.provider_models import provider_health
+from connector.store.models import history, outbox, provider_health, providers
 from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, event_body, provider_body
 from tests.contract.wire import PROVIDERS, UNKNOWN_ID, assert_error
 from tests.harness import Caller, World

@@ -12,7 +12,7 @@ from connector.errors import OnfidoError
 from connector.services.jobs.resending import PAGE
 from connector.services.jobs.steps import AdvanceJob
 from connector.services.providers.deletion import DeleteApplicant
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from connector.store.models import outbox as rows
 from tests.contract.wire import ENDPOINTS, JOBS, answer_on, assert_error
 from tests.harness import Caller, World

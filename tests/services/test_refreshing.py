@@ -12,7 +12,7 @@ import pytest
 from connector.bootstrap import Services, create_services
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
-from connector.store import turns
+from connector.store.verifications import turns
 from tests.bodies import event_body
 from tests.contract.wire import assert_error
 from tests.harness import HTTP, Caller, World, verified

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.services.refused_posts import RefusedPostCounts
-from connector.store import refused_posts
+from connector.services.refusals.refused_posts import RefusedPostCounts
 from connector.store.engine import Database
+from connector.store.providers import refused_posts
 from tests.databases import insert_provider
 from tests.harness import Clock
 from tests.listening import statements

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from connector.domain.history import Change
+from connector.domain.audit.history import Change
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
-from connector.services.refusal_limit import MOST, MOST_LOOKS, MOST_LOOKS_OF_ALL, RefusalLimit
-from connector.services.refusal_record import RefusalRecord
+from connector.services.refusals.refusal_limit import MOST, MOST_LOOKS, MOST_LOOKS_OF_ALL, RefusalLimit
+from connector.services.refusals.refusal_record import RefusalRecord
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.store.models import history
 from tests.bodies import provider_body

@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 
 from connector.bootstrap import Services, create_services
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.verification import VerificationFilter
 from connector.settings import Settings
 from connector.store.sealed import sealed_columns
 from tests.bodies import event_body

@@ -21,8 +21,16 @@ from connector.services.digests import digest_of
 from connector.services.removals import FinishRemovals, Removals
 from connector.services.upkeep import Sweep
 from connector.store import removals
-from connector.store.models import claims, history, outbox, providers, users, verifications, watchlist_monitors
-from connector.store.openid_models import openid_flows
+from connector.store.models import (
+    claims,
+    history,
+    openid_flows,
+    outbox,
+    providers,
+    users,
+    verifications,
+    watchlist_monitors,
+)
 from connector.store.sealed import openid_flow, sealed_columns
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.between import between

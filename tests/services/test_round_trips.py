@@ -16,7 +16,7 @@ from connector.services.outbox import new_owner
 from connector.services.providers.deletion import DeleteApplicant
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import outbox
+from connector.store.deliveries import outbox
 from tests.bodies import event_body
 from tests.harness import Caller, Clock, ConnectorServer, World
 from tests.postgresql_proxy import PostgresqlProxy

@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from connector.domain.tenancy import Tenant
-from connector.store.models import outbox, verification_claims, verifications
-from connector.store.outbox_models import notice_endpoints
+from connector.store.models import notice_endpoints, outbox, verification_claims, verifications
 from tests.bodies import event_body, provider_body
 from tests.contract.wire import ENDPOINTS, PROVIDERS, UNKNOWN_ID, assert_error
 from tests.harness import Caller, World

@@ -14,8 +14,7 @@ from sqlalchemy import func, select
 from connector.bootstrap import Services, create_services
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
-from connector.store.console_models import console_links, console_sessions
-from connector.store.openid_models import openid_flows
+from connector.store.models import console_links, console_sessions, openid_flows
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.services.conftest import Run

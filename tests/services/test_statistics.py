@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from connector.domain.measures import Count
-from connector.domain.statistics import Period, Statistics
-from connector.domain.statistics_period import read_period
+from connector.domain.statistics.measures import Count
+from connector.domain.statistics.statistics import Period, Statistics
+from connector.domain.statistics.statistics_period import read_period
 from connector.domain.tenancy import Tenant
 from connector.errors import RequestError
 from connector.services.daily_counts import MOST_DAYS
@@ -26,9 +26,8 @@ from connector.services.lookup.statistics import StatisticsFilter
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import daily_counts as statements
-from connector.store.models import history
-from connector.store.statistics_models import hourly_counts, monthly_counts
+from connector.store.models import history, hourly_counts, monthly_counts
+from connector.store.statistics import daily_counts as statements
 from tests.bodies import event_body, provider_body
 from tests.contract.wire import PROVIDERS
 from tests.harness import Clock, ConnectorServer, World

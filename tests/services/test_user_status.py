@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from connector.domain.history import Change
+from connector.domain.audit.history import Change
 from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.databases import broken

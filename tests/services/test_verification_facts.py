@@ -11,9 +11,9 @@ from datetime import timedelta
 
 import pytest
 
-from connector.domain.studio import MANUAL_REVIEW
+from connector.domain.studio.studio import MANUAL_REVIEW
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.verifications.verification import Verification, VerificationFilter
 from connector.errors import OnfidoError
 from tests.bodies import event_body
 from tests.contract.wire import ALL_SCOPES, PROVIDERS

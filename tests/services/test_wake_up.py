@@ -17,11 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from connector.domain.frozen import frozen
 from connector.relay import Relay
 from connector.services.outbox import Handler, Outbox
-from connector.store import deliveries, queueing
-from connector.store import outbox as rows
+from connector.store.deliveries import deliveries, queueing
+from connector.store.deliveries import outbox as rows
+from connector.store.deliveries.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
-from connector.store.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 from connector.store.wake_up import QUIET, WakeUp
 from tests.waiting import wait_until
 

@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import delete, select
 
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.verification import VerificationFilter
 from connector.services.application.watchlist import NotifyOfMatches
 from connector.services.results.deliveries import UpdateMatches
 from connector.store.models import events, history, outbox

@@ -18,10 +18,14 @@ from sqlalchemy import select, update
 from connector.bootstrap import Services
 from connector.domain.tenancy import Tenant
 from connector.errors import OnfidoError
+from connector.services.announcements.monitor_announcement import (
+    UpdateMonitor,
+    UpdateMonitorsOfProvider,
+    UpdateMonitorsOfUser,
+)
 from connector.services.application.watchlist_monitors import PAUSE, BusyError, WatchlistMonitors
-from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Undeliverable
-from connector.store import watchlist_monitors as statements
+from connector.store.deliveries import watchlist_monitors as statements
 from connector.store.dialect import from_now
 from connector.store.models import providers, watchlist_monitors
 from tests.bodies import event_body, provider_body

@@ -17,10 +17,10 @@ from sqlalchemy import func, select
 
 from connector.services.outbox import LEASE
 from connector.settings import Settings
-from connector.store import outbox
+from connector.store.deliveries import outbox
+from connector.store.deliveries.outbox import DONE
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
-from connector.store.outbox import DONE
 from tests.faults.deployment import Deployment
 from tests.forked import Forked
 from tests.services.ageing import let_pass

@@ -10,16 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connector.domain.history import CLAIM, Change
+from connector.domain.audit.history import CLAIM, Change
 from connector.domain.openid.flow import guest_of
 from connector.domain.signals import LEVEL_CHANGE
 from connector.domain.tenancy import Tenant
+from connector.services.announcements.signal_announcement import AnnounceLevel, SignalAnnouncement
 from connector.services.removals import FinishRemovals, Removals
-from connector.services.signal_announcement import AnnounceLevel, SignalAnnouncement
 from connector.services.signals.levels import PAGE, SeedLevels
-from connector.store import outbox as outbox_rows
-from connector.store.models import claims, outbox
-from connector.store.signal_models import signal_events, signal_levels, signal_subjects
+from connector.store.deliveries import outbox as outbox_rows
+from connector.store.models import claims, outbox, signal_events, signal_levels, signal_subjects
 from tests.bodies import event_body
 from tests.contract.wire import PROVIDERS, USERS
 from tests.harness import World

@@ -14,8 +14,8 @@ from connector.domain.signals import MAX_WAITING, STREAM_UPDATED
 from connector.domain.signals import VERIFICATION as VERIFIED
 from connector.domain.tenancy import Tenant
 from connector.services.signals import polling
-from connector.store import signal_streams
-from connector.store.signal_models import signal_events
+from connector.store.models import signal_events
+from connector.store.signals import signal_streams
 from tests.contract.wire import UNKNOWN_ID
 from tests.harness import World
 from tests.signals.receiver import VERIFICATION, Endpoint, Receiver, as_client, connect, level_of, verify_by_hand

@@ -15,8 +15,8 @@ from connector.domain.signals import PUSH, STREAM_UPDATED
 from connector.domain.tenancy import Tenant
 from connector.services.signals.pushing import FINAL_REASONS
 from connector.services.signals.writing import PushSignals
-from connector.store import signal_streams
 from connector.store.models import outbox
+from connector.store.signals import signal_streams
 from tests.harness import World
 from tests.services.receiving import failures_of, rows_of, wait_for, wait_for_failure
 from tests.signals.receiver import HIGH, LOW, STREAMS, Endpoint, Receiver, as_client, connect, level_of, verify_by_hand

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from connector.domain.signals import COUNTED, LEVEL_CHANGE, POLL, PUSH
-from connector.store.signal_models import signal_subjects
+from connector.store.models import signal_subjects
 from tests.console.test_every_page import sign_in
 from tests.contract.wire import SIGNAL_STREAMS, UNKNOWN_ID
 from tests.harness import World

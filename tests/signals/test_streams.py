@@ -12,8 +12,8 @@ from connector.api.middleware.shares import Lasting
 from connector.domain.signals import LEVEL_CHANGE, MAX_STREAMS, MAX_SUBJECTS, POLL, PUSH
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
-from connector.store import signal_streams
-from connector.store.signal_models import signal_subjects
+from connector.store.models import signal_subjects
+from connector.store.signals import signal_streams
 from tests.contract.wire import MASK, UNKNOWN_ID
 from tests.harness import HTTP, World
 from tests.signals.receiver import STATUS, STREAMS, VERIFICATION, Receiver, as_client, connect

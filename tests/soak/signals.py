@@ -14,9 +14,9 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from connector.domain.people.written_status import status_of
 from connector.domain.signals import LEVEL_CHANGE, POLL, PUSH
-from connector.domain.written_status import status_of
-from connector.store import verified_claims
+from connector.store.claims import verified_claims
 from connector.store.engine import Database
 from tests.bench.processes import started
 from tests.harness import Caller

@@ -17,7 +17,7 @@ import requests
 
 from connector.access.development import mint_token
 from connector.bootstrap import Services, create_services
-from connector.domain.provider import ProviderConfig
+from connector.domain.providers.provider import ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.store.engine import Database

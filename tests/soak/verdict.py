@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from connector.services.upkeep import Sweep
-from connector.store.models import events, outbox, verifications
-from connector.store.outbox import DEAD, READY
-from connector.store.signal_models import signal_streams
+from connector.store.deliveries.outbox import DEAD, READY
+from connector.store.models import events, outbox, signal_streams, verifications
 from tests.soak import signals
 from tests.soak.people import People, Times
 from tests.soak.site import Site, state_of

@@ -12,7 +12,7 @@ from sqlalchemy import column, make_url
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
-from connector.store import claims
+from connector.store.claims import claims
 from connector.store.dialect import by_code_point
 from connector.store.engine import Database
 

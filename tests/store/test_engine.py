@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from connector.store import users
 from connector.store.engine import PING_AFTER, Database
 from connector.store.models import secrets, user_attributes
 from connector.store.models import users as users_table
+from connector.store.people import users
 from tests.databases import execute
 
 COUNT = """

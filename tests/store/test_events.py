@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from connector.domain.verification import VerificationClaim
-from connector.store import events, verifications
+from connector.domain.verifications.verification import VerificationClaim
 from connector.store.engine import Database
-from connector.store.fences import Lease
 from connector.store.models import events as events_table
+from connector.store.providers import events
+from connector.store.verifications import verifications
+from connector.store.verifications.fences import Lease
 
 Add = Callable[..., str | None]
 

@@ -13,8 +13,8 @@ from sqlalchemy import insert, inspect, select, text
 
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store import migrations, models
-from connector.store.columns import whole_schema
 from connector.store.engine import Database
+from connector.store.models.columns import whole_schema
 from connector.store.schema import VERSIONS, Fit, known_versions, newest_version
 from tests.databases import of_another_version
 

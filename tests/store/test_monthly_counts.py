@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from connector.domain.month_counts import numbers_of
-from connector.store import daily_counts, migrations
+from connector.domain.statistics.month_counts import numbers_of
+from connector.store import migrations
 from connector.store.engine import Database
+from connector.store.models import daily_counts as former
 from connector.store.schema import VERSIONS, known_versions
-from connector.store.statistics_models import daily_counts as former
+from connector.store.statistics import daily_counts
 
 FIRST, LAST = date(2025, 1, 30), date(2025, 4, 2)
 DAYS = [FIRST + timedelta(days=at) for at in range((LAST - FIRST).days + 1)]

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.provider import Condition
+from connector.domain.providers.provider import Condition
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.store import providers, webhook_access
 from connector.store.engine import Database
+from connector.store.providers import providers, webhook_access
 
 Add = Callable[..., str]
 NAMES = ("100% sure", "Onfido EU", "a_b", "axb", "ÉCOLE", "onfido us")

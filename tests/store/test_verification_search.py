@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, text
 
-from connector.domain.judgement import Rule, Verdict
-from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
-from connector.store import verification_claims, verification_search
-from connector.store import verifications as verification_rows
+from connector.domain.verifications.judgement import Rule, Verdict
+from connector.domain.verifications.verification import Verification, VerificationClaim, VerificationFilter
 from connector.store.engine import Database
 from connector.store.models import verifications
 from connector.store.pages import Position
+from connector.store.verifications import verification_claims, verification_search
+from connector.store.verifications import verifications as verification_rows
 
 TENANT = "carbon.super"
 SECOND = timedelta(seconds=1)

@@ -13,23 +13,23 @@ import pytest
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
+from connector.domain.verifications.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import RequestError
-from connector.store import (
+from connector.store import removals
+from connector.store.engine import Database
+from connector.store.models import applicants as applicants_table
+from connector.store.models import providers
+from connector.store.verifications import (
     applicants,
     attempt_limits,
     locked_runs,
-    removals,
     user_verifications,
     verification_claims,
     verification_search,
     verifications,
 )
-from connector.store.applicants import KnownApplicant
-from connector.store.engine import Database
-from connector.store.fences import Fence, Lease
-from connector.store.models import applicants as applicants_table
-from connector.store.models import providers
+from connector.store.verifications.applicants import KnownApplicant
+from connector.store.verifications.fences import Fence, Lease
 
 ABOUT = (VerificationClaim("givenname", "first_name"), VerificationClaim("lastname", "last_name"))
 EVERYTHING = VerificationFilter()

@@ -18,8 +18,8 @@ import pytest
 
 from connector.errors import DatabaseUnavailable
 from connector.services.health import Health
-from connector.store import users
 from connector.store.engine import Database
+from connector.store.people import users
 from connector.store.writer_queue import WriterQueue
 from tests.processes import running
 from tests.waiting import GENEROUS, wait_until

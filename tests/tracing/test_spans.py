@@ -24,7 +24,8 @@ from connector.onfido.calls import Call
 from connector.onfido.transport import Transport
 from connector.services.providers.deletion import DeleteApplicant
 from connector.settings import Settings
-from connector.store import models, outbox
+from connector.store import models
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from connector.tracing.export import OpenTelemetry
 from tests.bodies import API_TOKEN, event_body

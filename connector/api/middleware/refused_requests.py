@@ -11,7 +11,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.access.gate import REQUIRED_SCOPE
-from connector.services.refused_requests import RefusedRequest, RefusedRequests
+from connector.services.refusals.refused_requests import RefusedRequest, RefusedRequests
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _REFUSED = frozenset({400, 404, 409, 422})

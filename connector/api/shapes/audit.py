@@ -10,8 +10,8 @@ from marshmallow import fields, validate
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Text, WholeNumber
 from connector.api.shapes.verification import ChangeSchema, change_body
-from connector.domain.audit_filter import SUBJECTS
-from connector.domain.history import DONE, OUTCOMES, REFUSED, Entry
+from connector.domain.audit.audit_filter import SUBJECTS
+from connector.domain.audit.history import DONE, OUTCOMES, REFUSED, Entry
 from connector.services.cursors import Page
 from connector.services.origin import CHANNELS
 

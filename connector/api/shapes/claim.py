@@ -11,8 +11,8 @@ from marshmallow import fields
 from connector.api.fields import Flag, Id, Items, Metadata, Name, Text
 from connector.api.properties import is_number
 from connector.domain.claims import Claim
+from connector.domain.studio.workflow_input import RunRequest
 from connector.domain.utc import timestamp
-from connector.domain.workflow_input import RunRequest
 from connector.services.people.claim_entries import ClaimEntry
 from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
 

@@ -9,7 +9,7 @@ from marshmallow import validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Moment, Text, WholeNumber
-from connector.services.console_sessions import ConsoleSession
+from connector.services.console.console_sessions import ConsoleSession
 from connector.services.cursors import Page
 
 MAX_PAGE = 1000

@@ -11,12 +11,12 @@ from marshmallow import fields, validate
 from connector.api.fields import Flag, Items
 from connector.api.shapes.provider import ClaimMappingSchema
 from connector.api.shapes.studio import OutputClaimSchema
-from connector.domain.dry_run import Draft, Limit
-from connector.domain.judgement import Rule
-from connector.domain.studio import OutputClaim, OutputRole
+from connector.domain.studio.studio import OutputClaim, OutputRole
+from connector.domain.verifications.dry_run import Draft, Limit
+from connector.domain.verifications.judgement import Rule
 
 if TYPE_CHECKING:
-    from connector.domain.judgement import Verdict
+    from connector.domain.verifications.judgement import Verdict
     from connector.services.lookup.dry_runs import DryRun, TriedClaim
 
 

@@ -12,7 +12,7 @@ from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Flag, Id, Moment, Text, WholeNumber
 from connector.domain.events import EVENT_STATES, REFUSALS, EventFilter, RefusedPosts, StoredEvent, delay
 from connector.domain.utc import timestamp
-from connector.domain.verification_filter import FROM, TO, read_period
+from connector.domain.verifications.verification_filter import FROM, TO, read_period
 from connector.services.cursors import Page
 
 MAX_PAGE = 1000

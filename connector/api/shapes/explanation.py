@@ -9,8 +9,8 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag
-from connector.domain.judgement import Explanation, Rule
-from connector.domain.verification import Verification
+from connector.domain.verifications.judgement import Explanation, Rule
+from connector.domain.verifications.verification import Verification
 
 
 class StepSchema(ma.Schema):

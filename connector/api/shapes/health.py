@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 
 from connector.api.fields import Flag
 from connector.api.shapes.setup import CheckSchema
-from connector.domain.health import BAD, GOOD, STATES, UNCHECKED, Health
+from connector.domain.providers.health import BAD, GOOD, STATES, UNCHECKED, Health
 from connector.domain.utc import timestamp
 
 _TIME = {"format": "date-time", "example": "2026-01-31T09:30:00Z"}

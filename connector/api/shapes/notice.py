@@ -11,8 +11,8 @@ from marshmallow import fields, validate
 from connector.api.fields import Flag, Id, Items, Since, Text
 from connector.api.shapes.studio import MAX_URL
 from connector.domain.answered import Answered
-from connector.domain.credentials import MASK
 from connector.domain.notices import EVENTS, DeliveryRate, Endpoint, EndpointConfig
+from connector.domain.providers.credentials import MASK
 from connector.domain.utc import timestamp
 
 

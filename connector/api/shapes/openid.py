@@ -9,8 +9,8 @@ from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Id, Items, Text
 from connector.api.shapes.studio import MAX_URL
-from connector.domain.credentials import MASK
 from connector.domain.openid.clients import MAX_NAME, PROFILES, Client, ClientConfig
+from connector.domain.providers.credentials import MASK
 from connector.domain.utc import timestamp
 
 MAX_CLAIM = 100  # characters of a claim's name

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from connector.api.fields import Flag
 from connector.api.shapes.health import HealthSchema, health_body
-from connector.domain.setup_steps import NAMES, STATES
+from connector.domain.providers.setup_steps import NAMES, STATES
 
 if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
     from connector.services.providers.progress import Progress

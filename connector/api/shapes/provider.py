@@ -11,8 +11,8 @@ from marshmallow import fields, validate
 from connector.api.fields import Flag, Items, Limit, Name, Text, WholeNumber
 from connector.api.properties import by_key, is_number
 from connector.api.shapes.studio import StudioSchema, read_studio, studio_body
-from connector.domain.credentials import MASK
-from connector.domain.provider import (
+from connector.domain.providers.credentials import MASK
+from connector.domain.providers.provider import (
     DEFAULT_ATTEMPT_WINDOW,
     DEFAULT_BASE_URL,
     DEFAULT_MAX_ATTEMPTS,
@@ -22,7 +22,7 @@ from connector.domain.provider import (
     ProviderConfig,
     setup_guide,
 )
-from connector.domain.studio import Studio
+from connector.domain.studio.studio import Studio
 from connector.domain.utc import timestamp
 
 if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them

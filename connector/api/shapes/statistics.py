@@ -12,7 +12,7 @@ from connector.api.fields import Moment, Text
 from connector.errors import message_of
 
 if TYPE_CHECKING:
-    from connector.domain.statistics import Statistics
+    from connector.domain.statistics.statistics import Statistics
 
 _DAY = {"example": "2026-01-31"}
 

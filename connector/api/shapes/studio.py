@@ -9,11 +9,11 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Items, Text
-from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
-from connector.domain.custom_data import CustomInput, InputType
-from connector.domain.pointers import MAX_LENGTH
-from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
-from connector.domain.watchlist import REPORTS
+from connector.domain.studio.capture import LANGUAGES, LINK, SDK, SdkOptions
+from connector.domain.studio.custom_data import CustomInput, InputType
+from connector.domain.studio.pointers import MAX_LENGTH
+from connector.domain.studio.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
+from connector.domain.studio.watchlist import REPORTS
 
 MAX_URL = 2048
 

@@ -9,8 +9,8 @@ from marshmallow import fields
 
 from connector.api.fields import Flag, Moment, Text
 from connector.api.shapes.verification import RefusalSchema, refusal_body
-from connector.domain.user_status import ProviderStatus
-from connector.domain.verification import MAX_REASON, Verification
+from connector.domain.people.user_status import ProviderStatus
+from connector.domain.verifications.verification import MAX_REASON, Verification
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
     from connector.services.lookup.user_status import UserStatus

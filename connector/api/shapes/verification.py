@@ -10,13 +10,13 @@ from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor, page_members
 from connector.api.fields import Flag, Moment, Text, WholeNumber
+from connector.domain.audit.history import Change, differences_of
+from connector.domain.audit.sentences import sentence
 from connector.domain.claims import Claim
-from connector.domain.history import Change, differences_of
-from connector.domain.sentences import sentence
-from connector.domain.studio import MAX_TAG_LENGTH, OutputRole
+from connector.domain.studio.studio import MAX_TAG_LENGTH, OutputRole
 from connector.domain.utc import timestamp
-from connector.domain.verification import MAX_REASON, VerificationClaim
-from connector.domain.verification_filter import FALLING, RISING, STATUSES
+from connector.domain.verifications.verification import MAX_REASON, VerificationClaim
+from connector.domain.verifications.verification_filter import FALLING, RISING, STATUSES
 from connector.errors import message_of
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them

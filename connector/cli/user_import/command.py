@@ -17,8 +17,8 @@ from connector.cli.progress import INTERRUPTED, progress, stoppable
 from connector.cli.user_import.decoding import UnreadableFileError, decode
 from connector.cli.user_import.entries import UserFile
 from connector.cli.user_import.review import SHOWN, Expected, Review, review
+from connector.domain.providers.verifiability import missing_claims
 from connector.domain.tenancy import Tenant
-from connector.domain.verifiability import missing_claims
 
 if TYPE_CHECKING:  # the use cases load when a command opens them
     from connector.services.people.users import Batch

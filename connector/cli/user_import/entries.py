@@ -14,8 +14,8 @@ from typing import Any
 from connector.cli.user_import.decoding import UnreadableFileError
 from connector.cli.user_import.sheet import Row, read_rows
 from connector.domain.frozen import frozen
+from connector.domain.people.user_ids import MAX_LENGTH, id_objection, name_objection
 from connector.domain.text import is_usable
-from connector.domain.user_ids import MAX_LENGTH, id_objection, name_objection
 
 ID = "id"
 _JSON_TYPES = {

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from connector.cli.user_import.entries import Entry
-from connector.domain.applicant import is_day
 from connector.domain.frozen import frozen
-from connector.domain.provider import Provider
-from connector.domain.verifiability import form_of, used_claims
+from connector.domain.providers.applicant import is_day
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.verifiability import form_of, used_claims
 
 SHOWN = 20  # the maximum number of displayed objections
 DAY = "dob"  # the applicant field that is a date

@@ -18,7 +18,7 @@ from connector.console.story import Story
 from connector.domain.deliveries import DEAD, DONE, KINDS, READY, STATES, DeliveryFilter
 from connector.domain.frozen import frozen
 from connector.domain.notices import DeliveryRate, Endpoint
-from connector.domain.verification_filter import read_period
+from connector.domain.verifications.verification_filter import read_period
 from connector.services.application.deliveries import MOST_COUNTED, Deliveries
 from connector.services.application.endpoints import Endpoints
 from connector.services.application.notices import Notices

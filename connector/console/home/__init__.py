@@ -17,8 +17,8 @@ from connector.console.home.needs import VALUES, VIEW, find_needs, provider_url
 from connector.console.home.parts import attempt, link
 from connector.console.live import live_part
 from connector.console.story import Story
-from connector.domain.health import Health
-from connector.domain.provider import Provider
+from connector.domain.providers.health import Health
+from connector.domain.providers.provider import Provider
 from connector.errors import message_of
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.registry import Providers

@@ -15,8 +15,8 @@ from connector.console.ground import use_cases
 from connector.console.home.parts import link
 from connector.domain.environment import SANDBOX
 from connector.domain.frozen import frozen
-from connector.domain.provider import Provider
-from connector.domain.statistics import ClaimNumbers, Share, Statistics
+from connector.domain.providers.provider import Provider
+from connector.domain.statistics.statistics import ClaimNumbers, Share, Statistics
 from connector.services.lookup.statistics import StatisticsFilter, StatisticsLookup
 
 PERIODS = {"24h": _l("24 hours"), "14d": _l("14 days"), "90d": _l("90 days")}

@@ -18,13 +18,13 @@ from connector.console.translations import say
 from connector.domain.deliveries import DEAD, DeliveryFilter
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, EventFilter
 from connector.domain.frozen import frozen
-from connector.domain.health import BAD, UNKNOWN
-from connector.domain.mapping import Flaw, warnings_of
 from connector.domain.messages import without_command
-from connector.domain.readiness import CLAIMS, TOKEN
-from connector.domain.statistics_period import ALL
-from connector.domain.verification import AWAITED_DECISION, VerificationFilter
-from connector.domain.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT, PROCESSING
+from connector.domain.providers.health import BAD, UNKNOWN
+from connector.domain.providers.mapping import Flaw, warnings_of
+from connector.domain.providers.readiness import CLAIMS, TOKEN
+from connector.domain.statistics.statistics_period import ALL
+from connector.domain.studio.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT, PROCESSING
+from connector.domain.verifications.verification import AWAITED_DECISION, VerificationFilter
 from connector.services.application.deliveries import Deliveries
 from connector.services.key_rotation import KeyRotation
 from connector.services.lookup.events import EventLookup

@@ -12,8 +12,8 @@ from connector.console.ground import now, use_cases
 from connector.console.home.needs import VALUES, VIEW
 from connector.domain.events import EventFilter
 from connector.domain.frozen import frozen
-from connector.domain.health import BAD
-from connector.domain.verification import VerificationFilter
+from connector.domain.providers.health import BAD
+from connector.domain.verifications.verification import VerificationFilter
 from connector.services.backlog import BacklogReader
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.statistics import StatisticsLookup

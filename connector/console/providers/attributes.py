@@ -25,15 +25,15 @@ from connector.console.providers import page, words
 from connector.console.providers.rows import Row, change_rows, read_rows
 from connector.console.story import Story, admit
 from connector.console.words import State, attribute_state, run_state
-from connector.domain.dry_run import Draft
 from connector.domain.frozen import frozen
-from connector.domain.judgement import Verdict
-from connector.domain.mapping import FIELD_GROUPS, MappingWarning, changed_claims, source_of, warnings_of
-from connector.domain.provider import Provider
-from connector.domain.statistics import Period, Share
-from connector.domain.statistics_period import ALL, read_period
+from connector.domain.providers.mapping import FIELD_GROUPS, MappingWarning, changed_claims, source_of, warnings_of
+from connector.domain.providers.provider import Provider
+from connector.domain.statistics.statistics import Period, Share
+from connector.domain.statistics.statistics_period import ALL, read_period
 from connector.domain.strict_json import parse_json
-from connector.domain.verification import VerificationFilter
+from connector.domain.verifications.dry_run import Draft
+from connector.domain.verifications.judgement import Verdict
+from connector.domain.verifications.verification import VerificationFilter
 from connector.errors import InvalidField, RequestError
 from connector.services.lookup.dry_runs import DryRun, DryRuns
 from connector.services.lookup.remapping import MOST_COUNTED, Remapping

@@ -19,10 +19,10 @@ from connector.console.ground import use_cases
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
-from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
-from connector.domain.provider import Provider
-from connector.domain.studio import LinkDefaults, Studio
-from connector.domain.watchlist import AML, STANDARD
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.capture import LANGUAGES, LINK, SDK, SdkOptions
+from connector.domain.studio.studio import LinkDefaults, Studio
+from connector.domain.studio.watchlist import AML, STANDARD
 from connector.errors import InvalidField
 from connector.services.lookup.match_impact import Impact, MatchImpact
 

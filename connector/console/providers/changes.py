@@ -10,7 +10,7 @@ from connector.console.audit import channels
 from connector.console.ground import use_cases
 from connector.console.providers import page
 from connector.console.story import Story
-from connector.domain.history import PROVIDER, AuditFilter, name_of
+from connector.domain.audit.history import PROVIDER, AuditFilter, name_of
 from connector.services.lookup.audit import Audit
 
 SCOPE = "internal_idv_claim_view"

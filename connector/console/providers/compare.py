@@ -17,7 +17,7 @@ from connector.api.provider_file import changes_by, file_of
 from connector.console.ground import use_cases
 from connector.console.providers import health_words, page
 from connector.console.story import Story
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.services.providers.health import HealthRecords
 
 OWN = ("name", "isEnabled")  # members of a file that stay those of the provider to which the others are copied

@@ -24,8 +24,8 @@ from connector.console.providers.listing import REGIONS
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.domain.claims import MAX_CLAIM, REQUIRED_FIELDS
-from connector.domain.provider import Provider, ProviderConfig
-from connector.domain.readiness import Readiness
+from connector.domain.providers.provider import Provider, ProviderConfig
+from connector.domain.providers.readiness import Readiness
 from connector.errors import InvalidField, RequestError
 from connector.services.providers.trial import Trials
 from connector.shipped import dialects

@@ -14,7 +14,7 @@ from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
 from connector.console.viewer import actor
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.errors import Code, RequestError
 from connector.services.providers.setup import Setup
 from connector.services.providers.usage import MOST, ProviderUsage, Usage

@@ -15,7 +15,7 @@ from connector.console.ground import public_url
 from connector.console.providers import page
 from connector.console.story import Story
 from connector.domain.frozen import frozen
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.shipped import example_application
 
 FOLDER = "web-app"

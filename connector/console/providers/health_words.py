@@ -8,10 +8,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from connector.console.words import State
-from connector.domain.health import BAD, GOOD, UNCHECKED, UNKNOWN, Health
-from connector.domain.readiness import Check
-from connector.domain.setup_steps import CHECKING, DONE, FAILED, TODO, WAITS, WARNING
-from connector.domain.setup_steps import UNKNOWN as STEP_UNKNOWN
+from connector.domain.providers.health import BAD, GOOD, UNCHECKED, UNKNOWN, Health
+from connector.domain.providers.readiness import Check
+from connector.domain.providers.setup_steps import CHECKING, DONE, FAILED, TODO, WAITS, WARNING
+from connector.domain.providers.setup_steps import UNKNOWN as STEP_UNKNOWN
 
 HEALTH: Mapping[str, State] = {
     GOOD: State("good", "check-lg", _l("Works")),

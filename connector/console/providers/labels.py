@@ -1,6 +1,6 @@
 """The properties of providers as people read them: the labels of the forms' fields, and values in words.
 
-Properties of other objects, whose forms have no label for them, are named by `domain/property_names.py`.
+Properties of other objects, whose forms have no label for them, are named by `domain/providers/property_names.py`.
 """
 
 from __future__ import annotations

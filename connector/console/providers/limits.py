@@ -14,7 +14,7 @@ from connector.console.forms import Form
 from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.story import Story
-from connector.domain.provider import LONGEST_WINDOW, Provider
+from connector.domain.providers.provider import LONGEST_WINDOW, Provider
 from connector.errors import InvalidField
 
 HOUR = 3600

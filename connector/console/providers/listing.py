@@ -13,9 +13,9 @@ from connector.console.providers import health_words, page
 from connector.console.story import Story
 from connector.console.verify.policy import loadable, page_policy
 from connector.domain.frozen import frozen
-from connector.domain.health import STATES, Health
-from connector.domain.provider import Provider
-from connector.domain.readiness import never_verified
+from connector.domain.providers.health import STATES, Health
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.readiness import never_verified
 from connector.services.lookup.statistics import StatisticsLookup
 from connector.services.providers.health import HealthRecords
 

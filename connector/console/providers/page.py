@@ -15,7 +15,7 @@ from connector.console.descriptions import description_of
 from connector.console.ground import use_cases
 from connector.console.meanwhile import check_secrets, merged, until_saved
 from connector.console.viewer import actor
-from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.providers.provider import Provider, ProviderConfig
 from connector.errors import Code, RequestError
 from connector.services.providers.progress import Progress, SetupProgress
 from connector.services.providers.registry import Providers

@@ -21,8 +21,8 @@ from connector.console.providers import page
 from connector.console.providers.trying import refused_by_onfido
 from connector.console.story import Story
 from connector.console.viewer import actor
-from connector.domain.history import PROVIDER, AuditFilter, Change, differences_of
-from connector.domain.provider import Provider
+from connector.domain.audit.history import PROVIDER, AuditFilter, Change, differences_of
+from connector.domain.providers.provider import Provider
 from connector.errors import InvalidField
 from connector.services.lookup.audit import Audit
 from connector.services.providers.setup import ProviderFacts, Setup

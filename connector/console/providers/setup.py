@@ -23,8 +23,8 @@ from connector.console.story import Story
 from connector.console.translations import say
 from connector.console.viewer import actor
 from connector.domain.notices import Endpoint
-from connector.domain.provider import Provider, setup_guide
-from connector.domain.setup_steps import CHECKING
+from connector.domain.providers.provider import Provider, setup_guide
+from connector.domain.providers.setup_steps import CHECKING
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.application.endpoints import Endpoints
 from connector.services.providers.progress import Progress

@@ -21,7 +21,7 @@ from connector.console.providers import page
 from connector.console.story import Story
 from connector.console.viewer import actor
 from connector.domain.messages import message
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.errors import ChangedMeanwhile, InvalidField, RequestError
 
 _OVERTAKEN = _l("The provider was changed since this was shown: these are the differences to what it is now.")

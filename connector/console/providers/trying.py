@@ -10,8 +10,8 @@ from connector.console.ground import use_cases
 from connector.console.providers import page
 from connector.console.translations import say
 from connector.domain.messages import joined
-from connector.domain.provider import Provider, ProviderConfig
-from connector.domain.readiness import CLAIMS
+from connector.domain.providers.provider import Provider, ProviderConfig
+from connector.domain.providers.readiness import CLAIMS
 from connector.services.providers.trial import Trials
 
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from connector.console.words import State
-from connector.domain.mapping import Flaw, MappingWarning, Source
+from connector.domain.providers.mapping import Flaw, MappingWarning, Source
 
 SOURCES: Mapping[str, State] = {
     Source.DOCUMENT: State("good", "person-vcard", _l("Document")),

@@ -17,11 +17,11 @@ from connector.console.notices import notify
 from connector.console.providers import page
 from connector.console.providers.rows import Row, change_rows, read_rows
 from connector.console.story import Story
-from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.messages import message
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.domain.strict_json import parse_json
-from connector.domain.studio import OutputClaim, OutputRole, Studio
+from connector.domain.studio.custom_data import CustomInput, InputType
+from connector.domain.studio.studio import OutputClaim, OutputRole, Studio
 from connector.errors import InvalidField
 
 INPUT_COLUMNS = ("input_name", "input_type", "input_from", "input_value", "input_required")

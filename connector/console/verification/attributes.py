@@ -1,4 +1,4 @@
-"""Each attribute of a verification with the steps of its decision, from the explanation of `domain/judgement.py`."""
+"""Each attribute of a verification with the steps of its decision, explained by `domain/verifications/judgement.py`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from connector.console.translations import say
 from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.judgement import FINDING, RUN, Explanation, Rule, Step
-from connector.domain.reasons import reason_of_claim, reason_of_run
-from connector.domain.verification import VerificationClaim
+from connector.domain.verifications.judgement import FINDING, RUN, Explanation, Rule, Step
+from connector.domain.verifications.reasons import reason_of_claim, reason_of_run
+from connector.domain.verifications.verification import VerificationClaim
 from connector.services.lookup.verifications import VerificationDetails
 
 

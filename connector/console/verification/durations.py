@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 
+from connector.domain.audit.history import RUN
 from connector.domain.frozen import frozen
-from connector.domain.history import RUN
 from connector.services.lookup.verifications import VerificationDetails
 
 

@@ -26,10 +26,10 @@ from connector.console.viewer import actor
 from connector.console.words import environment_state, run_state
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.environment import LIVE, SANDBOX
-from connector.domain.provider import Provider
-from connector.domain.statistics_period import ALL
-from connector.domain.user_status import AttemptNumber
-from connector.domain.verification import Verification
+from connector.domain.people.user_status import AttemptNumber
+from connector.domain.providers.provider import Provider
+from connector.domain.statistics.statistics_period import ALL
+from connector.domain.verifications.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
 from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.statistics import StatisticsLookup

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector import __version__
-from connector.domain.judgement import Explanation
-from connector.domain.provider import Provider
-from connector.domain.user_status import AttemptNumber
+from connector.domain.people.user_status import AttemptNumber
+from connector.domain.providers.provider import Provider
 from connector.domain.utc import timestamp
+from connector.domain.verifications.judgement import Explanation
 from connector.services.lookup.verifications import VerificationDetails
 
 MOST_TRACES = 5

@@ -13,9 +13,7 @@ from flask_babel import ngettext
 from connector.console.formats import claim_name, names_of
 from connector.console.translations import say
 from connector.console.words import State, attribute_state, delivery_state, run_state
-from connector.domain.claims import VERIFIED
-from connector.domain.frozen import frozen
-from connector.domain.history import (
+from connector.domain.audit.history import (
     AUDITED,
     CLAIM,
     DECIDED,
@@ -28,8 +26,10 @@ from connector.domain.history import (
     Change,
     name_of,
 )
-from connector.domain.reasons import OF_RUN, reason_of_claim
-from connector.domain.sentences import sentence
+from connector.domain.audit.sentences import sentence
+from connector.domain.claims import VERIFIED
+from connector.domain.frozen import frozen
+from connector.domain.verifications.reasons import OF_RUN, reason_of_claim
 from connector.services.application.deliveries import StoredDelivery
 from connector.services.lookup.verifications import VerificationDetails
 from connector.services.results.events import WEBHOOK

@@ -24,10 +24,10 @@ from connector.console.verify.policy import SDK_PERMISSIONS, SDK_URL, logo_of, p
 from connector.console.verify.problems import Problem, problem_of
 from connector.console.verify.standing import CHECKING, WAITING, Standing, standing_of
 from connector.console.viewer import actor
-from connector.domain.colors import for_dark_ground
-from connector.domain.provider import Provider
-from connector.domain.user_status import ProviderStatus
-from connector.domain.workflow_input import RunRequest
+from connector.domain.people.user_status import ProviderStatus
+from connector.domain.providers.colors import for_dark_ground
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.workflow_input import RunRequest
 from connector.errors import Code, DirectoryError, OnfidoError, RequestError, TooManyRequests
 from connector.services.starting.requests import Capture, Verifications
 

@@ -11,10 +11,10 @@ from connector.console.translations import say
 from connector.console.words import State, attribute_state
 from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.frozen import frozen
-from connector.domain.reasons import NOT_CHECKED, reason_of_claim, reason_of_run
-from connector.domain.user_status import ClaimStatus, ProviderStatus
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import ABANDONED, AWAITING_INPUT, DECLINED, ERROR
+from connector.domain.people.user_status import ClaimStatus, ProviderStatus
+from connector.domain.studio.workflow_run import ABANDONED, AWAITING_INPUT, DECLINED, ERROR
+from connector.domain.verifications.reasons import NOT_CHECKED, reason_of_claim, reason_of_run
+from connector.domain.verifications.verification import Verification
 
 _l = lazy_gettext
 NOTHING, READY, WAITING, CHECKING, DONE = "nothing", "ready", "waiting", "checking", "done"

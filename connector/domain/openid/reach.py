@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from connector.domain.applicant import ADDRESS, missing_of_address
-from connector.domain.applicant_values import values_of
 from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
-from connector.domain.mapping import Source, source_of
 from connector.domain.messages import message
 from connector.domain.openid.clients import OKTA, ClientConfig
-from connector.domain.provider import Provider
+from connector.domain.providers.applicant import ADDRESS, missing_of_address
+from connector.domain.providers.applicant_values import values_of
+from connector.domain.providers.mapping import Source, source_of
+from connector.domain.providers.provider import Provider
 from connector.errors import InvalidField
 
 

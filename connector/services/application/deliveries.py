@@ -12,18 +12,18 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import OUTBOX, SYSTEM, by_administrator
 from connector.domain.deliveries import DeliveryFilter, KindCount
-from connector.domain.history import OUTBOX, SYSTEM, by_administrator
 from connector.domain.messages import message
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.errors import Code, RequestError
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.journal import Journal
-from connector.store import deliveries, outbox, redelivery
-from connector.store.deliveries import Managed
+from connector.store.deliveries import deliveries, outbox, redelivery
+from connector.store.deliveries.deliveries import Managed
+from connector.store.deliveries.outbox import OutboxRow
+from connector.store.deliveries.redelivery import Preview, Redelivery
 from connector.store.engine import Database
-from connector.store.outbox import OutboxRow
-from connector.store.redelivery import Preview, Redelivery
 from connector.store.sealed import delivery_answer
 from connector.store.vault import OpaqueTexts, Vault
 

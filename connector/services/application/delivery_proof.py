@@ -10,7 +10,7 @@ from connector.domain.deliveries import DeliveryFilter
 from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.services.application.deliveries import Deliveries, StoredDelivery
 from connector.services.application.endpoints import Endpoints
 from connector.services.lookup.readings import Readings

@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 
 from connector.domain.answered import Answered
-from connector.domain.differences import differences
+from connector.domain.audit.differences import differences
+from connector.domain.audit.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
-from connector.domain.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
 from connector.domain.messages import message
 from connector.domain.notices import (
     BY_ADMINISTRATOR,
@@ -45,8 +45,9 @@ from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.providers.refusals import not_found
 from connector.services.use_case import use_case
-from connector.store import endpoints, notices, outbox, providers
+from connector.store.deliveries import endpoints, notices, outbox
 from connector.store.engine import Database
+from connector.store.providers import providers
 
 SECRET_BYTES = 32
 RATED = 1000  # the number of an endpoint's latest deliveries that its failure rate covers

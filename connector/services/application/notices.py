@@ -20,8 +20,8 @@ from typing import Any, Protocol
 import structlog
 
 from connector.domain.answered import Answered
+from connector.domain.audit.history import ENDPOINT, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
-from connector.domain.history import ENDPOINT, SYSTEM, by_administrator
 from connector.domain.notices import (
     ATTENTION,
     DECISION,
@@ -33,20 +33,21 @@ from connector.domain.notices import (
     WATCHLIST,
     Endpoint,
 )
-from connector.domain.tasks import Task
+from connector.domain.studio.tasks import Task
 from connector.domain.urls import UrlPolicy
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.http.webhook_sender import Accepted, NotAccepted, Notifier
+from connector.services.announcements.notice_announcement import NotifyOfChange
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.journal import Journal
-from connector.services.notice_announcement import NotifyOfChange
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.use_case import use_case
-from connector.store import endpoints, verifications
-from connector.store import notices as rows
+from connector.store.deliveries import endpoints
+from connector.store.deliveries import notices as rows
+from connector.store.deliveries.notices import NoticePayload
+from connector.store.deliveries.outbox import OutboxRow
 from connector.store.engine import Database
-from connector.store.notices import NoticePayload
-from connector.store.outbox import OutboxRow
+from connector.store.verifications import verifications
 
 log = structlog.get_logger(__name__)
 

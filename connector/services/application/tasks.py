@@ -18,14 +18,14 @@ from datetime import datetime
 from typing import Any
 
 from connector.domain.answered import Answered
+from connector.domain.audit.history import APPLICATION, RUN, SYSTEM, of_verification
 from connector.domain.frozen import frozen
-from connector.domain.history import APPLICATION, RUN, SYSTEM, of_verification
 from connector.domain.messages import message
 from connector.domain.nesting import is_deeper
-from connector.domain.studio import MANUAL_REVIEW
-from connector.domain.tasks import Task, TaskSummary
+from connector.domain.studio.studio import MANUAL_REVIEW
+from connector.domain.studio.tasks import Task, TaskSummary
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, InvalidField, OnfidoError, RequestError
 from connector.http.webhook_sender import MAX_ANSWER
 from connector.onfido.client import OnfidoClient
@@ -38,8 +38,8 @@ from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import NotifyOfTask
 from connector.services.timing import Timing, background
 from connector.services.use_case import use_case
-from connector.store import verifications
 from connector.store.engine import Database
+from connector.store.verifications import verifications
 
 TASK_COMPLETED = "task_completed"  # its new state, for the history
 ANSWER = "notice_answered"  # a cause: the answer to a notice, not a request

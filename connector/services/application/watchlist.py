@@ -20,13 +20,13 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.domain.answered import Answered
+from connector.domain.audit.history import USER, WATCHLIST, of_verification
 from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.environment import counts
 from connector.domain.frozen import frozen
-from connector.domain.history import USER, WATCHLIST, of_verification
 from connector.domain.notices import MATCH_EVENTS
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification
+from connector.domain.providers.provider import Provider
+from connector.domain.verifications.verification import Verification
 from connector.errors import OnfidoError, RequestError
 from connector.services.application.notices import Notices, matches_updated
 from connector.services.journal import Journal
@@ -36,10 +36,13 @@ from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import UpdateMatches
 from connector.services.timing import background
 from connector.services.use_case import use_case
-from connector.store import claims, events, user_verifications, users, verification_finds, verifications
-from connector.store import notices as queued
+from connector.store.claims import claims
+from connector.store.deliveries import notices as queued
+from connector.store.deliveries.notices import NoticePayload
 from connector.store.engine import Database
-from connector.store.notices import NoticePayload
+from connector.store.people import users
+from connector.store.providers import events
+from connector.store.verifications import user_verifications, verification_finds, verifications
 
 log = structlog.get_logger(__name__)
 

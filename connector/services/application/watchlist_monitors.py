@@ -20,18 +20,23 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from connector.domain.provider import Provider
-from connector.domain.watchlist import MonitorTarget, RemoteMonitor, is_ours, monitor_tag, target_of
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.watchlist import MonitorTarget, RemoteMonitor, is_ours, monitor_tag, target_of
 from connector.errors import ConnectorError, OnfidoError
 from connector.onfido.client import OnfidoClient
+from connector.services.announcements.monitor_announcement import (
+    UpdateMonitor,
+    UpdateMonitorsOfProvider,
+    UpdateMonitorsOfUser,
+)
 from connector.services.batches import forget
-from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
 from connector.services.timing import background
-from connector.store import outbox, providers, watchlist_monitors
+from connector.store.deliveries import outbox, watchlist_monitors
+from connector.store.deliveries.watchlist_monitors import Turn
 from connector.store.engine import Database
-from connector.store.watchlist_monitors import Turn
+from connector.store.providers import providers
 
 log = structlog.get_logger(__name__)
 

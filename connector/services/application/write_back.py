@@ -23,15 +23,17 @@ import structlog
 from connector.directory import RemoteDirectory
 from connector.directory.directories import Directories
 from connector.domain.openid.flow import is_guest
+from connector.domain.people.written_status import WrittenStatus, status_of
 from connector.domain.tenancy import Tenant, Tenants
-from connector.domain.written_status import WrittenStatus, status_of
 from connector.errors import ConnectorError, DirectoryError
+from connector.services.announcements.status_announcement import WriteStatus, WriteStatuses
 from connector.services.outbox import Handler, Undeliverable
-from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.use_case import use_case
-from connector.store import outbox, status_writes, verified_claims
+from connector.store.claims import verified_claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
-from connector.store.status_writes import Turn
+from connector.store.people import status_writes
+from connector.store.people.status_writes import Turn
 
 log = structlog.get_logger(__name__)
 

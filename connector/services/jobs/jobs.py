@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.history import JOB, SYSTEM, by_administrator
+from connector.domain.audit.history import JOB, SYSTEM, by_administrator
 from connector.domain.jobs import CANCELLED, DONE, OPEN_AT_MOST, Format, Job, JobFailed, JobRequest
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant

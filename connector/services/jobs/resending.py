@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 from connector.domain.jobs import EVERYTHING, Job, Step
 from connector.services.jobs.steps import Work
 from connector.services.use_case import use_case
-from connector.store import redelivery
+from connector.store.deliveries import redelivery
+from connector.store.deliveries.redelivery import Redelivery
 from connector.store.engine import Database
 from connector.store.pages import Position
-from connector.store.redelivery import Redelivery
 
 PAGE = 200  # rows that one step examines
 PAUSE = 1.0  # seconds between two steps, so that receivers get at most one page in this time

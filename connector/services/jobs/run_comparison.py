@@ -14,15 +14,16 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connector.domain.jobs import Job, Step
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import ListedRun, verification_id_of
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.workflow_run import ListedRun, verification_id_of
+from connector.domain.verifications.verification import Verification
 from connector.services.jobs.steps import Work
 from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification
 from connector.services.timing import background
 from connector.services.use_case import use_case
-from connector.store import outbox, verification_finds
+from connector.store.deliveries import outbox
+from connector.store.verifications import verification_finds
 
 BUDGET = 30.0  # seconds for one page of Onfido's list
 PAUSE = 1.0  # seconds between two pages

@@ -36,8 +36,10 @@ from connector.domain.jobs import (
 )
 from connector.errors import ConfigurationError, ConnectorError
 from connector.services.outbox import Handler
-from connector.store import jobs, outbox, users
+from connector.store import jobs
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.people import users
 from connector.store.sealed import job_part
 from connector.store.vault import Vault
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connector.domain.history import AuditFilter, Entry
+from connector.domain.audit.history import AuditFilter, Entry
 from connector.domain.tenancy import Tenant
 from connector.services.cursors import Cursors, Page, key_of
 from connector.store import history

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from connector.domain.dry_run import Draft, Past, Trial, check_draft, try_draft
 from connector.domain.environment import counts
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.workflow_run import APPROVED, is_final
 from connector.domain.tenancy import Tenant
 from connector.domain.text import fold
-from connector.domain.verification import Verification, VerificationClaim
-from connector.domain.workflow_run import APPROVED, is_final
+from connector.domain.verifications.dry_run import Draft, Past, Trial, check_draft, try_draft
+from connector.domain.verifications.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.onfido.output_claims import read_claim, resolve
 from connector.onfido.payloads import run_snapshot
@@ -21,9 +21,9 @@ from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
 from connector.services.use_case import use_case
-from connector.store import verification_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
+from connector.store.verifications import verification_claims
 
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from connector.domain.audit.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
 from connector.domain.events import EventFilter, RefusedPosts, StoredEvent
-from connector.domain.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.journal import Journal
 from connector.services.results.events import Events
-from connector.store import event_search, refused_posts
 from connector.store.engine import Database
-from connector.store.events import ParkedEvent
+from connector.store.providers import event_search, refused_posts
+from connector.store.providers.events import ParkedEvent
 from connector.store.sealed import event_body
 from connector.store.vault import OpaqueTexts, Vault
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
 from connector.services.lookup.pictures import EvidenceFile, Pictures

@@ -12,9 +12,9 @@ from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
-from connector.store import match_history
 from connector.store.engine import Database
-from connector.store.match_history import Entry
+from connector.store.verifications import match_history
+from connector.store.verifications.match_history import Entry
 
 DAYS = 90
 MOST_MATCHES = 1000  # the number of the latest matches that are considered

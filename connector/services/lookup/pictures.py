@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.pictures import Picture, is_of_run
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
+from connector.domain.verifications.pictures import Picture, is_of_run
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.lookup.readings import Readings

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connector.domain.history import (
+from connector.domain.audit.history import (
     ADMINISTRATOR,
     EXPORT,
     EXPORTED,
@@ -23,10 +23,10 @@ from connector.domain.history import (
     by_administrator,
     of_verification,
 )
-from connector.domain.tasks import TaskSummary
+from connector.domain.studio.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
-from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.verifications.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
 from connector.store.engine import Database

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from connector.domain.dry_run import Draft, check_draft
 from connector.domain.frozen import frozen
-from connector.domain.mapping import changed_claims
+from connector.domain.providers.mapping import changed_claims
 from connector.domain.tenancy import Tenant
+from connector.domain.verifications.dry_run import Draft, check_draft
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
-from connector.store import claim_counts
 from connector.store.engine import Database
+from connector.store.statistics import claim_counts
 
 MOST_COUNTED = 10_000  # which then stands for that many or more
 

@@ -6,8 +6,11 @@ from connector.domain.frozen import frozen
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import Tenant
 from connector.services.use_case import use_case
-from connector.store import event_search, jobs, user_search, verification_finds, verification_search
+from connector.store import jobs
 from connector.store.engine import Database
+from connector.store.people import user_search
+from connector.store.providers import event_search
+from connector.store.verifications import verification_finds, verification_search
 
 VERIFICATION, USER, EVENT, JOB = "verification", "user", "event", "job"
 

@@ -9,16 +9,16 @@ from sqlalchemy import Connection
 
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.frozen import frozen
-from connector.domain.hour_counts import numbers_of_hours
-from connector.domain.measures import Measure, Numbers
-from connector.domain.month_counts import numbers_of
-from connector.domain.statistics import Period, Statistics, summary
-from connector.domain.statistics_period import ALL, read_period
+from connector.domain.statistics.hour_counts import numbers_of_hours
+from connector.domain.statistics.measures import Measure, Numbers
+from connector.domain.statistics.month_counts import numbers_of
+from connector.domain.statistics.statistics import Period, Statistics, summary
+from connector.domain.statistics.statistics_period import ALL, read_period
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
-from connector.store import daily_counts, hourly_counts
 from connector.store.engine import Database
+from connector.store.statistics import daily_counts, hourly_counts
 
 UNKNOWN = ""  # the environment of runs that were not recorded with one
 ENVIRONMENTS = {None: (LIVE, UNKNOWN), LIVE: (LIVE,), SANDBOX: (SANDBOX,), ALL: (LIVE, SANDBOX, UNKNOWN)}

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connector.domain.frozen import frozen
-from connector.domain.provider import LONGEST_WINDOW, Provider
+from connector.domain.people.user_status import REFUSED_STARTS_WINDOW
+from connector.domain.providers.provider import LONGEST_WINDOW, Provider
 from connector.domain.tenancy import Tenant
-from connector.domain.user_status import REFUSED_STARTS_WINDOW
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.services.cursors import Page
 from connector.services.lookup.user_status import next_start_at, verifiable
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
-from connector.store import refused_starts, user_search
 from connector.store.engine import Database
-from connector.store.refused_starts import RefusedStarts
+from connector.store.people import user_search
+from connector.store.verifications import refused_starts
+from connector.store.verifications.refused_starts import RefusedStarts
 
 MOST = 200  # users of one page
 MOST_COUNTED = 1000  # users in the total of a list

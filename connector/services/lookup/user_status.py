@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from connector.domain.audit.history import Change
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.history import Change
 from connector.domain.messages import message
-from connector.domain.provider import LONGEST_WINDOW, Provider
-from connector.domain.tenancy import Tenant
-from connector.domain.user_status import (
+from connector.domain.people.user_status import (
     REFUSED_STARTS_WINDOW,
     AttemptNumber,
     ClaimStatus,
@@ -21,16 +19,20 @@ from connector.domain.user_status import (
     counted,
     next_attempt_at,
 )
+from connector.domain.providers.provider import LONGEST_WINDOW, Provider
+from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import attempt_limits, claims, history, refused_starts, verification_search
+from connector.store import history
+from connector.store.claims import claims
 from connector.store.engine import Database
-from connector.store.refused_starts import RefusedStarts
+from connector.store.verifications import attempt_limits, refused_starts, verification_search
+from connector.store.verifications.refused_starts import RefusedStarts
 
 MAX_REFUSALS = 200  # the number of a user's latest refusals in which each provider's last one is searched
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import islice
 
+from connector.domain.audit.history import Change
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.history import Change
-from connector.domain.judgement import Explanation, explain
 from connector.domain.messages import message
-from connector.domain.tasks import TaskSummary
+from connector.domain.studio.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
+from connector.domain.verifications.judgement import Explanation, explain
+from connector.domain.verifications.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.providers.onfido import Onfido
@@ -21,10 +21,12 @@ from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResult, KeptResults
 from connector.services.results.results import Results
 from connector.services.timing import Timing
-from connector.store import claims, history, verification_claims, verification_finds, verification_search
+from connector.store import history
+from connector.store.claims import claims
 from connector.store.engine import Database
 from connector.store.pages import Position
 from connector.store.vault import OpaqueTexts
+from connector.store.verifications import verification_claims, verification_finds, verification_search
 
 REFRESHED = "refreshed"  # a cause, for the history
 NO_RUN = "The verification has no run at Onfido: ask again once its run is started."

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.differences import differences
-from connector.domain.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
+from connector.domain.audit.differences import differences
+from connector.domain.audit.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
 from connector.domain.messages import message
 from connector.domain.openid.clients import Client, ClientConfig, check_client
 from connector.domain.openid.reach import check_reach
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.errors import ChangedMeanwhile, Code, InvalidField, RequestError
@@ -26,9 +26,10 @@ from connector.services.digests import digest_of
 from connector.services.journal import Journal
 from connector.services.providers.refusals import not_found
 from connector.services.use_case import use_case
-from connector.store import openid_clients, openid_flows, providers
 from connector.store import removals as hiding
 from connector.store.engine import Database
+from connector.store.openid import openid_clients, openid_flows
+from connector.store.providers import providers
 
 SECRET_BYTES = 32
 LONGEST_ASSERTION = timedelta(hours=1)  # the longest validity of an assertion, for which its id is stored

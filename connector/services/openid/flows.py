@@ -32,7 +32,7 @@ from connector.domain.openid.flow import (
     URN,
     Flow,
 )
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.errors import InvalidField, RequestError
 from connector.services.digests import digest_of
@@ -40,8 +40,8 @@ from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import VerificationRequest
 from connector.services.starting.binding import select_values
 from connector.services.use_case import use_case
-from connector.store import openid_clients, openid_flows
 from connector.store.engine import Database
+from connector.store.openid import openid_clients, openid_flows
 from connector.store.vault import Fingerprints, Vault
 
 log = structlog.get_logger(__name__)

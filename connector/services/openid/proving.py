@@ -13,25 +13,26 @@ from typing import Any
 
 import structlog
 
-from connector.domain.capture import LINK
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
 from connector.domain.openid.claims_request import read_claims
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import Flow
 from connector.domain.openid.profiles import result_claims
+from connector.domain.studio.capture import LINK
+from connector.domain.studio.workflow_input import RunRequest
+from connector.domain.studio.workflow_run import AWAITING_INPUT, STARTING
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
-from connector.domain.workflow_input import RunRequest
-from connector.domain.workflow_run import AWAITING_INPUT, STARTING
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.assurance import VerifiedClaims
 from connector.services.providers.registry import enabled
 from connector.services.starting.requests import Verifications
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import openid_clients, openid_flows, verifications
 from connector.store.engine import Database
+from connector.store.openid import openid_clients, openid_flows
+from connector.store.verifications import verifications
 
 log = structlog.get_logger(__name__)
 

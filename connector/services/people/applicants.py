@@ -17,15 +17,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.applicant import check_applicant, without_incomplete_address
-from connector.domain.applicant_values import values_of
+from connector.domain.audit.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
 from connector.domain.claims import APPLICANT_FIELDS
-from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
 from connector.domain.messages import message
-from connector.domain.provider import Provider
+from connector.domain.providers.applicant import check_applicant, without_incomplete_address
+from connector.domain.providers.applicant_values import values_of
+from connector.domain.providers.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.domain.utc import timestamp
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.onfido.payloads import applicant_fields
@@ -37,9 +37,9 @@ from connector.services.results.ending import end_verification
 from connector.services.timing import Timing
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import applicants, verification_claims, verification_finds, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
+from connector.store.verifications import applicants, verification_claims, verification_finds, verifications
 
 
 @use_case

@@ -11,14 +11,15 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.audit.history import ADMINISTRATOR, CLAIM, Change
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.frozen import frozen
-from connector.domain.history import ADMINISTRATOR, CLAIM, Change
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.not_found import unknown_providers
-from connector.store import claims, providers
+from connector.store.claims import claims
+from connector.store.providers import providers
 
 
 @frozen

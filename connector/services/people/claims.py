@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.domain.assurance import ProvenClaim
+from connector.domain.audit.history import SYSTEM, Change
 from connector.domain.claims import Claim
-from connector.domain.history import SYSTEM, Change
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import ChangedMeanwhile, Code, DatabaseUnavailable, DirectoryError, InvalidField, RequestError
@@ -30,7 +30,7 @@ from connector.services.people.claim_entries import (
 )
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import claims, lapsed_claims, proven_claims
+from connector.store.claims import claims, lapsed_claims, proven_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 

@@ -27,16 +27,19 @@ from connector.domain.messages import message
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import REMOVE, UNVERIFY, Tenant, Tenants
 from connector.errors import Code, DirectoryError, RequestError
+from connector.services.announcements.status_announcement import WriteStatus
 from connector.services.journal import Journal
 from connector.services.not_found import unless_unknown
 from connector.services.outbox import Handler
 from connector.services.people.users import Users
-from connector.services.status_announcement import WriteStatus
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import claims, directory_checks, outbox, user_marks, users, verification_claims, verified_claims
-from connector.store.directory_checks import Pass
+from connector.store.claims import claims, verified_claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.people import directory_checks, user_marks, users
+from connector.store.people.directory_checks import Pass
+from connector.store.verifications import verification_claims
 
 log = structlog.get_logger(__name__)
 

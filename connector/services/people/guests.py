@@ -17,8 +17,8 @@ from connector.services.batches import BATCH
 from connector.services.not_found import unless_unknown
 from connector.services.people.users import Users
 from connector.services.use_case import use_case
-from connector.store import guests
 from connector.store.engine import Database
+from connector.store.openid import guests
 
 RETENTION = "retention"  # the actor
 SECONDS = 10.0  # of one sweep, which has other work; the next one continues

@@ -12,31 +12,24 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import REMOVED, USER, by_administrator
 from connector.domain.frozen import frozen
-from connector.domain.history import REMOVED, USER, by_administrator
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.services.batches import forget
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_user
 from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
 from connector.services.use_case import use_case
-from connector.store import (
-    claims,
-    console_sessions,
-    events,
-    history,
-    jobs,
-    openid_flows,
-    outbox,
-    refused_starts,
-    signal_levels,
-    status_writes,
-    user_search,
-    user_verifications,
-    users,
-)
+from connector.store import console_sessions, history, jobs
+from connector.store.claims import claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.openid import openid_flows
+from connector.store.people import status_writes, user_search, users
+from connector.store.providers import events
+from connector.store.signals import signal_levels
+from connector.store.verifications import refused_starts, user_verifications
 
 MOST_COUNTED = 1000  # verifications, before a removal
 

@@ -10,21 +10,23 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import ADDED, CHANGED, SYSTEM, UNLOCKED, USER, Change, by_administrator
 from connector.domain.frozen import frozen
-from connector.domain.history import ADDED, CHANGED, SYSTEM, UNLOCKED, USER, Change, by_administrator
 from connector.domain.messages import message
+from connector.domain.people.user_ids import id_objection
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
-from connector.domain.user_ids import id_objection
 from connector.errors import InvalidField
 from connector.services.cursors import Cursors, Page
 from connector.services.journal import Journal
 from connector.services.not_found import unknown_providers, unknown_user
 from connector.services.people.user_removal import Removable, UserRemoval
 from connector.services.people.values import Values, ValueWriter
-from connector.store import attempt_limits, providers, refused_starts, user_search, user_verifications, users
 from connector.store.engine import Database
+from connector.store.people import user_search, users
+from connector.store.providers import providers
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault
+from connector.store.verifications import attempt_limits, refused_starts, user_verifications
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 PAGE_SIZE = 500

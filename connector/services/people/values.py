@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.domain.history import Change
+from connector.domain.audit.history import Change
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank, normal
 from connector.services.use_case import use_case
 from connector.services.values import values_changed
-from connector.store import users
+from connector.store.people import users
 from connector.store.sealed import user_value
 from connector.store.vault import Fingerprints, Vault
 

@@ -12,8 +12,8 @@ from connector.errors import DatabaseUnavailable
 from connector.onfido.budget import Turn
 from connector.onfido.pacing import LONGEST_RETRY_AFTER, Pace
 from connector.services.use_case import use_case
-from connector.store import budgets
 from connector.store.engine import Database
+from connector.store.providers import budgets
 from connector.store.vault import Fingerprints
 
 log = structlog.get_logger(__name__)

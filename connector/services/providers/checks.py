@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from connector.domain.messages import joined, listed, marked, message
-from connector.domain.provider import webhook_command
-from connector.domain.readiness import REGION, TOKEN, WEBHOOK, WORKFLOW, Check, not_checked, webhook_objection
+from connector.domain.providers.provider import webhook_command
+from connector.domain.providers.readiness import REGION, TOKEN, WEBHOOK, WORKFLOW, Check, not_checked, webhook_objection
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import RegisteredWebhook
 from connector.onfido.subscriptions import PAYLOAD_VERSION

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from connector.domain.environment import is_elsewhere
 from connector.domain.frozen import frozen
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.errors import OnfidoError, RequestError
 from connector.services.outbox import Handler, ProviderPayload, Undeliverable
 from connector.services.providers.onfido import Onfido

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from connector.domain.messages import marked, message
-from connector.domain.readiness import DELIVERY, Check, not_checked, webhook_objection
+from connector.domain.providers.readiness import DELIVERY, Check, not_checked, webhook_objection
 from connector.errors import ConnectorError
 from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
 from connector.services.providers.webhook import ProviderWebhook

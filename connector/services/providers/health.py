@@ -20,17 +20,17 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from connector.domain.health import AFTER_SILENCE, BAD, GOOD, Health, is_answered, turn
-from connector.domain.history import CHECKED, PROVIDER, Change
-from connector.domain.provider import Provider
-from connector.domain.readiness import Readiness
+from connector.domain.audit.history import CHECKED, PROVIDER, Change
+from connector.domain.providers.health import AFTER_SILENCE, BAD, GOOD, Health, is_answered, turn
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.readiness import Readiness
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.outbox import new_owner
 from connector.services.use_case import use_case
-from connector.store import provider_health
 from connector.store.engine import Database
+from connector.store.providers import provider_health
 
 log = structlog.get_logger(__name__)
 

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from connector.domain.frozen import frozen
-from connector.domain.health import INTERVAL
+from connector.domain.providers.health import INTERVAL
 from connector.domain.tenancy import Tenants
 from connector.services.outbox import Handler, ProviderPayload
 from connector.services.providers.setup import Setup
 from connector.services.use_case import use_case
-from connector.store import outbox, provider_health
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.providers import provider_health
 
 BUDGET = 10.0  # seconds of calls to Onfido
 MOST_DUE = 20  # providers that one sweep queues

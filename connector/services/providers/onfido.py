@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from connector.domain.credentials import Credentials
 from connector.domain.messages import message
-from connector.domain.provider import Provider
-from connector.domain.provider_rules import BaseUrlPolicy
-from connector.domain.verification import Verification
+from connector.domain.providers.credentials import Credentials
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.provider_rules import BaseUrlPolicy
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, ConfigurationError, InvalidField, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.services.providers.registry import Providers

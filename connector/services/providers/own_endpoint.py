@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.domain.notices import OWN_EVENTS, Endpoint, EndpointConfig
-from connector.domain.studio import Notices
+from connector.domain.studio.studio import Notices
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.use_case import use_case
-from connector.store import endpoints
+from connector.store.deliveries import endpoints
 
 
 @use_case

@@ -9,17 +9,25 @@ from sqlalchemy import Connection
 
 from connector.domain.events import RefusedPosts
 from connector.domain.frozen import frozen
-from connector.domain.health import Health
 from connector.domain.notices import GONE, Endpoint
-from connector.domain.provider import Provider
-from connector.domain.setup_steps import SetupFacts, Step, headline, is_complete, last_known_steps, setup_steps
+from connector.domain.providers.health import Health
+from connector.domain.providers.provider import Provider
+from connector.domain.providers.setup_steps import (
+    SetupFacts,
+    Step,
+    headline,
+    is_complete,
+    last_known_steps,
+    setup_steps,
+)
 from connector.domain.tenancy import Tenant
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
-from connector.store import endpoints, refused_posts, setup_facts
+from connector.store.deliveries import endpoints
 from connector.store.engine import Database
-from connector.store.setup_facts import Since
+from connector.store.providers import refused_posts, setup_facts
+from connector.store.providers.setup_facts import Since
 
 
 @frozen

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.messages import message
-from connector.domain.provider import ProviderConfig
+from connector.domain.providers.provider import ProviderConfig
 from connector.errors import Code, RequestError
 
 

@@ -10,35 +10,32 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
 from connector.domain.environment import SANDBOX
-from connector.domain.health import AFTER_CHANGE
-from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
 from connector.domain.ids import normal_id
 from connector.domain.messages import message
-from connector.domain.provider import Condition, Provider, ProviderConfig
-from connector.domain.studio import Studio
+from connector.domain.providers.health import AFTER_CHANGE
+from connector.domain.providers.provider import Condition, Provider, ProviderConfig
+from connector.domain.studio.studio import Studio
 from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import ChangedMeanwhile, Code, RequestError
 from connector.services import removals
+from connector.services.announcements.signal_announcement import NoteLevels
 from connector.services.journal import Journal
 from connector.services.providers import withdrawals
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.refusals import name_conflict, name_taken, not_found
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
-from connector.services.signal_announcement import NoteLevels
 from connector.services.use_case import use_case
-from connector.store import (
-    daily_counts,
-    lapsed_claims,
-    outbox,
-    provider_health,
-    providers,
-    signal_levels,
-    verification_finds,
-)
 from connector.store import removals as hiding
+from connector.store.claims import lapsed_claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.providers import provider_health, providers
+from connector.store.signals import signal_levels
+from connector.store.statistics import daily_counts
+from connector.store.verifications import verification_finds
 
 log = structlog.get_logger(__name__)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from connector.domain.provider import Provider, ProviderConfig, tidied, without_masks
-from connector.domain.provider_rules import BaseUrlPolicy, check_config, refuse_masks
-from connector.domain.studio import Studio, StudioPolicy, check_studio
+from connector.domain.providers.provider import Provider, ProviderConfig, tidied, without_masks
+from connector.domain.providers.provider_rules import BaseUrlPolicy, check_config, refuse_masks
+from connector.domain.studio.studio import Studio, StudioPolicy, check_studio
 from connector.services.use_case import use_case
 
 

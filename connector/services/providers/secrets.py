@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.domain.credentials import ClientCredentials, Credentials, environment_of
-from connector.domain.differences import differences
-from connector.domain.provider import SECRETS, Provider, ProviderConfig
-from connector.domain.provider_rules import check_region, choose_credentials
+from connector.domain.audit.differences import differences
+from connector.domain.providers.credentials import ClientCredentials, Credentials, environment_of
+from connector.domain.providers.provider import SECRETS, Provider, ProviderConfig
+from connector.domain.providers.provider_rules import check_region, choose_credentials
 from connector.services.use_case import use_case
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault

@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from connector.domain.audit.history import SYSTEM
 from connector.domain.frozen import frozen
-from connector.domain.health import CONFIGURATION, with_last_probe
-from connector.domain.history import SYSTEM
 from connector.domain.messages import message
-from connector.domain.provider import Provider, setup_guide
-from connector.domain.readiness import (
+from connector.domain.providers.health import CONFIGURATION, with_last_probe
+from connector.domain.providers.provider import Provider, setup_guide
+from connector.domain.providers.readiness import (
     REGION,
     TOKEN,
     WEBHOOK,

@@ -10,11 +10,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from connector.domain.credentials import ClientCredentials, Credentials, environment_of
-from connector.domain.provider import Provider, ProviderConfig
-from connector.domain.provider_rules import check_region, choose_credentials
-from connector.domain.readiness import REGION, TOKEN, WORKFLOW, Readiness, check_claims, check_environment, not_checked
-from connector.domain.studio import Studio
+from connector.domain.providers.credentials import ClientCredentials, Credentials, environment_of
+from connector.domain.providers.provider import Provider, ProviderConfig
+from connector.domain.providers.provider_rules import check_region, choose_credentials
+from connector.domain.providers.readiness import (
+    REGION,
+    TOKEN,
+    WORKFLOW,
+    Readiness,
+    check_claims,
+    check_environment,
+    not_checked,
+)
+from connector.domain.studio.studio import Studio
 from connector.domain.tenancy import Tenant
 from connector.errors import OnfidoError
 from connector.services.providers.checks import check_workflow, reach

@@ -6,8 +6,8 @@ from connector.domain.frozen import frozen
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
 from connector.services.use_case import use_case
-from connector.store import provider_usage
 from connector.store.engine import Database
+from connector.store.providers import provider_usage
 
 MOST = 1000  # means as many or more, because counting more would take longer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.domain.frozen import frozen
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
 from connector.errors import OnfidoError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
 from connector.onfido.subscriptions import ENVIRONMENTS, PAYLOAD_VERSION

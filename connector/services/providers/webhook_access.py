@@ -18,9 +18,9 @@ from connector.domain.tenancy import Tenant
 from connector.onfido.webhooks import is_signed
 from connector.services.providers.refusals import webhook_not_found
 from connector.services.providers.secrets import Secrets
-from connector.store import webhook_access
 from connector.store.engine import Database
-from connector.store.webhook_access import SealedTokens, WebhookAccess
+from connector.store.providers import webhook_access
+from connector.store.providers.webhook_access import SealedTokens, WebhookAccess
 
 MOST = 1_000  # providers whose tokens are remembered; beyond that, all are read again when they are used
 

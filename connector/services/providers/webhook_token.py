@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.health import AFTER_CHANGE
-from connector.domain.history import CHANGED, PROVIDER, by_administrator
-from connector.domain.provider import Provider
+from connector.domain.audit.history import CHANGED, PROVIDER, by_administrator
+from connector.domain.providers.health import AFTER_CHANGE
+from connector.domain.providers.provider import Provider
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.secrets import Secrets, provider_differences
 from connector.services.use_case import use_case
-from connector.store import events, provider_health, providers, webhook_access
 from connector.store.engine import Database
+from connector.store.providers import events, provider_health, providers, webhook_access
 
 KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # the result for a webhook at Onfido
 _FORGOTTEN = dict.fromkeys(("webhook_token", "previous_webhook_token", "previous_webhook_token_expires_at"))

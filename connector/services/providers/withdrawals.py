@@ -27,7 +27,8 @@ from connector.services.batches import forget
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.removals import PAUSE, SECONDS
-from connector.store import lapsed_claims, outbox
+from connector.store.claims import lapsed_claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
 from connector.store.removals import is_queued
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
+from connector.domain.audit.history import Change
 from connector.domain.frozen import frozen
-from connector.domain.history import Change
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import DECIDED_STATUSES, RunSnapshot
+from connector.domain.studio.workflow_run import DECIDED_STATUSES, RunSnapshot
+from connector.domain.verifications.verification import Verification
 
 
 class Outcome(Enum):

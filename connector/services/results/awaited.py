@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.domain.studio import MANUAL_REVIEW
-from connector.domain.verification import Verification
-from connector.store import verifications
+from connector.domain.studio.studio import MANUAL_REVIEW
+from connector.domain.verifications.verification import Verification
+from connector.store.verifications import verifications
 
 
 def note_decision(connection: Connection, verification: Verification, task_def_id: str | None, now: datetime) -> None:

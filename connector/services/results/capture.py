@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.tasks import follows_capture
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import RunSnapshot
-from connector.store import verifications
+from connector.domain.studio.tasks import follows_capture
+from connector.domain.studio.workflow_run import RunSnapshot
+from connector.domain.verifications.verification import Verification
+from connector.store.verifications import verifications
 
 
 def captured(verification: Verification | None, run: RunSnapshot, now: datetime) -> dict[str, Any]:

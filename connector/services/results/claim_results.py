@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import CLAIM, Change
 from connector.domain.claims import ClaimState
 from connector.domain.environment import LIVE, SANDBOX, counts
 from connector.domain.frozen import replace
-from connector.domain.history import CLAIM, Change
-from connector.domain.judgement import Judged, Verdict, judge
+from connector.domain.studio.workflow_run import RunSnapshot
 from connector.domain.text import fold
-from connector.domain.verification import Verification, VerificationClaim
-from connector.domain.workflow_run import RunSnapshot
+from connector.domain.verifications.judgement import Judged, Verdict, judge
+from connector.domain.verifications.verification import Verification, VerificationClaim
 from connector.onfido.output_claims import read_claim
 from connector.services.use_case import use_case
-from connector.store import claims, lapsed_claims
-from connector.store.providers import SharedProvider
+from connector.store.claims import claims, lapsed_claims
+from connector.store.providers.providers import SharedProvider
 from connector.store.vault import Fingerprints
 
 

@@ -19,13 +19,13 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import DECIDED, RUN, of_verification
 from connector.domain.environment import counts
-from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.messages import message
+from connector.domain.studio.workflow_run import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.tenancy import Tenants
 from connector.domain.text import is_blank
-from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
-from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
+from connector.domain.verifications.verification import MAX_REASON, Verification, VerificationClaim
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
@@ -33,10 +33,12 @@ from connector.services.results.claim_results import ClaimResults
 from connector.services.timing import Timing
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import claims, providers, verification_claims, verification_search, verifications
+from connector.store.claims import claims
 from connector.store.engine import Database
-from connector.store.providers import SharedProvider
+from connector.store.providers import providers
+from connector.store.providers.providers import SharedProvider
 from connector.store.vault import Fingerprints
+from connector.store.verifications import verification_claims, verification_search, verifications
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,9 @@ from typing import ClassVar, TypeVar
 
 from connector.domain.frozen import frozen
 from connector.domain.notices import ATTENTION
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.services.outbox import ProviderPayload
-from connector.store.notices import NoticePayload
+from connector.store.deliveries.notices import NoticePayload
 
 V = TypeVar("V", bound="VerificationPayload")
 

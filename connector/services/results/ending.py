@@ -10,12 +10,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.domain.history import Change
-from connector.domain.judgement import Verdict
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import ERROR
+from connector.domain.audit.history import Change
+from connector.domain.studio.workflow_run import ERROR
+from connector.domain.verifications.judgement import Verdict
+from connector.domain.verifications.verification import Verification
 from connector.services.results import status
-from connector.store import claims, verification_claims
+from connector.store.claims import claims
+from connector.store.verifications import verification_claims
 
 
 def end_verification(

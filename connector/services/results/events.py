@@ -25,9 +25,9 @@ from sqlalchemy import Connection
 from connector import metrics
 from connector.domain.frozen import frozen
 from connector.domain.notices import DECISION_WAITING, TASK_STARTED
-from connector.domain.studio import MANUAL_REVIEW
+from connector.domain.studio.studio import MANUAL_REVIEW
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.errors import ChangedMeanwhile
 from connector.onfido.client import OnfidoClient
 from connector.onfido.reading import read_text
@@ -41,14 +41,16 @@ from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
 from connector.services.use_case import use_case
-from connector.store import events, locked_runs, notices, outbox, providers
 from connector.store.batch import Answer
+from connector.store.deliveries import notices, outbox
 from connector.store.engine import Database
-from connector.store.events import ParkedEvent
-from connector.store.locked_runs import LockedRun
+from connector.store.providers import events, providers
+from connector.store.providers.events import ParkedEvent
+from connector.store.providers.webhook_access import SealedTokens, read_tokens
 from connector.store.sealed import event_body
 from connector.store.vault import Vault
-from connector.store.webhook_access import SealedTokens, read_tokens
+from connector.store.verifications import locked_runs
+from connector.store.verifications.locked_runs import LockedRun
 
 log = structlog.get_logger(__name__)
 

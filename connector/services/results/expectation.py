@@ -12,9 +12,10 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from connector.domain.frozen import frozen
-from connector.domain.verification import Verification
+from connector.domain.verifications.verification import Verification
 from connector.onfido.webhooks import Event
-from connector.store import history, verifications
+from connector.store import history
+from connector.store.verifications import verifications
 
 
 @frozen

@@ -10,10 +10,10 @@ import structlog
 
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.judgement import Judged
 from connector.domain.nesting import is_deeper
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import RunSnapshot
+from connector.domain.studio.workflow_run import RunSnapshot
+from connector.domain.verifications.judgement import Judged
+from connector.domain.verifications.verification import Verification
 from connector.services.use_case import use_case
 from connector.store import sealed
 from connector.store.vault import Vault

@@ -15,12 +15,13 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import metrics
-from connector.domain.history import RUN, of_verification
-from connector.domain.verification import Verification
+from connector.domain.audit.history import RUN, of_verification
+from connector.domain.verifications.verification import Verification
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
-from connector.store import history, verifications
+from connector.store import history
 from connector.store.engine import Database
+from connector.store.verifications import verifications
 
 log = structlog.get_logger(__name__)
 

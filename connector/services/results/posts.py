@@ -16,18 +16,18 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, UNREADABLE, WRONG_SIGNATURE
 from connector.domain.messages import message
-from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT
+from connector.domain.studio.studio import TASK_EVENT, WATCHLIST_EVENT
 from connector.domain.tenancy import Tenant
 from connector.errors import ChangedMeanwhile, Code, RequestError
 from connector.onfido.webhooks import PROBE, Event, read_event
 from connector.services.providers.webhook_access import SigningTokens, WebhookAccesses
-from connector.services.refused_posts import RefusedPostCounts
+from connector.services.refusals.refused_posts import RefusedPostCounts
 from connector.services.results.events import DUPLICATE, Events, Posted, note_received
 from connector.services.use_case import use_case
-from connector.store import providers
 from connector.store.engine import Database
-from connector.store.events import APPLIED, NOTED, PARKED
-from connector.store.webhook_access import WebhookAccess
+from connector.store.providers import providers
+from connector.store.providers.events import APPLIED, NOTED, PARKED
+from connector.store.providers.webhook_access import WebhookAccess
 
 
 @use_case

@@ -15,15 +15,15 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import metrics
+from connector.domain.audit.history import Change
 from connector.domain.environment import is_elsewhere
-from connector.domain.failures import OF_OTHER_ENVIRONMENT
 from connector.domain.frozen import frozen
-from connector.domain.history import Change
-from connector.domain.judgement import Rule, Verdict
 from connector.domain.messages import message
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import APPROVED, ERROR, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.workflow_run import APPROVED, ERROR, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
+from connector.domain.verifications.failures import OF_OTHER_ENVIRONMENT
+from connector.domain.verifications.judgement import Rule, Verdict
+from connector.domain.verifications.verification import Verification
 from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
@@ -36,10 +36,12 @@ from connector.services.results.ending import end_verification
 from connector.services.results.kept import KeptResults
 from connector.services.timing import Deadline
 from connector.services.use_case import use_case
-from connector.store import events, locked_runs, outbox, snapshots, turns, verification_claims, verifications
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
-from connector.store.locked_runs import LockedRun
-from connector.store.snapshots import Snapshot
+from connector.store.providers import events
+from connector.store.verifications import locked_runs, snapshots, turns, verification_claims, verifications
+from connector.store.verifications.locked_runs import LockedRun
+from connector.store.verifications.snapshots import Snapshot
 
 REFRESH_PAUSE = timedelta(seconds=2)  # between two interactive calls to Onfido about one run
 NO_PAUSE = timedelta()

@@ -17,13 +17,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import RUN, Change, of_verification
 from connector.domain.frozen import frozen
-from connector.domain.history import RUN, Change, of_verification
-from connector.domain.verification import Verification
-from connector.domain.workflow_run import is_final
-from connector.store import verifications
+from connector.domain.studio.workflow_run import is_final
+from connector.domain.verifications.verification import Verification
 from connector.store.batch import Answer
-from connector.store.fences import Fence
+from connector.store.verifications import verifications
+from connector.store.verifications.fences import Fence
 
 
 @frozen

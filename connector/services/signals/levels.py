@@ -24,15 +24,17 @@ from sqlalchemy import Connection
 
 from connector.domain.frozen import frozen
 from connector.domain.openid.flow import is_guest
+from connector.domain.people.written_status import status_of
 from connector.domain.signals import DISABLED, LEVEL_CHANGE, Stream, level_change
 from connector.domain.tenancy import Tenants
-from connector.domain.written_status import status_of
+from connector.services.announcements.signal_announcement import AnnounceLevel, AnnounceLevels, NoteLevels
 from connector.services.outbox import Handler
-from connector.services.signal_announcement import AnnounceLevel, AnnounceLevels, NoteLevels
 from connector.services.signals.writing import SignalWriter
 from connector.services.use_case import use_case
-from connector.store import outbox, signal_events, signal_levels, signal_streams, verified_claims
+from connector.store.claims import verified_claims
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.signals import signal_events, signal_levels, signal_streams
 
 PAGE = 500
 CHANGES_PAUSE = 1.0  # seconds that the end of the recording waits for changes to be announced

@@ -21,8 +21,8 @@ from connector.errors import Code, RequestError
 from connector.services.signals.pushing import note_settled
 from connector.services.signals.streams import Streams
 from connector.services.signals.tokens import EventTokens
-from connector.store import signal_events, signal_streams
 from connector.store.engine import Database
+from connector.store.signals import signal_events, signal_streams
 
 MAX_WAIT = 10.0  # seconds
 POLL_INTERVAL = 0.25

@@ -31,9 +31,9 @@ from connector.services.outbox import Handler
 from connector.services.signals.tokens import EventTokens
 from connector.services.signals.writing import PushSignals, SignalWriter
 from connector.services.use_case import use_case
-from connector.store import signal_events, signal_streams
 from connector.store.engine import Database
 from connector.store.sealed import stream_header
+from connector.store.signals import signal_events, signal_streams
 from connector.store.vault import Vault
 
 log = structlog.get_logger(__name__)

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.credentials import MASK
-from connector.domain.differences import differences
-from connector.domain.history import ADDED, CHANGED, REMOVED, STREAM, SYSTEM, by_administrator
+from connector.domain.audit.differences import differences
+from connector.domain.audit.history import ADDED, CHANGED, REMOVED, STREAM, SYSTEM, by_administrator
 from connector.domain.messages import message
+from connector.domain.providers.credentials import MASK
 from connector.domain.signals import (
     DISABLED,
     ENABLED,
@@ -42,9 +42,11 @@ from connector.services.signals.levels import SeedLevels
 from connector.services.signals.pushing import SENDING_ENDS
 from connector.services.signals.writing import SignalWriter
 from connector.services.use_case import use_case
-from connector.store import notices, outbox, providers, signal_levels, signal_reports, signal_streams
+from connector.store.deliveries import notices, outbox
 from connector.store.engine import Database
+from connector.store.providers import providers
 from connector.store.sealed import stream_header
+from connector.store.signals import signal_levels, signal_reports, signal_streams
 from connector.store.vault import Vault
 
 SEEDING_STARTS = 5.0  # seconds; by then, what began before the tenant had a stream has ended

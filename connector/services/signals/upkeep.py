@@ -11,8 +11,8 @@ import structlog
 from connector.domain.signals import DISABLED, RETENTION_DAYS, TOO_OLD
 from connector.services.signals.writing import SignalWriter
 from connector.services.use_case import use_case
-from connector.store import signal_events, signal_streams
 from connector.store.engine import Database
+from connector.store.signals import signal_events, signal_streams
 
 log = structlog.get_logger(__name__)
 

@@ -15,12 +15,13 @@ from typing import Any, ClassVar
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import STREAM, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
-from connector.domain.history import STREAM, SYSTEM, by_administrator
 from connector.domain.signals import DISABLED, ENABLED, MAX_WAITING, OVERFLOW, STREAM_UPDATED, Event, Stream
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
-from connector.store import outbox, signal_events, signal_streams
+from connector.store.deliveries import outbox
+from connector.store.signals import signal_events, signal_streams
 
 log = structlog.get_logger(__name__)
 

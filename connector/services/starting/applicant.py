@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector.domain.applicant import RemoteApplicant
+from connector.domain.providers.applicant import RemoteApplicant
 from connector.errors import Code, OnfidoError
 from connector.onfido.payloads import applicant_fields
 from connector.services.afterwards import Afterwards
@@ -22,8 +22,9 @@ from connector.services.starting.attempts import Attempt, Attempts
 from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues
 from connector.services.starting.leases import NOT_OURS
 from connector.services.use_case import use_case
-from connector.store import applicants, outbox, verification_finds, verifications
+from connector.store.deliveries import outbox
 from connector.store.engine import Database
+from connector.store.verifications import applicants, verification_finds, verifications
 
 _COMPENSATE = "compensate for an update of an applicant"
 

@@ -16,13 +16,13 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.capture import LINK
+from connector.domain.audit.history import INITIATED
 from connector.domain.frozen import frozen
-from connector.domain.history import INITIATED
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification, VerificationClaim, claim_of
-from connector.domain.workflow_input import RunPlan
-from connector.domain.workflow_run import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.capture import LINK
+from connector.domain.studio.workflow_input import RunPlan
+from connector.domain.studio.workflow_run import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
+from connector.domain.verifications.verification import Verification, VerificationClaim, claim_of
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
@@ -36,11 +36,13 @@ from connector.services.starting.limits import check_limit, find_started, requir
 from connector.services.starting.refusals import open_already
 from connector.services.timing import Deadline
 from connector.services.use_case import use_case
-from connector.store import batch, providers, verifications
+from connector.store import batch
 from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
-from connector.store.fences import Fence, Lease
+from connector.store.providers import providers
 from connector.store.required import NoRowError
+from connector.store.verifications import verifications
+from connector.store.verifications.fences import Fence, Lease
 
 log = structlog.get_logger(__name__)
 

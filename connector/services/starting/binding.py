@@ -15,16 +15,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.directory.local import AskedValues
-from connector.domain.applicant import check_applicant, is_acceptable
-from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
 from connector.domain.frozen import frozen
 from connector.domain.messages import message
-from connector.domain.provider import Provider
-from connector.domain.studio import OutputRole
+from connector.domain.providers.applicant import check_applicant, is_acceptable
+from connector.domain.providers.applicant_values import missing_claims, replaces, values_of
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.studio import OutputRole
 from connector.domain.tenancy import Tenants
 from connector.domain.text import fold, is_blank
-from connector.domain.verification import VerificationClaim
+from connector.domain.verifications.verification import VerificationClaim
 from connector.errors import Code, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
@@ -33,11 +33,12 @@ from connector.services.starting.attempts import Attempt, Attempts, Verification
 from connector.services.starting.known_user import KnownUser, ReadAhead
 from connector.services.use_case import use_case
 from connector.services.values import UserValues
-from connector.store import claims, verification_claims
-from connector.store.applicants import KnownApplicant
 from connector.store.batch import Answer
+from connector.store.claims import claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
+from connector.store.verifications import verification_claims
+from connector.store.verifications.applicants import KnownApplicant
 
 
 @frozen

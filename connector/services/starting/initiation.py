@@ -18,15 +18,15 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.applicant import RemoteApplicant
-from connector.domain.capture import LINK, SdkOptions
+from connector.domain.audit.history import INITIATED
 from connector.domain.environment import combined
 from connector.domain.frozen import frozen
-from connector.domain.history import INITIATED
 from connector.domain.messages import message
-from connector.domain.provider import Provider
-from connector.domain.verification import Verification, VerificationClaim
-from connector.domain.workflow_run import RunSnapshot
+from connector.domain.providers.applicant import RemoteApplicant
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.capture import LINK, SdkOptions
+from connector.domain.studio.workflow_run import RunSnapshot
+from connector.domain.verifications.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.results.orphans import Orphans
@@ -40,11 +40,11 @@ from connector.services.starting.refusals import open_already
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
 from connector.services.use_case import use_case
-from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.required import NoRowError
-from connector.store.snapshots import Snapshot
-from connector.store.verifications import RemovedError
+from connector.store.verifications import applicants, verification_claims, verifications
+from connector.store.verifications.snapshots import Snapshot
+from connector.store.verifications.verifications import RemovedError
 
 MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 

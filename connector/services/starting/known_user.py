@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from connector.directory.local import AskedValues
-from connector.domain.provider import Provider
-from connector.store import applicants, verified_claims
-from connector.store.applicants import KnownApplicant
-from connector.store.verified_claims import VerifiedClaim
+from connector.domain.providers.provider import Provider
+from connector.store.claims import verified_claims
+from connector.store.claims.verified_claims import VerifiedClaim
+from connector.store.verifications import applicants
+from connector.store.verifications.applicants import KnownApplicant
 
 
 class KnownUser:

@@ -14,11 +14,11 @@ from connector.errors import Code, ConnectorError, RequestError
 from connector.services.afterwards import Afterwards
 from connector.services.timing import Timing
 from connector.services.use_case import use_case
-from connector.store import verifications
 from connector.store.engine import Database
-from connector.store.fences import Lease
 from connector.store.required import NoRowError
-from connector.store.verifications import RemovedError
+from connector.store.verifications import verifications
+from connector.store.verifications.fences import Lease
+from connector.store.verifications.verifications import RemovedError
 
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that a lease covers

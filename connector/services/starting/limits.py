@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from connector.domain.messages import message
-from connector.domain.provider import Provider
-from connector.domain.user_status import next_attempt_at
+from connector.domain.people.user_status import next_attempt_at
+from connector.domain.providers.provider import Provider
 from connector.domain.utc import timestamp
 from connector.errors import Code, RequestError
-from connector.store import attempt_limits
+from connector.store.verifications import attempt_limits
 
 
 def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.history import INITIATED, Change
+from connector.domain.audit.history import INITIATED, Change
 from connector.domain.messages import message
-from connector.domain.verification import Verification, VerificationClaim
-from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
+from connector.domain.studio.workflow_run import PROCESSING, RunSnapshot, next_check
+from connector.domain.verifications.verification import Verification, VerificationClaim
 from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
 from connector.services.results import status
@@ -21,12 +21,14 @@ from connector.services.results.events import Events
 from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempt, Attempts, lost
 from connector.services.starting.leases import LeaseLostError
-from connector.store import claims, events, lapsed_claims, providers, replaced_reviews, snapshots, verifications
+from connector.store.claims import claims, lapsed_claims
 from connector.store.engine import Database
-from connector.store.events import ParkedEvent
-from connector.store.fences import Fence
+from connector.store.providers import events, providers
+from connector.store.providers.events import ParkedEvent
 from connector.store.required import NoRowError
-from connector.store.snapshots import Snapshot
+from connector.store.verifications import replaced_reviews, snapshots, verifications
+from connector.store.verifications.fences import Fence
+from connector.store.verifications.snapshots import Snapshot
 
 
 class Recorder:

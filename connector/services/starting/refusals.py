@@ -14,18 +14,18 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from connector.domain.audit.history import REFUSED, START, Change
 from connector.domain.frozen import frozen
-from connector.domain.history import REFUSED, START, Change
 from connector.domain.messages import message
-from connector.domain.provider import Provider
+from connector.domain.people.user_status import REFUSED_STARTS_WINDOW
+from connector.domain.providers.provider import Provider
 from connector.domain.tenancy import Tenant
-from connector.domain.user_status import REFUSED_STARTS_WINDOW
 from connector.domain.utc import timestamp
 from connector.errors import Code, OnfidoError, RequestError
-from connector.services.refusal_record import RefusalRecord
+from connector.services.refusals.refusal_record import RefusalRecord
 from connector.services.use_case import use_case
-from connector.store import refused_starts
-from connector.store.refused_starts import RefusedStarts
+from connector.store.verifications import refused_starts
+from connector.store.verifications.refused_starts import RefusedStarts
 
 WINDOW = REFUSED_STARTS_WINDOW
 MAX_CLAIMS = 20  # that one record names

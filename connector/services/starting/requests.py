@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from dataclasses import field
 from datetime import datetime, timedelta
 
+from connector.domain.audit.history import SYSTEM
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.history import SYSTEM
 from connector.domain.messages import message
-from connector.domain.provider import Provider
+from connector.domain.providers.provider import Provider
+from connector.domain.studio.workflow_input import RunRequest, plan_run, plan_sdk
+from connector.domain.studio.workflow_run import AWAITING_INPUT
 from connector.domain.tenancy import Tenant
-from connector.domain.verification import Verification
-from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
-from connector.domain.workflow_run import AWAITING_INPUT
+from connector.domain.verifications.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError, TooManyRequests
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers, enabled
@@ -33,9 +33,9 @@ from connector.services.starting.counting import counted
 from connector.services.starting.initiation import Initiation, Started, capture_access
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.services.timing import Timing
-from connector.store import snapshots, turns, verifications
 from connector.store.engine import Database
-from connector.store.snapshots import Snapshot
+from connector.store.verifications import snapshots, turns, verifications
+from connector.store.verifications.snapshots import Snapshot
 
 COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
 RESUME_PAUSE = timedelta(seconds=2)  # between two SDK tokens for one run

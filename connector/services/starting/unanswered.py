@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from connector.domain.workflow_run import RunSnapshot
+from connector.domain.studio.workflow_run import RunSnapshot
 from connector.services.starting.attempts import Attempt
-from connector.store import verifications
 from connector.store.engine import Database
+from connector.store.verifications import verifications
 
 
 def find_started_run(database: Database, attempt: Attempt, age: timedelta) -> RunSnapshot | None:

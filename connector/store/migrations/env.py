@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 
 from connector.store import models  # noqa: F401  all tables
-from connector.store.columns import whole_schema
+from connector.store.models.columns import whole_schema
 from connector.store.times import UtcDateTime
 
 

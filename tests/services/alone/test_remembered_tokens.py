@@ -15,7 +15,7 @@ from connector.onfido.webhooks import PROBE
 from connector.services.providers.secrets import Secrets
 from connector.services.providers.webhook_access import WebhookAccesses
 from connector.settings import Settings
-from connector.store import providers, refused_posts
+from connector.store.providers import providers, refused_posts
 from connector.store.vault import Vault, read_keys
 from tests.bodies import event_body, provider_body, sign
 from tests.harness import ConnectorServer, World, verified

@@ -1,0 +1,1 @@
+"""The history as values, its filter, and its entries as sentences."""

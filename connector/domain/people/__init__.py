@@ -1,0 +1,1 @@
+"""Rules of users: their ids, and their status for help desks and directories."""

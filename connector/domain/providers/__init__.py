@@ -1,0 +1,1 @@
+"""Rules of a provider: its configuration, its claim mapping, its set-up and its health."""

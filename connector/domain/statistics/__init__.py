@@ -1,0 +1,1 @@
+"""Statistics: what is counted, by day and hour, and the numbers derived from it."""

@@ -1,0 +1,1 @@
+"""Rules of a verification: how a run judges its claims, and the reasons in words."""

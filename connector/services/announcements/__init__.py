@@ -1,0 +1,1 @@
+"""Announcing the journal's changes to each kind of subscriber."""

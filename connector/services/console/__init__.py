@@ -1,0 +1,1 @@
+"""The console's sessions, the forms that outlive them, and the record of sign-ins."""

@@ -1,0 +1,1 @@
+"""Recording refused requests and posts, within limits."""

@@ -1,0 +1,1 @@
+"""Statements on claims: whether each attribute of a user is verified, and for which value."""

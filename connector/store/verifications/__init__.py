@@ -1,0 +1,1 @@
+"""Statements on verifications, from the right to initiate one to its result."""
