@@ -153,6 +153,22 @@ def test_every_listed_part_exists_and_no_two_import_each_other() -> None:
     assert [" -> ".join(cycle) for cycle in cycles(graph)] == []
 
 
+def folder_of(module: str) -> str | None:
+    """Return the folder within a part, such as `connector.store.claims`; None for a file of the part itself."""
+    names = module.split(".")[:3]
+    return ".".join(names) if len(names) == 3 and ROOT.joinpath(*names).is_dir() else None
+
+
+def test_no_two_folders_of_a_part_import_each_other() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in SOURCES:
+        if here := folder_of(module_of(path)):
+            there = {folder_of(name) for name in imports(tree_of(path))} - {here, None}
+            graph.setdefault(here, set()).update(name for name in there if name)
+    assert len(graph) > 20
+    assert [" -> ".join(cycle) for cycle in cycles(graph)] == []
+
+
 def cycles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
     def walk(path: list[str]) -> Iterator[list[str]]:
         for target in sorted(graph.get(path[-1], ())):

@@ -1,16 +1,15 @@
 """The rules as pure functions: values in, decisions out; only the standard library.
 
-provider.py        the configuration of an identity verification provider; provider_rules.py: its validation
-studio.py          a provider's features of Onfido Studio; readiness.py: its checks before the first user
-urls.py            the addresses that an administrator may configure
-workflow_input.py  the input of a run; custom_data.py: typed input
-capture.py         capture by SDK or by link, and the options of either
-applicant.py       the applicant data that Onfido would refuse
-claims.py          the state of a claim, and the applicant field that it is sent as
-pointers.py        JSON Pointers into a workflow's output
-verification.py    a verification; verification_filter.py: the filter of a query
-workflow_run.py    the statuses of a workflow run, and their transitions
-tasks.py           a run's tasks
-history.py         changes, with their time and actor
-tenancy.py         a tenant, the default tenant, and the prefix of other tenants' paths
+providers/      a provider's configuration and its validation, its claim mapping, its set-up and health
+studio/         a workflow's input and run, and the features of Onfido Studio that a provider uses
+verifications/  a verification, how a run judges its claims, and the reasons in words
+people/         users' ids, and their status for help desks and directories
+audit/          the history as values and as sentences
+statistics/     what is counted, and the numbers derived from it
+openid/         the requests of clients of the OpenID provider
+claims.py       the state of a claim, and the applicant field that it is sent as
+tenancy.py      a tenant, the default tenant, and the prefix of other tenants' paths
+messages.py     the rules' texts, which pages translate
+
+The other files are values that all of them share, such as text, times and addresses.
 """

@@ -1,7 +1,7 @@
 """The record of a refused start: its code, claims, time and caller; never a value.
 
 It answers the help desk's question why a user is not verified if there is no run. The number of records is limited
-(`refusal_limit.py`), and the sweep removes them after their retention.
+(`services/refusals/refusal_limit.py`), and the sweep removes them after their retention.
 """
 
 from __future__ import annotations
