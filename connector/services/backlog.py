@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from connector.metrics.exposition import Backlog
 from connector.services.timed_check import PATIENCE, Overdue, TimedCheck
 from connector.store.availability import Unavailable
+from connector.store.deliveries import delivery_counts
 from connector.store.engine import Database
-from connector.store.statistics import backlog, delivery_counts
+from connector.store.statistics import backlog
 
 
 class BacklogReader:

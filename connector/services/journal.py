@@ -49,7 +49,8 @@ class Journal:
     def record(self, connection: Connection, changes: Sequence[Change], *, has_audience: bool = True) -> None:
         """Record and announce changes as the last step of their transaction: the outbox is last in the lock order.
 
-        `has_audience` is False if no condition of a delivery can hold before the commit (`store/deliveries/audience.py`).
+        `has_audience` is False if no condition of a delivery can hold before the commit: see
+        `store/deliveries/audience.py`.
         """
         if changes:
             history.append(connection, _attributed(changes))

@@ -25,12 +25,11 @@ from connector.domain.frozen import frozen
 from connector.domain.utc import timestamp
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.services import origin
-from connector.store.deliveries import notices, outbox
+from connector.store.deliveries import delivery_counts, notices, outbox
 from connector.store.deliveries.outbox import Delivery, OutboxRow, Payload
 from connector.store.engine import Database
 from connector.store.pages import Position
 from connector.store.sealed import delivery_answer
-from connector.store.statistics import delivery_counts
 from connector.store.vault import Vault
 from connector.telemetry import trace_id
 

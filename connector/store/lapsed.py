@@ -2,8 +2,8 @@
 
 A claim that Onfido's sandbox verified lapses when the provider's credentials leave the sandbox: that ends the
 provider's period there, a number in its row. From then on no statement reads the claim as verified; the worker
-withdraws it afterwards (`store/claims/lapsed_claims.py`). Statements that join the provider name its column as `period`; in the
-others it is read for each claim of the sandbox, and for no other.
+withdraws it afterwards (`store/claims/lapsed_claims.py`). Statements that join the provider name its column as
+`period`; in the others it is read for each claim of the sandbox, and for no other.
 """
 
 from __future__ import annotations

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
-
-if TYPE_CHECKING:
-    from connector.store.batch import Answer
+from typing import Any, Protocol, TypeVar, overload
 
 T = TypeVar("T")
+
+
+class HasRows(Protocol):
+    @property
+    def rows(self) -> Sequence[Any]: ...
 
 
 class LazyRows(Sequence[T]):
     """Objects made of an answer's rows."""
 
-    def __init__(self, answer: Answer, make: Callable[[Any], T]) -> None:
+    def __init__(self, answer: HasRows, make: Callable[[Any], T]) -> None:
         self._answer = answer
         self._make = make
         self._made: list[T] | None = None

@@ -19,8 +19,8 @@ from connector.domain.tenancy import Tenant
 from connector.services.journal import Journal
 from connector.settings import Settings
 from connector.simulator.server import Simulator
+from connector.store.deliveries import delivery_counts
 from connector.store.engine import Database
-from connector.store.statistics import delivery_counts
 from tests.bodies import config_properties, event_body
 from tests.harness import Caller, Clock, ConnectorServer, World, run_id_of, verified
 from tests.listening import listening

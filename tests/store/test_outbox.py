@@ -8,10 +8,9 @@ from datetime import timedelta
 from threading import Barrier
 from typing import ClassVar
 
-from connector.store.deliveries import deliveries, outbox
+from connector.store.deliveries import deliveries, delivery_counts, outbox
 from connector.store.deliveries.outbox import DEAD, DONE, READY, Delivery, OutboxRow
 from connector.store.engine import Database
-from connector.store.statistics import delivery_counts
 from tests.listening import statements
 from tests.services.ageing import let_pass
 

@@ -114,7 +114,7 @@ def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, 
 
 def lock_all(connection: Connection, tenant: str) -> None:
     """Lock all providers of a tenant, in the order of their ids: meanwhile no result is applied, and none after that
-    can miss what the transaction adds (`audience.py`).
+    can miss what the transaction adds (`deliveries/audience.py`).
     """
     statement = select(providers.c.id).where(providers.c.tenant == tenant).order_by(providers.c.id)
     connection.execute(statement.with_for_update())

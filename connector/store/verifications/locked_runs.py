@@ -32,7 +32,7 @@ class LockedRun:
     """A run's verification, None if none is known; its claims, and the state of the user's claims.
 
     The provider's data cannot change before the transaction's end. Claims are only read if they are needed, and the
-    verification is open. `has_audience`: whether anything may be notified of changes (`audience.py`).
+    verification is open. `has_audience`: whether anything may be notified of changes (`deliveries/audience.py`).
     """
 
     provider: SharedProvider
