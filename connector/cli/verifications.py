@@ -228,7 +228,7 @@ def _show(opened: Services, tenant: Tenant, run_id: str, *, as_json: bool, has_o
 
 
 def _print(view: Mapping[str, Any]) -> None:
-    meaning = reason_of_run(view["status"], view["decision"]).administrator
+    meaning = reason_of_run(view["status"], view["decision"], is_replaced=not view["needsReview"]).administrator
     print_record(labelled({**view, "meaning": meaning}, _VERIFICATION | {"meaning": "meaning", "reasons": "reasons"}))
     view = {**view, "claims": [_with_meaning(each) for each in view["claims"]]}
     tasks = f"No tasks: {view['tasksUnavailable'] or 'none has started.'}"

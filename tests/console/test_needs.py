@@ -45,7 +45,7 @@ def test_the_age_of_the_oldest_review_is_shown(world: World) -> None:
     page = console.open("/console/home")
 
     assert "2 verifications wait for a review." in page
-    oldest = r"The oldest is from <time datetime=\"[^\"]+\" title=\"[^\"]+\">[^<]+</time>\."
+    oldest = r"Oldest: <time datetime=\"[^\"]+\" title=\"[^\"]+\">[^<]+</time>\."
     assert re.search(oldest, page)
 
 

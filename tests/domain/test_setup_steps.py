@@ -210,5 +210,11 @@ def test_the_other_steps_follow_from_recorded_facts(name: str, facts: dict[str, 
     assert text in step.text
 
 
+def test_attributes_that_are_only_sent_leave_nothing_to_do() -> None:
+    steps = setup_steps(replace(PROVIDER, claims=CLAIMS | {"mail": "email"}), READY)
+    assert is_complete(steps)
+    assert headline(steps) == "All 8 steps are done. Some attributes are never verified."
+
+
 def test_the_step_of_the_application_is_left_out_without_an_endpoint() -> None:
     assert found("application", endpoints=0) is None

@@ -412,10 +412,9 @@ def test_nothing_is_announced_for_a_provider_that_is_removed_meanwhile(quiet: Wo
     assert (entries(quiet), pending(quiet), ann.claims()) == (before, [], {})
 
 
+@pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True)
 def test_claims_that_another_transaction_holds_are_left_to_the_next_delivery(quiet: World, ann: Caller) -> None:
     database = quiet.connector.services.database
-    if database.is_sqlite:
-        pytest.skip("it has one writer at a time")
     use(quiet, LIVE)
     forget_deliveries(quiet)
 

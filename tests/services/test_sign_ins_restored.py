@@ -95,12 +95,11 @@ def test_a_restoration_that_ends_halfway_leaves_no_session_valid(run: Run, tmp_p
     assert sessions_in(tmp_path / "elsewhere" / "connector.db") == 0
 
 
+@pytest.mark.parametrize("shared_connector", ["postgresql"], indirect=True)
 def test_the_printed_commands_end_the_sessions_of_a_dump_of_an_earlier_version(
     run: Run, world: World, tmp_path: Path, new_database: Callable[[str], str]
 ) -> None:
     settings = world.connector.settings
-    if world.connector.services.database.is_sqlite:
-        pytest.skip("PostgreSQL's own tools")
     sign_in(world)
     url, file = new_database("postgresql"), tmp_path / "backup"
     [dump] = run("backup", str(file)).stdout.splitlines()

@@ -70,6 +70,7 @@ class VerificationSchema(ma.Schema):
     """A verification; `id` is its own, `runId` that of Onfido's run.
 
     `clientId` is the application that started it, `capturedAt` the time by which the user had completed capture.
+    `needsReview`: it waits for an administrator's decision; a review that a later run has replaced does not.
     """
 
     id = fields.String(required=True, attribute="verification.verification_id")
@@ -78,6 +79,7 @@ class VerificationSchema(ma.Schema):
     userId = fields.String(required=True, attribute="verification.user_id")
     status = fields.String(required=True, attribute="verification.status", metadata={"example": STATUSES[-1]})
     decision = fields.String(required=True, allow_none=True, attribute="verification.decision")
+    needsReview = Flag(required=True, attribute="verification.needs_review")
     applicantId = fields.String(required=True, allow_none=True, attribute="verification.applicant_id")
     tags = fields.List(fields.String(), required=True)
     capture = fields.String(required=True, attribute="verification.capture")

@@ -36,6 +36,7 @@ TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS = (
     *("failed", "unknown", "waits"),
 )
 STATES = (TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS)
+ATTRIBUTES = "attributes"
 MOST_RUNS = 100  # the number of the latest runs that are considered
 _CAUSES = {
     WRONG_SIGNATURE: _("signed with a token other than the registered one"),
@@ -97,22 +98,25 @@ def last_known_steps(provider: Provider, facts: SetupFacts) -> tuple[Step, ...]:
 
 
 def is_complete(steps: Sequence[Step]) -> bool:
-    """Whether every step is done; a provider for the sandbox is complete although its environment is a warning."""
-    return all(step.state == DONE or _is_sandbox(step) for step in steps)
+    """Whether every step is done; a warning about a choice of the administrator's leaves nothing to do."""
+    return all(map(_is_done, steps))
 
 
 def headline(steps: Sequence[Step]) -> str:
     """Return the setup progress."""
-    done = sum(step.state == DONE or _is_sandbox(step) for step in steps)
+    done = sum(map(_is_done, steps))
     if done < len(steps):
         return _("%(done)s of %(all)s steps are done.", done=done, all=len(steps))
-    if any(map(_is_sandbox, steps)):
-        return _("All %(done)s steps are done, for the sandbox.", done=done)
-    return _("All %(done)s steps are done.", done=done)
+    choices = {step.name for step in steps if step.state == WARNING}
+    all_done = _("All %(done)s steps are done.", done=done)
+    if ENVIRONMENT in choices:
+        all_done = _("All %(done)s steps are done, for the sandbox.", done=done)
+    return joined((all_done, _("Some attributes are never verified."))) if ATTRIBUTES in choices else all_done
 
 
-def _is_sandbox(step: Step) -> bool:
-    return step.name == ENVIRONMENT and step.state == WARNING
+def _is_done(step: Step) -> bool:
+    """Whether a step is done, or warns of what is chosen: the sandbox, or attributes that are only sent."""
+    return step.state == DONE or (step.state == WARNING and step.name in (ENVIRONMENT, ATTRIBUTES))
 
 
 State = tuple[str, str]
@@ -281,7 +285,7 @@ _STEPS: Sequence[tuple[str, str, Callable[[Provider, SetupFacts], State | None]]
     ("workflow", _("The workflow can be started"), _workflow),
     ("webhook", _("The webhook is registered"), _webhook),
     ("events", _("Onfido reaches the connector"), _events),
-    ("attributes", _("Attributes are mapped"), _attributes),
+    (ATTRIBUTES, _("Attributes are mapped"), _attributes),
     ("comparisons", _("Comparisons arrive"), _comparisons),
     ("users", _("Users can be found"), _users),
     ("application", _("The application is notified"), _application),
