@@ -212,6 +212,15 @@ class TestDecide:
         assert "reason" in said(run("decide", run_id, "--approve", "--reason", " "))
         assert "awaiting_input" in said(run("decide", run_id, "--approve", "--reason", "why"))
 
+    def test_a_review_that_a_later_run_has_replaced_is_not_said_to_wait(
+        self, world: World, ann: Caller, run: Run
+    ) -> None:
+        world.outcome(run_id := start(world, ann), status="review")
+        assert run("refresh", run_id).exit_code == 0
+        assert "an administrator can decide on it" in run("show", run_id).stdout
+        start(world, ann)
+        assert "it can no longer be decided" in run("show", run_id).stdout
+
 
 class TestExport:
     def test_an_export_has_the_same_lines_in_a_file_and_on_standard_output(

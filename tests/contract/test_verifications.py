@@ -40,7 +40,19 @@ from tests.listening import statements
 from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 ENTRY = {
-    *("id", "runId", "providerId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
+    *(
+        "id",
+        "runId",
+        "providerId",
+        "userId",
+        "status",
+        "decision",
+        "needsReview",
+        "applicantId",
+        "tags",
+        "capture",
+        "dashboardUrl",
+    ),
     *("environment", "clientId", "workflowVersionId", "createdAt", "updatedAt"),
     *("capturedAt", "completedAt", "closedAt", "failure"),
 }

@@ -306,6 +306,7 @@ def test_a_run_replaced_by_a_later_one_does_not_wait_for_a_decision(world: World
     end(world, ann, "declined") if is_ended else world.start(ann)
 
     assert waiting(world) == [of_ben]
+    assert (run_of(world, run_id)["needsReview"], run_of(world, of_ben)["needsReview"]) == (False, True)
 
 
 def test_of_several_reviews_of_a_user_only_the_last_waits_for_a_decision(world: World, ann: Caller) -> None:
