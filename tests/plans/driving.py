@@ -506,8 +506,8 @@ def keep_monitors(world: World, recorder: Recorder) -> None:
         assert watchlist_monitors.release(connection, turn, "a-monitor")
         watchlist_monitors.release_after_failure(connection, turn)
         watchlist_monitors.find_claims(connection, provider_id, "ann")
-        watchlist_monitors.find_users_to_monitor(connection, provider_id, STANDARD, "", 5)
-        assert watchlist_monitors.find_users_monitored(connection, provider_id, None, "", 5)
+        watchlist_monitors.examine(connection, provider_id, STANDARD, "", 5)
+        assert watchlist_monitors.examine(connection, provider_id, None, "", 5)
         assert watchlist_monitors.find_providers(connection, tenant, "ann") == [provider_id]
         again = watchlist_monitors.take(connection, tenant, provider_id, "ann", "tests", 60)
         assert again

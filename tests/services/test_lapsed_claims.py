@@ -130,7 +130,11 @@ def see(world: World, user: Caller, admin: Caller) -> Seen:
             checked=verified_claims.find_users(connection, tenant.name, "", 10),
             usage=usage["verifiedClaims"],
             remapped=claim_counts.count_verified(connection, provider_id, list(MAPPING), 10),
-            to_monitor=watchlist_monitors.find_users_to_monitor(connection, provider_id, "standard", "", 10),
+            to_monitor=[
+                each.user_id
+                for each in watchlist_monitors.examine(connection, provider_id, "standard", "", 10)
+                if each.is_due
+            ],
             monitored={
                 each.verification_status
                 for each in watchlist_monitors.find_claims(connection, provider_id, "ann")

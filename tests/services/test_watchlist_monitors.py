@@ -251,6 +251,36 @@ def test_many_users_are_updated_page_by_page(world: World) -> None:
     assert watched(world) == sorted((applicant_of(each), STANDARD) for each in callers)
 
 
+def test_users_whose_monitors_match_are_passed_slice_by_slice(world: World) -> None:
+    names = ("B", "a", "b", "C", "ä", "z")
+    for name in names:
+        verified_user(world, name)
+    use_studio(world, watchlistMonitor=STANDARD)
+    settled(world)
+    services = world.connector.services
+    world.connector.rest()
+    lost = sorted(names)[-1]
+    with services.database.write() as connection:
+        connection.execute(
+            update(watchlist_monitors).values(report_name=AML).where(watchlist_monitors.c.user_id == lost)
+        )
+    monitors = WatchlistMonitors(services.database, services.onfido, page_size=1, slice_size=2)
+    queued, positions = [], [""]
+
+    while len(set(positions)) == len(positions):
+        before = {row.delivery_id for row in rows(world, "ready")}
+        monitors.update_of_provider(UpdateMonitorsOfProvider(world.tenant, world.provider_id, None, positions[-1]))
+        added = [row for row in rows(world, "ready") if row.delivery_id not in before]
+        queued += [row.payload["user_id"] for row in added if row.kind == UpdateMonitor.kind]
+        following = [row.payload["position"] for row in added if row.kind == UpdateMonitorsOfProvider.kind]
+        if not following:
+            break
+        positions += following
+
+    assert (queued, following) == ([lost], [])
+    assert len(positions) > len(names) / 2, "users whose monitors match are passed as well"
+
+
 def test_a_new_applicant_takes_over_the_monitor(world: World, ann: Caller) -> None:
     settled(world)
     old = applicant_of(ann)

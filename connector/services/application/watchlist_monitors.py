@@ -43,8 +43,9 @@ log = structlog.get_logger(__name__)
 BUDGET = 25.0  # seconds of calls to Onfido; well below the outbox' lease
 LEASE = 40.0  # seconds, after which another delivery may create or end the monitor
 PAGE = 50  # users whose monitors are updated at a time
+SLICE = 500  # users who are examined for a page
 MOST_COUNTED = 1000  # monitors of a removed provider
-PAUSE = 30.0  # seconds until the next page, so that the rate limit is left to other calls
+PAUSE = 30.0  # seconds after a full page, so that the rate limit is left to other calls
 
 
 class BusyError(ConnectorError):
@@ -58,10 +59,11 @@ class UnansweredError(ConnectorError):
 class WatchlistMonitors:
     """Creates and ends the monitors of verified users, for providers that have the setting."""
 
-    def __init__(self, database: Database, onfido: Onfido, *, page_size: int = PAGE) -> None:
+    def __init__(self, database: Database, onfido: Onfido, *, page_size: int = PAGE, slice_size: int = SLICE) -> None:
         self._database = database
         self._onfido = onfido
         self._page_size = page_size
+        self._slice_size = slice_size
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
@@ -104,16 +106,19 @@ class WatchlistMonitors:
             raise _cannot_end(order.provider_id, number)
 
     def _queue_next(self, connection: Connection, order: UpdateMonitorsOfProvider, report_name: str | None) -> None:
-        """Queue the users whose recorded monitor does not match the setting, and the page after them with a pause."""
-        where = (order.position, self._page_size)
-        users = watchlist_monitors.find_users_monitored(connection, order.provider_id, report_name, *where)
-        if report_name is not None:
-            users += watchlist_monitors.find_users_to_monitor(connection, order.provider_id, report_name, *where)
-        page = sorted(set(users))[: self._page_size]
+        """Queue the next users whose monitor does not match the setting, and the page after them with a pause."""
+        where = (order.position, self._slice_size)
+        examined = watchlist_monitors.examine(connection, order.provider_id, report_name, *where)
+        page = [each.user_id for each in examined if each.is_due][: self._page_size]
         outbox.add_all(connection, [UpdateMonitor(order.tenant, order.provider_id, user_id) for user_id in page])
         if len(page) == self._page_size:
-            following = UpdateMonitorsOfProvider(order.tenant, order.provider_id, None, page[-1])
-            outbox.add(connection, following, pause=PAUSE)
+            last = page[-1]
+        elif len(examined) == self._slice_size:
+            last = examined[-1].user_id
+        else:
+            return
+        following = UpdateMonitorsOfProvider(order.tenant, order.provider_id, None, last)
+        outbox.add(connection, following, pause=PAUSE * len(page) / self._page_size)
 
     @contextmanager
     def _turn(self, order: UpdateMonitor) -> Iterator[Turn]:

@@ -6,8 +6,22 @@ take the lease (compare-and-set) ──► announce the applicant to be monitore
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from connector.domain.frozen import frozen
 from connector.domain.studio.watchlist import ClaimStanding, MonitorTarget
@@ -84,26 +98,37 @@ def find_claims(connection: Connection, provider_id: str, user_id: str) -> list[
     return [ClaimStanding(*row) for row in rows]
 
 
-def find_users_to_monitor(
-    connection: Connection, provider_id: str, report_name: str, after: str, limit: int
-) -> list[str]:
-    """Return ids of users after `after` with a verified claim, but no recorded monitor with this report."""
-    recorded = select(_T.c.user_id).where(
-        _T.c.provider_id == claims.c.provider_id,
-        _T.c.user_id == claims.c.user_id,
-        _T.c.monitor_id.is_not(None),
-        _T.c.report_name == report_name,
-    )
-    verified = (claims.c.provider_id == provider_id, is_verified(), ~recorded.exists())
-    return _page(connection, claims.c.user_id, verified, after, limit)
+@frozen
+class ExaminedUser:
+    """A user with a recorded monitor or a claim; `is_due`: the monitor does not match the provider's setting."""
+
+    user_id: str
+    is_due: bool
 
 
-def find_users_monitored(
+def examine(
     connection: Connection, provider_id: str, report_name: str | None, after: str, limit: int
-) -> list[str]:
-    """Return ids of users after `after` whose recorded monitor has another report than this one."""
-    others = (_T.c.provider_id == provider_id, _T.c.report_name.is_distinct_from(report_name))
-    return _page(connection, _T.c.user_id, others, after, limit)
+) -> list[ExaminedUser]:
+    """Return the users after `after`, in the database's order; `report_name` is the provider's setting.
+
+    All users are returned, so that a statement reads no more rows where nearly all monitors match.
+    """
+    users = [_first(_T.c.user_id, _T.c.provider_id == provider_id, _T.c.user_id > after, limit=limit)]
+    if report_name is not None:
+        users.append(
+            _first(claims.c.user_id, claims.c.provider_id == provider_id, claims.c.user_id > after, limit=limit)
+        )
+    some = union(*users).order_by("user_id").limit(limit).subquery()
+    is_other = _T.c.report_name.is_distinct_from(report_name)
+    has_verified_claim = exists().where(
+        claims.c.provider_id == provider_id, claims.c.user_id == some.c.user_id, is_verified()
+    )
+    is_due = and_(_T.c.user_id.is_not(None), is_other)
+    if report_name is not None:
+        is_due = or_(is_due, and_(or_(is_other, _T.c.monitor_id.is_(None)), has_verified_claim))
+    joined = some.outerjoin(_T, and_(_T.c.provider_id == provider_id, _T.c.user_id == some.c.user_id))
+    rows = connection.execute(select(some.c.user_id, is_due).select_from(joined).order_by(some.c.user_id))
+    return [ExaminedUser(*row) for row in rows]
 
 
 def find_providers(connection: Connection, tenant: str, user_id: str) -> list[str]:
@@ -129,16 +154,10 @@ def forget_some(connection: Connection, limit: int, *, provider_id: str) -> int:
     return len(users)
 
 
-def _page(
-    connection: Connection,
-    user_id: ColumnElement[str],
-    conditions: tuple[ColumnElement[bool], ...],
-    after: str,
-    limit: int,
-) -> list[str]:
-    """Return a page in the order of the database's own index, which only matters for the next page."""
-    statement = select(user_id).where(*conditions, user_id > after).group_by(user_id).order_by(user_id)
-    return list(connection.execute(statement.limit(limit)).scalars())
+def _first(user_id: ColumnElement[str], *conditions: ColumnElement[bool], limit: int) -> Select[Any]:
+    """Return the statement for the first users of an index."""
+    some = select(user_id).where(*conditions).group_by(user_id).order_by(user_id).limit(limit).subquery()
+    return select(some.c.user_id)
 
 
 def _change(connection: Connection, turn: Turn, values: Mapping[str, object]) -> bool:
