@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -74,10 +75,15 @@ def harmless(text: str) -> str:
 
 def _cells(verification: ListedVerification) -> Iterator[str]:
     view = _SCHEMA.dump(verification)
-    for name in _FIELDS:
-        value = view[name]
-        yield " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+    yield from (_cell(view[name]) for name in _FIELDS)
     comparisons = verification.outcome.comparisons
     yield "; ".join(comparisons)
     yield "; ".join(f"{uri}: {comparison}" for uri, comparison in comparisons.items() if comparison)
     yield "; ".join(verification.outcome.reasons)
+
+
+def _cell(value: object) -> str:
+    """Return a value as text; booleans as JSON writes them."""
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return " ".join(value) if isinstance(value, list) else "" if value is None else str(value)

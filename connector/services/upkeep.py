@@ -149,7 +149,7 @@ class Upkeep:
             due = verifications.find_due(connection, now, SWEEP_LIMIT)
             checks = {each.verification_id: now + next_check(now - each.created_at) for each in due}
             verifications.postpone(connection, checks)
-            keys = [f"{CheckVerification.kind}:{each.verification_id}:{each.next_check_at}" for each in due]
+            keys = [f"{CheckVerification.kind}:{each.verification_id}:{checks[each.verification_id]}" for each in due]
             rows.add_all(connection, [CheckVerification.of(each) for each in due], keys)
 
     def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> None:

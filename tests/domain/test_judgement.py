@@ -209,7 +209,6 @@ VERIFICATION = Verification(
     wants_document=False,
     document=None,
     decision=None,
-    next_check_at=None,
     created_at=datetime.min,
     updated_at=datetime.min,
     completed_at=None,

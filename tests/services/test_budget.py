@@ -60,7 +60,7 @@ for _ in range({CALLS}):
 # A process that is killed while it books: its transaction is open.
 DYING = """
 import os, sys
-from connector.store import budgets
+from connector.store.providers import budgets
 from connector.store.engine import Database
 
 with Database(sys.argv[1]).write() as connection:

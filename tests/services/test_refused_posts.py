@@ -27,7 +27,7 @@ LONG = 3600.0  # seconds: longer than any test
 FLOOD = """
 import sys
 from datetime import UTC, datetime
-from connector.services.refused_posts import RefusedPostCounts
+from connector.services.refusals.refused_posts import RefusedPostCounts
 from connector.store.engine import Database
 database = Database(sys.argv[1])
 counts = RefusedPostCounts(database, lambda: datetime.now(UTC), 3600.0)

@@ -122,7 +122,7 @@ def test_only_one_of_several_concurrent_resolutions_of_an_event_succeeds(
     event_id = add("waiting", state=events.PARKED) or ""
     resolve = "with database.write() as connection:\n    print(events.resolve(connection, sys.argv[2], 'applied'))"
     printed = race(
-        "from connector.store import events\nfrom connector.store.engine import Database\n"
+        "from connector.store.providers import events\nfrom connector.store.engine import Database\n"
         "database = Database(sys.argv[1])",
         f"{resolve}\ndatabase.close()",
         database_url,

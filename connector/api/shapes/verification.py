@@ -79,7 +79,6 @@ class VerificationSchema(ma.Schema):
     userId = fields.String(required=True, attribute="verification.user_id")
     status = fields.String(required=True, attribute="verification.status", metadata={"example": STATUSES[-1]})
     decision = fields.String(required=True, allow_none=True, attribute="verification.decision")
-    needsReview = Flag(required=True, attribute="verification.needs_review")
     applicantId = fields.String(required=True, allow_none=True, attribute="verification.applicant_id")
     tags = fields.List(fields.String(), required=True)
     capture = fields.String(required=True, attribute="verification.capture")
@@ -93,6 +92,7 @@ class VerificationSchema(ma.Schema):
     completedAt = Moment(required=True, allow_none=True, attribute="verification.completed_at")
     closedAt = Moment(required=True, allow_none=True, attribute="verification.closed_at")
     failure = fields.String(required=True, allow_none=True, attribute="verification.failure")
+    needsReview = Flag(required=True, attribute="verification.needs_review")
 
 
 class RefusalSchema(ma.Schema):
