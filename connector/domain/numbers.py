@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -22,6 +23,6 @@ def whole_number(text: str) -> int:
 
 def decimal_number(text: str) -> float:
     """Return a finite number; raise `ValueError` for what only `float` accepts, as for whole numbers."""
-    if not _DECIMAL.fullmatch(text):
+    if not _DECIMAL.fullmatch(text) or not math.isfinite(number := float(text)):
         raise ValueError("must be a number")
-    return float(text)
+    return number

@@ -17,6 +17,12 @@ def test_other_texts_are_refused(text: str) -> None:
             read(text)
 
 
+@pytest.mark.parametrize("text", ["1e999", "-1e999", "9" * 400])
+def test_decimal_numbers_beyond_every_size_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a number"):
+        decimal_number(text)
+
+
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("007", 7), ("-5", -5), ("+5", 5)])
 def test_whole_numbers_are_read(text: str, number: int) -> None:
     assert whole_number(text) == number

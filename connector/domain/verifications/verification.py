@@ -13,7 +13,7 @@ NO_DECISION, AWAITED_DECISION = "none", "awaited"  # in a filter
 MAX_REASON = 1000  # characters of an administrator's reason for a decision
 
 
-# It has fewer than 30 fields: from there on, Python gives each object a dictionary of its own, half as large again.
+# Fewer than 30 fields: with more, Python stores the fields of each object in a larger dictionary of its own.
 @frozen
 class Verification:
     """One verification; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended.

@@ -20,13 +20,13 @@ _M = watchlist_monitors.c
 WATCHES = providers.c.studio["watchlist_monitor"].as_string().is_not(None)
 
 
-def _is_any(of: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+def is_any(of: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that there is a row; its form uses an index, where EXISTS would scan the table."""
     return select(of).where(*conditions).order_by(of).limit(1).scalar_subquery().is_not(None)
 
 
 HAS_AUDIENCE = or_(
-    _is_any(notice_endpoints.c.id, notice_endpoints.c.tenant == verifications.c.tenant),
-    _is_any(signal_streams.c.id, signal_streams.c.tenant == verifications.c.tenant),
-    _is_any(_M.user_id, _M.provider_id == verifications.c.provider_id, _M.user_id == verifications.c.user_id),
+    is_any(notice_endpoints.c.id, notice_endpoints.c.tenant == verifications.c.tenant),
+    is_any(signal_streams.c.id, signal_streams.c.tenant == verifications.c.tenant),
+    is_any(_M.user_id, _M.provider_id == verifications.c.provider_id, _M.user_id == verifications.c.user_id),
 ).label("has_audience")

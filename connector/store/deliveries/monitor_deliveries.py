@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, literal, or_, select
 
 from connector.domain.frozen import frozen
-from connector.store.deliveries.audience import WATCHES
+from connector.store.deliveries.audience import WATCHES, is_any
 from connector.store.deliveries.queueing import Candidate, ConditionalPayload, Parameter, Source, candidate_of
 from connector.store.models import outbox, providers, watchlist_monitors
 
@@ -52,13 +52,9 @@ def _of_user_with_provider(parameter: Parameter) -> Source:
 def _concerning(
     provider_id: ColumnElement[str], recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]
 ) -> Source:
-    """Return the condition that a monitor is recorded, or that a provider has the setting.
-
-    The first part uses an index; with EXISTS, PostgreSQL would scan the table.
-    """
-    first = select(_M.c.user_id).where(*recorded).order_by(_M.c.user_id).limit(1)
+    """Return the condition that a monitor is recorded, or that a provider has the setting."""
     has_setting = select(literal(1)).where(configured, WATCHES).exists()
-    return Source([or_(first.scalar_subquery().is_not(None), has_setting)], {"provider_id": provider_id})
+    return Source([or_(is_any(_M.c.user_id, *recorded), has_setting)], {"provider_id": provider_id})
 
 
 _DESCRIBE = {  # by whether a payload names a provider, and a user
