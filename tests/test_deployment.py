@@ -26,7 +26,7 @@ DEFAULTS = Settings()
 FILES = [
     path
     for path in DEPLOY.rglob("*")
-    if path.is_file() and path.suffix not in {".md", ".txt"} and path.name != "dashboard.json"
+    if path.is_file() and path.suffix not in {".md", ".png", ".txt"} and path.name != "dashboard.json"
 ]
 
 VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
