@@ -40,7 +40,7 @@ USERS_PAGE = (
     *(HERE / "verify").glob("*.py"),
     *OIDC.glob("*.py"),
     *(OIDC / "templates" / "oidc").glob("*.html"),
-    *(HERE / name for name in ("refusals.py", "formats.py", "sign_in.py", "one_time_links.py")),
+    *(HERE / name for name in ("refusals.py", "formats.py", "claim_names.py", "sign_in.py", "one_time_links.py")),
     *(TEMPLATES / "verify").glob("*.html"),
     *(TEMPLATES / "console").glob("error*.html"),
     *(

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from connector.console import words
+from connector.console.claim_names import claim_name
 from connector.console.deliveries.rows import kind_words
-from connector.console.formats import claim_name
 from connector.console.words import CAPTURES, JOB_KINDS, JOB_PARAMETERS, RUN_STATES
 from connector.domain.audit import history
 from connector.domain.audit.history import Change

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from babel.dates import get_timezone as find_timezone
-from babel.lists import format_list
 from flask import request
-from flask_babel import format_datetime, format_decimal, format_timedelta, get_locale, get_timezone
+from flask_babel import format_datetime, format_decimal, format_timedelta, get_timezone
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 
 from connector.console.ground import now
@@ -25,7 +22,6 @@ from connector.domain.utc import timestamp
 ZONE_COOKIE = "zone"
 RECENT = timedelta(hours=24)
 SHORT_ID = 8
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -119,34 +115,6 @@ def number(value: float) -> str:
 def percent(value: float | None) -> str:
     """Write a share, 0 to 1."""
     return "–" if value is None else str(_("%(number)s %%", number=format_decimal(round(value * 100))))
-
-
-_NAMES = {
-    ("givenname", "given_name"): _l("Given name"),
-    ("lastname", "family_name"): _l("Last name"),
-    ("dob", "birthdate"): _l("Date of birth"),
-    ("emailaddress", "email"): _l("Email address"),
-    ("mobile", "phone_number"): _l("Phone number"),
-    ("streetaddress", "street_address"): _l("Street"),
-    ("locality",): _l("Town"),
-    ("region",): _l("Region"),
-    ("postalcode", "postal_code"): _l("Postcode"),
-    ("country",): _l("Country"),
-}
-_CLAIMS = {each: name for some, name in _NAMES.items() for each in some}
-
-
-def claim_name(uri: str) -> str:
-    """Return a claim's name for people: its last part, separated into words."""
-    last = re.split(r"[/#:]", uri.rstrip("/#:"))[-1] if _SCHEME.match(uri) else uri
-    if known := _CLAIMS.get(last.rpartition(".")[2]):
-        return str(known)
-    return last.replace("_", " ").replace(".", " ").capitalize()
-
-
-def names_of(uris: Iterable[str]) -> str:
-    """Return the names of claims as a sentence enumerates them: Given name and Last name."""
-    return format_list([claim_name(each) for each in uris], locale=get_locale())
 
 
 def nothing(value: object) -> Markup:

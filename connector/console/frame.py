@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from connector.access.openid_client import OpenIdClient
 from connector.console import assets, formats, headers, links, meanwhile, one_time_links, refusals, sign_in, words
+from connector.console.claim_names import claim_name
 from connector.console.cookies import ConsoleCookies
 from connector.console.ground import TURNS
 from connector.console.icons import icon
@@ -119,9 +120,10 @@ def _install_words(app: Flask) -> None:
         "shown": meanwhile.shown_field,
         "zone_name": formats.zone_name,
     }
-    names = ("time_tag", "duration", "short_id", "number", "percent", "claim_name", "nothing", "breakable")
+    names = ("time_tag", "duration", "short_id", "number", "percent", "nothing", "breakable")
     environment.filters |= {name: getattr(formats, name) for name in names} | {
         "actor_name": name_of,
+        "claim_name": claim_name,
         "sentence": formats.sentence_of,
         "property_label": labels.label_of,
         "property_value": labels.value_of,

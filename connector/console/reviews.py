@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from connector.api.evidence import pass_on
 from connector.api.middleware.shares import Lasting
-from connector.console.formats import names_of
+from connector.console.claim_names import names_of
 from connector.console.ground import use_cases
 from connector.console.live import part
 from connector.console.notices import notify

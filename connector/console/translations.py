@@ -19,7 +19,8 @@ from babel.support import NullTranslations, Translations
 from flask import g, request
 from flask_babel import Domain, format_datetime, get_domain, get_locale, get_timezone, gettext, ngettext
 
-from connector.domain.messages import Message, Part
+from connector.console.claim_names import names_of
+from connector.domain.messages import ClaimNames, Message, Part
 
 FOLDER = Path(__file__).parent / "translations"
 SOURCE = "en"
@@ -84,6 +85,8 @@ def translates(text: Message) -> bool:
 def _say_part(part: Part) -> object:
     if isinstance(part, datetime):
         return f"{format_datetime(part, EXACT)} {get_timezone()}"
+    if isinstance(part, ClaimNames):
+        return names_of(part.uris)
     return say(part)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import g
 
+from connector.console.claim_names import in_order
 from connector.console.deliveries.rows import what
 from connector.console.descriptions import description_of
 from connector.console.ground import use_cases
@@ -81,7 +82,7 @@ def _attributes(user_id: str, providers: Sequence[ProviderStatus], values: Mappi
             (values or {}).get(status.uri),
         )
         for provider in providers
-        for status in provider.claims
+        for status in in_order(provider.claims, lambda status: status.uri)
     ]
 
 

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from connector.console import words
+from connector.console.claim_names import claim_name, in_order
 from connector.console.filters import Choice, Filters
-from connector.console.formats import claim_name
 from connector.console.ground import use_cases
 from connector.console.links import job_url
 from connector.console.news import MOST_NEW, news_since, news_url, show_number
@@ -109,7 +109,7 @@ _QUERY = (
 
 
 def _filters(known: Mapping[str, Provider]) -> Filters:
-    claims = {uri: claim_name(uri) for each in known.values() for uri in (*each.claims, *each.studio.by_claim)}
+    claims = in_order({uri for each in known.values() for uri in (*each.claims, *each.studio.by_claim)})
     results = {str(each): _result_name(str(each)) for each in RESULTS if each not in (SANDBOX, LIVE)}
     return Filters(
         Choice("status", _("Status"), {name: str(each.text) for name, each in RUN_STATES.items()}, is_several=True),
@@ -118,7 +118,7 @@ def _filters(known: Mapping[str, Provider]) -> Filters:
         Choice("provider", _("Provider"), {each.provider_id: each.name for each in known.values()}),
         Choice("environment", _("Environment"), {LIVE: _("Live"), SANDBOX: _("Sandbox")}),
         Choice("capture", _("Capture"), {name: str(words.CAPTURES[name]) for name in CAPTURES}),
-        Choice("claim", _("Attribute"), dict(sorted(claims.items()))),
+        Choice("claim", _("Attribute"), {uri: claim_name(uri) for uri in claims}),
         Choice("result", _("with the result"), results),
         text={"userId": _("User"), "tag": _("Tag")},
         dates={"from": _("From"), "to": _("To")},

@@ -4,17 +4,31 @@
     counted("%(num)s run", "%(num)s runs", 3)
 
 Each is a `str` in English, which the API, the command line and the log use directly. The console's catalogues contain
-the text with its placeholders, and insert the parts, which may be messages or times themselves.
+the text with its placeholders, and insert the parts, which may be messages, times or claims themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import Any
 
 Part = str | int | datetime
+
+
+class ClaimNames(str):
+    """The names of claims in a text, which pages replace by their labels; `uris` are the claims."""
+
+    uris: Sequence[str]
+
+    def __new__(cls, uris: Sequence[str], plain: str) -> ClaimNames:
+        made = super().__new__(cls, plain)
+        made.uris = tuple(uris)
+        return made
+
+    def __getnewargs__(self) -> tuple[Sequence[str], str]:  # type: ignore[override]  # for copies
+        return self.uris, str(self)
 
 
 class Message(str):
@@ -47,6 +61,11 @@ def counted(one: str, many: str, num: int, **parts: Part) -> Message:
 def marked(text: str) -> str:
     """Mark a text for the catalogues whose parts are inserted elsewhere, and return it."""
     return text
+
+
+def claims_named(uris: Sequence[str]) -> ClaimNames:
+    """Return claims as a part of a text: in English their URIs."""
+    return ClaimNames(uris, ", ".join(uris))
 
 
 def joined(texts: Iterable[str]) -> str:
@@ -89,6 +108,8 @@ def unpacked(stored: Any, plain: str) -> str:
 def _packed_part(part: Part) -> Any:
     if isinstance(part, Message):
         return packed(part)
+    if isinstance(part, ClaimNames):
+        return {"claims": list(part.uris), "plain": str(part)}
     return {"at": part.isoformat()} if isinstance(part, datetime) else part
 
 
@@ -97,6 +118,8 @@ def _unpacked_part(part: Any) -> Part:
         return str(part) if not isinstance(part, int) else part
     if "at" in part:
         return datetime.fromisoformat(part["at"])
+    if "claims" in part:
+        return ClaimNames([str(uri) for uri in part["claims"]], str(part["plain"]))
     parts = {name: _unpacked_part(each) for name, each in part["parts"].items()}
     return Message(part["text"], parts, part.get("many"))
 

@@ -9,6 +9,7 @@ from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from connector.console.claim_names import in_order
 from connector.console.filters import Choice, Filters
 from connector.console.formats import duration, number, percent
 from connector.console.ground import use_cases
@@ -120,7 +121,7 @@ def numbers_of(filters: Filters) -> Numbers:
             for name, kind in zip(STATUSES, KINDS, strict=True)
         ],
         funnel=list(_funnel(statistics)),
-        attributes=[_attribute(each) for each in statistics.claims],
+        attributes=[_attribute(each) for each in in_order(statistics.claims, lambda claim: claim.uri)],
         statistics=statistics,
     )
 

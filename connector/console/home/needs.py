@@ -10,7 +10,8 @@ from flask import g
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from connector.console.formats import claim_name, number
+from connector.console.claim_names import claim_name
+from connector.console.formats import number
 from connector.console.ground import now, use_cases
 from connector.console.home.parts import attempt, link
 from connector.console.providers.words import warning

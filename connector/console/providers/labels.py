@@ -12,7 +12,8 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from connector.console.formats import claim_name, property_of
+from connector.console.claim_names import claim_name
+from connector.console.formats import property_of
 from connector.console.forms import Form
 from connector.console.providers.capture import HOUR, CaptureForm
 from connector.console.providers.general import GeneralForm

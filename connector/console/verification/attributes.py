@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from connector.console.claim_names import in_order
 from connector.console.translations import say
 from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
@@ -49,7 +50,9 @@ class Attribute:
 def attributes_of(details: VerificationDetails, explanations: Sequence[Explanation]) -> list[Attribute]:
     """Return the attributes; the first that is not verified is expanded."""
     current = {each.uri: each for each in details.current}
-    rows = [_attribute(each, current.get(each.claim.uri)) for each in explanations]
+    rows = [
+        _attribute(each, current.get(each.claim.uri)) for each in in_order(explanations, lambda each: each.claim.uri)
+    ]
     first = next((each.uri for each in rows if each.chain and not each.is_verified), None)
     return [Attribute(**vars(each) | {"is_open": each.uri == first}) for each in rows]
 

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
-from connector.console.formats import claim_name, names_of
+from connector.console.claim_names import claim_name, names_of
 from connector.console.translations import say
 from connector.console.words import State, attribute_state, delivery_state, run_state
 from connector.domain.audit.history import (

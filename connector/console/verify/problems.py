@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from flask_babel import gettext as _
 
-from connector.console.formats import claim_name
+from connector.console.claim_names import claim_name, in_order
 from connector.domain.frozen import frozen
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError, TooManyRequests
 
@@ -28,7 +28,7 @@ def problem_of(error: ConnectorError) -> Problem | None:
     """Return the problem of a refused start; None if the state of the page explains it."""
     code = getattr(error, "code", None)
     if code is Code.VALUE_MISSING and isinstance(error, RequestError):
-        names = ", ".join(map(claim_name, error.claims))
+        names = ", ".join(map(claim_name, in_order(error.claims)))
         return _of_profile(_("It has no entry for: %(names)s. Complete it, then start again.", names=names))
     if code is Code.APPLICANT_REFUSED:
         return _of_profile(

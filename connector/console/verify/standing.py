@@ -7,6 +7,7 @@ from datetime import datetime
 
 from flask_babel import gettext, lazy_gettext
 
+from connector.console.claim_names import in_order
 from connector.console.translations import say
 from connector.console.words import State, attribute_state
 from connector.domain.claims import WATCHLIST_MATCH
@@ -91,7 +92,10 @@ class Standing:
 
 def standing_of(status: ProviderStatus) -> Standing:
     """Return a user's state."""
-    run, to_verify = status.last_run, [claim for claim in status.claims if claim.has_value]
+    run, to_verify = (
+        status.last_run,
+        in_order((claim for claim in status.claims if claim.has_value), lambda claim: claim.uri),
+    )
     state = next(name for name, applies in _RULES if applies(status, run))
     return Standing(
         state=state,

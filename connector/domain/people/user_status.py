@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from connector.domain.audit.history import Change
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.messages import joined, message
+from connector.domain.messages import claims_named, joined, message
 from connector.domain.providers.provider import Provider
 from connector.domain.studio.workflow_run import APPROVED, STARTING, is_final
 from connector.domain.verifications.failures import failure_words
@@ -119,7 +119,7 @@ def counted(started: Sequence[datetime], provider: Provider, now: datetime) -> S
 
 def describe_refusal(refusal: Change) -> str:
     """Describe a refused start: its code, the code's meaning, and the claims."""
-    meaning, claims = message(message_of(refusal.current)), ", ".join(refusal.detail.get("claims", ()))
+    meaning, claims = message(message_of(refusal.current)), claims_named(refusal.detail.get("claims", ()))
     if claims:
         return message("%(code)s (%(meaning)s) for %(claims)s", code=refusal.current, meaning=meaning, claims=claims)
     return message("%(code)s (%(meaning)s)", code=refusal.current, meaning=meaning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.domain.messages import ClaimNames
 from connector.domain.messages import message as _
 
 _PROPERTIES = {
@@ -36,6 +37,6 @@ def property_name(name: str) -> str:
     return _PROPERTIES.get(name) or _("the %(name)s", name=name.replace("_", " "))
 
 
-def short_claim(uri: str) -> str:
-    """Return the last part of a claim's URI, which is familiar to people."""
-    return uri.rstrip("/").rpartition("/")[2] or uri
+def short_claim(uri: str) -> ClaimNames:
+    """Return a claim as a part of a sentence: in English the last part of its URI, which is familiar to people."""
+    return ClaimNames([uri], uri.rstrip("/").rpartition("/")[2] or uri)

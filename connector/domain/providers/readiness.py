@@ -8,7 +8,7 @@ from dataclasses import replace
 from connector.domain.claims import REQUIRED_FIELDS, comparison_key
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.frozen import frozen
-from connector.domain.messages import joined
+from connector.domain.messages import claims_named, joined
 from connector.domain.messages import message as _
 from connector.domain.providers.applicant import missing_of_address
 from connector.domain.providers.provider import Provider
@@ -108,7 +108,7 @@ def check_claims(provider: Provider) -> Check:
     claims_by_source: dict[str, list[str]] = {_DOCUMENT: [], _ADDRESS: [], _OUTPUT: [], _NOTHING: []}
     for uri, by in _tellers(provider):
         claims_by_source[by].append(uri)
-    lines = ((by, ", ".join(uris)) for by, uris in claims_by_source.items() if uris)
+    lines = ((by, claims_named(uris)) for by, uris in claims_by_source.items() if uris)
     return Check(CLAIMS, True, joined(_("%(by)s: %(names)s.", by=by, names=names) for by, names in lines))
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, RefusedPosts
 from connector.domain.frozen import frozen
-from connector.domain.messages import counted, joined
+from connector.domain.messages import claims_named, counted, joined
 from connector.domain.messages import message as _
 from connector.domain.providers.health import Health, last_probe
 from connector.domain.providers.provider import Provider
@@ -225,7 +225,7 @@ def _attributes(provider: Provider, _facts: SetupFacts) -> State:
     if check.passed is False:
         return FAILED, check.detail
     if uris := never_verified(provider):
-        names = ", ".join(uris)
+        names = claims_named(uris)
         return WARNING, _("Nothing verifies %(names)s, unless an output of the workflow is mapped to it.", names=names)
     return DONE, check.detail
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from connector.directory.local import AskedValues
 from connector.domain.claims import fields_to_send
 from connector.domain.frozen import frozen
-from connector.domain.messages import message
+from connector.domain.messages import claims_named, message
 from connector.domain.providers.applicant import check_applicant, is_acceptable
 from connector.domain.providers.applicant_values import missing_claims, replaces, values_of
 from connector.domain.providers.provider import Provider
@@ -246,7 +246,7 @@ def select_values(provider: Provider, request: VerificationRequest, values: Mapp
     if missing := missing_claims(mapping, request.uris, values, selected):
         raise RequestError(
             Code.VALUE_MISSING,
-            message("The user has no value for %(missing)s: set it, then ask again.", missing=", ".join(missing)),
+            message("The user has no value for %(missing)s: set it, then ask again.", missing=claims_named(missing)),
             claims=missing,
         )
     return as_onfido_writes(selected)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from connector.domain.audit.history import SYSTEM
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.messages import message
+from connector.domain.messages import claims_named, message
 from connector.domain.providers.provider import Provider
 from connector.domain.studio.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.domain.studio.workflow_run import AWAITING_INPUT
@@ -205,7 +205,7 @@ class Verifications:
                 Code.NO_VERIFICATION,
                 message(
                     "No verification of %(uris)s was started for this user: ask with status INITIATED first.",
-                    uris=", ".join(uris),
+                    uris=claims_named(uris),
                 ),
             )
         return verification
@@ -250,7 +250,7 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
             message(
                 "The provider %(name)s has no mapping for %(unmapped)s: map it, or leave it out.",
                 name=provider.name,
-                unmapped=", ".join(unmapped),
+                unmapped=claims_named(unmapped),
             ),
             claims=unmapped,
         )
