@@ -19,11 +19,13 @@ from flask import request, session
 from joserfc.jwk import KeySet
 
 from connector.access.claims import ClaimRules
-from connector.access.discovery import Fetch
+from connector.access.discovery import Fetch, FetchError
+from connector.access.introspection import Pause
 from connector.access.issuer_keys import IssuerKeys
 from connector.http.client import HttpClient
 from connector.http.requests_transport import BoundedTransport
 from connector.settings import Issuer
+from connector.settings.checks import is_secure_url
 
 SECONDS = 10.0  # for each call
 MAX_ANSWER = 256 * 1024
@@ -32,6 +34,9 @@ LEEWAY = 60
 STATES = "_state_"  # the beginning of Authlib's names in the cookie
 MOST_BEGUN = 3  # sign-ins of a browser at the same time
 LONGEST_NEXT = 600
+ENDPOINTS = ("authorization_endpoint", "token_endpoint")
+ALGORITHMS = "id_token_signing_alg_values_supported"
+_NOT_READ = (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)  # Authlib's, for a hostile answer
 ISS_IS_SENT = "authorization_response_iss_parameter_supported"
 
 
@@ -40,19 +45,26 @@ class SignInRefused(Exception):  # noqa: N818  it is a refusal, not a defect
 
 
 class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
-    """The console as a client of one issuer."""
+    """The console as a client of one issuer; `waiting` limits how many callers wait for its keys."""
 
     def __init__(
-        self, settings: Issuer, secret: str, *, proxy: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Issuer,
+        secret: str,
+        *,
+        proxy: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        waiting: threading.BoundedSemaphore | None = None,
     ) -> None:
         self.settings = settings
         self.rules = ClaimRules(settings)
         self.http = HttpClient(ca_file=settings.ca_file, proxy=proxy)
-        self.keys = IssuerKeys(settings, client=self.http)
+        self.keys = IssuerKeys(settings, client=self.http, waiting=waiting)
         self._clock = clock
         self._metadata: Mapping[str, Any] = {}
         self._metadata_at = float("-inf")
         self._fetching = threading.Lock()
+        self._pause = Pause(clock)
         kwargs = {
             "scope": " ".join(settings.console_scopes),
             "code_challenge_method": "S256",
@@ -67,15 +79,32 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         )
 
     def load_server_metadata(self) -> Mapping[str, Any]:
-        """Return the issuer's metadata; raises `FetchError` if it is unavailable."""
-        with self._fetching:
-            if self._clock() - self._metadata_at >= METADATA_AGE:
-                document = Fetch(self.http).metadata(self.settings.issuer)
-                offered = document.get("id_token_signing_alg_values_supported") or ["RS256"]
-                algorithms = [each for each in offered if each in self.settings.algorithms]
-                self._metadata = {**document, "id_token_signing_alg_values_supported": algorithms}
-                self._metadata_at = self._clock()
+        """Return the issuer's metadata; raises `FetchError`, or `IssuerUnavailableError` shortly after a failure."""
+        if self._is_fresh():
             return self._metadata
+        with self._fetching:
+            if not self._is_fresh():
+                self._pause.check()  # also for those who have waited for a fetch that failed
+                self._fetch_metadata()
+            return self._metadata
+
+    def _is_fresh(self) -> bool:
+        return self._clock() - self._metadata_at < METADATA_AGE
+
+    def _fetch_metadata(self) -> None:
+        try:
+            document = Fetch(self.http).metadata(self.settings.issuer)
+            _check_endpoints(document)
+        except FetchError:
+            self._pause.begin()
+            raise
+        offered = document.get(ALGORITHMS)
+        known = [
+            each for each in self.settings.algorithms if each in (offered if isinstance(offered, list) else ["RS256"])
+        ]
+        self._metadata = {**document, ALGORITHMS: known}
+        self._metadata_at = self._clock()
+        self._pause.end()
 
     def fetch_jwk_set(self, force: bool = False) -> Any:
         """Return the issuer's keys; with `force`, others than those that did not match."""
@@ -98,7 +127,7 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
     def complete(self) -> Mapping[str, Any]:
         """Return the tokens of a sign-in that has returned, with the claims of the ID token under `userinfo`.
 
-        Raises `SignInRefused`, or an error of Authlib, joserfc or the exchange.
+        Raises `SignInRefused`, `IssuerUnavailableError`, or an error of Authlib, joserfc or the exchange.
         """
         self._check_sender(request.args.get("iss"))
         claims = {
@@ -106,7 +135,12 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
             "aud": {"essential": True, "value": self.client_id},
             **{name: {"essential": True} for name in ("sub", "exp", "iat", "nonce")},
         }
-        tokens: Mapping[str, Any] = self.authorize_access_token(claims_options=claims, leeway=LEEWAY)
+        try:
+            tokens: Mapping[str, Any] = self.authorize_access_token(claims_options=claims, leeway=LEEWAY)
+        except _NOT_READ as error:
+            raise SignInRefused(
+                f"the issuer's answer must be that of OpenID Connect: {type(error).__name__}"
+            ) from error
         if not tokens.get("userinfo"):
             raise SignInRefused("the issuer sent no ID token: it must allow the scope openid")
         return tokens
@@ -124,6 +158,13 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         session.mount("http://", transport)  # the client refuses all but loopback
         session.trust_env = False
         return session
+
+
+def _check_endpoints(document: Mapping[str, Any]) -> None:
+    for name in ENDPOINTS:
+        url = document.get(name)
+        if not isinstance(url, str) or not is_secure_url(url):
+            raise FetchError(f"the discovery document must name an https {name}")
 
 
 def _make_room() -> None:

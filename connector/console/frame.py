@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def install(app: Flask, settings: Settings, secrets: Mapping[str, str]) -> None:
     Babel(app, locale_selector=choose_language, timezone_selector=formats.viewers_zone)
     app.extensions["babel"].instance.domain_instance = Catalogues()
     app.extensions["console_clients"] = _clients(settings, secrets)
-    app.extensions[TURNS] = SignInTurns(max(1, settings.console_threads // 2))
+    app.extensions[TURNS] = SignInTurns(_half(settings.console_threads))
     _install_words(app)
     app.after_request(assets.protect)
     app.register_blueprint(files)
@@ -100,8 +101,17 @@ def install(app: Flask, settings: Settings, secrets: Mapping[str, str]) -> None:
 
 def _clients(settings: Settings, secrets: Mapping[str, str]) -> list[OpenIdClient]:
     """Return the console as a client of each issuer that it signs people in at."""
-    issuers, proxy = [each for each in settings.all_issuers if each.console_client_id], settings.outgoing_proxy
-    return [OpenIdClient(each, secrets.get(each.console_client_secret, ""), proxy=proxy) for each in issuers]
+    proxy, waiting = settings.outgoing_proxy, threading.BoundedSemaphore(_half(settings.console_threads))
+    return [
+        OpenIdClient(each, secrets.get(each.console_client_secret, ""), proxy=proxy, waiting=waiting)
+        for each in settings.all_issuers
+        if each.console_client_id
+    ]
+
+
+def _half(threads: int) -> int:
+    """Return how many threads may wait for issuers at once."""
+    return max(1, threads // 2)
 
 
 def _install_words(app: Flask) -> None:

@@ -32,7 +32,7 @@ from connector.console.story import admit
 from connector.console.viewer import current_viewer, is_secure, sign_out
 from connector.console.viewer import sign_in as begin_session
 from connector.domain.audit.history import CANCELLED, NO_ANSWER, NO_SIGN_OUT, NOT_ACCEPTED, NOT_BEGUN, OTHER_TENANT
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, TooManyRequests
 from connector.http.client import ExchangeError
 from connector.services.console.console_sessions import Person
 
@@ -41,7 +41,8 @@ log = structlog.get_logger(__name__)
 blueprint = Blueprint("sign_in", __name__)
 speak_all(blueprint)
 
-NOT_SIGNED_IN = (AuthlibBaseError, JoseError, SignInRefused, TokenRefused, FetchError, ExchangeError, ValueError)
+NO_ISSUER = (FetchError, ExchangeError, IssuerUnavailableError)
+NOT_SIGNED_IN = (AuthlibBaseError, JoseError, SignInRefused, TokenRefused, *NO_ISSUER, ValueError)
 
 
 class SignInFailed(Exception):  # noqa: N818  it is a refusal, not a defect
@@ -221,13 +222,15 @@ def _failure(client: OpenIdClient, error: Exception) -> str:
         reason = f"{error.check}: {error.reason}"
     elif isinstance(error, SignInRefused | FetchError | ConnectorError):
         reason = str(error)
+    elif isinstance(error, IssuerUnavailableError):
+        reason = "the issuer did not answer a moment ago, or its keys are not available"
     else:
         reason = str(code) if isinstance(code, str) else type(error).__name__
     log.warning("console.sign_in_refused", issuer=client.settings.issuer, reason=reason[:300])
     sign_in_record().refuse(g.tenant, _cause(error, code), client.settings.issuer)
     if code == "access_denied":
         return str(_("The sign-in was cancelled, or your account may not sign in here."))
-    if isinstance(error, FetchError | ExchangeError):
+    if isinstance(error, NO_ISSUER):
         return str(_("The identity provider does not answer. Try again in a minute."))
     if isinstance(error, TokenRefused) and error.check == "tenant":
         return str(_("Your account belongs to a different organization."))
@@ -237,7 +240,7 @@ def _failure(client: OpenIdClient, error: Exception) -> str:
 def _cause(error: Exception, code: object) -> str:
     if code == "access_denied":
         return CANCELLED
-    if isinstance(error, FetchError | ExchangeError):
+    if isinstance(error, NO_ISSUER):
         return NO_ANSWER
     return OTHER_TENANT if isinstance(error, TokenRefused) and error.check == "tenant" else NOT_ACCEPTED
 
@@ -247,13 +250,17 @@ def _callback_url() -> str:
 
 
 def _end_session_url(at: str | None) -> str | None:
-    """Return the issuer's address for signing out there; None if it has none, or does not answer."""
+    """Return the issuer's address for signing out there; None if it has none, or does not answer.
+
+    Anyone can open this page, so it takes a turn: it must not occupy more threads than sign-ins do.
+    """
     client = _client_at(at)
     if client is None:
         return None
     try:
-        endpoint = client.load_server_metadata().get("end_session_endpoint")
-    except FetchError:
+        with turns().one():
+            endpoint = client.load_server_metadata().get("end_session_endpoint")
+    except (*NO_ISSUER, TooManyRequests):
         return None
     if not isinstance(endpoint, str) or (is_secure() and not endpoint.startswith("https://")):
         return None
