@@ -29,6 +29,7 @@ from connector.settings.tenancy import read_tenants
 if TYPE_CHECKING:
     from connector.bootstrap import Services
 
+_NO_TEXT = "An argument, or a variable of the environment, has bytes that are no text: it must be in UTF-8."
 _MARKS = {True: "ok", False: "failed", None: "-"}
 
 
@@ -59,6 +60,8 @@ class Group(click.Group):
             raise
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
+        except UnicodeEncodeError as error:  # Python keeps bytes that are no text as lone surrogates
+            raise click.ClickException(_NO_TEXT) from error
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
             raise click.ClickException(of_database(error, reason)) from error

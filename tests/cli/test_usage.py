@@ -48,6 +48,21 @@ def test_output_contains_no_control_characters_of_stored_text(run: Run) -> None:
     assert_one_line(result, r"a\nb\x1b[31m")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("user", "show", "\udcff"),
+        ("user", "list", "--search", "\udcff"),
+        ("provider", "list", "--tenant", "\udcff"),
+        ("verification", "list", "--user", "\udcff"),
+        ("token", "--user", "\udcff"),
+    ],
+    ids=" ".join,
+)
+def test_an_argument_that_is_no_text_is_reported_in_one_line(run: Run, command: tuple[str, ...]) -> None:
+    assert_one_line(run(*command), "must be in UTF-8")
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe" + bytes(42), b"\0" * 44])
 def test_a_binary_key_file_is_reported_in_one_line(run: Run, data_dir: Path, content: bytes) -> None:
     path = data_dir / "encryption.key"
