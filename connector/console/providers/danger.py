@@ -76,7 +76,7 @@ def enable(provider_id: str) -> Response:
 
 
 def ask_delete(provider_id: str) -> str:
-    """Ask before a provider is deleted; its id has to be typed."""
+    """Ask before a provider is deleted; its name has to be typed."""
     provider = page.find(provider_id)
     return confirm(
         _("Delete %(name)s?", name=provider.name),
@@ -84,7 +84,7 @@ def ask_delete(provider_id: str) -> str:
         verb=_("Delete"),
         action=url_for(".delete", provider_id=provider_id),
         back=url_for(".show_danger", provider_id=provider_id),
-        type_to_confirm=provider.provider_id,
+        type_to_confirm=provider.name,
         template="console/providers/delete.html",
     )
 
@@ -92,8 +92,8 @@ def ask_delete(provider_id: str) -> str:
 def delete(provider_id: str) -> Response:
     """Delete a provider, after its webhook at Onfido if that is chosen."""
     provider = page.find(provider_id)
-    if not is_typed(provider.provider_id):
-        notify(_("Nothing was deleted: the id did not match."), kind="bad")
+    if not is_typed(provider.name):
+        notify(_("Nothing was deleted: the typed name does not match."), kind="bad")
         return redirect(url_for(".show_danger", provider_id=provider_id))
     if request.form.get("webhook"):
         _remove_webhook(provider)

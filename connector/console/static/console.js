@@ -73,7 +73,8 @@
   document.addEventListener("close", (event) => { if (event.target.id === "dialog") event.target.replaceChildren(); }, true);
   const check = (place) => place.querySelectorAll("[data-must-be]").forEach((field) => {
     const button = field.form.querySelector("[type=submit]");
-    const set = () => { button.disabled = field.value.trim() !== field.dataset.mustBe.trim(); };
+    const asShown = (text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
+    const set = () => { button.disabled = asShown(field.value) !== asShown(field.dataset.mustBe); };
     field.addEventListener("input", set);
     set();
   });
