@@ -11,7 +11,7 @@ from connector.cli.output import actor, load_settings, services, tenant_options,
 from connector.cli.pages import page_options, print_page
 from connector.domain.tenancy import Tenant
 
-_COLUMNS = ("id", "userId", "name", "createdAt", "seenAt", "expiresAt")
+_COLUMNS = ("id", "userId", "name", "browser", "address", "createdAt", "seenAt", "expiresAt")
 
 
 @click.group()

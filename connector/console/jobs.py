@@ -20,7 +20,6 @@ from connector.api.middleware.shares import Lasting
 from connector.console.confirm import confirm
 from connector.console.deliveries.actions import confirm_resending
 from connector.console.filters import Filters
-from connector.console.formats import number as number_in_words
 from connector.console.forms import Form
 from connector.console.ground import now, use_cases
 from connector.console.links import job_url
@@ -30,7 +29,7 @@ from connector.console.story import Story, admit
 from connector.console.viewer import actor
 from connector.domain.job_requests import fetching_since, resending_since
 from connector.domain.jobs import DEAD, EVERYTHING, USER_RECORD, Job, JobRequest
-from connector.services.application.deliveries import MOST_COUNTED, Deliveries, ResendPreview
+from connector.services.application.deliveries import Deliveries, ResendPreview
 from connector.services.jobs.jobs import Jobs
 from connector.services.providers.registry import Providers
 
@@ -157,7 +156,7 @@ def resend() -> str | Response:
 def _ask_resend(preview: ResendPreview, form: ResendForm) -> str:
     return confirm_resending(
         preview,
-        _("Resend more than %(number)s deliveries?", number=number_in_words(MOST_COUNTED)),
+        _("Resend all these deliveries?"),
         action=url_for(".resend"),
         back=url_for(".resend"),
         fields={"which": form.which.data, "since": form.since.data.isoformat(), "do": RESEND},

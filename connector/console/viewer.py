@@ -6,9 +6,11 @@ from flask import current_app, g, request
 from werkzeug.wrappers import Response
 
 from connector.access.claims import Principal
+from connector.api.middleware.origins import client_address
 from connector.console.ground import console_sessions, public_url, settings
+from connector.domain.browsers import describe_browser
 from connector.domain.frozen import frozen
-from connector.services.console.console_sessions import ConsoleSession, Person
+from connector.services.console.console_sessions import ConsoleSession, Person, Place
 from connector.settings.issuers import OPERATE
 
 POLLED = "is_polled"  # of views: an open page requests it by itself
@@ -64,10 +66,14 @@ def sign_in(response: Response, person: Person, *, is_by_link: bool = False) -> 
     """Begin a session and set its cookie; any earlier session of the browser ends."""
     who = Principal(person.user_id, person.client_id, person.scopes, g.tenant.name, person.issuer)
     replaced = request.cookies.get(cookie_name())
-    secret = console_sessions().begin(g.tenant, person, who.actor, replaced, is_by_link=is_by_link)
+    secret = console_sessions().begin(g.tenant, person, who.actor, replaced, place=_place(), is_by_link=is_by_link)
     response.set_cookie(
         cookie_name(), secret, secure=is_secure(), httponly=True, samesite="Lax", path="/", max_age=None
     )
+
+
+def _place() -> Place:
+    return Place(describe_browser(request.headers.get("User-Agent", "")), client_address() or None)
 
 
 def sign_out(response: Response) -> None:

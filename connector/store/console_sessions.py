@@ -31,6 +31,8 @@ class ConsoleSession:
     seen_at: datetime
     expires_at: datetime
     token_expires_at: datetime | None = None
+    browser: str | None = None
+    address: str | None = None
 
 
 @frozen

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from connector.domain.tenancy import Tenant
 from tests.browser.visiting import Visitor
 from tests.browser.worlds import with_provider
 from tests.contract.wire import ENDPOINTS, PROVIDERS
@@ -33,9 +34,10 @@ def test_a_double_click_adds_one_endpoint_and_the_back_button_none(visit: Visit,
 def test_the_back_button_after_a_removal_leads_to_no_page_of_it(visit: Visit, place: World) -> None:
     world = with_provider(place)
     visitor = visit()
+    name = place.connector.services.providers.get(Tenant(world.tenant), world.provider_id).name
     page = visitor.open(f"/console/providers/{world.provider_id}/danger")
     page.get_by_role("link", name="Delete").click()
-    page.get_by_label("to confirm").fill(world.provider_id)
+    page.get_by_label("to confirm").fill(name)
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page).to_have_url(f"{visitor.base}/console/providers")
     page.go_back()

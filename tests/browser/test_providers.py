@@ -244,7 +244,7 @@ def test_a_configuration_is_exported_without_secrets_and_previewed_before_import
     expect(page.get_by_text("must be JSON")).to_be_visible()
 
 
-def test_a_provider_can_be_disabled_and_enabled_and_deleted_by_typing_its_id(
+def test_a_provider_can_be_disabled_and_enabled_and_deleted_by_typing_its_name(
     visit: Visit, place: World, provider: str, name: str
 ) -> None:
     visitor = visit()
@@ -259,7 +259,7 @@ def test_a_provider_can_be_disabled_and_enabled_and_deleted_by_typing_its_id(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Removes 0 verifications")
     expect(dialog.get_by_label("Remove the webhook at Onfido first")).to_be_checked()
-    dialog.get_by_label(f"Type {provider} to confirm").fill(f" {provider} ")
+    dialog.get_by_label(f"Type {name} to confirm").fill(f" {name} ")
     dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_text(f"{name} is deleted.")).to_be_visible()
     assert place.connector.as_admin().get(f"{PROVIDERS}/{provider}").status_code == 404

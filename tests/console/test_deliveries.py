@@ -71,5 +71,12 @@ def test_the_sentence_about_dead_deliveries_does_not_depend_on_older_ones(world:
     assert "1 delivery became dead in the last 24 hours." in admin.open(LIST)
     with world.connector.services.database.write() as connection:
         at["settled_at"] = now - timedelta(hours=2)
-        connection.execute(insert(outbox), [{**old, **at, "id": f"new-{each}"} for each in range(10_000)])
-    assert "At least 10,000 deliveries became dead in the last 24 hours." in admin.open(LIST)
+        connection.execute(insert(outbox), [{**old, **at, "id": f"new-{each}"} for each in range(9_999)])
+    assert "10000 deliveries became dead in the last 24 hours." in admin.open(LIST)
+    assert "Resend 10,000</button>" in admin.open(f"{LIST}/dead/resend")
+    add(world, "one more", now - timedelta(hours=1))
+    assert "More than 10,000 deliveries became dead in the last 24 hours." in admin.open(LIST)
+    assert "more than 10,000" in admin.open(f"{LIST}/dead")
+    asked = admin.open(f"{LIST}/dead/resend")
+    assert "Resend all</button>" in asked
+    assert "more than 10,000 deliveries would have to be read" in asked

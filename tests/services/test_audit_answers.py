@@ -146,6 +146,7 @@ class TestOrigin:
             ("6.6.6.6, 2001:db8::1", "2001:db8::1 by way of 127.0.0.1"),
             ("6.6.6.6, not an address", "127.0.0.1"),
             ("x" * 5000, "127.0.0.1"),
+            (f"fe80::1%{'x' * 200}", "127.0.0.1"),
         ],
     )
     @pytest.mark.one_database

@@ -16,7 +16,14 @@ from connector.bootstrap import create_services
 from connector.domain.access_tokens import OwnToken
 from connector.domain.audit.history import LINK_USED, NOT_ACCEPTED, NOT_BEGUN, SIGN_IN_CAUSES
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.services.console.console_sessions import KEPT_AFTER_END, LINK_LIFETIME, ConsoleSessions, Person
+from connector.services.console.console_sessions import (
+    KEPT_AFTER_END,
+    LINK_LIFETIME,
+    MAX_PLACE,
+    ConsoleSessions,
+    Person,
+    Place,
+)
 from connector.services.console.sign_in_record import MOST_REFUSED
 from connector.services.upkeep import Sweep
 from connector.store.models import console_links, console_sessions, history
@@ -287,3 +294,32 @@ def test_the_second_use_of_a_link_is_recorded(world: World, sessions: ConsoleSes
     for entry in (refused, used):
         assert (entry["channel"], entry["address"]) == ("console", "127.0.0.1")
         assert entry["traceId"]
+
+
+def test_a_session_has_its_browser_in_words_and_its_address(world: World, sessions: ConsoleSessions) -> None:
+    agents = (
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (f"SECRET{'x' * 3000}", None),
+    )
+    for agent, browser in agents:
+        world.clock.advance(1)
+        link = sessions.make_link(ACME, "bob", ())
+        with requests.Session() as http:
+            http.trust_env = False
+            http.headers.update({"User-Agent": agent, "X-Forwarded-For": "6.6.6.6, 203.0.113.7"})
+            path = f"{world.connector.url}/console/link/{link}?next=/console/sessions"
+            page = http.get(path, timeout=60).text
+        [newest, *_] = world.connector.as_admin().get(SESSIONS).json()["sessions"]
+        assert (newest["browser"], newest["address"]) == (browser, "203.0.113.7")
+        assert "Firefox on Linux" in page
+        assert "203.0.113.7" in page
+        assert "SECRET" not in page
+    assert "Not known" in page
+
+
+def test_a_long_browser_or_address_is_cut_and_a_missing_one_is_none(sessions: ConsoleSessions) -> None:
+    sessions.begin(ACME, BOB, "somebody", place=Place("b" * 500, "a" * 500))
+    sessions.begin(ACME, ANN, "somebody")
+    ann, bob = sorted(sessions.search(ACME, limit=5).rows, key=lambda each: each.user_id)
+    assert (len(bob.browser or ""), len(bob.address or "")) == (MAX_PLACE, MAX_PLACE)
+    assert (ann.browser, ann.address) == (None, None)

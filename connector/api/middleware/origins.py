@@ -41,7 +41,7 @@ def client_address() -> str:
 
 def _reported() -> str | None:
     nearest = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return nearest if _is_address(nearest) else None
+    return nearest if _is_address(nearest) and "%" not in nearest else None  # a zone may be any text
 
 
 def _is_address(text: str) -> bool:

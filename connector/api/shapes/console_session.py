@@ -23,6 +23,16 @@ class SessionSchema(ma.Schema):
     name = ma.fields.String(required=True, metadata={"example": "Bob Example"})
     clientId = ma.fields.String(required=True, metadata={"example": "console"})
     issuer = ma.fields.String(required=True, metadata={"example": "https://idp.example.com/oauth2/token"})
+    browser = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"example": "Firefox on Linux", "description": "At the sign-in; null if it is not known."},
+    )
+    address = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"example": "203.0.113.7", "description": "The browser's, at the sign-in; null if it is not known."},
+    )
     scopes = ma.fields.List(ma.fields.String(), required=True, metadata={"example": ["internal_idvp_view"]})
     createdAt = Moment(required=True)
     seenAt = Moment(required=True)
@@ -63,6 +73,8 @@ def _body(session: ConsoleSession) -> dict[str, Any]:
         "name": session.name,
         "clientId": session.client_id,
         "issuer": session.issuer,
+        "browser": session.browser,
+        "address": session.address,
         "scopes": sorted(session.scopes),
         "createdAt": session.created_at,
         "seenAt": session.seen_at,

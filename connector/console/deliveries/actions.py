@@ -89,16 +89,24 @@ def confirm_resending(
 ) -> str:
     """Return the question before deliveries are resent; `all_of_them` is its title if their number is not known."""
     number, oldest = preview.number, preview.oldest_at
+    notes = [] if number is not None else [_uncounted()]
+    if oldest:
+        notes.append(Markup("{} {}").format(_("The oldest was created:"), time_tag(oldest, "exact")))
     return confirm(
         all_of_them if number is None else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
         _("The applications may see an id twice. They are scheduled at a rate of at most 200 per second."),
-        note=Markup("{} {}").format(_("The oldest was created:"), time_tag(oldest, "exact")) if oldest else "",
+        note=Markup(" ").join(notes),
         verb=_("Resend all") if number is None else _("Resend %(number)s", number=number_in_words(number)),
         action=action,
         back=back,
         fields=fields,
         is_harmless=True,
     )
+
+
+def _uncounted() -> str:
+    most = number_in_words(MOST_COUNTED)
+    return str(_("Their number is not known: more than %(number)s deliveries would have to be read.", number=most))
 
 
 def resend_all() -> Response:

@@ -95,7 +95,7 @@ class Deliveries:
         return self.preview_resent(tenant, since, is_everything=False)
 
     def count_resent(self, tenant: Tenant, since: datetime, *, is_everything: bool, **chosen: str | None) -> int | None:
-        """Return the number of deliveries that such a job would repeat; None above `MOST_COUNTED`."""
+        """Return the number of deliveries that such a job would repeat; None if that would take too long."""
         return self.preview_resent(tenant, since, is_everything=is_everything, **chosen).number
 
     def preview_resent(
@@ -108,10 +108,7 @@ class Deliveries:
         provider_id: str | None = None,
         kind: str | None = None,
     ) -> Preview:
-        """Return what such a job would repeat; its number is None above `MOST_COUNTED`.
-
-        Examined rows count towards the limit as well, if no index selects them.
-        """
+        """Return what such a job would repeat; its number is None if more than `MOST_COUNTED` rows had to be read."""
         chosen = Redelivery(
             tenant.name,
             since,

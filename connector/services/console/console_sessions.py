@@ -33,7 +33,7 @@ from connector.store.engine import Database
 from connector.store.sealed import session_token
 from connector.store.vault import OpaqueTexts, Vault
 
-__all__ = ["ConsoleLink", "ConsoleSession", "ConsoleSessions", "Draft", "Person"]
+__all__ = ["ConsoleLink", "ConsoleSession", "ConsoleSessions", "Draft", "Person", "Place"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,19 @@ SECRET_BYTES = 32
 TOUCH_AFTER = timedelta(minutes=1)
 LINK_LIFETIME = timedelta(minutes=15)
 MAX_NAME = 255
+MAX_PLACE = 64  # characters of a browser, and of an address
 KEPT_AFTER_END = timedelta(days=1)
+
+
+@frozen
+class Place:
+    """The browser in which a person signs in, and its address; None if they are not known."""
+
+    browser: str | None = None
+    address: str | None = None
+
+
+UNKNOWN = Place()
 
 
 @frozen
@@ -81,7 +93,14 @@ class ConsoleSessions:
         self._clock = clock
 
     def begin(
-        self, tenant: Tenant, person: Person, actor: str, replaced: str | None = None, *, is_by_link: bool = False
+        self,
+        tenant: Tenant,
+        person: Person,
+        actor: str,
+        replaced: str | None = None,
+        *,
+        place: Place = UNKNOWN,
+        is_by_link: bool = False,
     ) -> str:
         """Start a session, end the browser's previous one, and return the secret for the browser's cookie.
 
@@ -103,6 +122,8 @@ class ConsoleSessions:
             seen_at=now,
             expires_at=expires_at,
             token_expires_at=min(now + timedelta(seconds=token.seconds), expires_at) if token else None,
+            browser=(place.browser or "")[:MAX_PLACE] or None,
+            address=(place.address or "")[:MAX_PLACE] or None,
         )
         with self._database.write() as connection:
             former = console_sessions.find(connection, digest_of(replaced)) if replaced else None

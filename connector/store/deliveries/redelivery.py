@@ -64,11 +64,11 @@ def preview(connection: Connection, criteria: Redelivery, most: int) -> Preview:
     total: int | None = 0
     oldest: list[datetime] = []
     for state in criteria.states:  # at most two
-        examined = _previewed(criteria, state, most).subquery()
+        examined = _previewed(criteria, state, most + 1).subquery()
         is_wanted, created_at = examined.c.is_wanted, examined.c.created_at
         counted = select(func.count(), func.count().filter(is_wanted), func.min(created_at).filter(is_wanted))
         seen, matching, first = connection.execute(counted.select_from(examined)).one()
-        total = None if total is None or seen == most else total + matching
+        total = None if total is None or seen > most else total + matching
         oldest += [first] if first else []
     return Preview(total, min(oldest, default=None))
 

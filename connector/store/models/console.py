@@ -29,6 +29,8 @@ console_sessions = Table(
     Column("access_token", Text, comment="encrypted: the person's; some directories can be read only with it"),
     time_column("token_expires_at", nullable=True),
     Column("draft", Text, comment="encrypted: a form that was sent after the session had ended, for the next one"),
+    Column("browser", String(64), comment="its family and system in words, at the sign-in"),
+    Column("address", String(64), comment="the browser's, at the sign-in"),
 )
 Index(None, console_sessions.c.tenant, console_sessions.c.created_at, console_sessions.c.id)
 Index(None, console_sessions.c.tenant, console_sessions.c.user_id, console_sessions.c.created_at, console_sessions.c.id)
