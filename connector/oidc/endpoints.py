@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.errors import ConnectorError, DatabaseUnavailable, InvalidField
-from connector.oidc.parameters import read_parameters
+from connector.oidc.parameters import invalid_request, read_parameters
 from connector.oidc.parties import issuer
 from connector.oidc.server import OpenIdServer, ParsedRequest, flows
 from connector.services.openid.flows import SandboxNotAllowedError
@@ -56,7 +56,7 @@ def push_request() -> Response:
         error.redirect_uri = None  # the answer is never a redirect for a pushed request
         return server().handle_error_response(parsed, error)
     except InvalidField as error:
-        return server().handle_error_response(parsed, InvalidRequestError(error.description))
+        return server().handle_error_response(parsed, invalid_request(error.description))
     answer = jsonify(request_uri=request_uri, expires_in=int(lifetime.total_seconds()))
     answer.status_code = 201
     return answer

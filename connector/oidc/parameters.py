@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,13 @@ from connector.api.parsing import read_body, read_json
 
 MOST = 50  # parameters
 LONGEST, LONGEST_CLAIMS = 2_000, 32_000  # characters of a parameter, and of `claims`
+_REPEATED = frozenset({"response_type", "redirect_uri"})  # by Authlib, in its refusals
+_FORBIDDEN = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")  # in `error_description` (RFC 6749, 5.2)
+
+
+def invalid_request(description: str) -> InvalidRequestError:
+    """Return a refusal; what OAuth forbids in its description, such as a client's quotes, becomes a question mark."""
+    return InvalidRequestError(_FORBIDDEN.sub("?", description))
 
 
 def read_parameters() -> dict[str, str]:
@@ -23,11 +31,15 @@ def read_parameters() -> dict[str, str]:
     parameters: dict[str, str] = {}
     for name, value in pairs:
         if name in parameters:
-            raise InvalidRequestError(f"The parameter {name[:40]!r} must be given once.")
+            raise invalid_request(f"The parameter '{name[:40]}' must be given once.")
         if len(value) > (LONGEST_CLAIMS if name == "claims" else LONGEST):
-            raise InvalidRequestError(f"The parameter {name[:40]!r} is too long.")
+            raise invalid_request(f"The parameter '{name[:40]}' is too long.")
         if not value.isprintable() and name != "claims":
-            raise InvalidRequestError(f"The parameter {name[:40]!r} must contain only printable characters.")
+            raise invalid_request(f"The parameter '{name[:40]}' must contain only printable characters.")
+        if name in _REPEATED and _FORBIDDEN.search(value):
+            raise invalid_request(
+                f"The parameter {name} must contain only ASCII characters, and no quote or backslash."
+            )
         parameters[name] = value
     return parameters
 

@@ -158,6 +158,23 @@ def test_an_unsatisfiable_request_is_refused_at_the_push(
     assert (answer.status_code, answer.json()["error"]) in ((400, error), (413, error)), answer.text
 
 
+@pytest.mark.parametrize("text", ['"', "\\", "é", "\u202e", "\x7f"])
+@pytest.mark.parametrize("path", ["/oauth2/par", "/oauth2/token"])
+def test_a_refusal_may_repeat_any_text_of_a_client(party: RelyingParty, path: str, text: str) -> None:
+    usual = party.parameters()[0]
+    bodies: list[Any] = [
+        *({**usual, name: text} for name in (*usual, "grant_type", "code", "code_verifier", "prompt", "response_mode")),
+        {**usual, "claims": json.dumps({"id_token": {"verified_claims": {"claims": {text: 5}}}})},
+        {**usual, text: "\0"},
+        {**usual, text: "x" * 3000},
+        [(text, "1"), (text, "2")],
+    ]
+    for body in bodies:
+        answer = party.post(path, body)
+        assert answer.status_code in (201, 400, 401), answer.text
+    assert requests.post(party.base + path, {text: "\0"}, timeout=60).status_code in (400, 401)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
