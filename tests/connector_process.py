@@ -1,10 +1,19 @@
-"""The connector's command line, for a process that is forked from one that has imported it (`tests/forked.py`)."""
+"""The connector's command line, forked from a process that has imported all of it (`tests/forked.py`)."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from pkgutil import walk_packages
 
+import connector
 from connector import __main__
+from connector.loading import loading
+
+with loading():  # a command imports most of what it needs only when it is called
+    for each in walk_packages(connector.__path__, "connector."):
+        if not each.name.endswith("__main__") and "migrations." not in each.name:  # these do their work when imported
+            import_module(each.name)
 
 
 def run(*arguments: str) -> None:

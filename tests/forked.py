@@ -96,6 +96,8 @@ def _prepare(told: dict[str, Any], descriptors: list[int]) -> None:
     for number, each in enumerate(descriptors):
         os.dup2(each, number)
         os.close(each)
+    if told["is_session"] and os.isatty(0):
+        os.close(os.open(os.ttyname(0), os.O_RDWR))  # a terminal becomes that of the session, so that keys send signals
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(told["cwd"])
