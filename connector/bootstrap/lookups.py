@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connector.services.lookup.dry_runs import DryRuns
     from connector.services.lookup.events import EventLookup
     from connector.services.lookup.evidence import Evidence
+    from connector.services.lookup.object_names import ObjectNames
     from connector.services.lookup.search import Search
     from connector.services.lookup.shown_values import ShownValues
     from connector.services.lookup.user_list import UserList
@@ -44,6 +45,13 @@ class Lookups(Notifying):
         from connector.services.lookup.audit import Audit
 
         return Audit(self.database, self._texts)
+
+    @part
+    def object_names(self) -> ObjectNames:
+        """Find the names of objects that are known by their ids."""
+        from connector.services.lookup.object_names import ObjectNames
+
+        return ObjectNames(self.database)
 
     @part
     def user_list(self) -> UserList:

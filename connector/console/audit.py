@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from connector.domain.audit.audit_filter import read_audit_filter
 from connector.domain.audit.history import DONE, REFUSED, AuditFilter, Change, Entry, differences_of, name_of
 from connector.domain.frozen import frozen
 from connector.services.lookup.audit import Audit
+from connector.services.lookup.object_names import ObjectNames
 from connector.services.lookup.readings import AUDIT_FILE, Readings
 
 story = Story("audit")
@@ -36,10 +37,11 @@ _SHOWN = ("actor", "action", "subject", "object", "outcome", "channel", "from", 
 
 @frozen
 class Line:
-    """An entry as the log shows it."""
+    """An entry as the log shows it; `object_name` is that of an object which the entry has by its id."""
 
     number: int
     change: Change
+    object_name: str
     sentence: str
     actor: str
     channel: str
@@ -56,7 +58,7 @@ def show_list() -> str:
     return render_template(
         "console/audit/list.html",
         filters=filters,
-        lines=[_line(entry) for entry in page.rows],
+        lines=_lines(page.rows),
         to_drop=[] if page.rows else filters.to_drop(lambda others: _audit().is_any(g.tenant, _criteria(others))),
         older_url=filters.page_url(page.next_cursor),
         csv_query={name: value for name in _names() if (value := filters.value(name))},
@@ -89,7 +91,7 @@ def show_changes() -> str:
     page = _audit().page(g.tenant, criteria, limit=LATEST)
     return render_template(
         "console/audit/changes.html",
-        lines=[_line(entry) for entry in page.rows],
+        lines=_lines(page.rows),
         query={each: value for each, value in (("object", name), ("user", user_id)) if value},
         is_more=page.next_cursor is not None,
     )
@@ -115,14 +117,21 @@ def _criteria(filters: Filters) -> AuditFilter:
     return read_audit_filter({**query, "userId": filters.value("user")})
 
 
-def _line(entry: Entry) -> Line:
+def _lines(entries: Sequence[Entry]) -> list[Line]:
+    names: ObjectNames = use_cases().object_names
+    known = names.of(g.tenant, [(each.change.subject, each.change.name) for each in entries])
+    return [_line(each, known.get((each.change.subject, each.change.name or ""), "")) for each in entries]
+
+
+def _line(entry: Entry, name: str) -> Line:
     change = entry.change
     is_refused = change.cause == REFUSED
     changes = {name: (each["from"], each["to"]) for name, each in differences_of(change).items()}
     return Line(
         number=entry.number,
         change=change,
-        sentence=sentence_of(change),
+        object_name=name,
+        sentence=sentence_of(change, name),
         actor=name_of(change.actor or ""),
         channel=channels().get(change.channel or "", ""),
         outcome=State("fault", "shield-x", _("Refused")) if is_refused else State("none", "check-lg", _("Done")),
@@ -153,6 +162,7 @@ def subjects() -> dict[str, str]:
         history.SETTINGS: _("Settings"),
         history.SESSION: _("Sign-in"),
         history.CLIENT: _("OpenID client"),
+        history.STREAM: _("Stream of signals"),
         history.JOB: _("Job"),
     }
 

@@ -95,10 +95,11 @@ def breakable(value: str) -> Markup:
     return Markup("<wbr>").join(re.findall(r"[^._]+[._]*|[._]+", value))
 
 
-def sentence_of(change: Change) -> str:
-    """Return an entry of the history as a sentence; an object that is known by an id only has a short one."""
+def sentence_of(change: Change, object_name: str = "") -> str:
+    """Return an entry of the history as a sentence: an object that it knows by an id has its name, and a short id."""
     name = change.name or ""
-    return sentence(replace(change, name=name[:SHORT_ID]) if _UUID.fullmatch(name) else change)
+    short = name[:SHORT_ID] if _UUID.fullmatch(name) else name
+    return sentence(replace(change, name=f"{object_name} ({short})" if object_name else short))
 
 
 def property_of(name: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from connector.domain.signals import Receiver, StreamConfig
+from connector.domain.tenancy import Tenant
 from connector.store.models import outbox
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
@@ -23,6 +25,13 @@ def add(world: World, delivery_id: str, settled_at: datetime, **values: Any) -> 
     times = dict.fromkeys(("due_at", "created_at", "settled_at"), settled_at)
     with world.connector.services.database.write() as connection:
         connection.execute(insert(outbox).values(row | times | values | {"id": delivery_id}))
+
+
+def add_stream(world: World, description: str) -> str:
+    """Create a stream of signals; return its id."""
+    config, receiver = StreamConfig(description=description), Receiver("https://receiver.example", "the-shop")
+    streams = world.connector.services.signal_streams
+    return str(streams.add(Tenant(world.tenant), receiver, "https://idv.example", config).stream_id)
 
 
 def test_a_notice_of_a_change_shows_the_body_that_is_posted(world: World) -> None:
@@ -46,18 +55,32 @@ def test_a_notice_of_a_change_shows_the_body_that_is_posted(world: World) -> Non
 @pytest.mark.parametrize(
     ("kind", "note"),
     [
-        ("tell_task", "the body is created when it is sent, with what is read then"),
-        ("tell_change", "the body is created when it is sent, with what is read then"),
+        ("tell_task", "from the verification and from the task at Onfido as they are then"),
+        ("tell_matches", "The body is built when it is sent, from the verification’s state then."),
+        ("push_signals", "each is signed when it is sent"),
+        ("tell_change", "The body is built when it is sent, from what is stored then."),
         ("write_status", "for the connector’s own work: it is not sent like this"),
     ],
 )
 def test_any_other_delivery_says_that_its_stored_ids_are_not_the_body(world: World, kind: str, note: str) -> None:
-    endpoint_id = "removed" if kind.startswith("tell") else None
-    add(world, "other", world.clock(), kind=kind, payload={"later": "member"}, endpoint_id=endpoint_id)
+    endpoint_id = None if kind == "write_status" else "removed"
+    payload = {"later": "member", "notice_id": "the-id", "task_id": "the-task"}
+    add(world, "other", world.clock(), kind=kind, payload=payload, endpoint_id=endpoint_id)
     page = Console(world, "bob", ALL_SCOPES).open(f"{LIST}/other")
-    assert "What is sent" not in page
-    assert "What is stored" in page
     assert note in page
+    assert "What is stored" in page
+    assert ('<dd class="break">the-task</dd>' in page) is (endpoint_id is not None)
+    assert "the body of the POST" not in page
+
+
+def test_a_stream_of_signals_has_its_name_as_the_destination(world: World) -> None:
+    stream = add_stream(world, "The shop’s signals")
+    for delivery_id, stream_id in (("known", stream), ("other", "removed-stream")):
+        add(world, delivery_id, world.clock(), kind="push_signals", endpoint_id=stream_id)
+    console = Console(world, "bob", ALL_SCOPES)
+    for path in (LIST, f"{LIST}/known"):
+        assert "receiver of the stream The shop’s signals" in console.open(path)
+    assert "receiver of the stream removed-stream" in console.open(f"{LIST}/other")
 
 
 def test_the_sentence_about_dead_deliveries_does_not_depend_on_older_ones(world: World) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from flask import Response, g, render_template, url_for
 from flask_babel import gettext as _
 
-from connector.console.deliveries.rows import attempts_of, kind_words, line_of
+from connector.console.deliveries.rows import attempts_of, built_later, facts_of, kind_words, line_of, stream_names
 from connector.console.filters import Choice, Filters
 from connector.console.ground import now, use_cases
 from connector.console.live import part
@@ -63,11 +63,12 @@ def show_list() -> str:
     filters = _filters(known)
     page = deliveries().page(g.tenant, _criteria(filters), limit=PAGE, cursor=filters.cursor)
     by_id = {each.endpoint_id: each for each in known}
+    streams = stream_names(page.rows)
     number_dead = deliveries().count_dead(g.tenant, now() - DAY)
     return render_template(
         "console/deliveries/list.html",
         filters=filters,
-        lines=[line_of(row, by_id) for row in page.rows],
+        lines=[line_of(row, by_id, streams) for row in page.rows],
         to_drop=[] if page.rows else filters.to_drop(_is_any),
         older_url=filters.page_url(page.next_cursor),
         shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
@@ -105,12 +106,14 @@ def show(delivery_id: str) -> str:
     notices: Notices = use_cases().notices
     return render_template(
         "console/deliveries/page.html",
-        line=line_of(row, known),
+        line=line_of(row, known, stream_names([row])),
         row=row,
         endpoint=known.get(row.endpoint_id or ""),
         attempts=attempts_of(row),
         answer=deliveries().answer(row),
         body=notices.body(row),
+        built_later=built_later(row),
+        known=facts_of(row),
         payload=json.dumps(dict(row.payload), indent=2, ensure_ascii=False),
         headers=SIGNED_HEADERS,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from flask import g
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from connector.console.ground import use_cases
 from connector.console.words import State, delivery_state
 from connector.domain import notices
+from connector.domain.audit.history import STREAM
 from connector.domain.frozen import frozen
 from connector.domain.notices import Endpoint
 from connector.services.application.deliveries import StoredDelivery
+from connector.services.lookup.object_names import ObjectNames
 
 KINDS: Mapping[str, object] = {
     "tell_change": _l("Notice"),
@@ -51,6 +55,26 @@ EVENTS: Mapping[str, object] = {
     notices.MATCHES_UPDATED: _l("Watchlist matches changed"),
 }
 
+PUSH_SIGNALS = "push_signals"
+_BUILT_LATER: Mapping[str, object] = {
+    "tell_task": _l(
+        "The body is built when it is sent, from the verification and from the task at Onfido as they are then."
+    ),
+    "tell_matches": _l("The body is built when it is sent, from the verification’s state then."),
+    PUSH_SIGNALS: _l(
+        "The stream’s waiting events are sent one by one, in their order; each is signed when it is sent, as a token "
+        "that says only what has changed for which user."
+    ),
+}
+_KNOWN: Mapping[str, object] = {
+    "event": _l("Type"),
+    "notice_id": _l("Id of the notice"),
+    "at": _l("Detected"),
+    "user_id": _l("User"),
+    "task_id": _l("Task"),
+    "monitor_id": _l("Watchlist monitor"),
+}
+
 
 @frozen
 class Attempt:
@@ -85,24 +109,45 @@ class Line:
         return not self.is_finished or bool(self.row.endpoint_id)
 
 
-def line_of(row: StoredDelivery, endpoints: Mapping[str, Endpoint]) -> Line:
+def stream_names(rows: Iterable[StoredDelivery]) -> Mapping[str, str]:
+    """Return the names of the streams of signals to which deliveries push, by their ids."""
+    names: ObjectNames = use_cases().object_names
+    found = names.of(g.tenant, [(STREAM, row.endpoint_id) for row in rows if row.kind == PUSH_SIGNALS])
+    return {stream_id: name for (_kind, stream_id), name in found.items()}
+
+
+def line_of(row: StoredDelivery, endpoints: Mapping[str, Endpoint], streams: Mapping[str, str]) -> Line:
     """Return a delivery for a list."""
     endpoint = endpoints.get(row.endpoint_id or "")
     return Line(
         row=row,
         state=_state(row),
         what=what(row),
-        destination=endpoint.config.url if endpoint else _elsewhere(row),
+        destination=endpoint.config.url if endpoint else _elsewhere(row, streams),
         answer=_answer(row),
         user_id=row.payload.get("user_id"),
     )
 
 
-def _elsewhere(row: StoredDelivery) -> str:
+def _elsewhere(row: StoredDelivery, streams: Mapping[str, str]) -> str:
     """Return where a delivery goes that is for none of the endpoints."""
-    if row.kind == "push_signals":
-        return str(_("receiver of the stream %(stream)s", stream=row.endpoint_id or ""))
+    if row.kind == PUSH_SIGNALS:
+        stream = streams.get(row.endpoint_id or "", row.endpoint_id)
+        return str(_("receiver of the stream %(stream)s", stream=stream or ""))
     return str(_("removed endpoint")) if row.endpoint_id else ""
+
+
+def built_later(row: StoredDelivery) -> str:
+    """Return from what the body of a delivery is built when it is sent; empty if it is sent to nobody."""
+    if not row.endpoint_id:
+        return ""
+    return str(_BUILT_LATER.get(row.kind) or _("The body is built when it is sent, from what is stored then."))
+
+
+def facts_of(row: StoredDelivery) -> dict[str, str]:
+    """Return what is known of a body before it is built, by its labels."""
+    members = {name: str(row.payload.get(name) or "") for name in _KNOWN}
+    return {str(_KNOWN[name]): value for name, value in members.items() if value}
 
 
 def attempts_of(row: StoredDelivery) -> list[Attempt]:
