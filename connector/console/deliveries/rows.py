@@ -112,8 +112,8 @@ class Line:
 def stream_names(rows: Iterable[StoredDelivery]) -> Mapping[str, str]:
     """Return the names of the streams of signals to which deliveries push, by their ids."""
     names: ObjectNames = use_cases().object_names
-    found = names.of(g.tenant, [(STREAM, row.endpoint_id) for row in rows if row.kind == PUSH_SIGNALS])
-    return {stream_id: name for (_kind, stream_id), name in found.items()}
+    by_object = names.of(g.tenant, [(STREAM, row.endpoint_id) for row in rows if row.kind == PUSH_SIGNALS])
+    return {stream_id: name for (_kind, stream_id), name in by_object.items()}
 
 
 def line_of(row: StoredDelivery, endpoints: Mapping[str, Endpoint], streams: Mapping[str, str]) -> Line:
