@@ -45,7 +45,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "process.metrics_directory": allow("private_file"),
     "private_file": allow("errors"),
     "process.listening": allow("errors"),
-    "process.probes": allow("metrics"),
+    "process.probes": allow("metrics", "structlog"),
     "process": allow(),
     "process.startup": allow("bootstrap domain services settings", "click structlog"),
     "domain": allow("errors"),

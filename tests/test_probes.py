@@ -6,9 +6,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 import requests
+from structlog.testing import capture_logs
 
 from connector.process.probes import MOST_CONNECTIONS, Probes
 from tests.waiting import GENEROUS, wait_until
@@ -25,6 +27,23 @@ def address() -> Iterator[tuple[str, int]]:
     host, port = bound.getsockname()
     yield host, port
     probes.stop()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/readyz", 500), ("/metrics", 500), ("/healthz", 200)])
+def test_a_probe_that_fails_is_answered_and_logged(path: str, status: int) -> None:
+    def fail() -> NoReturn:
+        raise RuntimeError
+
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    probes = Probes(bound, fail, fail)
+    probes.start()
+    try:
+        with capture_logs() as logs:
+            answer = requests.get(f"http://127.0.0.1:{bound.getsockname()[1]}{path}", timeout=GENEROUS)
+        assert (answer.status_code, len(logs)) == (status, int(status == 500))
+    finally:
+        probes.stop()
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /heal"])

@@ -12,7 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from typing import Any
 
+import structlog
+
 from connector.metrics.exposition import METRICS_TYPE, may_read_metrics
+
+log = structlog.get_logger(__name__)
 
 JSON = "application/json"
 NOT_A_SCRAPER = "The bearer token must be that of the setting `metrics_token`."
@@ -110,13 +114,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, with or without a final slash or a query."""
         path = self.path.partition("?")[0]
-        status, media_type, content = self.answer(path.rstrip("/") or "/")
+        status, media_type, content = self._answer_always(path.rstrip("/") or "/")
         self.send_response(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _answer_always(self, path: str) -> Answer:
+        try:
+            return self.answer(path)
+        except Exception:  # the outermost handler: without an answer, nobody would know why a scrape failed
+            log.exception("request.failed")
+            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", "The log has the details.")
 
     do_HEAD = do_GET  # noqa: N815  the base class's names
 
