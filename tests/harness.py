@@ -45,6 +45,10 @@ ADMIN_SCOPES = (
 )
 
 
+# Seconds: what a connector of this process queues wakes it, so it polls for retries alone, which pause for longer. Each
+# poll costs two transactions.
+POLL_INTERVAL = 0.5
+
 # One session for all callers, since creating one takes as long as a call. All servers are local: no proxies.
 HTTP = requests.Session()
 HTTP.trust_env = False
@@ -122,7 +126,7 @@ class ConnectorServer:
     def deliver(self) -> None:
         """Start delivering the outbox's rows, as `serve` does, without the sweep: tests call it."""
         self.rest()
-        self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=0.05)
+        self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=POLL_INTERVAL)
         self._relay.start()
 
     def rest(self) -> None:
