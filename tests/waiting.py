@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 GENEROUS = 120.0  # seconds; a test that passes does not use them up
-LONGEST_PAUSE = 0.05  # seconds
+LONGEST_PAUSE = 0.2  # seconds
 
 
 def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> None:
