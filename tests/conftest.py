@@ -9,6 +9,8 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,25 @@ gc.set_threshold(100_000, 50, 100)
 
 # Plain tracebacks: the default's cost seconds each.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Load a share of all test modules before the others, if this process is one of several.
+
+    Pytest compiles a test module itself when it is first loaded. On a new clone each process would compile every one,
+    because all of them load the modules in the same order.
+    """
+    config = session.config
+    of_process = getattr(config, "workerinput", None)
+    if of_process is None or config.args != config.getini("testpaths"):
+        return
+    ignored = [config.rootpath / each for each in config.getoption("ignore") or ()]
+    paths = sorted(path for each in config.args for path in (config.rootpath / each).rglob("test_*.py"))
+    chosen = [path for path in paths if not any(path.is_relative_to(each) for each in ignored)]
+    for path in chosen[int(of_process["workerid"].removeprefix("gw")) :: of_process["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # which the collection reports
+            import_module(".".join(path.relative_to(config.rootpath).with_suffix("").parts))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
