@@ -29,7 +29,6 @@ from tests.contract.wire import (
     PROVIDERS,
     RUNS,
     UNKNOWN_ID,
-    Operation,
     answer_on,
     assert_error,
     new_provider,
@@ -480,28 +479,28 @@ def test_the_longest_allowed_reason_is_stored_completely(own: World, admin: Call
 # Access
 
 
-@pytest.mark.parametrize("operation", OF_A_RUN, ids=str)
-def test_a_run_of_another_provider_or_tenant_is_not_found(own: World, operation: Operation) -> None:
+def test_a_run_of_another_provider_or_tenant_is_not_found(own: World) -> None:
     _, run_id = start(own)
     settle(own, run_id, "review")
     other, elsewhere = new_provider(own), f"tenant-{uuid.uuid4()}"
     body = provider_body(own.simulator)
     their_provider = own.connector.as_admin(elsewhere).post(PROVIDERS, body).json()["id"]
-    sent: dict[str, Any] = {"decision": "approve", "reason": "why"}
-    if operation.path.endswith("/dry-run"):
-        sent = {"claims": [{"localClaim": GIVEN_NAME, "idvpClaim": "first_name"}]}
     before = answer_on(own.connector.as_admin().get(runs_path(own, run_id)), 200)
 
-    for tenant, provider_id, other_id, code in (
-        (own.tenant, other, run_id, "IDVP-60010"),
-        (own.tenant, own.provider_id, UNKNOWN_ID, "IDVP-60010"),
-        (own.tenant, UNKNOWN_ID, run_id, "IDVP-60000"),
-        (elsewhere, own.provider_id, run_id, "IDVP-60000"),
-        (elsewhere, their_provider, run_id, "IDVP-60010"),
-    ):
-        caller = own.connector.caller("admin", [operation.scope], tenant)
-        path = operation.path_for(provider_id, other_id=other_id)
-        assert_error(caller.request(operation.method, path, json=sent), 404, code)
+    for operation in OF_A_RUN:
+        sent: dict[str, Any] = {"decision": "approve", "reason": "why"}
+        if operation.path.endswith("/dry-run"):
+            sent = {"claims": [{"localClaim": GIVEN_NAME, "idvpClaim": "first_name"}]}
+        for tenant, provider_id, other_id, code in (
+            (own.tenant, other, run_id, "IDVP-60010"),
+            (own.tenant, own.provider_id, UNKNOWN_ID, "IDVP-60010"),
+            (own.tenant, UNKNOWN_ID, run_id, "IDVP-60000"),
+            (elsewhere, own.provider_id, run_id, "IDVP-60000"),
+            (elsewhere, their_provider, run_id, "IDVP-60010"),
+        ):
+            caller = own.connector.caller("admin", [operation.scope], tenant)
+            path = operation.path_for(provider_id, other_id=other_id)
+            assert_error(caller.request(operation.method, path, json=sent), 404, code)
 
     assert answer_on(own.connector.as_admin().get(runs_path(own, run_id)), 200) == before
 
