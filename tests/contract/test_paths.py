@@ -61,6 +61,9 @@ def said(answer: requests.Response) -> tuple[object, ...]:
     return answer.status_code, body, answer.headers.get("Allow"), answer.headers.get("WWW-Authenticate")
 
 
+FIRST_OF_PATHS = {each.path: each for each in reversed(OPERATIONS)}
+
+
 @on_sqlite
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 @pytest.mark.parametrize("prefix", ["", "/t/acme"])
@@ -68,7 +71,7 @@ def test_an_operation_accepts_a_final_slash(shared: World, operation: Operation,
     path = prefix + operation.path_for()
     admin, user = shared.connector.as_admin("acme"), shared.connector.as_user("ann", "carbon.super")
     asked = [(admin, operation.method), (user, operation.method)]
-    if not prefix:  # which has been removed before a method is looked at
+    if FIRST_OF_PATHS[operation.path] is operation and not prefix:  # which is removed before a method is looked at
         asked += [(admin, "PATCH"), (user, "OPTIONS")]
     for caller, method in asked:
         plain, slashed = (
