@@ -24,6 +24,7 @@ def show_list() -> str:
         "console/sessions.html",
         sessions=page.rows,
         lifetime=settings().console_session_lifetime,
+        idle_time=settings().console_idle_time,
     )
 
 

@@ -43,7 +43,7 @@ def test_the_reason_for_an_unverified_attribute_is_explained(visit: Visit, place
     opened = page.locator("details.attr[open]")
     expect(opened).to_have_count(1)
     expect(opened).to_contain_text("Date of birth")
-    expect(opened).to_contain_text("sent to Onfido as dob")
+    expect(opened).to_contain_text("sent to Onfido as Date of birth (dob)")
     expect(opened).to_contain_text("Remedy:")
     expect(page.get_by_text("asked to verify 3 attributes")).to_be_visible()
     place.connector.services.daily_counts.count_due()

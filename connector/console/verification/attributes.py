@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from connector.console.claim_names import in_order
+from connector.console.providers.words import field_name
 from connector.console.translations import say
 from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
@@ -102,7 +103,8 @@ def _sent(claim: VerificationClaim) -> Link:
     if claim.applicant_field is None:
         return Link("none", "person", _("Not sent: the workflow’s output is compared with the user’s value."))
     since = _("It has changed since.") if claim.is_stale else _("It has not changed since.")
-    text = _("The user’s value was sent to Onfido as %(field)s.", field=claim.applicant_field)
+    field = f"{field_name(claim.applicant_field)} ({claim.applicant_field})"
+    text = _("The user’s value was sent to Onfido as %(field)s.", field=field)
     return Link("wait" if claim.is_stale else "none", "person", f"{text} {since}")
 
 

@@ -235,7 +235,7 @@ def _comparisons(_provider: Provider, facts: SetupFacts) -> State:
         return WAITS, _("No run was approved yet.")
     if facts.compared:
         return DONE, counted(
-            "Something was compared in %(compared)s of the last %(num)s approved run.",
+            "Something was compared in the only approved run.",
             "Something was compared in %(compared)s of the last %(num)s approved runs.",
             facts.approved,
             compared=facts.compared,
