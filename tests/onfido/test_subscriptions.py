@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from onfido import WebhookEventType
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
 from connector.onfido.subscriptions import ENVIRONMENTS, EVENTS
+from tests import vendor
 from tests.onfido.conftest import Reply, ScriptedOnfido
 
 URL = "https://connector.example/idv/onfido/v1/p/verify"
@@ -25,7 +25,7 @@ READ = RegisteredWebhook("webhook-1", URL, "signing-secret", True, frozenset({RE
 
 
 def test_every_event_of_the_vendors_client_is_known() -> None:
-    assert {event.value for event in WebhookEventType} - {"unknown_default_open_api"} == EVENTS
+    assert {event.value for event in vendor.WebhookEventType} - {"unknown_default_open_api"} == EVENTS
 
 
 def test_a_webhook_is_created_and_its_token_not_in_a_repr(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

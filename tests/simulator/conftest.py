@@ -7,13 +7,12 @@ import queue
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import onfido
 import pytest
 import requests
 import urllib3
-from onfido.webhook_event_verifier import WebhookEventVerifier
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 from tests.loopback import Quiet, serving
 
 WORKFLOW_ID = "8a9b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
@@ -117,7 +116,7 @@ def read_event(received: queue.Queue[tuple[bytes, str]]) -> Callable[[dict[str, 
 
     def read(webhook: dict[str, Any]) -> dict[str, Any]:
         body, signature = received.get(timeout=60)
-        event = WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
+        event = onfido.WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
         payload: dict[str, Any] = json.loads(body)["payload"]
         assert event is not None
         assert event.payload is not None

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import onfido
 import pytest
 import requests
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 from tests.simulator.conftest import API_TOKEN, WORKFLOW_ID
 
 PERSON = {"first_name": "Ada", "last_name": "Lovelace"}

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import onfido
 import pytest
 import requests
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 
 
 def person(**values: Any) -> onfido.ApplicantBuilder:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import onfido
 import pytest
 import requests
 
 from connector.simulator.faults import ALWAYS, Faults
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 from tests.waiting import wait_until
 
 Json = dict[str, Any]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import onfido
 import pytest
 import requests
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 
 Json = dict[str, Any]
 NewRun = Callable[..., Json]

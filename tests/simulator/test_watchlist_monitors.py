@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import onfido
 import pytest
 import requests
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 
 Json = dict[str, Any]
 

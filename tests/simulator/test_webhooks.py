@@ -6,12 +6,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import onfido
 import pytest
 import requests
-from onfido.webhook_event_verifier import WebhookEventVerifier
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 
 Json = dict[str, Any]
 Received = queue.Queue[tuple[bytes, str]]
@@ -100,7 +99,7 @@ def test_the_vendors_verifier_accepts_the_signature_and_reads_the_event(
     run = end_run(new_run())
     body, signature = received.get(timeout=60)
 
-    event = WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
+    event = onfido.WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
 
     assert event is not None
     assert event.payload is not None
@@ -120,8 +119,8 @@ def test_another_tokens_signature_does_not_verify(
     subscribe()
     end_run(new_run())
     body, signature = received.get(timeout=60)
-    with pytest.raises(onfido.webhook_event_verifier.OnfidoInvalidSignatureError):
-        WebhookEventVerifier("another").read_payload(body.decode(), signature)
+    with pytest.raises(onfido.OnfidoInvalidSignatureError):
+        onfido.WebhookEventVerifier("another").read_payload(body.decode(), signature)
 
 
 def test_the_tasks_of_a_run_send_events_in_order(

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import onfido
 import pytest
 import requests
 
 from connector.simulator.server import Simulator
+from tests import vendor as onfido
 
 WORKFLOW_ID = uuid.UUID("8a9b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d")
 NewRun = Callable[..., dict[str, Any]]
