@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 import uuid
@@ -69,10 +70,16 @@ def empty_database(url: str) -> None:
 
     A late write of a connector may lock the same rows in another order: PostgreSQL then ends one of the two.
     """
-    engine = create_engine(url)
-    while not _is_emptied(engine):
+    while not _is_emptied(_emptying_engine(url)):
         pass  # the next verification ends the connection of the other one
-    engine.dispose()
+
+
+@cache
+def _emptying_engine(url: str) -> Engine:
+    """Return an engine that keeps its one connection: each new one would read the catalog of all tables first."""
+    engine = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)  # tests end all connections
+    atexit.register(engine.dispose)
+    return engine
 
 
 def _is_emptied(engine: Engine) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
-from tests.databases import insert_provider
+from tests.databases import empty_database, insert_provider
 from tests.processes import run_together
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -34,6 +34,13 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgresql_url(postgresql_database: str) -> Iterator[str]:
+    """The URL of a migrated, empty PostgreSQL database."""
+    yield postgresql_database
+    empty_database(postgresql_database)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -53,8 +53,8 @@ def add(database: Database, names: Sequence[str], *, is_read: bool = False) -> N
 
 
 @pytest.fixture
-def proxied(new_database: object, postgresql_server: str) -> Iterator[tuple[Database, PostgresqlProxy]]:
-    proxy = PostgresqlProxy(new_database("postgresql"))  # type: ignore[operator]
+def proxied(postgresql_url: str) -> Iterator[tuple[Database, PostgresqlProxy]]:
+    proxy = PostgresqlProxy(postgresql_url)
     database = Database(proxy.url)
     with database.read() as connection:
         connection.execute(

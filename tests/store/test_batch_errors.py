@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
@@ -30,6 +30,7 @@ from connector.errors import DatabaseUnavailable
 from connector.store import batch
 from connector.store.engine import Database
 from connector.store.models import users
+from tests.databases import broken
 
 NOW = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
 ADD = insert(users)
@@ -64,8 +65,8 @@ FAULTS: dict[str, Step] = {
 
 
 @pytest.fixture
-def database(new_database: Callable[[str], str]) -> Iterator[Database]:
-    opened = Database(new_database("postgresql"))
+def database(postgresql_url: str) -> Iterator[Database]:
+    opened = Database(postgresql_url)
     with opened.write() as connection:
         batch.execute(connection, *adding("ann"))
     yield opened
@@ -194,8 +195,7 @@ def test_a_connection_that_ended_between_two_batches_of_a_transaction_is_replace
 
 
 def test_a_constraint_that_is_checked_at_the_commit_fails_the_transaction(database: Database) -> None:
-    with database.write() as connection:
-        connection.execute(text("CREATE TABLE late (n int, CONSTRAINT one UNIQUE (n) DEFERRABLE INITIALLY DEFERRED)"))
+    table = "CREATE TABLE late (n int, CONSTRAINT one UNIQUE (n) DEFERRABLE INITIALLY DEFERRED)"
     add = insert(Table("late", MetaData(), Column("n", Integer)))
 
     def change() -> None:
@@ -206,9 +206,11 @@ def test_a_constraint_that_is_checked_at_the_commit_fails_the_transaction(databa
             with batch.after_commit(connection):
                 batch.execute(connection, FIND, {"of_tenant": "t"})
 
-    with pytest.raises(DBAPIError) as caught:
-        change()
-    assert type(caught.value.orig).__name__ == "UniqueViolation"
-    with database.write() as connection:
-        assert batch.execute(connection, FIND, {"of_tenant": "t"}).scalars() == ["ann"]
-        assert batch.execute(connection, select(func.count().label("number")).select_from(add.table), {}).scalar() == 0
+    with broken(database, table, "DROP TABLE late"):
+        with pytest.raises(DBAPIError) as caught:
+            change()
+        assert type(caught.value.orig).__name__ == "UniqueViolation"
+        with database.write() as connection:
+            assert batch.execute(connection, FIND, {"of_tenant": "t"}).scalars() == ["ann"]
+            number = select(func.count().label("number")).select_from(add.table)
+            assert batch.execute(connection, number, {}).scalar() == 0

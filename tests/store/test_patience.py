@@ -24,9 +24,9 @@ SLEEP = text("SELECT pg_sleep(1)")
 
 
 @pytest.fixture
-def proxied(new_database: Callable[[str], str]) -> Iterator[tuple[Database, PostgresqlProxy]]:
+def proxied(postgresql_url: str) -> Iterator[tuple[Database, PostgresqlProxy]]:
     """A database with two connections in its pool, through a proxy that can stop."""
-    proxy = PostgresqlProxy(new_database("postgresql"))
+    proxy = PostgresqlProxy(postgresql_url)
     database = Database(proxy.url)
     with database.read() as one, database.read() as other:
         for each in (one, other):

@@ -25,6 +25,7 @@ PREPARED = text("SELECT name FROM pg_prepared_statements ORDER BY name")
 
 @pytest.fixture
 def database(new_database: Callable[[str], str]) -> Iterator[Database]:
+    """A database of its own: one that was found behind a pooler is remembered for the rest of the process."""
     opened = Database(new_database("postgresql"))
     yield opened
     opened.close()

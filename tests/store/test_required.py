@@ -127,8 +127,8 @@ def test_nothing_is_sent_after_the_commit_if_a_row_is_missing(filled: Database) 
     assert names_in(filled) == ["ann", "bea"]
 
 
-def test_a_required_row_takes_no_round_trip(new_database: Callable[[str], str]) -> None:
-    proxy = PostgresqlProxy(new_database("postgresql"))
+def test_a_required_row_takes_no_round_trip(postgresql_url: str) -> None:
+    proxy = PostgresqlProxy(postgresql_url)
     database = Database(proxy.url)
     with database.write() as connection:
         add_new(connection, "ann")
@@ -140,8 +140,8 @@ def test_a_required_row_takes_no_round_trip(new_database: Callable[[str], str]) 
     assert number == [1]
 
 
-def test_another_error_of_the_same_kind_is_none_of_a_missing_row(new_database: Callable[[str], str]) -> None:
-    database = Database(new_database("postgresql"))
+def test_another_error_of_the_same_kind_is_none_of_a_missing_row(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
     with database.write() as connection:
         add_new(connection, "ann")
 
