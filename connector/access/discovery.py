@@ -21,7 +21,7 @@ class IssuerUnavailableError(Exception):
     """The issuer does not answer, so a token cannot be checked; it may succeed after `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(retry_after)
+        super().__init__("the issuer did not answer a moment ago, or its keys are not available")
         self.retry_after = retry_after
 
 

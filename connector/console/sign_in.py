@@ -220,10 +220,8 @@ def _failure(client: OpenIdClient, error: Exception) -> str:
     code = getattr(error, "error", None)
     if isinstance(error, TokenRefused):
         reason = f"{error.check}: {error.reason}"
-    elif isinstance(error, SignInRefused | FetchError | ConnectorError):
+    elif isinstance(error, SignInRefused | FetchError | IssuerUnavailableError | ConnectorError):
         reason = str(error)
-    elif isinstance(error, IssuerUnavailableError):
-        reason = "the issuer did not answer a moment ago, or its keys are not available"
     else:
         reason = str(code) if isinstance(code, str) else type(error).__name__
     log.warning("console.sign_in_refused", issuer=client.settings.issuer, reason=reason[:300])
