@@ -86,6 +86,8 @@ def make_data_dir(path: Path) -> None:
         raise ConfigurationError(f"`data_dir` {path} must not contain ~, because there is no home directory.")
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError as error:
+        raise ConfigurationError(f"`data_dir` {path} must be a directory: name another one.") from error
     except OSError as error:
         why = f"cannot be created ({error.strerror}): create it, or name another directory"
         raise ConfigurationError(f"`data_dir` {path} {why}.") from error

@@ -37,7 +37,7 @@ def test_a_world_accessible_directory_is_refused_and_a_group_accessible_one_acce
 
 def test_a_directory_that_cannot_be_created_or_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"`data_dir` .*/file cannot be created"):
+    with pytest.raises(ConfigurationError, match=r"`data_dir` .*/file must be a directory"):
         make_data_dir(tmp_path / "file")
 
 

@@ -95,24 +95,19 @@ def search(
     connection: Connection, tenant: str, user_id: str | None, limit: int, after: Position | None
 ) -> Sequence[ConsoleSession]:
     """Return the sessions of a tenant, or of one of its users, the newest first."""
-    conditions = [console_sessions.c.tenant == tenant]
-    if user_id is not None:
-        conditions.append(console_sessions.c.user_id == user_id)
-    statement = page(select(*_COLUMNS), _NEWEST_FIRST, [Branch(_NEWEST_FIRST, conditions)], limit=limit, after=after)
+    branch = Branch(_NEWEST_FIRST, _owned(tenant, user_id))
+    statement = page(select(*_COLUMNS), _NEWEST_FIRST, [branch], limit=limit, after=after)
     return [_read(row) for row in connection.execute(statement)]
 
 
-def end(connection: Connection, tenant: str, session_id: str) -> list[ConsoleSession]:
-    """Delete one session of a tenant, and return it in a list; an empty list if there is none."""
-    return _delete(connection, console_sessions.c.tenant == tenant, console_sessions.c.id == session_id)
+def end(connection: Connection, tenant: str, session_id: str, user_id: str | None = None) -> list[ConsoleSession]:
+    """Delete one session of a tenant, or of one of its users; return it in a list, an empty one if there is none."""
+    return _delete(connection, *_owned(tenant, user_id), console_sessions.c.id == session_id)
 
 
 def end_of_tenant(connection: Connection, tenant: str, user_id: str | None = None) -> list[ConsoleSession]:
     """Delete the sessions of a tenant, or of one of its users, and return them."""
-    conditions = [console_sessions.c.tenant == tenant]
-    if user_id is not None:
-        conditions.append(console_sessions.c.user_id == user_id)
-    return _delete(connection, *conditions)
+    return _delete(connection, *_owned(tenant, user_id))
 
 
 def end_of_issuer(
@@ -174,6 +169,12 @@ def forget_tokens_of(connection: Connection, tenant: str, user_id: str) -> None:
 def forget_links(connection: Connection, now: datetime, limit: int) -> int:
     """Delete some expired links; return their number."""
     return _forget(connection, console_links, console_links.c.digest, now, limit)
+
+
+def _owned(tenant: str, user_id: str | None) -> list[ColumnElement[bool]]:
+    """Return the conditions for the sessions of a tenant, or of one of its users."""
+    conditions = [console_sessions.c.tenant == tenant]
+    return conditions if user_id is None else [*conditions, console_sessions.c.user_id == user_id]
 
 
 def _forget(connection: Connection, table: Table, key: Any, now: datetime, limit: int) -> int:

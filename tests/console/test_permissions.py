@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from html import unescape
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -12,6 +15,7 @@ from connector.console.viewer import INCLUDED_IN
 from connector.domain.audit.history import READ, RESULT, SESSION, AuditFilter
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.pages import applications
+from connector.services.console.console_sessions import Person
 from tests.bodies import provider_body
 from tests.console.test_every_page import SCOPES, Route, planted, routes, sign_in
 from tests.harness import World, as_actor
@@ -31,6 +35,9 @@ READING = {  # posts that change nothing but the trail: their reading is recorde
     *("events.show_body", "users.show_values", "users.request_record", "verifications.request_csv"),
     *("verification.create_timeline", "jobs.cancel"),
 }
+
+
+PERSON = Person("", "Somebody", "console", "https://issuer.example", frozenset())
 
 
 def name_of(route: Route) -> str:
@@ -210,3 +217,28 @@ def test_forms_are_accepted_behind_a_proxy_that_names_another_host(world: World)
     for headers in ({"Referer": "https://idv.example.com/console/draft"}, {}):
         answer = client.post("/console/draft/discard", data={"csrf_token": token}, headers=headers, **inner)
         assert answer.status_code == 302
+
+
+@pytest.mark.one_database
+def test_a_person_ends_the_oldest_of_many_sessions_but_none_of_another_person(world: World) -> None:
+    sessions, base = world.connector.services.console_sessions, f"{world.connector.url}/console/sessions"
+    for name in ("somebody", "ann", *["somebody"] * 60):
+        sessions.begin(Tenant(DEFAULT_TENANT), replace(PERSON, user_id=name), name)
+        world.clock.advance(1)
+    browser = sign_in(world)
+    fields, listed = {"csrf_token": token_of(world, browser)}, sessions_on(browser, base)
+    held = {each.session_id: each.user_id for each in sessions.search(Tenant(DEFAULT_TENANT), limit=100).rows}
+    [hers] = [each for each, user_id in held.items() if user_id == "ann"]
+    assert (len(listed), {held[each] for each in listed}) == (61, {"somebody"})
+    for session_id in (listed[-1], hers):
+        assert browser.post(f"{base}/{session_id}/end", fields, timeout=60).ok
+    left = {each.session_id for each in sessions.search(Tenant(DEFAULT_TENANT), limit=100).rows}
+    assert (listed[-1] in left, hers in left) == (False, True)
+
+
+def sessions_on(browser: requests.Session, url: str) -> list[str]:
+    """Return the ids of the sessions that the pages of the list offer to end."""
+    page = browser.get(url, timeout=60).text
+    older = re.search(r'href="([^"]+)" rel="next"', page)
+    listed = re.findall(r'action="[^"]*/sessions/([^"/]+)/end"', page)
+    return listed + (sessions_on(browser, urljoin(url, unescape(older[1]))) if older else [])

@@ -193,10 +193,10 @@ class ConsoleSessions:
         page = self._cursors.page(tenant.name, rows, limit, lambda each: key_of(each.created_at, each.session_id))
         return Page([each for each in page.rows if self._is_open(each, now)], page.next_cursor)
 
-    def end(self, tenant: Tenant, session_id: str, actor: str) -> bool:
-        """End a session; False if the tenant has no session with that id."""
+    def end(self, tenant: Tenant, session_id: str, actor: str, *, user_id: str | None = None) -> bool:
+        """End a session; False if the tenant, or the user if one is named, has no session with that id."""
         with self._database.write() as connection:
-            ended = console_sessions.end(connection, tenant.name, session_id)
+            ended = console_sessions.end(connection, tenant.name, session_id, user_id)
             self._record.ended(connection, ended, actor)
         if ended:
             log.info("console.session_ended", tenant=tenant.name, session=session_id)
