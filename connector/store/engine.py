@@ -33,7 +33,7 @@ BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our o
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
 PATIENCE = 60.0  # seconds for an exchange with PostgreSQL (longer than a statement), or for a writer's turn on SQLite
 CHECK_PATIENCE = 10.0  # the latter, to find out whether writing is possible: longer than any other transaction
-MIGRATION_PATIENCE = 3600.0  # the latter, if another process may be migrating the schema
+MIGRATION_PATIENCE = 3600  # both, if another process may be migrating the schema
 MIGRATION_LOCK = 0x1DF1D0  # an arbitrary constant: one migration at a time on PostgreSQL
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
 # SQLAlchemy's events of the dialect: those of engines and connections cost each transaction time.
@@ -110,8 +110,8 @@ class Database:
 
         with self.write(MIGRATION_PATIENCE) as connection:
             if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 lift_time_limits(connection)  # an index of a large table takes minutes
+                _wait_for_migration(connection)
             fit = schema.fit(connection)
             if fit is Fit.AHEAD:
                 raise ConfigurationError(TOO_NEW)
@@ -154,6 +154,13 @@ class Database:
         self._engine.dispose()
         if self._queue:
             self._queue.close()
+
+
+def _wait_for_migration(connection: Connection) -> None:
+    """Wait until no other process migrates; the limit for all other locks remains, because they delay requests."""
+    connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION_PATIENCE}s'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 def lift_time_limits(connection: Connection) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import func, insert, inspect, select, text
 
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store import migrations, models
-from connector.store.engine import Database
+from connector.store.engine import MIGRATION_LOCK, Database
 from connector.store.models.columns import whole_schema
 from connector.store.schema import VERSIONS, Fit, known_versions, newest_version
 from tests.databases import of_another_version
+from tests.waiting import GENEROUS
 
 # Says twice whether the migrations are read while the schema is looked at, and how it is.
 LOOK_TWICE = """
@@ -107,6 +110,23 @@ def test_concurrent_migrations_of_an_empty_database_all_succeed(
         empty_database_url,
     )
     assert printed == ["fits"] * 3
+
+
+@pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
+def test_a_migration_waits_for_another_one_longer_than_a_request_waits_for_a_lock(empty_database_url: str) -> None:
+    first, second = Database(empty_database_url), Database(empty_database_url)
+    with ThreadPoolExecutor() as threads:
+        with first.write() as connection:
+            limit = connection.execute(
+                text("SELECT setting::int / 1000.0 FROM pg_settings WHERE name = 'lock_timeout'")
+            )
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            migration = threads.submit(second.migrate)
+            wait([migration], timeout=float(limit.scalar_one()) + 1)
+        migration.result(GENEROUS)
+    assert second.fit() is Fit.FITS
+    first.close()
+    second.close()
 
 
 def test_a_review_that_was_replaced_before_the_migration_is_marked_by_it(database: Database, provider_id: str) -> None:
