@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
@@ -37,9 +36,6 @@ MAX_CONNECTIONS = 4_096
 SPARE_DESCRIPTORS = 256  # for descriptors other than clients' connections
 # seconds that an idle connection is kept when the process stops, because a request may be on its way
 STOP_IDLE_TIME = 2.0
-# seconds after which a computing thread lets others run: with Python's 0.005, one that has read a row from the database
-# waited longer for its turn than a whole request takes
-SWITCH_INTERVAL = 0.0005
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,6 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until stopped, then finish the requests in flight."""
-        sys.setswitchinterval(SWITCH_INTERVAL)
         max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() - SPARE_DESCRIPTORS)
         self._loop = Loop(self._new_intake, self._put, self.PIPE, max_connections)
         self._server = self.sockets[0].getsockname()
