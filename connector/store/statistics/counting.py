@@ -11,7 +11,21 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, case, func, literal, null, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Label,
+    Select,
+    TextClause,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    text,
+)
 
 from connector.domain.frozen import frozen
 from connector.domain.statistics.hour_counts import HOURS
@@ -35,9 +49,77 @@ _VERIFIED = (
 )
 _PLACE = (verifications.c.tenant, verifications.c.provider_id, func.coalesce(verifications.c.environment, ""))
 _OF_PROVIDER = (func.coalesce(providers.c.id, ""), func.coalesce(providers.c.environment, ""))
+_SINCE, _BEFORE = (bindparam(name, type_=UtcDateTime()) for name in ("since", "before"))
+_OF_PROVIDERS = verifications.c.provider_id.in_(bindparam("provider_ids", expanding=True))
+HOUR = 3_600  # seconds
 
 Counted = Counter[tuple[str, str, str, str, str, int]]
-HOUR = 3_600  # seconds
+
+
+def _in_window(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a time is in the period."""
+    return and_(column >= _SINCE, column < _BEFORE)
+
+
+def _hour_of(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return the number of whole hours from the beginning of the period to a time."""
+    return seconds_between(_SINCE, column) // HOUR
+
+
+def _named(columns: Sequence[ColumnElement[Any]]) -> list[Label[Any]]:
+    return [column.label(f"column_{at}") for at, column in enumerate(columns)]
+
+
+def _grouped(columns: Sequence[ColumnElement[Any]], *where: ColumnElement[bool] | TextClause) -> Select[Any]:
+    """Return the statement that counts rows with equal values in these columns."""
+    named = _named(columns)
+    return select(*named, func.count(literal(1))).where(*where).group_by(*(text(each.name) for each in named))
+
+
+def _started() -> Select[Any]:
+    columns = (
+        *_PLACE,
+        _hour_of(verifications.c.created_at),
+        *(verifications.c.status, verifications.c.decision, verifications.c.closed_at.is_(None)),
+        *(verifications.c.run_id.is_not(None), verifications.c.captured_at.is_not(None), _VERIFIED),
+    )
+    each = select(*_named(columns)).where(_OF_PROVIDERS, _in_window(verifications.c.created_at)).subquery()
+    return select(*each.c, func.count()).group_by(*each.c)
+
+
+def _ended() -> Select[Any]:
+    has_result = verifications.c.status.in_(sorted(DECIDED_STATUSES))
+    taken = seconds_between(verifications.c.created_at, verifications.c.completed_at)
+    hour = _hour_of(verifications.c.closed_at)
+    columns = (*_PLACE, hour, verifications.c.status, case((has_result, taken), else_=null()))
+    return _grouped(columns, _OF_PROVIDERS, _in_window(verifications.c.closed_at))
+
+
+def _attributes() -> Select[Any]:
+    claims = verification_claims.c
+    hour = _hour_of(verifications.c.closed_at)
+    columns = (*_PLACE, hour, claims.uri, claims.result, claims.is_verified, verifications.c.status)
+    joined = (claims.verification_id == verifications.c.id, claims.result.is_not(None))
+    return _grouped(columns, _OF_PROVIDERS, _in_window(verifications.c.closed_at), *joined)
+
+
+def _refused() -> Select[Any]:
+    known = (providers.c.id == history.c.provider_id) & (providers.c.tenant == history.c.tenant)
+    columns = (history.c.tenant, *_OF_PROVIDER, _hour_of(history.c.at), history.c.current)
+    return _grouped(columns, text(IS_REFUSED), _in_window(history.c.at)).select_from(
+        history.outerjoin(providers, known)
+    )
+
+
+def _dead() -> Select[Any]:
+    known = (providers.c.id == outbox.c.provider_id) & (providers.c.tenant == outbox.c.tenant)
+    columns = (outbox.c.tenant, *_OF_PROVIDER, _hour_of(outbox.c.settled_at), outbox.c.kind)
+    where = (is_in(DEAD), outbox.c.tenant.is_not(None), _in_window(outbox.c.settled_at))
+    return _grouped(columns, *where).select_from(outbox.outerjoin(providers, known))
+
+
+# Built once: building one takes longer than the database takes for a usual day.
+_STARTED, _ENDED, _ATTRIBUTES, _REFUSED, _DEAD = _started(), _ended(), _attributes(), _refused(), _dead()
 
 
 @frozen
@@ -47,28 +129,24 @@ class Window:
     since: datetime
     before: datetime
 
-    def has(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Return the condition that a time is in it."""
-        return and_(column >= self.since, column < self.before)
-
-    def hour_of(self, column: ColumnElement[Any]) -> ColumnElement[int]:
-        """Return the number of whole hours from its beginning to a time."""
-        return seconds_between(literal(self.since, UtcDateTime()), column) // HOUR
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of the statements."""
+        return {"since": self.since, "before": self.before}
 
 
 def count_verifications(connection: Connection, provider_ids: Collection[str], window: Window) -> list[Count]:
     """Count the verifications with some providers that were started, and those that ended, in a period."""
     counted: Counted = Counter()
-    of_providers = verifications.c.provider_id.in_(provider_ids)
-    for tenant, provider_id, environment, hour, *fate, n in connection.execute(_started(of_providers, window)):
+    given = window.parameters() | {"provider_ids": list(provider_ids)}
+    for tenant, provider_id, environment, hour, *fate, n in connection.execute(_STARTED, given):
         for measure, bucket in Cohort(*fate).counted():
             counted[tenant, provider_id, environment, measure, bucket, hour] += n
-    for *place, hour, status, seconds, n in connection.execute(_ended(of_providers, window)):
+    for *place, hour, status, seconds, n in connection.execute(_ENDED, given):
         tenant, provider_id, environment = place
         counted[tenant, provider_id, environment, Measure.ENDED, status, hour] += n
         if seconds is not None:
             counted[tenant, provider_id, environment, Measure.SECONDS, seconds_bucket(seconds), hour] += n
-    for *place, hour, uri, result, is_verified, status, n in connection.execute(_attributes(of_providers, window)):
+    for *place, hour, uri, result, is_verified, status, n in connection.execute(_ATTRIBUTES, given):
         tenant, provider_id, environment = place
         for measure, bucket in _of_attribute(uri, result, is_verified=is_verified, is_approved=status == APPROVED):
             counted[tenant, provider_id, environment, measure, bucket, hour] += n
@@ -78,62 +156,11 @@ def count_verifications(connection: Connection, provider_ids: Collection[str], w
 def count_others(connection: Connection, window: Window, *, has_refused: bool = True) -> list[Count]:
     """Count the refused starts and the dead deliveries of a period."""
     counted: Counted = Counter()
-    statements = {Measure.DEAD: _dead(window)}
-    if has_refused:
-        statements[Measure.REFUSED] = _refused(window)
+    statements = {Measure.DEAD: _DEAD} | ({Measure.REFUSED: _REFUSED} if has_refused else {})
     for measure, statement in statements.items():
-        for tenant, provider_id, environment, hour, bucket, n in connection.execute(statement):
+        for tenant, provider_id, environment, hour, bucket, n in connection.execute(statement, window.parameters()):
             counted[tenant, provider_id, environment, measure, bucket, hour] += n
     return _counts(counted)
-
-
-def _started(of_providers: ColumnElement[bool], window: Window) -> Select[Any]:
-    columns = (
-        *_PLACE,
-        window.hour_of(verifications.c.created_at),
-        *(verifications.c.status, verifications.c.decision, verifications.c.closed_at.is_(None)),
-        *(verifications.c.run_id.is_not(None), verifications.c.captured_at.is_not(None), _VERIFIED),
-    )
-    named = [column.label(f"column_{at}") for at, column in enumerate(columns)]
-    each = select(*named).where(of_providers, window.has(verifications.c.created_at)).subquery()
-    return select(*each.c, func.count()).group_by(*each.c)
-
-
-def _ended(of_providers: ColumnElement[bool], window: Window) -> Select[Any]:
-    has_result = verifications.c.status.in_(sorted(DECIDED_STATUSES))
-    taken = seconds_between(verifications.c.created_at, verifications.c.completed_at)
-    hour = window.hour_of(verifications.c.closed_at)
-    columns = (*_PLACE, hour, verifications.c.status, case((has_result, taken), else_=null()))
-    return _grouped(columns, of_providers, window.has(verifications.c.closed_at))
-
-
-def _attributes(of_providers: ColumnElement[bool], window: Window) -> Select[Any]:
-    claims = verification_claims.c
-    hour = window.hour_of(verifications.c.closed_at)
-    columns = (*_PLACE, hour, claims.uri, claims.result, claims.is_verified, verifications.c.status)
-    joined = (claims.verification_id == verifications.c.id, claims.result.is_not(None))
-    return _grouped(columns, of_providers, window.has(verifications.c.closed_at), *joined)
-
-
-def _refused(window: Window) -> Select[Any]:
-    known = (providers.c.id == history.c.provider_id) & (providers.c.tenant == history.c.tenant)
-    columns = (history.c.tenant, *_OF_PROVIDER, window.hour_of(history.c.at), history.c.current)
-    return _grouped(columns, text(IS_REFUSED), window.has(history.c.at)).select_from(
-        history.outerjoin(providers, known)
-    )
-
-
-def _dead(window: Window) -> Select[Any]:
-    known = (providers.c.id == outbox.c.provider_id) & (providers.c.tenant == outbox.c.tenant)
-    columns = (outbox.c.tenant, *_OF_PROVIDER, window.hour_of(outbox.c.settled_at), outbox.c.kind)
-    where = (is_in(DEAD), outbox.c.tenant.is_not(None), window.has(outbox.c.settled_at))
-    return _grouped(columns, *where).select_from(outbox.outerjoin(providers, known))
-
-
-def _grouped(columns: Sequence[ColumnElement[Any]], *where: ColumnElement[bool] | TextClause) -> Select[Any]:
-    """Return the statement that counts rows with equal values in these columns."""
-    named = [column.label(f"column_{at}") for at, column in enumerate(columns)]
-    return select(*named, func.count(literal(1))).where(*where).group_by(*(text(each.name) for each in named))
 
 
 def _of_attribute(
