@@ -57,7 +57,7 @@ def test_a_body_is_shown_on_request_and_the_request_audited(visit: Visit, place:
     page.get_by_role("region", name="Events").get_by_role("link").first.click()
     assert "Anna-Lena" not in visitor.text()
     changed = page.get_by_role("region", name="What it changed")
-    expect(changed).to_contain_text("Date of birth, Given name, and Last name are verified.")
+    expect(changed).to_contain_text("Given name, Last name, and Date of birth are verified.")
     address = page.url.removeprefix(visitor.base)
     page.get_by_role("button", name="Show the body").click()
     expect(page.locator("pre")).to_contain_text("Anna-Lena")
