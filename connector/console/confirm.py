@@ -6,9 +6,10 @@ It is a separate page, so that it works without JavaScript; a link with the macr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from unicodedata import normalize
 
 from flask import render_template, request
+
+from connector.domain.text import tidy
 
 
 def confirm(
@@ -50,11 +51,7 @@ def confirm(
 
 def is_typed(text: str) -> bool:
     """Whether the text was typed to confirm, as a page shows it: with single spaces and composed characters."""
-    return _as_shown(request.form.get("typed", "")) == _as_shown(text)
-
-
-def _as_shown(text: str) -> str:
-    return " ".join(normalize("NFC", text).split())
+    return tidy(request.form.get("typed", "")) == tidy(text)
 
 
 def is_part_wanted() -> bool:
