@@ -53,10 +53,11 @@ class Journal:
         `store/deliveries/audience.py`.
         """
         if changes:
-            history.append(connection, _attributed(changes))
-            outbox.add_all(connection, _deliveries(self._subscribers, changes))
+            made = _attributed(changes)
+            history.append(connection, made)
+            outbox.add_all(connection, _deliveries(self._subscribers, made))
             if has_audience:
-                conditional = _deliveries(self._conditional, changes)
+                conditional = _deliveries(self._conditional, made)
                 queueing.add_all(connection, [each.candidate() for each in conditional])
 
 
@@ -71,6 +72,13 @@ def _deliveries(subscribers: Sequence[Subscriber[P_co]], changes: Sequence[Chang
 
 
 def _attributed(changes: Sequence[Change]) -> list[Change]:
-    """Return changes with their channel, address and trace id."""
+    """Return changes with their channel, address and trace id, and with one time.
+
+    Changes that are made together have the time of the last one: a second that passes between two of them would give
+    a delivery with a time to each.
+    """
     made = origin.current()
-    return [replace(each, channel=made.channel, address=made.address, trace_id=made.trace_id) for each in changes]
+    at = max(each.at for each in changes)
+    return [
+        replace(each, at=at, channel=made.channel, address=made.address, trace_id=made.trace_id) for each in changes
+    ]

@@ -6,21 +6,25 @@ import itertools
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, select
 
 from connector.domain.audit.history import CLAIM, PROVIDER, RUN, USER, Change
+from connector.domain.frozen import replace
 from connector.domain.studio.workflow_run import FINAL_STATUSES
 from connector.domain.tenancy import Tenant
+from connector.domain.utc import timestamp
 from connector.services.journal import Journal
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.deliveries import delivery_counts
 from connector.store.engine import Database
+from connector.store.models.delivery import outbox
+from connector.store.models.history_entry import history
 from tests.bodies import config_properties, event_body
 from tests.harness import Caller, Clock, ConnectorServer, World, run_id_of, verified
 from tests.listening import listening
@@ -88,6 +92,21 @@ class People:
 
     def delivery(self, change: Change) -> Person:
         return Person(change.tenant, change.user_id)
+
+
+@dataclass(frozen=True)
+class Time(Person):
+    """A delivery that says when a person's claims have changed."""
+
+    kind: ClassVar[str] = "time"
+    at: str
+
+
+class Times(People):
+    """Wants changes of claims, once for each person and time."""
+
+    def delivery(self, change: Change) -> Time:
+        return Time(change.tenant, change.user_id, timestamp(change.at))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -358,6 +377,24 @@ def test_a_subscriber_gets_only_chosen_changes_and_equal_deliveries_once(world: 
 
     people = [row for row in rows_of(world, Person.kind) if row.payload["tenant"] == world.tenant]
     assert len(people) == 2, "once for each transaction that changed claims, however many"
+
+
+def test_changes_that_a_second_separates_are_announced_together_with_one_time(database: Database) -> None:
+    at = datetime(2026, 11, 27, 20, 49, 59, 999_999, tzinfo=UTC)
+    change = Change(at=at, tenant="t", subject=CLAIM, current="verified", cause="tests", user_id="ann")
+    later = replace(change, at=at + timedelta(microseconds=1), name="another")
+
+    with database.write() as connection:
+        Journal([Times()]).record(connection, [change, later, replace(later, user_id="bea")])
+
+    with database.read() as connection:
+        payloads = [row.payload for row in connection.execute(select(outbox)).all()]
+        times = set(connection.execute(select(history.c.at)).scalars())
+    assert [(each["user_id"], each["at"]) for each in payloads] == [
+        ("ann", "2026-11-27T20:50:00Z"),
+        ("bea", "2026-11-27T20:50:00Z"),
+    ]
+    assert times == {later.at}
 
 
 def test_a_rolled_back_change_is_not_announced(database: Database) -> None:
