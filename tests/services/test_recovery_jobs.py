@@ -100,6 +100,29 @@ class TestResending:
         job = step_through(world, ask(admin, "resend-deliveries", asked), admin)
         assert (job["done"], states(world).count("ready")) == (1, 4)
 
+    @pytest.mark.parametrize(("which", "number"), [("dead", 2), ("everything", 3)])
+    def test_a_delivery_that_is_settled_again_while_the_job_runs_is_not_repeated_twice(
+        self, which: str, number: int, world: World, admin: Caller
+    ) -> None:
+        world.connector.rest()
+        body = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
+        endpoint_id = answer_on(admin.post(ENDPOINTS, body), 201)["id"]
+        add(world, 1, state="done", endpoint_id=endpoint_id)
+        add(world, 2, endpoint_id=endpoint_id)
+        job = ask(admin, "resend-deliveries", {"since": LONG_AGO, "which": which})
+        repeated = 0
+        for step in range(4):  # each step's deliveries are made before the next one; one of them fails at once
+            world.connector.services.job_steps.advance(AdvanceJob(world.tenant, job["id"], step))
+            with world.connector.services.database.write() as connection:
+                due = connection.execute(
+                    select(rows.c.id).where(rows.c.state == "ready", rows.c.endpoint_id.is_not(None))
+                )
+                for at, row_id in enumerate(due.scalars().all()):
+                    again = {"state": "done" if at == 0 else "dead", "settled_at": datetime.now(UTC)}
+                    connection.execute(update(rows).where(rows.c.id == row_id).values(again))
+                    repeated += 1
+        assert (job_of(admin, job["id"])["state"], repeated) == ("done", number)
+
     def test_an_unknown_endpoint_and_one_of_another_tenant_are_refused(self, world: World, admin: Caller) -> None:
         body = {"url": f"{world.connector.url}/nowhere", "events": ["verification.finished"]}
         theirs = answer_on(world.connector.as_admin(OTHERS).post(ENDPOINTS, body), 201)["id"]

@@ -21,7 +21,10 @@ from connector.store.wake_up import announce
 
 @frozen
 class Redelivery:
-    """The deliveries: those that became dead since a time; with `is_everything` every notice since then."""
+    """The deliveries: those that became dead since a time; with `is_everything` every notice since then.
+
+    A row that was settled after `until` is none of them: it was delivered, or tried again, since they were asked for.
+    """
 
     tenant: str
     since: datetime
@@ -54,7 +57,8 @@ def redeliver(
     if chosen:
         announce(connection)
         again = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
-        connection.execute(update(outbox).where(outbox.c.id.in_(chosen), _is(state)).values(again))
+        unchanged = (_is(state), outbox.c.settled_at < criteria.until)  # not retried since the page was read
+        connection.execute(update(outbox).where(outbox.c.id.in_(chosen), *unchanged).values(again))
     last = Position(rows[-1].created_at, rows[-1].id) if len(rows) == limit else None
     return len(chosen), last
 
@@ -102,7 +106,8 @@ def _previewed(criteria: Redelivery, state: str, limit: int) -> Select[Any]:
 def _is_wanted(criteria: Redelivery) -> ColumnElement[bool]:
     """Return the condition of an examined row: a notice if all are wanted, else a row that became dead since then."""
     conditions = [
-        outbox.c.endpoint_id.is_not(None) if criteria.is_everything else outbox.c.settled_at >= criteria.since
+        outbox.c.settled_at < criteria.until,
+        outbox.c.endpoint_id.is_not(None) if criteria.is_everything else outbox.c.settled_at >= criteria.since,
     ]
     if criteria.endpoint_id is not None:
         conditions.append(func.coalesce(outbox.c.endpoint_id, "") == criteria.endpoint_id)
