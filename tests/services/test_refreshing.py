@@ -76,6 +76,17 @@ def test_a_recently_fetched_run_is_not_fetched_again(world: World, ann: Caller, 
     assert asked(world) - before == 2
 
 
+def test_a_turn_that_was_taken_before_the_clock_was_set_back_delays_nothing(world: World, ann: Caller) -> None:
+    open_run(world, ann)
+    for status in ("COMPLETED", "REINITIATED"):
+        assert ann.verify(world.provider_id, status).status_code == 200
+    world.clock.advance(-3600)
+    for status in ("COMPLETED", "REINITIATED"):
+        before = asked(world)
+        assert ann.verify(world.provider_id, status).status_code == 200
+        assert asked(world) - before == 1, status
+
+
 def test_a_request_that_does_not_call_onfido_gets_the_stored_state(world: World, ann: Caller) -> None:
     run_id = open_run(world, ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200

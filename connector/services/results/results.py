@@ -126,7 +126,7 @@ class Results:
         if is_elsewhere(verification.environment, provider.environment):
             return self.refresh(provider, verification, deadline, cause)  # Onfido is not called
         now = self._clock()
-        if verification.refresh_after and verification.refresh_after > now:
+        if turns.is_taken(verification.refresh_after, now):
             return None
         until = now + timedelta(seconds=deadline.remaining()) + REFRESH_PAUSE
         with self._database.write() as connection:
