@@ -48,6 +48,7 @@ ADMIN_SCOPES = (
 # Seconds: what a connector of this process queues wakes it, so it polls for retries alone, which pause for longer. Each
 # poll costs two transactions.
 POLL_INTERVAL = 0.5
+TOKEN_LIFETIME = 86_400  # seconds: longer than any run of the suite, through which shared fixtures keep their callers
 
 # One session for all callers, since creating one takes as long as a call. All servers are local: no proxies.
 HTTP = requests.Session()
@@ -142,7 +143,7 @@ class ConnectorServer:
         return self.caller(user_id, ["internal_login"], tenant)
 
     def caller(self, subject: str, scopes: Iterable[str], tenant: str = DEFAULT_TENANT) -> Caller:
-        token = mint_token(self.settings.data_dir, subject, scopes, tenant)
+        token = mint_token(self.settings.data_dir, subject, scopes, tenant, TOKEN_LIFETIME)
         prefix = "" if tenant == DEFAULT_TENANT else f"/t/{tenant}"
         return Caller(self.url + prefix, {"Authorization": f"Bearer {token}"})
 

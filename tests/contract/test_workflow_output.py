@@ -363,6 +363,7 @@ def with_kept_output(world: World) -> tuple[Caller, str]:
 def test_output_is_deleted_after_its_retention_and_claims_stay_verified(world: World) -> None:
     ann, run_id = with_kept_output(world)
     retention = timedelta(days=world.connector.settings.event_retention_days).total_seconds()
+    world.clock.stop()
 
     world.clock.advance(retention - 60)
     world.sweep()

@@ -22,6 +22,7 @@ def kept(world: World) -> list[tuple[str, bool]]:
 
 def test_the_event_of_an_unknown_run_is_given_up_after_a_day(world: World) -> None:
     assert world.post_event(event_body("11111111-2222-4333-8444-555555555555")).status_code == 200
+    world.clock.stop()
     world.clock.advance(DAY - 60)
     world.sweep()
     assert kept(world) == [("parked", True)]

@@ -42,8 +42,9 @@ def asked(world: World) -> int:
 
 
 def open_run(world: World, caller: Caller) -> str:
-    """Start a run, and advance the clock by a minute, so that the run may be read again."""
+    """Start a run, and stop the clock a minute later, so that the run may be read again."""
     run_id = world.start(caller)
+    world.clock.stop()
     world.clock.advance(60)
     return run_id
 
@@ -64,7 +65,6 @@ ASKERS: dict[str, Callable[[World, Caller, str], int]] = {
 @pytest.mark.parametrize("name", ASKERS)
 def test_a_recently_fetched_run_is_not_fetched_again(world: World, ann: Caller, name: str) -> None:
     run_id, ask = open_run(world, ann), ASKERS[name]
-    world.clock.stop()
     before = asked(world)
     statuses = {ask(world, ann, run_id) for _ in range(5)}
     assert (asked(world) - before, len(statuses)) == (1, 1)

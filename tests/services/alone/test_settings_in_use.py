@@ -94,6 +94,7 @@ def test_consecutive_failures_open_the_circuit(world: World) -> None:
 @using(webhook_token_overlap=60)
 def test_a_replaced_token_verifies_signatures_until_the_overlap_ends(world: World) -> None:
     old = world.webhook_token
+    world.clock.stop()
     properties = config_properties(world.simulator, webhook_token="the new token of the webhook")
     body = provider_body(world.simulator, configProperties=properties)
     changed = world.connector.as_admin().put(f"/api/server/v1/idv-providers/{world.provider_id}", body)
@@ -118,6 +119,7 @@ def test_the_bodies_of_events_are_deleted_after_their_retention(world: World) ->
         with world.connector.services.database.read() as connection:
             return [body is not None for body in connection.execute(select(events.c.body)).scalars()]
 
+    world.clock.stop()
     world.clock.advance(2 * DAY - 60)
     world.sweep()
     assert bodies() == [True]
