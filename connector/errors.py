@@ -268,12 +268,13 @@ class DatabaseUnavailable(Exception):  # noqa: N818  it is a state, not a defect
     """The database is unavailable, or accepts no writes now; nothing is acknowledged.
 
     It is not a `ConnectorError`, so that it is never handled as an answer to the request. `reason` has the driver's
-    message, for the log and the operator only.
+    message, for the log and the operator only; `is_reached` is false if there was no connection, or it broke.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_reached: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_reached = is_reached
 
 
 class ConfigurationError(ConnectorError):

@@ -18,6 +18,7 @@ import structlog
 from connector.courier import Courier
 from connector.errors import DatabaseUnavailable
 from connector.services.outbox import Outbox, new_owner
+from connector.store.availability import driver_words
 from connector.store.deliveries import outbox as rows
 from connector.store.deliveries.outbox import Payload
 from connector.store.engine import Database
@@ -135,7 +136,7 @@ class Listener:
                     self._database.wake_up.set()  # for deliveries that were added while the connection was lost
                     self._pass_on(notifications)
             except Exception as error:  # noqa: BLE001  polling continues after any error
-                log.warning("relay.not_listening", reason=type(error).__name__)
+                log.warning("relay.not_listening", reason=driver_words(error))
                 self._stopping.wait(self._reconnect_delay())
 
     def _pass_on(self, notifications: Notifications) -> None:

@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 1.0  # seconds; requests in between get the result of the last write
 UNREACHABLE = "The database cannot be reached."
+NOT_WRITABLE = "The database accepts no writes."
 
 
 class Health:
@@ -63,6 +64,6 @@ class Health:
             self._write_problem = None
         except DatabaseUnavailable as error:
             log.warning("database.unavailable", reason=error.reason)
-            self._write_problem = "The database accepts no writes."
+            self._write_problem = NOT_WRITABLE if error.is_reached else UNREACHABLE
         finally:
             self._tried_at = time.monotonic()

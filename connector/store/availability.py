@@ -35,7 +35,7 @@ def distinguished_errors() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         if is_unavailable(error):
-            raise Unavailable(driver_words(error)) from error
+            raise Unavailable(driver_words(error), is_reached=_is_reached(error)) from error
         raise
 
 
@@ -46,7 +46,14 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
     return isinstance(error, DisconnectionError | TimeoutError)
 
 
-def driver_words(error: SQLAlchemyError) -> str:
+def _is_reached(error: SQLAlchemyError) -> bool:
+    """Return whether the database itself refused: only then PostgreSQL's errors have a state."""
+    if not isinstance(error, DBAPIError) or error.connection_invalidated:
+        return False
+    return type(error.orig).__module__ == "sqlite3" or getattr(error.orig, "sqlstate", None) is not None
+
+
+def driver_words(error: Exception) -> str:
     """Return the driver's message as one line: it names hosts and files, but no value of a statement."""
     words = str(getattr(error, "orig", None) or error)
     return " ".join(words.split()) or type(error).__name__

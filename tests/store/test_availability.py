@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -181,6 +182,22 @@ def test_a_write_in_progress_blocks_no_other_check(database: Database) -> None:
         for each in (*asking, holding):
             each.join()
         wait_until(lambda: all(each.name != "check" for each in threading.enumerate()))  # the write that had to wait
+
+
+def test_a_server_without_a_free_connection_is_unreachable_rather_than_read_only(
+    new_database: Callable[[str], str],
+) -> None:
+    url, role = new_database("postgresql"), f"limited_{uuid.uuid4().hex}"
+    databases.execute(url, f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1")
+    try:
+        with closing(Database(make_url(url).set(username=role).render_as_string())) as database:
+            with database.read(), pytest.raises(DatabaseUnavailable, match="too many connections") as caught:
+                database.check_writable()
+            with pytest.raises(DatabaseUnavailable, match="permission denied") as refused:
+                database.check_writable()
+    finally:
+        databases.execute(url, f"DROP ROLE {role}")
+    assert (caught.value.is_reached, refused.value.is_reached) == (False, True)
 
 
 def test_a_disk_that_is_nearly_full_is_reported_before_a_write_fails(new_database: Callable[[str], str]) -> None:
