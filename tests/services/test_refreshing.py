@@ -87,6 +87,13 @@ def test_a_turn_that_was_taken_before_the_clock_was_set_back_delays_nothing(worl
         assert asked(world) - before == 1, status
 
 
+def test_a_start_that_failed_before_the_clock_was_set_back_can_be_repeated(world: World, ann: Caller) -> None:
+    world.faults(route="POST /applicants", failed=1)
+    assert_error(ann.verify(world.provider_id, "INITIATED"), 503, "OIDV-10046")
+    world.clock.advance(-3600)
+    assert ann.verify(world.provider_id, "INITIATED").status_code == 200
+
+
 def test_a_request_that_does_not_call_onfido_gets_the_stored_state(world: World, ann: Caller) -> None:
     run_id = open_run(world, ann)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200

@@ -262,7 +262,7 @@ class Attempts:
         can_succeed = isinstance(error, OnfidoError | DirectoryError) and error.is_retryable
         with self._database.write() as connection:
             if can_succeed or not self._close(connection, attempt, error, cause):
-                verifications.advance(connection, verification_id, owner, {"lease_until": self._clock()})
+                verifications.advance(connection, verification_id, owner, verifications.RELEASED)
 
     def _close(self, connection: Connection, attempt: Attempt, error: ConnectorError, cause: str) -> bool:
         """Delete the verification if Onfido knows nothing of it, otherwise close it; False if there may be a run."""

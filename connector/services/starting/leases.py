@@ -69,4 +69,4 @@ class Leases:
 
     def _release_after_failure(self, verification_id: str, lease: Lease) -> None:
         with self._database.write() as connection:
-            verifications.advance(connection, verification_id, lease.owner, {"lease_until": self._clock()})
+            verifications.advance(connection, verification_id, lease.owner, verifications.RELEASED)

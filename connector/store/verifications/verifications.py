@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -93,6 +93,7 @@ IS_HERE = is_in(bindparam("of_environment", type_=verifications.c.environment.ty
 _OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc())
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+RELEASED: dict[str, Any] = {"lease_until": datetime(1970, 1, 1, tzinfo=UTC)}  # over, by any clock; the owner is a fence
 
 
 class RemovedError(RequestError):
