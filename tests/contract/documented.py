@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,14 @@ def undocumented(answer: requests.Response) -> str | None:
 def _responses(answer: requests.Response) -> Any:
     """Return the responses of the operation that gave an answer; None if no operation did."""
     url, method = urlsplit(answer.request.url or ""), (answer.request.method or "").lower()
-    document = _document()
     path = _TENANT.sub("", unquote(url.path)).removesuffix("/")
-    found = [template for template in document["paths"] if _matches(template, path)]
+    found = [template for template, pattern in _patterns().items() if pattern.fullmatch(path)]
     best = min(found, key=lambda template: template.count("{"), default=None)
-    operation = document["paths"][best].get(method) if best else None
+    operation = _document()["paths"][best].get(method) if best else None
     return operation["responses"] if operation else None
 
 
-def _matches(template: str, path: str) -> bool:
-    return re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path) is not None
+@cache
+def _patterns() -> Mapping[str, re.Pattern[str]]:
+    """Return the pattern of each documented path."""
+    return {each: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(each))) for each in _document()["paths"]}
