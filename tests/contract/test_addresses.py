@@ -133,6 +133,7 @@ def test_a_country_is_sent_as_onfidos_code(shared: World, residence: str, countr
 
 
 @pytest.mark.parametrize("country", ["Atlantis", "12", "Korea"])
+@pytest.mark.one_database
 def test_an_unknown_country_is_refused_before_it_is_sent(shared: World, residence: str, country: str) -> None:
     me = resident(shared, country)
     described = assert_error(

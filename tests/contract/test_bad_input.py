@@ -279,6 +279,7 @@ def test_hostile_keys_and_values_in_metadata_cause_no_server_error(ask: Ask) -> 
         b'{"isVerified": true, "claimMetadata": {"key": [{"a": 1, "\\u0061": 2}]}}',
     ],
 )
+@pytest.mark.one_database
 def test_a_duplicate_member_is_refused_and_changes_nothing(ask: Ask, body: bytes) -> None:
     path = f"{USERS}/{ask.user_id}/idv/claims/{ask.claim_id}"
     before = answer_on(ask("GET", path), 200)

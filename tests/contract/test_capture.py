@@ -12,7 +12,7 @@ from connector.domain.studio.studio import LONGEST_LINK
 from connector.domain.tenancy import Tenant
 from connector.store.models import metadata as tables
 from tests.contract.studio import ask, bound_to, calls, calls_since, metadata, run_at_onfido, studio_provider
-from tests.contract.wire import ALL_SCOPES, USERS, answer_on, assert_error, entry, new_user
+from tests.contract.wire import ALL_SCOPES, USERS, answer_on, assert_error, entry, further, new_user
 from tests.harness import Caller, World
 from tests.values import LAST_NAME
 
@@ -215,13 +215,15 @@ CROSSING = {"crossDeviceUrl": "https://id.example.com/x"}
     ("sdk", "properties", "bound"),
     [
         (REFERRER, {}, {"referrer": "https://*.example.com/*"}),
-        (
-            APPLICATION | CROSSING,
-            {},
-            {"application_id": "com.example.app", "cross_device_url": CROSSING["crossDeviceUrl"]},
+        *further(
+            (
+                APPLICATION | CROSSING,
+                {},
+                {"application_id": "com.example.app", "cross_device_url": CROSSING["crossDeviceUrl"]},
+            ),
+            ({}, {"application_id": "com.example.app"}, {"application_id": "com.example.app"}),
+            ({}, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
         ),
-        ({}, {"application_id": "com.example.app"}, {"application_id": "com.example.app"}),
-        ({}, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
     ],
 )
 def test_a_bound_token_is_requested_from_onfido(

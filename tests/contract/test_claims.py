@@ -186,6 +186,7 @@ def test_a_correction_replaces_metadata(shared: World, admin: Caller) -> None:
 
 
 @pytest.mark.parametrize("depth", [70, 968, 5000])
+@pytest.mark.one_database
 def test_metadata_that_cannot_be_returned_is_refused(shared: World, admin: Caller, depth: int) -> None:
     user_id, _ = new_user(shared)
     claim_id = add_claim(shared, user_id)
@@ -272,6 +273,7 @@ def test_metadata_of_a_former_result_that_a_client_put_back_is_removed_by_a_new_
 
 
 @pytest.mark.parametrize("metadata", [{"sdk_token": "x"}, {"sdk_token": None}, {"a": 1, "sdk_token": ""}])
+@pytest.mark.one_database
 def test_an_sdk_token_in_metadata_is_refused(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
     user_id, me = new_user(shared)
     claim_id = add_claim(shared, user_id)

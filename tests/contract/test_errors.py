@@ -26,6 +26,7 @@ from tests.contract.wire import (
     answer_on,
     assert_error,
     entry,
+    further,
     new_provider,
     new_user,
 )
@@ -57,6 +58,7 @@ def test_taken_name_is_a_conflict_for_a_new_and_for_a_renamed_provider(shared: W
 
 
 @pytest.mark.parametrize("name", ["type", "name", "isEnabled"])
+@pytest.mark.one_database
 def test_absent_field_of_a_provider_is_named(shared: World, admin: Caller, name: str) -> None:
     body = provider_body(shared.simulator)
     del body[name]
@@ -169,6 +171,7 @@ def test_absent_field_of_a_correction_is_named(shared: World, admin: Caller) -> 
 
 
 @pytest.mark.parametrize("properties", [[], [{"key": "other", "value": "x"}], [{"key": "status", "value": ""}]])
+@pytest.mark.one_database
 def test_missing_status_is_refused(shared: World, properties: list[dict[str, str]]) -> None:
     _, me = new_user(shared)
     body = {"idVProviderId": shared.provider_id, "claims": [GIVEN_NAME], "properties": properties}
@@ -240,13 +243,14 @@ def test_a_run_that_awaits_no_input_is_not_resumed(shared: World, run_status: st
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "COMPLETED", "REINITIATED"])
+@pytest.mark.one_database
 def test_empty_list_of_claims_is_refused(shared: World, status: str) -> None:
     _, me = new_user(shared)
 
     assert_error(me.verify(shared.provider_id, status, []), 400, "OIDV-10034", "claims")
 
 
-@pytest.mark.parametrize("status", ["INITIATED", "COMPLETED", "REINITIATED"])
+@pytest.mark.parametrize("status", ["INITIATED", *further("COMPLETED", "REINITIATED")])
 def test_claim_without_mapping_is_named(shared: World, status: str) -> None:
     _, me = new_user(shared)
     unmapped = "http://wso2.org/claims/nickname"
@@ -300,8 +304,7 @@ def test_a_workflow_unknown_to_onfido_is_reported(shared: World) -> None:
     ("field", "value"),
     [
         ("location.country_of_residence", "QQZ"),
-        ("email", "quackenbush.example.com"),
-        ("phone_number", "0" * 41),
+        *further(("email", "quackenbush.example.com"), ("phone_number", "0" * 41)),
     ],
 )
 def test_applicant_data_that_only_onfido_can_refuse_is_named_by_field_and_not_repeated(
@@ -335,7 +338,7 @@ def test_a_throttled_caller_gets_the_retry_time(onfido: World, route: str) -> No
     assert me.verify(onfido.provider_id, "INITIATED").status_code == 200  # nothing was lost
 
 
-@pytest.mark.parametrize("switch", [{"failed": 1}, {"failed_after": 1}, {"dropped_after": 1}])
+@pytest.mark.parametrize("switch", [{"failed": 1}, *further({"failed_after": 1}, {"dropped_after": 1})])
 def test_a_failure_or_disconnection_of_onfido_is_reported_as_an_outage(onfido: World, switch: dict[str, int]) -> None:
     _, me = new_user(onfido)
     onfido.faults(route="POST /applicants", **switch)
@@ -533,6 +536,7 @@ def test_basic_authentication_is_challenged(shared: World) -> None:
 
 
 @pytest.mark.parametrize("trace_id", ["e0fbcfeb-3617-43c4-8dd0-7b7d38e13047", "abcdef0123456789", "Call:7.of_9-x"])
+@pytest.mark.one_database
 def test_valid_correlation_id_is_used_and_echoed(admin: Caller, trace_id: str) -> None:
     refused = admin.get(f"{PROVIDERS}/{UNKNOWN_ID}", headers={"X-Correlation-ID": trace_id})
     assert_error(refused, 404)

@@ -9,7 +9,7 @@ import pytest
 from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.contract.studio import ask, read_at_onfido, run_at_onfido
-from tests.contract.wire import PROVIDERS, answer_on, assert_error, new_provider, new_user
+from tests.contract.wire import PROVIDERS, answer_on, assert_error, further, new_provider, new_user
 from tests.harness import Caller, World, run_id_of, verified
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
@@ -134,6 +134,7 @@ def test_the_property_is_returned_and_removed_by_a_put_without_it(shared: World)
 
 
 @pytest.mark.parametrize("value", ["<none>", "a\x07b", "\u200b", "x" * 300])
+@pytest.mark.one_database
 def test_a_placeholder_that_onfido_refuses_is_refused(shared: World, value: str) -> None:
     properties = config_properties(shared.simulator, missing_name=value)
     body = provider_body(shared.simulator, name=f"missing {value[:1]!r}", configProperties=properties)
@@ -151,7 +152,7 @@ def joining(shared: World) -> str:
     return provider_for(shared, PARTS)
 
 
-@pytest.mark.parametrize("requested", [PARTS, [GIVEN_NAME], [MIDDLE_NAME], [LAST_NAME]])
+@pytest.mark.parametrize("requested", [PARTS, *further([GIVEN_NAME], [MIDDLE_NAME], [LAST_NAME])])
 def test_several_claims_are_joined_in_the_order_of_the_mapping_for_any_request(
     shared: World, joining: str, requested: Any
 ) -> None:
@@ -196,6 +197,7 @@ def test_another_middle_name_leaves_the_given_name_verified(shared: World, joini
 
 
 @pytest.mark.parametrize("field", ["dob", "email", "address.street"])
+@pytest.mark.one_database
 def test_only_names_are_joined(shared: World, field: str) -> None:
     claims = [{"localClaim": uri, "idvpClaim": name} for uri, name in NAMES.items()]
     claims += [{"localClaim": uri, "idvpClaim": field} for uri in ("urn:one", "urn:two")]

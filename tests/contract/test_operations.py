@@ -205,6 +205,7 @@ def test_the_development_token_in_the_documentation_is_valid_for_every_operation
 @pytest.mark.parametrize(
     "host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "192.0.2.7:8080", "localhost.evil"]
 )
+@pytest.mark.one_database
 def test_a_browser_that_uses_another_host_name_gets_no_development_token(shared: World, host: str) -> None:
     answer = requests.get(f"{shared.connector.url}/docs/", headers={"Host": host}, timeout=60)
     assert answer.status_code == 200
@@ -231,6 +232,7 @@ def test_the_documentation_is_found_without_the_final_slash(shared: World) -> No
 @pytest.mark.parametrize(
     ("path", "status"), [("/docs", 200), ("/docs/", 200), (f"/api/{PROVIDERS.removeprefix('/api')}", 404)]
 )
+@pytest.mark.one_database
 def test_no_redirect_uses_the_host_header_of_the_request(shared: World, path: str, status: int) -> None:
     headers = {"Host": "elsewhere.example"}
     answer = requests.get(f"{shared.connector.url}{path}", headers=headers, allow_redirects=False, timeout=60)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bodies import config_properties, event_body
 from tests.contract.studio import ask
-from tests.contract.wire import PERSON, answer_on, new_provider, new_user
+from tests.contract.wire import PERSON, answer_on, further, new_provider, new_user
 from tests.harness import Caller, World, run_id_of, verified
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
@@ -47,7 +47,9 @@ def reasons(me: Caller) -> dict[str, str | None]:
     return {uri: claim["claimMetadata"].get("onfido_verification_status") for uri, claim in me.claims().items()}
 
 
-@pytest.mark.parametrize("output", [{"a": PASSPORT, "b": BILL}, {"a": BILL, "b": PASSPORT}, [[BILL], {"x": PASSPORT}]])
+@pytest.mark.parametrize(
+    "output", [{"a": PASSPORT, "b": BILL}, *further({"a": BILL, "b": PASSPORT}, [[BILL], {"x": PASSPORT}])]
+)
 def test_the_document_decides_on_the_names_and_the_proof_on_the_address(
     shared: World, provider_id: str, output: Any
 ) -> None:

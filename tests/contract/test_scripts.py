@@ -124,6 +124,7 @@ def test_a_tag_set_by_the_workflow_is_kept_in_any_script(shared: World, provider
 
 
 @pytest.mark.parametrize("tag", ["bell\x07", "two\nlines", "tab\tbed", "\x85"])
+@pytest.mark.one_database
 def test_a_tag_with_a_control_character_is_refused(shared: World, provider_id: str, tag: str) -> None:
     _, me = new_user(shared)
     assert_error(ask(me, provider_id, properties={"tags": f"a{tag}b"}), 400, "IDV-10005", "tags")

@@ -23,7 +23,7 @@ from tests.contract.account import (
     told,
     url_of,
 )
-from tests.contract.wire import PROVIDERS, answer_on, new_provider
+from tests.contract.wire import PROVIDERS, answer_on, further, new_provider
 from tests.harness import ADMIN, Caller, World
 from tests.loopback import Quiet, serving
 from tests.values import MAPPING
@@ -57,7 +57,8 @@ def test_the_checks_create_nothing_at_onfido(shared: World, admin: Caller, provi
 
 
 @pytest.mark.parametrize(
-    ("token", "environment"), [("api_sandbox.s", "sandbox"), ("api_sandbox_eu.s", "sandbox"), ("api_live.s", "live")]
+    ("token", "environment"),
+    [("api_sandbox.s", "sandbox"), *further(("api_sandbox_eu.s", "sandbox"), ("api_live.s", "live"))],
 )
 def test_the_environment_is_taken_from_the_token(shared: World, admin: Caller, token: str, environment: str) -> None:
     provider_id = provider_with(shared, token=token)
@@ -102,11 +103,13 @@ def answering(status: int, error_type: str) -> Iterator[str]:
     ("status", "error_type", "failed", "advice"),
     [
         (403, "incorrect_base_url", "region", "base URL"),
-        (401, "expired_token", "token", "API token"),
-        (403, "account_disabled", "token", "API token"),
-        (429, "rate_limit", "region", "again"),
-        (503, "internal_server_error", "region", "again"),
-        (404, "resource_not_found", "region", "base URL"),
+        *further(
+            (401, "expired_token", "token", "API token"),
+            (403, "account_disabled", "token", "API token"),
+            (429, "rate_limit", "region", "again"),
+            (503, "internal_server_error", "region", "again"),
+            (404, "resource_not_found", "region", "base URL"),
+        ),
     ],
 )
 def test_a_refusal_by_onfido_is_a_result_with_advice(
@@ -166,9 +169,11 @@ def test_claims_that_cannot_be_verified_are_reported_without_a_failure(shared: W
     ("change", "named"),
     [
         ({"enabled": False}, "disabled"),
-        ({"events": ["check.completed"]}, RESULT),
-        ({"environments": ["live"]}, "sandbox"),
-        ({"payload_version": 2}, "payload_version is 2"),
+        *further(
+            ({"events": ["check.completed"]}, RESULT),
+            ({"environments": ["live"]}, "sandbox"),
+            ({"payload_version": 2}, "payload_version is 2"),
+        ),
     ],
 )
 def test_a_webhook_with_too_few_events_is_found_and_repaired(

@@ -13,7 +13,7 @@ from connector.domain.tenancy import Tenant
 from connector.domain.verifications.verification import VerificationFilter
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from tests.bodies import event_body
-from tests.contract.wire import ALL_SCOPES, RUNS, UNKNOWN_ID, answer_on, assert_error, new_provider, new_user
+from tests.contract.wire import ALL_SCOPES, RUNS, UNKNOWN_ID, answer_on, assert_error, further, new_provider, new_user
 from tests.harness import Caller, World
 from tests.services.receiving import DECIDING, SCORE, SCORING, newest_task, use_workflow
 
@@ -76,7 +76,9 @@ def test_a_task_is_returned_with_its_input_and_must_not_be_cached(onfido: World,
     assert summary == answer_on(backend.get(path), 200)[-1]
 
 
-@pytest.mark.parametrize("data", [{"score": 7}, {}, [], [{"score": 7}], {"of": {"any": ["shape", None, True, 1.5]}}])
+@pytest.mark.parametrize(
+    "data", [{"score": 7}, *further({}, [], [{"score": 7}], {"of": {"any": ["shape", None, True, 1.5]}})]
+)
 def test_the_application_completes_a_task_and_the_run_continues(onfido: World, backend: Caller, data: Any) -> None:
     path, task, _ = waiting(onfido, FREE, SCORING)
 
@@ -145,7 +147,7 @@ def test_a_verification_without_a_run_has_no_tasks(onfido: World, backend: Calle
     assert_error(backend.get(tasks_of(onfido, found.verification_id)), 404, "IDVP-60010")
 
 
-@pytest.mark.parametrize("task_id", [f"{SCORE}_1", UNKNOWN_ID, "%2e%2e", "%2E", "a%20b", "x" * 255])
+@pytest.mark.parametrize("task_id", [f"{SCORE}_1", *further(UNKNOWN_ID, "%2e%2e", "%2E", "a%20b", "x" * 255)])
 def test_a_task_that_does_not_belong_to_the_run_is_not_found(onfido: World, backend: Caller, task_id: str) -> None:
     path, _, _ = waiting(onfido)
     request = requests.Request("GET", backend.url, headers=dict(backend.headers)).prepare()

@@ -24,7 +24,7 @@ from connector.store.models import verification_claims, verifications
 from connector.store.vault import Vault, read_keys
 from tests.bodies import API_TOKEN, event_body, provider_body
 from tests.contract.studio import ask, metadata, read_at_onfido, run_at_onfido, set_workflow, studio_provider
-from tests.contract.wire import PERSON, USERS, answer_on, assert_error, new_user
+from tests.contract.wire import PERSON, USERS, answer_on, assert_error, further, new_user
 from tests.harness import Caller, World, run_id_of, verified
 from tests.store.test_at_rest import everything_stored, readable
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
@@ -146,7 +146,7 @@ def test_a_result_is_read_only_from_its_configured_place(
     assert {GIVEN_NAME, LAST_NAME} <= verified(claims), "they were read from the document check"
 
 
-@pytest.mark.parametrize("status", ["declined", "review", "abandoned", "error"])
+@pytest.mark.parametrize("status", ["declined", *further("review", "abandoned", "error")])
 def test_the_output_of_a_run_that_was_not_approved_verifies_nothing(shared: World, status: str) -> None:
     provider_id = studio_provider(
         shared, outputClaims=[output_claim(EXPIRY, "/expiry"), output_claim(ADULT, "/adult", "result")]
@@ -274,7 +274,7 @@ def test_document_values_stay_at_onfido_by_default(shared: World) -> None:
     assert "onfido_document" not in str(claims)
 
 
-@pytest.mark.parametrize("shape", ["report", "flat", "none"])
+@pytest.mark.parametrize("shape", ["report", *further("flat", "none")])
 def test_the_document_check_is_fetched_if_the_output_has_no_report(shared: World, shape: str) -> None:
     provider_id = studio_provider(shared, documentValues=True)
     _, me = new_user(shared)
@@ -466,7 +466,7 @@ def test_a_run_shows_each_of_its_statuses_until_it_ends(shared: World) -> None:
     assert metadata(ask(me, provider_id))["onfido_workflow_run_id"] != run_id
 
 
-@pytest.mark.parametrize("status", ["approved", "declined", "review", "abandoned", "error"])
+@pytest.mark.parametrize("status", ["approved", "declined", *further("review", "abandoned", "error")])
 def test_a_run_may_end_in_each_final_status_and_a_new_verification_follow(shared: World, status: str) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me)

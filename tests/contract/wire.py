@@ -35,6 +35,14 @@ PERSON = {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush", BIRTH_DATE: "1977-07-
 # For a test of `shared` that does not depend on the database, such as a refusal before it is read.
 on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True, scope="module")
 
+
+def further(*cases: Any) -> list[Any]:
+    """Return cases of a test that, for the database, are like the case before them: they run over SQLite alone."""
+    return [
+        pytest.param(*(each if isinstance(each, tuple) else (each,)), marks=pytest.mark.one_database) for each in cases
+    ]
+
+
 _UNSPEAKABLE = (API_TOKEN, WEBHOOK_TOKEN, *PERSON.values(), "Traceback", 'File "', "sqlalchemy", "psycopg", "sqlite3")
 _SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA)\b")
 _numbers = itertools.count()

@@ -68,6 +68,7 @@ def test_the_command_line_requests_recovery(world: World, run: Run) -> None:
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-13-01", ""])
+@pytest.mark.one_database
 def test_an_unreadable_time_is_wrong_usage(world: World, run: Run, since: str) -> None:
     result = run("jobs", "resend", "--since", since)
     assert (result.exit_code, "ISO 8601" in result.stderr) == (2, True)

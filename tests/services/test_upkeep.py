@@ -103,6 +103,7 @@ def test_young_runs_and_ended_runs_are_not_fetched(world: World) -> None:
     assert calls(world, READ_RUN) == 0
 
 
+@pytest.mark.one_database
 def test_open_runs_are_fetched_less_and_less_often(world: World) -> None:
     world.start(world.add_user())
     looks = []
