@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from connector.domain.tenancy import Tenant
 from connector.services.batches import BATCH
@@ -19,6 +19,7 @@ from connector.store.claims import lapsed_claims, verified_claims
 from connector.store.deliveries import watchlist_monitors
 from connector.store.models import claims as claims_table
 from connector.store.models import history, outbox, providers
+from connector.store.models import watchlist_monitors as monitors_table
 from connector.store.people import user_search
 from connector.store.statistics import claim_counts
 from tests.bodies import event_body
@@ -459,10 +460,12 @@ def verify_by_event(world: World, caller: Caller) -> None:
 def test_killed_and_concurrent_workers_withdraw_and_announce_each_claim_once(
     quiet: World, application: Application, tmp_path: Path
 ) -> None:
+    database, settings = quiet.connector.services.database, quiet.connector.settings
     fill(quiet, MANY)
+    with database.write() as connection:
+        connection.execute(delete(monitors_table))  # ending them would keep the workers from withdrawing claims
     answer_on(quiet.connector.as_admin().post(ENDPOINTS, {"url": application.url, "events": ["claims.changed"]}), 201)
     use(quiet, LIVE)
-    database, settings = quiet.connector.services.database, quiet.connector.settings
     for at_least in (1, MANY // 4):
         with worker(settings, tmp_path / "notes") as process:
             quiet.wait_until(lambda at_least=at_least: count_withdrawn(quiet)[0] >= at_least, 300)  # type: ignore[misc]
