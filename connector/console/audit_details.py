@@ -61,6 +61,12 @@ def label_of(name: str) -> str:
     return str(LABELS.get(name) or " ".join(_WORD.findall(name)).capitalize())
 
 
+def value_in_words(name: str, value: str) -> str:
+    """Return the value of a detail, or of a job's parameter, in words; one that has none as it is."""
+    read = _VALUES.get(name)
+    return value if read is None else str(read(value))
+
+
 def _text(change: Change, name: str, value: Any) -> str:
     if value is None:
         return ""
@@ -70,42 +76,40 @@ def _text(change: Change, name: str, value: Any) -> str:
         return "\n".join(_text(change, name, each) for each in value)
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    read = _VALUES.get(name)
-    return value if read is None else str(read(change, value))
+    return _kind(change, value) if name == "kind" else value_in_words(name, value)
 
 
-def _kind(change: Change, value: str) -> object:
+def _kind(change: Change, value: str) -> str:
     if change.subject == history.OUTBOX or value not in JOB_KINDS:
         return kind_words(value) if change.subject in (history.OUTBOX, history.JOB) else value
-    return JOB_KINDS[value]
+    return str(JOB_KINDS[value])
 
 
-def _statuses(_change: Change, value: str) -> str:
+def _statuses(value: str) -> str:
     return ", ".join(str(RUN_STATES[each].text) if each in RUN_STATES else each for each in value.split(","))
 
 
-def _parts(_change: Change, value: str) -> object:
+def _parts(value: str) -> object:
     return {"output": _("The workflow’s output"), "document": _("The document’s values")}.get(value, value)
 
 
-def _which(_change: Change, value: str) -> object:
+def _which(value: str) -> object:
     names = {"dead": _("Those that became dead since then"), "everything": _("Every notice since then")}
     return names.get(value, value)
 
 
-def _result(_change: Change, value: str) -> object:
+def _result(value: str) -> object:
     known = words.ATTRIBUTE_STATES.get(value)
     return value if known is None else known.text
 
 
-_VALUES: Mapping[str, Callable[[Change, str], object]] = {
-    "kind": _kind,
+_VALUES: Mapping[str, Callable[[str], object]] = {
     "status": _statuses,
     "parts": _parts,
     "which": _which,
     "result": _result,
-    "decision": lambda _change, value: words.decision(value),
-    "capture": lambda _change, value: CAPTURES.get(value, value),
-    "claim": lambda _change, value: claim_name(value),
-    "removed": lambda _change, value: claim_name(value),
+    "decision": words.decision,
+    "capture": lambda value: CAPTURES.get(value, value),
+    "claim": claim_name,
+    "removed": claim_name,
 }

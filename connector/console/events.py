@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from connector.console.confirm import confirm
 from connector.console.filters import Choice, Filters
-from connector.console.ground import use_cases
+from connector.console.ground import provider_names, use_cases
 from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.notices import notify
 from connector.console.story import Story
@@ -26,7 +26,6 @@ from connector.errors import RequestError
 from connector.services.cursors import Page
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.verifications import VerificationDetails, VerificationLookup
-from connector.services.providers.registry import Providers
 
 story = Story("events")
 
@@ -37,7 +36,7 @@ SHOWN = 25
 @story.page(scope=VIEW)
 def show_list() -> str:
     """Show Onfido's events, the latest first."""
-    names = _provider_names()
+    names = provider_names()
     filters = _filters(names)
     criteria = _criteria(filters)
     page = _lookup().page(g.tenant, criteria, limit=SHOWN, cursor=filters.cursor)
@@ -61,7 +60,7 @@ def show_list() -> str:
 @story.page("/news", scope=VIEW, is_polled=True)
 def show_news() -> Response:
     """Show how many events arrived since the list was loaded."""
-    filters = _filters(_provider_names())
+    filters = _filters(provider_names())
     criteria = replace(_criteria(filters), since=news_since())
     return show_number(len(_lookup().page(g.tenant, criteria, limit=MOST_NEW + 1).rows), filters)
 
@@ -115,7 +114,7 @@ def replay(event_id: str) -> Response:
 
 
 def _event_page(event: StoredEvent, body: str = "") -> str:
-    name = _provider_names().get(event.provider_id, "")
+    name = provider_names().get(event.provider_id, "")
     details = _verification_of(event)
     return render_template(
         "console/events/event.html",
@@ -180,7 +179,7 @@ def _filters(names: dict[str, str]) -> Filters:
         Choice("state", _("State"), {state: states[state] for state in sorted(EVENT_STATES)}),
         Choice("provider", _("Provider"), names),
         text={"kind": _("Kind"), "run": _("Run")},
-        dates={"from": _("From"), "to": _("To")},
+        dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
     )
 
 
@@ -193,11 +192,6 @@ def _causes() -> dict[str, str]:
         "unreadable": _("Signed, but not a valid event"),
         "too_large": _("Larger than any event of Onfido"),
     }
-
-
-def _provider_names() -> dict[str, str]:
-    providers: Providers = use_cases().providers
-    return {each.provider_id: each.name for each in providers.all(g.tenant)}
 
 
 def _lookup() -> EventLookup:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
+from flask import current_app, g
 
 from connector.console.turns import SignInTurns
 from connector.services.console.console_sessions import ConsoleSessions
 from connector.services.console.sign_in_record import SignInRecord
+from connector.services.providers.registry import Providers
 from connector.settings import Settings
 
 TURNS = "console_turns"
@@ -30,6 +31,12 @@ def sign_in_record() -> SignInRecord:
     """Return the use case that records refused sign-ins."""
     record: SignInRecord = use_cases().sign_in_record
     return record
+
+
+def provider_names() -> dict[str, str]:
+    """Return the names of the tenant's providers by their ids."""
+    providers: Providers = use_cases().providers
+    return {each.provider_id: each.name for each in providers.all(g.tenant)}
 
 
 def settings() -> Settings:

@@ -17,20 +17,25 @@ from wtforms.validators import InputRequired, ValidationError
 
 from connector.api.attachments import attachment
 from connector.api.middleware.shares import Lasting
+from connector.console.audit_details import label_of, value_in_words
 from connector.console.confirm import confirm
 from connector.console.deliveries.actions import confirm_resending
+from connector.console.deliveries.rows import kind_words
 from connector.console.filters import Filters
+from connector.console.formats import moment_of, time_tag
 from connector.console.forms import Form
-from connector.console.ground import now, use_cases
+from connector.console.ground import now, provider_names, use_cases
 from connector.console.links import job_url
 from connector.console.live import live_part
 from connector.console.notices import notify
 from connector.console.story import Story, admit
 from connector.console.viewer import actor
+from connector.domain.audit.history import ENDPOINT
 from connector.domain.job_requests import fetching_since, resending_since
 from connector.domain.jobs import DEAD, EVERYTHING, USER_RECORD, Job, JobRequest
 from connector.services.application.deliveries import Deliveries, ResendPreview
 from connector.services.jobs.jobs import Jobs
+from connector.services.lookup.object_names import ObjectNames
 from connector.services.providers.registry import Providers
 
 story = Story("jobs")
@@ -149,7 +154,9 @@ def resend() -> str | Response:
         preview = deliveries.preview_resent(g.tenant, since, is_everything=is_everything)
         if preview.number != 0:
             return _ask_resend(preview, form)
-        form.since.errors = [_("must be an earlier time: no such delivery exists since this one")]
+        form.since.errors = [
+            _("must be an earlier time: no such delivery exists since this one, except those that still wait")
+        ]
     return render_template("console/jobs/resend.html", form=form)
 
 
@@ -189,7 +196,25 @@ def _shown(job: Job) -> dict[str, Any]:
         "may_cancel": job.is_open and (is_own or g.viewer.may(RESEND_SCOPE)),
         "may_download": state == "done" and job.formats and (job.kind != USER_RECORD or g.viewer.may(VALUES_SCOPE)),
         "values_scope": VALUES_SCOPE,
+        "provider_name": provider_names().get(job.provider_id or ""),
+        "parameters": _parameters(job),
     }
+
+
+def _parameters(job: Job) -> dict[str, object]:
+    """Return what was requested, in words, by its labels; the user and the provider are shown separately."""
+    names: ObjectNames = use_cases().object_names
+    endpoints = names.of(g.tenant, [(ENDPOINT, job.parameters.get("endpointId"))])
+
+    def in_words(name: str, value: str) -> object:
+        if name == "since":
+            return time_tag(moment_of(value), "exact")
+        if name == "kind":
+            return kind_words(value)
+        return endpoints.get((ENDPOINT, value), value) if name == "endpointId" else value_in_words(name, value)
+
+    chosen = {name: value for name, value in job.parameters.items() if value and name != "userId"}
+    return {label_of(name): in_words(name, str(value)) for name, value in chosen.items()}
 
 
 def _version(job: Job) -> str:

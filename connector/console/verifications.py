@@ -121,7 +121,7 @@ def _filters(known: Mapping[str, Provider]) -> Filters:
         Choice("claim", _("Attribute"), {uri: claim_name(uri) for uri in claims}),
         Choice("result", _("with the result"), results),
         text={"userId": _("User"), "tag": _("Tag")},
-        dates={"from": _("From"), "to": _("To")},
+        dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
         needed={"result": "claim"},
     )
 

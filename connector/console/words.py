@@ -61,6 +61,15 @@ EVENT_STATES: Mapping[str, State] = {
     "noted": State("none", "dash-lg", _l("Noted")),
     "refused": State("fault", "shield-x", _l("Refused")),
 }
+EVENT_KINDS: Mapping[str, object] = {
+    "workflow_run.completed": _l("Run ended"),
+    "workflow_task.started": _l("Task started"),
+    "workflow_task.completed": _l("Task ended"),
+    "workflow_timeline_file.created": _l("Timeline created"),
+    "workflow_run_evidence_folder.created": _l("Evidence created"),
+    "watchlist_monitor.matches_updated": _l("Watchlist matches changed"),
+    "audit_log.created": _l("Onfido’s audit log"),
+}
 STREAM_STATES: Mapping[str, State] = {
     "enabled": State("good", "check-lg", _l("Enabled")),
     "paused": State("wait", "hourglass-split", _l("Paused")),
@@ -135,6 +144,11 @@ def finding_state(finding: str | None) -> State:
 def delivery_state(state: str) -> State:
     """Return the badge for the state of a delivery."""
     return DELIVERY_STATES.get(state) or State("none", "question-lg", state)
+
+
+def event_kind(kind: str) -> str:
+    """Return the description of a kind of Onfido's events; of one that is not known, Onfido's own name."""
+    return str(EVENT_KINDS.get(kind, kind))
 
 
 def event_state(state: str) -> State:

@@ -76,6 +76,11 @@ class Endpoint:
     last_status: int | None = None
     test_accepted_at: datetime | None = None
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether its latest notice was not accepted; a disabled one is sent none."""
+        return self.failures > 0 and self.disabled_because is None
+
     def chooses(self, *events: str) -> bool:
         """Whether it has chosen any of these events."""
         return any(event in self.config.events for event in events)

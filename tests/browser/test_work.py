@@ -207,7 +207,7 @@ class TestJobs:
         page.get_by_role("button", name="Ask Onfido").click()
         expect(page.get_by_text("Runs in Onfido’s list")).to_be_visible()
         page.get_by_role("link", name="Jobs").last.click()
-        page.get_by_role("link", name="Resend since…").click()
+        page.get_by_role("link", name="Resend deliveries…").click()
         page.get_by_role("button", name="Count them").click()
         expect(page.get_by_role("alert")).to_contain_text("no such delivery exists since this one")
         admin = admin_of(home)

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from connector.domain.signals import Receiver, StreamConfig
 from connector.domain.tenancy import Tenant
-from connector.store.models import outbox
+from connector.store.models import notice_endpoints, outbox
 from tests.contract.wire import ALL_SCOPES
 from tests.harness import World
 from tests.plans.browsing import Console
@@ -25,6 +25,22 @@ def add(world: World, delivery_id: str, settled_at: datetime, **values: Any) -> 
     times = dict.fromkeys(("due_at", "created_at", "settled_at"), settled_at)
     with world.connector.services.database.write() as connection:
         connection.execute(insert(outbox).values(row | times | values | {"id": delivery_id}))
+
+
+def add_endpoint(world: World) -> str:
+    """Create an endpoint of an application; return its id."""
+    body = {"url": f"{world.simulator.url}/nowhere", "events": ["verification.finished"]}
+    answer = world.connector.as_admin().post("/api/server/v1/notice-endpoints", body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def fail(world: World, endpoint_id: str, since: datetime, **values: Any) -> None:
+    """Store that an endpoint has accepted nothing since a time."""
+    failing = {"failures": 3, "failing_since": since, "last_status": 503}
+    with world.connector.services.database.write() as connection:
+        stored = update(notice_endpoints).where(notice_endpoints.c.id == endpoint_id)
+        connection.execute(stored.values(failing | values))
 
 
 def add_stream(world: World, description: str) -> str:
@@ -103,3 +119,41 @@ def test_the_sentence_about_dead_deliveries_does_not_depend_on_older_ones(world:
     asked = admin.open(f"{LIST}/dead/resend")
     assert "Resend all</button>" in asked
     assert "more than 10,000 deliveries would have to be read" in asked
+
+
+def test_a_delivery_names_its_provider_and_says_whether_it_was_tried(world: World) -> None:
+    later = world.clock() + timedelta(days=1)
+    add(world, "untried", later, provider_id=world.provider_id, state="ready", attempts=0)
+    add(world, "tried", world.clock(), provider_id="removed-provider")
+    console = Console(world, "bob", ALL_SCOPES)
+    name = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).name
+    page = console.open(f"{LIST}/untried")
+    assert f'/console/providers/{world.provider_id}">{name}</a>' in page
+    assert "It was not tried yet." in page
+    page = console.open(f"{LIST}/tried")
+    assert "removed-" in page
+    assert "No attempt is recorded." in page
+
+
+def test_the_list_says_that_notices_of_an_endpoint_that_fails_wait(world: World) -> None:
+    console = Console(world, "bob", ALL_SCOPES)
+    endpoint_id = add_endpoint(world)
+    waiting = "1 endpoint accepts no notices. They wait, and none was lost in the last 24 hours."
+    assert waiting not in console.open(LIST)
+    fail(world, endpoint_id, world.clock())
+    page = console.open(LIST)
+    assert waiting in page
+    assert "they are sent by themselves within minutes of its next success" in page
+    assert "Those that still wait are sent by themselves" in console.open(f"{LIST}/dead")
+
+
+def test_an_endpoint_that_has_failed_for_minutes_is_an_open_task(world: World) -> None:
+    console, text = Console(world, "bob", ALL_SCOPES), "/nowhere” accepts no notices."
+    endpoint_id = add_endpoint(world)
+    fail(world, endpoint_id, world.clock() - timedelta(minutes=4))
+    assert text not in console.open("/console/home"), "it may only be restarting"
+    fail(world, endpoint_id, world.clock() - timedelta(minutes=6))
+    assert text in console.open("/console/home")
+    assert text not in Console(world, "vera", ["internal_idvp_view"]).open("/console/home")
+    fail(world, endpoint_id, world.clock() - timedelta(minutes=6), disabled_because="administrator")
+    assert text not in console.open("/console/home")

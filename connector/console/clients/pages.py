@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from connector.console.clients import actions
 from connector.console.clients.actions import ADD, CHANGE, DELETE, ONE, VIEW, clients, show_one, state_of
 from connector.console.clients.forms import FIELDS, ClientForm, data_of
-from connector.console.ground import use_cases
+from connector.console.ground import provider_names, use_cases
 from connector.console.meanwhile import merged, until_saved
 from connector.console.notices import notify
 from connector.console.story import Story
@@ -18,7 +18,6 @@ from connector.console.words import STREAM_STATES
 from connector.domain.openid.clients import ClientConfig
 from connector.domain.signals import COUNTED, StreamReport
 from connector.errors import InvalidField
-from connector.services.providers.registry import Providers
 from connector.services.signals.streams import Streams
 
 story = Story("clients")
@@ -31,7 +30,7 @@ def show_list() -> str:
     return render_template(
         "console/clients/list.html",
         clients=clients().all(g.tenant),
-        names=_provider_names(),
+        names=provider_names(),
         state_of=state_of,
         streams=streams.reports(g.tenant),
         states=STREAM_STATES,
@@ -89,13 +88,8 @@ def _save(client_id: str, changed: ClientConfig) -> None:
 
 def _form(form: ClientForm) -> ClientForm:
     names: dict[str, str] = use_cases().openid_names
-    form.offer(_provider_names().items(), sorted(set(names.values())))
+    form.offer(provider_names().items(), sorted(set(names.values())))
     return form
-
-
-def _provider_names() -> dict[str, str]:
-    providers: Providers = use_cases().providers
-    return {each.provider_id: each.name for each in providers.all(g.tenant)}
 
 
 story.action(f"{ONE}/enable", scope=CHANGE)(actions.enable)

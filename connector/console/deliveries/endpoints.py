@@ -13,7 +13,6 @@ from typing import Any
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup
 from werkzeug.wrappers import Response
 from wtforms import SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
@@ -25,7 +24,7 @@ from connector.console.confirm import confirm
 from connector.console.deliveries.pages import Share, endpoints
 from connector.console.deliveries.rows import EVENTS
 from connector.console.forms import Form
-from connector.console.ground import now, use_cases
+from connector.console.ground import now, provider_names
 from connector.console.meanwhile import Overtaken, merged, replaced_meanwhile, replaced_once, shown_secret, until_saved
 from connector.console.notices import notify
 from connector.console.story import Story
@@ -33,7 +32,6 @@ from connector.console.viewer import actor
 from connector.console.words import DISABLED, State
 from connector.domain.notices import GONE, Endpoint, EndpointConfig
 from connector.errors import InvalidField
-from connector.services.providers.registry import Providers
 
 VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add", "update", "delete"))
 MAX_URL = 2048
@@ -89,7 +87,7 @@ def show_endpoints() -> str:
     known = endpoints().all(g.tenant)
     shares = [Share(each, endpoints().rate(each, now() - DAY)) for each in known]
     return render_template(
-        "console/deliveries/endpoints.html", shares=shares, state_of=state_of, events=EVENTS, names=_provider_names()
+        "console/deliveries/endpoints.html", shares=shares, state_of=state_of, events=EVENTS, names=provider_names()
     )
 
 
@@ -218,7 +216,7 @@ def _page(endpoint: Endpoint, secret: str | None = None) -> str:
         share=Share(endpoint, endpoints().rate(endpoint, now() - DAY)),
         secret=secret,
         events=EVENTS,
-        provider_name=_provider_names().get(endpoint.config.provider_id or ""),
+        provider_name=provider_names().get(endpoint.config.provider_id or ""),
         from_url=back_to(None) if request.args.get(FROM) else None,
     )
 
@@ -264,15 +262,10 @@ def back_to(endpoint_id: str | None) -> str:
 
 def _form(**data: Any) -> EndpointForm:
     form = EndpointForm(data=data)
-    names = {"": _("All providers"), **_provider_names()}
+    names = {"": _("All providers"), **provider_names()}
     form.provider.choices = [SelectChoice(value, label) for value, label in names.items()]
     return form
 
 
 def _config(form: EndpointForm) -> EndpointConfig:
     return EndpointConfig(str(form.url.data).strip(), tuple(form.events.data), form.provider.data or None)
-
-
-def _provider_names() -> dict[str, str | Markup]:
-    providers: Providers = use_cases().providers
-    return {each.provider_id: each.name for each in providers.all(g.tenant)}

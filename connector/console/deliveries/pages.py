@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from connector.console.deliveries.rows import attempts_of, built_later, facts_of, kind_words, line_of, stream_names
 from connector.console.filters import Choice, Filters
-from connector.console.ground import now, use_cases
+from connector.console.ground import now, provider_names, use_cases
 from connector.console.live import part
 from connector.console.news import MOST_NEW, news_since, news_url, show_number
 from connector.console.story import Story
@@ -74,6 +74,7 @@ def show_list() -> str:
         shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
         has_endpoints=bool(known),
         number_dead=number_dead,
+        number_failing=sum(each.is_failing for each in known),
         news_url=news_url(filters, page.rows[0].created_at if page.rows else None),
         most_counted=MOST_COUNTED,
     )
@@ -111,6 +112,7 @@ def show(delivery_id: str) -> str:
         endpoint=known.get(row.endpoint_id or ""),
         attempts=attempts_of(row),
         answer=deliveries().answer(row),
+        provider_name=provider_names().get(row.provider_id or ""),
         body=notices.body(row),
         built_later=built_later(row),
         known=facts_of(row),

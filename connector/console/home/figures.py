@@ -79,7 +79,7 @@ def filters_of(providers: Sequence[Provider]) -> Filters:
         Choice("period", _("Period"), {name: str(text) for name, text in PERIODS.items()}),
         Choice("provider", _("Provider"), names),
         Choice("environment", _("Environment"), {"live": _("Live"), "sandbox": _("Sandbox"), "all": _("All")}),
-        dates={"from": _("From"), "to": _("To")},
+        dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
     )
 
 

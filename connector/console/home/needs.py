@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flask import g
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from connector.console.claim_names import claim_name
-from connector.console.formats import number
 from connector.console.ground import now, use_cases
+from connector.console.home.need import MOST_LISTED, Need, Needs, counted
 from connector.console.home.parts import attempt, link
 from connector.console.providers.words import warning
 from connector.console.translations import say
 from connector.domain.deliveries import DEAD, DeliveryFilter
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, EventFilter
-from connector.domain.frozen import frozen
 from connector.domain.messages import without_command
 from connector.domain.providers.health import BAD, UNKNOWN
 from connector.domain.providers.mapping import Flaw, warnings_of
@@ -27,6 +25,7 @@ from connector.domain.statistics.statistics_period import ALL
 from connector.domain.studio.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT, PROCESSING
 from connector.domain.verifications.verification import AWAITED_DECISION, VerificationFilter
 from connector.services.application.deliveries import Deliveries
+from connector.services.application.endpoints import Endpoints
 from connector.services.key_rotation import KeyRotation
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.statistics import StatisticsLookup
@@ -36,32 +35,11 @@ from connector.services.providers.progress import SetupProgress
 from connector.services.providers.registry import Providers
 
 VIEW, VALUES, OPERATE = "internal_idvp_view", "internal_idv_claim_view", "internal_idv_operate"
-MOST_LISTED = 100  # of each that are counted; how many more there are changes nothing
 LONG_OPEN, LONG_PARKED, RECENT = timedelta(days=7), timedelta(hours=1), timedelta(hours=24)
 LONG_UNANSWERED = timedelta(hours=1)  # since its start, that a run waits for data of the application
+LONG_FAILING = timedelta(minutes=5)  # a shorter outage, such as a restart, needs nobody
 LEAST_APPROVED = 10  # runs, before an attribute that was never compared is listed
 OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
-
-
-@frozen
-class Need:
-    """An open task; `url` is None if its page is not installed, `since` is the time of the oldest, if it matters."""
-
-    kind: str
-    icon: str
-    text: str
-    detail: str
-    verb: str
-    url: str | None
-    since: datetime | None = None
-
-
-@frozen
-class Needs:
-    """The open tasks, and the trace ids of the look-ups that failed."""
-
-    items: list[Need] = field(default_factory=list)
-    traces: list[str] = field(default_factory=list)
 
 
 def find_needs() -> Needs:
@@ -127,17 +105,27 @@ def _dead() -> Iterator[Need]:
     deliveries: Deliveries = use_cases().deliveries
     page = deliveries.page(g.tenant, DeliveryFilter(states=(DEAD,)), limit=MOST_LISTED)
     if page.rows:
-        count = _counted(len(page.rows), is_more=page.next_cursor is not None)
+        count = counted(len(page.rows), is_more=page.next_cursor is not None)
         text = ngettext("%(n)s delivery is dead.", "%(n)s deliveries are dead.", len(page.rows), n=count)
         detail = _("Each was tried for about an hour. Once the receiver answers again, resend them.")
         yield Need("bad", "send-x", text, detail, _("View"), link("deliveries.show_list", state=DEAD))
+
+
+def _failing_endpoints() -> Iterator[Need]:
+    endpoints: Endpoints = use_cases().endpoints
+    for endpoint in endpoints.all(g.tenant):
+        if endpoint.is_failing and endpoint.failing_since and endpoint.failing_since <= now() - LONG_FAILING:
+            text = _("“%(url)s” accepts no notices.", url=endpoint.config.url)
+            detail = _("They wait for about an hour, and are sent by themselves once it answers again.")
+            url = link("deliveries.show_endpoint", endpoint_id=endpoint.endpoint_id)
+            yield Need("bad", "send-x", text, detail, _("View"), url)
 
 
 def _reviews() -> Iterator[Need]:
     lookup: VerificationLookup = use_cases().lookup
     criteria = VerificationFilter(needs_review=True)
     if n := lookup.count(g.tenant, criteria, MOST_LISTED):
-        count = _counted(n, is_more=n >= MOST_LISTED)
+        count = counted(n, is_more=n >= MOST_LISTED)
         text = ngettext("%(n)s verification waits for a review.", "%(n)s verifications wait for a review.", n, n=count)
         oldest = lookup.page(g.tenant, criteria, limit=1, is_rising=True).rows
         detail = ngettext(
@@ -154,7 +142,7 @@ def _decisions_at_onfido() -> Iterator[Need]:
     lookup: VerificationLookup = use_cases().lookup
     criteria = VerificationFilter(decision=AWAITED_DECISION)
     if n := lookup.count(g.tenant, criteria, MOST_LISTED):
-        count = _counted(n, is_more=n >= MOST_LISTED)
+        count = counted(n, is_more=n >= MOST_LISTED)
         text = ngettext(
             "%(n)s run waits for a manual decision at Onfido.",
             "%(n)s runs wait for a manual decision at Onfido.",
@@ -203,7 +191,7 @@ def _long_open() -> Iterator[Need]:
     before = now() - LONG_OPEN
     criteria = VerificationFilter(statuses=OPEN, created_before=before)
     if n := lookup.count(g.tenant, criteria, MOST_LISTED):
-        count = _counted(n, is_more=n >= MOST_LISTED)
+        count = counted(n, is_more=n >= MOST_LISTED)
         text = ngettext(
             "%(n)s run is open for more than a week.", "%(n)s runs are open for more than a week.", n, n=count
         )
@@ -221,7 +209,7 @@ def _parked_events() -> Iterator[Need]:
             "%(n)s event waits for its run for more than an hour.",
             "%(n)s events wait for their runs for more than an hour.",
             len(page.rows),
-            n=_counted(len(page.rows), is_more=page.next_cursor is not None),
+            n=counted(len(page.rows), is_more=page.next_cursor is not None),
         )
         detail = _("Their runs are not known here: they may be another system's in the same Onfido account.")
         yield Need("wait", "inbox", text, detail, _("View"), link("events.show_list", state="parked"))
@@ -235,7 +223,7 @@ def _waiting_for_application() -> Iterator[Need]:
             "%(n)s run waits for data of the application.",
             "%(n)s runs wait for data of the application.",
             n,
-            n=_counted(n, is_more=n >= MOST_LISTED),
+            n=counted(n, is_more=n >= MOST_LISTED),
         )
         detail = _("A task at Onfido continues only with it: check whether the notices of tasks arrive.")
         url = link("verifications.show_list", status=AWAITING_CLIENT_INPUT)
@@ -266,11 +254,6 @@ def _provider(tab: str, provider_id: str) -> str | None:
     return next((url for name in names if (url := link(f"providers.show_{name}", provider_id=provider_id))), None)
 
 
-def _counted(n: int, *, is_more: bool) -> str:
-    """Write a number that was counted up to a limit."""
-    return str(_("%(n)s or more", n=number(n))) if is_more else number(n)
-
-
 def _cause(cause: str) -> str:
     texts = {
         NO_TOKEN: _("The provider has no webhook token yet."),
@@ -286,6 +269,7 @@ _FINDERS: tuple[tuple[str, Callable[[], Iterator[Need]]], ...] = (
     (VIEW, _silent_webhooks),
     (VALUES, _refused_posts),
     (VALUES, _dead),
+    (VALUES, _failing_endpoints),
     (VIEW, _flawed_mappings),
     (VALUES, _reviews),
     (VALUES, _decisions_at_onfido),
