@@ -75,7 +75,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
                 503,
                 "The token cannot be checked yet: its issuer does not answer.",
                 {"Retry-After": str(error.retry_after)},
-                "Ask again after Retry-After.",
+                "Try again later.",
             ) from error
         g.token = token
         return principal

@@ -210,7 +210,7 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
     code = _family().database_away
     log.error("database.unavailable", code=code, reason=error.reason)
     description = (
-        "The database is unavailable or accepts no writes. Nothing was acknowledged: ask again after Retry-After."
+        "The database is unavailable or accepts no writes. Nothing was acknowledged: try again later."
     )
     return body(code, code.message, description, 503, {"Retry-After": str(DATABASE_RETRY_AFTER)})
 
@@ -224,7 +224,7 @@ def _too_many(error: TooManyRequests) -> Response:
 def _unexpected(error: Exception) -> Response:
     code = _family().unexpected
     log.error("request.failed", code=code, exc_info=error)
-    advice = "Ask again later."
+    advice = "Try again later."
     if isinstance(error, SQLAlchemyError):
         advice = "The database did not answer as expected. " + advice
     return body(

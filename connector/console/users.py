@@ -174,7 +174,7 @@ def _of_removing(removable: Removable) -> str:
         "Applicants of providers that were removed stay at Onfido. The audit trail keeps a record of the removal. "
         "This cannot be undone."
     )
-    return " ".join((here, *there, kept))
+    return " ".join((here, _("The user is signed out here."), *there, kept))
 
 
 def _page(user_id: str, values: Mapping[str, str] | None) -> str:

@@ -107,7 +107,7 @@ def refuse_size(error: RequestEntityTooLarge) -> Response:
 def answer_without_database(error: DatabaseUnavailable) -> Response:
     """Answer in OAuth's format that the database is unavailable."""
     log.error("database.unavailable", reason=error.reason)
-    response = _error(503, "temporarily_unavailable", "The database does not answer: try again after Retry-After.")
+    response = _error(503, "temporarily_unavailable", "The database does not answer: try again later.")
     response.headers["Retry-After"] = "5"
     return response
 

@@ -51,7 +51,7 @@ def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
     """Create the error for a host that does not answer, or whose answer is invalid."""
     return OnfidoError(
         Code.ONFIDO_UNREACHABLE,
-        message("%(why)s. Ask again after Retry-After.", why=why),
+        message("%(why)s. Try again later.", why=why),
         retry_after=UNREACHABLE_RETRY_AFTER,
         is_sent=is_sent,
     )

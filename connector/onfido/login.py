@@ -118,7 +118,7 @@ def _refusal(answer: Answer) -> OnfidoError:
     """Create the error for a refused client; only OAuth's error code of the answer is repeated (RFC 6749, 5.2)."""
     said = ", ".join(filter(None, (f"HTTP {answer.status}", _error_code(answer))))
     if answer.is_throttled:
-        why = message("Onfido's limit of calls is reached (%(said)s): ask again after Retry-After.", said=said)
+        why = message("Onfido's limit of calls is reached (%(said)s): try again later.", said=said)
         wait = answer.retry_after or THROTTLED_RETRY_AFTER
         return OnfidoError(Code.ONFIDO_THROTTLES, why, retry_after=wait, is_sent=False)
     if answer.is_transient:

@@ -60,8 +60,8 @@ _RETRY_AFTER = {Code.ONFIDO_THROTTLES: THROTTLED_RETRY_AFTER, Code.ONFIDO_UNREAC
 _ADVICE = {
     Code.TOKEN_REFUSED: message("Correct the provider's token, or its client_id and client_secret."),
     Code.BASE_URL_WRONG: message("Correct the provider's base_url: it must be that of the token's region."),
-    Code.ONFIDO_THROTTLES: message("Ask again after Retry-After."),
-    Code.ONFIDO_UNREACHABLE: message("Ask again after Retry-After."),
+    Code.ONFIDO_THROTTLES: message("Try again later."),
+    Code.ONFIDO_UNREACHABLE: message("Try again later."),
     Code.APPLICANT_REFUSED: message("Correct the user's values, then ask again."),
     Code.WORKFLOW_REFUSED: message("Correct the provider's workflow_id, or the workflow in Onfido Studio."),
     Code.WEBHOOK_REFUSED: message("Correct public_url, or change the webhooks in Onfido's dashboard."),

@@ -22,7 +22,7 @@ _DESCRIPTIONS = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "The path and the query together must be shorter.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers must be fewer and shorter, also the access token.",
     HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Ask again later. The log has the details under this traceId.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Try again later. The log has the details under this traceId.",
 }
 
 

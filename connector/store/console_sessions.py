@@ -158,12 +158,9 @@ def forget_idle_tokens(connection: Connection, idle_since: datetime, limit: int)
     return _forget_tokens(connection, console_sessions.c.seen_at, idle_since, limit)
 
 
-def forget_tokens_of(connection: Connection, tenant: str, user_id: str) -> None:
-    """Delete the access tokens of a user."""
-    table = console_sessions.c
-    connection.execute(
-        _without_token(table.tenant == tenant, table.user_id == user_id, table.access_token.is_not(None))
-    )
+def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
+    """Delete the sessions of a user, who is signed out by this."""
+    connection.execute(delete(console_sessions).where(*_owned(tenant, user_id)))
 
 
 def forget_links(connection: Connection, now: datetime, limit: int) -> int:

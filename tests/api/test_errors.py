@@ -67,7 +67,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
         ("GET", "/added/query", FAMILY.invalid_query, 400, "number: "),
         ("GET", "/added/refused/field", FAMILY.invalid_body, 400, "colour: must be blue."),
         ("GET", "/added/refused/parameter", FAMILY.invalid_query, 400, "limit: must be small."),
-        ("GET", "/added/refused/by-accident", FAMILY.unexpected, 500, "Ask again later."),
+        ("GET", "/added/refused/by-accident", FAMILY.unexpected, 500, "Try again later."),
         ("GET", "/added/refused/outage", FAMILY.database_away, 503, "The database is unavailable"),
     ],
 )

@@ -125,9 +125,9 @@ ERRORS: list[tuple[ConnectorError, str]] = [
     (InvalidField("name", message("must not be empty")), "[name: [must not be empty].]"),
     (
         OnfidoError(
-            Code.ONFIDO_UNREACHABLE, message("%(why)s. Ask again after Retry-After.", why=message("Onfido failed"))
+            Code.ONFIDO_UNREACHABLE, message("%(why)s. Try again later.", why=message("Onfido failed"))
         ),
-        "[[Onfido failed]. Ask again after Retry-After.]",
+        "[[Onfido failed]. Try again later.]",
     ),
     (RequestError(Code.USER_NOT_FOUND, "written by another version"), "[something else]"),
     (InvalidField("name", "written by another version"), "[something else]"),

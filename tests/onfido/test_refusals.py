@@ -270,7 +270,7 @@ def test_an_error_answer_of_unknown_shape_is_reported_by_its_status(
     onfido.answers(Reply(502, body), Reply(409, body))
     error = failure(create_applicant)
     assert (error.code, error.type) == (Code.ONFIDO_UNREACHABLE, None)
-    assert error.description == "Onfido failed (HTTP 502). Ask again after Retry-After."
+    assert error.description == "Onfido failed (HTTP 502). Try again later."
     assert "(HTTP 409)" in failure(create_applicant).description
 
 

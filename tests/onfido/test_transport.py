@@ -74,7 +74,7 @@ def test_an_answer_beyond_the_timeout_may_have_taken_effect(onfido: ScriptedOnfi
     with closing(OnfidoTransport(read_timeout=0.2)) as transport:
         error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).create_applicant({}))
     assert (error.code, error.status, error.is_sent, error.retry_after) == (Code.ONFIDO_UNREACHABLE, None, True, 10)
-    assert error.description == f"127.0.0.1:{onfido.server_port} did not answer in time. Ask again after Retry-After."
+    assert error.description == f"127.0.0.1:{onfido.server_port} did not answer in time. Try again later."
     assert error.__cause__ is not None
 
 

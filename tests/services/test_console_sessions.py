@@ -107,13 +107,21 @@ def test_a_token_is_stored_encrypted_for_its_session_until_it_expires(world: Wor
     assert kept == {"bob": "of bob"}
     assert not any(each and "of bob" in each for each in tokens_of(world))
     assert "of bob" not in str(sessions.search(ACME, limit=5).rows)
-    world.connector.services.users.add(ACME, "bob", {})
-    world.connector.services.users.remove(ACME, "bob")
-    assert [sessions.own_token(each) for each in sessions.search(ACME, limit=5).rows if each.user_id == "bob"] == [None]
     world.clock.advance(600)
     assert not any(sessions.own_token(each) for each in sessions.search(ACME, limit=5).rows)
     world.connector.services.upkeep.sweep(Sweep())
     assert tokens_of(world) == [None, None, None]
+
+
+def test_the_sessions_of_a_user_end_when_the_user_is_removed(world: World, sessions: ConsoleSessions) -> None:
+    of_bob, of_ann = sessions.begin(ACME, BOB, "somebody"), sessions.begin(ACME, ANN, "somebody")
+    elsewhere = sessions.begin(OTHER, BOB, "somebody")
+    world.connector.services.users.add(ACME, "bob", {})
+    world.connector.services.users.remove(ACME, "bob")
+    assert sessions.find(ACME, of_bob) is None
+    assert sessions.find(ACME, of_ann) is not None
+    assert sessions.find(OTHER, elsewhere) is not None
+    assert [each.user_id for each in sessions.search(ACME, limit=5).rows] == ["ann"]
 
 
 @pytest.mark.parametrize("seconds", [31 * 60, 9 * 3600])

@@ -64,7 +64,7 @@ class Shares:
                 if self._held[limit.holder] >= limit.most:
                     raise TooManyRequests(
                         message(
-                            "%(name)s as many calls in progress as are allowed: ask again after Retry-After.",
+                            "%(name)s as many calls in progress as are allowed: try again later.",
                             name=limit.name,
                         ),
                         RETRY_AFTER,

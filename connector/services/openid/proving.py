@@ -142,7 +142,7 @@ class Proving:
             if openid_flows.start(connection, flow.flow_id, user_id, now) and number >= provider.max_attempts:
                 raise RequestError(
                     Code.ATTEMPT_LIMIT,
-                    message("There were too many attempts to verify this person: try again after Retry-After."),
+                    message("There were too many attempts to verify this person: try again later."),
                     retry_after=provider.attempt_window,
                 )
 

@@ -74,7 +74,7 @@ class UserRemoval:
             for delete in (
                 user_verifications.delete_all,
                 history.forget_refusals_of,
-                console_sessions.forget_tokens_of,
+                console_sessions.forget_user,
                 openid_flows.forget_user,
             ):
                 delete(connection, tenant.name, user_id)

@@ -169,7 +169,7 @@ class Streams:
             interval = timedelta(seconds=VERIFICATION_INTERVAL if receiver else 0)
             if not signal_streams.take_verification(connection, stream_id, self._clock(), interval):
                 raise TooManyRequests(
-                    message("The stream was verified a moment ago: ask again after Retry-After."), VERIFICATION_INTERVAL
+                    message("The stream was verified a moment ago: try again later."), VERIFICATION_INTERVAL
                 )
             self._writer.add(connection, [known], VERIFICATION, {} if state is None else {"state": state})
 

@@ -171,7 +171,7 @@ class Initiation:
                     return applicant.applicant_id, bound
         raise RequestError(
             Code.BEING_STARTED,
-            message("The user's values changed repeatedly while they were sent: ask again after Retry-After."),
+            message("The user's values changed repeatedly while they were sent: try again later."),
             retry_after=START_TIME,
         )
 

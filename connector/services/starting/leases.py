@@ -30,7 +30,7 @@ class LeaseLostError(RequestError):
     def __init__(self) -> None:
         super().__init__(
             Code.BEING_STARTED,
-            "A verification is being started by another request: wait for its answer, or ask again after Retry-After.",
+            "A verification is being started by another request: wait for its answer, or try again later.",
             retry_after=START_TIME,
         )
 

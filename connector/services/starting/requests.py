@@ -193,7 +193,7 @@ class Verifications:
         if current.closed_at is not None:
             raise _not_awaiting(current.status)
         raise TooManyRequests(
-            message("The verification was resumed a moment ago: ask again after Retry-After."),
+            message("The verification was resumed a moment ago: try again later."),
             math.ceil(RESUME_PAUSE.total_seconds()),
         )
 
