@@ -209,9 +209,7 @@ def _access_denied(error: AccessDenied) -> Response:
 def _database_unavailable(error: DatabaseUnavailable) -> Response:
     code = _family().database_away
     log.error("database.unavailable", code=code, reason=error.reason)
-    description = (
-        "The database is unavailable or accepts no writes. Nothing was acknowledged: try again later."
-    )
+    description = "The database is unavailable or accepts no writes. Nothing was acknowledged: try again later."
     return body(code, code.message, description, 503, {"Retry-After": str(DATABASE_RETRY_AFTER)})
 
 

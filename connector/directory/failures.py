@@ -24,9 +24,7 @@ _MISDIRECTED = {401: "correct its credentials", 403: "give the client the permis
 
 def unreachable(host: str, reason: str, *, status: int | None = None, retry_after: int = RETRY_AFTER) -> DirectoryError:
     """Create the error for a directory that did not answer, or cannot answer now."""
-    text = (
-        f"The user directory at {host} gave no answer: {reason}. Nothing was changed here: try again later."
-    )
+    text = f"The user directory at {host} gave no answer: {reason}. Nothing was changed here: try again later."
     return DirectoryError(Code.DIRECTORY_UNREACHABLE, text, status=status, retry_after=retry_after)
 
 

@@ -124,9 +124,7 @@ ERRORS: list[tuple[ConnectorError, str]] = [
     ),
     (InvalidField("name", message("must not be empty")), "[name: [must not be empty].]"),
     (
-        OnfidoError(
-            Code.ONFIDO_UNREACHABLE, message("%(why)s. Try again later.", why=message("Onfido failed"))
-        ),
+        OnfidoError(Code.ONFIDO_UNREACHABLE, message("%(why)s. Try again later.", why=message("Onfido failed"))),
         "[[Onfido failed]. Try again later.]",
     ),
     (RequestError(Code.USER_NOT_FOUND, "written by another version"), "[something else]"),

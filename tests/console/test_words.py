@@ -53,3 +53,12 @@ def test_a_users_page_says_on_a_narrow_screen_why_an_attribute_is_not_verified(w
     world.connector.as_user("ann").verify(world.provider_id, "COMPLETED")
     page = Console(world, "bob", ALL_SCOPES).open("/console/users/ann")
     assert re.search(r'<div class="only-narrow[^"]*">It is the same as on the document, but', page)
+
+
+def test_the_remedy_for_a_run_in_review_is_its_decision(world: World) -> None:
+    world.outcome(world.start(world.add_user("ann")), status="review")
+    world.connector.as_user("ann").verify(world.provider_id, "COMPLETED")
+    [verification] = world.verifications("ann")
+    page = Console(world, "bob", ALL_SCOPES).open(f"/console/verifications/{verification.verification_id}")
+    assert "The value was right: decide on the review." in page
+    assert "ask the user to try again" not in page

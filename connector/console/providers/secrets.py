@@ -41,7 +41,10 @@ class SecretsForm(Form):
     client_secret = SecretField(_l("Client secret"))
     webhook_token = SecretField(
         _l("Webhook token"),
-        description=_l("The replaced token stays valid for a while, so that no event is lost."),
+        description=_l(
+            "Create the new one at Onfido, then enter it here. Events signed with the former one are accepted until "
+            "the time that is then shown here, so that none is lost."
+        ),
     )
     notice_secret = SecretField(_l("Notice secret"), description=_l("Notices to the application are signed with it."))
 

@@ -13,6 +13,7 @@ from connector.console.translations import say
 from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
+from connector.domain.studio.workflow_run import REVIEW
 from connector.domain.verifications.judgement import FINDING, RUN, Explanation, Rule, Step
 from connector.domain.verifications.reasons import reason_of_claim, reason_of_run
 from connector.domain.verifications.verification import VerificationClaim
@@ -51,9 +52,10 @@ class Attribute:
 def attributes_of(details: VerificationDetails, explanations: Sequence[Explanation]) -> list[Attribute]:
     """Return the attributes; the first that is not verified is expanded."""
     current = {each.uri: each for each in details.current}
-    rows = [
-        _attribute(each, current.get(each.claim.uri)) for each in in_order(explanations, lambda each: each.claim.uri)
-    ]
+    verification = details.listed.verification
+    is_undecided = verification.status == REVIEW and verification.decision is None and verification.replaced_at is None
+    ordered = in_order(explanations, lambda each: each.claim.uri)
+    rows = [_attribute(each, current.get(each.claim.uri), is_undecided=is_undecided) for each in ordered]
     first = next((each.uri for each in rows if each.chain and not each.is_verified), None)
     return [Attribute(**vars(each) | {"is_open": each.uri == first}) for each in rows]
 
@@ -70,11 +72,11 @@ def verdict_of(attributes: Sequence[Attribute], *, has_ended: bool) -> State | N
     return State("bad" if any(each.state.kind == "bad" for each in missing) else "none", "x-lg", text)
 
 
-def _attribute(explanation: Explanation, current: Claim | None) -> Attribute:
+def _attribute(explanation: Explanation, current: Claim | None, *, is_undecided: bool) -> Attribute:
     claim, verdict = explanation.claim, explanation.verdict
     status = verdict.verification_status if verdict else None
     is_verified = bool(verdict and verdict.is_verified)
-    reason = reason_of_claim(status, is_verified=is_verified)
+    reason = reason_of_claim(status, is_verified=is_verified, is_undecided=is_undecided)
     return Attribute(
         uri=claim.uri,
         state=attribute_state(status, is_verified=is_verified),

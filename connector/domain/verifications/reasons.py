@@ -128,6 +128,11 @@ OF_RUN: Mapping[str, Reason] = {
         _("The run ended with an error, which is not the user's fault."),
     ),
 }
+UNDECIDED = Reason(
+    OF_CLAIM[Comparison.CLEAR].user,
+    _("It is the same as on the document; the run waits for a decision."),
+    _("The value was right: decide on the review."),
+)
 REPLACED_REVIEW = Reason(
     OF_RUN[REVIEW].user, _("The run ended in review; a later one took its place, so it can no longer be decided.")
 )
@@ -145,15 +150,31 @@ def reason_of_run(status: str, decision: str | None = None, *, is_replaced: bool
     return OF_RUN.get(decision if status == REVIEW and decision else status, OTHER_RUN)
 
 
-def reason_of_claim(status: str | None, *, is_verified: bool, has_value: bool = True) -> Reason:
-    """Return the sentences about a claim by the result of its verification; None: it was never part of one."""
+def reason_of_claim(
+    status: str | None, *, is_verified: bool, has_value: bool = True, is_undecided: bool = False
+) -> Reason:
+    """Return the sentences about a claim by the result of its verification; None: it was never part of one.
+
+    `is_undecided`: that verification is in review, and can be decided.
+    """
     if is_verified:
         return OF_CLAIM[VERIFIED]
     if not has_value:
         return NO_VALUE
+    if is_undecided and status == Comparison.CLEAR:
+        return UNDECIDED
     return NOT_CHECKED if status is None else OF_CLAIM.get(status, OTHER_CLAIM)
 
 
 def all_reasons() -> Iterator[Reason]:
     """Yield every reason."""
-    yield from (NOT_CHECKED, NO_VALUE, REPLACED_REVIEW, OTHER_RUN, OTHER_CLAIM, *OF_CLAIM.values(), *OF_RUN.values())
+    yield from (
+        NOT_CHECKED,
+        NO_VALUE,
+        UNDECIDED,
+        REPLACED_REVIEW,
+        OTHER_RUN,
+        OTHER_CLAIM,
+        *OF_CLAIM.values(),
+        *OF_RUN.values(),
+    )
