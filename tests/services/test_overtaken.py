@@ -154,6 +154,7 @@ def test_a_run_that_ends_before_its_turn_to_resume_is_not_resumed(world: World, 
 
 @pytest.mark.one_database
 def test_a_turn_to_resume_is_returned_only_if_onfido_did_not_answer(world: World, ann: Caller) -> None:
+    world.clock.stop()
     world.start(ann)
     world.faults(route="GET /workflow_runs/{run_id}", failed=-1)
     assert ann.verify(world.provider_id, "REINITIATED").status_code == 503

@@ -25,6 +25,8 @@ CLEAR: dict[str, str | None] = {"first_name": "clear", "last_name": "clear", "da
 
 @pytest.fixture
 def ann(world: World) -> Caller:
+    """A user; the clock is stopped, so that a pause lasts until a test moves it."""
+    world.clock.stop()
     return world.add_user()
 
 
@@ -42,9 +44,8 @@ def asked(world: World) -> int:
 
 
 def open_run(world: World, caller: Caller) -> str:
-    """Start a run, and stop the clock a minute later, so that the run may be read again."""
+    """Start a run, and advance the clock by a minute, so that the run may be read again."""
     run_id = world.start(caller)
-    world.clock.stop()
     world.clock.advance(60)
     return run_id
 

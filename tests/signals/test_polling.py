@@ -157,6 +157,7 @@ def test_a_pushed_stream_cannot_be_polled(world: World) -> None:
 
 
 def test_a_verification_event_contains_the_state(world: World, receiver: Receiver) -> None:
+    world.clock.stop()
     asked = {"stream_id": receiver.stream_id, "state": "VGhpcyBpcyBh"}
     assert receiver.caller.post(VERIFICATION, asked).status_code == 204
     [event] = receiver.events()
