@@ -12,7 +12,6 @@ import json
 import math
 import threading
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 from joserfc import jwt
@@ -23,6 +22,7 @@ from connector.access.issuer import TrustedIssuer
 from connector.access.signed import SigningIssuer
 from connector.access.tokens import TrustedIssuers, trust
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.private_file import check_private, create_private_file
@@ -57,7 +57,7 @@ def mint_token(
         "aud": AUDIENCE,
         "sub": subject,
         "client_id": CLIENT_ID,
-        "jti": str(uuid.uuid4()),
+        "jti": new_id(),
         "iat": now,
         "exp": now + lifetime,
         "scope": " ".join(scopes),

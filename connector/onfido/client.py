@@ -14,12 +14,12 @@ ones, and fail after a short wait for their turn. Only reads are repeated, so no
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector.domain.ids import new_id
 from connector.domain.providers.applicant import RemoteApplicant
 from connector.domain.providers.credentials import Credentials
 from connector.domain.studio.capture import LinkOptions, SdkOptions
@@ -140,7 +140,7 @@ class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
         workflow.
         """
         try:
-            self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()))
+            self.create_run(workflow_id=workflow_id, applicant_id=new_id())
         except OnfidoError as error:
             if error.code is not Code.APPLICANT_REFUSED:
                 raise

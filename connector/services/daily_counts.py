@@ -10,11 +10,11 @@ the next pass repeats one that was lost.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
+from connector.domain.ids import new_id
 from connector.domain.statistics.counting import bounds, due_days
 from connector.domain.statistics.hour_counts import first_kept
 from connector.domain.statistics.measures import OF_VERIFICATIONS, Count, Measure
@@ -53,7 +53,7 @@ class DailyCounts:
             hourly_counts.forget(connection, self._first_with_hours())
 
     def _count(self, day: date, seen: datetime | None, provider_ids: Sequence[str]) -> None:
-        owner, now, window = str(uuid.uuid4()), self._clock(), Window(*bounds(day))
+        owner, now, window = new_id(), self._clock(), Window(*bounds(day))
         with self._database.write() as connection:
             if not daily_counts.take(connection, day, seen, owner, now):
                 return

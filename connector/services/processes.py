@@ -7,7 +7,6 @@ the change in the audit trail.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 from connector.domain.audit.differences import REPLACED
 from connector.domain.audit.history import CHANGED, SETTINGS, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
 from connector.store import processes
@@ -64,7 +64,7 @@ class Processes:
 
     def register(self, starting: Starting) -> str:
         """Add a process, record the changes since the last one of its role, and return the process's id."""
-        now, process_id = self._clock(), str(uuid.uuid4())
+        now, process_id = self._clock(), new_id()
         marks = {name: self._mark(name, value) for name, value in starting.exact.items()}
         with self._database.write() as connection:
             processes.forget(connection, now - KEPT)

@@ -66,7 +66,8 @@ class Database:
         self._check_in_place()
         with distinguished_errors(), self._reader_engine.begin() as connection:
             yield connection
-            batch.flush(connection)
+            if not self.is_sqlite:
+                batch.flush(connection)
 
     @contextmanager
     def write(self, patience: float | None = None, *, waits_for_disk: bool = True) -> Iterator[Connection]:
@@ -82,14 +83,15 @@ class Database:
             self._check_in_place()
             with distinguished_errors(), self._writer_engine.begin() as connection:
                 if self.is_sqlite:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    batch.begin(connection)
                 added.begin(connection)
                 if not (waits_for_disk or self.is_sqlite):
                     batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
                 yield connection
-                if added.is_late() and not self.is_sqlite:
-                    added.notify(connection)
-                batch.flush(connection, commit=True)
+                if not self.is_sqlite:
+                    if added.is_late():
+                        added.notify(connection)
+                    batch.flush(connection, commit=True)
                 after = batch.unsent(connection)
         added.publish()
         if after:

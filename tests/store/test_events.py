@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from connector.domain.ids import new_id
 from connector.domain.verifications.verification import VerificationClaim
 from connector.store.engine import Database
 from connector.store.models import events as events_table
@@ -33,7 +34,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
         state: str = events.APPLIED,
     ) -> str | None:
         event = {
-            "id": events.new_id(),
+            "id": new_id(),
             "provider_id": provider_id,
             "digest": digest,
             "kind": "workflow_run.completed",
@@ -177,7 +178,7 @@ def test_the_oldest_of_too_many_events_of_unknown_runs_are_given_up(
 ) -> None:
     def row(number: int, run_id: str, verification_id: str | None = None, owner: str = provider_id) -> dict[str, Any]:
         return {
-            "id": events.new_id(),
+            "id": new_id(),
             "provider_id": owner,
             "digest": f"{run_id} {number}",
             "kind": "workflow_run.completed",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from connector.domain.answered import Answered
 from connector.domain.audit.differences import differences
 from connector.domain.audit.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.messages import message
 from connector.domain.notices import (
     BY_ADMINISTRATOR,
@@ -110,7 +110,7 @@ class Endpoints:
         Raises `InvalidField` for a configuration that could never work; `RequestError` if there is no such provider.
         """
         check_endpoint(config, self._policy)
-        secret, endpoint_id = self._secret(secret), str(uuid.uuid4())
+        secret, endpoint_id = self._secret(secret), new_id()
         with self._database.write() as connection:
             _lock_providers(connection, tenant, config)
             sealed = self._secrets.seal(endpoint_id, secret)
@@ -195,7 +195,7 @@ class Endpoints:
         with self._database.write() as connection:
             sealed = endpoints.find_secrets(connection, endpoint_id)
             self._record(connection, tenant, endpoint_id, TESTED, actor, endpoint.config, {})
-        notice_id, at = str(uuid.uuid4()), timestamp(now)
+        notice_id, at = new_id(), timestamp(now)
         body = {"type": TEST, "id": notice_id, "at": at, "data": {"tenant": tenant.name, "endpointId": endpoint_id}}
         secrets = self._secrets.valid(endpoint_id, sealed)
         try:

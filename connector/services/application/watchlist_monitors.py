@@ -10,7 +10,6 @@ is created, and Onfido's list is read before that: after a crash or a lost answe
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.ids import new_id
 from connector.domain.providers.provider import Provider
 from connector.domain.studio.watchlist import MonitorTarget, RemoteMonitor, is_ours, monitor_tag, target_of
 from connector.errors import ConnectorError, OnfidoError
@@ -124,7 +124,7 @@ class WatchlistMonitors:
     def _turn(self, order: UpdateMonitor) -> Iterator[Turn]:
         """Lease the user's monitor; a lease during which a creation was not answered is left to expire."""
         with self._database.write() as connection:
-            owner = str(uuid.uuid4())
+            owner = new_id()
             turn = watchlist_monitors.take(connection, order.tenant, order.provider_id, order.user_id, owner, LEASE)
         if turn is None:
             raise BusyError("Another delivery creates or ends this user's watchlist monitor.")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,6 +21,7 @@ import structlog
 
 from connector.directory import RemoteDirectory
 from connector.directory.directories import Directories
+from connector.domain.ids import new_id
 from connector.domain.openid.flow import is_guest
 from connector.domain.people.written_status import WrittenStatus, status_of
 from connector.domain.tenancy import Tenant, Tenants
@@ -81,7 +81,7 @@ class WriteBack:
     @contextmanager
     def _turn(self, order: WriteStatus) -> Iterator[Turn]:
         with self._database.write() as connection:
-            turn = status_writes.take(connection, order.tenant, order.user_id, str(uuid.uuid4()), LEASE)
+            turn = status_writes.take(connection, order.tenant, order.user_id, new_id(), LEASE)
         if turn is None:
             raise BusyError("Another delivery writes this user's status.")
         try:

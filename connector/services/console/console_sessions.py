@@ -12,7 +12,6 @@ then sends a form, the form is kept for the session after it (`console_drafts.py
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -21,6 +20,7 @@ import structlog
 from connector.domain.access_tokens import OwnToken
 from connector.domain.audit.history import SYSTEM
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.tenancy import Tenant
 from connector.services.batches import forget
 from connector.services.console.console_drafts import ConsoleDrafts, Draft
@@ -109,7 +109,7 @@ class ConsoleSessions:
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
         expires_at, token = now + self._lifetime, person.token
         session = ConsoleSession(
-            session_id=str(uuid.uuid4()),
+            session_id=new_id(),
             tenant=tenant.name,
             user_id=person.user_id,
             name=person.name[:MAX_NAME],

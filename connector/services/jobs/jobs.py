@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.domain.audit.history import JOB, SYSTEM, by_administrator
+from connector.domain.ids import new_id
 from connector.domain.jobs import CANCELLED, DONE, OPEN_AT_MOST, Format, Job, JobFailed, JobRequest
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
@@ -56,7 +56,7 @@ class Jobs:
         """
         digest = _digest(request)
         request_key = _request_key(actor, digest, key)
-        job_id = str(uuid.uuid4())
+        job_id = new_id()
         with self._database.write() as connection:
             jobs.add(connection, job_id, tenant.name, request, actor, (request_key, digest), self._clock())
             job, stored = jobs.get_requested(connection, tenant.name, request_key)

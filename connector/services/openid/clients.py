@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 
 from connector.domain.audit.differences import differences
 from connector.domain.audit.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
+from connector.domain.ids import new_id
 from connector.domain.messages import message
 from connector.domain.openid.clients import Client, ClientConfig, check_client
 from connector.domain.openid.reach import check_reach
@@ -76,7 +76,7 @@ class Clients:
         """
         check_client(config, set(self._names.values()), self._policy)
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
-        client = Client(str(uuid.uuid4()), tenant.name, config, now, now)
+        client = Client(new_id(), tenant.name, config, now, now)
         with self._database.write() as connection:
             check_reach(config, _share_provider(connection, tenant, config), self._names)
             openid_clients.add(connection, client, digest_of(secret))

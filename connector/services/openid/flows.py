@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import structlog
 
 from connector.domain.environment import SANDBOX
+from connector.domain.ids import new_id
 from connector.domain.messages import message
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import Client
@@ -78,7 +78,7 @@ class Flows:
         values = {uri: request.values[self._names[uri]] for uri in uris} if request.values else {}
         if values:
             self._check_values(provider, values)
-        flow_id, token, now = str(uuid.uuid4()), secrets.token_urlsafe(TOKEN_BYTES), self._clock()
+        flow_id, token, now = new_id(), secrets.token_urlsafe(TOKEN_BYTES), self._clock()
         subject = parameters.get("login_hint") or flow_id
         flow = Flow(
             flow_id=flow_id,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.domain.audit.history import ADMINISTRATOR, CLAIM, Change
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.messages import message
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
@@ -47,7 +48,7 @@ def new_rows(
     """Return the rows of claims that an administrator adds; `fingerprints` are those of the user's values, by URI."""
     return [
         {
-            "id": claims.new_id(),
+            "id": new_id(),
             "tenant": tenant.name,
             "provider_id": entry.provider_id,
             "user_id": user_id,

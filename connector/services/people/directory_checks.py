@@ -14,7 +14,6 @@ The tenant's setting determines what happens to a user who is gone: keep, unveri
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -23,6 +22,7 @@ import structlog
 
 from connector import metrics
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.messages import message
 from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import REMOVE, UNVERIFY, Tenant, Tenants
@@ -119,7 +119,7 @@ class DirectoryChecks:
         now = self._clock()
         for tenant in self._tenants.configured:
             if seconds := tenant.directory.check_interval:
-                pass_id = str(uuid.uuid4())
+                pass_id = new_id()
                 with self._database.write() as connection:
                     if directory_checks.begin(connection, tenant.name, pass_id, now, now - timedelta(seconds=seconds)):
                         outbox.add(connection, CheckUsers(tenant.name, pass_id))

@@ -8,10 +8,10 @@ This tests everything except the path from Onfido to the proxy, for which the ti
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from connector.domain.ids import new_id
 from connector.domain.messages import marked, message
 from connector.domain.providers.readiness import DELIVERY, Check, not_checked, webhook_objection
 from connector.errors import ConnectorError
@@ -42,7 +42,7 @@ def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, pos
     if webhook_objection(account.provider, account.url) is not None:
         return not_checked(DELIVERY, message("the check of the webhook failed"))
     last = _last(last_event_at)
-    body, probe_id = _event(), str(uuid.uuid4())
+    body, probe_id = _event(), new_id()
     headers = {
         SIGNATURE_HEADER: sign(body, account.token).decode(),
         CORRELATION: probe_id,
@@ -76,5 +76,5 @@ def _judge(url: str, status: int, last: str, *, is_ours: bool) -> Check:
 
 
 def _event() -> bytes:
-    payload = {"resource_type": "connector", "action": PROBE, "object": {"id": str(uuid.uuid4())}}
+    payload = {"resource_type": "connector", "action": PROBE, "object": {"id": new_id()}}
     return json.dumps({"payload": payload}).encode()

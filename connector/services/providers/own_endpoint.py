@@ -5,13 +5,13 @@ It is stored like any other endpoint, but only changed with its provider.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.domain.ids import new_id
 from connector.domain.notices import OWN_EVENTS, Endpoint, EndpointConfig
 from connector.domain.studio.studio import Notices
 from connector.services.endpoint_secrets import EndpointSecrets
@@ -45,7 +45,7 @@ class OwnEndpoints:
             endpoints.change(connection, known.endpoint_id, self._changed(connection, known, config, secret))
 
     def _add(self, connection: Connection, tenant: str, config: EndpointConfig, secret: str) -> None:
-        endpoint_id = str(uuid.uuid4())
+        endpoint_id = new_id()
         sealed = self._secrets.seal(endpoint_id, secret)
         endpoints.add(connection, endpoint_id, tenant, config, sealed, self._clock(), is_of_provider=True)
 

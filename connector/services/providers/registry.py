@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 
 from connector.domain.audit.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
 from connector.domain.environment import SANDBOX
-from connector.domain.ids import normal_id
+from connector.domain.ids import new_id, normal_id
 from connector.domain.messages import message
 from connector.domain.providers.health import AFTER_CHANGE
 from connector.domain.providers.provider import Condition, Provider, ProviderConfig
@@ -62,7 +61,7 @@ class Providers:
         """
         config = self._rules.new(config)
         studio = config.studio or Studio()
-        provider_id = str(uuid.uuid4())
+        provider_id = new_id()
         columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
         columns |= self._times(columns)
         with name_conflict(config), self._database.write() as connection:

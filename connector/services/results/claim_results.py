@@ -13,6 +13,7 @@ from connector.domain.audit.history import CLAIM, Change
 from connector.domain.claims import ClaimState
 from connector.domain.environment import LIVE, SANDBOX, counts
 from connector.domain.frozen import replace
+from connector.domain.ids import new_id
 from connector.domain.studio.workflow_run import RunSnapshot
 from connector.domain.text import fold
 from connector.domain.verifications.judgement import Judged, Verdict, judge
@@ -99,7 +100,7 @@ class ClaimResults:
 def claim_row(verification: Verification, claim: VerificationClaim, now: datetime) -> dict[str, Any]:
     """Return the row of a claim of a verification, not verified yet."""
     return {
-        "id": claims.new_id(),
+        "id": new_id(),
         "tenant": verification.tenant,
         "provider_id": verification.provider_id,
         "user_id": verification.user_id,

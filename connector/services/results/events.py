@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 
 from connector import metrics
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.notices import DECISION_WAITING, TASK_STARTED
 from connector.domain.studio.studio import MANUAL_REVIEW
 from connector.domain.tenancy import Tenant
@@ -147,7 +148,7 @@ class Events:
             self.match(provider_id, run_id)
 
     def _row(self, provider_id: str, posted: Posted, state: str) -> dict[str, Any]:
-        event, event_id = posted.event, events.new_id()
+        event, event_id = posted.event, new_id()
         return {
             "id": event_id,
             "provider_id": provider_id,

@@ -5,7 +5,6 @@ Each method takes the tenant, and with `receiver` acts only on that receiver's s
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from sqlalchemy import Connection
 
 from connector.domain.audit.differences import differences
 from connector.domain.audit.history import ADDED, CHANGED, REMOVED, STREAM, SYSTEM, by_administrator
+from connector.domain.ids import new_id
 from connector.domain.messages import message
 from connector.domain.providers.credentials import MASK
 from connector.domain.signals import (
@@ -89,7 +89,7 @@ class Streams:
         """Create a stream; raise `InvalidField`, or `RequestError` if there are too many."""
         check_stream(config, self._policy)
         self._forget_levels(tenant)
-        now, stream_id = self._clock(), str(uuid.uuid4())
+        now, stream_id = self._clock(), new_id()
         with self._database.write() as connection:
             providers.lock_all(connection, tenant.name)
             others = signal_streams.lock_all(connection, tenant.name)

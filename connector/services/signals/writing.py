@@ -6,7 +6,6 @@ dropped, and its receiver is notified by an event and by its status.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 
 from connector.domain.audit.history import STREAM, SYSTEM, by_administrator
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.signals import DISABLED, ENABLED, MAX_WAITING, OVERFLOW, STREAM_UPDATED, Event, Stream
 from connector.services.journal import Journal
 from connector.services.use_case import use_case
@@ -113,10 +113,8 @@ class SignalWriter:
     ) -> None:
         if not streams:
             return
-        now, transaction_id = self._clock(), str(uuid.uuid4())
-        events = [
-            Event(str(uuid.uuid4()), each.stream_id, kind, user_id, transaction_id, payload, now) for each in streams
-        ]
+        now, transaction_id = self._clock(), new_id()
+        events = [Event(new_id(), each.stream_id, kind, user_id, transaction_id, payload, now) for each in streams]
         signal_events.add_all(connection, streams[0].tenant, events)
         signal_streams.count_events(connection, {each.stream_id: 1 for each in streams})
         for stream in streams:

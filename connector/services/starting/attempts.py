@@ -7,7 +7,6 @@ interrupted, lease expired ──► take it over                with the user, 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.audit.history import INITIATED
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.domain.providers.provider import Provider
 from connector.domain.studio.capture import LINK
 from connector.domain.studio.workflow_input import RunPlan
@@ -144,7 +144,7 @@ class Attempts:
         Raises `RequestError` if the user has started as many as the provider allows: this is checked while no other
         request can start one.
         """
-        verification_id, now = str(uuid.uuid4()), self._clock()
+        verification_id, now = new_id(), self._clock()
         try:
             # It is written to disk with the attempt's next commit, before a run is requested from Onfido.
             with self._leases.held(verification_id, lease), self._database.write(waits_for_disk=False) as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.ids import new_id
 from connector.errors import Code, ConnectorError, RequestError
 from connector.services.afterwards import Afterwards
 from connector.services.timing import Timing
@@ -50,7 +50,7 @@ class Leases:
     def new(self) -> Lease:
         """Return a lease that starts now."""
         length = timedelta(seconds=self._timing.interactive_budget) + MARGIN
-        return Lease(str(uuid.uuid4()), self._clock() + length)
+        return Lease(new_id(), self._clock() + length)
 
     @contextmanager
     def held(self, verification_id: str, lease: Lease) -> Iterator[None]:

@@ -5,7 +5,6 @@ Several of a user's claims are always written in the order of their URIs, so tha
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -237,11 +236,6 @@ def forget(
     )
     verified = [row for row in gone if row.is_verified]
     return changes_of(verified, now, tenant, current=REMOVED, cause=USER_REMOVED)
-
-
-def new_id() -> str:
-    """Return a new id for a claim."""
-    return str(uuid.uuid4())
 
 
 def _claim(row: Any) -> Claim:

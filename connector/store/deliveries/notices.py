@@ -7,7 +7,6 @@ an endpoint does not answer ──► postpone: none of its notices is due for s
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
@@ -17,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.store import batch
 from connector.store.deliveries import queueing
 from connector.store.deliveries.outbox import READY, Delivery, is_for, is_in, leasing
@@ -50,7 +50,7 @@ class NoticePayload(ConditionalPayload):
     def candidate(self, dedupe_key: str | None = None) -> Candidate:
         """Return the notice with the condition that an endpoint has chosen it, for each such endpoint."""
         first, *others = self.events
-        payload = vars(self) | {"notice_id": self.notice_id or str(uuid.uuid4())}
+        payload = vars(self) | {"notice_id": self.notice_id or new_id()}
         del payload["endpoint_id"]
         parameters = {
             "provider_id": self.provider_id,

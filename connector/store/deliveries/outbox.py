@@ -34,6 +34,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector import tracing
 from connector.domain.frozen import frozen
+from connector.domain.ids import new_id
 from connector.store import batch, pages
 from connector.store.batch import Answer
 from connector.store.dialect import Extended, Insert, from_now, insert
@@ -278,7 +279,7 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
 
 def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
     return {
-        "id": str(uuid.uuid4()),
+        "id": new_id(),
         "kind": payload.kind,
         **{name: getattr(payload, name, None) for name in ("tenant", "provider_id", "verification_id", "endpoint_id")},
         "payload": asdict(payload),

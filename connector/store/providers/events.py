@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -57,11 +56,6 @@ class ParkedEvent:
 
     event_id: str
     body: str
-
-
-def new_id() -> str:
-    """Return a new id for an event, for which its body is encrypted."""
-    return str(uuid.uuid4())
 
 
 def add(connection: Connection, row: Mapping[str, Any]) -> Answer:
