@@ -152,7 +152,7 @@ def test_a_manual_decision_is_awaited_until_the_run_has_ended(
         assert lookup.count(tenant, replace(criteria, **more)) == ("tag" not in more)
     console = Console(quiet, "bob", ALL_SCOPES)
     assert "1 run waits for a manual decision at Onfido." in console.open("/console/home")
-    assert "A manual decision is awaited at Onfido, since" in console.open(f"/console/verifications/{run_id}")
+    assert "A manual decision is awaited at Onfido. It was first needed" in console.open(f"/console/verifications/{run_id}")
 
     assert quiet.post_event(event_body(run_id, "approved", {"first_name": "clear"})).ok
 
@@ -160,7 +160,7 @@ def test_a_manual_decision_is_awaited_until_the_run_has_ended(
     assert not lookup.page(Tenant("another.example"), criteria, limit=9).rows
     assert quiet.post_event(task_event(other, "review_3", MANUAL_REVIEW)).ok
     assert lookup.count(tenant, criteria) == 1
-    assert "awaited at Onfido, since" not in console.open(f"/console/verifications/{run_id}")
+    assert "A manual decision is awaited at Onfido" not in console.open(f"/console/verifications/{run_id}")
     assert "A manual decision was needed" in console.open(f"/console/verifications/{run_id}")
 
 
