@@ -152,7 +152,9 @@ def test_a_manual_decision_is_awaited_until_the_run_has_ended(
         assert lookup.count(tenant, replace(criteria, **more)) == ("tag" not in more)
     console = Console(quiet, "bob", ALL_SCOPES)
     assert "1 run waits for a manual decision at Onfido." in console.open("/console/home")
-    assert "A manual decision is awaited at Onfido. It was first needed" in console.open(f"/console/verifications/{run_id}")
+    assert "A manual decision is awaited at Onfido. It was first needed" in console.open(
+        f"/console/verifications/{run_id}"
+    )
 
     assert quiet.post_event(event_body(run_id, "approved", {"first_name": "clear"})).ok
 
