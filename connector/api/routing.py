@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from types import MethodType
 from typing import Any
 
 from werkzeug.routing import Rule
@@ -19,11 +19,9 @@ class Route(Rule):
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         compile_builder = super()._compile_builder
 
-        @cache
-        def compiled() -> Callable[..., tuple[str, str]]:
-            return compile_builder(append_unknown)
-
         def build(rule: Rule, **values: Any) -> tuple[str, str]:
-            return compiled()(rule, **values)
+            compiled: Callable[..., tuple[str, str]] = MethodType(compile_builder(append_unknown), rule)
+            setattr(rule, "_build_unknown" if append_unknown else "_build", compiled)  # instead of this function
+            return compiled(**values)
 
         return build

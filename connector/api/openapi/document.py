@@ -62,6 +62,9 @@ class ConnectorApi(Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         """Leave errors to `connector.api.errors`."""
 
+    def _register_responses(self) -> None:
+        """Leave the responses of all statuses to the document's creation."""
+
     def _openapi_json(self) -> Response:
         """Serve the document; it is created once, because it is public."""
         with self._lock:
@@ -69,6 +72,7 @@ class ConnectorApi(Api):  # type: ignore[misc]
         return Response(self._document, mimetype="application/json")
 
     def _describe(self) -> str:
+        super()._register_responses()
         for each in self._blueprints:
             each.register_views_in_doc(self, self._app, self.spec, name=each.name, parameters=None)
             self.spec.tag({"name": each.name, "description": each.description})
