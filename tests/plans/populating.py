@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import request
@@ -43,18 +44,33 @@ def populate(world: World, number: int) -> str:
     neighbour: str = admin.post(PROVIDERS, body | {"name": "neighbour"}).json()["id"]
     elsewhere: str = others.post(PROVIDERS, body).json()["id"]
     database = world.connector.services.database
-    with database.write() as connection:
-        if database.is_sqlite:
-            connection.exec_driver_sql(f"PRAGMA cache_size = -{MOST_CACHED}")  # ids come in no order
+    with database.write() as connection, filling(connection):
         settle(connection, Place(world.tenant, world.provider_id, "a"), number)
         settle(connection, Place(world.tenant, neighbour, "b", of_sandbox=10 * OF_SANDBOX), number // 8)
         settle(connection, Place(ELSEWHERE, elsewhere, "c"), number // 8)
-        if database.is_sqlite:
-            connection.exec_driver_sql("PRAGMA cache_size = -2000")
     if not database.is_sqlite:
         with database.write() as connection:
             collect_statistics(connection)
     return neighbour
+
+
+@contextmanager
+def filling(connection: Connection) -> Iterator[None]:
+    """Prepare a transaction for very many new rows, whose ids come in no order."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{MOST_CACHED}")
+        yield
+        connection.exec_driver_sql("PRAGMA cache_size = -2000")
+        return
+    # To sort all rows for an index at the end takes a third less CPU time than to find the place of each.
+    ours = "indrelid = ANY(%s::regclass[])"
+    connection.exec_driver_sql(f"UPDATE pg_index SET indisready = false WHERE {ours}", (list(metadata.tables),))
+    yield
+    connection.exec_driver_sql("; ".join(f"REINDEX TABLE {name}" for name in metadata.tables))
+    left = connection.exec_driver_sql(
+        f"SELECT 1 FROM pg_index WHERE {ours} AND NOT indisready", (list(metadata.tables),)
+    )
+    assert left.first() is None, "an index is not used by the plans"
 
 
 def collect_statistics(connection: Connection) -> None:
