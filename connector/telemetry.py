@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import re
 import sys
 import threading
+import uuid
 from collections.abc import MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -35,7 +35,7 @@ def new_trace_id(given: str | None, of_span: str = "") -> str:
     """Return the caller's correlation id if it is well formed; otherwise the trace id of the request's span, or a new
     one.
     """
-    return given if given and _SANE_TRACE_ID.fullmatch(given) else of_span or os.urandom(16).hex()
+    return given if given and _SANE_TRACE_ID.fullmatch(given) else of_span or str(uuid.uuid4())
 
 
 def configure_logging(level: str, log_format: str) -> None:
