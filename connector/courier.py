@@ -13,7 +13,7 @@ import time
 
 import structlog
 
-from connector.errors import DatabaseUnavailable
+from connector.errors import DatabaseUnavailable, logged_reason
 from connector.services.outbox import Outbox, new_owner
 from connector.store.deliveries.outbox import Delivery
 from connector.store.engine import Database
@@ -88,7 +88,7 @@ class Courier:
                 self._send(delivery)
                 delivery = None if self._stopping.is_set() else self._lease_next()
         except Exception as error:  # noqa: BLE001  its lease expires, and the dispatcher continues
-            log.warning("courier.interrupted", reason=type(error).__name__)
+            log.warning("courier.interrupted", reason=logged_reason(error))
         finally:
             self._sending.discard(threading.current_thread())
 

@@ -269,7 +269,10 @@ class DatabaseUnavailable(Exception):  # noqa: N818  it is a state, not a defect
 
     It is not a `ConnectorError`, so that it is never handled as an answer to the request. `reason` has the driver's
     message, for the log and the operator only; `is_reached` is false if there was no connection, or it broke.
+    `summary` may be stored.
     """
+
+    summary = "the database was unavailable"
 
     def __init__(self, reason: str, *, is_reached: bool = True) -> None:
         super().__init__(reason)
@@ -279,3 +282,11 @@ class DatabaseUnavailable(Exception):  # noqa: N818  it is a state, not a defect
 
 class ConfigurationError(ConnectorError):
     """A setting, a key or the database is wrong, which the operator can correct; the process refuses to start."""
+
+
+def logged_reason(error: Exception) -> str:
+    """Return the words of a log line about an error that only ends one piece of work.
+
+    Those of the driver if the database is unavailable; otherwise the type, because the text may contain anything.
+    """
+    return error.reason if isinstance(error, DatabaseUnavailable) else type(error).__name__

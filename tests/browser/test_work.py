@@ -209,6 +209,7 @@ class TestJobs:
         page.get_by_role("link", name="Jobs").last.click()
         page.get_by_role("link", name="Resend deliveries…").click()
         page.get_by_role("button", name="Count them").click()
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was done.")
         expect(page.get_by_role("alert")).to_contain_text("no such delivery exists since this one")
         admin = admin_of(home)
         with serving(Taking) as url:

@@ -70,11 +70,11 @@ def shown(result: Result) -> Any:
 
 class TestList:
     def test_every_option_filters_the_list(self, world: World, ann: Caller, run: Run) -> None:
-        ben = world.add_user("ben")
+        began, ben = datetime.now(UTC), world.add_user("ben")
         first, second = start(world, ann, tags="vip"), start(world, ben)
         world.outcome(second, status="review")
         ben.verify(world.provider_id, "COMPLETED")
-        now, day = datetime.now(UTC), timedelta(days=1)
+        now, day = datetime.now(UTC), timedelta(days=1)  # it may be the next day by now
         for options, expected in (
             ((), [second, first]),
             (("--sort", "asc"), [first, second]),
@@ -83,9 +83,9 @@ class TestList:
             (("--status", "awaiting_input"), [first]),
             (("--user", "ann"), [first]),
             (("--tag", "vip"), [first]),
-            (("--from", f"{now - day:%Y-%m-%d}", "--to", f"{now:%Y-%m-%d}"), [second, first]),
+            (("--from", f"{began - day:%Y-%m-%d}", "--to", f"{now:%Y-%m-%d}"), [second, first]),
             (("--from", (now + timedelta(hours=1)).isoformat()), []),
-            (("--to", f"{now - day:%Y-%m-%d}"), []),
+            (("--to", f"{began - day:%Y-%m-%d}"), []),
         ):
             assert [each["runId"] for each in shown(run("list", *options, "--json"))["verifications"]] == expected, (
                 options

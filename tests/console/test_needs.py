@@ -62,3 +62,14 @@ def test_the_delay_of_the_worker_is_shown_once_it_is_late(world: World) -> None:
 
     page = re.sub("<[^>]+>", "", html.unescape(console.open("/console/home")))
     assert re.search("oldest delivery was due 1[01] minutes ago", page)
+
+
+def test_refused_posts_lead_to_the_list_that_counts_them(world: World) -> None:
+    assert world.post_event(b"{}", signature="00").status_code == 401
+    world.connector.services.refused_posts.write()
+    console = Console(world, "bob", ALL_SCOPES)
+    address = f"/console/events?provider={world.provider_id}"
+
+    assert f'href="{address}#refused"' in console.open("/console/home")
+
+    assert 'id="refused"' in console.open(address)

@@ -97,7 +97,7 @@ def _refused_posts() -> Iterator[Need]:
                 posts.number,
                 name=posts.provider_name,
             )
-            url = link("events.show_list", provider=posts.provider_id, state="refused")
+            url = link("events.show_list", provider=posts.provider_id, _anchor="refused")
             yield Need("fault", "shield-x", text, _cause(posts.cause), _("View"), url)
 
 

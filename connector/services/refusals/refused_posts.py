@@ -19,7 +19,7 @@ import structlog
 
 from connector import metrics
 from connector.domain.events import RefusedPosts
-from connector.errors import DatabaseUnavailable
+from connector.errors import logged_reason
 from connector.store.engine import Database
 from connector.store.providers import refused_posts
 
@@ -70,8 +70,7 @@ class RefusedPostCounts:
                 with self._database.write() as connection:
                     refused_posts.add_all(connection, list(counts.values()))
             except Exception as error:  # noqa: BLE001  counts of refused posts must not end the thread
-                reason = error.reason if isinstance(error, DatabaseUnavailable) else type(error).__name__
-                log.warning("refused_posts.not_written", reason=reason)
+                log.warning("refused_posts.not_written", reason=logged_reason(error))
                 with self._lock:
                     self._add(counts)
 
