@@ -69,6 +69,10 @@ class Clock:
         """Stop the clock: from now on it moves only on request."""
         self._stopped_at = datetime.now(UTC)
 
+    def go_on(self) -> None:
+        """Let a stopped clock go on; it shows what it would show without the stop."""
+        self._stopped_at = None
+
     def advance(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)
 

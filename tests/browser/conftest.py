@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.browser.visiting import ALL_SCOPES, Visitor
@@ -83,7 +83,16 @@ def visit(chromium: Browser, place: World, request: pytest.FixtureRequest) -> It
         return visitor
 
     yield begin
+    _remove_endpoints(place)
     for visitor in visitors:
         visitor.leave()
     for visitor in visitors:
         visitor.check()
+
+
+def _remove_endpoints(place: World) -> None:
+    """Remove the endpoints for all of a tenant's providers: they would appear on the pages of the next test."""
+    tenant, endpoints = Tenant(place.tenant), place.connector.services.endpoints
+    for endpoint in endpoints.all(tenant):
+        if endpoint.config.provider_id is None:
+            endpoints.remove(tenant, endpoint.endpoint_id)

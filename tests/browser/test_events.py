@@ -79,7 +79,7 @@ def test_a_parked_event_is_applied_again(visit: Visit, place: World, provider: s
         connection.execute(update(events).where(*is_applied).values(state="parked"))
     visitor = visit()
     page = visitor.open(f"/console/events?provider={provider}&state=parked")
-    page.get_by_role("region", name="Events").get_by_role("link").last.click()
+    page.get_by_role("region", name="Events").get_by_role("row").last.get_by_role("link").first.click()
     page.get_by_role("link", name="Apply again").click()
     page.get_by_role("dialog").get_by_role("button", name="Apply again").click()
     expect(page.get_by_text("The event is applied.")).to_be_visible()

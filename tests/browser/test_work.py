@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import quote
@@ -218,6 +219,9 @@ class TestJobs:
             home.wait_until(
                 lambda: admin.get(DELIVERIES, params={"state": "done", "kind": "tell_change"}).json()["deliveries"]
             )
+        page.get_by_label("Since").fill(
+            f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M}"
+        )  # midnight may follow
         page.get_by_label("Every notice since then, also those that were sent").check()
         page.get_by_role("button", name="Count them").click()
         expect(page.get_by_role("heading", name="Resend 1 delivery?")).to_be_visible()

@@ -36,6 +36,7 @@ def quiet(attacked: tuple[ConnectorServer, Clock], simulator: Simulator) -> Iter
     connector.deliver()
     yield add_provider(world)
     connector.rest()
+    clock.go_on()  # the next test's clock is the same
 
 
 @pytest.fixture
