@@ -219,9 +219,8 @@ class TestJobs:
             home.wait_until(
                 lambda: admin.get(DELIVERIES, params={"state": "done", "kind": "tell_change"}).json()["deliveries"]
             )
-        page.get_by_label("Since").fill(
-            f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M}"
-        )  # midnight may follow
+        yesterday = datetime.now(UTC) - timedelta(days=1)  # it may be just after midnight
+        page.get_by_role("textbox", name="Since").fill(f"{yesterday:%Y-%m-%dT%H:%M}")
         page.get_by_label("Every notice since then, also those that were sent").check()
         page.get_by_role("button", name="Count them").click()
         expect(page.get_by_role("heading", name="Resend 1 delivery?")).to_be_visible()
