@@ -61,17 +61,19 @@ class Clock:
     def __init__(self) -> None:
         self._ahead = timedelta()
         self._stopped_at: datetime | None = None
+        self._step = timedelta()
 
     def __call__(self) -> datetime:
+        self._ahead += self._step
         return (self._stopped_at or datetime.now(UTC)) + self._ahead
 
-    def stop(self) -> None:
-        """Stop the clock: from now on it moves only on request."""
-        self._stopped_at = datetime.now(UTC)
+    def stop(self, step: timedelta = timedelta()) -> None:
+        """Stop the clock: from now on it moves only on request, and by the step with each reading."""
+        self._stopped_at, self._step = datetime.now(UTC), step
 
     def go_on(self) -> None:
         """Let a stopped clock go on; it shows what it would show without the stop."""
-        self._stopped_at = None
+        self._stopped_at, self._step = None, timedelta()
 
     def advance(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)
