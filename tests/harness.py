@@ -72,7 +72,7 @@ class Clock:
         self._stopped_at, self._step = datetime.now(UTC), step
 
     def go_on(self) -> None:
-        """Let a stopped clock go on; it shows what it would show without the stop."""
+        """Start a stopped clock again; it shows what it would show without the stop."""
         self._stopped_at, self._step = None, timedelta()
 
     def advance(self, seconds: float) -> None:
