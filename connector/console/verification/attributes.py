@@ -13,7 +13,6 @@ from connector.console.translations import say
 from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
 from connector.domain.frozen import frozen
-from connector.domain.studio.workflow_run import REVIEW
 from connector.domain.verifications.judgement import FINDING, RUN, Explanation, Rule, Step
 from connector.domain.verifications.reasons import reason_of_claim, reason_of_run
 from connector.domain.verifications.verification import VerificationClaim
@@ -52,8 +51,7 @@ class Attribute:
 def attributes_of(details: VerificationDetails, explanations: Sequence[Explanation]) -> list[Attribute]:
     """Return the attributes; the first that is not verified is expanded."""
     current = {each.uri: each for each in details.current}
-    verification = details.listed.verification
-    is_undecided = verification.status == REVIEW and verification.decision is None and verification.replaced_at is None
+    is_undecided = details.listed.verification.needs_review
     ordered = in_order(explanations, lambda each: each.claim.uri)
     rows = [_attribute(each, current.get(each.claim.uri), is_undecided=is_undecided) for each in ordered]
     first = next((each.uri for each in rows if each.chain and not each.is_verified), None)
