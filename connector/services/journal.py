@@ -53,12 +53,11 @@ class Journal:
         `store/deliveries/audience.py`.
         """
         if changes:
-            together = _at_one_time(changes)
-            made = origin.current()
-            history.append(connection, together, made.channel, made.address, made.trace_id)
-            outbox.add_all(connection, _deliveries(self._subscribers, together))
+            made = _attributed(changes)
+            history.append(connection, made)
+            outbox.add_all(connection, _deliveries(self._subscribers, made))
             if has_audience:
-                conditional = _deliveries(self._conditional, together)
+                conditional = _deliveries(self._conditional, made)
                 queueing.add_all(connection, [each.candidate() for each in conditional])
 
 
@@ -72,10 +71,14 @@ def _deliveries(subscribers: Sequence[Subscriber[P_co]], changes: Sequence[Chang
     return list(deliveries)
 
 
-def _at_one_time(changes: Sequence[Change]) -> Sequence[Change]:
-    """Return changes with the time of the last one.
+def _attributed(changes: Sequence[Change]) -> list[Change]:
+    """Return changes with their channel, address and trace id, and with one time.
 
-    A second that passes between two of them would otherwise give a delivery with a time to each.
+    Changes that are made together have the time of the last one: a second that passes between two of them would give
+    a delivery with a time to each.
     """
+    made = origin.current()
     at = max(each.at for each in changes)
-    return [each if each.at == at else replace(each, at=at) for each in changes]
+    return [
+        replace(each, at=at, channel=made.channel, address=made.address, trace_id=made.trace_id) for each in changes
+    ]

@@ -286,10 +286,9 @@ def _pipeline_mode(driver: Any, info: dict[str, Any]) -> PipelineMode:
 def begin(connection: Connection) -> None:
     """Begin the transaction if the next statement is its first, and is not part of a batch."""
     driver: Any = connection.connection.dbapi_connection
-    is_sqlite = connection.dialect.name == "sqlite"
-    if is_sqlite or _is_first_of_its_transaction(connection, driver):
+    if _is_first_of_its_transaction(connection, driver):
         try:
-            driver.execute("BEGIN IMMEDIATE" if is_sqlite else "BEGIN")
+            driver.execute("BEGIN")
         except connection.dialect.loaded_dbapi.Error as error:
             connection._handle_dbapi_exception(error, None, None, None, None)
 

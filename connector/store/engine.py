@@ -66,8 +66,7 @@ class Database:
         self._check_in_place()
         with distinguished_errors(), self._reader_engine.begin() as connection:
             yield connection
-            if not self.is_sqlite:
-                batch.flush(connection)
+            batch.flush(connection)
 
     @contextmanager
     def write(self, patience: float | None = None, *, waits_for_disk: bool = True) -> Iterator[Connection]:
@@ -83,15 +82,14 @@ class Database:
             self._check_in_place()
             with distinguished_errors(), self._writer_engine.begin() as connection:
                 if self.is_sqlite:
-                    batch.begin(connection)
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 added.begin(connection)
                 if not (waits_for_disk or self.is_sqlite):
                     batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
                 yield connection
-                if not self.is_sqlite:
-                    if added.is_late():
-                        added.notify(connection)
-                    batch.flush(connection, commit=True)
+                if added.is_late() and not self.is_sqlite:
+                    added.notify(connection)
+                batch.flush(connection, commit=True)
                 after = batch.unsent(connection)
         added.publish()
         if after:

@@ -6,7 +6,7 @@ refused requests are removed, after their retention.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -63,16 +63,9 @@ def _as_it_is(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return column
 
 
-def append(
-    connection: Connection,
-    changes: Sequence[Change],
-    channel: str | None = None,
-    address: str | None = None,
-    trace_id: str | None = None,
-) -> None:
-    """Write changes, with their channel, and the address and trace id of their request."""
-    made = {"channel": channel, "address": address, "trace_id": trace_id}
-    batch.insert_all(connection, _INSERT, [_row(change, made) for change in changes], _SHARED)
+def append(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write changes."""
+    batch.insert_all(connection, _INSERT, [_row(change) for change in changes], _SHARED)
 
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:
@@ -149,9 +142,9 @@ def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> Non
         connection.execute(refused.where(column == user_id))
 
 
-def _row(change: Change, made: Mapping[str, str | None]) -> dict[str, object]:
-    values: Mapping[str, object] = vars(change)
-    row = {**{name: values[name] for name in _STORED}, **made, "actor_name": None}
+def _row(change: Change) -> dict[str, object]:
+    values = vars(change)
+    row = {name: values[name] for name in _STORED} | {"actor_name": None}
     if change.cause not in AUDITED:
         return row | {"user_id": None, "address": None}
     return row | {"actor_name": None if change.actor is None else name_of(change.actor)}

@@ -56,8 +56,8 @@ class Change:
     `changes` are the changed properties, each with `from` and `to` (`differences.py`).
 
     `user_id` is for subscribers; it is stored only with the causes of the audit trail, and so is the `address` of the
-    request. `capture`, the user's way of capture, is only for subscribers. The journal writes the `channel`,
-    `address` and `trace_id`: only an entry that was read has them.
+    request. `capture`, the user's way of capture, is only for subscribers. The journal sets the `channel`, `address`
+    and `trace_id`.
     """
 
     at: datetime
