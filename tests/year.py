@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -133,8 +133,32 @@ class Tally:
         return sum(each["not_compared"] for each in counters), sum(each.total() for each in counters)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The inserted verifications, and the claims of each: URI, result, whether it is verified."""
+
+    verifications: Sequence[Any]
+    claims: Mapping[str, Sequence[tuple[str, str | None, bool | None]]]
+
+
+def read_rows(connection: Connection) -> Rows:
+    """Return all verifications and their claims."""
+    columns = [
+        verifications.c[name]
+        for name in (
+            *("id", "tenant", "provider_id", "environment", "status", "decision", "run_id", "captured_at"),
+            *("created_at", "completed_at", "closed_at"),
+        )
+    ]
+    said: dict[str, list[tuple[str, str | None, bool | None]]] = {}
+    of_claim = (verification_claims.c[name] for name in ("verification_id", "uri", "result", "is_verified"))
+    for verification_id, *claim in connection.execute(select(*of_claim)):
+        said.setdefault(verification_id, []).append(tuple(claim))
+    return Rows(connection.execute(select(*columns)).all(), said)
+
+
 def tally(
-    connection: Connection,
+    rows: Rows,
     tenant: str,
     since: datetime,
     before: datetime,
@@ -144,32 +168,16 @@ def tally(
     provider_id: str | None = None,
 ) -> Tally:
     """Count the rows of a period, one by one."""
-    counted, said = Tally(), claims_of(connection)
-    columns = [
-        verifications.c[name]
-        for name in (
-            *("id", "provider_id", "environment", "status", "decision", "run_id", "captured_at"),
-            *("created_at", "completed_at", "closed_at"),
-        )
-    ]
-    for row in connection.execute(select(*columns).where(verifications.c.tenant == tenant)):
-        if row.environment not in environments or provider_id not in (None, row.provider_id):
+    counted = Tally()
+    for row in rows.verifications:
+        if row.tenant != tenant or row.environment not in environments or provider_id not in (None, row.provider_id):
             continue
-        claims = said.get(row.id, [])
+        claims = rows.claims.get(row.id, [])
         if since <= row.created_at < before:
             _count_start(counted, row, [is_verified for _, _, is_verified in claims], today)
         if row.closed_at is not None and since <= row.closed_at < before:
             _count_end(counted, row, claims)
     return counted
-
-
-def claims_of(connection: Connection) -> dict[str, list[tuple[str, str | None, bool | None]]]:
-    """Return the claims of every verification: URI, result, whether it is verified."""
-    said: dict[str, list[tuple[str, str | None, bool | None]]] = {}
-    columns = (verification_claims.c[name] for name in ("verification_id", "uri", "result", "is_verified"))
-    for verification_id, *claim in connection.execute(select(*columns)):
-        said.setdefault(verification_id, []).append(tuple(claim))
-    return said
 
 
 def _count_start(counted: Tally, row: Any, verified: Sequence[bool | None], today: date) -> None:

@@ -10,18 +10,19 @@ the next pass repeats one that was lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from connector.domain.ids import new_id
 from connector.domain.statistics.counting import bounds, due_days
 from connector.domain.statistics.hour_counts import first_kept
-from connector.domain.statistics.measures import OF_VERIFICATIONS, Count, Measure
+from connector.domain.statistics.measures import OF_VERIFICATIONS, Measure
 from connector.services.use_case import use_case
 from connector.store.engine import Database
 from connector.store.statistics import counting, daily_counts, hourly_counts
 from connector.store.statistics.counting import Window
+from connector.store.statistics.daily_counts import Part
 
 MOST_DAYS = 31  # days that one pass counts; the next passes count the others
 MOST_PROVIDERS = 100  # providers whose verifications one statement counts
@@ -57,33 +58,27 @@ class DailyCounts:
         with self._database.write() as connection:
             if not daily_counts.take(connection, day, seen, owner, now):
                 return
-        for some in _chunks(provider_ids):
-            with self._database.read() as connection:
-                counts = counting.count_verifications(connection, some, window)
-            if not self._replace(day, owner, counts, OF_VERIFICATIONS, some):
-                return
         is_recorded = window.since >= now - self._retention
         measures = (Measure.DEAD, Measure.REFUSED) if is_recorded else (Measure.DEAD,)
         with self._database.read() as connection:
-            counts = counting.count_others(connection, window, has_refused=is_recorded)
-        self._replace(day, owner, counts, measures, None)
+            parts = [Part(counting.count_others(connection, window, has_refused=is_recorded), measures, None)]
+        for some in _chunks(provider_ids):
+            with self._database.read() as connection:
+                parts.append(Part(counting.count_verifications(connection, some, window), OF_VERIFICATIONS, some))
+            if not self._replace(day, owner, parts):
+                return
+            parts = []
 
-    def _replace(
-        self,
-        day: date,
-        owner: str,
-        counts: Collection[Count],
-        measures: Sequence[str],
-        provider_ids: Sequence[str] | None,
-    ) -> bool:
+    def _replace(self, day: date, owner: str, parts: Sequence[Part]) -> bool:
         with self._database.write() as connection:
             has_hours = day >= self._first_with_hours()
-            return daily_counts.replace(connection, day, owner, counts, measures, provider_ids, has_hours=has_hours)
+            return daily_counts.replace(connection, day, owner, parts, has_hours=has_hours)
 
     def _first_with_hours(self) -> date:
         return first_kept(self._clock().astimezone(UTC).date())
 
 
 def _chunks(provider_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(provider_ids), MOST_PROVIDERS):
+    """Yield the providers in turn; an empty chunk if there are none."""
+    for start in range(0, max(1, len(provider_ids)), MOST_PROVIDERS):
         yield provider_ids[start : start + MOST_PROVIDERS]

@@ -34,7 +34,7 @@ from tests.harness import Clock, ConnectorServer, World
 from tests.races.attack import ALL_CLEAR
 from tests.services.conftest import Run
 from tests.values import MAPPING
-from tests.year import DAYS, Site, others, populate, tally
+from tests.year import DAYS, Rows, Site, others, populate, read_rows, tally
 
 ROWS = int(os.environ.get("STATISTICS_ROWS", "8000"))  # how many verifications the year has
 PATH = "/api/server/v1/statistics"
@@ -48,6 +48,7 @@ class Year:
     connector: ConnectorServer
     clock: Clock
     sites: Sequence[Site]
+    rows: Rows  # read once: the tests only read them
 
     def get(self, tenant: str, period: Period, **filters: Any) -> Statistics:
         return self.connector.services.statistics.get(Tenant(tenant), StatisticsFilter(period, **filters))
@@ -68,7 +69,9 @@ def year(request: pytest.FixtureRequest, new_settings: Callable[..., Settings]) 
         clock.stop()  # after the last row, which a million of them take minutes to reach
         for _ in range(DAYS // (MOST_DAYS - 2) + 1):
             connector.services.daily_counts.count_due()
-        yield Year(connector, clock, sites)
+        with database.read() as connection:
+            rows = read_rows(connection)
+        yield Year(connector, clock, sites, rows)
 
 
 def days_ago(year: Year, first: int, last: int = 0) -> Period:
@@ -80,8 +83,7 @@ def days_ago(year: Year, first: int, last: int = 0) -> Period:
 def assert_counted(year: Year, tenant: str, period: Period, found: Statistics, **filters: Any) -> None:
     """Assert that statistics equal those counted from the rows."""
     today = year.clock().astimezone(UTC).date()
-    with year.connector.services.database.read() as connection:
-        counted = tally(connection, tenant, period.since, period.before, today, **filters)
+    counted = tally(year.rows, tenant, period.since, period.before, today, **filters)
     assert {each.name: each.n for each in found.funnel} == dict(counted.funnel)
     assert (found.got_through.n, found.got_through.of) == (
         counted.got_through,
@@ -386,16 +388,18 @@ class TestCounting:
         start_and_end(quiet, "ann")
         database, now = quiet.connector.services.database, quiet.clock()
         counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
+        part = statements.Part(counts, ["started"], [quiet.provider_id])
         with database.write() as connection:
             assert statements.take(connection, now.date(), None, "a-pass", now)
         assert quiet.connector.as_admin().request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").status_code == 204
         with database.write() as connection:
-            assert statements.replace(connection, now.date(), "a-pass", counts, ["started"], [quiet.provider_id])
+            assert statements.replace(connection, now.date(), "a-pass", [part])
             assert connection.execute(select(func.count()).select_from(monthly_counts)).scalar_one() == 0
 
     def test_a_pass_overtaken_by_a_later_one_writes_nothing(self, quiet: World) -> None:
         database, now = quiet.connector.services.database, quiet.clock()
         counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
+        part = statements.Part(counts, ["started"], [quiet.provider_id])
         with database.write() as connection:
             assert statements.take(connection, now.date(), None, "slow", now)
             assert not statements.take(connection, now.date(), None, "late", now)
@@ -403,8 +407,8 @@ class TestCounting:
             assert statements.take(connection, now.date(), now, "quick", later)
             assert not statements.take(connection, now.date(), now, "late", later)
         with database.write() as connection:
-            assert not statements.replace(connection, now.date(), "slow", counts, ["started"], [quiet.provider_id])
-            assert statements.replace(connection, now.date(), "quick", counts, ["started"], [quiet.provider_id])
+            assert not statements.replace(connection, now.date(), "slow", [part])
+            assert statements.replace(connection, now.date(), "quick", [part])
 
     def test_a_killed_pass_is_repeated_by_the_next(self, quiet: World) -> None:
         start_and_end(quiet, "ann")

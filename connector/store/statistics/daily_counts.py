@@ -10,43 +10,99 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, ColumnElement, Connection, Row, Select, case, delete, select, type_coerce, update
+from sqlalchemy import JSON, Connection, bindparam, case, delete, select, type_coerce, update
 
+from connector.domain.frozen import frozen
 from connector.domain.statistics.measures import Count, key_of
 from connector.domain.statistics.month_counts import MonthCounts, is_whole, month_of
+from connector.store import batch
+from connector.store.compiled import HAS_VALUES
 from connector.store.dialect import insert as insert_or
 from connector.store.hidden import IS_REGISTERED
 from connector.store.models import counted_days, daily_counts, monthly_counts, providers, verifications
 from connector.store.models import hourly_counts as hourly_counts_table
 from connector.store.statistics import hourly_counts
 
+Place: TypeAlias = tuple[str, str, str]  # tenant, provider, environment
+
+# Built once: building a statement takes longer than the database takes to execute it.
+_PROVIDERS = select(providers.c.id).where(IS_REGISTERED).order_by(providers.c.id)
+_PROVIDERS_OF_TENANT = _PROVIDERS.where(providers.c.tenant == bindparam("tenant"))
+_FIRST = (
+    select(
+        select(verifications.c.created_at)
+        .where(verifications.c.provider_id == providers.c.id)
+        .order_by(verifications.c.created_at)
+        .limit(1)
+        .correlate(providers)
+        .scalar_subquery()
+        .label("first")
+    )
+    .select_from(providers)
+    .where(IS_REGISTERED)
+)
+_COUNTED = select(counted_days.c.day, counted_days.c.counted_at)
 _ADD_DAY = insert_or(counted_days, lambda statement: statement.on_conflict_do_nothing())
+_TAKE_AGAIN = (
+    update(counted_days)
+    .where(counted_days.c.day == bindparam("of_day"), counted_days.c.counted_at == bindparam("seen"))
+    .values(counted_at=bindparam("now"), owner=bindparam("new_owner"))
+    .execution_options(**{HAS_VALUES: True})
+)
+_HOLD = (
+    select(counted_days.c.day)
+    .where(counted_days.c.day == bindparam("of_day"), counted_days.c.owner == bindparam("of_owner"))
+    .with_for_update()
+)
+_SHARE_PROVIDERS = (
+    select(providers.c.id)
+    .where(providers.c.id.in_(bindparam("provider_ids", expanding=True)), IS_REGISTERED)
+    .order_by(providers.c.id)
+    .with_for_update(read=True, key_share=True)
+)
 _ADD_MONTH = insert_or(monthly_counts, lambda statement: statement.on_conflict_do_nothing())
+_PLACE = ("tenant", "provider_id", "environment")
+_NUMBERS = ("shown", "days", "totals")
+# The rows are locked as well: other days of the month may be replaced at the same time.
+_OF_OTHERS, _OF_VERIFICATIONS = (
+    select(monthly_counts)
+    .where(monthly_counts.c.month == bindparam("of_month"), monthly_counts.c.is_of_verifications.is_(kind))
+    .order_by(*(monthly_counts.c[name] for name in _PLACE))
+    .with_for_update()
+    for kind in (False, True)
+)
+_OF_PROVIDERS = _OF_VERIFICATIONS.where(monthly_counts.c.provider_id.in_(bindparam("provider_ids", expanding=True)))
+_CHANGE_MONTH = (
+    update(monthly_counts)
+    .where(*(column == bindparam(f"of_{column.name}") for column in monthly_counts.primary_key))
+    .values({name: bindparam(f"new_{name}") for name in _NUMBERS})
+    .execution_options(**{HAS_VALUES: True})
+)
+
+
+@frozen
+class Part:
+    """The counts of some of a day's measures: of some providers' verifications, or of everything else."""
+
+    counts: Collection[Count]
+    measures: Collection[str]
+    provider_ids: Collection[str] | None  # None: of everything else
 
 
 def find_providers(connection: Connection, tenant: str | None = None) -> Sequence[str]:
     """Return the ids of all providers, or of a tenant's, in order."""
-    statement = select(providers.c.id).where(IS_REGISTERED).order_by(providers.c.id)
-    return (
-        connection.execute(statement if tenant is None else statement.where(providers.c.tenant == tenant))
-        .scalars()
-        .all()
-    )
+    statement = _PROVIDERS if tenant is None else _PROVIDERS_OF_TENANT
+    return batch.execute(connection, statement, {} if tenant is None else {"tenant": tenant}).scalars()
 
 
 def find_first(connection: Connection) -> datetime | None:
     """Return the start time of the first stored verification."""
-    of_provider = select(verifications.c.created_at).where(verifications.c.provider_id == providers.c.id)
-    first = of_provider.order_by(verifications.c.created_at).limit(1).correlate(providers).scalar_subquery()
-    firsts = connection.execute(select(first).select_from(providers).where(IS_REGISTERED)).scalars()
-    return min(filter(None, firsts), default=None)
+    return min(filter(None, batch.execute(connection, _FIRST, {}).scalars()), default=None)
 
 
 def find_counted(connection: Connection) -> dict[date, datetime]:
     """Return when each day was last counted."""
-    return {
-        row.day: row.counted_at for row in connection.execute(select(counted_days.c.day, counted_days.c.counted_at))
-    }
+    return {row.day: row.counted_at for row in batch.execute(connection, _COUNTED, {}).rows}
 
 
 def find_counted_at(connection: Connection, day: date) -> datetime | None:
@@ -57,45 +113,27 @@ def find_counted_at(connection: Connection, day: date) -> datetime | None:
 
 def take(connection: Connection, day: date, seen: datetime | None, owner: str, now: datetime) -> bool:
     """Lease a day that was last counted at `seen`; False if another pass was faster."""
-    taken = {"counted_at": now, "owner": owner}
     if seen is None:
-        return connection.execute(_ADD_DAY(connection), {"day": day, **taken}).rowcount == 1
-    unchanged = (counted_days.c.day == day, counted_days.c.counted_at == seen)
-    return connection.execute(update(counted_days).where(*unchanged).values(taken)).rowcount == 1
+        added = {"day": day, "counted_at": now, "owner": owner}
+        return batch.execute(connection, _ADD_DAY(connection), added).rowcount == 1
+    taken = {"of_day": day, "seen": seen, "now": now, "new_owner": owner}
+    return batch.execute(connection, _TAKE_AGAIN, taken).rowcount == 1
 
 
-def replace(
-    connection: Connection,
-    day: date,
-    owner: str,
-    counts: Collection[Count],
-    measures: Collection[str],
-    provider_ids: Collection[str] | None,
-    *,
-    has_hours: bool = False,
-) -> bool:
-    """Replace a day's counts of some measures, and of some providers or all; False if another pass has the day.
+def replace(connection: Connection, day: date, owner: str, parts: Sequence[Part], *, has_hours: bool = False) -> bool:
+    """Replace parts of a day's counts; False if another pass has the day.
 
     Providers that were removed meanwhile are left out: each provider is locked first, and its counts are deleted with
     it. `has_hours`: the counts of its hours are replaced as well.
     """
-    by_place = _by_place(counts)
-    known = _share_providers(connection, {provider_id for _, provider_id, _ in by_place} - {""})
-    held = select(counted_days.c.day).where(counted_days.c.day == day, counted_days.c.owner == owner)
-    if connection.execute(held.with_for_update()).one_or_none() is None:
+    known = _share_providers(connection, {each.provider_id for part in parts for each in part.counts} - {""})
+    if batch.execute(connection, _HOLD, {"of_day": day, "of_owner": owner}).one_or_none() is None:
         return False
-    by_place = {place: counted for place, counted in by_place.items() if place[1] in known}
-    _add_months(connection, day, by_place, is_of_verifications=provider_ids is not None)
-    for row in connection.execute(_months(day, provider_ids)).all():
-        before = MonthCounts(row.shown, row.days, row.totals)
-        place = (row.tenant, row.provider_id, row.environment)
-        after = before.with_day(day, by_place.get(place, {}), measures)
-        if after != before:
-            changed = {"shown": after.shown, "days": after.days, "totals": after.totals}
-            connection.execute(update(monthly_counts).where(*_is_at(row)).values(changed))
-    if has_hours:
-        of_known = [each for each in counts if each.provider_id in known]
-        hourly_counts.replace(connection, day, of_known, measures, provider_ids)
+    for part in parts:
+        counts = [each for each in part.counts if each.provider_id in known]
+        _replace_in_months(connection, day, counts, part)
+        if has_hours:
+            hourly_counts.replace(connection, day, counts, part.measures, part.provider_ids)
     return True
 
 
@@ -129,7 +167,18 @@ def find(
     return [(row.month, MonthCounts(row.shown, row.days, row.totals)) for row in connection.execute(statement)]
 
 
-Place: TypeAlias = tuple[str, str, str]  # tenant, provider, environment
+def _replace_in_months(connection: Connection, day: date, counts: Iterable[Count], part: Part) -> None:
+    by_place = _by_place(counts)
+    _add_months(connection, day, by_place, is_of_verifications=part.provider_ids is not None)
+    changes = []
+    for row in _months(connection, day, part.provider_ids):
+        before = MonthCounts(row.shown, row.days, row.totals)
+        place = (row.tenant, row.provider_id, row.environment)
+        after = before.with_day(day, by_place.get(place, {}), part.measures)
+        if after != before:
+            key = {f"of_{column.name}": getattr(row, column.name) for column in monthly_counts.primary_key}
+            changes.append(key | {f"new_{name}": getattr(after, name) for name in _NUMBERS})
+    batch.execute_all(connection, _CHANGE_MONTH, changes)
 
 
 def _by_place(counts: Iterable[Count]) -> dict[Place, dict[str, int]]:
@@ -143,30 +192,20 @@ def _by_place(counts: Iterable[Count]) -> dict[Place, dict[str, int]]:
 
 def _add_months(connection: Connection, day: date, places: Iterable[Place], *, is_of_verifications: bool) -> None:
     """Add a month's rows that are missing, in an order that all keep: two passes may add rows at once."""
-    empty = {"shown": {}, "days": {}, "totals": {}, "month": month_of(day), "is_of_verifications": is_of_verifications}
-    rows = [dict(zip(("tenant", "provider_id", "environment"), place, strict=True)) | empty for place in sorted(places)]
-    if rows:
-        connection.execute(_ADD_MONTH(connection), rows)
+    shared = {"month": month_of(day), "is_of_verifications": is_of_verifications} | {name: {} for name in _NUMBERS}
+    rows = [dict(zip(_PLACE, place, strict=True)) | shared for place in sorted(places)]
+    batch.insert_all(connection, _ADD_MONTH(connection), rows, tuple(shared))
 
 
-def _months(day: date, provider_ids: Collection[str] | None) -> Select[Any]:
-    """Return the statement that reads and locks the rows of a day's month: other days of it may be replaced as well."""
-    of_month = [
-        monthly_counts.c.month == month_of(day),
-        monthly_counts.c.is_of_verifications.is_(provider_ids is not None),
-    ]
-    if provider_ids is not None:
-        of_month.append(monthly_counts.c.provider_id.in_(provider_ids))
-    in_order = (monthly_counts.c.tenant, monthly_counts.c.provider_id, monthly_counts.c.environment)
-    return select(monthly_counts).where(*of_month).order_by(*in_order).with_for_update()
-
-
-def _is_at(row: Row[Any]) -> list[ColumnElement[bool]]:
-    return [column == row._mapping[column] for column in monthly_counts.primary_key]
+def _months(connection: Connection, day: date, provider_ids: Collection[str] | None) -> Sequence[Any]:
+    """Read and lock the rows of a day's month."""
+    if provider_ids is None:
+        return batch.execute(connection, _OF_OTHERS, {"of_month": month_of(day)}).rows
+    of_providers = {"of_month": month_of(day), "provider_ids": list(provider_ids)}
+    return connection.execute(_OF_PROVIDERS, of_providers).all()
 
 
 def _share_providers(connection: Connection, provider_ids: Collection[str]) -> set[str]:
-    is_known = (providers.c.id.in_(sorted(provider_ids)), IS_REGISTERED)
-    statement = select(providers.c.id).where(*is_known).order_by(providers.c.id)
-    shared = connection.execute(statement.with_for_update(read=True, key_share=True)).scalars()
-    return {"", *shared}
+    if not provider_ids:
+        return {""}
+    return {"", *connection.execute(_SHARE_PROVIDERS, {"provider_ids": sorted(provider_ids)}).scalars()}
