@@ -164,7 +164,8 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     by_clerk = {"subject": literal("user"), "cause": literal("administrator"), "user_id": user_id} | _actor(each)
     yield history, entry | by_clerk | {"name": user_id, "current": literal("added")}
     counted = {"provider_id": literal(place.provider_id), "user_id": user_id, "number": literal(1)}
-    yield refused_starts, counted | {"since": from_now(each * literal_column(str(-HOUR / number)))}
+    later = from_now(each * literal_column(str(DAY / number)))  # too late to expire, however long a test takes
+    yield refused_starts, counted | {"since": later}
     settled = from_now(each * literal_column(str(-DAY / 2 / number)))
     of_run: Columns = {"tenant": literal(place.tenant), "provider_id": literal(place.provider_id)}
     of_run["verification_id"] = verification_id
@@ -186,6 +187,8 @@ def _fews(place: Place, each: ColumnElement[int], number: int) -> Iterator[tuple
     yield verification_tags, _tag(place, verification_id, _started(each, number), RARE_TAG)
     unknown = _event(place, _named("parked", user_id), _named("parked", user_id), _named("unknown", user_id), today)
     yield events, unknown | {"body": literal(SEALED), "state": literal("parked")}
+    expired = {"provider_id": literal(place.provider_id), "user_id": _named("refused", user_id), "number": literal(1)}
+    yield refused_starts, expired | {"since": from_now(each * literal_column(str(-HOUR)))}
     for state in ("ready", "dead"):
         yield outbox, _delivery(_named(state, user_id), state, today, later)
 

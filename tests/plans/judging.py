@@ -145,5 +145,7 @@ def _names_narrow_key(name: str, statement: Statement) -> bool:
 
 def _table(name: str, statement: Statement) -> str:
     """Return the table with a name in a statement: the table itself, or an alias of it."""
+    if name in metadata.tables:
+        return name
     aliased = re.search(rf"\b(\w+) AS {name}\b", statement.text)
     return aliased[1] if aliased else name
