@@ -26,8 +26,9 @@ def content(answer: requests.Response, status: int = 200) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
+@pytest.fixture(scope="session")
+def standing_simulator() -> Iterator[Simulator]:
+    """A simulator that runs until the last test: werkzeug compiles every route of a new one."""
     with Simulator(retry_delays=(0.02, 0.02), webhook_timeout=60) as running:
         yield running
 
