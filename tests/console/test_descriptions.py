@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from babel.support import NullTranslations
@@ -94,14 +95,19 @@ class Bracketed(NullTranslations):
         return self.ngettext(singular, plural, num)
 
 
+@cache
+def known() -> set[str]:
+    """Return the texts of the translators' template; reading it takes seconds."""
+    return {each for text in texts() for each in ((text,) if isinstance(text, str) else text)}
+
+
 class InBrackets(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
     """The catalogue of that language, from the translators' template, without the text `without`."""
 
     def __init__(self, without: str = "") -> None:
         super().__init__()
-        ids = {each for text in texts() for each in ((text,) if isinstance(text, str) else text)} - {without}
         self._catalogue = Bracketed()
-        self._catalogue.known = {each: f"[{each}]" for each in ids}
+        self._catalogue.known = {each: f"[{each}]" for each in known() - {without}}
 
     def get_translations(self) -> NullTranslations:
         return self._catalogue
