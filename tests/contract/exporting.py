@@ -1,4 +1,4 @@
-"""An export in a separate process: `python -m tests.contract.exporting '<orders>'` prints the memory that it used.
+"""An export in a separate process (`tests/forked.py`), which prints the memory that it used.
 
 In this process nothing else allocates memory, unlike in the tests' process.
 """
@@ -16,9 +16,10 @@ from connector.app import create_app
 from connector.settings import Settings
 
 
-def main() -> None:
+def run(text: str) -> None:
+    """Export as ordered."""
     telemetry.configure_logging("WARNING", "json")
-    orders = json.loads(sys.argv[1])
+    orders = json.loads(text)
     settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], dev=True)
     app = create_app(settings)
     pieces = export(app, orders)
@@ -30,6 +31,7 @@ def main() -> None:
     _, peak = tracemalloc.get_traced_memory()
     app.extensions["services"].close()
     sys.stdout.write(json.dumps({"size": size, "lines": lines, "peak": peak}))
+    sys.stdout.flush()
 
 
 def export(app: Any, orders: Any) -> Any:
@@ -38,7 +40,3 @@ def export(app: Any, orders: Any) -> Any:
     assert answer.status_code == 200
     yield from answer.iter_encoded()
     answer.close()
-
-
-if __name__ == "__main__":
-    main()
