@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -39,6 +40,12 @@ def new_keys(kid: str) -> str:
     return json.dumps(
         KeySet([RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})]).as_dict(private=True)
     )
+
+
+@cache
+def key_set(keys: str) -> KeySet:
+    """Return private keys; reading one checks it, which takes longer than a request."""
+    return KeySet.import_key_set(json.loads(keys))
 
 
 class Server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -12,14 +11,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import requests
 from joserfc import jwt
-from joserfc.jwk import KeySet
 from structlog.testing import capture_logs
 
 from connector.domain.tenancy import Tenant
 from connector.settings import Issuer, Settings
 from tests.harness import Clock, ConnectorServer
 from tests.identity.person import Person
-from tests.identity.servers import OidcProvider, new_keys
+from tests.identity.servers import OidcProvider, key_set, new_keys
 from tests.patience import patient_settings
 
 VIEW = "internal_idvp_view"
@@ -173,7 +171,7 @@ def test_signing_out_ends_the_session_and_offers_to_sign_out_at_the_issuer(perso
 
 def logout_token(person: Person, subject: str = "ann", key: str | None = None, **changes: Any) -> str:
     """Return a logout token of the provider's."""
-    keys = KeySet.import_key_set(json.loads(key or person.provider.keys))
+    keys = key_set(key or person.provider.keys)
     now = int(time.time())
     claims = {
         "iss": person.provider.issuer,

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import RSAKey
 
 from tests.identity.canaille_server import Canaille
 from tests.identity.gates import ASKED, gate, refusal
 from tests.identity.glewlwyd import Glewlwyd
-from tests.identity.servers import SCOPES, NanoIdp, OidcProvider, Server, new_keys
+from tests.identity.servers import SCOPES, NanoIdp, OidcProvider, Server, key_set, new_keys
 from tests.waiting import wait_until
 
 VIEW = SCOPES[1]
@@ -42,7 +42,7 @@ class Signing:
 
     def signed(self, keys: str = "", **changes: Any) -> str:
         """Sign the token's claims with changes."""
-        key = KeySet.import_key_set(json.loads(keys or self.keys)).keys[0]
+        key = key_set(keys or self.keys).keys[0]
         return jwt.encode(self.header(), self.claims() | changes, key, algorithms=["RS256"])
 
 
@@ -77,7 +77,7 @@ def without_signature(signing: Signing) -> str:
 
 def with_public_key(signing: Signing) -> str:
     """Sign with the server's public key as the secret of HS256."""
-    key = KeySet.import_key_set(json.loads(signing.keys)).keys[0]
+    key = key_set(signing.keys).keys[0]
     assert isinstance(key, RSAKey)
     content = f"{_written(signing.header() | {'alg': 'HS256'})}.{_written(signing.claims())}"
     return f"{content}.{_written(hmac.digest(key.as_pem(private=False), content.encode(), 'sha256'))}"
