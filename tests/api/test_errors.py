@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import marshmallow as ma
@@ -52,9 +51,9 @@ def new_api() -> Blueprint:
     return blueprint
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    made = create_app(Settings(data_dir=tmp_path / "data", dev=True))
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    made = create_app(Settings(data_dir=tmp_path_factory.mktemp("data"), dev=True))
     made.register_blueprint(new_api())
     yield made
     made.extensions["services"].close()
