@@ -17,6 +17,7 @@ import pytest
 
 from tests.ports import free_port
 from tests.processes import running
+from tests.shell_command import forking
 
 ROOT = Path(__file__).parent.parent
 GUIDES = ("README.md", "config/README.md", "config/studio.md", "connector/api/README.md", "deploy/README.md")
@@ -58,14 +59,12 @@ def steps(text: str) -> Iterator[Step]:
         yield Step(commands)
 
 
-def run(script: str, directory: Path, environ: dict[str, str]) -> tuple[int, str]:
+def run(script: str, directory: Path, environ: dict[str, str], descriptor: int) -> tuple[int, str]:
     """Run a script in a separate session, which ends with it; returns its status and output."""
     log = directory / "transcript"
     with log.open("w") as output:
-        command = ["bash", "-c", script]
-        with running(
-            command, cwd=directory, env=environ, stdout=output, stderr=output, start_new_session=True
-        ) as shell:
+        options = {"stdout": output, "stderr": output, "start_new_session": True, "pass_fds": [descriptor]}
+        with running(["bash", "-c", script], cwd=directory, env=environ, **options) as shell:
             status: int = shell.wait(LIMIT)
     return status, log.read_text()
 
@@ -84,7 +83,7 @@ def test_every_command_of_the_guides_runs_and_prints_the_output_that_they_show(t
     ]
     activate = tmp_path / ".venv" / "bin" / "activate"
     activate.parent.mkdir(parents=True)
-    activate.write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
+    activate.write_text(f"PATH={activate.parent}:{Path(sys.executable).parent}:$PATH\n")
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "COVERAGE_", "ONFIDO_"))
     }
@@ -94,7 +93,8 @@ def test_every_command_of_the_guides_runs_and_prints_the_output_that_they_show(t
         "CONNECTOR_PUBLIC_URL": f"http://127.0.0.1:{ports['8080']}",
     }
 
-    status, transcript = run(BEGINNING + "".join(step.commands for step in guides), tmp_path, environ)
+    with forking(activate.parent) as descriptor:
+        status, transcript = run(BEGINNING + "".join(each.commands for each in guides), tmp_path, environ, descriptor)
 
     assert status == 0, transcript[-3000:]
     printed = transcript.splitlines()
