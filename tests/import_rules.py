@@ -7,6 +7,7 @@ their own. Anything that is not listed is forbidden: a new part, like a new libr
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def imports(tree: ast.Module, *, at_run_time: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _IMPORTING and node.args:
+        elif isinstance(node, ast.Call) and last_name(node.func) in _IMPORTING and node.args:
             yield _named(node.args[0])
 
 
@@ -193,12 +194,27 @@ def owner(name: str) -> str:
     return name if name in MODULES else name.rpartition(".")[0]
 
 
+@functools.cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all nodes of a syntax tree, which many rules read."""
+    return tuple(ast.walk(tree))
+
+
+def last_name(expression: ast.expr) -> str | None:
+    """Return the name at the end of a dotted name; None for any other expression."""
+    if isinstance(expression, ast.Attribute):
+        return expression.attr
+    return expression.id if isinstance(expression, ast.Name) else None
+
+
 def _nodes(tree: ast.AST, *, at_run_time: bool) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if at_run_time and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from _nodes(node, at_run_time=at_run_time)
+    omitted = {
+        inner
+        for node in nodes(tree)
+        if at_run_time and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return (node for node in nodes(tree) if node not in omitted)
 
 
 def _is_ours(name: str) -> bool:

@@ -15,7 +15,18 @@ from connector.access.gate import REQUIRED_SCOPE
 from connector.app import create_app
 from connector.pages import applications
 from connector.settings import Settings
-from tests.import_rules import ALLOWED, PACKAGE, ROOT, imported_parts, imports, module_of, part_of, violations
+from tests.import_rules import (
+    ALLOWED,
+    PACKAGE,
+    ROOT,
+    imported_parts,
+    imports,
+    last_name,
+    module_of,
+    nodes,
+    part_of,
+    violations,
+)
 
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -69,6 +80,7 @@ def _forget_trees() -> Iterator[None]:
     """Drop the syntax trees at the end, since later garbage collections would traverse them."""
     yield
     tree_of.cache_clear()
+    nodes.cache_clear()
 
 
 def offences(find: Callable[[Path], Iterable[object]], paths: Iterable[Path] = SOURCES) -> dict[str, list[object]]:
@@ -193,20 +205,20 @@ READERS_OF_HISTORY = {
 
 def changes_rows(tree: ast.Module) -> bool:
     """Whether a file may change rows: it names a function for INSERT, UPDATE or DELETE, however imported."""
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in nodes(tree) if isinstance(node, ast.Name)}
+    attributes = {node.attr for node in nodes(tree) if isinstance(node, ast.Attribute)}
     return not {"insert", "update", "delete", "append"}.isdisjoint(names | attributes)
 
 
 def writers_of_history(tree: ast.Module) -> Iterator[str]:
     """Return the ways in which a file writes the history: by the store's `append`, or by the table."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.asname or alias.name: alias.name for alias in node.names}
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Name | ast.Attribute):
             head, *rest = ast.unparse(node).split(".")
             name = ".".join([names.get(head, head), *rest])
@@ -253,13 +265,13 @@ def reads_stored_verification(tree: ast.Module) -> bool:
     """Whether a file reads the column `is_verified` of claims, which does not show that a claim has lapsed."""
     tables = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom) and node.module == "connector.store.models"
         for alias in node.names
         if alias.name == "claims"
     }
-    read = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return not read.isdisjoint(f"{table}.c.is_verified" for table in tables)
+    read = (ast.unparse(node) for node in nodes(tree) if tables and isinstance(node, ast.Attribute))
+    return not {f"{table}.c.is_verified" for table in tables}.isdisjoint(read)
 
 
 def test_only_the_writers_of_claims_read_whether_they_are_stored_as_verified() -> None:
@@ -277,15 +289,16 @@ def writers_of_status(tree: ast.Module) -> Iterator[str]:
     """Return the functions of a file that write a verification's status: by the store's statement, or by their own."""
     if any(name.startswith("opentelemetry.") for name in imports(tree)):
         return  # a span's status is none of a verification's
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef):
-            calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-            if any(is_set_status(call) or updates_status(call) for call in calls):
-                yield function.name
+    writing = {
+        node for node in nodes(tree) if isinstance(node, ast.Call) and (is_set_status(node) or updates_status(node))
+    }
+    for function in nodes(tree) if writing else ():
+        if isinstance(function, ast.FunctionDef) and not writing.isdisjoint(ast.walk(function)):
+            yield function.name
 
 
 def is_set_status(call: ast.Call) -> bool:
-    return ast.unparse(call.func).split(".")[-1] == "set_status"
+    return last_name(call.func) == "set_status"
 
 
 def updates_status(call: ast.Call) -> bool:
@@ -327,7 +340,7 @@ def test_the_check_accepts_writing_another_column(statement: str) -> None:
 
 def discarded_changes(tree: ast.Module) -> Iterator[int]:
     """Return the lines that change a status and drop the entry for the journal."""
-    calls = (each.value for each in ast.walk(tree) if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call))
+    calls = (each.value for each in nodes(tree) if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call))
     return (each.lineno for each in calls if ast.unparse(each.func) in {"status.change", "end_verification"})
 
 
@@ -370,7 +383,7 @@ def test_every_scope_is_part_of_the_contract(app: Flask) -> None:
 
 def prints_and_unnamed_errors(tree: ast.Module) -> Iterator[int]:
     """Return the lines that print, or catch an error without naming it."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             yield node.lineno
         if isinstance(node, ast.ExceptHandler) and node.type is None:
@@ -391,7 +404,7 @@ def standard_frozen(module: str, tree: ast.Module) -> Iterator[int]:
     part = part_of(module)
     if part != "domain" and "domain" not in ALLOWED[part or ""].ours:
         return
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ClassDef) and "dataclass(frozen=True)" in map(ast.unparse, node.decorator_list):
             yield node.lineno
 
@@ -437,7 +450,7 @@ UNPLAIN_VERBS = {
 
 def unplain_docstrings(tree: ast.Module) -> Iterator[str]:
     """Return the docstrings that do not begin with an ordinary verb such as Return, Raise, Create, Apply or Lock."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             words = (ast.get_docstring(node) or "").split(maxsplit=2)
             if {" ".join(words[:1]), " ".join(words[:2])} & UNPLAIN_VERBS:
@@ -472,7 +485,7 @@ RIDDLES = {"about", "found", "stand", "stands", "told", "wanted"}
 
 def riddles(tree: ast.Module) -> Iterator[str]:
     """Return the names of values and parameters that do not describe the value."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in RIDDLES:
             yield node.id
         if isinstance(node, ast.arg) and node.arg in RIDDLES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import itertools
 import pickle
@@ -65,6 +66,12 @@ _PLACEHOLDER = re.compile(r"%\(\w+\)\w|%%")
 _TAG = re.compile(r"<[^>]*>|&\w+;")
 
 
+@functools.cache
+def all_texts() -> frozenset[catalogue.Text]:
+    """Return each text of all pages; to read the files takes seconds."""
+    return frozenset(catalogue.texts())
+
+
 def users_texts() -> set[str]:
     """Return each text that the user's page may show, its errors included, and each reason."""
     return {each for text in catalogue.texts(USERS_PAGE) for each in _ids(text)} | catalogue.codes()
@@ -76,7 +83,7 @@ def _ids(text: catalogue.Text) -> tuple[str, ...]:
 
 def test_the_catalogue_for_translators_contains_every_text() -> None:
     ids = {each.id for each in read_po(io.StringIO(catalogue.template())) if each.id}
-    assert ids == set(catalogue.texts())
+    assert ids == all_texts()
     assert len(ids) > 1000
 
 
@@ -126,7 +133,7 @@ def used(text: object) -> Iterator[Message]:
 
 
 def test_texts_of_the_rules_are_in_the_catalogue() -> None:
-    known, number = set(catalogue.texts()), 0
+    known, number = all_texts(), 0
     for text in written_by_rules():
         assert isinstance(text, Message), text
         for each in used(text):
@@ -182,7 +189,7 @@ def test_every_text_of_the_users_page_is_translated(language: str) -> None:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_translation_is_left_over(language: str) -> None:
-    known = {each for text in catalogue.texts() for each in _ids(text)}
+    known = {each for text in all_texts() for each in _ids(text)}
     with (FOLDER / language / "LC_MESSAGES" / "messages.po").open(encoding="utf-8") as source:
         ids = {each.id for each in read_po(source, locale=language) if each.id}
     assert ids - known == set()
