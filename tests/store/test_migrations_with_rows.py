@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Boolean,
     Column,
@@ -22,7 +24,6 @@ from sqlalchemy import (
     Table,
     insert,
     inspect,
-    select,
 )
 
 from connector.store import migrations
@@ -52,40 +53,50 @@ def database(empty_database_url: str) -> Any:
     database.close()
 
 
+@pytest.fixture
+def _scripts_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alembic reads all scripts for each command otherwise."""
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+    monkeypatch.setattr(ScriptDirectory, "from_config", lambda _config: scripts)
+
+
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("_scripts_read_once")
 def test_rows_of_every_version_survive_all_later_migrations_and_back(database: Database) -> None:
     versions = sorted(known_versions())
     schemas: dict[str, Schema] = {"base": {}}
     known: dict[str, list[Table]] = {"base": []}
-    for earlier, version in itertools.pairwise(["base", *versions]):
+    rows: Rows = {}  # each step's are the next one's former ones
+    for version in versions:
         with database.write() as connection:
-            before = read_rows(connection, known[earlier])
             migrations.upgrade(connection, version)
-            known[version] = tables(connection)
-            assert common(read_rows(connection, known[version]), before) == before, f"up to {version}"
-            seed(connection, known[version])
-            schemas[version] = describe(connection)
+            inspector = inspect(connection)
+            known[version] = tables(inspector)
+            after = read_rows(connection, known[version])
+            assert common(after, rows) == rows, f"up to {version}"
+            rows = after | seed(connection, [table for table in known[version] if not after[table.name]])
+            schemas[version] = describe(inspector)
     for version, earlier in itertools.pairwise([*reversed(versions), "base"]):
         with database.write() as connection:
-            before = read_rows(connection, known[version])
             migrations.downgrade(connection, earlier)
-            assert describe(connection) == schemas[earlier], f"down to {earlier}"
+            assert describe(inspect(connection)) == schemas[earlier], f"down to {earlier}"
             after = read_rows(connection, known[earlier])
-            assert common(before, after) == after, f"down from {version}"
+            assert common(rows, after) == after, f"down from {version}"
+            rows = after
 
 
-def tables(connection: Connection) -> list[Table]:
+def tables(inspector: Any) -> list[Table]:
     """Return the database's tables in an order in which each table follows those it refers to."""
     metadata = MetaData()
-    metadata.reflect(connection)
+    metadata.reflect(inspector)
     return [table for table in metadata.sorted_tables if table.name != OWN]
 
 
-def seed(connection: Connection, known: list[Table]) -> None:
-    """Insert rows into every table that has none."""
-    for table in known:
-        if connection.execute(select(table).limit(1)).first() is None:
-            connection.execute(insert(table), [row(table, number) for number in range(ROWS)])
+def seed(connection: Connection, empty: list[Table]) -> Rows:
+    """Insert rows into tables that have none, and return them."""
+    for table in empty:
+        connection.execute(insert(table), [row(table, number) for number in range(ROWS)])
+    return read_rows(connection, empty)
 
 
 def row(table: Table, number: int) -> dict[str, Any]:
@@ -106,11 +117,15 @@ def value(table: Table, column: Column[Any], number: int) -> Any:
 
 
 def read_rows(connection: Connection, known: list[Table]) -> Rows:
-    """Return the rows of every table, in the order of their keys."""
-    return {
-        table.name: [dict(each._mapping) for each in connection.execute(select(table).order_by(*table.primary_key))]
-        for table in known
-    }
+    """Return the rows of every table, in the order of their keys, as the driver reads them."""
+    return {table.name: _rows(connection, table) for table in known}
+
+
+def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
+    order = ", ".join(column.name for column in table.primary_key)
+    result = connection.exec_driver_sql(f"SELECT * FROM {table.name} ORDER BY {order}")
+    names = list(result.keys())
+    return [dict(zip(names, each, strict=True)) for each in result]
 
 
 def common(rows: Rows, like: Rows) -> Rows:
@@ -121,9 +136,8 @@ def common(rows: Rows, like: Rows) -> Rows:
     }
 
 
-def describe(connection: Connection) -> Schema:
+def describe(inspector: Any) -> Schema:
     """Return columns, keys and indexes of every table, without an order."""
-    inspector = inspect(connection)
     keys, refers = inspector.get_multi_pk_constraint(), inspector.get_multi_foreign_keys()
     indexes, unique = inspector.get_multi_indexes(), inspector.get_multi_unique_constraints()
     return {
