@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+WARM = "tests.connector_process"  # imports all of the connector
 MOST = 200_000  # bytes of what a process is told
 CLONE_PARENT = 0x8000  # the new process is a child of the caller's parent
 CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())  # the number of the system call
@@ -42,6 +43,7 @@ class Forked(subprocess.Popen[Any]):
     ) -> None:
         cwd, env, _, _, _, stdin, _, _, stdout, _, stderr, *_, is_session, _ = others
         orders = {
+            "module": self._module,
             "arguments": args[3:],
             "cwd": str(cwd or Path.cwd()),
             "environ": dict(os.environ if env is None else env),
@@ -49,7 +51,7 @@ class Forked(subprocess.Popen[Any]):
         }
         given = [own if descriptor == -1 else descriptor for own, descriptor in enumerate((stdin, stdout, stderr))]
         with _lock:
-            origin = _origin(self._module)
+            origin = _origin()
             socket.send_fds(origin, [json.dumps(orders).encode()], given)
             self.pid = int(origin.recv(MOST))
         self._child_created = True
@@ -57,11 +59,11 @@ class Forked(subprocess.Popen[Any]):
 
 
 @cache
-def _origin(module: str) -> socket.socket:
-    """Return the connection to the process that has imported the module; that process ends together with this one."""
+def _origin() -> socket.socket:
+    """Return the connection to the process that has imported the connector; it ends together with this process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen([sys.executable, "-m", "tests.forked", module], cwd=ROOT, stdin=theirs.fileno())
+        process = subprocess.Popen([sys.executable, "-m", "tests.forked"], cwd=ROOT, stdin=theirs.fileno())
 
     def end() -> None:
         ours.close()
@@ -73,7 +75,7 @@ def _origin(module: str) -> socket.socket:
 
 def main() -> None:
     """Fork a process for each message, which has what the process is told and its three standard files."""
-    run = import_module(sys.argv[1]).run
+    import_module(WARM)
     with socket.socket(fileno=os.dup(0)) as messages:
         while True:
             orders, descriptors, _, _ = socket.recv_fds(messages, MOST, 3)
@@ -86,7 +88,7 @@ def main() -> None:
         told = json.loads(orders)
         _prepare(told, descriptors)
         messages.send(str(os.getpid()).encode())  # only now, because the test may already end its session
-    run(*told["arguments"])
+    import_module(told["module"]).run(*told["arguments"])
 
 
 def _prepare(told: dict[str, Any], descriptors: list[int]) -> None:

@@ -18,13 +18,27 @@ from tests.forked import Forked
 from tests.waiting import GENEROUS
 
 CONNECTOR = [sys.executable, "-m", "connector"]
+PROGRAM = [sys.executable, "-W", "error", "-c"]
 
 
 def started(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a process with the options of `Popen`; the connector is forked from a process that has imported it."""
-    if list(command[:3]) == CONNECTOR and not _is_read_early(options.get("env") or os.environ):
-        return Forked("tests.connector_process", *command[3:], **options)
-    return subprocess.Popen(command, **options)
+    """Start a process with the options of `Popen`; the connector, and a program of the tests, is forked from a process
+    that has imported the connector.
+    """
+    forked = _forked(list(command))
+    if forked is None or _is_read_early(options.get("env") or os.environ):
+        return subprocess.Popen(command, **options)
+    return Forked(*forked, **options)
+
+
+def _forked(command: list[str]) -> Sequence[str] | None:
+    """Return the module whose `run` does what a command does, and its arguments."""
+    if command[:3] == CONNECTOR:
+        return ["tests.connector_process", *command[3:]]
+    if command[:4] == PROGRAM:
+        return ["tests.program", *command[4:]]
+    is_ours = command[:2] == [sys.executable, "-m"] and command[2].startswith("tests.")
+    return command[2:] if is_ours else None
 
 
 def _is_read_early(environ: Mapping[str, str]) -> bool:

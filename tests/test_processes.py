@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.forked import Forked
-from tests.processes import CONNECTOR, running, started
+from tests.processes import CONNECTOR, PROGRAM, running, started
 from tests.waiting import GENEROUS
 
 PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -30,6 +30,15 @@ def test_a_forked_command_prints_and_returns_the_same_as_a_started_one(tmp_path:
     forked = started([*CONNECTOR, *arguments], **options)
     assert isinstance(forked, Forked)
     assert end_of(forked) == end_of(subprocess.Popen([*CONNECTOR, *arguments], **options))
+
+
+def test_a_warning_ends_a_forked_program_as_a_started_one() -> None:
+    command = [*PROGRAM, "import sys, warnings\nprint(sys.argv, __name__, flush=True)\nwarnings.warn('x')", "argument"]
+    forked = started(command, **PIPES)
+    assert isinstance(forked, Forked)
+    ends = [end_of(forked), end_of(subprocess.Popen(command, **PIPES))]
+    assert ends[0][:2] == ends[1][:2] == (1, "['-c', 'argument'] __main__\n")
+    assert all("UserWarning: x" in errors for _, _, errors in ends)
 
 
 def test_a_forked_process_has_its_own_session_and_ends_with_its_test(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from typing import Any
 
@@ -24,7 +23,7 @@ from tests.directory.deployment import CLEAR, Deployment, add_ann, approve, veri
 from tests.directory.faulty import Reply
 from tests.harness import World
 from tests.identity.scim_server import CUSTOM
-from tests.processes import running
+from tests.processes import PROGRAM, running
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 ALL = " ".join(sorted((BIRTH_DATE, GIVEN_NAME, LAST_NAME)))
@@ -223,7 +222,7 @@ def test_a_write_of_a_killed_worker_is_repeated(deployment: Deployment, world: W
     scim.answers_changes.clear()
     approve(world, run_id)
     environ = os.environ | deployment.environ()
-    with running([sys.executable, "-c", WORKER], env=environ):
+    with running([*PROGRAM, WORKER], env=environ):
         assert scim.changed.wait(60), "the worker changes the user"
     scim.answers_changes.set()
     assert written(deployment, user_id)["identityVerified"] == "true"

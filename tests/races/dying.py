@@ -1,4 +1,4 @@
-"""A connector in a separate process that is killed during an initiation: `python -m tests.races.dying '<orders>'`.
+"""A connector in a separate process that is killed during an initiation: `Forked("tests.races.dying", orders)`.
 
 For each order a forked child initiates and kills itself (SIGKILL) just before, or just after, its n-th commit; an
 order without a commit waits until another process kills it. The exit status is the number of children that survived.
@@ -28,8 +28,8 @@ from tests.values import MAPPING
 _MOMENTS: dict[str, tuple[type, str]] = {"before": (Engine, "commit"), "after": (Pool, "checkin")}
 
 
-def main() -> None:
-    orders = json.loads(sys.argv[1])
+def run(text: str) -> None:
+    orders = json.loads(text)
     sys.exit(sum(not _dies(orders, order) for order in orders["orders"]))
 
 
@@ -63,7 +63,3 @@ def _killer(commit: int) -> Callable[..., None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return die
-
-
-if __name__ == "__main__":
-    main()

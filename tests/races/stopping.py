@@ -1,6 +1,6 @@
 """A connector in a separate process that suspends itself (SIGSTOP) while it connects to Onfido.
 
-`python -m tests.races.stopping '<order>'` initiates once, and prints the code of the resulting error, if any.
+`Forked("tests.races.stopping", order)` initiates once, and prints the code of the resulting error, if any.
 Another process has to continue it.
 """
 
@@ -22,8 +22,8 @@ from connector.settings import Settings
 from tests.values import MAPPING
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
+def run(text: str) -> None:
+    order = json.loads(text)
     settings = Settings(data_dir=Path(order["data_dir"]), **order["settings"])
     ahead = timedelta(seconds=order["ahead"])
     services = create_services(settings, lambda: datetime.now(UTC) + ahead)
@@ -46,7 +46,3 @@ def _stop_at(port: int, number: int) -> None:
         return look_up(host, service, *arguments, **options)
 
     socket.getaddrinfo = stop  # type: ignore[assignment]  # it takes whatever the other one does
-
-
-if __name__ == "__main__":
-    main()

@@ -75,9 +75,8 @@ def test_processes_killed_twice_around_every_commit_pay_for_no_second_run(quiet:
         for user_id, commit in zip(users, (step * commit % COMMITS + 1 for commit in commits), strict=True)
     ]
 
-    survivors = subprocess.run(
-        dying(quiet, orders), cwd=ROOT, stdout=subprocess.DEVNULL, timeout=300, check=False
-    ).returncode
+    with running(dying(quiet, orders), cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        survivors = process.wait(300)
 
     assert 0 < survivors < COMMITS, "every commit was met, and most were deadly"
     quiet.clock.advance(2 * wait)

@@ -26,7 +26,7 @@ from connector.store.providers import budgets
 from connector.store.vault import Fingerprints
 from tests.bodies import API_TOKEN, config_properties, provider_body
 from tests.harness import World
-from tests.processes import run_together
+from tests.processes import PROGRAM, run_together
 from tests.races.attack import PROVIDERS, add_provider
 from tests.waiting import wait_until
 
@@ -186,7 +186,7 @@ def test_a_call_that_waits_too_long_for_the_row_fails_in_time(
 
 def test_processes_together_respect_the_limit(database_url: str, budget: AccountBudgets) -> None:
     assert budget.held("account") == 0  # the database is there
-    printed = run_together([sys.executable, "-W", "error", "-c", CALLING, database_url], PROCESSES)
+    printed = run_together([*PROGRAM, CALLING, database_url], PROCESSES)
     times = [[float(line) for line in each.split()] for each in printed]
     began, calls = min(each[0] for each in times), sorted(at for each in times for at in each[1:])
     assert len(calls) == PROCESSES * CALLS

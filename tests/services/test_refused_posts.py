@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from connector.store.providers import refused_posts
 from tests.databases import insert_provider
 from tests.harness import Clock
 from tests.listening import statements
-from tests.processes import running
+from tests.processes import PROGRAM, running
 from tests.store.refusing import refusing_writes
 from tests.waiting import wait_until
 
@@ -68,7 +67,7 @@ def test_a_flood_of_posts_from_many_threads_is_counted_in_two_writes(database: D
 
 
 def test_the_counts_of_several_processes_are_added(database: Database, database_url: str, provider: str) -> None:
-    command = [sys.executable, "-W", "error", "-c", FLOOD, database_url, provider]
+    command = [*PROGRAM, FLOOD, database_url, provider]
     with ExitStack() as stack:
         processes = [stack.enter_context(running(command)) for _ in range(3)]
         assert [process.wait(120) for process in processes] == [0, 0, 0]

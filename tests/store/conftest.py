@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
 from tests.databases import empty_database, insert_provider
-from tests.processes import run_together
+from tests.processes import PROGRAM, run_together
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 # Every process imports its modules, reports that it is ready, and begins at the same moment as the others.
@@ -80,7 +79,7 @@ def race() -> Race:
     """Run a script in several processes at the same moment; returns the output of each."""
 
     def run(imports: str, body: str, *arguments: str, processes: int = 3) -> list[str]:
-        command = [sys.executable, "-W", "error", "-c", RACE.format(imports=imports, body=body), *arguments]
+        command = [*PROGRAM, RACE.format(imports=imports, body=body), *arguments]
         return [printed.strip() for printed in run_together(command, processes)]
 
     return run
