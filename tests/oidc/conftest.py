@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from tests.standing import clock, connector, setting_changes, settings, shared_connector, standing
+from tests.kept_keys import emptied, kept_keys, standing
+from tests.standing import clock, connector, setting_changes, settings, shared_connector
 
-__all__ = ["clock", "connector", "setting_changes", "settings", "shared_connector", "standing"]
+__all__ = [
+    "clock",
+    "connector",
+    "emptied",
+    "kept_keys",
+    "setting_changes",
+    "settings",
+    "shared_connector",
+    "standing",
+]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.kept_keys import emptied, kept_keys, standing
 from tests.signals.receiver import SIGNALS
-from tests.standing import clock, connector, settings, shared_connector, standing
+from tests.standing import clock, connector, settings, shared_connector
 
-__all__ = ["clock", "connector", "settings", "shared_connector", "standing"]
+__all__ = ["clock", "connector", "emptied", "kept_keys", "settings", "shared_connector", "standing"]
 
 
 @pytest.fixture(scope="session")
