@@ -12,7 +12,8 @@
     vault.py         encryption at rest, and fingerprints of values that are not stored
     sealed.py        every encrypted column, and the context to which its values are bound
     dialect.py       the differences between the two databases; times.py: times in both
-    writer_queue.py  SQLite's writers, one at a time; wake_up.py: notifications between processes
+    writer_queue.py  SQLite's writers, one at a time; group_commit.py: those that wait share a transaction
+    wake_up.py       notifications between processes
     migrations/      Alembic's migrations
 
 Statuses change by compare-and-set in the statement itself; invariants are constraints. `services` own the

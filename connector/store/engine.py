@@ -1,14 +1,14 @@
 """The database: transactions that read, transactions that write, and the schema's version.
 
-On SQLite, writers queue (`writer_queue.py`), then `BEGIN IMMEDIATE`. On PostgreSQL, no exchange waits for ever
-(`patient.py`).
+On SQLite, writers queue (`writer_queue.py`), and those that wait share a transaction (`group_commit.py`). On
+PostgreSQL, no exchange waits for ever (`patient.py`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from connector import tracing
 from connector.errors import ConfigurationError
 from connector.store import batch, schema
 from connector.store.availability import check_in_place, check_space, distinguished_errors, identity
+from connector.store.group_commit import GroupCommit
 from connector.store.schema import Fit
 from connector.store.wake_up import AddedDeliveries, Notifications, wake_up_of
 from connector.store.writer_queue import WriterQueue
@@ -57,6 +58,9 @@ class Database:
         self._writer_engine = self._engine.execution_options(**{batch.BEGINS: True})
         self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
         self._queue = WriterQueue(self.path) if self.path else None
+        self._group_commit = (
+            GroupCommit(self._writer_engine, self._queue, self._check_in_place) if self._queue else None
+        )
         self._opened = identity(self.path) if self.path else None
         self.wake_up = wake_up_of(url)
 
@@ -72,29 +76,30 @@ class Database:
     def write(self, patience: float | None = None, *, waits_for_disk: bool = True) -> Iterator[Connection]:
         """Open a transaction for writing; committed at its end, rolled back on an error.
 
-        On SQLite, where writers take turns, `patience` limits the wait in seconds; None means the database's limit. On
-        PostgreSQL, without `waits_for_disk` a crash of the database may lose the transaction, unless a later one waits.
+        On SQLite, where writers take turns, `patience` limits the wait in seconds, and no other writer shares the
+        transaction; None means the database's limit. On PostgreSQL, without `waits_for_disk` a crash of the database
+        may lose the transaction, unless a later one waits.
         """
-        limit = self._patience if patience is None else patience
-        turn: AbstractContextManager[None] = self._queue.turn(limit) if self._queue else nullcontext()
         added = AddedDeliveries(self.wake_up)
-        with turn:
-            self._check_in_place()
-            with distinguished_errors(), self._writer_engine.begin() as connection:
-                if self.is_sqlite:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                added.begin(connection)
-                if not (waits_for_disk or self.is_sqlite):
-                    batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
-                yield connection
-                if added.is_late() and not self.is_sqlite:
-                    added.notify(connection)
-                batch.flush(connection, commit=True)
-                after = batch.unsent(connection)
+        with distinguished_errors(), self._begin(patience) as connection:
+            added.begin(connection)
+            if not (waits_for_disk or self.is_sqlite):
+                batch.execute(connection, _DO_NOT_WAIT_FOR_DISK, {})
+            yield connection
+            if added.is_late() and not self.is_sqlite:
+                added.notify(connection)
+            batch.flush(connection, commit=True)
+            after = batch.unsent(connection)
         added.publish()
         if after:
             with self.read() as connection:
                 batch.execute_unsent(connection, after)
+
+    def _begin(self, patience: float | None) -> AbstractContextManager[Connection]:
+        if self._group_commit is None:
+            return self._writer_engine.begin()
+        limit = self._patience if patience is None else patience
+        return self._group_commit.transaction(limit, may_share=patience is None)
 
     def listen(self) -> Notifications:
         """Open a connection that receives PostgreSQL's notifications of new deliveries; the caller closes it."""
