@@ -40,20 +40,31 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "installed"
 
 
-def connector(installed: Path, data_dir: Path, *arguments: str, **variables: str) -> str:
-    """Run the installed connector, outside the clone; returns its output."""
+# Runs the commands given as JSON, and prints what each has printed.
+RUN = """
+import json, sys
+from click.testing import CliRunner
+from connector.cli import main
+results = [CliRunner().invoke(main, each, catch_exceptions=False) for each in json.loads(sys.argv[1])]
+assert all(each.exit_code == 0 for each in results), [each.output for each in results]
+print(json.dumps([each.stdout for each in results]))
+"""
+
+
+def connector(installed: Path, data_dir: Path, program: str, *arguments: str, **variables: str) -> str:
+    """Run a program with the installed connector, outside the clone; returns its output."""
     environ = {"PYTHONPATH": str(installed), "CONNECTOR_DATA_DIR": str(data_dir)} | variables
-    program = (
+    before = (
         f"import os; os.chdir({str(data_dir.parent)!r}); import connector.__main__ as main; "
-        f"assert main.__file__.startswith({str(installed)!r}); main.run()"
+        f"assert main.__file__.startswith({str(installed)!r})"
     )
-    result = run(sys.executable, "-P", "-c", program, *arguments, **environ)
+    result = run(sys.executable, "-P", "-c", f"{before}\n{program}", *arguments, **environ)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def test_an_installed_wheel_prints_its_version(installed: Path, tmp_path: Path) -> None:
-    assert __version__ in connector(installed, tmp_path / "data", "--version")
+    assert __version__ in connector(installed, tmp_path / "data", "main.run()", "--version")
 
 
 def test_an_installed_wheel_is_marked_as_typed(installed: Path) -> None:
@@ -61,16 +72,18 @@ def test_an_installed_wheel_is_marked_as_typed(installed: Path) -> None:
 
 
 def test_an_installed_wheel_contains_the_examples_and_dialects(installed: Path, tmp_path: Path) -> None:
-    for name, path in example_files().items():
-        assert connector(installed, tmp_path / "data", "example", name) == path.read_text(encoding="utf-8")
-    for name, claims in dialects().items():
-        added = connector(
-            *(installed, tmp_path / "data", "provider", "add", "--offline", "--name", name, "--claims", name, "--json"),
-            *("--workflow-id", "7f1a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"),
-            ONFIDO_API_TOKEN="api_sandbox.anything-of-a-sane-length",
-        )
-        mapped = json.loads(added)["claims"]
+    examples = [["example", name] for name in example_files()]
+    adding = ["provider", "add", "--offline", "--json", "--workflow-id", "7f1a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"]
+    additions = [[*adding, "--name", name, "--claims", name] for name in dialects()]
+    token = {"ONFIDO_API_TOKEN": "api_sandbox.anything-of-a-sane-length"}
+    printed = connector(installed, tmp_path / "data", RUN, json.dumps([*examples, *additions]), **token)
+    outputs = iter(json.loads(printed))
+    for path in example_files().values():
+        assert next(outputs) == path.read_text(encoding="utf-8")
+    for claims in dialects().values():
+        mapped = json.loads(next(outputs))["claims"]
         assert {each["localClaim"]: each["idvpClaim"] for each in mapped} == claims
+    assert next(outputs, None) is None
 
 
 @pytest.mark.parametrize("program", ["import connector", "import connector.__main__", "from connector.cli import main"])
