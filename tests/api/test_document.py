@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -18,8 +18,8 @@ THREADS = 8
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    made = create_app(Settings(data_dir=tmp_path, dev=True))
+def app(tmp_path: Path, new_database: Callable[[str], str]) -> Iterator[Flask]:
+    made = create_app(Settings(data_dir=tmp_path, database_url=new_database("sqlite"), dev=True))
     yield made
     made.extensions["services"].close()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,19 @@ def created(settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    yield from created(Settings(data_dir=tmp_path, dev=True))
+def settings(tmp_path: Path, new_database: Callable[[str], str]) -> Settings:
+    """Settings of a connector whose database is migrated already: each test creates one."""
+    return Settings(data_dir=tmp_path, database_url=new_database("sqlite"), dev=True)
 
 
 @pytest.fixture
-def without_console(tmp_path: Path) -> Iterator[Flask]:
-    yield from created(Settings(data_dir=tmp_path, dev=True, console_enabled=False))
+def app(settings: Settings) -> Iterator[Flask]:
+    yield from created(settings)
+
+
+@pytest.fixture
+def without_console(settings: Settings) -> Iterator[Flask]:
+    yield from created(replace(settings, console_enabled=False))
 
 
 @pytest.mark.parametrize("prefix", ["", "/t/acme"])
