@@ -352,9 +352,9 @@ def test_the_check_finds_a_discarded_change() -> None:
     assert list(discarded_changes(ast.parse("status.change(connection)\nmoved = status.change(connection)"))) == [1]
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    made = create_app(Settings(data_dir=tmp_path, dev=True))
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    made = create_app(Settings(data_dir=tmp_path_factory.mktemp("data"), dev=True))
     yield made
     made.extensions["services"].close()
 
