@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
+from connector.store.schema import VERSIONS
 from tests.databases import empty_database, insert_provider
 from tests.processes import PROGRAM, run_together
 
@@ -83,3 +85,10 @@ def race() -> Race:
         return [printed.strip() for printed in run_together(command, processes)]
 
     return run
+
+
+@pytest.fixture
+def scripts_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alembic reads all migrations for each of its commands otherwise."""
+    scripts = ScriptDirectory(str(VERSIONS.parent))
+    monkeypatch.setattr(ScriptDirectory, "from_config", lambda _config: scripts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -72,6 +73,7 @@ def upgrade_to(database: Database, version: str) -> dict[str, Any]:
         return schema_of(connection)
 
 
+@pytest.mark.usefixtures("scripts_read_once")
 def test_every_migration_since_the_oldest_supported_version_is_additive(tmp_path: Path) -> None:
     with closing(Database(f"sqlite:///{tmp_path / 'steps.db'}")) as database:
         before = upgrade_to(database, OLDEST_SUPPORTED)
@@ -93,13 +95,13 @@ def test_every_migration_since_the_oldest_supported_version_is_additive(tmp_path
     ],
 )
 def test_the_check_finds_a_migration_that_is_not_additive(
-    tmp_path: Path, statement: str, violation: str | None
+    tmp_path: Path, sqlite_template: Path, statement: str, violation: str | None
 ) -> None:
-    with closing(Database(f"sqlite:///{tmp_path / 'steps.db'}")) as database:
-        before = upgrade_to(database, "head")
-        with database.write() as connection:
-            connection.execute(text(statement))
-            after = schema_of(connection)
+    path = shutil.copy(sqlite_template, tmp_path)
+    with closing(Database(f"sqlite:///{path}")) as database, database.write() as connection:
+        before = schema_of(connection)
+        connection.execute(text(statement))
+        after = schema_of(connection)
     assert violations(before, after) == ([violation] if violation else [])
 
 

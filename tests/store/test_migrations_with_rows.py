@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Boolean,
     Column,
@@ -53,15 +51,8 @@ def database(empty_database_url: str) -> Any:
     database.close()
 
 
-@pytest.fixture
-def _scripts_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alembic reads all scripts for each command otherwise."""
-    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
-    monkeypatch.setattr(ScriptDirectory, "from_config", lambda _config: scripts)
-
-
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("_scripts_read_once")
+@pytest.mark.usefixtures("scripts_read_once")
 def test_rows_of_every_version_survive_all_later_migrations_and_back(database: Database) -> None:
     versions = sorted(known_versions())
     schemas: dict[str, Schema] = {"base": {}}
