@@ -1,6 +1,6 @@
 """Daily counts: the sweep recounts each day that is due as a whole.
 
-    lease the day (compare-and-set) ──► count the rows, without a transaction ──► replace the day's counts
+    lease the day (compare-and-set) ──► count the rows, without a transaction ──► replace the day's counts, note when
 
 Of recent days the counts of each hour are kept as well, for the last 24 hours.
 
@@ -48,31 +48,33 @@ class DailyCounts:
             first = daily_counts.find_first(connection)
             counted = daily_counts.find_counted(connection)
         first_day = (first or now).astimezone(UTC).date()
-        for day in islice(due_days(counted, first_day, now, self._recounted), MOST_DAYS):
-            self._count(day, counted.get(day), provider_ids)
+        counted_at = {day: each.counted_at for day, each in counted.items()}
+        for day in islice(due_days(counted_at, first_day, now, self._recounted), MOST_DAYS):
+            self._count(day, counted[day].owner if day in counted else None, provider_ids)
         with self._database.write() as connection:
             hourly_counts.forget(connection, self._first_with_hours())
 
-    def _count(self, day: date, seen: datetime | None, provider_ids: Sequence[str]) -> None:
+    def _count(self, day: date, seen: str | None, provider_ids: Sequence[str]) -> None:
         owner, now, window = new_id(), self._clock(), Window(*bounds(day))
         with self._database.write() as connection:
-            if not daily_counts.take(connection, day, seen, owner, now):
+            if not daily_counts.take(connection, day, seen, owner):
                 return
         is_recorded = window.since >= now - self._retention
         measures = (Measure.DEAD, Measure.REFUSED) if is_recorded else (Measure.DEAD,)
         with self._database.read() as connection:
             parts = [Part(counting.count_others(connection, window, has_refused=is_recorded), measures, None)]
-        for some in _chunks(provider_ids):
+        *others, last = _chunks(provider_ids)
+        for some in (*others, last):
             with self._database.read() as connection:
                 parts.append(Part(counting.count_verifications(connection, some, window), OF_VERIFICATIONS, some))
-            if not self._replace(day, owner, parts):
+            if not self._replace(day, owner, parts, now if some is last else None):
                 return
             parts = []
 
-    def _replace(self, day: date, owner: str, parts: Sequence[Part]) -> bool:
+    def _replace(self, day: date, owner: str, parts: Sequence[Part], counted_at: datetime | None) -> bool:
         with self._database.write() as connection:
             has_hours = day >= self._first_with_hours()
-            return daily_counts.replace(connection, day, owner, parts, has_hours=has_hours)
+            return daily_counts.replace(connection, day, owner, parts, has_hours=has_hours, counted_at=counted_at)
 
     def _first_with_hours(self) -> date:
         return first_kept(self._clock().astimezone(UTC).date())

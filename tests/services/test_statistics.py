@@ -352,7 +352,7 @@ class TestCounting:
         sweep(quiet)
         with quiet.connector.services.database.read() as connection:
             assert not connection.execute(select(history.c.id).where(history.c.cause == "refused")).all()
-        assert ask(quiet, **{"from": day, "to": day})["refusedStarts"][0]["count"] == 1
+        assert ask(quiet, **{"from": str(day), "to": str(day)})["refusedStarts"][0]["count"] == 1
 
     def test_the_last_24_hours_are_read_from_hourly_counts_kept_for_three_days(self, quiet: World) -> None:
         start_and_end(quiet, "ann")
@@ -390,7 +390,7 @@ class TestCounting:
         counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
         part = statements.Part(counts, ["started"], [quiet.provider_id])
         with database.write() as connection:
-            assert statements.take(connection, now.date(), None, "a-pass", now)
+            assert statements.take(connection, now.date(), None, "a-pass")
         assert quiet.connector.as_admin().request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").status_code == 204
         with database.write() as connection:
             assert statements.replace(connection, now.date(), "a-pass", [part])
@@ -401,23 +401,31 @@ class TestCounting:
         counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
         part = statements.Part(counts, ["started"], [quiet.provider_id])
         with database.write() as connection:
-            assert statements.take(connection, now.date(), None, "slow", now)
-            assert not statements.take(connection, now.date(), None, "late", now)
-            later = now + timedelta(minutes=1)
-            assert statements.take(connection, now.date(), now, "quick", later)
-            assert not statements.take(connection, now.date(), now, "late", later)
+            assert statements.take(connection, now.date(), None, "slow")
+            assert not statements.take(connection, now.date(), None, "late")
+            assert statements.take(connection, now.date(), "slow", "quick")
+            assert not statements.take(connection, now.date(), "slow", "late")
         with database.write() as connection:
             assert not statements.replace(connection, now.date(), "slow", [part])
             assert statements.replace(connection, now.date(), "quick", [part])
 
-    def test_a_killed_pass_is_repeated_by_the_next(self, quiet: World) -> None:
+    @pytest.mark.parametrize("age", [0, 10, 40, 100], ids=lambda age: f"{age} days")
+    @pytest.mark.parametrize("was_counted", [False, True], ids=["never counted", "counted before"])
+    def test_a_killed_pass_is_repeated_by_the_next(self, quiet: World, age: int, was_counted: bool) -> None:
+        """Also one that would have counted the day for the last time."""
+        day = quiet.clock().date()
         start_and_end(quiet, "ann")
-        now = quiet.clock()
-        with quiet.connector.services.database.write() as connection:
-            assert statements.take(connection, now.date(), None, "killed", now)
-        assert started(ask(quiet)) == 0
-        sweep(quiet)
-        assert started(ask(quiet)) == 1
+        if was_counted:
+            sweep(quiet)
+        start_and_end(quiet, "bea")
+        quiet.clock.advance(age * 86_400)
+        database = quiet.connector.services.database
+        with database.write() as connection:
+            seen = statements.find_counted(connection)[day].owner if was_counted else None
+            assert statements.take(connection, day, seen, "killed")
+        for _ in range(1 + age // MOST_DAYS):
+            sweep(quiet)
+        assert started(ask(quiet, **{"from": str(day), "to": str(day)})) == 2
 
     def test_the_time_of_the_last_count_is_known(self, quiet: World) -> None:
         statistics = quiet.connector.services.statistics

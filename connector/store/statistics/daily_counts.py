@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import JSON, Connection, bindparam, case, delete, select, type_coerce, update
 
 from connector.domain.frozen import frozen
+from connector.domain.statistics.counting import bounds
 from connector.domain.statistics.measures import Count, key_of
 from connector.domain.statistics.month_counts import MonthCounts, is_whole, month_of
 from connector.store import batch
@@ -41,12 +42,18 @@ _FIRST = (
     .select_from(providers)
     .where(IS_REGISTERED)
 )
-_COUNTED = select(counted_days.c.day, counted_days.c.counted_at)
+_COUNTED = select(counted_days)
 _ADD_DAY = insert_or(counted_days, lambda statement: statement.on_conflict_do_nothing())
 _TAKE_AGAIN = (
     update(counted_days)
-    .where(counted_days.c.day == bindparam("of_day"), counted_days.c.counted_at == bindparam("seen"))
-    .values(counted_at=bindparam("now"), owner=bindparam("new_owner"))
+    .where(counted_days.c.day == bindparam("of_day"), counted_days.c.owner == bindparam("of_owner"))
+    .values(owner=bindparam("new_owner"))
+    .execution_options(**{HAS_VALUES: True})
+)
+_END = (
+    update(counted_days)
+    .where(counted_days.c.day == bindparam("of_day"))
+    .values(counted_at=bindparam("at"))
     .execution_options(**{HAS_VALUES: True})
 )
 _HOLD = (
@@ -81,6 +88,14 @@ _CHANGE_MONTH = (
 
 
 @frozen
+class CountedDay:
+    """When a day was last counted as a whole, and the pass that took it last."""
+
+    counted_at: datetime
+    owner: str
+
+
+@frozen
 class Part:
     """The counts of some of a day's measures: of some providers' verifications, or of everything else."""
 
@@ -100,9 +115,10 @@ def find_first(connection: Connection) -> datetime | None:
     return min(filter(None, batch.execute(connection, _FIRST, {}).scalars()), default=None)
 
 
-def find_counted(connection: Connection) -> dict[date, datetime]:
-    """Return when each day was last counted."""
-    return {row.day: row.counted_at for row in batch.execute(connection, _COUNTED, {}).rows}
+def find_counted(connection: Connection) -> dict[date, CountedDay]:
+    """Return when each day was last counted as a whole, and by which pass it was taken last."""
+    rows = batch.execute(connection, _COUNTED, {}).rows
+    return {row.day: CountedDay(row.counted_at, row.owner) for row in rows}
 
 
 def find_counted_at(connection: Connection, day: date) -> datetime | None:
@@ -111,17 +127,29 @@ def find_counted_at(connection: Connection, day: date) -> datetime | None:
     return connection.execute(statement.limit(1)).scalar_one_or_none()
 
 
-def take(connection: Connection, day: date, seen: datetime | None, owner: str, now: datetime) -> bool:
-    """Lease a day that was last counted at `seen`; False if another pass was faster."""
+def take(connection: Connection, day: date, seen: str | None, owner: str) -> bool:
+    """Lease a day that the pass `seen` took last; False if another one was faster.
+
+    The time of the last count is unchanged, so that the day stays due until a pass has counted it as a whole. A day
+    that was never counted gets its beginning, after which nothing of it can have been counted.
+    """
     if seen is None:
-        added = {"day": day, "counted_at": now, "owner": owner}
+        added = {"day": day, "counted_at": bounds(day)[0], "owner": owner}
         return batch.execute(connection, _ADD_DAY(connection), added).rowcount == 1
-    taken = {"of_day": day, "seen": seen, "now": now, "new_owner": owner}
+    taken = {"of_day": day, "of_owner": seen, "new_owner": owner}
     return batch.execute(connection, _TAKE_AGAIN, taken).rowcount == 1
 
 
-def replace(connection: Connection, day: date, owner: str, parts: Sequence[Part], *, has_hours: bool = False) -> bool:
-    """Replace parts of a day's counts; False if another pass has the day.
+def replace(
+    connection: Connection,
+    day: date,
+    owner: str,
+    parts: Sequence[Part],
+    *,
+    has_hours: bool = False,
+    counted_at: datetime | None = None,
+) -> bool:
+    """Replace parts of a day's counts; False if another pass has the day. `counted_at` is given with the last parts.
 
     Providers that were removed meanwhile are left out: each provider is locked first, and its counts are deleted with
     it. `has_hours`: the counts of its hours are replaced as well.
@@ -134,6 +162,8 @@ def replace(connection: Connection, day: date, owner: str, parts: Sequence[Part]
         _replace_in_months(connection, day, counts, part)
         if has_hours:
             hourly_counts.replace(connection, day, counts, part.measures, part.provider_ids)
+    if counted_at:
+        batch.execute(connection, _END, {"of_day": day, "at": counted_at})
     return True
 
 
