@@ -23,6 +23,7 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.deliveries import delivery_counts
 from connector.store.engine import Database
+from connector.store.group_commit import SAVEPOINT
 from connector.store.models.delivery import outbox
 from connector.store.models.history_entry import history
 from tests.bodies import config_properties, event_body
@@ -144,7 +145,9 @@ def writes_in_order() -> Iterator[None]:
 
     def note(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         verb, *others = statement.split(maxsplit=3)
-        if verb in {"INSERT", "UPDATE", "DELETE"}:
+        if statement == SAVEPOINT:  # another transaction that shares the commit
+            end(connection)
+        elif verb in {"INSERT", "UPDATE", "DELETE"}:
             written.setdefault(connection, []).append(others[0] if verb == "UPDATE" else others[1])
 
     def end(connection: Connection) -> None:
