@@ -432,7 +432,12 @@ class TestCounting:
         assert statistics.counted_at() is None
         quiet.clock.stop()
         sweep(quiet)
-        assert statistics.counted_at() == quiet.clock()
+        counted_at = quiet.clock()
+        assert statistics.counted_at() == counted_at
+        quiet.clock.advance(86_400)
+        with quiet.connector.services.database.write() as connection:
+            assert statements.take(connection, quiet.clock().date(), None, "has not counted yet")
+        assert statistics.counted_at() == counted_at
 
     def test_concurrent_workers_count_every_day_once(self, quiet: World) -> None:
         for user_id in ("ann", "bea", "cid"):

@@ -122,9 +122,10 @@ def find_counted(connection: Connection) -> dict[date, CountedDay]:
 
 
 def find_counted_at(connection: Connection, day: date) -> datetime | None:
-    """Return when a day, or the latest counted day before it, was last counted."""
-    statement = select(counted_days.c.counted_at).where(counted_days.c.day <= day).order_by(counted_days.c.day.desc())
-    return connection.execute(statement.limit(1)).scalar_one_or_none()
+    """Return when a day, or the latest counted day before it, was last counted as a whole."""
+    counted_until = select(counted_days).where(counted_days.c.day <= day).order_by(counted_days.c.day.desc())
+    rows = connection.execute(counted_until.limit(2))  # the latest one may be new, and not counted yet
+    return next((row.counted_at for row in rows if row.counted_at > bounds(row.day)[0]), None)
 
 
 def take(connection: Connection, day: date, seen: str | None, owner: str) -> bool:
