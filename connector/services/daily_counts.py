@@ -63,11 +63,11 @@ class DailyCounts:
         measures = (Measure.DEAD, Measure.REFUSED) if is_recorded else (Measure.DEAD,)
         with self._database.read() as connection:
             parts = [Part(counting.count_others(connection, window, has_refused=is_recorded), measures, None)]
-        *others, last = _chunks(provider_ids)
-        for some in (*others, last):
+        chunks = list(_chunks(provider_ids))
+        for some in chunks:
             with self._database.read() as connection:
                 parts.append(Part(counting.count_verifications(connection, some, window), OF_VERIFICATIONS, some))
-            if not self._replace(day, owner, parts, now if some is last else None):
+            if not self._replace(day, owner, parts, now if some is chunks[-1] else None):
                 return
             parts = []
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,7 +53,7 @@ class GroupCommit:
             with group.member() as connection:
                 yield connection
         finally:
-            if place.is_first:
+            if place.is_first.is_set():
                 self._end_turn(may_share)
         group.wait(patience)
 
@@ -132,11 +132,11 @@ class _Group:
         """Undo what the present writer wrote. If the disk is full, SQLite has undone everything, and this fails."""
         if self._members == 0:
             return  # the end rolls back
-        try:
+        self._lost = cause if isinstance(cause, SQLAlchemyError) else Unavailable(INTERRUPTED)
+        with suppress(SQLAlchemyError):
             for statement in UNDO:
                 self._connection.exec_driver_sql(statement)
-        except SQLAlchemyError as error:
-            self._lost = cause if isinstance(cause, SQLAlchemyError) else error
+            self._lost = None
 
     def _commit(self) -> None:
         if not self._connection.connection.in_transaction:  # the driver would report success
@@ -146,8 +146,8 @@ class _Group:
 
     def _close(self) -> None:
         try:
-            if not self._is_committed:
-                self._connection.rollback()
-            self._connection.close()
+            with self._connection as connection:
+                if not self._is_committed:
+                    connection.rollback()
         finally:
             self._has_ended.set()

@@ -50,7 +50,7 @@ class WriterQueue:
             self.enter(place, patience)
             yield
         finally:
-            if place.is_first:
+            if place.is_first.is_set():
                 self.leave()
 
     def enter(self, place: Place, patience: float) -> None:
@@ -60,7 +60,7 @@ class WriterQueue:
         """
         end = time.monotonic() + patience
         self._line.enter(place, patience)
-        if not place.is_first:
+        if not place.is_first.is_set():
             raise Unavailable(OTHERS_WRITE)
         if not place.is_handed_over:
             self._wait_for_processes(end)
@@ -102,9 +102,8 @@ class Place:
 
     def __init__(self, *, may_share: bool = False) -> None:
         self.may_share = may_share
-        self.is_first = False
+        self.is_first = threading.Event()
         self.is_handed_over = False
-        self.changed = threading.Event()
 
 
 class Line:
@@ -124,14 +123,15 @@ class Line:
         """Wait until the place is the first one, or until the limit is over."""
         with self._lock:
             if not self._is_taken:
-                self._is_taken = place.is_first = True
+                self._is_taken = True
+                place.is_first.set()
                 return
             self._waiting.append(place)
         try:
-            place.changed.wait(seconds)
+            place.is_first.wait(seconds)
         finally:
             with self._lock:
-                if not place.is_first:
+                if not place.is_first.is_set():
                     self._waiting.remove(place)
 
     def hand_over(self) -> bool:
@@ -152,9 +152,7 @@ class Line:
                 self._is_taken = False
 
     def _advance(self) -> None:
-        place = self._waiting.popleft()
-        place.is_first = True
-        place.changed.set()
+        self._waiting.popleft().is_first.set()
 
 
 class _File:

@@ -23,6 +23,7 @@ from connector.store.hidden import IS_REGISTERED
 from connector.store.models import counted_days, daily_counts, monthly_counts, providers, verifications
 from connector.store.models import hourly_counts as hourly_counts_table
 from connector.store.statistics import hourly_counts
+from connector.store.statistics.hourly_counts import PLACE
 
 Place: TypeAlias = tuple[str, str, str]  # tenant, provider, environment
 
@@ -68,13 +69,12 @@ _SHARE_PROVIDERS = (
     .with_for_update(read=True, key_share=True)
 )
 _ADD_MONTH = insert_or(monthly_counts, lambda statement: statement.on_conflict_do_nothing())
-_PLACE = ("tenant", "provider_id", "environment")
 _NUMBERS = ("shown", "days", "totals")
 # The rows are locked as well: other days of the month may be replaced at the same time.
 _OF_OTHERS, _OF_VERIFICATIONS = (
     select(monthly_counts)
     .where(monthly_counts.c.month == bindparam("of_month"), monthly_counts.c.is_of_verifications.is_(kind))
-    .order_by(*(monthly_counts.c[name] for name in _PLACE))
+    .order_by(*(monthly_counts.c[name] for name in PLACE))
     .with_for_update()
     for kind in (False, True)
 )
@@ -224,7 +224,7 @@ def _by_place(counts: Iterable[Count]) -> dict[Place, dict[str, int]]:
 def _add_months(connection: Connection, day: date, places: Iterable[Place], *, is_of_verifications: bool) -> None:
     """Add a month's rows that are missing, in an order that all keep: two passes may add rows at once."""
     shared = {"month": month_of(day), "is_of_verifications": is_of_verifications} | {name: {} for name in _NUMBERS}
-    rows = [dict(zip(_PLACE, place, strict=True)) | shared for place in sorted(places)]
+    rows = [dict(zip(PLACE, place, strict=True)) | shared for place in sorted(places)]
     batch.insert_all(connection, _ADD_MONTH(connection), rows, tuple(shared))
 
 

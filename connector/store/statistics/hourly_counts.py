@@ -14,10 +14,10 @@ from connector.domain.statistics.measures import Count
 from connector.store import batch
 from connector.store.models import hourly_counts
 
-_PLACE = ("tenant", "provider_id", "environment")
+PLACE = ("tenant", "provider_id", "environment")
 # Built once, as in `daily_counts.py`.
 _OF_OTHERS, _OF_VERIFICATIONS = (
-    select(*(hourly_counts.c[name] for name in _PLACE), hourly_counts.c.hours).where(
+    select(*(hourly_counts.c[name] for name in PLACE), hourly_counts.c.hours).where(
         hourly_counts.c.day == bindparam("of_day"), hourly_counts.c.is_of_verifications.is_(kind)
     )
     for kind in (False, True)
@@ -48,7 +48,7 @@ def replace(
     }
     changed = sorted(place for place, hours in written.items() if hours != known.get(place))
     keys = {
-        place: dict(zip(_PLACE, place, strict=True)) | {"day": day, "is_of_verifications": provider_ids is not None}
+        place: dict(zip(PLACE, place, strict=True)) | {"day": day, "is_of_verifications": provider_ids is not None}
         for place in changed
     }
     former = [{f"of_{name}": value for name, value in keys[place].items()} for place in changed if place in known]
