@@ -24,6 +24,7 @@ import requests
 from connector import settings
 from connector.access.development import mint_token
 from connector.bootstrap import create_services
+from connector.cli.progress import Stop
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.process.startup import console_link
 from connector.settings import Settings
@@ -41,15 +42,16 @@ ADMIN_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update")),
 )
-# Seconds; sufficient for slow machines.
+# Seconds; the first two are sufficient for slow machines.
 START_TIMEOUT = 300
 REQUEST_TIMEOUT = 120
+LOOK_AGAIN = 0.1
 
 
-def perform(*, once: bool) -> None:
-    """Show a complete verification; unless `once`, keep running for experiments until interrupted.
+def perform(stop: Stop, *, once: bool) -> None:
+    """Show a complete verification; unless `once`, keep running for experiments until it is asked to end.
 
-    Raises `click.ClickException` if a step fails.
+    `stop` is checked between steps. Raises `click.ClickException` if a step fails.
     """
     with (
         tempfile.TemporaryDirectory(prefix="connector-demo-") as directory,
@@ -57,13 +59,13 @@ def perform(*, once: bool) -> None:
     ):
         data_dir = Path(directory)
         port = _free_port()
-        with _connector(data_dir, port) as configured:
+        with _connector(data_dir, port, stop) as configured:
             _show_console(configured)
-            show = Show(configured)
+            show = Show(configured, stop)
             provider_id = _set_up(show, configured, simulator)
             _verify(show, provider_id, simulator)
             if not once:
-                _stay(configured, simulator, provider_id)
+                _stay(configured, simulator, provider_id, stop)
 
 
 def _show_console(configured: Settings) -> None:
@@ -138,7 +140,7 @@ def verify_body(provider_id: str, status: str) -> dict[str, Any]:
     return {"idVProviderId": provider_id, "claims": list(VALUES), "properties": [{"key": "status", "value": status}]}
 
 
-def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
+def _stay(configured: Settings, simulator: Simulator, provider_id: str, stop: Stop) -> None:
     token = mint_token(configured.data_dir, USER, ["internal_login", *ADMIN_SCOPES], lifetime=86_400)
     api = configured.public_url
     click.echo(
@@ -164,18 +166,21 @@ def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
 """
     )
     while True:  # `signal.pause` would miss a signal that arrives just before it
-        time.sleep(0.5)
+        stop.check()
+        time.sleep(LOOK_AGAIN)
 
 
 class Show:
     """Performs requests and prints them in a few readable lines."""
 
-    def __init__(self, configured: Settings) -> None:
+    def __init__(self, configured: Settings, stop: Stop) -> None:
         self._settings = configured
+        self._stop = stop
         self._step = 0
 
     def title(self, text: str) -> None:
-        """Start a step."""
+        """Start a step, or end the demo if that was asked for."""
+        self._stop.check()
         self._step += 1
         click.echo(f"\n{_bold(f'{self._step}. {text}')}")
 
@@ -245,7 +250,7 @@ def _summary(content: Any) -> str:
 
 
 @contextmanager
-def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
+def _connector(data_dir: Path, port: int, stop: Stop) -> Iterator[Settings]:
     """Run `connector serve` on its own data directory until the demo ends."""
     url = f"http://127.0.0.1:{port}"
     variables = {
@@ -262,21 +267,22 @@ def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
             command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        _wait_until_ready(process, url, log)
+        _wait_until_ready(process, url, log, stop)
         yield settings.load(None, variables, dev=True)
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # no data are kept
         process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, stop: Stop) -> None:
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end and process.poll() is None:
+        stop.check()
         try:
             if requests.get(f"{url}/readyz", timeout=REQUEST_TIMEOUT).ok:
                 return
         except requests.RequestException:  # the server does not listen yet
-            time.sleep(0.1)
+            time.sleep(LOOK_AGAIN)
     raise click.ClickException(f"The connector did not start. It said:\n{log.read_text(errors='replace').strip()}")
 
 

@@ -1,7 +1,7 @@
 """Progress of long work, on stderr: a bar on a terminal, otherwise a line every few seconds.
 
 On the first Ctrl-C (or SIGTERM) the current step is finished, so that the result can be reported; the second one aborts
-it. Commands that leave nothing behind end on the first one (`ending_at_once`).
+it. Commands that leave nothing behind end after the step, and report nothing (`ending_between_steps`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 import click
@@ -22,6 +23,8 @@ EVERY = 5.0  # seconds between two lines
 INTERRUPTED = 130  # the exit status after Ctrl-C
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 _ENDING_AND_CLOSING = (*_ENDING, signal.SIGHUP)
+_Handler = Callable[[int, FrameType | None], Any] | int | None
+_Handlers = dict[signal.Signals, _Handler]
 
 
 class Advance(Protocol):
@@ -35,6 +38,11 @@ class Stop:
 
     def __init__(self) -> None:
         self.is_asked_for = False
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` if the work must end."""
+        if self.is_asked_for:
+            raise KeyboardInterrupt
 
     def until(self, steps: Iterable[T]) -> Iterator[T]:
         """Yield steps until the work must end; a step that was begun is still yielded."""
@@ -54,12 +62,11 @@ def stoppable() -> Iterator[Stop]:
             raise KeyboardInterrupt
         stop.is_asked_for = True
 
-    before = {number: signal.signal(number, ask) for number in _handled(_ENDING)}
+    before = _handle(ask, _ENDING)
     try:
         yield stop
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _restore(before)
 
 
 @contextmanager
@@ -144,29 +151,32 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def ending_at_once() -> Iterator[None]:
-    """Exit silently on the first Ctrl-C; further ones have no effect."""
+def ending_between_steps() -> Iterator[Stop]:
+    """Exit silently where the work checks whether it must end: after Ctrl-C, SIGTERM, or the end of the terminal.
 
-    def end(_number: int, _frame: object) -> None:
-        for each in _ENDING_AND_CLOSING:
-            signal.signal(each, _do_nothing)  # with SIG_IGN, Python would report a signal that is already pending
-        raise KeyboardInterrupt
+    Nothing is interrupted at an arbitrary place, where the exception could be swallowed or reported as another error.
+    """
+    stop = Stop()
 
-    before = {number: signal.signal(number, end) for number in _handled(_ENDING_AND_CLOSING)}
+    def ask(_number: int, _frame: object) -> None:
+        stop.is_asked_for = True
+
+    before = _handle(ask, _ENDING_AND_CLOSING)
     try:
-        yield
+        yield stop
     except KeyboardInterrupt:
         click.echo()
-        before = {}
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not stop.is_asked_for:  # otherwise further signals still have no effect
+            _restore(before)
 
 
-def _do_nothing(_number: int, _frame: object) -> None:
-    """Handle a signal that has no effect."""
+def _handle(handler: _Handler, signals: tuple[signal.Signals, ...]) -> _Handlers:
+    """Handle signals, and return the former handlers; only the main thread may handle any."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return {number: signal.signal(number, handler) for number in (signals if is_main else ())}
 
 
-def _handled(signals: tuple[signal.Signals, ...]) -> tuple[signal.Signals, ...]:
-    """Return the signals that this thread may handle: all in the main one, none in others."""
-    return signals if threading.current_thread() is threading.main_thread() else ()
+def _restore(before: _Handlers) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)

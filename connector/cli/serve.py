@@ -8,7 +8,7 @@ import click
 
 from connector.cli.options import WholeNumber
 from connector.cli.output import load_settings, services
-from connector.cli.progress import INTERRUPTED, ending_at_once, progress, stoppable
+from connector.cli.progress import INTERRUPTED, ending_between_steps, progress, stoppable
 from connector.loading import loading
 from connector.process.metrics_directory import shared_by
 
@@ -85,10 +85,10 @@ def migrate(context: click.Context) -> None:
 @click.option("--once", is_flag=True, help="End after the verification.")
 def demo(once: bool) -> None:
     """Show a complete verification with a simulated Onfido, then keep running for experiments until Ctrl-C."""
-    with ending_at_once():
+    with ending_between_steps() as stop:
         from connector.cli.demo import perform  # noqa: PLC0415
 
-        perform(once=once)
+        perform(stop, once=once)
 
 
 @click.command()

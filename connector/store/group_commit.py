@@ -99,7 +99,8 @@ class _Group:
         try:
             yield self._connection
         except BaseException as error:
-            batch.forget(self._connection.info)
+            if not self._connection.invalidated:  # by which a Ctrl-C in the middle of a statement has ended it
+                batch.forget(self._connection.info)
             self._undo(error)
             raise
         if self._members == 0:

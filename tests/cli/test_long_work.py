@@ -21,7 +21,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import func, insert, select, text
 
-from connector.cli.progress import EVERY, Lines, Stop, duration, stoppable
+from connector.cli.progress import EVERY, Lines, Stop, duration, ending_between_steps, stoppable
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
 from connector.store.models import user_attributes, users, verifications
@@ -275,6 +275,27 @@ def test_the_first_signal_requests_an_orderly_end_and_the_second_aborts() -> Non
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_work_that_leaves_nothing_behind_ends_only_where_it_looks_and_further_signals_have_no_effect(
+    number: signal.Signals,
+) -> None:
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    done: list[str] = []
+    try:
+        with ending_between_steps() as stop:
+            stop.check()
+            for _ in range(2):
+                os.kill(os.getpid(), number)
+            done.append("the step")
+            stop.check()
+            done.append("another step")
+        os.kill(os.getpid(), number)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert done == ["the step"]
 
 
 def test_work_in_another_thread_does_not_handle_signals() -> None:

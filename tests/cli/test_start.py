@@ -239,12 +239,15 @@ class TestDemo:
         with pytest.raises(requests.ConnectionError):
             requests.get(before.split("API documentation")[1].split()[0], timeout=60)
 
-    def test_the_demo_can_be_interrupted_in_the_middle(self) -> None:
+    @pytest.mark.parametrize("shown", ["The console:", "1. The administrator", "3. The user directory"])
+    def test_the_demo_can_be_interrupted_in_the_middle(self, shown: str) -> None:
         with Terminal("demo") as terminal:
-            terminal.expect("1. The administrator")
+            terminal.expect(shown)
             terminal.press(CTRL_C)
             assert terminal.status() == 0
             assert "Traceback" not in terminal.shown
+            assert "Error" not in terminal.shown
+            assert "It runs until" not in terminal.shown
 
     def test_the_demo_prints_on_a_terminal_with_a_limited_character_set(self) -> None:
         result = said("demo", "--once", PYTHONIOENCODING="latin-1")

@@ -217,6 +217,31 @@ def test_if_sqlite_undoes_the_transaction_all_who_wrote_fail_and_the_next_one_su
     assert writers.stored() == {"third"}
 
 
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_ctrl_c_in_the_middle_of_a_statement_is_raised_as_such_and_the_next_writer_succeeds(
+    writers: Writers, position: int
+) -> None:
+    def interrupt(*_: object) -> None:
+        event.remove(writers.database._writer_engine, "after_cursor_execute", interrupt)
+        raise KeyboardInterrupt
+
+    def be_interrupted(connection: Connection) -> None:
+        event.listen(writers.database._writer_engine, "after_cursor_execute", interrupt)
+        adding("interrupted")(connection)
+
+    bodies = [adding("first"), adding("second")]
+    bodies[position] = be_interrupted
+    with held(writers, bodies[0]) as first:
+        second = writers.start(bodies[1])
+    interrupted, other = [second, first] if position else [first, second]
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.result(GENEROUS)
+    is_lost = position == 1  # SQLAlchemy closes an interrupted connection, with what was written before
+    assert isinstance(other.exception(GENEROUS), DatabaseUnavailable) is is_lost
+    writers.write(adding("afterwards"))
+    assert writers.stored() == {"afterwards"} | (set() if is_lost else {"second"})
+
+
 def test_nobody_is_told_that_a_transaction_is_stored_if_a_member_ended_it(writers: Writers) -> None:
     def roll_back(connection: Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")
