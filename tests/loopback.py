@@ -13,6 +13,12 @@ from typing import Self
 class Quiet(BaseHTTPRequestHandler):
     """Answers, and logs nothing."""
 
+    def body(self) -> bytes | None:
+        """Return the body; None if its sender was killed before it had sent all of it."""
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        return body if len(body) == length else None
+
     def answer(self, status: int, content: bytes = b"") -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
@@ -48,15 +54,16 @@ class Taking(Standing):
 
         class Handler(Quiet):
             def do_POST(self) -> None:
-                taking.take(self)
+                if (body := self.body()) is not None:
+                    taking.take(self, body)
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = False
         super().__init__(server)
         self.host = f"127.0.0.1:{server.server_port}"
 
-    def take(self, request: BaseHTTPRequestHandler) -> None:
-        """Read a request, and answer it."""
+    def take(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        """Answer a request."""
         raise NotImplementedError
 
 

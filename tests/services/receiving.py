@@ -87,10 +87,9 @@ class Application(Taking):
         """Answer with the data that completes a task."""
         self.answers(Reply(200, json.dumps({"data": data}).encode()))
 
-    def take(self, request: BaseHTTPRequestHandler) -> None:
-        raw = request.rfile.read(int(request.headers["Content-Length"]))
+    def take(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.received.append(Received(request.path, headers, raw, is_signed(headers, raw)))
+        self.received.append(Received(request.path, headers, body, is_signed(headers, body)))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if reply.hangs_up:
             return

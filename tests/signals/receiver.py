@@ -144,14 +144,14 @@ class Endpoint(Taking):
     def tokens(self) -> list[str]:
         return [token for _, token in self.received]
 
-    def take(self, request: BaseHTTPRequestHandler) -> None:
-        token = request.rfile.read(int(request.headers["Content-Length"])).decode()
+    def take(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        token = body.decode()
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self.lock:
             self.received.append((headers, token))
             number = len(self.received)
-        status, body = self.decide(token, number)
-        content = b"" if body is None else json.dumps(body).encode()
+        status, answer = self.decide(token, number)
+        content = b"" if answer is None else json.dumps(answer).encode()
         request.send_response(status)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
