@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -415,12 +416,12 @@ def test_an_endpoint_gets_only_one_notice_at_a_time(world: World, admin: Caller,
     under_way, most, lock = 0, 0, threading.Lock()
     take = application.take
 
-    def count(request: Any) -> None:
+    def count(request: BaseHTTPRequestHandler, body: bytes) -> None:
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
-        take(request)
+        take(request, body)
         with lock:
             under_way -= 1
 
