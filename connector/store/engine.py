@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector import tracing
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, DatabaseUnavailable
 from connector.store import batch, schema
 from connector.store.availability import check_in_place, check_space, distinguished_errors, identity
 from connector.store.group_commit import GroupCommit
 from connector.store.schema import Fit
-from connector.store.wake_up import AddedDeliveries, Notifications, wake_up_of
+from connector.store.wake_up import AddedDeliveries, Notifications, notify, wake_up_of
 from connector.store.writer_queue import WriterQueue
 
 POOL_SIZE, OVERFLOW = 32, 10
@@ -90,10 +90,16 @@ class Database:
                 added.notify(connection)
             batch.flush(connection, commit=True)
             after = batch.unsent(connection)
-        added.publish()
+        if added.publish() and not self.is_sqlite:
+            self._notify()
         if after:
             with self.read() as connection:
                 batch.execute_unsent(connection, after)
+
+    def _notify(self) -> None:
+        """Notify other processes of a delivery that is committed; without the notification, they poll for it."""
+        with suppress(DatabaseUnavailable), self.read() as connection:
+            notify(connection)
 
     def _begin(self, patience: float | None) -> AbstractContextManager[Connection]:
         if self._group_commit is None:

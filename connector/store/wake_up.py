@@ -119,14 +119,26 @@ class AddedDeliveries:
 
     def notify(self, connection: Connection) -> None:
         """Queue a notification of other processes, which is sent with the commit."""
-        batch.execute(connection, _NOTIFY, {})
+        notify(connection)
         self.notifies = True
 
-    def publish(self) -> None:
-        """Wake the workers after the transaction's commit."""
+    def publish(self) -> bool:
+        """Wake this process's workers after the commit; return whether other processes still have to be notified.
+
+        They have to be if the commit took so long that they may have polled again, in vain, since they were notified.
+        """
         inserted = [notifies for answer, notifies in self.conditional if answer.rowcount > 0]
-        if self.has_deliveries or inserted:
-            self.wake_up.set(is_notified=self.notifies or any(inserted))
+        if not (self.has_deliveries or inserted):
+            return False
+        is_notified = self.notifies or any(inserted)
+        is_missed = not (is_notified or self.wake_up.is_quiet)
+        self.wake_up.set(is_notified=is_notified or is_missed)
+        return is_missed
+
+
+def notify(connection: Connection) -> None:
+    """Queue a notification of other processes."""
+    batch.execute(connection, _NOTIFY, {})
 
 
 def announce(connection: Connection) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, create_engine, insert, make_url, select, text
+from sqlalchemy import Connection, create_engine, event, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from connector.domain.frozen import frozen
@@ -38,6 +38,21 @@ class Order:
     number: int
 
 
+@frozen
+class ConditionalOrder(ConditionalPayload):
+    """A delivery that is queued if `is_wanted`."""
+
+    kind: ClassVar[str] = "conditional_order"
+    is_wanted: int
+
+    def candidate(self) -> Candidate:
+        return candidate_of(self, wanted, "a-tenant", wanted=self.is_wanted)
+
+
+def wanted(parameter: Parameter) -> Source:
+    return Source([parameter("wanted", outbox_table.c.attempts) == 1])
+
+
 class ObservedOutbox(Outbox):
     """Reports when a pass has delivered nothing: the relay's only thread then waits."""
 
@@ -55,7 +70,11 @@ class Worker:
     def __init__(self, database: Database, poll_interval: float = HOUR) -> None:
         self.received: list[int] = []
         self._database = database
-        self._outbox = ObservedOutbox(database, [Handler(Order, lambda order: self.received.append(order.number))])
+        handlers: list[Handler[Any]] = [
+            Handler(Order, lambda order: self.received.append(order.number)),
+            Handler(ConditionalOrder, lambda order: self.received.append(order.is_wanted)),
+        ]
+        self._outbox = ObservedOutbox(database, handlers)
         self.relay = Relay(database, self._outbox, {}, poll_interval=poll_interval)
 
     def rest(self) -> None:
@@ -180,6 +199,30 @@ def test_a_delivery_of_a_transaction_that_takes_long_starts_at_its_commit(databa
         assert other.wake_up.is_quiet
 
 
+@on_postgresql
+@pytest.mark.parametrize("order", [Order(1), ConditionalOrder(1)])
+def test_a_delivery_whose_commit_takes_long_starts_at_once(database: Database, other: Database, order: Any) -> None:
+    """The workers were notified shortly before the commit began, and have looked in vain since."""
+    now = 0.0
+    other.wake_up = WakeUp(lambda: now)
+
+    def take_long(_: Connection) -> None:
+        nonlocal now
+        now += 2 * QUIET
+
+    event.listen(other._writer_engine, "commit", take_long)
+    with working(database) as worker:
+        worker.rest()
+        other.wake_up.set(is_notified=True)
+        with other.write() as connection:
+            if isinstance(order, Order):
+                rows.add(connection, order)
+            else:
+                queueing.add_all(connection, [order.candidate()])
+        assert other.wake_up.is_quiet, "the workers are notified again"
+        wait_until(lambda: worker.received[-1:] == [1])
+
+
 def test_a_rolled_back_delivery_wakes_no_worker(database: Database) -> None:
     count = database.wake_up.count
     with pytest.raises(DBAPIError), database.write() as connection:
@@ -187,21 +230,6 @@ def test_a_rolled_back_delivery_wakes_no_worker(database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("UPDATE outbox SET attempts = attempts"))
     assert database.wake_up.count == count
-
-
-@frozen
-class ConditionalOrder(ConditionalPayload):
-    """A delivery that is queued if `is_wanted`."""
-
-    kind: ClassVar[str] = "conditional_order"
-    is_wanted: int
-
-    def candidate(self) -> Candidate:
-        return candidate_of(self, wanted, "a-tenant", wanted=self.is_wanted)
-
-
-def wanted(parameter: Parameter) -> Source:
-    return Source([parameter("wanted", outbox_table.c.attempts) == 1])
 
 
 @pytest.mark.parametrize(("is_wanted", "wakes"), [((0, 0), False), ((0, 1), True), ((1,), True)])
