@@ -98,7 +98,7 @@ class Database:
 
     def _notify(self) -> None:
         """Notify other processes of a delivery that is committed; without the notification, they poll for it."""
-        with suppress(DatabaseUnavailable), self.read() as connection:
+        with suppress(DatabaseUnavailable), self.write(waits_for_disk=False) as connection:
             notify(connection)
 
     def _begin(self, patience: float | None) -> AbstractContextManager[Connection]:

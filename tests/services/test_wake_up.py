@@ -210,7 +210,7 @@ def test_a_delivery_whose_commit_takes_long_starts_at_once(database: Database, o
         nonlocal now
         now += 2 * QUIET
 
-    event.listen(other._writer_engine, "commit", take_long)
+    event.listen(other._writer_engine, "commit", take_long, once=True)
     with working(database) as worker:
         worker.rest()
         other.wake_up.set(is_notified=True)
