@@ -170,11 +170,10 @@ def _leave_ctrl_c_to_master(_server: Any, _worker: Any) -> None:
 def _begin_work(worker: Any) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # SIGHUP is handled by the master, even if it is sent to all processes
     settings = worker.wsgi.extensions["settings"]
-    is_sqlite = worker.wsgi.extensions["services"].database.is_sqlite
     worker.traffic = Traffic(
         lane=traffic.lane,
         body_limit=partial(traffic.body_limit, webhook_limit=settings.max_body_bytes),
-        threads=traffic.threads(settings.threads, settings.console_threads, is_sqlite=is_sqlite),
+        threads=traffic.threads(settings.threads, settings.console_threads),
     )
     worker.heartbeat = Heartbeat(worker.wsgi.extensions["services"].processes, SERVE, settings)
     worker.heartbeat.start()

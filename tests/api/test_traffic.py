@@ -22,4 +22,4 @@ from connector.api.middleware.traffic import CONSOLE, OPERATIONS, REQUESTS, WEBH
 )
 def test_console_pages_use_no_thread_of_the_api(path: str, name: str) -> None:
     assert lane(path) == name
-    assert threads(8, 3, is_sqlite=True)[CONSOLE] == 3
+    assert threads(8, 3)[CONSOLE] == 3

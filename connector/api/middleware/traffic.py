@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 MAX_API_BODY = 65_536  # bytes; ten times the largest body that the API needs
-WEBHOOKS_ON_SQLITE = 2  # threads of a process
 
 WEBHOOKS, OPERATIONS, DOCUMENTS, CONSOLE, REQUESTS = "webhooks", "operations", "documents", "console", "requests"
 _LANES = (
@@ -24,13 +23,9 @@ def lane(path: str) -> str:
     return next((name for name, pattern in _LANES if pattern.fullmatch(path)), REQUESTS)
 
 
-def threads(number: int, console: int, *, is_sqlite: bool) -> dict[str, int]:
-    """Return the threads of each lane; `number` is the setting for the API, `console` that for the console.
-
-    SQLite has one writer, so more threads for webhooks would only wait for each other.
-    """
-    webhooks = min(number, WEBHOOKS_ON_SQLITE) if is_sqlite else number
-    return {REQUESTS: number, WEBHOOKS: webhooks, OPERATIONS: 2, DOCUMENTS: 1, CONSOLE: console}
+def threads(number: int, console: int) -> dict[str, int]:
+    """Return the threads of each lane; `number` is the setting for the API, `console` that for the console."""
+    return {REQUESTS: number, WEBHOOKS: number, OPERATIONS: 2, DOCUMENTS: 1, CONSOLE: console}
 
 
 def body_limit(path: str, webhook_limit: int) -> int:
